@@ -1,0 +1,126 @@
+"""Pools of the catalog, and of a user's own files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import lru_cache
+
+from tianji.catalog.chips import STATUSES, load_chip, read_chip
+from tianji.catalog.entries import Entry, find_entry, list_entries, read_entry
+from tianji.catalog.reader import Table, span
+from tianji.errors import FormatError
+from tianji.hardware import TOPOLOGIES, Chip, Figure, Pool, Tier
+
+TIER_KINDS = ("scale-up", "scale-out")
+TIER_BANDWIDTH = span("bandwidth", "1 MB/s", "1 PB/s")
+LATENCY = span("time", "1 ns", "1 s")
+OVERSUBSCRIPTION = span("ratio", "1", "1000")
+USABLE_MEMORY = span("ratio", "10 %", "100 %")
+
+FIGURES = {
+    "power": span("power", "1 W", "100 GW"),
+    "price": span("money", "1 USD", "1000000000000 USD"),
+    "cabinets": span("count", "1", "1000000000"),
+    "area": span("area", "0.01 m2", "1000000000 m2"),
+}
+"""For each figure of one unit its dimension and the least and the most that can be meant."""
+
+
+def list_pools() -> tuple[str, ...]:
+    """Return the names of all known pools."""
+    return list_entries("pools")
+
+
+def load_pool(name_or_path: str | os.PathLike[str], chips: int | None = None) -> Pool:
+    """Return a pool by its catalog name or from a TOML file, with the given number of chips or its own.
+
+    >>> load_pool("atlas-900-a2", chips=1024).spans()
+    (8, 1024)
+
+    Raises UnknownNameError for a name that the catalog lacks, FormatError for a file that cannot be used, and
+    IllegalStrategyError for more chips than the architecture joins.
+    """
+    entry = find_entry("pools", name_or_path)
+    pool = _load(entry, entry.version())
+    return pool if chips is None else pool.with_chips(chips)
+
+
+@lru_cache(maxsize=256)
+def _load(entry: Entry, version: tuple[str, int, int]) -> Pool:
+    return read_pool(read_entry("pools", entry))
+
+
+def read_pool(table: Table) -> Pool:
+    """Return the pool that a table describes."""
+    figures = {key: table.figure(key, *bounds) for key, bounds in FIGURES.items()}
+    usable = table.figure("usable_memory", *USABLE_MEMORY)
+    node = table.count("node")
+    unit = table.count("unit", node)
+    pool = Pool(
+        name=table.text("name"),
+        title=table.text("title"),
+        vendor=table.text("vendor"),
+        chip=_read_chip(table),
+        tiers=_read_tiers(table),
+        chips=table.count("chips", unit),
+        unit=unit,
+        node=node,
+        max_chips=table.count("max_chips", 0, least=0),
+        status=table.choice("status", STATUSES, "shipping"),
+        power=figures["power"],
+        price=figures["price"],
+        cabinets=figures["cabinets"],
+        area=figures["area"],
+        cooling=table.text("cooling", ""),
+        facts=_read_facts(table),
+        notes=table.texts("notes"),
+    )
+    table.finish()
+    if pool.max_chips and pool.chips > pool.max_chips:
+        raise FormatError(f"{table.where('chips')}: {pool.chips:,} are over max_chips = {pool.max_chips:,}")
+    if usable is None:
+        return pool
+    return replace(pool, usable_memory=usable.value, facts=(*pool.facts, ("usable memory", usable)))
+
+
+def _read_chip(table: Table) -> Chip:
+    if isinstance(table.content.get("chip"), dict):
+        inline = table.child("chip")
+        assert inline is not None
+        return read_chip(inline)
+    return load_chip(table.text("chip"))
+
+
+def _read_tiers(table: Table) -> tuple[Tier, ...]:
+    parts = table.children("tiers")
+    if not parts:
+        raise FormatError(f"{table.where('tiers')}: expected at least one table [[tiers]], innermost first")
+    tiers = tuple(_read_tier(part, outermost=part is parts[-1]) for part in parts)
+    for part, inner, outer in zip(parts[1:], tiers, tiers[1:], strict=False):
+        if outer.span and outer.span <= inner.span:
+            raise FormatError(
+                f"{part.where('span')}: {outer.span:,} chips do not reach beyond the tier {inner.name!r} "
+                f"({inner.span:,}); expected tiers from the innermost to the outermost"
+            )
+    return tiers
+
+
+def _read_tier(part: Table, outermost: bool) -> Tier:
+    # Only the outermost tier may join any number of chips.
+    tier = Tier(
+        name=part.text("name"),
+        topology=part.choice("topology", TOPOLOGIES),
+        span=part.count("span", 0 if outermost else None, least=0 if outermost else 2),
+        bandwidth=part.figure("bandwidth", *TIER_BANDWIDTH),
+        latency=part.figure("latency", *LATENCY),
+        oversubscription=part.number("oversubscription", *OVERSUBSCRIPTION, default=1.0),
+        kind=part.choice("kind", TIER_KINDS, "scale-up"),
+    )
+    part.finish()
+    return tier
+
+
+def _read_facts(table: Table) -> tuple[tuple[str, Figure], ...]:
+    facts = table.child("facts")
+    return () if facts is None else tuple((name, facts.fact(name)) for name in facts.content)

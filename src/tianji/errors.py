@@ -1,0 +1,66 @@
+"""All exceptions that Tianji raises on purpose.
+
+TianjiError
+└── InputError                 the user's input; the command line exits with code 2
+    ├── FormatError            a file or value that cannot be read: syntax, missing or misspelt key, wrong unit
+    ├── UnknownNameError       a name that no catalog, list or table holds
+    ├── UnknownFigureError     a figure that nobody published and that this job needs
+    ├── UnsupportedModelError  an architecture that the reader does not understand
+    ├── IllegalStrategyError   degrees or switches that contradict each other, the job or the pool
+    └── InfeasibleError        a legal request that no plan fulfils
+
+A message says what was expected, what came, what is known, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class TianjiError(Exception):
+    """Base of every exception that Tianji raises on purpose."""
+
+
+class InputError(TianjiError):
+    """Something that the user gave cannot be used; the message says what to do."""
+
+
+class FormatError(InputError):
+    """A file or a value cannot be read."""
+
+
+class UnknownNameError(InputError):
+    """A name is not in the list it was looked up in."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        names = sorted(known)
+        near = get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+        nearest = f"; did you mean {' or '.join(near)}?" if near else ""
+        listing = f" Known: {', '.join(names)}." if not near and len(names) <= 30 else ""
+        super().__init__(f"unknown {kind} {name!r}{nearest}{listing}{' ' + hint if hint else ''}")
+
+
+class UnknownFigureError(InputError):
+    """A plan needs a figure that nobody published."""
+
+    def __init__(self, owner: str, figure: str, why: str = "") -> None:
+        self.owner, self.figure = owner, figure
+        reason = f" ({why})" if why else ""
+        super().__init__(
+            f"{owner} has no published {figure}, which this job needs{reason}. "
+            f"Supply it: copy the entry with `tianji catalog chips {owner} --toml > {owner}.toml`, fill in the "
+            f"figure with a source, and name that file in a pool file of your own (docs/catalog.md)."
+        )
+
+
+class UnsupportedModelError(InputError):
+    """A model architecture is not understood."""
+
+
+class IllegalStrategyError(InputError):
+    """The degrees or switches contradict each other, the job or the pool."""
+
+
+class InfeasibleError(InputError):
+    """No plan fulfils the request; the message names the closest miss."""

@@ -1,0 +1,67 @@
+"""A chip: what one rank drives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tianji.errors import UnknownFigureError
+from tianji.hardware.figure import Figure
+from tianji.units import Bytes, BytesPerSecond, FlopsPerSecond
+
+DTYPES = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """The datasheet of one chip, before any efficiency.
+
+    ``peak`` is dense matrix throughput for each dtype (never the sparse figure), ``vector_peak`` that of the vector
+    units. A missing key or a None is a figure that nobody published: asking for it raises UnknownFigureError.
+    """
+
+    name: str
+    title: str
+    vendor: str
+    ecosystem: str
+    """Software stack: ``cuda``, ``cann``, ``rocm``, ``xla``, ``neuron`` or ``other``."""
+    status: str
+    """``shipping``, ``announced`` or ``roadmap``."""
+    peak: Mapping[str, Figure]
+    vector_peak: Mapping[str, Figure]
+    memory: Figure | None
+    memory_bandwidth: Figure | None
+    scale_up_bandwidth: Figure | None
+    """Of one chip, one direction."""
+    scale_out_bandwidth: Figure | None
+    """Of one chip, one direction."""
+    host_bandwidth: Figure | None = None
+    """Between the chip and its host's memory, one direction; needed only to offload the optimizer."""
+    power: Figure | None = None
+    price: Figure | None = None
+    year: Figure | None = None
+    scale_up_name: str = ""
+    relative: str = ""
+    """The chip whose calibration this one inherits when it has no measurements of its own."""
+    notes: tuple[str, ...] = ()
+
+    def matrix_peak(self, dtype: str) -> FlopsPerSecond:
+        """Return the dense matrix peak for a dtype; bf16 and fp16 stand in for each other if only one is published."""
+        twin = {"bf16": "fp16", "fp16": "bf16"}.get(dtype, dtype)
+        found = self.peak.get(dtype) or self.peak.get(twin)
+        if found is None:
+            raise UnknownFigureError(self.name, f"dense {dtype} peak")
+        return found.value
+
+    def memory_size(self) -> Bytes:
+        """Return the capacity of the chip's memory."""
+        return self._need(self.memory, "memory size")
+
+    def memory_rate(self) -> BytesPerSecond:
+        """Return the bandwidth of the chip's memory, read and write together."""
+        return self._need(self.memory_bandwidth, "memory bandwidth")
+
+    def _need(self, figure: Figure | None, what: str) -> float:
+        if figure is None:
+            raise UnknownFigureError(self.name, what)
+        return figure.value

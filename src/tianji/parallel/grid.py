@@ -1,0 +1,99 @@
+"""A grid: many strategies at once, as arrays that broadcast together.
+
+The cost model's formulas take a grid. A search lays each degree along an axis of its own, so that a term which depends on
+two degrees is computed once for each pair of them; a single prediction is a grid of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from tianji.parallel.strategy import CHOICES, FIELDS, Strategy
+from tianji.units import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The fields of a Strategy as arrays; words are their positions in CHOICES, switches are booleans."""
+
+    tp: Array
+    pp: Array
+    vpp: Array
+    cp: Array
+    ep: Array
+    etp: Array
+    dp: Array
+    micro_batch_size: Array
+    zero: Array
+    zero_group: Array
+    sequence_parallel: Array
+    recompute: Array
+    recompute_layers: Array
+    schedule: Array
+    cp_kind: Array
+    overlap_dp: Array
+    overlap_tp: Array
+    overlap_pp: Array
+    overlap_ep: Array
+    flash_attention: Array
+    offload_optimizer: Array
+    placement: Array
+
+    @classmethod
+    def of(cls, *strategies: Strategy) -> Grid:
+        """Return the grid of the given strategies along one axis."""
+        columns = {name: [_code(name, getattr(s, name)) for s in strategies] for name in FIELDS}
+        return cls(**{name: _array(values) for name, values in columns.items()})
+
+    @classmethod
+    def product(cls, axes: tuple[Mapping[str, Array], ...], defaults: Strategy) -> Grid:
+        """Return the outer product of axes; each maps the fields that vary along it to arrays of one length.
+
+        A field that no axis names has its default everywhere.
+        """
+        n = len(axes)
+        found: dict[str, Array] = {}
+        for position, axis in enumerate(axes):
+            shape = [1] * n
+            for name, values in axis.items():
+                shape[position] = len(values)
+                found[name] = np.asarray(values).reshape(shape)
+        for name in FIELDS:
+            if name not in found:
+                found[name] = _array([_code(name, getattr(defaults, name))]).reshape([1] * n)
+        return cls(**found)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape that all fields broadcast to."""
+        return np.broadcast_shapes(*(getattr(self, f.name).shape for f in fields(self)))
+
+    @property
+    def chips(self) -> Array:
+        """Chips that each strategy uses."""
+        return self.tp * self.pp * self.cp * self.dp
+
+    def at(self, index: tuple[int, ...]) -> Strategy:
+        """Return one strategy of the grid."""
+        values = {}
+        for name in FIELDS:
+            array = getattr(self, name)
+            place = tuple(i if size > 1 else 0 for i, size in zip(index, array.shape, strict=True))
+            value = array[place].item()
+            values[name] = CHOICES[name][int(value)] if name in CHOICES else value
+        return Strategy(**values)
+
+    def among(self, name: str, word: str) -> Array:
+        """Return where a textual switch has the given word."""
+        return np.equal(getattr(self, name), CHOICES[name].index(word))
+
+
+def _code(name: str, value: object) -> object:
+    return CHOICES[name].index(str(value)) if name in CHOICES else value
+
+
+def _array(values: list[object]) -> Array:
+    return np.asarray(values)

@@ -1,0 +1,180 @@
+"""Which strategies are legal: every rule has its one home here, with its reason.
+
+A rule is checked on a whole grid for the search, and on one strategy to explain a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tianji.errors import IllegalStrategyError
+from tianji.hardware import Pool
+from tianji.parallel.grid import Grid
+from tianji.parallel.strategy import Strategy
+from tianji.units import Array
+from tianji.workload import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One condition: where it holds on a grid, and why, in words with the figures filled in."""
+
+    name: str
+    holds: Callable[[Grid, Job, Pool], Array]
+    reason: Callable[[Strategy, Job, Pool], str]
+
+
+def _divides(divisor: Array, value: Array | int) -> Array:
+    return np.equal(np.mod(value, divisor), 0)
+
+
+def _microbatches(g: Grid, job: Job) -> Array:
+    return job.global_batch_size // np.maximum(g.dp * g.micro_batch_size, 1)
+
+
+def _expert_width(job: Job) -> int:
+    return job.model.moe.intermediate_size if job.model.moe else 1
+
+
+def _num_experts(job: Job) -> int:
+    return job.model.moe.num_experts if job.model.moe else 1
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "chips",
+        lambda g, job, pool: g.chips <= pool.chips,
+        lambda s, job, pool: f"tp·pp·cp·dp = {s.tp}·{s.pp}·{s.cp}·{s.dp} = {s.chips:,} chips, but the pool has {pool.chips:,}",
+    ),
+    Rule(
+        "heads",
+        lambda g, job, pool: _divides(g.tp, job.model.num_attention_heads),
+        lambda s, job, pool: f"tp={s.tp} does not divide the {job.model.num_attention_heads} attention heads",
+    ),
+    Rule(
+        "key-value heads",
+        lambda g, job, pool: (
+            _divides(g.tp, job.model.num_key_value_heads) | _divides(np.asarray(job.model.num_key_value_heads), g.tp)
+        ),
+        lambda s, job, pool: (
+            f"tp={s.tp} and the {job.model.num_key_value_heads} key-value heads do not divide each other"
+        ),
+    ),
+    Rule(
+        "width",
+        lambda g, job, pool: (
+            _divides(g.tp, job.model.hidden_size) & (_divides(g.tp, job.model.intermediate_size) | np.equal(job.model.num_dense_layers, 0))
+        ),
+        lambda s, job, pool: (
+            f"tp={s.tp} does not divide hidden_size {job.model.hidden_size} and intermediate_size {job.model.intermediate_size}"
+        ),
+    ),
+    Rule(
+        "ulysses heads",
+        lambda g, job, pool: ~g.among("cp_kind", "ulysses") | _divides(g.tp * g.cp, job.model.num_attention_heads),
+        lambda s, job, pool: (
+            f"Ulysses divides heads: tp·cp = {s.tp * s.cp} must divide the {job.model.num_attention_heads} attention heads"
+        ),
+    ),
+    Rule(
+        "sequence",
+        lambda g, job, pool: (
+            _divides(np.where((g.cp > 1) & g.among("cp_kind", "ring"), 2 * g.cp, g.cp), job.seq_len)
+            & (~g.sequence_parallel | _divides(g.tp * g.cp, job.seq_len))
+        ),
+        lambda s, job, pool: (
+            f"a sequence of {job.seq_len} does not divide by cp={s.cp} (ring: by 2·cp, each rank takes an early and a late part)"
+            f" and, with sequence parallelism, by tp·cp={s.tp * s.cp}"
+        ),
+    ),
+    Rule(
+        "layers",
+        lambda g, job, pool: g.pp * g.vpp <= job.model.num_layers,
+        lambda s, job, pool: f"pp·vpp = {s.pp * s.vpp} chunks for only {job.model.num_layers} layers",
+    ),
+    Rule(
+        "interleaving",
+        lambda g, job, pool: np.where(g.among("schedule", "interleaved"), (g.vpp > 1) & (g.pp > 1), g.vpp == 1),
+        lambda s, job, pool: f"vpp={s.vpp} with schedule={s.schedule}: interleaved needs vpp and pp above 1, the others vpp=1",
+    ),
+    Rule(
+        "interleaved micro-batches",
+        lambda g, job, pool: ~g.among("schedule", "interleaved") | _divides(g.pp, _microbatches(g, job)),
+        lambda s, job, pool: f"interleaving needs micro-batches in multiples of pp={s.pp}",
+    ),
+    Rule(
+        "dualpipe",
+        lambda g, job, pool: (
+            ~g.among("schedule", "dualpipe") | (_divides(np.asarray(2), g.pp) & (_microbatches(g, job) >= 2 * g.pp))
+        ),
+        lambda s, job, pool: f"DualPipe needs an even pp (here {s.pp}) and at least 2·pp micro-batches",
+    ),
+    Rule(
+        "batch",
+        lambda g, job, pool: _divides(g.dp * g.micro_batch_size, job.global_batch_size),
+        lambda s, job, pool: (
+            f"the global batch of {job.global_batch_size} sequences does not divide by dp·micro_batch_size ="
+            f" {s.dp}·{s.micro_batch_size} = {s.dp * s.micro_batch_size}"
+        ),
+    ),
+    Rule(
+        "experts",
+        lambda g, job, pool: _divides(g.ep, _num_experts(job)),
+        lambda s, job, pool: (
+            f"ep={s.ep} does not divide the {_num_experts(job)} experts" if job.model.moe else f"ep={s.ep}: the model has no experts"
+        ),
+    ),
+    Rule(
+        "expert width",
+        lambda g, job, pool: _divides(g.etp, _expert_width(job)),
+        lambda s, job, pool: (
+            f"etp={s.etp} does not divide the experts' intermediate size {_expert_width(job)}"
+            if job.model.moe
+            else f"etp={s.etp}: the model has no experts"
+        ),
+    ),
+    Rule(
+        "expert ranks",
+        lambda g, job, pool: _divides(g.ep * g.etp, g.tp * g.cp * g.dp),
+        lambda s, job, pool: f"ep·etp = {s.ep * s.etp} does not divide tp·cp·dp = {s.tp * s.cp * s.dp}",
+    ),
+    Rule(
+        "sharding group",
+        lambda g, job, pool: (g.zero_group == 0) | _divides(np.maximum(g.zero_group, 1), g.cp * g.dp),
+        lambda s, job, pool: f"zero_group={s.zero_group} does not divide the {s.cp * s.dp} data and context ranks",
+    ),
+    Rule(
+        "zero and pipeline",
+        lambda g, job, pool: (g.zero < 2) | (g.pp == 1) | (g.zero == 3),
+        lambda s, job, pool: "ZeRO-2 reduces gradients at every micro-batch, which pipelines accumulate: take zero 1 or 3",
+    ),
+    Rule(
+        "sequence-parallel experts",
+        lambda g, job, pool: g.sequence_parallel | (g.tp == 1) | (np.asarray(_num_experts(job)) == 1),
+        lambda s, job, pool: "experts under tensor parallelism need sequence_parallel=on",
+    ),
+)
+
+
+def is_legal(g: Grid, job: Job, pool: Pool) -> Array:
+    """Return where all rules hold."""
+    legal: Array = np.asarray(True)
+    for rule in RULES:
+        legal = legal & rule.holds(g, job, pool)
+    return legal
+
+
+def refusals(strategy: Strategy, job: Job, pool: Pool) -> list[str]:
+    """Return the reason of every rule that a strategy breaks."""
+    g = Grid.of(strategy)
+    return [rule.reason(strategy, job, pool) for rule in RULES if not np.all(rule.holds(g, job, pool))]
+
+
+def check(strategy: Strategy, job: Job, pool: Pool) -> None:
+    """Raise IllegalStrategyError, with every reason, unless the strategy is legal."""
+    reasons = refusals(strategy, job, pool)
+    if reasons:
+        raise IllegalStrategyError("illegal strategy: " + "; ".join(reasons))

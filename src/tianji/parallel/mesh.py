@@ -1,0 +1,112 @@
+"""Placement: which tiers of a pool the groups of each axis cross.
+
+Ranks are numbered with the tensor axis innermost, then context, then data and pipeline in the order that ``placement`` says;
+consecutive ranks fill a node, then a rack, then a pod. Experts are spread over consecutive ranks of the tensor, context
+and data axes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tianji.hardware import Pool
+from tianji.parallel.grid import Grid
+from tianji.units import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The ranks of one axis: one or more nested runs of ``size`` ranks, ``stride`` chips apart.
+
+    >>> Group(((np.array([16]), np.array([1])),)).members((8, 64))
+    [array([8.]), array([16.])]
+    """
+
+    runs: tuple[tuple[Array, Array], ...]
+
+    @property
+    def size(self) -> Array:
+        """Ranks of the group."""
+        total: Array = np.asarray(1)
+        for size, _ in self.runs:
+            total = total * size
+        return total
+
+    def members(self, spans: tuple[int, ...]) -> list[Array]:
+        """Return for each tier how many of the group's ranks lie in one unit of it; the last is the whole group."""
+        found: list[Array] = []
+        for span in spans[:-1]:
+            inside: Array = np.asarray(1.0)
+            for size, stride in self.runs:
+                inside = inside * np.clip(span // stride, 1, size)
+            found.append(inside)
+        found.append(self.size * 1.0)
+        return found
+
+
+def tensor_group(g: Grid) -> Group:
+    """Return the group that shares one matrix."""
+    return Group(((g.tp, np.asarray(1)),))
+
+
+def context_group(g: Grid) -> Group:
+    """Return the group that shares one sequence."""
+    return Group(((g.cp, g.tp),))
+
+
+def pipeline_group(g: Grid) -> Group:
+    """Return the group of the stages of one pipeline."""
+    inner = g.tp * g.cp
+    return Group(((g.pp, np.where(g.among("placement", "dp-inside"), inner * g.dp, inner)),))
+
+
+def _data_stride(g: Grid) -> Array:
+    inner = g.tp * g.cp
+    return np.where(g.among("placement", "dp-inside"), inner, inner * g.pp)
+
+
+def data_group(g: Grid) -> Group:
+    """Return the group that reduces the gradients of the dense parameters: data and context ranks."""
+    return Group(((g.cp, g.tp), (g.dp, _data_stride(g))))
+
+
+def shard_group(g: Grid) -> Group:
+    """Return the group that shards the state of the dense parameters: ``zero_group`` ranks of the data group, or all."""
+    wanted = np.where(g.zero_group > 0, np.minimum(g.zero_group, g.cp * g.dp), g.cp * g.dp)
+    inner = np.minimum(wanted, g.cp)
+    return Group(((inner, g.tp), (np.maximum(wanted // inner, 1), _data_stride(g))))
+
+
+def replica_group(g: Grid) -> Group:
+    """Return the group across sharding groups (HSDP): it all-reduces what each group has reduced inside."""
+    shard = shard_group(g).size
+    replicas = np.maximum((g.cp * g.dp) // shard, 1)
+    return Group(((replicas, _data_stride(g) * np.maximum(shard // g.cp, 1)),))
+
+
+def expert_group(g: Grid) -> Group:
+    """Return the group that the experts of one layer are spread over."""
+    inner = np.clip(g.tp * g.cp // g.etp, 1, g.ep)
+    return Group(((inner, g.etp), (np.maximum(g.ep // inner, 1), _data_stride(g))))
+
+
+def expert_tensor_group(g: Grid) -> Group:
+    """Return the group that shares one expert."""
+    return Group(((g.etp, np.asarray(1)),))
+
+
+def expert_data_group(g: Grid) -> Group:
+    """Return the group that reduces the gradients of one expert."""
+    size = np.maximum(g.tp * g.cp * g.dp // (g.ep * g.etp), 1)
+    used = g.ep * g.etp
+    inner = g.tp * g.cp
+    left = np.clip(inner // used, 1, size)
+    beyond = np.maximum(used // inner, 1) * _data_stride(g)
+    return Group(((left, used), (np.maximum(size // left, 1), beyond)))
+
+
+def shard_size(pool: Pool, g: Grid) -> Array:
+    """Return over how many ranks the dense state is sharded, capped at the chips of the pool."""
+    return np.minimum(shard_group(g).size, pool.chips)

@@ -1,0 +1,139 @@
+"""A strategy: into how many parts each axis of a job is cut, and which switches are on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from typing import Any
+
+from tianji.errors import FormatError
+
+RECOMPUTE = ("none", "selective", "full")
+SCHEDULES = ("1f1b", "interleaved", "gpipe", "zero-bubble", "dualpipe")
+CP_KINDS = ("ring", "ulysses")
+PLACEMENTS = ("dp-inside", "pp-inside")
+CHOICES: dict[str, tuple[str, ...]] = {
+    "recompute": RECOMPUTE,
+    "schedule": SCHEDULES,
+    "cp_kind": CP_KINDS,
+    "placement": PLACEMENTS,
+}
+"""The words that each textual switch may take; an array of strategies holds their positions."""
+
+DEGREES = ("tp", "pp", "vpp", "cp", "ep", "etp", "dp")
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """The degrees and switches of one training layout.
+
+    ``tp * pp * cp * dp`` chips are used; ``ep * etp`` divides ``tp * cp * dp`` (experts are spread over those ranks).
+    """
+
+    tp: int = 1
+    """Tensor parallel: each matrix is cut over that many chips."""
+    pp: int = 1
+    """Pipeline parallel: the layers are cut into that many stages."""
+    vpp: int = 1
+    """Model chunks of each pipeline rank (interleaving)."""
+    cp: int = 1
+    """Context parallel: each sequence is cut over that many chips."""
+    ep: int = 1
+    """Expert parallel: the experts of a layer are spread over that many ranks."""
+    etp: int = 1
+    """Expert tensor parallel: each expert is cut over that many chips."""
+    dp: int = 1
+    """Data parallel replicas."""
+    micro_batch_size: int = 1
+    """Sequences of one micro-batch on one data-parallel replica."""
+    zero: int = 1
+    """Sharded over data-parallel ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights (FSDP)."""
+    zero_group: int = 0
+    """Ranks of one sharding group when it is smaller than all data-parallel ranks (HSDP); 0: all of them."""
+    sequence_parallel: bool = True
+    """Activations between the matmuls are cut over the tensor-parallel ranks too."""
+    recompute: str = "none"
+    recompute_layers: float = 1.0
+    """Fraction of the layers that ``recompute`` applies to."""
+    schedule: str = "1f1b"
+    cp_kind: str = "ring"
+    overlap_dp: bool = True
+    overlap_tp: bool = False
+    """Matmuls are split so that their tensor-parallel communication runs beside them."""
+    overlap_pp: bool = True
+    overlap_ep: bool = False
+    """Expert dispatch and combine run beside the computation of another micro-batch."""
+    flash_attention: bool = True
+    """Fused attention that never stores the score matrix."""
+    offload_optimizer: bool = False
+    """Optimizer state lives in host memory."""
+    placement: str = "dp-inside"
+    """Which axis lies next to the tensor and context axes: data (pipeline outermost) or pipeline."""
+
+    def __post_init__(self) -> None:
+        for name in (*DEGREES, "micro_batch_size"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise FormatError(f"strategy.{name}: expected a whole number of at least 1, got {value!r}")
+        if self.zero not in (0, 1, 2, 3):
+            raise FormatError(f"strategy.zero: expected 0, 1, 2 or 3, got {self.zero!r}")
+        if isinstance(self.zero_group, bool) or not isinstance(self.zero_group, int) or self.zero_group < 0:
+            raise FormatError(f"strategy.zero_group: expected 0 or a number of ranks, got {self.zero_group!r}")
+        if not 0 <= self.recompute_layers <= 1:
+            got = repr(self.recompute_layers)
+            raise FormatError(f"strategy.recompute_layers: expected a fraction from 0 to 1, got {got}")
+        for name, words in CHOICES.items():
+            if getattr(self, name) not in words:
+                raise FormatError(f"strategy.{name}: expected one of {', '.join(words)}, got {getattr(self, name)!r}")
+
+    @property
+    def chips(self) -> int:
+        """Chips that the strategy uses."""
+        return self.tp * self.pp * self.cp * self.dp
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, for JSON."""
+        return asdict(self)
+
+
+_TYPES: dict[str, type] = {f.name: type(f.default) for f in fields(Strategy)}
+FIELDS = tuple(_TYPES)
+
+
+def read_field(name: str, text: object) -> Any:
+    """Return the value of a strategy field from text or JSON, checked for its type.
+
+    >>> read_field("tp", "8"), read_field("overlap_dp", "off")
+    (8, False)
+
+    Raises FormatError for an unknown field or a value of another type.
+    """
+    if name not in _TYPES:
+        near = get_close_matches(name, FIELDS, n=2, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(FIELDS)}"
+        raise FormatError(f"unknown strategy field {name!r}{hint}")
+    kind, word = _TYPES[name], str(text).strip().lower()
+    if kind is bool:
+        if word in ("true", "on", "yes", "1"):
+            return True
+        if word in ("false", "off", "no", "0"):
+            return False
+        raise FormatError(f"strategy.{name}: expected on or off, got {text!r}")
+    if kind is str:
+        return word
+    try:
+        if isinstance(text, bool):
+            raise ValueError
+        return kind(word)
+    except ValueError:
+        expected = "a whole number" if kind is int else "a number"
+        raise FormatError(f"strategy.{name}: expected {expected}, got {text!r}") from None
+
+
+def read_strategy(table: Mapping[str, object]) -> Strategy:
+    """Return a strategy from a JSON or TOML table.
+
+    Raises FormatError for an unknown key or a value of the wrong type or range.
+    """
+    return Strategy(**{name: read_field(name, value) for name, value in table.items()})

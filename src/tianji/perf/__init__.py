@@ -1,0 +1,1 @@
+"""Time and bytes of ops, collectives, pipelines and steps: the cost model."""

@@ -1,0 +1,135 @@
+"""Time of collectives over the tiers of a pool. Every formula broadcasts over group sizes and bytes.
+
+The α-β model (Hockney 1994; Thakur et al. 2005 for the collectives): a group with n_j members at tier j sends what must cross
+that tier over its links, tiers working side by side in a pipeline, so that the slowest tier sets the time:
+
+    all_gather of V bytes (the result):   max_j V (n_j - 1) / inner_j / rate_j  +  sum_j steps(n_j) α_j
+
+with inner_j the group's members in one unit of tier j. reduce_scatter costs the same and all_reduce is the two in turn; on
+one tier this is the ring's 2 (n - 1)/n V. ``steps`` is n - 1 for a ring and 2 ceil(log2 n) for a tree, whichever is less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tianji.hardware import Pool, Tier
+from tianji.hardware.calibration import Constants
+from tianji.parallel.mesh import Group
+from tianji.units import Array, BytesPerSecond, Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One tier as a job sees it: the sustained rate of one chip, one direction, and the latency of one step."""
+
+    rate: BytesPerSecond
+    latency: Seconds
+    topology: str
+    units: int
+    """Units of the tier below that one unit of this tier joins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The tiers of a pool under a calibration, innermost first."""
+
+    spans: tuple[int, ...]
+    lanes: tuple[Lane, ...]
+
+    @classmethod
+    def of(cls, pool: Pool, constants: Constants) -> Network:
+        """Return the sustained tiers that the pool's chips reach into.
+
+        Raises UnknownFigureError for the first such tier whose bandwidth nobody published.
+        """
+        lanes: list[Lane] = []
+        inner, spans = 1, []
+        for tier, span in zip(pool.tiers, pool.spans(), strict=True):
+            if inner >= pool.chips and lanes:
+                break
+            lanes.append(_lane(pool.name, tier, constants, max(span // inner, 1)))
+            spans.append(span)
+            inner = span
+        return cls(tuple(spans), tuple(lanes))
+
+    def all_gather(self, group: Group, size: Array) -> Array:
+        """Return the seconds to give every member the whole of ``size`` bytes, of which each holds an equal share."""
+        slowest: Array = np.asarray(0.0)
+        delay: Array = np.asarray(0.0)
+        for lane, n, inner in self._members(group):
+            slowest = np.maximum(slowest, size * ((n - 1.0) / inner) / _peer_rate(lane, n))
+            delay = delay + steps(n) * lane.latency
+        return slowest + delay
+
+    def reduce_scatter(self, group: Group, size: Array) -> Array:
+        """Return the seconds to sum ``size`` bytes of every member and leave each with its share."""
+        return self.all_gather(group, size)
+
+    def all_reduce(self, group: Group, size: Array) -> Array:
+        """Return the seconds to sum ``size`` bytes of every member and give all of them the result."""
+        return self.reduce_scatter(group, size) + self.all_gather(group, size)
+
+    def all_to_all(self, group: Group, size: Array, copies: int = 0) -> Array:
+        """Return the seconds in which every member sends ``size`` bytes, spread evenly over all members.
+
+        With ``copies`` (experts of a token) a token crosses to each unit of an outer tier at most once and is copied inside
+        it: of k copies to u units min(k, u) cross.
+        """
+        slowest: Array = np.asarray(0.0)
+        delay: Array = np.asarray(0.0)
+        below: Array = np.asarray(1.0)
+        for position, (lane, n, inner) in enumerate(self._members(group)):
+            crossing = size * (n - 1.0) / n
+            if copies and position:
+                crossing = crossing * (np.minimum(copies, group.size / below) / copies)
+            slowest = np.maximum(slowest, crossing / _peer_rate(lane, n) * _hops(lane, n))
+            delay = delay + steps(n) * lane.latency
+            below = inner
+        return slowest + delay
+
+    def send(self, group: Group, size: Array) -> Array:
+        """Return the seconds to pass ``size`` bytes to the next member, over the slowest tier that lies between two."""
+        slowest: Array = np.asarray(0.0)
+        for lane, n, _ in self._members(group):
+            rate = lane.rate / max(lane.units - 1, 1) if lane.topology == "mesh" else lane.rate
+            slowest = np.maximum(slowest, (lane.latency + size / rate) * (n > 1))
+        return slowest
+
+    def _members(self, group: Group) -> list[tuple[Lane, Array, Array]]:
+        found, below = [], np.asarray(1.0)
+        for lane, inner in zip(self.lanes, group.members(self.spans), strict=True):
+            found.append((lane, inner / below, inner))
+            below = inner
+        return found
+
+
+def _lane(owner: str, tier: Tier, constants: Constants, units: int) -> Lane:
+    inside = tier.kind == "scale-up"
+    efficiency = constants.scale_up_efficiency if inside else constants.scale_out_efficiency
+    fitted = constants.scale_up_latency if inside else constants.scale_out_latency
+    return Lane(tier.rate(owner) * efficiency, max(fitted, tier.delay() or 0.0), tier.topology, units)
+
+
+def _peer_rate(lane: Lane, n: Array) -> Array:
+    """A mesh has one link for each peer: a group of n units uses n - 1 of them."""
+    if lane.topology != "mesh" or lane.units <= 2:
+        return np.asarray(lane.rate)
+    return lane.rate * np.clip((n - 1.0) / (lane.units - 1.0), 1.0 / (lane.units - 1.0), 1.0)
+
+
+def _hops(lane: Lane, n: Array) -> Array:
+    """In a 3-D torus of n chips an all_to_all message travels 3/4 of a side on average."""
+    return np.maximum(0.75 * np.cbrt(n), 1.0) if lane.topology == "torus" else np.asarray(1.0)
+
+
+def steps(n: Array) -> Array:
+    """Return the latency-bound steps of a collective over n members: min(n - 1, 2 ceil(log2 n)).
+
+    >>> steps(np.array([1, 2, 8, 64])).tolist()
+    [0.0, 1.0, 6.0, 12.0]
+    """
+    mantissa, exponent = np.frexp(n)
+    return np.minimum(n - 1.0, 2.0 * (exponent - (mantissa == 0.5)))

@@ -1,0 +1,79 @@
+"""Time of one op on one chip. Every formula broadcasts over its arguments.
+
+Sources: the roofline model (Williams et al. 2009) for the two ceilings; the product of x / (x + half) for shapes that fill
+the chip badly; Dao 2023 (FlashAttention-2) for the factor 2.5 of the backward pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tianji.hardware import Chip
+from tianji.hardware.calibration import Constants
+from tianji.units import Array, BytesPerSecond, FlopsPerSecond
+from tianji.workload import Precision
+
+ATTENTION_BACKWARD = 2.5
+"""FLOPs of the fused backward pass over forward: scores once more, then four products in place of two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A chip as one job sees it: sustained rates in place of datasheet peaks."""
+
+    linear: FlopsPerSecond
+    """Of a large matmul in the recipe's dtype."""
+    high: FlopsPerSecond
+    """Of a large matmul that stays in higher precision."""
+    attention: FlopsPerSecond
+    memory: BytesPerSecond
+    half_size: float
+    attention_half: float
+    linear_size: float
+    """Bytes of an element that the linear layers read."""
+    high_size: float
+    quantized: bool
+
+    @classmethod
+    def of(cls, chip: Chip, precision: Precision, constants: Constants) -> Machine:
+        """Return the sustained rates of a chip under a calibration."""
+        narrow = precision.linear in ("fp8", "fp4", "int8")
+        high = chip.matrix_peak(precision.high)
+        efficiency = constants.narrow_efficiency if narrow else constants.matmul_efficiency
+        sizes = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5}
+        return cls(
+            linear=chip.matrix_peak(precision.linear) * efficiency,
+            high=high * constants.matmul_efficiency,
+            attention=high * constants.attention_efficiency,
+            memory=chip.memory_rate() * constants.memory_efficiency,
+            half_size=constants.matmul_half_size,
+            attention_half=constants.attention_half_length,
+            linear_size=sizes[precision.linear],
+            high_size=sizes[precision.high],
+            quantized=precision.quantized,
+        )
+
+
+def matmul_time(machine: Machine, m: Array, k: Array, n: Array, *, high: bool = False) -> Array:
+    """Return the seconds of an (m, k) by (k, n) matmul.
+
+    Formula: max(2mkn / (rate · u), bytes / memory) with u = m/(m+c) · k/(k+c) · n/(n+c), c the half size.
+    """
+    rate, size = (machine.high, machine.high_size) if high else (machine.linear, machine.linear_size)
+    c = machine.half_size
+    # 2mkn / u = 2 (m+c)(k+c)(n+c): no division, and no 0/0 for an empty op.
+    compute = 2.0 * (m + c) * (k + c) * (n + c) / rate * ((m > 0) & (n > 0))
+    memory = (size * (m * k + k * n) + machine.high_size * m * n) / machine.memory
+    return np.maximum(compute, memory)
+
+
+def attention_time(machine: Machine, flops: Array, length: Array) -> Array:
+    """Return the seconds of fused attention forward: flops / (rate · length / (length + half))."""
+    return flops * (1.0 + machine.attention_half / length) / machine.attention
+
+
+def vector_time(machine: Machine, elements: Array, size: float) -> Array:
+    """Return the seconds of a memory-bound op that reads and writes that many elements."""
+    return elements * (size / machine.memory)

@@ -1,0 +1,230 @@
+"""Time of one layer for one micro-batch on one chip, by kind, forward and backward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tianji.hardware.calibration import Constants
+from tianji.parallel.grid import Grid
+from tianji.parallel.mesh import context_group, expert_group, expert_tensor_group, tensor_group
+from tianji.perf.communication import Network
+from tianji.perf.compute import ATTENTION_BACKWARD, Machine, attention_time, matmul_time, vector_time
+from tianji.units import Array
+from tianji.workload import Job
+from tianji.workload.ops import Attention, Experts, Layer, Matmul, Vector
+
+SCORE_PASSES = 6.0
+"""Reads and writes of the score matrix when attention is not fused: scores, mask and softmax, values."""
+QUANTIZE_BYTES = 4.0
+"""Read two bytes, write one, and once more transposed for the weight gradient."""
+
+Terms = dict[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTime:
+    """Seconds by kind. ``weight`` is the part of the backward pass that computes weight gradients."""
+
+    forward: Terms
+    backward: Terms
+    weight: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What pricing a layer needs: the job, the rates, the links and the grid of strategies."""
+
+    job: Job
+    machine: Machine
+    network: Network
+    constants: Constants
+    g: Grid
+
+    @property
+    def tokens(self) -> Array:
+        """Tokens of a micro-batch on one chip, the tensor cut left out."""
+        return self.g.micro_batch_size * (self.job.seq_len / self.g.cp)
+
+    @property
+    def sequence_cut(self) -> Array:
+        """Over how many tensor ranks the tokens between matmuls are divided."""
+        return np.where(self.g.sequence_parallel, self.g.tp, 1)
+
+    def hide(self, communication: Array, work: Array, on: Array) -> Array:
+        """Return what stays exposed of a communication beside ``work`` seconds of computation."""
+        return communication - on * self.constants.overlap_efficiency * np.minimum(communication, work)
+
+
+def layer_time(layer: Layer, c: Context) -> LayerTime:
+    """Return the seconds of one layer (or of the embedding or head, which are layers of other ops)."""
+    m_forward, m_input, m_weight = _matmuls(layer.matmuls, c)
+    v_forward, v_backward = _vectors(layer, c)
+    if layer.experts:
+        e_forward, e_input, e_weight, e_vector = _experts(layer.experts, c)
+        m_forward, m_input, m_weight = m_forward + e_forward, m_input + e_input, m_weight + e_weight
+        v_forward, v_backward = v_forward + e_vector, v_backward + 2.0 * e_vector
+    a_forward, a_backward = _attention(layer.attention, c)
+    tp_forward = _tensor_communication(layer, c)
+    tp_backward = tp_forward
+    cp_forward, cp_backward = _context_communication(layer, c, a_forward)
+    ep_forward, ep_backward = _expert_communication(layer, c)
+    tp_forward = c.hide(tp_forward, m_forward, c.g.overlap_tp)
+    tp_backward = c.hide(tp_backward, m_input + m_weight, c.g.overlap_tp)
+    ep_forward = c.hide(ep_forward, m_forward + a_forward, c.g.overlap_ep)
+    ep_backward = c.hide(ep_backward, m_input + m_weight + a_backward, c.g.overlap_ep)
+    gaps = c.constants.op_overhead * _num_ops(layer)
+    forward = {
+        "matmul": m_forward,
+        "attention": a_forward,
+        "vector": v_forward,
+        "tp_comm": tp_forward,
+        "cp_comm": cp_forward,
+        "ep_comm": ep_forward,
+        "overhead": np.asarray(gaps),
+    }
+    backward = {
+        "matmul": m_input + m_weight,
+        "attention": a_backward,
+        "vector": v_backward,
+        "tp_comm": tp_backward,
+        "cp_comm": cp_backward,
+        "ep_comm": ep_backward,
+        "overhead": np.asarray(2.0 * gaps),
+    }
+    backward["recompute"] = _recompute(forward, v_forward, a_forward, c)
+    return LayerTime(forward, backward, m_weight)
+
+
+def total(terms: Terms) -> Array:
+    """Return the sum of all kinds."""
+    found: Array = np.asarray(0.0)
+    for value in terms.values():
+        found = found + value
+    return found
+
+
+def _num_ops(layer: Layer) -> int:
+    experts = len(layer.experts.matmuls) + len(layer.experts.vectors) + 2 if layer.experts else 0
+    return len(layer.matmuls) + len(layer.vectors) + len(layer.attention) + experts
+
+
+def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:
+    forward: Array = np.asarray(0.0)
+    inputs: Array = np.asarray(0.0)
+    weights: Array = np.asarray(0.0)
+    for op in ops:
+        m = c.tokens / c.sequence_cut if op.cut == "none" else c.tokens
+        k = op.k / c.g.tp if op.cut == "row" else np.asarray(op.k * 1.0)
+        n = op.n / c.g.tp if op.cut == "column" else np.asarray(op.n * 1.0)
+        forward = forward + matmul_time(c.machine, m, k, n, high=op.high)
+        inputs = inputs + matmul_time(c.machine, m, n, k, high=op.high)
+        weights = weights + matmul_time(c.machine, k, m, n, high=op.high)
+    return forward, inputs, weights
+
+
+def _experts(experts: Experts, c: Context) -> tuple[Array, Array, Array, Array]:
+    """Each rank holds num_experts / ep experts, each cut over etp ranks, and runs one matmul for each of them."""
+    local = experts.num_experts / c.g.ep
+    routed = c.tokens / c.g.tp * experts.top_k * c.job.moe_imbalance
+    m = routed * c.g.etp / local
+    forward: Array = np.asarray(0.0)
+    inputs: Array = np.asarray(0.0)
+    weights: Array = np.asarray(0.0)
+    for op in experts.matmuls:
+        k = op.k / c.g.etp if op.cut == "row" else np.asarray(op.k * 1.0)
+        n = op.n / c.g.etp if op.cut == "column" else np.asarray(op.n * 1.0)
+        forward = forward + local * matmul_time(c.machine, m, k, n)
+        inputs = inputs + local * matmul_time(c.machine, m, n, k)
+        weights = weights + local * matmul_time(c.machine, k, m, n)
+    elements = sum(v.elements for v in experts.vectors)
+    return forward, inputs, weights, vector_time(c.machine, routed * elements, c.job.precision.activation_size)
+
+
+def _vectors(layer: Layer, c: Context) -> tuple[Array, Array]:
+    """The backward pass of an elementwise op reads its input and the gradient: twice the forward traffic."""
+    size = c.job.precision.activation_size
+    forward: Array = np.asarray(0.0)
+    for op in layer.vectors:
+        forward = forward + vector_time(c.machine, c.tokens / _vector_cut(op, c) * op.elements, size)
+    backward = 2.0 * forward
+    if c.machine.quantized:
+        routed = [] if layer.experts is None else [(m, layer.experts.top_k / c.g.tp) for m in layer.experts.matmuls]
+        for m, share in [*((m, 1.0 / c.g.tp) for m in layer.matmuls if not m.high), *routed]:
+            forward = forward + vector_time(c.machine, c.tokens * share * m.k, QUANTIZE_BYTES)
+            backward = backward + vector_time(c.machine, c.tokens * share * m.n, QUANTIZE_BYTES)
+    return forward, backward
+
+
+def _vector_cut(op: Vector, c: Context) -> Array:
+    return c.g.tp if op.cut == "tensor" else c.sequence_cut
+
+
+def _attention(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[Array, Array]:
+    forward: Array = np.asarray(0.0)
+    backward: Array = np.asarray(0.0)
+    length = np.where(c.g.among("cp_kind", "ring"), c.job.seq_len / c.g.cp, c.job.seq_len)
+    for share, a in kinds:
+        flops = share * c.tokens / c.g.tp
+        fused = attention_time(c.machine, flops * a.flops(c.job.seq_len, c.job.causal), length)
+        scores = share * c.tokens / c.g.tp * (a.num_heads * c.job.seq_len * SCORE_PASSES)
+        plain = flops * a.flops(c.job.seq_len, False) / c.machine.high + vector_time(c.machine, scores, c.machine.high_size)
+        forward = forward + np.where(c.g.flash_attention, fused, plain)
+        backward = backward + np.where(c.g.flash_attention, ATTENTION_BACKWARD * fused, 2.0 * plain)
+    return forward, backward
+
+
+def _tensor_communication(layer: Layer, c: Context) -> Array:
+    """A gather before and a reduction after each pair of column and row matmuls; all_reduce without sequence parallel."""
+    pairs = sum(1 for m in layer.matmuls if m.cut == "row") + 0.5 * sum(1 for m in layer.matmuls if m.name == "logits")
+    if not layer.matmuls:
+        pairs = 0.5
+    size = c.job.precision.activation_size
+    found: Array = np.asarray(0.0)
+    if pairs:
+        one = c.network.all_gather(tensor_group(c.g), c.tokens * c.job.model.hidden_size * size)
+        found = found + 2.0 * pairs * one
+    if layer.experts:
+        routed = c.tokens / c.g.tp * (layer.experts.top_k * c.job.model.hidden_size) * c.g.etp
+        found = found + 2.0 * c.network.all_gather(expert_tensor_group(c.g), routed * size)
+    return found
+
+
+def _context_communication(layer: Layer, c: Context, attention: Array) -> tuple[Array, Array]:
+    """Ring: keys and values travel round, beside the attention of the block before. Ulysses: all_to_all, exposed."""
+    zero: Array = np.asarray(0.0)
+    if not layer.attention:
+        return zero, zero
+    model, size = c.job.model, c.job.precision.activation_size
+    group = context_group(c.g)
+    heads = model.num_attention_heads if model.mla else model.num_key_value_heads
+    keys = c.tokens * (model.key_value_size * size) / np.minimum(c.g.tp, heads)
+    ring = (c.g.cp - 1.0) * c.network.send(group, keys)
+    behind = attention * ((c.g.cp - 1.0) / c.g.cp)
+    ring_forward = c.hide(ring, behind, np.asarray(True))
+    ring_backward = c.hide(2.0 * ring, ATTENTION_BACKWARD * behind, np.asarray(True))
+    moved = c.tokens / c.g.tp * ((model.query_size + model.key_value_size + model.value_size) * size)
+    ulysses = c.network.all_to_all(group, moved)
+    is_ring = c.g.among("cp_kind", "ring")
+    return np.where(is_ring, ring_forward, ulysses), np.where(is_ring, ring_backward, ulysses)
+
+
+def _expert_communication(layer: Layer, c: Context) -> tuple[Array, Array]:
+    """Dispatch to the experts and combine their answers, and the same for the gradients."""
+    if layer.experts is None:
+        return np.asarray(0.0), np.asarray(0.0)
+    precision, k = c.job.precision, layer.experts.top_k
+    routed = c.tokens / c.g.tp * (k * c.job.model.hidden_size) * c.job.moe_imbalance
+    group = expert_group(c.g)
+    there = c.network.all_to_all(group, routed * precision.dispatch_size, k)
+    back = c.network.all_to_all(group, routed * precision.activation_size, k)
+    return there + back, 2.0 * back
+
+
+def _recompute(forward: Terms, vector: Array, attention: Array, c: Context) -> Array:
+    """Full: the forward pass once more. Selective: vector ops, and the scores where attention is not fused."""
+    selective = vector + np.where(c.g.flash_attention, 0.0, attention)
+    again = np.where(c.g.among("recompute", "selective"), selective, 0.0)
+    again = np.where(c.g.among("recompute", "full"), total(forward), again)
+    return again * c.g.recompute_layers

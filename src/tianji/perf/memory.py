@@ -1,0 +1,150 @@
+"""Bytes on one chip, stage by stage.
+
+Activations follow Korthikanti et al. 2022 ("Reducing Activation Recomputation in Large Transformer Models"), op by op: for a
+GPT-3 layer without fused attention they come to sbh (34 + 5 a s / h), or sbh (10 + 24/t + 5 a s / h t) under tensor
+parallelism without sequence parallelism; selective recompute drops the 5 a s / h, full recompute keeps 2 sbh.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Constants
+from tianji.parallel.grid import Grid
+from tianji.parallel.mesh import expert_data_group, shard_group
+from tianji.perf.stages import Stage, in_flight
+from tianji.units import Array
+from tianji.workload import Job, Model
+
+LOGIT_BYTES = 8.0
+"""For each logit: bf16 value, fp32 copy for the loss, bf16 gradient."""
+GATHERED_LAYERS = 2.0
+"""Whole layers that fully sharded training holds at once: the one in use and the one that is prefetched."""
+
+
+def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
+    """Return parameters on one chip of a stage that are not routed experts, before any ZeRO sharding."""
+    common = model.moe_layer_parameters(0) if model.moe else 0
+    found = stage.dense * model.dense_layer_parameters() + stage.moe * common
+    found = found + stage.has_embedding * model.embedding_parameters()
+    untied = model.head_parameters() + model.num_mtp_layers * _mtp_dense(model)
+    shared = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
+    found = found + stage.has_head * (untied + np.where(g.pp > 1, shared, 0))
+    return found / g.tp
+
+
+def expert_parameters(model: Model, stage: Stage, g: Grid) -> Array:
+    """Return routed-expert parameters on one chip of a stage, before any ZeRO sharding."""
+    if model.moe is None:
+        return np.asarray(0.0)
+    layers = stage.moe + stage.has_head * model.num_mtp_layers
+    return layers * (model.moe.num_experts * model.expert_parameters()) / (g.ep * g.etp)
+
+
+def _mtp_dense(model: Model) -> int:
+    layer = model.moe_layer_parameters(0) if model.moe else model.dense_layer_parameters()
+    return 2 * model.hidden_size**2 + 3 * model.hidden_size + layer
+
+
+def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
+    """Return weights, gradients and optimizer state of one chip.
+
+    ZeRO 1 divides the optimizer over the sharding group, 2 the gradients too, 3 the weights too; fully sharded training then
+    keeps the fp32 master copy as the weights and gathers two layers at a time. DualPipe holds the weights of two stages.
+    """
+    p, model = job.precision, job.model
+    dense, expert = dense_parameters(model, stage, g), expert_parameters(model, stage, g)
+    shard, expert_shard = shard_group(g).size * 1.0, np.minimum(expert_data_group(g).size, shard_group(g).size) * 1.0
+    copies = np.where(g.among("schedule", "dualpipe"), 2.0, 1.0)
+    dense, expert = dense * copies, expert * copies
+
+    def sharded(size: float, level: int) -> Array:
+        cut, expert_cut = np.where(g.zero >= level, shard, 1.0), np.where(g.zero >= level, expert_shard, 1.0)
+        return size * (dense / cut + expert / expert_cut)
+
+    layers = np.maximum(stage.layers, 1.0)
+    gathered = p.weight_wire * GATHERED_LAYERS * (dense + expert) / layers
+    weights = np.where(g.zero >= 3, np.minimum(gathered, p.weight_size * (dense + expert)), p.weight_size * (dense + expert))
+    return {
+        "weights": weights,
+        "gradients": sharded(p.gradient_size, 2),
+        "optimizer": np.where(g.offload_optimizer, 0.0, sharded(p.optimizer_size, 1)),
+    }
+
+
+def layer_activations(job: Job, g: Grid, *, moe: bool) -> tuple[Array, Array]:
+    """Return bytes that one token leaves behind in one layer: with nothing recomputed, and as the strategy says.
+
+    The token counts before the tensor cut; the result is per chip.
+    """
+    model, p = job.model, job.precision
+    h, a, w = model.hidden_size, p.activation_size, p.linear_input_size
+    cut = np.where(g.sequence_parallel, g.tp, 1)
+    dropout = 1.0 * h if model.learned_positions else 0.0
+    width = 0 if moe else model.intermediate_size
+    if moe and model.moe:
+        width = model.moe.shared_intermediate_size
+    narrow_inputs = 2.0 * h * w / cut
+    norms = model.num_norms * h * a / cut
+    qkv = (model.query_size + model.key_value_size) * a / g.tp
+    if model.mla:
+        qkv = qkv + (model.mla.q_lora_rank + model.mla.kv_lora_rank + model.mla.qk_rope_head_dim) * a / cut
+    attention_out = model.value_size * w / g.tp
+    gates = (2.0 if model.gated_mlp else 1.0) * width * a / g.tp
+    mlp_out = width * w / g.tp
+    scores = np.where(g.flash_attention, 4.0, 5.0 * job.seq_len) * model.num_attention_heads / g.tp
+    experts: Array = np.asarray(0.0)
+    expert_out: Array = np.asarray(0.0)
+    if moe and model.moe:
+        m = model.moe
+        routed = m.top_k * job.moe_imbalance / g.tp
+        experts = routed * (h * w + (2.0 if model.gated_mlp else 1.0) * m.intermediate_size * a)
+        expert_out = routed * m.intermediate_size * w
+    whole = narrow_inputs + norms + 2.0 * dropout / cut + qkv + attention_out + gates + mlp_out + scores + experts + expert_out
+    # With fused attention the cheap outputs go (of norms and activations); without, the scores, as published.
+    cheap = np.where(g.flash_attention, narrow_inputs + mlp_out + expert_out, scores)
+    kept = np.where(g.among("recompute", "selective"), whole - cheap, whole)
+    kept = np.where(g.among("recompute", "full"), h * a / cut, kept)
+    return whole, whole + g.recompute_layers * (kept - whole)
+
+
+def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, constants: Constants) -> dict[str, Array]:
+    """Return activations in flight, logits and dispatch buffers of one chip."""
+    model, p = job.model, job.precision
+    tokens = g.micro_batch_size * (job.seq_len / g.cp)
+    whole, kept = layer_activations(job, g, moe=False)
+    held = stage.dense * kept
+    if model.moe:
+        whole_moe, kept_moe = layer_activations(job, g, moe=True)
+        held = held + (stage.moe + stage.has_head * model.num_mtp_layers) * kept_moe
+        whole, kept = np.maximum(whole, whole_moe), np.maximum(kept, kept_moe)
+    flying = in_flight(g, microbatches, stage.index)
+    heads = stage.has_head * (1.0 + model.num_mtp_layers)
+    dispatch: Array = np.asarray(0.0)
+    if model.moe:
+        routed = tokens / g.tp * (model.moe.top_k * model.hidden_size) * job.moe_imbalance
+        dispatch = routed * (p.dispatch_size + p.activation_size) * (stage.moe > 0) * (g.ep > 1)
+    working = np.where(stage.layers > 0, whole - kept, 0.0)
+    return {
+        "logits": tokens * heads * (model.vocab_size * LOGIT_BYTES) / g.tp,
+        "dispatch": dispatch,
+        "activations": tokens * (held * flying + working) * constants.activation_overhead,
+    }
+
+
+def fixed_bytes(pool: Pool, constants: Constants, g: Grid) -> dict[str, Array]:
+    """Return what the communicators and the framework take, whatever the model.
+
+    One communicator for each axis in use, and one for all ranks (pipeline: one for each direction).
+    """
+    axes = [g.tp > 1, g.cp > 1, g.cp * g.dp > 1, g.ep > 1, g.etp > 1, g.pp > 1, g.pp > 1]
+    count: Array = np.asarray(1.0 if pool.chips > 1 else 0.0)
+    for used in axes:
+        count = count + used
+    return {"communicators": count * constants.communicator_size, "framework": np.asarray(constants.framework_reserve)}
+
+
+def usable_memory(pool: Pool) -> float:
+    """Return the bytes of one chip that a job can have."""
+    return pool.chip.memory_size() * pool.usable_memory

@@ -1,0 +1,214 @@
+"""Time and memory of a training step: where ops, collectives and the pipeline meet.
+
+    step = m · slowest stage + bubble + data-parallel communication + optimizer + waiting + fixed overhead
+
+Every part is a term; the step time is their sum, so that a breakdown accounts for all of it. Terms keep the small shapes that
+they depend on and broadcast together only at the end: the same code prices one strategy and a million.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tianji.errors import UnknownFigureError
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Constants
+from tianji.parallel.grid import Grid
+from tianji.parallel.mesh import expert_data_group, pipeline_group, replica_group, shard_group
+from tianji.perf.communication import Network
+from tianji.perf.compute import Machine
+from tianji.perf.layer import Context, LayerTime, Terms, layer_time, total
+from tianji.perf.memory import activation_bytes, dense_parameters, expert_parameters, fixed_bytes, state_bytes
+from tianji.perf.stages import Stage, bubble_time, representative_stages, stage
+from tianji.units import Array
+from tianji.workload import Job, Model
+from tianji.workload.ops import dense_layer, embedding, head, moe_layer, mtp_layer
+
+KINDS = (
+    "matmul", "attention", "vector", "recompute", "tp_comm", "cp_comm", "ep_comm", "pp_comm", "waiting", "overhead",
+    "optimizer", "dp_comm", "bubble",
+)  # fmt: skip
+"""Exclusive kinds of time on the critical path. Those that vary with most axes come last: sums stay small for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a grid of strategies costs. Arrays broadcast to the grid's shape."""
+
+    terms: Terms
+    """Seconds of a step by kind; their sum is the step time."""
+    memory: list[dict[str, Array]]
+    """Bytes by part for each stage that was looked at."""
+
+    @property
+    def step_time(self) -> Array:
+        """Seconds of one optimizer step."""
+        return total(self.terms)
+
+    @property
+    def memory_total(self) -> Array:
+        """Bytes on the fullest chip."""
+        found: Array = np.asarray(0.0)
+        for parts in self.memory:
+            found = np.maximum(found, total(parts))
+        return found
+
+
+def price(job: Job, pool: Pool, constants: Constants, g: Grid) -> Price:
+    """Return time and memory of every strategy of a grid, legal or not.
+
+    Raises UnknownFigureError when the chip or a tier lacks a figure that the job needs.
+    """
+    context = Context(job, Machine.of(pool.chip, job.precision, constants), Network.of(pool, constants), constants, g)
+    stages = representative_stages(job.model, g.pp)
+    return Price(_times(context, pool, stages), price_memory(job, pool, constants, g, stages))
+
+
+def price_memory(job: Job, pool: Pool, constants: Constants, g: Grid, stages: list[Stage]) -> list[dict[str, Array]]:
+    """Return bytes by part for each of the given stages."""
+    m = microbatches(job, g)
+    fixed = fixed_bytes(pool, constants, g)
+    return [state_bytes(job, s, g) | fixed | activation_bytes(job, s, g, m, constants) for s in stages]
+
+
+def every_stage(job: Job, pp: int) -> list[Stage]:
+    """Return all stages of one pipeline, for the table of a single plan."""
+    return [stage(job.model, np.asarray([pp]), np.asarray([i])) for i in range(pp)]
+
+
+def microbatches(job: Job, g: Grid) -> Array:
+    """Return the micro-batches of one step on one replica (gradient accumulation)."""
+    return np.maximum(job.global_batch_size // (g.dp * g.micro_batch_size), 1)
+
+
+def _times(c: Context, pool: Pool, stages: list[Stage]) -> Terms:
+    job, g, constants = c.job, c.g, c.constants
+    m = microbatches(job, g)
+    layers = _layers(c)
+    passes = [_stage_pass(s, layers, job.model.num_mtp_layers) for s in stages]
+    sums = [total(f) + total(b) for f, b, _ in passes]
+    slowest = sums[0]
+    for other in sums[1:]:
+        slowest = np.maximum(slowest, other)
+    picked = _pick(passes, sums, slowest)
+    whole = _whole_pass(layers, job.model)
+    gather_forward, gather_backward, per_step = _data_parallel(stages[0], passes[0], c)
+    sharded = gather_forward + gather_backward
+    send = _send(c)
+    others = whole + send * (2.0 * (g.pp - 1)) + sharded * (g.pp - 1) - slowest
+    forward, backward, weight = picked
+    hidden = c.hide(2.0 * g.vpp * send, slowest, g.overlap_pp & g.among("schedule", "interleaved"))
+    terms = {kind: m * (forward[kind] + backward[kind]) for kind in forward}
+    terms["recompute"] = m * backward["recompute"]
+    terms["pp_comm"] = m * hidden
+    terms["dp_comm"] = m * sharded + per_step
+    terms["bubble"] = bubble_time(g, others, total(forward), total(backward), weight)
+    terms["optimizer"] = _optimizer(c, pool, stages)
+    busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
+    terms["waiting"] = busy * (constants.straggle * np.sqrt(2.0 * np.log(pool.chips)))
+    terms["overhead"] = terms["overhead"] + constants.step_overhead
+    return {kind: terms[kind] * constants.software for kind in KINDS}
+
+
+Pass = tuple[Terms, Terms, Array]
+
+
+def _layers(c: Context) -> dict[str, LayerTime]:
+    model = c.job.model
+    found = {"dense": layer_time(dense_layer(model), c), "embedding": layer_time(embedding(model), c)}
+    found["head"] = layer_time(head(model), c)
+    if model.moe:
+        found["moe"] = layer_time(moe_layer(model), c)
+    if model.num_mtp_layers:
+        found["mtp"] = layer_time(mtp_layer(model), c)
+    return found
+
+
+def _stage_pass(s: Stage, layers: dict[str, LayerTime], num_mtp_layers: int) -> Pass:
+    """Return forward, backward and weight-gradient time of one micro-batch on one stage."""
+    counts = {"dense": s.dense, "moe": s.moe, "embedding": s.has_embedding, "head": s.has_head}
+    return _weighted(counts | {"mtp": s.has_head * num_mtp_layers}, layers)
+
+
+def _whole_pass(layers: dict[str, LayerTime], model: Model) -> Array:
+    """Return the time of one micro-batch through all stages, there and back."""
+    one = np.asarray(1.0)
+    counts = {"dense": one * model.num_dense_layers, "moe": one * model.num_moe_layers, "embedding": one, "head": one}
+    forward, backward, _ = _weighted(counts | {"mtp": one * model.num_mtp_layers}, layers)
+    return total(forward) + total(backward)
+
+
+def _weighted(counts: dict[str, Array], layers: dict[str, LayerTime]) -> Pass:
+    forward: Terms = {}
+    backward: Terms = {}
+    weight: Array = np.asarray(0.0)
+    for name, layer in layers.items():
+        for into, terms in ((forward, layer.forward), (backward, layer.backward)):
+            for kind, value in terms.items():
+                into[kind] = into[kind] + counts[name] * value if kind in into else counts[name] * value
+        weight = weight + counts[name] * layer.weight
+    return forward, backward, weight
+
+
+def _pick(passes: list[Pass], sums: list[Array], slowest: Array) -> Pass:
+    """Return the terms of the slowest stage at each place of the grid."""
+    forward, backward, weight = passes[-1]
+    for (f, b, w), value in zip(reversed(passes[:-1]), reversed(sums[:-1]), strict=True):
+        here = value == slowest
+        forward = {k: np.where(here, f[k], forward[k]) for k in f}
+        backward = {k: np.where(here, b[k], backward[k]) for k in b}
+        weight = np.where(here, w, weight)
+    return forward, backward, weight
+
+
+def _send(c: Context) -> Array:
+    """Return the time to pass one micro-batch's activations to the next stage."""
+    size = c.tokens / c.sequence_cut * (c.job.model.hidden_size * c.job.precision.activation_size)
+    return c.network.send(pipeline_group(c.g), size) * (c.g.pp > 1)
+
+
+def _data_parallel(s: Stage, first: Pass, c: Context) -> tuple[Array, Array, Array]:
+    """Return exposed data-parallel time: of each forward, of each backward pass, and once a step.
+
+    The first stage decides: it finishes last, with its whole reduction still to do, and starts first. Reductions hide
+    behind one micro-batch's backward pass, gathers behind its forward pass.
+    """
+    g, p = c.g, c.job.precision
+    work_forward, work_backward = total(first[0]), total(first[1])
+    groups = ((dense_parameters(c.job.model, s, g), shard_group(g)), (expert_parameters(c.job.model, s, g), expert_data_group(g)))
+    gather: Array = np.asarray(0.0)
+    reduce: Array = np.asarray(0.0)
+    for parameters, group in groups:
+        gather = gather + c.network.all_gather(group, parameters * p.weight_wire)
+        reduce = reduce + c.network.reduce_scatter(group, parameters * p.gradient_wire)
+    across = c.network.all_reduce(replica_group(g), groups[0][0] * p.gradient_wire / shard_group(g).size)
+    gather_hidden = c.hide(gather, work_forward, g.overlap_dp)
+    reduce_hidden = c.hide(reduce + across, work_backward, g.overlap_dp)
+    both_hidden = c.hide(gather + reduce, work_backward, g.overlap_dp)
+    gather_back = gather * (p.gradient_wire / p.weight_wire)
+    all_reduce_hidden = c.hide(reduce + gather_back + across, work_backward, g.overlap_dp)
+    every_forward = np.where(g.zero == 3, gather_hidden, 0.0)
+    every_backward = np.where(g.zero == 3, both_hidden, np.where(g.zero == 2, reduce_hidden, 0.0))
+    across_hidden = c.hide(across, work_backward, g.overlap_dp)
+    once = np.where(g.zero == 0, all_reduce_hidden, np.where(g.zero == 1, reduce_hidden + gather_hidden, gather_hidden))
+    return every_forward, every_backward, np.where(g.zero == 3, across_hidden, once)
+
+
+def _optimizer(c: Context, pool: Pool, stages: list[Stage]) -> Array:
+    """Read and write the state, read the gradients, write the weights; over the host link when it is offloaded."""
+    g, p = c.g, c.job.precision
+    shard = np.where(g.zero >= 1, shard_group(g).size, 1)
+    expert_shard = np.where(g.zero >= 1, expert_data_group(g).size, 1)
+    most: Array = np.asarray(0.0)
+    for s in stages:
+        mine = dense_parameters(c.job.model, s, g) / shard + expert_parameters(c.job.model, s, g) / expert_shard
+        most = np.maximum(most, mine)
+    time = most * ((2.0 * p.optimizer_size + p.gradient_size + p.weight_size) / c.machine.memory)
+    if np.any(g.offload_optimizer):
+        if pool.chip.host_bandwidth is None:
+            raise UnknownFigureError(pool.chip.name, "host bandwidth", "the optimizer is offloaded")
+        moved = most * ((p.gradient_size + p.weight_size) / pool.chip.host_bandwidth.value)
+        time = np.where(g.offload_optimizer, moved + time, time)
+    return time

@@ -1,0 +1,40 @@
+"""A job: a model, its data sizes and its goal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tianji.errors import FormatError
+from tianji.workload.model import Model
+from tianji.workload.precision import Precision
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Train a model: sequences of ``seq_len`` tokens, ``global_batch_size`` sequences a step.
+
+    ``tokens`` is the length of the whole run (0: not stated). ``moe_imbalance`` is the load of the busiest expert rank
+    over the mean (1: forced balance). ``causal`` attention does half the work of full attention.
+    """
+
+    model: Model
+    seq_len: int
+    global_batch_size: int
+    precision: Precision
+    tokens: float = 0.0
+    moe_imbalance: float = 1.0
+    causal: bool = True
+    assumed: tuple[str, ...] = ()
+    """Which of the sizes the user did not give, in words."""
+
+    def __post_init__(self) -> None:
+        for what, value in (("seq_len", self.seq_len), ("global_batch_size", self.global_batch_size)):
+            if value < 1:
+                raise FormatError(f"{what}: expected a whole number of at least 1, got {value}")
+        if self.moe_imbalance < 1:
+            raise FormatError(f"moe_imbalance: expected at least 1 (1 is perfect balance), got {self.moe_imbalance}")
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens of one optimizer step."""
+        return self.seq_len * self.global_batch_size

@@ -1,0 +1,203 @@
+"""A model: an architecture and its parameter counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MLA:
+    """Multi-head latent attention (DeepSeek-V2): low-rank query and key-value projections.
+
+    ``q_lora_rank`` 0 means a full query projection.
+    """
+
+    q_lora_rank: int
+    kv_lora_rank: int
+    qk_nope_head_dim: int
+    qk_rope_head_dim: int
+    v_head_dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoE:
+    """Mixture of experts in some of the layers.
+
+    Of ``num_layers`` the first ``num_leading_dense`` are dense; of the rest every ``layer_step``-th is MoE.
+    ``shared_intermediate_size`` is the total width of the experts that every token visits (0: none).
+    """
+
+    num_experts: int
+    top_k: int
+    intermediate_size: int
+    shared_intermediate_size: int = 0
+    num_leading_dense: int = 0
+    layer_step: int = 1
+    shared_expert_gate: bool = False
+    router_bias: bool = False
+    """A learned or balancing bias of one value for each expert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A decoder-only transformer, as its ``config.json`` describes it.
+
+    ``intermediate_size`` is the width of the dense MLP; ``gated_mlp`` says that it has two input projections (SwiGLU).
+    ``sliding_window`` tokens bound the attention of ``num_sliding_layers`` of the layers (0: none).
+    """
+
+    name: str
+    family: str
+    hidden_size: int
+    num_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    intermediate_size: int
+    vocab_size: int
+    gated_mlp: bool = True
+    tied_embeddings: bool = False
+    mla: MLA | None = None
+    moe: MoE | None = None
+    num_mtp_layers: int = 0
+    sliding_window: int = 0
+    num_sliding_layers: int = 0
+    max_position_embeddings: int = 0
+    """Longest sequence that the model was made for (0: not stated)."""
+    learned_positions: int = 0
+    """Rows of a learned position table (GPT-3); 0 with rotary positions or ALiBi."""
+    qkv_bias: bool = False
+    output_bias: bool = False
+    mlp_bias: bool = False
+    norm_bias: bool = False
+    """LayerNorm with a bias (2h) in place of RMSNorm (h)."""
+    qk_norm: bool = False
+    """Norms on each head's query and key (Qwen3)."""
+    num_norms: int = 2
+    """Norms of hidden size in each layer: 2, or 4 with sandwich norms (Pangu Ultra, Gemma 2)."""
+    attention_sinks: bool = False
+    """One learned sink logit for each head (GPT-OSS)."""
+    embedding_norm: bool = False
+    source: str = ""
+
+    # --- layers ---------------------------------------------------------------------------------------------
+    @property
+    def num_moe_layers(self) -> int:
+        """Layers whose MLP is a mixture of experts."""
+        if self.moe is None:
+            return 0
+        rest = self.num_layers - self.moe.num_leading_dense
+        return rest // self.moe.layer_step
+
+    @property
+    def num_dense_layers(self) -> int:
+        """Layers whose MLP is dense."""
+        return self.num_layers - self.num_moe_layers
+
+    @property
+    def query_size(self) -> int:
+        """Width of all queries together (MLA: no-position and rotary part)."""
+        if self.mla:
+            return self.num_attention_heads * (self.mla.qk_nope_head_dim + self.mla.qk_rope_head_dim)
+        return self.num_attention_heads * self.head_dim
+
+    @property
+    def value_size(self) -> int:
+        """Width of all heads' outputs together, the input of the output projection."""
+        return self.num_attention_heads * (self.mla.v_head_dim if self.mla else self.head_dim)
+
+    @property
+    def key_value_size(self) -> int:
+        """Width of the keys plus values of a token in memory during training (MLA: after expansion to all heads)."""
+        if self.mla:
+            return self.query_size + self.value_size
+        return 2 * self.num_key_value_heads * self.head_dim
+
+    # --- parameters, counted as the checkpoints store them --------------------------------------------------
+    def attention_parameters(self) -> int:
+        """Parameters of one layer's attention, norms excluded."""
+        h = self.hidden_size
+        if self.mla:
+            a = self.mla
+            query = (
+                h * a.q_lora_rank + a.q_lora_rank + a.q_lora_rank * self.query_size
+                if a.q_lora_rank
+                else h * self.query_size
+            )
+            latent = h * (a.kv_lora_rank + a.qk_rope_head_dim) + a.kv_lora_rank
+            expand = a.kv_lora_rank * self.num_attention_heads * (a.qk_nope_head_dim + a.v_head_dim)
+            weights = query + latent + expand + self.value_size * h
+        else:
+            weights = h * (self.query_size + self.key_value_size) + self.value_size * h
+        bias = (self.query_size + self.key_value_size if self.qkv_bias else 0) + (h if self.output_bias else 0)
+        norms = 2 * self.head_dim if self.qk_norm and not self.mla else 0
+        return weights + bias + norms + (self.num_attention_heads if self.attention_sinks else 0)
+
+    def mlp_parameters(self, width: int) -> int:
+        """Parameters of one MLP of the given intermediate width."""
+        inputs = 2 if self.gated_mlp else 1
+        bias = inputs * width + self.hidden_size if self.mlp_bias else 0
+        return (inputs + 1) * self.hidden_size * width + bias
+
+    def norm_parameters(self) -> int:
+        """Parameters of the norms of one layer."""
+        return self.num_norms * self.hidden_size * (2 if self.norm_bias else 1)
+
+    def expert_parameters(self) -> int:
+        """Parameters of one routed expert."""
+        return self.mlp_parameters(self.moe.intermediate_size) if self.moe else 0
+
+    def moe_common_parameters(self) -> int:
+        """Parameters of a MoE layer's MLP that every token uses: router and shared experts."""
+        if self.moe is None:
+            return 0
+        m = self.moe
+        shared = self.mlp_parameters(m.shared_intermediate_size) if m.shared_intermediate_size else 0
+        gate = self.hidden_size if m.shared_expert_gate else 0
+        return self.hidden_size * m.num_experts + (m.num_experts if m.router_bias else 0) + shared + gate
+
+    def dense_layer_parameters(self) -> int:
+        """Parameters of one dense layer."""
+        return self.attention_parameters() + self.mlp_parameters(self.intermediate_size) + self.norm_parameters()
+
+    def moe_layer_parameters(self, num_experts: int | None = None) -> int:
+        """Parameters of one MoE layer with that many routed experts (default: all)."""
+        if self.moe is None:
+            return 0
+        count = self.moe.num_experts if num_experts is None else num_experts
+        common = self.attention_parameters() + self.norm_parameters() + self.moe_common_parameters()
+        return common + count * self.expert_parameters()
+
+    def embedding_parameters(self) -> int:
+        """Parameters of the token and position tables."""
+        return self.hidden_size * (self.vocab_size + self.learned_positions) + (
+            2 * self.hidden_size if self.embedding_norm else 0
+        )
+
+    def head_parameters(self) -> int:
+        """Parameters of the output projection and the final norm; a tied projection has none of its own."""
+        norm = self.hidden_size * (2 if self.norm_bias else 1)
+        return norm + (0 if self.tied_embeddings else self.hidden_size * self.vocab_size)
+
+    def mtp_parameters(self) -> int:
+        """Parameters of the multi-token-prediction modules: a projection of 2h to h, three norms and one layer each.
+
+        Their embedding and head are shared with the model's.
+        """
+        layer = self.moe_layer_parameters() if self.moe else self.dense_layer_parameters()
+        return self.num_mtp_layers * (2 * self.hidden_size**2 + 3 * self.hidden_size + layer)
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters of the model without its multi-token-prediction modules, as the makers publish it."""
+        dense = self.num_dense_layers * self.dense_layer_parameters()
+        moe = self.num_moe_layers * self.moe_layer_parameters()
+        return self.embedding_parameters() + dense + moe + self.head_parameters()
+
+    @property
+    def num_active_parameters(self) -> int:
+        """Parameters that one token uses: of the routed experts only ``top_k``."""
+        idle = 0
+        if self.moe:
+            idle = self.num_moe_layers * (self.moe.num_experts - self.moe.top_k) * self.expert_parameters()
+        return self.num_parameters - idle
