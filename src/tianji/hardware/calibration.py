@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
+from tianji.hardware.chip import Chip
 from tianji.units import Bytes, Seconds
 
 
@@ -89,11 +90,11 @@ class Calibration:
     chips: Mapping[str, Constants] = field(default_factory=dict)
     evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
     spreads: Mapping[str, Spread] = field(default_factory=dict)
-    relatives: Mapping[str, str] = field(default_factory=dict)
 
-    def constants(self, chip: str) -> Constants:
+    def constants(self, chip: Chip) -> Constants:
         """Return the constants of a chip; one without any has those of its relative, else pure physics."""
-        found = self.chips.get(chip)
-        if found is None and chip in self.relatives:
-            found = self.chips.get(self.relatives[chip])
-        return found or Constants()
+        return self.chips.get(chip.name) or self.chips.get(chip.relative) or Constants()
+
+    def spread(self, chip: Chip) -> Spread:
+        """Return the 80 % range of step times for a chip, over the nominal one."""
+        return self.spreads.get(chip.name) or self.spreads.get(chip.relative) or Spread()

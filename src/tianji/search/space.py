@@ -21,11 +21,11 @@ from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.units import Array
 from tianji.workload import Job
 
-MAX_MICRO_BATCH = 64
+MAX_MICRO_BATCH = 16
 """Largest micro-batch that is tried, in sequences."""
 MIN_CONTEXT = 256
 """Fewest tokens of a sequence that context parallelism leaves on a chip."""
-MAX_EXPERT_TENSOR = 8
+MAX_EXPERT_TENSOR = 4
 SLICE = 400_000
 """Strategies of one slice."""
 
@@ -45,17 +45,17 @@ class Space:
 
     def slices(self) -> Iterator[Grid]:
         """Yield grids of which together every strategy is a member of exactly one."""
-        others = self._extra_axis()
+        others, defaults = self._extra_axis(), replace(DEFAULTS, **self._held())
         for pp in self._choices("pp", [p for p in divisors(self.pool.chips) if p <= self.job.model.num_layers]):
-            layouts = self._layouts(pp)
-            axes = [self._recompute_axis(), self._schedule_axis(pp), self._sharding_axis(), others]
-            width = int(np.prod([len(next(iter(a.values()))) for a in axes if a]))
-            step = max(SLICE // max(width, 1), 1)
-            count = len(layouts["tp"])
-            for start in range(0, count, step):
-                part = {name: values[start : start + step] for name, values in layouts.items()}
-                grid = Grid.product((part, *(a for a in axes if a)), replace(DEFAULTS, **self._held()))
-                yield grid
+            schedules = self._schedule_axis(pp)
+            for dp in self._choices("dp", divisors(self.pool.chips // pp)):
+                layouts, sizes = self._layouts(pp, dp), self._batch_axis(dp)
+                axes = [a for a in (sizes, self._recompute_axis(), schedules, self._sharding_axis(), others) if a]
+                width = int(np.prod([len(next(iter(a.values()))) for a in axes]))
+                step = max(SLICE // max(width, 1), 1)
+                for start in range(0, len(layouts["tp"]) if width else 0, step):
+                    part = {name: values[start : start + step] for name, values in layouts.items()}
+                    yield Grid.product((part, *axes, {"pp": np.asarray([pp]), "dp": np.asarray([dp])}), defaults)
 
     def _held(self) -> dict[str, Any]:
         return {k: v for k, v in self.fixed.items() if k not in ("tp", "pp", "cp", "dp", "ep", "etp", "vpp", "micro_batch_size")}
@@ -63,30 +63,33 @@ class Space:
     def _choices(self, name: str, values: list[int]) -> list[int]:
         return [int(self.fixed[name])] if name in self.fixed else values
 
-    def _layouts(self, pp: int) -> dict[str, Array]:
-        """Return the combinations of tp, cp, ep, etp, micro-batch and placement that make up all chips with this pp."""
+    def _layouts(self, pp: int, dp: int) -> dict[str, Array]:
+        """Return the combinations of tp, cp, ep, etp and placement that make up all chips with this pp and dp."""
         model, chips = self.job.model, self.pool.chips
-        tps = self._choices("tp", [t for t in divisors(chips) if model.num_attention_heads % t == 0])
-        cps = self._choices("cp", [c for c in divisors(chips) if c * MIN_CONTEXT <= self.job.seq_len or c == 1])
-        sizes = self._choices("micro_batch_size", [b for b in divisors(self.job.global_batch_size) if b <= MAX_MICRO_BATCH])
+        inner, rest = divmod(chips, pp * dp)
+        tps = self._choices("tp", [t for t in divisors(inner) if model.num_attention_heads % t == 0])
         eps, etps = self._expert_degrees()
         found: list[tuple[int, ...]] = []
-        for tp, cp in product(tps, cps):
-            dp, rest = divmod(chips, tp * cp * pp)
-            if rest or ("dp" in self.fixed and dp != self.fixed["dp"]) or self.job.global_batch_size % dp:
+        for tp in tps if not rest else []:
+            cp, uneven = divmod(inner, tp)
+            if uneven or cp not in self._choices("cp", [cp]) or (cp > 1 and cp * MIN_CONTEXT > self.job.seq_len):
                 continue
-            ranks = tp * cp * dp
-            experts = [(ep, etp) for ep in eps for etp in etps if ranks % (ep * etp) == 0]
-            batches = [b for b in sizes if self.job.global_batch_size % (dp * b) == 0]
+            experts = [(ep, etp) for ep in eps for etp in etps if tp * cp * dp % (ep * etp) == 0]
             kinds = self._words("cp_kind") if cp > 1 else self._words("cp_kind")[:1]
             places = self._words("placement") if pp > 1 and dp > 1 else self._words("placement")[:1]
-            found += [
-                (tp, cp, dp, ep, etp, b, kind, place)
-                for (ep, etp), b, kind, place in product(experts, batches, kinds, places)
-            ]
-        names = ("tp", "cp", "dp", "ep", "etp", "micro_batch_size", "cp_kind", "placement")
+            found += [(tp, cp, ep, etp, kind, place) for (ep, etp), kind, place in product(experts, kinds, places)]
+        names = ("tp", "cp", "ep", "etp", "cp_kind", "placement")
         table = np.asarray(found, dtype=np.int64).reshape(-1, len(names)).T
-        return dict(zip(names, table, strict=True)) | {"pp": np.full(table.shape[1], pp)}
+        return dict(zip(names, table, strict=True))
+
+    def _batch_axis(self, dp: int) -> dict[str, Array]:
+        """Return the micro-batch sizes that divide what one replica gets of the global batch."""
+        mine, rest = divmod(self.job.global_batch_size, dp)
+        sizes = [b for b in divisors(max(mine, 1)) if b <= MAX_MICRO_BATCH] if not rest else []
+        if "micro_batch_size" in self.fixed:
+            wanted = int(self.fixed["micro_batch_size"])
+            sizes = [wanted] if not rest and mine % wanted == 0 else []
+        return {"micro_batch_size": np.asarray(sizes, dtype=np.int64)}
 
     def _expert_degrees(self) -> tuple[list[int], list[int]]:
         moe = self.job.model.moe

@@ -1,0 +1,53 @@
+"""Predict one plan: the page where the engines meet.
+
+The same functions that price a million strategies price this one; the search and this page agree to the last digit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tianji.hardware.calibration import Calibration
+from tianji.parallel.grid import Grid
+from tianji.parallel.legality import check
+from tianji.parallel.plan import Plan
+from tianji.perf.memory import usable_memory
+from tianji.perf.step import every_stage, price, price_memory
+from tianji.result import Range, Result
+from tianji.units import Array
+from tianji.workload.ops import step_flops
+
+
+def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
+    """Return the predicted result of a plan.
+
+    Raises IllegalStrategyError when the strategy breaks a rule, UnknownFigureError when the pool lacks a figure that the job
+    needs. A plan that does not fit the memory is a result like any other: ``fits`` is False.
+    """
+    check(plan.strategy, plan.job, plan.pool)
+    calibration = calibration or Calibration()
+    chip = plan.pool.chip
+    constants = calibration.constants(chip)
+    g = Grid.of(plan.strategy)
+    used = replace(plan.pool, chips=plan.strategy.chips)
+    cost = price(plan.job, used, constants, g)
+    stages = [_plain(parts) for parts in price_memory(plan.job, used, constants, g, every_stage(plan.job, plan.strategy.pp))]
+    step_time = float(np.ravel(cost.step_time)[0])
+    spread = calibration.spread(chip)
+    return Result(
+        plan=plan,
+        kind="predicted",
+        step_time=Range(step_time * spread.low, step_time, step_time * spread.high, spread.basis),
+        breakdown=_plain(cost.terms),
+        memory=max(stages, key=lambda parts: sum(parts.values())),
+        stages=tuple(stages),
+        memory_limit=usable_memory(used),
+        model_flops=step_flops(plan.job.model, plan.job.seq_len, plan.job.tokens_per_step, plan.job.causal),
+        peak=chip.matrix_peak(plan.job.precision.linear),
+    )
+
+
+def _plain(terms: dict[str, Array]) -> dict[str, float]:
+    return {kind: float(np.ravel(value)[0]) for kind, value in terms.items()}

@@ -1,0 +1,78 @@
+"""A result: what a plan gives, predicted or measured. One type, so that both are compared, explained and drawn alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tianji.parallel.plan import Plan
+from tianji.units import DAY, Bytes, Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An 80 % range around a nominal value; ``leans_on`` says on what it rests."""
+
+    low: float
+    nominal: float
+    high: float
+    leans_on: str = ""
+    """``measured``, ``inherited`` or ``roadmap``, with details in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Time and memory of one plan.
+
+    ``breakdown`` holds exclusive seconds of the critical path by kind; they add up to the step time. ``memory`` holds the bytes
+    of the fullest stage's chip by part, ``stages`` the same for every stage.
+    """
+
+    plan: Plan
+    kind: str
+    """``predicted`` or ``measured``."""
+    step_time: Range
+    breakdown: Mapping[str, Seconds]
+    memory: Mapping[str, Bytes]
+    stages: tuple[Mapping[str, Bytes], ...]
+    memory_limit: Bytes
+    model_flops: float
+    peak: float
+    """Dense peak of one chip in the dtype of the linear layers, FLOP/s."""
+
+    @property
+    def memory_total(self) -> Bytes:
+        """Bytes on the fullest chip."""
+        return sum(self.memory.values())
+
+    @property
+    def worst_stage(self) -> int:
+        """Index of the stage whose chips are fullest."""
+        totals = [sum(parts.values()) for parts in self.stages]
+        return totals.index(max(totals))
+
+    @property
+    def fits(self) -> bool:
+        """The fullest chip holds what it must."""
+        return self.memory_total <= self.memory_limit
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens of the whole job in a second."""
+        return self.plan.job.tokens_per_step / self.step_time.nominal
+
+    @property
+    def tokens_per_s_per_chip(self) -> float:
+        """Tokens a second over the chips that work."""
+        return self.tokens_per_s / self.plan.strategy.chips
+
+    @property
+    def mfu(self) -> float:
+        """Model FLOPs of a step over what the working chips could do at their dense peak in that time."""
+        return self.model_flops / (self.step_time.nominal * self.plan.strategy.chips * self.peak)
+
+    @property
+    def days(self) -> float | None:
+        """Days for the job's tokens without any failure, or None when the job states none."""
+        tokens = self.plan.job.tokens
+        return tokens / self.tokens_per_s / DAY if tokens else None

@@ -1,0 +1,182 @@
+"""Plan a job on a pool: search, then say what was found, what binds it, and why the obvious choice lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tianji.errors import IllegalStrategyError, InfeasibleError
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration
+from tianji.parallel.legality import is_legal, refusals
+from tianji.parallel.grid import Grid
+from tianji.parallel.plan import Plan
+from tianji.parallel.strategy import Strategy
+from tianji.perf.memory import usable_memory
+from tianji.prediction import predict
+from tianji.result import Result
+from tianji.search.explore import Found, explore
+from tianji.search.space import DEFAULTS, divisors
+from tianji.units import show
+from tianji.workload import Job
+
+RETREATS = 24
+"""How many smaller numbers of chips are tried when no strategy uses all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a search found: the best plans with the story behind them."""
+
+    results: tuple[Result, ...]
+    """The fastest plans, best first."""
+    front: tuple[Result, ...]
+    """Pareto front of time against memory, fastest first."""
+    found: Found
+    naive: Result | None
+    """The obvious choice: tensor parallel inside the node, the smallest pipeline that fits, data parallel for the rest."""
+    binding: tuple[str, ...]
+    """What limits the best plan, in words."""
+    idle_reason: str
+    """Why chips stand idle; empty when none does."""
+
+
+def plan(
+    job: Job,
+    pool: Pool,
+    calibration: Calibration | None = None,
+    *,
+    fixed: Mapping[str, Any] | None = None,
+    extra: Mapping[str, tuple[Any, ...]] | None = None,
+    top: int = 5,
+    progress: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Return the fastest plans of a job on a pool, over the whole legal space.
+
+    Every chip works, or the outcome says how many stand idle and why. ``fixed`` holds strategy fields to values.
+
+    Raises InfeasibleError, with the closest miss, when nothing fits the memory, and IllegalStrategyError when no legal
+    strategy has the fixed values.
+    """
+    calibration, fixed = calibration or Calibration(), dict(fixed or {})
+    constants = calibration.constants(pool.chip)
+    misses: list[Found] = []
+    for chips in _counts(pool, fixed):
+        used = replace(pool, chips=chips)
+        found = explore(job, used, constants, fixed=fixed, extra=extra, top=top, progress=progress)
+        if found.best:
+            return _outcome(job, pool, used, calibration, found)
+        misses.append(found)
+    raise _failure(job, pool, fixed, misses)
+
+
+def _counts(pool: Pool, fixed: Mapping[str, Any]) -> list[int]:
+    """Return the numbers of chips to try: all of them, then fewer whole units or nodes."""
+    degrees = [fixed.get(name) for name in ("tp", "pp", "cp", "dp")]
+    if all(d is not None for d in degrees):
+        product = 1
+        for d in degrees:
+            product *= int(d or 1)
+        return [product]
+    step = pool.node if pool.chips > pool.node else 1
+    top = pool.chips - pool.chips % step
+    fewer = [c for c in range(top, 0, -step) if c < pool.chips]
+    # Counts with many divisors are worth trying first among the largest ones.
+    near = sorted(fewer[: 4 * RETREATS], key=lambda c: (-_twos(c), -c))[: RETREATS // 2]
+    return [pool.chips, *sorted({*fewer[: RETREATS // 2], *near}, reverse=True)]
+
+
+def _twos(n: int) -> int:
+    return (n & -n).bit_length()
+
+
+def _outcome(job: Job, pool: Pool, used: Pool, calibration: Calibration, found: Found) -> Outcome:
+    def result(strategy: Strategy) -> Result:
+        return predict(Plan(job, pool, strategy), calibration)
+
+    results = tuple(result(c.strategy) for c in found.best)
+    front = tuple(result(c.strategy) for c in found.front)
+    naive = naive_strategy(job, used)
+    idle = ""
+    if used.chips < pool.chips:
+        idle = (
+            f"{pool.chips - used.chips:,} of {pool.chips:,} chips stand idle: no legal strategy that fits uses all of them"
+            f" with a global batch of {job.global_batch_size} (their divisors do not match); try --chips {used.chips}"
+            f" or another --batch"
+        )
+    return Outcome(results, front, found, result(naive) if naive else None, _binding(results[0], found), idle)
+
+
+def naive_strategy(job: Job, pool: Pool) -> Strategy | None:
+    """Return the rule-of-thumb layout: tp fills the node, experts over the node's ranks, the smallest pp that fits, dp the rest.
+
+    None when the rule of thumb gives nothing legal.
+    """
+    fitting = [t for t in divisors(min(pool.node, pool.chips)) if job.model.num_attention_heads % t == 0]
+    for tp in reversed(fitting):
+        for pp in (p for p in divisors(pool.chips // tp) if p <= job.model.num_layers):
+            dp = pool.chips // (tp * pp)
+            ep = 1
+            if job.model.moe:
+                ep = max(e for e in divisors(job.model.moe.num_experts) if e <= pool.node and (tp * dp) % e == 0)
+            s = replace(DEFAULTS, tp=tp, pp=pp, dp=dp, ep=ep, zero=1)
+            if is_legal(Grid.of(s), job, pool).all() and predict(Plan(job, pool, s)).fits:
+                return s
+    return None
+
+
+def _binding(best: Result, found: Found) -> tuple[str, ...]:
+    """Say what limits the best plan: memory, batch or links."""
+    said: list[str] = []
+    filled = best.memory_total / best.memory_limit
+    refused = 1.0 - found.feasible / max(found.candidates, 1)
+    if filled > 0.9 or refused > 0.5:
+        said.append(
+            f"memory: the fullest chip holds {show(best.memory_total, 'bytes')} of {show(best.memory_limit, 'bytes')} usable;"
+            f" {refused:.0%} of the legal strategies do not fit"
+        )
+    share = {kind: seconds / best.step_time.nominal for kind, seconds in best.breakdown.items()}
+    links = sum(value for kind, value in share.items() if kind.endswith("_comm"))
+    if links > 0.1:
+        worst = max((k for k in share if k.endswith("_comm")), key=lambda k: share[k])
+        said.append(f"links: exposed communication takes {links:.0%} of the step, most of it {worst} ({share[worst]:.0%})")
+    if share["bubble"] > 0.05:
+        said.append(
+            f"batch: {best.plan.num_microbatches} micro-batches for {best.plan.strategy.pp} stages leave {share['bubble']:.0%}"
+            " of the step to the bubble; a larger global batch would shrink it"
+        )
+    return tuple(said) or ("compute: no other limit takes more than a tenth of the step",)
+
+
+def _failure(job: Job, pool: Pool, fixed: Mapping[str, Any], misses: list[Found]) -> Exception:
+    closest = [found.closest for found in misses if found.closest]
+    held = ", ".join(f"{k}={v}" for k, v in fixed.items())
+    holding = f" with {held}" if held else ""
+    if not closest:
+        return IllegalStrategyError(
+            f"no legal strategy for {job.model.name} on {pool.chips:,} chips{holding} and a global batch of"
+            f" {job.global_batch_size}: {_why_illegal(job, pool, fixed)}"
+        )
+    best = min(closest, key=lambda c: c.memory)
+    limit = usable_memory(pool)
+    names = ("tp", "pp", "cp", "ep", "dp", "zero", "micro_batch_size", "recompute")
+    layout = " ".join(f"{n}={getattr(best.strategy, n)}" for n in names)
+    return InfeasibleError(
+        f"no plan for {job.model.name} fits {pool.chips:,} chips of {pool.name}{holding}: the closest ({layout}) needs"
+        f" {show(best.memory, 'bytes')} on a chip, {show(best.memory - limit, 'bytes')} more than the usable"
+        f" {show(limit, 'bytes')}. Take more chips, a shorter --seq, a narrower --precision, or release what --fix holds."
+    )
+
+
+def _why_illegal(job: Job, pool: Pool, fixed: Mapping[str, Any]) -> str:
+    known = {k: v for k, v in fixed.items() if k not in ("dp",)}
+    try:
+        probe = Strategy(**known)
+    except TypeError:
+        return "check the fixed fields"
+    rest = max(pool.chips // (probe.tp * probe.pp * probe.cp), 1)
+    reasons = refusals(replace(probe, dp=int(fixed.get("dp", rest))), job, pool)
+    if pool.chips % (probe.tp * probe.pp * probe.cp):
+        reasons.append(f"tp·pp·cp = {probe.tp * probe.pp * probe.cp} does not divide {pool.chips:,} chips")
+    return "; ".join(reasons) or "chips, batch and degrees do not divide each other; try another --batch or --chips"
