@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class Grid:
 
     def at(self, index: tuple[int, ...]) -> Strategy:
         """Return one strategy of the grid."""
-        values = {}
+        values: dict[str, Any] = {}
         for name in FIELDS:
             array = getattr(self, name)
             place = tuple(i if size > 1 else 0 for i, size in zip(index, array.shape, strict=True))
@@ -88,7 +89,8 @@ class Grid:
 
     def among(self, name: str, word: str) -> Array:
         """Return where a textual switch has the given word."""
-        return np.equal(getattr(self, name), CHOICES[name].index(word))
+        found: Array = np.equal(getattr(self, name), CHOICES[name].index(word))
+        return found
 
 
 def _code(name: str, value: object) -> object:

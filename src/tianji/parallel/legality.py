@@ -28,11 +28,13 @@ class Rule:
 
 
 def _divides(divisor: Array, value: Array | int) -> Array:
-    return np.equal(np.mod(value, divisor), 0)
+    found: Array = np.equal(np.mod(value, divisor), 0)
+    return found
 
 
 def _microbatches(g: Grid, job: Job) -> Array:
-    return job.global_batch_size // np.maximum(g.dp * g.micro_batch_size, 1)
+    found: Array = job.global_batch_size // np.maximum(g.dp * g.micro_batch_size, 1)
+    return found
 
 
 def _expert_width(job: Job) -> int:
@@ -47,7 +49,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "chips",
         lambda g, job, pool: g.chips <= pool.chips,
-        lambda s, job, pool: f"tp·pp·cp·dp = {s.tp}·{s.pp}·{s.cp}·{s.dp} = {s.chips:,} chips, but the pool has {pool.chips:,}",
+        lambda s, job, pool: (
+            f"tp·pp·cp·dp = {s.tp}·{s.pp}·{s.cp}·{s.dp} = {s.chips:,} chips, but the pool has {pool.chips:,}"
+        ),
     ),
     Rule(
         "heads",
@@ -66,7 +70,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "width",
         lambda g, job, pool: (
-            _divides(g.tp, job.model.hidden_size) & (_divides(g.tp, job.model.intermediate_size) | np.equal(job.model.num_dense_layers, 0))
+            _divides(g.tp, job.model.hidden_size)
+            & (_divides(g.tp, job.model.intermediate_size) | np.equal(job.model.num_dense_layers, 0))
         ),
         lambda s, job, pool: (
             f"tp={s.tp} does not divide hidden_size {job.model.hidden_size} and intermediate_size {job.model.intermediate_size}"
@@ -98,7 +103,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "interleaving",
         lambda g, job, pool: np.where(g.among("schedule", "interleaved"), (g.vpp > 1) & (g.pp > 1), g.vpp == 1),
-        lambda s, job, pool: f"vpp={s.vpp} with schedule={s.schedule}: interleaved needs vpp and pp above 1, the others vpp=1",
+        lambda s, job, pool: (
+            f"vpp={s.vpp} with schedule={s.schedule}: interleaved needs vpp and pp above 1, the others vpp=1"
+        ),
     ),
     Rule(
         "interleaved micro-batches",
@@ -124,7 +131,9 @@ RULES: tuple[Rule, ...] = (
         "experts",
         lambda g, job, pool: _divides(g.ep, _num_experts(job)),
         lambda s, job, pool: (
-            f"ep={s.ep} does not divide the {_num_experts(job)} experts" if job.model.moe else f"ep={s.ep}: the model has no experts"
+            f"ep={s.ep} does not divide the {_num_experts(job)} experts"
+            if job.model.moe
+            else f"ep={s.ep}: the model has no experts"
         ),
     ),
     Rule(
@@ -149,7 +158,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "zero and pipeline",
         lambda g, job, pool: (g.zero < 2) | (g.pp == 1) | (g.zero == 3),
-        lambda s, job, pool: "ZeRO-2 reduces gradients at every micro-batch, which pipelines accumulate: take zero 1 or 3",
+        lambda s, job, pool: (
+            "ZeRO-2 reduces gradients at every micro-batch, which pipelines accumulate: take zero 1 or 3"
+        ),
     ),
     Rule(
         "sequence-parallel experts",

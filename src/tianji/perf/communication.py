@@ -132,4 +132,5 @@ def steps(n: Array) -> Array:
     [0.0, 1.0, 6.0, 12.0]
     """
     mantissa, exponent = np.frexp(n)
-    return np.minimum(n - 1.0, 2.0 * (exponent - (mantissa == 0.5)))
+    found: Array = np.minimum(n - 1.0, 2.0 * (exponent - (mantissa == 0.5)))
+    return found

@@ -66,7 +66,8 @@ def matmul_time(machine: Machine, m: Array, k: Array, n: Array, *, high: bool = 
     # 2mkn / u = 2 (m+c)(k+c)(n+c): no division, and no 0/0 for an empty op.
     compute = 2.0 * (m + c) * (k + c) * (n + c) / rate * ((m > 0) & (n > 0))
     memory = (size * (m * k + k * n) + machine.high_size * m * n) / machine.memory
-    return np.maximum(compute, memory)
+    found: Array = np.maximum(compute, memory)
+    return found
 
 
 def attention_time(machine: Machine, flops: Array, length: Array) -> Array:

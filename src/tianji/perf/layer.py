@@ -169,7 +169,9 @@ def _attention(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[
         flops = share * c.tokens / c.g.tp
         fused = attention_time(c.machine, flops * a.flops(c.job.seq_len, c.job.causal), length)
         scores = share * c.tokens / c.g.tp * (a.num_heads * c.job.seq_len * SCORE_PASSES)
-        plain = flops * a.flops(c.job.seq_len, False) / c.machine.high + vector_time(c.machine, scores, c.machine.high_size)
+        plain = flops * a.flops(c.job.seq_len, False) / c.machine.high + vector_time(
+            c.machine, scores, c.machine.high_size
+        )
         forward = forward + np.where(c.g.flash_attention, fused, plain)
         backward = backward + np.where(c.g.flash_attention, ATTENTION_BACKWARD * fused, 2.0 * plain)
     return forward, backward

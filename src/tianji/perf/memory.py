@@ -31,7 +31,8 @@ def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
     untied = model.head_parameters() + model.num_mtp_layers * _mtp_dense(model)
     shared = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
     found = found + stage.has_head * (untied + np.where(g.pp > 1, shared, 0))
-    return found / g.tp
+    on_chip: Array = found / g.tp
+    return on_chip
 
 
 def expert_parameters(model: Model, stage: Stage, g: Grid) -> Array:
@@ -39,7 +40,8 @@ def expert_parameters(model: Model, stage: Stage, g: Grid) -> Array:
     if model.moe is None:
         return np.asarray(0.0)
     layers = stage.moe + stage.has_head * model.num_mtp_layers
-    return layers * (model.moe.num_experts * model.expert_parameters()) / (g.ep * g.etp)
+    found: Array = layers * (model.moe.num_experts * model.expert_parameters()) / (g.ep * g.etp)
+    return found
 
 
 def _mtp_dense(model: Model) -> int:
@@ -65,7 +67,9 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
 
     layers = np.maximum(stage.layers, 1.0)
     gathered = p.weight_wire * GATHERED_LAYERS * (dense + expert) / layers
-    weights = np.where(g.zero >= 3, np.minimum(gathered, p.weight_size * (dense + expert)), p.weight_size * (dense + expert))
+    weights = np.where(
+        g.zero >= 3, np.minimum(gathered, p.weight_size * (dense + expert)), p.weight_size * (dense + expert)
+    )
     return {
         "weights": weights,
         "gradients": sharded(p.gradient_size, 2),
@@ -101,7 +105,18 @@ def layer_activations(job: Job, g: Grid, *, moe: bool) -> tuple[Array, Array]:
         routed = m.top_k * job.moe_imbalance / g.tp
         experts = routed * (h * w + (2.0 if model.gated_mlp else 1.0) * m.intermediate_size * a)
         expert_out = routed * m.intermediate_size * w
-    whole = narrow_inputs + norms + 2.0 * dropout / cut + qkv + attention_out + gates + mlp_out + scores + experts + expert_out
+    whole = (
+        narrow_inputs
+        + norms
+        + 2.0 * dropout / cut
+        + qkv
+        + attention_out
+        + gates
+        + mlp_out
+        + scores
+        + experts
+        + expert_out
+    )
     # With fused attention the cheap outputs go (of norms and activations); without, the scores, as published.
     cheap = np.where(g.flash_attention, narrow_inputs + mlp_out + expert_out, scores)
     kept = np.where(g.among("recompute", "selective"), whole - cheap, whole)
@@ -133,13 +148,13 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     }
 
 
-def fixed_bytes(pool: Pool, constants: Constants, g: Grid) -> dict[str, Array]:
+def fixed_bytes(constants: Constants, g: Grid) -> dict[str, Array]:
     """Return what the communicators and the framework take, whatever the model.
 
     One communicator for each axis in use, and one for all ranks (pipeline: one for each direction).
     """
     axes = [g.tp > 1, g.cp > 1, g.cp * g.dp > 1, g.ep > 1, g.etp > 1, g.pp > 1, g.pp > 1]
-    count: Array = np.asarray(1.0 if pool.chips > 1 else 0.0)
+    count: Array = np.where(g.chips > 1, 1.0, 0.0)
     for used in axes:
         count = count + used
     return {"communicators": count * constants.communicator_size, "framework": np.asarray(constants.framework_reserve)}

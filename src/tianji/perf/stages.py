@@ -42,7 +42,7 @@ def stage(model: Model, pp: Array, index: Array) -> Stage:
     before = base * index + np.where(index > 0, first_extra, 0) + np.clip(index - 1, 0, middle)
     leading = model.moe.num_leading_dense if model.moe else 0
     head = np.clip(leading - before, 0, count)
-    share = model.num_moe_layers / max(model.num_layers - leading, 1)
+    share = model.num_moe_layers / np.maximum(model.num_layers - leading, 1)
     moe = (count - head) * share
     return Stage(index, count - moe, moe, index == 0, index == pp - 1)
 
@@ -79,7 +79,9 @@ def bubble_time(g: Grid, others: Array, forward: Array, backward: Array, weight:
     """
     both = forward + backward
     zero_bubble = np.maximum(both - 2.0 * weight, 0.0) / both
-    dual = np.maximum(both + backward - 4.0 * weight, 0.0) / both * np.maximum(g.pp / 2 - 1, 0) / np.maximum(g.pp - 1, 1)
+    dual = (
+        np.maximum(both + backward - 4.0 * weight, 0.0) / both * np.maximum(g.pp / 2 - 1, 0) / np.maximum(g.pp - 1, 1)
+    )
     share = np.where(g.among("schedule", "zero-bubble"), zero_bubble, 1.0 / g.vpp)
     share = np.where(g.among("schedule", "dualpipe"), dual, share)
     return others * share

@@ -63,13 +63,13 @@ def price(job: Job, pool: Pool, constants: Constants, g: Grid) -> Price:
     """
     context = Context(job, Machine.of(pool.chip, job.precision, constants), Network.of(pool, constants), constants, g)
     stages = representative_stages(job.model, g.pp)
-    return Price(_times(context, pool, stages), price_memory(job, pool, constants, g, stages))
+    return Price(_times(context, pool, stages), price_memory(job, constants, g, stages))
 
 
-def price_memory(job: Job, pool: Pool, constants: Constants, g: Grid, stages: list[Stage]) -> list[dict[str, Array]]:
+def price_memory(job: Job, constants: Constants, g: Grid, stages: list[Stage]) -> list[dict[str, Array]]:
     """Return bytes by part for each of the given stages."""
     m = microbatches(job, g)
-    fixed = fixed_bytes(pool, constants, g)
+    fixed = fixed_bytes(constants, g)
     return [state_bytes(job, s, g) | fixed | activation_bytes(job, s, g, m, constants) for s in stages]
 
 
@@ -80,7 +80,8 @@ def every_stage(job: Job, pp: int) -> list[Stage]:
 
 def microbatches(job: Job, g: Grid) -> Array:
     """Return the micro-batches of one step on one replica (gradient accumulation)."""
-    return np.maximum(job.global_batch_size // (g.dp * g.micro_batch_size), 1)
+    found: Array = np.maximum(job.global_batch_size // (g.dp * g.micro_batch_size), 1)
+    return found
 
 
 def _times(c: Context, pool: Pool, stages: list[Stage]) -> Terms:
@@ -107,7 +108,7 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> Terms:
     terms["bubble"] = bubble_time(g, others, total(forward), total(backward), weight)
     terms["optimizer"] = _optimizer(c, pool, stages)
     busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
-    terms["waiting"] = busy * (constants.straggle * np.sqrt(2.0 * np.log(pool.chips)))
+    terms["waiting"] = busy * (constants.straggle * np.sqrt(2.0 * np.log(g.chips)))
     terms["overhead"] = terms["overhead"] + constants.step_overhead
     return {kind: terms[kind] * constants.software for kind in KINDS}
 
@@ -177,7 +178,10 @@ def _data_parallel(s: Stage, first: Pass, c: Context) -> tuple[Array, Array, Arr
     """
     g, p = c.g, c.job.precision
     work_forward, work_backward = total(first[0]), total(first[1])
-    groups = ((dense_parameters(c.job.model, s, g), shard_group(g)), (expert_parameters(c.job.model, s, g), expert_data_group(g)))
+    groups = (
+        (dense_parameters(c.job.model, s, g), shard_group(g)),
+        (expert_parameters(c.job.model, s, g), expert_data_group(g)),
+    )
     gather: Array = np.asarray(0.0)
     reduce: Array = np.asarray(0.0)
     for parameters, group in groups:

@@ -33,7 +33,7 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     g = Grid.of(plan.strategy)
     used = replace(plan.pool, chips=plan.strategy.chips)
     cost = price(plan.job, used, constants, g)
-    stages = [_plain(parts) for parts in price_memory(plan.job, used, constants, g, every_stage(plan.job, plan.strategy.pp))]
+    stages = [_plain(parts) for parts in price_memory(plan.job, constants, g, every_stage(plan.job, plan.strategy.pp))]
     step_time = float(np.ravel(cost.step_time)[0])
     spread = calibration.spread(chip)
     return Result(

@@ -94,7 +94,11 @@ class _Ledger:
         places = np.flatnonzero(flat <= FRONT_WINDOW * self.best[0].step_time)
         # Only what is smaller than all that is at least as fast can be on the front.
         if self.front:
-            places = places[size[places] < max(c.memory for c in self.front)] if flat.min() >= self.front[0].step_time else places
+            places = (
+                places[size[places] < max(c.memory for c in self.front)]
+                if flat.min() >= self.front[0].step_time
+                else places
+            )
         order = places[np.lexsort((size[places], flat[places]))]
         running = np.minimum.accumulate(size[order]) if len(order) else size[order]
         first = np.ones(len(order), dtype=bool)
@@ -129,9 +133,7 @@ def explore(
         if progress:
             progress(ledger.candidates)
     seconds = time.perf_counter() - started
-    return Found(
-        ledger.candidates, ledger.feasible, seconds, tuple(ledger.best), tuple(ledger.front), ledger.closest
-    )
+    return Found(ledger.candidates, ledger.feasible, seconds, tuple(ledger.best), tuple(ledger.front), ledger.closest)
 
 
 def _order(c: Candidate) -> tuple[float, float]:

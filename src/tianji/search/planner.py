@@ -9,8 +9,8 @@ from typing import Any
 from tianji.errors import IllegalStrategyError, InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
-from tianji.parallel.legality import is_legal, refusals
 from tianji.parallel.grid import Grid
+from tianji.parallel.legality import is_legal, refusals
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
@@ -140,7 +140,9 @@ def _binding(best: Result, found: Found) -> tuple[str, ...]:
     links = sum(value for kind, value in share.items() if kind.endswith("_comm"))
     if links > 0.1:
         worst = max((k for k in share if k.endswith("_comm")), key=lambda k: share[k])
-        said.append(f"links: exposed communication takes {links:.0%} of the step, most of it {worst} ({share[worst]:.0%})")
+        said.append(
+            f"links: exposed communication takes {links:.0%} of the step, most of it {worst} ({share[worst]:.0%})"
+        )
     if share["bubble"] > 0.05:
         said.append(
             f"batch: {best.plan.num_microbatches} micro-batches for {best.plan.strategy.pp} stages leave {share['bubble']:.0%}"

@@ -58,7 +58,11 @@ class Space:
                     yield Grid.product((part, *axes, {"pp": np.asarray([pp]), "dp": np.asarray([dp])}), defaults)
 
     def _held(self) -> dict[str, Any]:
-        return {k: v for k, v in self.fixed.items() if k not in ("tp", "pp", "cp", "dp", "ep", "etp", "vpp", "micro_batch_size")}
+        return {
+            k: v
+            for k, v in self.fixed.items()
+            if k not in ("tp", "pp", "cp", "dp", "ep", "etp", "vpp", "micro_batch_size")
+        }
 
     def _choices(self, name: str, values: list[int]) -> list[int]:
         return [int(self.fixed[name])] if name in self.fixed else values

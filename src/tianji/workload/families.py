@@ -1,8 +1,8 @@
 """How each family of language models spells its shape in a Hugging Face ``config.json``.
 
 One :class:`Family` for each ``model_type``. The defaults and the traits are those of the family's own configuration and
-modelling classes: https://github.com/huggingface/transformers/tree/main/src/transformers/models (one folder for each), or
-the classes in the model's repository where the library has none.
+modelling classes (https://github.com/huggingface/transformers/tree/main/src/transformers/models has a folder for each),
+or of the classes in the model's repository where the library has none.
 """
 
 from __future__ import annotations
@@ -14,11 +14,29 @@ from typing import TypeAlias
 Spellings: TypeAlias = dict[str, tuple[str, ...]]
 
 BASE_WORDS = (
-    "hidden_size", "num_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "intermediate_size", "vocab_size",
-    "max_position_embeddings", "tie_word_embeddings", "sliding_window", "layer_types",
-)  # fmt: skip
-MOE_WORDS = ("num_experts", "top_k", "expert_size", "num_shared_experts", "shared_size", "num_leading_dense",
-             "dense_layers", "sparse_step", "moe_layer_freq")  # fmt: skip
+    "hidden_size",
+    "num_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "intermediate_size",
+    "vocab_size",
+    "max_position_embeddings",
+    "tie_word_embeddings",
+    "sliding_window",
+    "layer_types",
+)
+MOE_WORDS = (
+    "num_experts",
+    "top_k",
+    "expert_size",
+    "num_shared_experts",
+    "shared_size",
+    "num_leading_dense",
+    "dense_layers",
+    "sparse_step",
+    "moe_layer_freq",
+)
 WINDOW_WORDS = ("use_sliding_window", "max_window_layers")
 MLA_WORDS = ("q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
 
@@ -27,8 +45,8 @@ MLA_WORDS = ("q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_di
 class Family:
     """What a ``model_type`` says about the shape of its models.
 
-    ``spellings`` names the keys for our words where they differ; ``defaults`` is what a left-out key means; ``traits`` are
-    fields of :class:`Model` that the family's code fixes; ``flags`` are fields of Model that a key switches.
+    ``spellings`` names the keys for our words where they differ; ``defaults`` is what a left-out key means; ``traits``
+    are fields of :class:`Model` that the family's code fixes; ``flags`` are fields of Model that a key switches.
     """
 
     architectures: tuple[str, ...]
@@ -45,6 +63,8 @@ class Family:
     router_bias: bool = False
     window: str = "all"
     """Which layers a sliding window bounds unless ``layer_types`` says so: ``all``, ``alternate`` or ``upper``."""
+    window_switched: bool = False
+    """The window counts only where ``use_sliding_window`` is true."""
     learned_positions: int | None = None
     """Rows of a learned position table beyond ``max_position_embeddings``; None without such a table."""
     sandwich_norm_key: str = ""
@@ -114,15 +134,22 @@ ATTENTION_BIAS = {"attention_bias": ("qkv_bias", "output_bias")}
 QKV_BIAS = {"attention_bias": ("qkv_bias",)}
 ALL_BIASES = {"qkv_bias": True, "output_bias": True, "mlp_bias": True, "norm_bias": True}
 TIED = {"tie_word_embeddings": True}
+QWEN_WINDOW = {"sliding_window": 4096, "max_window_layers": 28}
 
 _llama = Family(("LlamaForCausalLM",), COMMON, flags={**ATTENTION_BIAS, "mlp_bias": ("mlp_bias",)})
 _deepseek = Family(
     ("DeepseekV2ForCausalLM",), DEEPSEEK, moe=True, moe_optional=True, mla=True, must_be={"attention_bias": False}
 )
 _deepseek_v3 = replace(_deepseek, architectures=("DeepseekV3ForCausalLM",), router_bias=True)
-_glm = Family(("GlmForCausalLM",), COMMON, {"attention_bias": True, "head_dim": 128, "num_key_value_heads": 2}, flags=QKV_BIAS)
+_glm = Family(
+    ("GlmForCausalLM",), COMMON, {"attention_bias": True, "head_dim": 128, "num_key_value_heads": 2}, flags=QKV_BIAS
+)
 _gemma = Family(
-    ("GemmaForCausalLM",), COMMON, {**TIED, "head_dim": 256}, flags=ATTENTION_BIAS, must_be={"use_bidirectional_attention": None}
+    ("GemmaForCausalLM",),
+    COMMON,
+    {**TIED, "head_dim": 256},
+    flags=ATTENTION_BIAS,
+    must_be={"use_bidirectional_attention": None},
 )
 
 FAMILIES: dict[str, Family] = {
@@ -136,17 +163,36 @@ FAMILIES: dict[str, Family] = {
         {"num_key_value_heads": 8},
         moe=True,
     ),
-    "qwen2": Family(("Qwen2ForCausalLM",), COMMON, traits={"qkv_bias": True}, window="upper"),
+    "qwen2": Family(
+        ("Qwen2ForCausalLM",), COMMON, QWEN_WINDOW, {"qkv_bias": True}, window="upper", window_switched=True
+    ),
     "qwen2_moe": Family(
-        ("Qwen2MoeForCausalLM",), COMMON, {"qkv_bias": True}, flags={"qkv_bias": ("qkv_bias",)}, moe=True,
-        shared_expert_gate=True, window="upper",
+        ("Qwen2MoeForCausalLM",),
+        COMMON,
+        {**QWEN_WINDOW, "qkv_bias": True},
+        flags={"qkv_bias": ("qkv_bias",)},
+        moe=True,
+        shared_expert_gate=True,
+        window="upper",
+        window_switched=True,
     ),
     "qwen3": Family(
-        ("Qwen3ForCausalLM",), COMMON, {"head_dim": 128}, {"qk_norm": True}, flags=ATTENTION_BIAS, window="upper"
+        ("Qwen3ForCausalLM",),
+        COMMON,
+        {**QWEN_WINDOW, "head_dim": 128},
+        {"qk_norm": True},
+        flags=ATTENTION_BIAS,
+        window="upper",
+        window_switched=True,
     ),
     "qwen3_moe": Family(
-        ("Qwen3MoeForCausalLM",), COMMON, {"num_key_value_heads": 4}, {"qk_norm": True}, flags=ATTENTION_BIAS, moe=True,
-        window="upper",
+        ("Qwen3MoeForCausalLM",),
+        COMMON,
+        {"sliding_window": 4096, "num_key_value_heads": 4},
+        {"qk_norm": True},
+        flags=ATTENTION_BIAS,
+        moe=True,
+        window_switched=True,
     ),
     "deepseek_v2": _deepseek,
     "deepseek_v3": _deepseek_v3,
@@ -154,46 +200,79 @@ FAMILIES: dict[str, Family] = {
     "glm": _glm,
     "glm4": replace(_glm, architectures=("Glm4ForCausalLM",), traits={"num_norms": 4}),
     "chatglm": Family(
-        ("ChatGLMModel", "ChatGLMForConditionalGeneration", "ChatGLMForCausalLM"), CHATGLM,
-        flags={"add_qkv_bias": ("qkv_bias",)}, must_be={"add_bias_linear": False, "rmsnorm": True},
+        ("ChatGLMModel", "ChatGLMForConditionalGeneration", "ChatGLMForCausalLM"),
+        CHATGLM,
+        flags={"add_qkv_bias": ("qkv_bias",)},
+        must_be={"add_bias_linear": False, "rmsnorm": True, "multi_query_attention": True},
     ),
     "glm4_moe": Family(
-        ("Glm4MoeForCausalLM",), DEEPSEEK, {"num_key_value_heads": 8}, flags={**QKV_BIAS, "use_qk_norm": ("qk_norm",)},
-        moe=True, router_bias=True,
+        ("Glm4MoeForCausalLM",),
+        DEEPSEEK,
+        {"num_key_value_heads": 8},
+        flags={**QKV_BIAS, "use_qk_norm": ("qk_norm",)},
+        moe=True,
+        router_bias=True,
     ),
     "gpt_oss": Family(
-        ("GptOssForCausalLM",), COMMON | {"num_experts": ("num_local_experts",), "expert_size": ("intermediate_size",)},
+        ("GptOssForCausalLM",),
+        COMMON | {"num_experts": ("num_local_experts",), "expert_size": ("intermediate_size",)},
         {"attention_bias": True, "head_dim": 64, "sliding_window": 128},
-        {"mlp_bias": True, "attention_sinks": True}, flags=ATTENTION_BIAS, moe=True, router_bias=True, window="alternate",
+        {"mlp_bias": True, "attention_sinks": True},
+        flags=ATTENTION_BIAS,
+        moe=True,
+        router_bias=True,
+        window="alternate",
     ),
     "gpt2": Family(
-        ("GPT2LMHeadModel",), GPT2, TIED, {**ALL_BIASES, "gated_mlp": False}, learned_positions=0, mlp_ratio=4,
+        ("GPT2LMHeadModel",),
+        GPT2,
+        TIED,
+        {**ALL_BIASES, "gated_mlp": False},
+        learned_positions=0,
+        mlp_ratio=4,
         must_be={"add_cross_attention": False},
     ),
     "bloom": Family(
         ("BloomForCausalLM",), BLOOM, TIED, {**ALL_BIASES, "gated_mlp": False, "embedding_norm": True}, mlp_ratio=4
     ),
     "opt": Family(
-        ("OPTForCausalLM",), OPT, {**TIED, "enable_bias": True}, {"gated_mlp": False, "norm_bias": True},
-        flags={"enable_bias": ("qkv_bias", "output_bias", "mlp_bias")}, learned_positions=2,
+        ("OPTForCausalLM",),
+        OPT,
+        {**TIED, "enable_bias": True},
+        {"gated_mlp": False, "norm_bias": True},
+        flags={"enable_bias": ("qkv_bias", "output_bias", "mlp_bias")},
+        learned_positions=2,
         must_be={"_remove_final_layer_norm": False, "layer_norm_elementwise_affine": True},
     ),
     "gemma": _gemma,
     "gemma2": replace(
-        _gemma, architectures=("Gemma2ForCausalLM",), defaults={**TIED, "head_dim": 256, "sliding_window": 4096},
-        traits={"num_norms": 4}, window="alternate",
+        _gemma,
+        architectures=("Gemma2ForCausalLM",),
+        defaults={**TIED, "head_dim": 256, "sliding_window": 4096},
+        traits={"num_norms": 4},
+        window="alternate",
     ),
     "phi3": Family(("Phi3ForCausalLM",), COMMON),
     "baichuan": Family(("BaichuanForCausalLM", "BaiChuanForCausalLM"), COMMON),
     "internlm": Family(("InternLMForCausalLM",), COMMON, {"bias": True}, flags={"bias": ("qkv_bias", "output_bias")}),
-    "internlm2": Family(("InternLM2ForCausalLM",), COMMON, {"bias": False}, flags={"bias": ("qkv_bias", "output_bias")}),
+    "internlm2": Family(
+        ("InternLM2ForCausalLM",), COMMON, {"bias": False}, flags={"bias": ("qkv_bias", "output_bias")}
+    ),
     "PanguEmbedded": Family(
-        ("PanguEmbeddedForCausalLM",), COMMON, {"bias": True}, flags={"bias": ("qkv_bias", "output_bias")},
-        sandwich_norm_key="sandwich_norm", must_be={"param_sink_number": None},
+        ("PanguEmbeddedForCausalLM",),
+        COMMON,
+        {"bias": True},
+        flags={"bias": ("qkv_bias", "output_bias")},
+        sandwich_norm_key="sandwich_norm",
+        must_be={"param_sink_number": None},
     ),
     "pangu_ultra_moe": Family(
-        ("PanguUltraMoEForCausalLM",), PANGU, moe=True, mla=True, sandwich_norm_key="sandwich_norm",
+        ("PanguUltraMoEForCausalLM",),
+        PANGU,
+        moe=True,
+        mla=True,
+        sandwich_norm_key="sandwich_norm",
         must_be={"attention_bias": False},
     ),
-}  # fmt: skip
+}
 """All families that are understood, by ``model_type``."""

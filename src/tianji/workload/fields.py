@@ -16,8 +16,9 @@ LARGEST_BY_WORD = {"num_layers": 10**5, "vocab_size": 10**9, "max_position_embed
 class Fields:
     """Read counts and flags of a JSON object by our words, whatever a family calls them.
 
-    ``spellings`` maps a word to the keys that may hold it (default: the word itself); ``defaults`` holds what the maker's
-    own configuration class fills in for a key that the file leaves out. A key with the value null is *none*, not left out.
+    ``spellings`` maps a word to the keys that may hold it (default: the word itself); ``defaults`` holds what the
+    maker's own configuration class fills in for a key that the file leaves out. A key with the value null is *none*,
+    not left out.
     """
 
     def __init__(
@@ -59,9 +60,7 @@ class Fields:
             return None
         largest = LARGEST_BY_WORD.get(word, LARGEST)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= largest:
-            raise FormatError(
-                f"{self.where}: {self._named(word)}: expected a whole number from {least} to {largest:,}, got {_short(value)}"
-            )
+            raise self._wrong(word, f"a whole number from {least} to {largest:,}", value)
         return value
 
     def require(self, word: str, least: int = 1) -> int:
@@ -83,7 +82,7 @@ class Fields:
         if value is None:
             return False
         if not isinstance(value, bool):
-            raise FormatError(f"{self.where}: {self._named(word)}: expected true or false, got {_short(value)}")
+            raise self._wrong(word, "true or false", value)
         return value
 
     def counts(self, word: str) -> list[int] | None:
@@ -95,7 +94,7 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, list) or any(isinstance(v, bool) or not isinstance(v, int) or v < 0 for v in value):
-            raise FormatError(f"{self.where}: {self._named(word)}: expected a list of whole numbers, got {_short(value)}")
+            raise self._wrong(word, "a list of whole numbers", value)
         return value
 
     def words(self, word: str) -> list[str] | None:
@@ -107,7 +106,7 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, list) or any(not isinstance(v, str) for v in value):
-            raise FormatError(f"{self.where}: {self._named(word)}: expected a list of texts, got {_short(value)}")
+            raise self._wrong(word, "a list of texts", value)
         return value
 
     def check_spelling(self, words: Iterable[str], ignored: frozenset[str]) -> None:
@@ -123,12 +122,13 @@ class Fields:
             near = get_close_matches(key, absent, n=1, cutoff=0.88)
             if near:
                 raise FormatError(
-                    f"{self.where}: unknown key {_short(key)}; did you mean {near[0]!r}? Correct it, or remove it if it is no part "
-                    f"of the architecture"
+                    f"{self.where}: unknown key {_short(key)}; did you mean {near[0]!r}? Correct it, or remove it if "
+                    f"it is no part of the architecture"
                 )
 
-    def _named(self, word: str) -> str:
-        return next((key for key in self.keys_of(word) if key in self.data), self.keys_of(word)[0])
+    def _wrong(self, word: str, expected: str, value: object) -> FormatError:
+        named = next((key for key in self.keys_of(word) if key in self.data), self.keys_of(word)[0])
+        return FormatError(f"{self.where}: {named}: expected {expected}, got {_short(value)}")
 
     def _missing(self, word: str) -> str:
         keys = self.keys_of(word)

@@ -43,7 +43,7 @@ STRUCTURES = {
 }
 """Keys that announce a structure; a family that does not own such a key does not have that structure."""
 
-IGNORED = frozenset({"num_key_value_groups", "qk_head_dim", "max_window_layers", "max_sequence_length", "rope_head_dim"})
+IGNORED = frozenset({"num_key_value_groups", "qk_head_dim", "max_sequence_length", "rope_head_dim"})
 """Keys of published files that resemble one of ours without being it."""
 
 ENCODERS = ("bert", "t5", "bart", "electra", "vit", "clip", "whisper", "wav2vec", "roberta", "deberta", "esm", "siglip")
@@ -52,7 +52,8 @@ ENCODERS = ("bert", "t5", "bart", "electra", "vit", "clip", "whisper", "wav2vec"
 def load_config(path: str | Path) -> Model:
     """Return the model that a ``config.json`` describes; a folder stands for the file of that name in it.
 
-    Raises FormatError for a file that cannot be read and UnsupportedModelError for an architecture that is not understood.
+    Raises FormatError for a file that cannot be read and UnsupportedModelError for an architecture that is not
+    understood.
     """
     file, data = _load_json(Path(path))
     name = file.resolve().parent.name if file.name == "config.json" else file.stem
@@ -89,11 +90,12 @@ def _load_json(file: Path) -> tuple[Path, Mapping[str, object]]:
             raise FormatError(f"{file}: not a file; expected the config.json of a model")
         if size > LARGEST_FILE:
             raise FormatError(
-                f"{file}: {show(size, 'bytes')} is too big for the config.json of a model (at most {show(LARGEST_FILE, 'bytes')})"
+                f"{file}: {show(size, 'bytes')} is too big for the config.json of a model; at most "
+                f"{show(LARGEST_FILE, 'bytes')} are read"
             )
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise FormatError(f"{file}: no such file; expected the config.json of a model or the folder that holds it") from None
+        raise FormatError(f"{file}: no such file; expected the config.json of a model, or its folder") from None
     except OSError as error:
         raise FormatError(f"{file}: cannot be read: {error.strerror or error}") from None
     except ValueError as error:  # a path with a null byte, or bytes that are not UTF-8
@@ -110,7 +112,8 @@ def parse_config(text: str, where: str = "config.json") -> Mapping[str, object]:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         end = " (the file ends there: is it complete?)" if error.pos >= len(text.rstrip()) else ""
-        raise FormatError(f"{where}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}{end}") from None
+        place = f"line {error.lineno}, column {error.colno}"
+        raise FormatError(f"{where}: not valid JSON at {place}: {error.msg}{end}") from None
     except RecursionError:
         raise FormatError(f"{where}: JSON nested too deeply; expected the config.json of a model") from None
     except ValueError as error:  # a number of thousands of digits
@@ -143,7 +146,8 @@ def _find_family(data: Mapping[str, object], where: str) -> tuple[str, Family]:
     if kind is not None and not isinstance(kind, str):
         raise FormatError(f"{where}: model_type: expected a text like 'llama', got {_quote(kind)}")
     if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        raise FormatError(f"{where}: architectures: expected a list of texts like ['LlamaForCausalLM'], got {_quote(names)}")
+        expected = "a list of texts like ['LlamaForCausalLM']"
+        raise FormatError(f"{where}: architectures: expected {expected}, got {_quote(names)}")
     if data.get("is_encoder_decoder") is True:
         _refuse(data, where, " (it has an encoder)")
     if kind is None:
@@ -151,7 +155,9 @@ def _find_family(data: Mapping[str, object], where: str) -> tuple[str, Family]:
             if names and names[0] in family.architectures:
                 return word, family
         if not names and "model_type" not in data and not any(word in data for word in BASE_WORDS):
-            raise FormatError(f"{where}: no model_type and no hidden_size in it; expected the config.json of a language model")
+            raise FormatError(
+                f"{where}: no model_type and no hidden_size in it; expected the config.json of a language model"
+            )
         _refuse(data, where)
     if kind not in FAMILIES:
         _refuse(data, where)
@@ -172,13 +178,15 @@ def _refuse(data: Mapping[str, object], where: str, detail: str = "") -> NoRetur
         )
     text = f"{kind} {names}".lower()
     encoder = any(word in text for word in ENCODERS) and "causallm" not in text
-    reason = "looks like an encoder, and only decoder-only language models can be planned" if encoder else "is not understood"
+    reason = (
+        "looks like an encoder (only decoder-only language models can be planned)" if encoder else "is not understood"
+    )
     near = get_close_matches(str(kind), FAMILIES, n=2, cutoff=0.6)
     nearest = f"; nearest known: {' or '.join(near)}" if near else ""
     raise UnsupportedModelError(
         f"{where}: this architecture {reason}: {what}{nearest}. Known model types: "
-        f"{', '.join(sorted(FAMILIES, key=str.lower))}. If the model has exactly the shape of one of these, copy the file and "
-        f"set model_type and architectures to that family's (docs/models.md says how to add a family)"
+        f"{', '.join(sorted(FAMILIES, key=str.lower))}. If the model has exactly the shape of one of these, copy the "
+        f"file and set model_type and architectures to that family's (docs/models.md says how to add a family)"
     )
 
 
@@ -189,8 +197,8 @@ def _refuse_foreign(fields: Fields, kind: str, family: Family) -> None:
         value = fields.data.get(key)
         if key not in own and value not in (None, False, 0, 1, [], {}):
             raise UnsupportedModelError(
-                f"{fields.where}: {key} = {_quote(value)} announces {structure}, which the family {kind} does not have; "
-                f"set model_type to the family that the model really is of, or remove the key if it does nothing"
+                f"{fields.where}: {key} = {_quote(value)} announces {structure}, which the family {kind} does not "
+                f"have; set model_type to the family that the model really is of, or remove the key if it does nothing"
             )
     for key, wanted in family.must_be.items():
         value = fields.data.get(key)
@@ -218,7 +226,9 @@ def _read(fields: Fields, name: str, kind: str, family: Family, source: str) -> 
     window, sliding = _read_window(fields, layers, family)
     mla = _read_mla(fields) if family.mla else None
     if not mla and heads % key_value_heads:
-        raise FormatError(f"{fields.where}: {heads} attention heads do not divide into {key_value_heads} key-value heads")
+        raise FormatError(
+            f"{fields.where}: {heads} attention heads do not divide into {key_value_heads} key-value heads"
+        )
     return Model(
         name=name,
         family=kind,
@@ -245,7 +255,8 @@ def _read_head_dim(fields: Fields, hidden: int, heads: int) -> int:
     stated = fields.count("head_dim")
     if stated is None and hidden % heads:
         raise FormatError(
-            f"{fields.where}: hidden_size {hidden} does not divide by {heads} attention heads; correct one, or state head_dim"
+            f"{fields.where}: hidden_size {hidden} does not divide by {heads} attention heads; correct one, or state "
+            f"head_dim"
         )
     return stated or hidden // heads
 
@@ -298,16 +309,16 @@ def _moe_layers(fields: Fields, layers: int) -> list[bool]:
     """Return for each layer whether its MLP is a mixture of experts."""
     leading = fields.count("num_leading_dense", least=0) or 0
     if leading >= layers:
-        raise FormatError(f"{fields.where}: the first {leading} layers are dense, but the model has only {layers} layers")
+        raise FormatError(f"{fields.where}: the first {leading} layers are dense, but there are only {layers} layers")
     dense = set(fields.counts("dense_layers") or ())
     if any(layer >= layers for layer in dense):
-        raise FormatError(f"{fields.where}: layer {max(dense)} is said to be dense, but the model has only {layers} layers")
+        raise FormatError(f"{fields.where}: layer {max(dense)} is said to be dense, but there are only {layers} layers")
     step = fields.count("sparse_step") or 1
     frequency = fields.value("moe_layer_freq")
     if isinstance(frequency, list):
         listed = fields.counts("moe_layer_freq") or []
         if len(listed) != layers or max(listed) > 1:
-            raise FormatError(f"{fields.where}: moe_layer_freq: expected {layers} entries of 0 or 1, one for each layer")
+            raise FormatError(f"{fields.where}: moe_layer_freq: expected 0 or 1 for each of the {layers} layers")
         return [entry == 1 for entry in listed]
     every = fields.count("moe_layer_freq") or 1
     return [i >= leading and i not in dense and (i + 1) % step == 0 and i % every == 0 for i in range(layers)]
@@ -323,8 +334,8 @@ def _pattern(moe: list[bool], where: str) -> tuple[int, int]:
         if leading >= 0 and moe == [i >= leading and (i - leading + 1) % step == 0 for i in range(len(moe))]:
             return leading, step
     raise UnsupportedModelError(
-        f"{where}: the layers with experts are {_quote(where_moe)}; only one in every so many layers, after some leading dense "
-        f"ones, is understood"
+        f"{where}: the layers with experts are {_quote(where_moe)}; only one in every so many layers, after some "
+        f"leading dense ones, is understood"
     )
 
 
@@ -334,8 +345,8 @@ def _read_window(fields: Fields, layers: int, family: Family) -> tuple[int, int]
     if kinds is not None:
         _check_kinds(fields.where, kinds, layers)
     window = fields.count("sliding_window", least=0) or 0
-    switch = fields.value("use_sliding_window")
-    if not window or switch is False or (family.window == "upper" and switch is None):
+    switched_off = (family.window_switched or "use_sliding_window" in fields.data) and not fields.flag("use_sliding_window")
+    if not window or switched_off:
         return 0, 0
     if kinds is not None:
         bounded = kinds.count("sliding_attention")
@@ -352,7 +363,8 @@ def _check_kinds(where: str, kinds: list[str], layers: int) -> None:
     other = set(kinds) - {"full_attention", "sliding_attention"}
     if other:
         raise UnsupportedModelError(
-            f"{where}: layer_types names {_quote(sorted(other))}; only full_attention and sliding_attention are understood"
+            f"{where}: layer_types names {_quote(sorted(other))}; only full_attention and sliding_attention are "
+            f"understood"
         )
     if len(kinds) != layers:
         raise FormatError(f"{where}: layer_types has {len(kinds)} entries, but the model has {layers} layers")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tianji.errors import FormatError
 from tianji.workload.model import Model
 from tianji.workload.precision import Precision
@@ -29,9 +31,9 @@ class Job:
 
     def __post_init__(self) -> None:
         for what, value in (("seq_len", self.seq_len), ("global_batch_size", self.global_batch_size)):
-            if value < 1:
+            if not np.all(np.asarray(value) >= 1):
                 raise FormatError(f"{what}: expected a whole number of at least 1, got {value}")
-        if self.moe_imbalance < 1:
+        if not np.all(np.asarray(self.moe_imbalance) >= 1):
             raise FormatError(f"moe_imbalance: expected at least 1 (1 is perfect balance), got {self.moe_imbalance}")
 
     @property

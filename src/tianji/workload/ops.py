@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tianji.units import Flops
 from tianji.workload.model import Model
 
@@ -49,9 +51,10 @@ class Attention:
         w < s: w - w²/2s.
         """
         if not causal:
-            return float(seq_len)
-        w = min(self.window, seq_len) if self.window else seq_len
-        return w - w * w / (2.0 * seq_len)
+            return seq_len * 1.0
+        w = np.minimum(self.window, seq_len) if self.window else seq_len
+        found: float = w - w * w / (2.0 * seq_len)
+        return found
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs for one token: 2 · context · heads · (qk_dim + v_dim)."""
@@ -133,7 +136,9 @@ def _attention(model: Model) -> tuple[tuple[float, Attention], ...]:
 
 def _mlp(model: Model, width: int, name: str) -> tuple[Matmul, ...]:
     inputs = 2 if model.gated_mlp else 1
-    return Matmul(f"{name} in", model.hidden_size, inputs * width, "column"), Matmul(f"{name} out", width, model.hidden_size, "row")
+    return Matmul(f"{name} in", model.hidden_size, inputs * width, "column"), Matmul(
+        f"{name} out", width, model.hidden_size, "row"
+    )
 
 
 def _activation(model: Model, width: int, name: str) -> Vector:
@@ -200,7 +205,9 @@ def mtp_layer(model: Model) -> Layer:
     """Return the ops of one multi-token-prediction module: a projection of 2h to h, a layer, and a head of its own."""
     layer, top = moe_layer(model), head(model)
     projection = Matmul("mtp projection", 2 * model.hidden_size, model.hidden_size, "column")
-    return Layer((*layer.matmuls, projection, *top.matmuls), layer.attention, (*layer.vectors, *top.vectors), layer.experts)
+    return Layer(
+        (*layer.matmuls, projection, *top.matmuls), layer.attention, (*layer.vectors, *top.vectors), layer.experts
+    )
 
 
 def step_flops(model: Model, seq_len: int, tokens: float, causal: bool = True) -> Flops:

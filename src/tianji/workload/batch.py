@@ -1,0 +1,47 @@
+"""Many jobs as one: a Job whose sizes are arrays, for formulas that broadcast.
+
+Jobs can be stacked when they differ only in sizes. What decides *which* ops there are (the kind of attention, the number of
+experts a token visits, biases, the precision) must be equal: :func:`structure` is the key to group by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from tianji.workload.job import Job
+from tianji.workload.model import Model, MoE
+
+MODEL_SIZES = (
+    "hidden_size", "num_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "intermediate_size", "vocab_size",
+)  # fmt: skip
+MOE_SIZES = ("num_experts", "intermediate_size", "num_leading_dense", "layer_step")
+JOB_SIZES = ("seq_len", "global_batch_size", "moe_imbalance")
+
+
+def structure(job: Job) -> Hashable:
+    """Return a key that is equal for jobs which can be stacked."""
+    model, moe = job.model, job.model.moe
+    rest = _others(model, (*MODEL_SIZES, "name", "family", "source", "moe", "max_position_embeddings"))
+    return rest, _others(moe, MOE_SIZES) if moe else None, job.precision, job.causal
+
+
+def stack(jobs: Sequence[Job]) -> Job:
+    """Return one job with each size an array over the given jobs, which must have the same structure."""
+    first = jobs[0]
+    model: Model = replace(first.model, **_columns([j.model for j in jobs], MODEL_SIZES))
+    if first.model.moe:
+        moe: MoE = replace(first.model.moe, **_columns([j.model.moe for j in jobs], MOE_SIZES))
+        model = replace(model, moe=moe)
+    return replace(first, model=model, **_columns(jobs, JOB_SIZES))
+
+
+def _columns(items: Sequence[object], names: Sequence[str]) -> dict[str, Any]:
+    return {name: np.asarray([getattr(item, name) for item in items]) for name in names}
+
+
+def _others(item: Model | MoE, sizes: Sequence[str]) -> Hashable:
+    return tuple(getattr(item, f.name) for f in fields(item) if f.name not in sizes)
