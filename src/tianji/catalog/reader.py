@@ -20,8 +20,10 @@ MAX_SIZE = int(MIB)
 """Bytes of the largest file that is read; the longest entry of the catalog has a hundredth of it."""
 MAX_COUNT = 1_000_000_000
 MAX_BITS = 1024
+MAX_DEPTH = 20
 
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)$")
+_NESTED = "{}: nested too deeply; expected a TOML file with tables of figures"
 _END = "(at end of document)"
 
 
@@ -46,24 +48,24 @@ def read_toml(path: Path) -> dict[str, object]:
     try:
         content = tomllib.loads(text)
     except RecursionError:
-        raise FormatError(f"{path}: nested too deeply; expected a TOML file with tables of figures") from None
+        raise FormatError(_NESTED.format(path)) from None
     except ValueError as error:
         raise FormatError(_syntax_message(path, text, str(error))) from None
-    _refuse_endless_numbers(content, path)
+    _refuse_the_boundless(content, path)
     return content
 
 
-def _refuse_endless_numbers(content: dict[str, object], path: Path) -> None:
-    # A hexadecimal number of a million digits is legal TOML, but Python will not print it in a message.
-    rest: list[object] = [content]
+def _refuse_the_boundless(content: dict[str, object], path: Path) -> None:
+    # A hexadecimal number of a million digits and a key of a thousand dots are legal TOML, but Python prints neither.
+    rest: list[tuple[object, int]] = [(content, 0)]
     while rest:
-        value = rest.pop()
+        value, depth = rest.pop()
         if isinstance(value, int) and value.bit_length() > MAX_BITS:
             raise FormatError(f"{path}: has a number of {value.bit_length():,} bits; expected figures with a unit")
-        if isinstance(value, dict):
-            rest.extend(value.values())
-        elif isinstance(value, list):
-            rest.extend(value)
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        if inner and depth == MAX_DEPTH:
+            raise FormatError(_NESTED.format(path))
+        rest.extend((item, depth + 1) for item in inner)
 
 
 def _syntax_message(path: Path, text: str, problem: str) -> str:
@@ -270,9 +272,11 @@ def _find_dimension(value: object, where: str) -> str:
 
 
 def _nearest(word: str, known: Collection[str]) -> str:
-    near = get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.5)
+    by_lower = {name.lower(): name for name in known}
+    near = get_close_matches(word.lower(), sorted(by_lower), n=1, cutoff=0.5)
+    guess = f"; did you mean {by_lower[near[0]]!r}?" if near else ""
     listing = f" Known: {', '.join(sorted(known))}." if len(known) <= 30 else ""
-    return f"; did you mean {near[0]!r}?{listing}" if near else f".{listing}" if listing else ""
+    return guess + (listing if guess or not listing else f";{listing}")
 
 
 def _shown(value: object) -> str:

@@ -21,6 +21,7 @@ class Source:
     key: str
     title: str
     url: str = ""
+    """The address, or words where there is none of its own."""
     kind: str = ""
     note: str = ""
 

@@ -38,7 +38,7 @@ class Constants:
     overlap_efficiency: float = 1.0
     """Share of a communication that a longer computation beside it really hides."""
     op_overhead: Seconds = 0.0
-    """Launch gap of one op of the forward pass; the backward pass has two."""
+    """Host time to launch one op; the chip waits when its work on a layer is shorter than the launches. Two ops backward."""
     step_overhead: Seconds = 0.0
     """What each step costs beside its micro-batches: data, gradient norm, logging."""
     straggle: float = 0.0

@@ -74,7 +74,6 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
     tp_backward = c.hide(tp_backward, m_input + m_weight, c.g.overlap_tp)
     ep_forward = c.hide(ep_forward, m_forward + a_forward, c.g.overlap_ep)
     ep_backward = c.hide(ep_backward, m_input + m_weight + a_backward, c.g.overlap_ep)
-    gaps = c.constants.op_overhead * _num_ops(layer)
     forward = {
         "matmul": m_forward,
         "attention": a_forward,
@@ -82,7 +81,6 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
         "tp_comm": tp_forward,
         "cp_comm": cp_forward,
         "ep_comm": ep_forward,
-        "overhead": np.asarray(gaps),
     }
     backward = {
         "matmul": m_input + m_weight,
@@ -91,8 +89,10 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
         "tp_comm": tp_backward,
         "cp_comm": cp_backward,
         "ep_comm": ep_backward,
-        "overhead": np.asarray(2.0 * gaps),
     }
+    launches = c.constants.op_overhead * _num_ops(layer)
+    forward["overhead"] = np.maximum(launches - total(forward), 0.0)
+    backward["overhead"] = np.maximum(2.0 * launches - total(backward), 0.0)
     backward["recompute"] = _recompute(forward, v_forward, a_forward, c)
     return LayerTime(forward, backward, m_weight)
 

@@ -10,6 +10,7 @@ from tianji.errors import IllegalStrategyError, InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.grid import Grid
+from tianji.parallel.layouts import DEFAULTS
 from tianji.parallel.legality import is_legal, refusals
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
@@ -17,7 +18,7 @@ from tianji.perf.memory import usable_memory
 from tianji.prediction import predict
 from tianji.result import Result
 from tianji.search.explore import Found, explore
-from tianji.search.space import DEFAULTS, divisors
+from tianji.search.space import divisors
 from tianji.units import show
 from tianji.workload import Job
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
-from tianji.parallel.strategy import CHOICES, Strategy
+from tianji.parallel.layouts import DEFAULTS
+from tianji.parallel.strategy import CHOICES
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -28,9 +29,6 @@ MIN_CONTEXT = 256
 MAX_EXPERT_TENSOR = 4
 SLICE = 400_000
 """Strategies of one slice."""
-
-DEFAULTS = Strategy(overlap_tp=True)
-"""What the search assumes of an engine where nothing is said: data, pipeline and tensor communication overlap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,8 @@ def parse_config(text: str, where: str = "config.json") -> Mapping[str, object]:
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
-        end = " (the file ends there: is it complete?)" if error.pos >= len(text.rstrip()) else ""
+        torn = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        end = "; the file ends before its object does: is it complete?" if torn else ""
         place = f"line {error.lineno}, column {error.colno}"
         raise FormatError(f"{where}: not valid JSON at {place}: {error.msg}{end}") from None
     except RecursionError:
@@ -148,6 +149,11 @@ def _find_family(data: Mapping[str, object], where: str) -> tuple[str, Family]:
     if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         expected = "a list of texts like ['LlamaForCausalLM']"
         raise FormatError(f"{where}: architectures: expected {expected}, got {_quote(names)}")
+    if "_diffusers_version" in data or "_class_name" in data:
+        raise UnsupportedModelError(
+            f"{where}: a part of a diffusion pipeline ({_quote(data.get('_class_name'))}), not a language model; only "
+            f"decoder-only language models can be planned"
+        )
     if data.get("is_encoder_decoder") is True:
         _refuse(data, where, " (it has an encoder)")
     if kind is None:
@@ -171,11 +177,6 @@ def _refuse(data: Mapping[str, object], where: str, detail: str = "") -> NoRetur
     """Raise UnsupportedModelError that says what was not understood and what to do."""
     kind, names = data.get("model_type"), data.get("architectures")
     what = f"model_type {_quote(kind)}, architectures {_quote(names)}{detail}"
-    if "_diffusers_version" in data or "_class_name" in data:
-        raise UnsupportedModelError(
-            f"{where}: a part of a diffusion pipeline ({_quote(data.get('_class_name'))}), not a language model; only "
-            f"decoder-only language models can be planned"
-        )
     text = f"{kind} {names}".lower()
     encoder = any(word in text for word in ENCODERS) and "causallm" not in text
     reason = (
@@ -345,7 +346,9 @@ def _read_window(fields: Fields, layers: int, family: Family) -> tuple[int, int]
     if kinds is not None:
         _check_kinds(fields.where, kinds, layers)
     window = fields.count("sliding_window", least=0) or 0
-    switched_off = (family.window_switched or "use_sliding_window" in fields.data) and not fields.flag("use_sliding_window")
+    switched_off = (family.window_switched or "use_sliding_window" in fields.data) and not fields.flag(
+        "use_sliding_window"
+    )
     if not window or switched_off:
         return 0, 0
     if kinds is not None:

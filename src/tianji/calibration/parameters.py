@@ -1,0 +1,82 @@
+"""What a calibration may set, and what is believed before any whole run is seen.
+
+Every constant is positive and is fitted as its logarithm. A prior is a median and a relative spread; the medians come from
+published micro-benchmarks (best matmul shapes over the dense peak, bus bandwidth of collectives over the link's), the spreads
+say how far a whole run may differ from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tianji.hardware import Chip
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is believed of one constant: its median, its spread (one standard deviation of the logarithm), its evidence."""
+
+    median: float
+    spread: float
+    source: str
+    ceiling: float = float("inf")
+
+
+FREE = (
+    "matmul_efficiency",
+    "narrow_efficiency",
+    "matmul_half_size",
+    "attention_efficiency",
+    "memory_efficiency",
+    "scale_up_efficiency",
+    "scale_out_efficiency",
+    "overlap_efficiency",
+    "op_overhead",
+)
+"""Constants that whole runs may move, in the order in which rows are spent on them. The others keep their prior median."""
+
+ROWS_FOR_EACH = 3
+"""A chip gets one free constant for so many rows (counting distinct jobs); the rest stay at their priors."""
+
+_MATMUL = {"a100-80": 0.87, "a100-40": 0.87, "h100-sxm": 0.80, "b200": 0.78, "b300": 0.79, "gb200": 0.73, "mi300x": 0.51}
+_MATMUL |= {"mi325x": 0.60, "mi355x": 0.68}
+_NARROW = {"h100-sxm": 0.71, "h200": 0.73, "b200": 0.76, "gb200": 0.72}
+_SCALE_UP = {"a100-80": 0.58, "a100-40": 0.58, "h100-sxm": 0.66, "h200": 0.66, "b200": 0.60, "b300": 0.60}
+_SCALE_UP |= {"gb200": 0.56, "gb300": 0.56}
+_SOURCE_MATMUL = "best measured matmul shape over dense peak (Bekman, Machine Learning Engineering, 2026)"
+_SOURCE_LINK = "measured bus bandwidth of all_gather and reduce_scatter over the link's (AIConfigurator tables, 2026)"
+_SOURCE_HCCL = "efficiency that Huawei's own modelling tool assumes (MindStudio, 2026)"
+_SOURCE_GUESS = "broad prior"
+
+_BROAD: dict[str, Prior] = {
+    "matmul_efficiency": Prior(0.70, 0.20, _SOURCE_GUESS, 0.95),
+    "narrow_efficiency": Prior(0.65, 0.25, _SOURCE_GUESS, 0.95),
+    "matmul_half_size": Prior(150.0, 0.6, _SOURCE_GUESS),
+    "attention_efficiency": Prior(0.45, 0.40, _SOURCE_GUESS, 0.95),
+    "attention_half_length": Prior(300.0, 0.5, _SOURCE_GUESS),
+    "memory_efficiency": Prior(0.70, 0.30, _SOURCE_GUESS, 0.95),
+    "scale_up_efficiency": Prior(0.60, 0.25, _SOURCE_GUESS, 0.95),
+    "scale_out_efficiency": Prior(0.73, 0.25, "share of the network card's rate reached at 1 GiB on four B200 nodes", 0.95),
+    "scale_up_latency": Prior(3e-6, 0.5, "small-message time over steps of an 8-chip collective (AIConfigurator tables)"),
+    "scale_out_latency": Prior(1e-5, 0.7, "small-message time of a collective over several nodes"),
+    "overlap_efficiency": Prior(0.80, 0.20, _SOURCE_GUESS, 0.98),
+    "op_overhead": Prior(4e-5, 1.0, "several kernels an op at 5 to 10 us a launch"),
+    "step_overhead": Prior(0.02, 1.0, _SOURCE_GUESS),
+}
+
+
+def priors(chip: Chip) -> dict[str, Prior]:
+    """Return what is believed of a chip's constants before any whole run."""
+    found = dict(_BROAD)
+    if chip.name in _MATMUL:
+        found["matmul_efficiency"] = Prior(_MATMUL[chip.name], 0.12, _SOURCE_MATMUL, 0.95)
+    if chip.name in _NARROW:
+        found["narrow_efficiency"] = Prior(_NARROW[chip.name], 0.15, _SOURCE_MATMUL, 0.95)
+    if chip.name in _SCALE_UP:
+        found["scale_up_efficiency"] = Prior(_SCALE_UP[chip.name], 0.20, _SOURCE_LINK, 0.95)
+    if chip.ecosystem == "cann":
+        found["matmul_efficiency"] = Prior(0.75, 0.15, _SOURCE_HCCL, 0.95)
+        found["memory_efficiency"] = Prior(0.60, 0.30, _SOURCE_HCCL, 0.95)
+        found["scale_up_efficiency"] = Prior(0.70, 0.20, _SOURCE_HCCL, 0.95)
+        found["scale_out_efficiency"] = Prior(0.70, 0.25, _SOURCE_HCCL, 0.95)
+    return found

@@ -1,0 +1,193 @@
+"""Architectures of published measurements: what a row of a measurement table ran.
+
+A row states the sizes it ran; the table of architectures beside it knows the rest (latent attention, leading dense
+layers, gating, tying) by ``arch_key``. The row wins where both speak: some runs cut a model down to a few layers.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from itertools import product
+
+from tianji.catalog.entries import DATA
+from tianji.errors import FormatError, UnsupportedModelError
+from tianji.units import parse
+from tianji.workload.model import MLA, Model, MoE
+
+FILE = DATA / "architectures.csv"
+WINDOWS = {"gpt_oss_20b": 128, "gpt_oss_120b": 128, "gemma2_9b": 4096, "gemma2_27b": 4096}
+"""Sliding windows of every second layer, by the makers' ``config.json``; the table has no column for them."""
+LEARNED_POSITIONS = "learned pos emb"
+"""What the notes of an architecture say whose table of positions has as many rows as the run's sequences have tokens."""
+
+
+@lru_cache(maxsize=1)
+def read_architectures() -> dict[str, dict[str, str]]:
+    """Return the rows of the table of architectures by ``arch_key``."""
+    with FILE.open(newline="", encoding="utf-8") as file:
+        return {row["arch_key"]: row for row in csv.DictReader(file)}
+
+
+def load_architecture(arch_key: str) -> Model | None:
+    """Return an architecture by its key, or None for a key that the table lacks.
+
+    >>> load_architecture("llama3_8b").num_key_value_heads
+    8
+
+    Raises UnsupportedModelError for a hybrid of attention and state-space layers, which :class:`Model` cannot describe.
+    """
+    row = read_architectures().get(arch_key)
+    if row is None:
+        return None
+    if not row["params_total_b_formula"]:
+        raise UnsupportedModelError(f"architecture {arch_key}: {row['notes'] or 'its shape is not stated'}")
+    size = _Sizes(row, f"architecture {arch_key}")
+    expert_size, layers = size.find("moe_ffn"), size.require("layers")
+    return Model(
+        name=arch_key,
+        family="architecture table",
+        hidden_size=size.require("hidden"),
+        num_layers=layers,
+        num_attention_heads=size.require("heads"),
+        num_key_value_heads=size.require("kv_heads"),
+        head_dim=size.require("head_dim"),
+        intermediate_size=size.find("ffn_dense") or expert_size or size.require("ffn_dense"),
+        vocab_size=size.require("vocab"),
+        gated_mlp=row["gated_mlp"] == "1",
+        tied_embeddings=row["tied_embeddings"] == "1",
+        mla=_read_mla(size),
+        moe=_read_moe(size),
+        num_mtp_layers=size.find("mtp_layers") or 0,
+        sliding_window=WINDOWS.get(arch_key, 0),
+        num_sliding_layers=layers - layers // 2 if arch_key in WINDOWS else 0,
+        source=row["source"],
+    )
+
+
+def model_from_row(row: Mapping[str, str]) -> Model:
+    """Return the model that a row of a measurement table ran.
+
+    Where the table of architectures lacks the row's ``arch_key``, gating and tying are the combination whose parameter
+    count comes nearest to ``params_total_b`` (a SwiGLU of its own head where the row states no count).
+
+    Raises FormatError for a row without the sizes of a model, UnsupportedModelError for a hybrid.
+    """
+    where = f"row {row.get('id') or row.get('arch_key') or '?'}"
+    size = _Sizes(row, where)
+    known = load_architecture(row.get("arch_key") or "")
+    if known is None:
+        return _guess(size, row)
+    layers = size.find("layers") or known.num_layers
+    positions = size.find("seq_len") if LEARNED_POSITIONS in read_architectures()[known.name]["notes"] else None
+    model = replace(
+        known,
+        num_layers=layers,
+        hidden_size=size.find("hidden") or known.hidden_size,
+        num_attention_heads=size.find("heads") or known.num_attention_heads,
+        num_key_value_heads=size.find("kv_heads") or known.num_key_value_heads,
+        head_dim=size.find("head_dim") or known.head_dim,
+        intermediate_size=size.find("ffn") or known.intermediate_size,
+        vocab_size=size.find("vocab") or known.vocab_size,
+        num_sliding_layers=layers - layers // 2 if known.num_sliding_layers else 0,
+        learned_positions=positions or known.learned_positions,
+    )
+    return replace(model, moe=_override(known.moe, size, layers))
+
+
+class _Sizes:
+    """The whole numbers of a row; an empty cell is a size that is not stated."""
+
+    def __init__(self, row: Mapping[str, str], where: str) -> None:
+        self.row, self.where = row, where
+
+    def find(self, column: str) -> int | None:
+        text = (self.row.get(column) or "").strip()
+        if not text:
+            return None
+        value = parse(text, "count", f"{self.where}: {column}")
+        if value != int(value) or value < 0:
+            raise FormatError(f"{self.where}: {column}: expected a whole number, got {text!r}")
+        return int(value)
+
+    def require(self, column: str) -> int:
+        value = self.find(column)
+        if not value:
+            raise FormatError(f"{self.where}: {column} is not stated, and the shape of the model needs it")
+        return value
+
+
+def _read_mla(size: _Sizes) -> MLA | None:
+    rank = size.find("mla_kv_lora")
+    if not rank:
+        return None
+    return MLA(
+        q_lora_rank=size.find("mla_q_lora") or 0,
+        kv_lora_rank=rank,
+        qk_nope_head_dim=size.require("mla_qk_nope"),
+        qk_rope_head_dim=size.require("mla_qk_rope"),
+        v_head_dim=size.require("mla_v"),
+    )
+
+
+def _read_moe(size: _Sizes) -> MoE | None:
+    experts = size.find("n_experts")
+    if not experts:
+        return None
+    width = size.require("moe_ffn")
+    shared = size.find("shared_ffn_total")
+    return MoE(
+        num_experts=experts,
+        top_k=size.require("top_k"),
+        intermediate_size=width,
+        shared_intermediate_size=(size.find("shared_experts") or 0) * width if shared is None else shared,
+        num_leading_dense=size.find("first_k_dense_layers") or 0,
+        layer_step=size.find("moe_every_n_layers") or 1,
+    )
+
+
+def _override(known: MoE | None, size: _Sizes, layers: int) -> MoE | None:
+    """Return the experts that the row states, with what it leaves out from the known architecture."""
+    if known is None:
+        return _read_moe(size)
+    width = size.find("moe_ffn") or known.intermediate_size
+    experts_shared = size.find("shared_experts")
+    shared = known.shared_intermediate_size
+    if experts_shared is not None and (experts_shared == 0 or width != known.intermediate_size):
+        shared = experts_shared * width
+    return replace(
+        known,
+        num_experts=size.find("n_experts") or known.num_experts,
+        top_k=size.find("top_k") or known.top_k,
+        intermediate_size=width,
+        shared_intermediate_size=shared,
+        num_leading_dense=min(known.num_leading_dense, layers - 1),
+    )
+
+
+def _guess(size: _Sizes, row: Mapping[str, str]) -> Model:
+    heads, hidden, moe = size.require("heads"), size.require("hidden"), _read_moe(size)
+    if (row.get("mla") or "").strip().lower() in ("true", "1", "yes"):
+        raise FormatError(f"{size.where}: latent attention of an unknown architecture; its ranks are not stated")
+    model = Model(
+        name=row.get("arch_key") or row.get("model") or "model",
+        family="measurement row",
+        hidden_size=hidden,
+        num_layers=size.require("layers"),
+        num_attention_heads=heads,
+        num_key_value_heads=size.find("kv_heads") or heads,
+        head_dim=size.find("head_dim") or hidden // heads,
+        intermediate_size=size.find("ffn") or (moe.intermediate_size if moe else size.require("ffn")),
+        vocab_size=size.require("vocab"),
+        moe=moe,
+        source=row.get("url") or row.get("source") or "",
+    )
+    stated = (row.get("params_total_b") or "").strip()
+    if not stated:
+        return model
+    # The column counts in billions, which is what a count's suffix B says.
+    wanted = parse(f"{stated} B", "count", f"{size.where}: params_total_b")
+    choices = [replace(model, gated_mlp=g, tied_embeddings=t) for g, t in product((True, False), repeat=2)]
+    return min(choices, key=lambda choice: abs(choice.num_parameters - wanted))

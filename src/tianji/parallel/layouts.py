@@ -1,0 +1,110 @@
+"""Strategies as people write them: ``tp=8,pp=16`` in, short words out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tianji.errors import FormatError, IllegalStrategyError
+from tianji.parallel.strategy import DEGREES, FIELDS, Strategy, read_field
+
+DEFAULTS = Strategy(overlap_tp=True)
+"""What is assumed of an engine where nothing is said: data, pipeline and tensor communication overlap."""
+
+SHORT = {"mbs": "micro_batch_size"}
+"""Spellings that are understood beside the fields' own."""
+
+
+def read_layout(text: str, where: str = "layout") -> dict[str, Any]:
+    """Return the strategy fields that a text like ``tp=8,pp=4`` gives; commas or spaces part them.
+
+    >>> read_layout("tp=8, recompute=full,overlap-ep=on")
+    {'tp': 8, 'recompute': 'full', 'overlap_ep': True}
+
+    Raises FormatError for a part without ``=``, an unknown field, a field given twice or a value out of its range.
+    """
+    found: dict[str, Any] = {}
+    for part in re.split(r"[,\s]+", re.sub(r"\s*=\s*", "=", text.strip())):
+        key, equals, value = part.partition("=")
+        if not equals or not key or not value:
+            raise FormatError(f"{where}: expected field=value, like tp=8 or tp=8,pp=4, got {part!r}")
+        name = key.strip().lower().replace("-", "_")
+        name = SHORT.get(name, name)
+        read = read_field(name, value)
+        if found.get(name, read) != read:
+            raise FormatError(f"{where}: {name} is given twice, as {found[name]} and as {read}")
+        found[name] = read
+    Strategy(**found)
+    return found
+
+
+def complete_layout(given: Mapping[str, Any], chips: int, defaults: Strategy = DEFAULTS) -> Strategy:
+    """Return the strategy of some fields: ``dp`` takes the chips that tp·pp·cp leave, vpp above 1 means interleaving.
+
+    >>> complete_layout({"tp": 8, "pp": 4}, chips=64).dp
+    2
+
+    Raises IllegalStrategyError when the chips do not divide, and FormatError for a value out of its range.
+    """
+    fields = dict(given)
+    if "schedule" not in fields and fields.get("vpp", 1) > 1:
+        fields["schedule"] = "interleaved"
+    strategy = replace(defaults, **fields)
+    if "dp" in fields:
+        return strategy
+    inner = strategy.tp * strategy.pp * strategy.cp
+    dp, rest = divmod(chips, inner)
+    if rest or not dp:
+        product = f"tp·pp·cp = {strategy.tp}·{strategy.pp}·{strategy.cp} = {inner:,}"
+        if not dp:
+            raise IllegalStrategyError(f"{product} is more than the {chips:,} chips of the pool; take smaller degrees")
+        raise IllegalStrategyError(
+            f"{product} does not divide {chips:,} chips; take other degrees, --chips {chips - rest}, or give --dp {dp}"
+            f" and leave {rest:,} chips idle"
+        )
+    return replace(strategy, dp=dp)
+
+
+def spell_layout(strategy: Strategy, defaults: Strategy = DEFAULTS) -> str:
+    """Return a strategy as :func:`read_layout` reads it: all degrees above 1, and what differs from the defaults.
+
+    >>> spell_layout(Strategy(tp=8, dp=4, overlap_tp=True))
+    'tp=8,dp=4,micro_batch_size=1,zero=1'
+    """
+    always = ("dp", "micro_batch_size", "zero")
+    shown = [n for n in FIELDS if n in always or getattr(strategy, n) != getattr(defaults, n)]
+    return ",".join(f"{name}={_spell(getattr(strategy, name))}" for name in shown)
+
+
+def abbreviate_layout(strategy: Strategy, defaults: Strategy = DEFAULTS) -> str:
+    """Return a strategy in as few words as a table has room for.
+
+    >>> abbreviate_layout(Strategy(tp=8, pp=4, vpp=2, schedule="interleaved", recompute="full", dp=64, overlap_tp=True))
+    'tp8 pp4 vpp2 dp64 mbs1 zero1 interleaved full-recompute'
+    """
+    words = [f"{n}{getattr(strategy, n)}" for n in DEGREES if n == "dp" or getattr(strategy, n) > 1]
+    words.append(f"mbs{strategy.micro_batch_size}")
+    words.append(f"zero{strategy.zero}" + (f"/{strategy.zero_group}" if strategy.zero_group else ""))
+    if strategy.pp > 1:
+        words.append(strategy.schedule)
+    if strategy.recompute != "none":
+        share = "" if strategy.recompute_layers == 1 else f"-{strategy.recompute_layers:.0%}"
+        words.append(f"{strategy.recompute}-recompute{share}")
+    if strategy.cp > 1:
+        words.append(strategy.cp_kind)
+    if strategy.pp > 1 and strategy.placement != defaults.placement:
+        words.append(strategy.placement)
+    for name in ("sequence_parallel", "flash_attention", "offload_optimizer", "overlap_dp", "overlap_tp"):
+        words += _switch(name, strategy, defaults)
+    return " ".join([*words, *_switch("overlap_pp", strategy, defaults), *_switch("overlap_ep", strategy, defaults)])
+
+
+def _switch(name: str, strategy: Strategy, defaults: Strategy) -> list[str]:
+    value = getattr(strategy, name)
+    return [] if value == getattr(defaults, name) else [("" if value else "no-") + name.replace("_", "-")]
+
+
+def _spell(value: object) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)

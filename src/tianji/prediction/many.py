@@ -1,0 +1,65 @@
+"""Predict many plans of unlike jobs at once: plans whose jobs can be stacked are priced together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tianji.hardware import Chip, Pool
+from tianji.hardware.calibration import Constants
+from tianji.parallel.grid import Grid
+from tianji.parallel.plan import Plan
+from tianji.perf.step import KINDS, price
+from tianji.units import Array
+from tianji.workload import Job
+from tianji.workload.batch import stack, structure
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Plans on one kind of pool whose jobs are alike, as one job and one grid. ``places`` are their positions."""
+
+    places: Array
+    job: Job
+    pool: Pool
+    grid: Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Step time (seconds) and memory (bytes on the fullest chip) of each plan, and the time by kind."""
+
+    step_time: Array
+    memory: Array
+    terms: dict[str, Array]
+
+
+def bundle(plans: Sequence[Plan]) -> list[Bundle]:
+    """Return the plans in as few bundles as their structure allows."""
+    groups: dict[Hashable, list[int]] = {}
+    for place, plan in enumerate(plans):
+        key = (plan.pool.chip.name, plan.pool.tiers, structure(plan.job))
+        groups.setdefault(key, []).append(place)
+    found: list[Bundle] = []
+    for places in groups.values():
+        members = [plans[i] for i in places]
+        most = max(p.strategy.chips for p in members)
+        pool = replace(members[0].pool, chips=max(most, 2))
+        grid = Grid.of(*(p.strategy for p in members))
+        found.append(Bundle(np.asarray(places), stack([p.job for p in members]), pool, grid))
+    return found
+
+
+def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constants]) -> Prices:
+    """Return the prices of all bundled plans, in the plans' own order, each under its chip's constants."""
+    count = sum(len(b.places) for b in bundles)
+    step_time, memory = np.zeros(count), np.zeros(count)
+    terms = {kind: np.zeros(count) for kind in KINDS}
+    for b in bundles:
+        cost = price(b.job, b.pool, constants(b.pool.chip), b.grid)
+        step_time[b.places], memory[b.places] = cost.step_time, cost.memory_total
+        for kind in KINDS:
+            terms[kind][b.places] = cost.terms[kind]
+    return Prices(step_time, memory, terms)

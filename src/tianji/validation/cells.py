@@ -1,0 +1,121 @@
+"""Read a table of comma-separated values cell by cell: a cell that cannot be used says so in words that can be counted.
+
+Files are untrusted: they are parsed and never executed, and a file of any bytes ends in rows or in a FormatError.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tianji.errors import FormatError
+from tianji.units import MIB, parse, show
+
+MAX_SIZE = 64 * int(MIB)
+"""Bytes of the largest table that is read; the longest published one has a sixtieth of it."""
+MAX_COUNT = 10**9
+"""Of anything that a row counts: chips, tokens of a sequence, sequences of a batch, the width of a layer."""
+
+EMPTY = ("", "-", "n/a", "na", "nan", "none stated", "not stated", "null")
+"""What people write into a cell that they have nothing for."""
+
+NO = ("false", "off", "no", "0")
+YES = ("true", "on", "yes", "1")
+
+
+class Cells:
+    """The cells of one row by column; a missing column reads like an empty cell."""
+
+    def __init__(self, row: Mapping[str, str], line: int) -> None:
+        self.row, self.line = row, line
+
+    def text(self, column: str) -> str:
+        """Return a cell without the blanks around it; empty when nothing is stated."""
+        found = (self.row.get(column) or "").strip()
+        return "" if found.lower() in EMPTY else found
+
+    def require(self, column: str) -> str:
+        """Return a cell that must not be empty.
+
+        Raises FormatError when it is.
+        """
+        found = self.text(column)
+        if not found:
+            raise FormatError(f"{column} is not stated")
+        return found
+
+    def number(self, column: str) -> float | None:
+        """Return a positive number, or None for an empty cell.
+
+        Raises FormatError for anything else.
+        """
+        text = self.text(column)
+        if not text:
+            return None
+        value = parse(text, "ratio", column)
+        if value <= 0:
+            raise FormatError(f"{column}: expected a number above 0, got {text!r}")
+        return value
+
+    def count(self, column: str, default: int | None = None) -> int:
+        """Return a whole number of at least 1, or the default for an empty cell.
+
+        Raises FormatError for anything else, and for an empty cell without a default.
+        """
+        text = self.text(column) if default is not None else self.require(column)
+        if not text:
+            assert default is not None
+            return default
+        value = parse(text, "count", column)
+        if value != int(value) or not 1 <= value <= MAX_COUNT:
+            raise FormatError(f"{column}: expected a whole number from 1 to {MAX_COUNT:,}, got {text!r}")
+        return int(value)
+
+    def switch(self, column: str) -> bool | None:
+        """Return a yes or a no, or None for an empty cell.
+
+        Raises FormatError for anything else.
+        """
+        text = self.text(column).lower()
+        if text and text not in (*YES, *NO):
+            raise FormatError(f"{column}: expected true or false, got {text!r}")
+        return None if not text else text in YES
+
+
+def read_cells(path: Path) -> Iterator[Cells]:
+    """Yield the rows of a table of comma-separated values whose first line names the columns.
+
+    Raises FormatError, with the file and the line, for what is missing, too large or no such table.
+    """
+    text = _read_text(path)
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        columns = [name.strip() for name in next(lines, [])]
+        if not {"id", "chip", "n_chips"} <= set(columns):
+            raise FormatError(
+                f"{path}: expected a first line that names the columns, among them id, chip and n_chips; "
+                f"got {', '.join(columns[:6])[:120] or 'nothing'}"
+            )
+        for cells in lines:
+            if any(cell.strip() for cell in cells):
+                yield Cells(dict(zip(columns, cells, strict=False)), lines.line_num)
+    except csv.Error as error:
+        raise FormatError(f"{path}, line {lines.line_num}: {error}; expected comma-separated values") from None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_SIZE + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FormatError(f"{path}: cannot be read ({reason}); expected a table of measured runs") from None
+    if len(raw) > MAX_SIZE:
+        raise FormatError(f"{path}: is over {show(MAX_SIZE, 'bytes')}; split the table")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise FormatError(f"{path}, line {line}: not UTF-8 text; expected comma-separated values") from None
