@@ -10,17 +10,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tianji.catalog import (
+        list_chips,
+        list_models,
+        list_pools,
+        load_calibration,
+        load_chip,
+        load_model,
+        load_pool,
+        make_job,
+    )
     from tianji.hardware import Chip, Figure, Pool, Tier
+    from tianji.hardware.calibration import Calibration
     from tianji.parallel import Strategy
+    from tianji.parallel.plan import Plan
+    from tianji.parallel.plan_file import read_plan, write_plan
+    from tianji.prediction import predict
+    from tianji.result import Range, Result
+    from tianji.search import Outcome, plan
     from tianji.workload import MLA, Job, Model, MoE, Precision
 
-__all__ = ["MLA", "Chip", "Figure", "Job", "MoE", "Model", "Pool", "Precision", "Strategy", "Tier"]
+__all__ = [
+    "MLA", "Calibration", "Chip", "Figure", "Job", "MoE", "Model", "Outcome", "Plan", "Pool", "Precision", "Range",
+    "Result", "Strategy", "Tier", "list_chips", "list_models", "list_pools", "load_calibration", "load_chip",
+    "load_model", "load_pool", "make_job", "plan", "predict", "read_plan", "write_plan",
+]  # fmt: skip
 
 _ROOMS = {
+    "catalog": (
+        "list_chips", "list_models", "list_pools", "load_calibration", "load_chip", "load_model", "load_pool", "make_job",
+    ),
     "hardware": ("Chip", "Figure", "Pool", "Tier"),
+    "hardware.calibration": ("Calibration",),
     "parallel": ("Strategy",),
+    "parallel.plan": ("Plan",),
+    "parallel.plan_file": ("read_plan", "write_plan"),
+    "prediction": ("predict",),
+    "result": ("Range", "Result"),
+    "search": ("Outcome", "plan"),
     "workload": ("MLA", "Job", "MoE", "Model", "Precision"),
-}
+}  # fmt: skip
 """Where each exported name lives."""
 
 

@@ -23,7 +23,6 @@ from tianji.units import TB
 KIND = "calibrations"
 NONE = "none"
 """The name of the empty calibration: pure datasheet physics."""
-BASES = ("measured", "inherited", "roadmap")
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "matmul_half_size": (0, 10**5),
@@ -62,28 +61,24 @@ def load_calibration(name_or_path: str | os.PathLike[str] = "default") -> Calibr
 
 def read_calibration(table: Table) -> Calibration:
     """Return the calibration that a table describes; a constant without evidence is refused."""
-    found = Calibration(table.text("name"), table.text("date", ""), {}, {}, {}, table.text("note", ""))
+    name, date, note = table.text("name"), table.text("date", ""), table.text("note", "")
     constants: dict[str, Constants] = {}
     evidence: dict[str, dict[str, Evidence]] = {}
     spreads: dict[str, Spread] = {}
-    chips = table.child("chips")
-    for chip in chips.content if chips else ():
-        part = chips.child(chip) if chips else None
-        assert part is not None
+    for chip, part in _children(table, "chips"):
         values, proofs = _read_constants(part.child("constants")), _read_evidence(part.child("evidence"))
-        for name in values:
-            if name not in proofs:
-                expected = f"expected a table [{part.path}.evidence.{name}] with its tier and source"
-                raise FormatError(f"{part.where('evidence')}: {name} has no evidence; {expected}")
-        for name in proofs:
-            if name not in values:
-                raise FormatError(f"{part.where('constants')}: there is evidence for {name}, but no value")
-        constants[chip], evidence[chip] = Constants(**values), proofs
+        for constant in values.keys() - proofs.keys():
+            expected = f"expected a table [{part.path}.evidence.{constant}] with its tier and source"
+            raise FormatError(f"{part.where('evidence')}: {constant} has no evidence; {expected}")
+        for constant in proofs.keys() - values.keys():
+            raise FormatError(f"{part.where('constants')}: there is evidence for {constant}, but no value")
+        if "constants" in part.content:
+            constants[chip], evidence[chip] = Constants(**values), proofs
         if (spread := part.child("spread")) is not None:
             spreads[chip] = _read_spread(spread)
         part.finish()
     table.finish()
-    return Calibration(found.name, found.date, constants, evidence, spreads, found.note)
+    return Calibration(name, date, constants, evidence, spreads, note)
 
 
 def write_calibration(calibration: Calibration, path: str | os.PathLike[str]) -> None:
@@ -104,7 +99,8 @@ def spell_calibration(calibration: Calibration) -> str:
         changed = [n for n in CONSTANT_NAMES if n in proofs or getattr(constants, n) != getattr(Constants(), n)]
         if missing := [n for n in changed if n not in proofs]:
             raise FormatError(f"calibration {calibration.name}: {chip}.{missing[0]} has no evidence; expected some")
-        blocks.append(_table(f"{place}.constants", {n: float(getattr(constants, n)) for n in changed}))
+        if chip in calibration.chips:
+            blocks.append(_table(f"{place}.constants", {n: float(getattr(constants, n)) for n in changed}))
         for name in changed:
             values = {f.name: getattr(proofs[name], f.name) for f in fields(Evidence)}
             blocks.append(_table(f"{place}.evidence.{name}", {k: v for k, v in values.items() if k == "tier" or v}))
@@ -160,6 +156,11 @@ def _read_spread(table: Table) -> Spread:
     basis = table.text("basis", "")
     table.finish()
     return Spread(low, high, basis)
+
+
+def _children(table: Table, key: str) -> list[tuple[str, Table]]:
+    inner = table.child(key)
+    return [] if inner is None else [(name, part) for name in inner.content if (part := inner.child(name)) is not None]
 
 
 def _number(table: Table, key: str, least: float, most: float, default: float | None = None) -> float:

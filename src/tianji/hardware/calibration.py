@@ -90,6 +90,7 @@ class Calibration:
     chips: Mapping[str, Constants] = field(default_factory=dict)
     evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
     spreads: Mapping[str, Spread] = field(default_factory=dict)
+    note: str = ""
 
     def constants(self, chip: Chip) -> Constants:
         """Return the constants of a chip; one without any has those of its relative, else pure physics."""

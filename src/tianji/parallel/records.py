@@ -49,7 +49,7 @@ def decode(kind: type[T], data: object, where: str, bounds: Bounds) -> T:
     """
     if not isinstance(data, Mapping):
         raise FormatError(f"{where}: expected an object with the keys of a {kind.__name__.lower()}, got {shown(data)}")
-    hints, known = _hints(kind), {f.name: f for f in fields(cast(Any, kind))}
+    hints, known = _hints(cast(type, kind)), {f.name: f for f in fields(cast(Any, kind))}
     for key in data:
         if key not in known:
             raise FormatError(f"{where}: unknown key {shown(key)}{_nearest(str(key), known)}")

@@ -17,6 +17,10 @@ from tianji.workload.ops import Attention, Experts, Layer, Matmul, Vector
 
 SCORE_PASSES = 6.0
 """Reads and writes of the score matrix when attention is not fused: scores, mask and softmax, values."""
+ALIGNMENT = 8
+"""Elements that a head must be a multiple of for batched score matmuls to run on the matrix units."""
+UNALIGNED = 0.1
+"""Share of the matrix rate that is left when it is not: the vector units do the work."""
 QUANTIZE_BYTES = 4.0
 """Read two bytes, write one, and once more transposed for the weight gradient."""
 
@@ -169,7 +173,8 @@ def _attention(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[
         flops = share * c.tokens / c.g.tp
         fused = attention_time(c.machine, flops * a.flops(c.job.seq_len, c.job.causal), length)
         scores = share * c.tokens / c.g.tp * (a.num_heads * c.job.seq_len * SCORE_PASSES)
-        plain = flops * a.flops(c.job.seq_len, False) / c.machine.high + vector_time(
+        aligned = np.where(np.equal(np.mod(a.qk_dim, ALIGNMENT), 0), 1.0, UNALIGNED)
+        plain = flops * a.flops(c.job.seq_len, False) / (c.machine.high * aligned) + vector_time(
             c.machine, scores, c.machine.high_size
         )
         forward = forward + np.where(c.g.flash_attention, fused, plain)

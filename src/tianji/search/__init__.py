@@ -1,6 +1,6 @@
 """Search: all strategies of a job on a pool, priced and ranked."""
 
-from tianji.search.explore import Candidate, Found, explore
+from tianji.search.exploration import Candidate, Found, explore
 from tianji.search.planner import Outcome, plan
 from tianji.search.space import Space
 

@@ -17,7 +17,7 @@ from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
 from tianji.prediction import predict
 from tianji.result import Result
-from tianji.search.explore import Found, explore
+from tianji.search.exploration import Found, explore
 from tianji.search.space import divisors
 from tianji.units import show
 from tianji.workload import Job

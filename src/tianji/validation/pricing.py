@@ -9,10 +9,10 @@ import numpy as np
 
 from tianji.errors import InputError
 from tianji.hardware.calibration import Calibration
+from tianji.measurements.table import Row
 from tianji.parallel.grid import Grid
 from tianji.perf.step import price
 from tianji.units import Bytes, Seconds
-from tianji.validation.table import Row
 
 
 @dataclass(frozen=True, slots=True)

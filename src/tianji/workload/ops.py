@@ -129,9 +129,10 @@ def _attention(model: Model) -> tuple[tuple[float, Attention], ...]:
         qk, v = model.mla.qk_nope_head_dim + model.mla.qk_rope_head_dim, model.mla.v_head_dim
         return ((1.0, Attention(model.num_attention_heads, model.num_attention_heads, qk, v)),)
     heads = (model.num_attention_heads, model.num_key_value_heads, model.head_dim, model.head_dim)
-    sliding = model.num_sliding_layers / model.num_layers if model.sliding_window else 0.0
-    kinds = [(1.0 - sliding, Attention(*heads)), (sliding, Attention(*heads, window=model.sliding_window))]
-    return tuple((share, a) for share, a in kinds if share > 0)
+    if not model.sliding_window or not model.num_sliding_layers:
+        return ((1.0, Attention(*heads)),)
+    sliding = model.num_sliding_layers / model.num_layers
+    return (1.0 - sliding, Attention(*heads)), (sliding, Attention(*heads, window=model.sliding_window))
 
 
 def _mlp(model: Model, width: int, name: str) -> tuple[Matmul, ...]:

@@ -16,13 +16,13 @@ from pathlib import Path
 from tianji.catalog.architectures import model_from_row
 from tianji.errors import FormatError, InputError
 from tianji.hardware import Pool
+from tianji.measurements.cells import Cells, read_cells
+from tianji.measurements.layouts import read_cp_kind, read_overlap, read_recompute, read_schedule, read_sharding
+from tianji.measurements.machines import find_machine
+from tianji.measurements.recipes import read_precision, read_software, uses_flash_attention
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.units import GIB, KB, MIB, Bytes, Seconds
-from tianji.validation.cells import Cells, read_cells
-from tianji.validation.layouts import read_cp_kind, read_overlap, read_recompute, read_schedule, read_sharding
-from tianji.validation.machines import find_machine
-from tianji.validation.recipes import read_precision, read_software, uses_flash_attention
 from tianji.workload import Job, Model, Precision
 
 SIZES = (

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from tianji.errors import FormatError
-from tianji.validation.cells import NO, YES
+from tianji.measurements.cells import NO, YES
 from tianji.workload import Model
 from tianji.workload.ops import Layer, dense_layer, moe_layer
 

@@ -1,0 +1,49 @@
+"""The group of all commands: names, one-line summaries, and what happens to an error."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from tianji.errors import TianjiError
+
+COMMANDS: dict[str, tuple[str, str]] = {}
+"""Command: the place of its click object, and its summary; a summary here spares `tianji --help` the import."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is looked up; a mistake of the user ends in one message and exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None for a name that is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the summaries without importing a command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what Tianji raises on purpose becomes a message, never a traceback."""
+        try:
+            return super().invoke(ctx)
+        except TianjiError as error:
+            click.echo(f"tianji: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="tianji")
+def main() -> None:
+    """Plan, predict and compare large-model training on pools of chips."""
