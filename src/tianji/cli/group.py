@@ -10,7 +10,11 @@ import click
 
 from tianji.errors import TianjiError
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "catalog": ("tianji.cli.entries:catalog_command", "List and show chips, pools, models and calibrations."),
+    "plan": ("tianji.cli.planning:plan_command", "Find the best way to cut a model over a pool."),
+    "predict": ("tianji.cli.prediction:predict_command", "Predict one plan, each second accounted for."),
+}
 """Command: the place of its click object, and its summary; a summary here spares `tianji --help` the import."""
 
 
@@ -41,6 +45,9 @@ class LazyGroup(click.Group):
         except TianjiError as error:
             click.echo(f"tianji: {error}", err=True)
             sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo("tianji: interrupted", err=True)
+            sys.exit(130)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

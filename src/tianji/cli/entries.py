@@ -1,0 +1,81 @@
+"""``tianji catalog``: what is known of chips, pools, models and calibrations, and from where."""
+
+from __future__ import annotations
+
+import click
+
+from tianji.cli.options import json_option
+from tianji.cli.output import make_console, print_json
+from tianji.errors import FormatError, UnknownNameError
+
+KINDS = ("chips", "pools", "models", "calibrations")
+
+
+@click.command("catalog")
+@click.argument("kind", required=False)
+@click.argument("name", required=False)
+@click.option("--toml", "as_toml", is_flag=True, help="Print the entry's file as it is, to copy and change.")
+@json_option
+def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: bool) -> None:
+    r"""List and show what is known, every figure with its source.
+
+    KIND is chips, pools, models or calibrations; NAME one entry of it, or the path of your own file. Figures of other
+    sources that contradict the one in use are shown beside it.
+
+    \b
+    Examples:
+      tianji catalog
+      tianji catalog pools
+      tianji catalog chips ascend-950dt
+      tianji catalog pools hgx-h100 --toml > my-pool.toml
+    """
+    if kind is not None and kind not in KINDS:
+        kind, name = _find_kind(kind, name)
+    if as_toml:
+        click.echo(_read_file(kind, name), nl=False)
+        return
+    if as_json:
+        from tianji.report.catalog_documents import entry_document, list_document
+
+        if kind is None:
+            print_json({each: list_document(each)["names"] for each in KINDS})
+        else:
+            print_json(list_document(kind) if name is None else entry_document(kind, name))
+        return
+    from tianji.report.catalog_tables import print_entry, print_list
+
+    console = make_console()
+    if kind is not None and name is not None:
+        print_entry(console, kind, name)
+        return
+    for each in KINDS if kind is None else (kind,):
+        print_list(console, each)
+        console.print()
+
+
+def _find_kind(word: str, name: str | None) -> tuple[str, str]:
+    """Return kind and name of an entry that was named without its kind."""
+    from tianji.catalog import list_calibrations, list_chips, list_models, list_pools
+
+    lists = dict(zip(KINDS, (list_chips, list_pools, list_models, list_calibrations), strict=True))
+    places = [kind for kind, names in lists.items() if word.lower() in names()]
+    if name is None and len(places) == 1:
+        return places[0], word
+    known = KINDS if name is not None else [*KINDS, *(n for names in lists.values() for n in names())]
+    raise UnknownNameError("kind" if name is not None else "kind or entry", word, known)
+
+
+def _read_file(kind: str | None, name: str | None) -> str:
+    from tianji.catalog import read_text
+    from tianji.catalog.models import describe_model
+
+    if kind is None or name is None:
+        raise FormatError(
+            "--toml prints one entry: expected a kind and a name, like `tianji catalog chips h200 --toml`"
+        )
+    if kind == "models":
+        file = describe_model(name).folder / "model.toml"
+        if not file.is_file():
+            raise FormatError(f"{name}: has no model.toml beside its config.json")
+        return file.read_text(encoding="utf-8")
+    return read_text(kind, name)

@@ -1,0 +1,85 @@
+"""``tianji plan``: the best strategies of a job on a pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tianji.cli.options import SWITCHES, job_options, json_option, read_request
+from tianji.cli.output import make_console, print_json, watch
+from tianji.errors import InfeasibleError
+
+OBJECTIVES = ("time",)
+"""What plans can be ranked by."""
+MOST_PLANS = 1000
+
+
+@click.command("plan")
+@click.argument("model")
+@click.argument("pool")
+@job_options
+@click.option(
+    "--objective", type=click.Choice(OBJECTIVES), default="time", show_default=True, help="Rank plans by this."
+)
+@click.option(
+    "--fix", multiple=True, metavar="FIELD=VALUE", help="Hold a strategy field, like tp=8; repeat or join by commas."
+)
+@click.option("--vary", multiple=True, type=click.Choice(SWITCHES), help="Try a switch on and off; repeat for more.")
+@click.option("--top", default="5", show_default=True, metavar="K", help="How many plans to show.")
+@click.option(
+    "--explain", "explain", metavar="LAYOUT", help="Set a layout like tp=8,pp=4 against the best, term by term."
+)
+@click.option("--out", metavar="FILE", help="Write the best plan as a file for `tianji predict`.")
+@json_option
+def plan_command(
+    model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], top: str, explain: str | None,
+    out: str | None, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    r"""Find the best way to cut MODEL over POOL.
+
+    MODEL is a name of the catalog or the path of a config.json, POOL a name or the path of a TOML file. Every legal
+    strategy is priced; the fastest that fit are shown, with where the time and the memory go.
+
+    \b
+    Examples:
+      tianji plan deepseek-v3 cloudmatrix384 --precision fp8 --tokens 15T
+      tianji plan ./config.json hgx-h100 --chips 2048 --batch 2048 --seq 8192
+      tianji plan llama-3.1-405b hgx-h100 --chips 1024 --fix tp=8,zero=1 --top 10
+      tianji plan llama-3.1-70b hgx-h100 --chips 64 --explain tp=8,pp=2
+    """
+    from tianji.parallel.layouts import complete_layout, read_layout
+    from tianji.parallel.legality import check
+    from tianji.parallel.plan import Plan
+    from tianji.parallel.plan_file import write_plan
+    from tianji.prediction import predict
+    from tianji.search import plan
+    from tianji.units import parse_count
+
+    fixed = read_layout(",".join(fix), "--fix") if fix else {}
+    wanted = parse_count(top, "--top")
+    if wanted > MOST_PLANS:
+        raise InfeasibleError(f"--top: {top} plans are more than anyone reads; expected at most {MOST_PLANS:,}")
+    request = read_request(model, pool, **options)
+    explained = None
+    if explain is not None:
+        layout = complete_layout(read_layout(explain, "--explain"), request.pool.chips)
+        check(layout, request.job, request.pool)
+        explained = predict(Plan(request.job, request.pool, layout), request.calibration)
+    with watch("Pricing strategies") as progress:
+        outcome = plan(
+            request.job, request.pool, request.calibration, fixed=fixed, extra={name: (False, True) for name in vary},
+            top=wanted, progress=progress,
+        )  # fmt: skip
+    if out is not None:
+        write_plan(outcome.results[0].plan, out)
+    if as_json:
+        from tianji.report.documents import outcome_document
+
+        print_json(outcome_document(outcome, request.calibration, objective=objective, explained=explained))
+        return
+    from tianji.report.plan_tables import print_outcome
+
+    print_outcome(make_console(), outcome, request.calibration, explained=explained)
+    if out is not None:
+        click.echo(f"\nPlan 1 is in {out}; `tianji predict {out}` explains it again.")

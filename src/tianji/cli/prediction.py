@@ -1,0 +1,103 @@
+"""``tianji predict``: one plan, each second of it accounted for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tianji.cli.options import (
+    drop_strategy_options,
+    job_options,
+    json_option,
+    read_request,
+    read_strategy_options,
+    strategy_options,
+)
+from tianji.cli.output import make_console, print_json
+from tianji.errors import FormatError
+
+
+@click.command("predict")
+@click.argument("model_or_plan")
+@click.argument("pool", required=False)
+@strategy_options
+@job_options
+@json_option
+def predict_command(model_or_plan: str, pool: str | None, as_json: bool, **options: Any) -> None:
+    r"""Predict one plan: step time, memory and where they go.
+
+    Takes either a plan file, as `tianji plan --out` writes it, or a MODEL and a POOL with a strategy. Strategy options
+    beside a plan file change its strategy; data-parallel ranks take the chips that the other degrees leave.
+
+    \b
+    Examples:
+      tianji predict llama-3.1-70b hgx-h100 --chips 64 --tp 8 --pp 2
+      tianji predict plan.json
+      tianji predict plan.json --micro-batch-size 2 --recompute full
+    """
+    from tianji.catalog import load_calibration
+    from tianji.prediction import predict
+
+    strategy, others = read_strategy_options(options), drop_strategy_options(options)
+    if pool is None:
+        _refuse_job_options(others)
+        plan = _read_changed(model_or_plan, strategy)
+        calibration = load_calibration(others["calibration"])
+    else:
+        plan, calibration = _make_plan(model_or_plan, pool, strategy, others)
+    result = predict(plan, calibration)
+    if as_json:
+        from tianji.report.documents import prediction_document
+
+        print_json(prediction_document(result, calibration))
+        return
+    from tianji.report.headline import print_headline
+    from tianji.report.result_tables import print_result
+
+    console = make_console()
+    print_headline(console, plan.job, plan.pool, calibration)
+    console.print()
+    print_result(console, result)
+
+
+def _make_plan(model: str, pool: str, strategy: dict[str, Any], options: dict[str, Any]) -> tuple[Any, Any]:
+    from tianji.parallel.layouts import complete_layout
+    from tianji.parallel.plan import Plan
+
+    request = read_request(model, pool, **options)
+    layout = complete_layout(strategy, request.pool.chips)
+    return Plan(request.job, request.pool, layout), request.calibration
+
+
+def _read_changed(path: str, changes: dict[str, Any]) -> Any:
+    """Return the plan of a file with some strategy fields changed."""
+    from dataclasses import replace
+
+    from tianji.catalog import list_models
+    from tianji.parallel.layouts import complete_layout
+    from tianji.parallel.plan_file import read_plan
+
+    if path in list_models():
+        raise FormatError(f"{path} is a model, and a model needs a pool: tianji predict {path} POOL --tp 8 ...")
+    plan = read_plan(path)
+    if not changes:
+        return plan
+    kept = {k: v for k, v in plan.strategy.as_dict().items() if k not in changes}
+    if "dp" not in changes and {"tp", "pp", "cp"} & changes.keys():
+        kept.pop("dp")
+    if "vpp" in changes and "schedule" not in changes:
+        kept.pop("schedule")
+    return replace(plan, strategy=complete_layout({**kept, **changes}, plan.strategy.chips))
+
+
+def _refuse_job_options(options: dict[str, Any]) -> None:
+    context = click.get_current_context()
+    for name in options:
+        source = context.get_parameter_source(name)
+        if name != "calibration" and source is click.core.ParameterSource.COMMANDLINE:
+            flag = "--" + name.replace("_", "-")
+            raise FormatError(
+                f"{flag} cannot change a plan file, which holds its own job and pool; name a MODEL and a POOL, or make"
+                f" another plan with `tianji plan ... {flag} ... --out FILE`"
+            )

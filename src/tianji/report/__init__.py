@@ -1,0 +1,1 @@
+"""Reports: tables for people, JSON documents for programs."""

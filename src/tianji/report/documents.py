@@ -1,0 +1,156 @@
+"""JSON documents: results, outcomes and what they stand on, as plain values in SI units.
+
+Scripts rely on the names here; they are added to, never renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration
+from tianji.parallel.layouts import spell_layout
+from tianji.report.differences import subtract
+from tianji.result import Result
+from tianji.search import Outcome
+from tianji.workload import Job
+
+
+def outcome_document(
+    outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None
+) -> dict[str, Any]:
+    """Return all that a search found."""
+    best, found = outcome.results[0], outcome.found
+    document = {
+        "objective": objective,
+        **request_document(best.plan.job, best.plan.pool, calibration),
+        "plans": [result_document(r) for r in outcome.results],
+        "front": [result_document(r, in_full=False) for r in outcome.front],
+        "binding": list(outcome.binding),
+        "naive": None if outcome.naive is None else against_document(outcome.naive, best),
+        "idle": {"chips": best.plan.idle_chips, "reason": outcome.idle_reason},
+        "search": {
+            "candidates": found.candidates,
+            "feasible": found.feasible,
+            "seconds": found.seconds,
+            "candidates_per_s": found.candidates / found.seconds if found.seconds else None,
+        },
+    }
+    if explained is not None:
+        document["explained"] = against_document(explained, best)
+    return document
+
+
+def prediction_document(result: Result, calibration: Calibration) -> dict[str, Any]:
+    """Return one predicted plan with what it stands on."""
+    return {
+        **request_document(result.plan.job, result.plan.pool, calibration),
+        "plans": [result_document(result)],
+        "idle": {"chips": result.plan.idle_chips, "reason": ""},
+    }
+
+
+def request_document(job: Job, pool: Pool, calibration: Calibration) -> dict[str, Any]:
+    """Return the job, the pool and the calibration of an answer."""
+    model = job.model
+    return {
+        "model": {
+            "name": model.name,
+            "family": model.family,
+            "num_parameters": model.num_parameters,
+            "num_active_parameters": model.num_active_parameters,
+            "source": model.source,
+        },
+        "job": {
+            "seq_len": job.seq_len,
+            "global_batch_size": job.global_batch_size,
+            "tokens_per_step": job.tokens_per_step,
+            "tokens": job.tokens or None,
+            "precision": job.precision.name,
+            "optimizer_bytes_per_parameter": job.precision.optimizer_size,
+            "moe_imbalance": job.moe_imbalance,
+        },
+        "pool": pool_document(pool),
+        "assumptions": list(job.assumed),
+        "calibration": calibration_document(calibration, pool),
+    }
+
+
+def pool_document(pool: Pool) -> dict[str, Any]:
+    """Return a pool as an answer names it: chips, tiers and the chip's status."""
+    tiers = [
+        {"name": t.name, "topology": t.topology, "kind": t.kind, "span": span,
+         "bandwidth_bytes_per_s": t.bandwidth.value if t.bandwidth else None}
+        for t, span in zip(pool.tiers, pool.spans(), strict=True)
+    ]  # fmt: skip
+    return {
+        "name": pool.name,
+        "title": pool.title,
+        "chips": pool.chips,
+        "chip": pool.chip.name,
+        "chip_status": pool.chip.status,
+        "status": pool.status,
+        "tiers": tiers,
+    }
+
+
+def calibration_document(calibration: Calibration, pool: Pool) -> dict[str, Any]:
+    """Return the calibration of an answer: the constants of its chip that differ from pure physics, with evidence."""
+    chip = pool.chip
+    owner = next((name for name in (chip.name, chip.relative) if name in calibration.chips), "")
+    evidence = calibration.evidence.get(owner, {})
+    constants = calibration.constants(chip)
+    return {
+        "name": calibration.name,
+        "date": calibration.date,
+        "note": calibration.note,
+        "of_chip": owner or None,
+        "constants": {
+            name: {"value": getattr(constants, name), "tier": e.tier, "rows": e.rows, "source": e.source,
+                   "inherited_from": e.inherited_from}
+            for name, e in evidence.items()
+        },
+    }  # fmt: skip
+
+
+def result_document(result: Result, *, in_full: bool = True) -> dict[str, Any]:
+    """Return one result. ``breakdown`` adds up to ``step_time_s``, ``memory`` to ``memory_total_bytes``.
+
+    ``in_full`` also gives the memory of every stage.
+    """
+    step, plan = result.step_time, result.plan
+    document = {
+        "strategy": plan.strategy.as_dict(),
+        "layout": spell_layout(plan.strategy),
+        "chips": plan.strategy.chips,
+        "num_microbatches": plan.num_microbatches,
+        "step_time_s": step.nominal,
+        "step_time_range": {"low": step.low, "nominal": step.nominal, "high": step.high, "leans_on": step.leans_on},
+        "tokens_per_s": result.tokens_per_s,
+        "tokens_per_s_per_chip": result.tokens_per_s_per_chip,
+        "mfu": result.mfu,
+        "days": result.days,
+        "fits": result.fits,
+        "memory": dict(result.memory),
+        "memory_total_bytes": result.memory_total,
+        "memory_limit_bytes": result.memory_limit,
+        "worst_stage": result.worst_stage,
+        "breakdown": dict(result.breakdown),
+    }
+    if in_full:
+        document["memory_stages"] = [dict(parts) for parts in result.stages]
+        document["model_flops"] = result.model_flops
+    return document
+
+
+def against_document(result: Result, best: Result) -> dict[str, Any]:
+    """Return a result beside the best one: what each term costs more (above zero) or less."""
+    lost: Mapping[str, float] = subtract(result.breakdown, best.breakdown)
+    return {
+        **result_document(result),
+        "slower_by_s": result.step_time.nominal - best.step_time.nominal,
+        "slower_by_ratio": result.step_time.nominal / best.step_time.nominal - 1,
+        "breakdown_difference": dict(lost),
+        "memory_difference": dict(subtract(result.memory, best.memory)),
+    }

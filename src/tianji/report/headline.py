@@ -1,0 +1,80 @@
+"""The lines above the tables: what was asked, on what machine, and what was assumed."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration, Constants
+from tianji.report.wording import count, duration, labelled
+from tianji.result import Range
+from tianji.units import show
+from tianji.workload import Job
+
+
+def print_headline(console: Console, job: Job, pool: Pool, calibration: Calibration) -> None:
+    """Print the job, the pool, what was assumed and on what the figures lean."""
+    console.print(labelled(headlines(job, pool, calibration)))
+
+
+def headlines(job: Job, pool: Pool, calibration: Calibration) -> list[tuple[str, str]]:
+    """Return what was asked, what was assumed and on what it leans, each with a label."""
+    assumed = [("Assumed", "; ".join(job.assumed))] if job.assumed else []
+    return [
+        ("Job", describe_job(job)),
+        ("Pool", describe_pool(pool)),
+        *assumed,
+        ("Trust", describe_trust(calibration, pool)),
+    ]
+
+
+def describe_job(job: Job) -> str:
+    """Return a job in a line."""
+    model = job.model
+    active = model.num_active_parameters
+    sizes = f"{count(model.num_parameters)} parameters"
+    if active != model.num_parameters:
+        sizes += f", {count(active)} active"
+    run = f", {count(job.tokens)} tokens in all" if job.tokens else ""
+    balance = f", busiest expert rank {job.moe_imbalance:g} x the mean" if job.moe_imbalance > 1 else ""
+    return (
+        f"{model.name} ({sizes}) in {job.precision.name}: {job.global_batch_size:,} sequences of {job.seq_len:,} tokens"
+        f" a step{run}{balance}"
+    )
+
+
+def describe_pool(pool: Pool) -> str:
+    """Return a pool in a line: chips, memory, tiers from the innermost out."""
+    chip = pool.chip
+    memory = f" with {chip.memory.text} each" if chip.memory else ""
+    tiers = []
+    for tier, span in zip(pool.tiers, pool.spans(), strict=True):
+        speed = show(tier.bandwidth.value / tier.oversubscription, "bandwidth") if tier.bandwidth else "unknown"
+        tiers.append(f"{tier.name} {span:,} at {speed}")
+    status = "" if chip.status == "shipping" else f" ({chip.status})"
+    return f"{pool.name}: {pool.chips:,} x {chip.title}{memory}{status}; {', '.join(tiers)}"
+
+
+def describe_trust(calibration: Calibration, pool: Pool) -> str:
+    """Return on what the times lean: which calibration, measured on what, or bare datasheet figures."""
+    chip = pool.chip
+    status = (
+        "" if chip.status == "shipping" else f" Chip and links are {chip.status}: nobody outside has measured them."
+    )
+    if calibration.constants(chip) == Constants():
+        return (
+            f"calibration {calibration.name!r} knows nothing of {chip.name}: bare datasheet peaks, so times are a lower"
+            f" bound and no range is given.{status}"
+        )
+    owner = chip.name if chip.name in calibration.chips else chip.relative
+    basis = calibration.spread(chip).basis or "fitted"
+    through = "" if owner == chip.name else f" through its relative {owner}"
+    return f"calibration {calibration.name!r}{through}, {basis}.{status}"
+
+
+def describe_range(step: Range) -> str:
+    """Return a step time with its range and what that leans on."""
+    if step.low == step.high:
+        return duration(step.nominal)
+    leans = f", {step.leans_on}" if step.leans_on else ""
+    return f"{duration(step.nominal)} (80 % range {duration(step.low)} to {duration(step.high)}{leans})"

@@ -1,0 +1,106 @@
+"""How tables say things: numbers short enough to read, bars, and the words for the terms of a step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from tianji.result import Range
+from tianji.units import GB, MS, US, show
+
+KINDS = {
+    "matmul": "matrix multiplications",
+    "attention": "attention",
+    "vector": "vector ops (norms, activations)",
+    "recompute": "recomputation",
+    "tp_comm": "tensor-parallel links, exposed",
+    "cp_comm": "context-parallel links, exposed",
+    "ep_comm": "expert dispatch, exposed",
+    "pp_comm": "pipeline sends, exposed",
+    "dp_comm": "data-parallel links, exposed",
+    "bubble": "pipeline bubble",
+    "optimizer": "optimizer",
+    "waiting": "waiting for slower chips",
+    "overhead": "launches and step overhead",
+}
+"""What each kind of a breakdown is called in a table."""
+
+_FULL, _PARTS = "█", " ▏▎▍▌▋▊▉"
+
+
+def bar(share: float, width: int) -> str:
+    """Return a bar that fills a share of a width.
+
+    >>> bar(0.5, 4)
+    '██'
+    """
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    whole, rest = divmod(eighths, 8)
+    return (_FULL * whole + _PARTS[rest]).rstrip() if eighths else ""
+
+
+def duration(seconds: float) -> str:
+    """Return a time with three digits, never above seconds: steps compare at a glance.
+
+    >>> duration(131.04), duration(1.9), duration(0.000472)
+    ('131 s', '1.90 s', '472 us')
+    """
+    if not seconds:
+        return "0"
+    scale, unit = next((s for s in ((1.0, "s"), (MS, "ms"), (US, "us")) if seconds >= s[0]), (US, "us"))
+    value = seconds / scale
+    digits = max(2 - math.floor(math.log10(value)), 0) if value >= 1 else 2
+    return f"{value:,.{digits}f} {unit}"
+
+
+def size(value: float) -> str:
+    """Return a size in GB, so that a column compares at a glance.
+
+    >>> size(136604466576.0)
+    '136.6 GB'
+    """
+    gigabytes = value / GB
+    return f"{gigabytes:.1f} GB" if abs(gigabytes) < 10**4 else f"{gigabytes:,.0f} GB"
+
+
+def count(value: float) -> str:
+    """Return a count as people say it.
+
+    >>> count(671026419200), count(15_360)
+    ('671B', '15,360')
+    """
+    return show(value, "count").replace(" ", "") if value >= 10**6 else f"{value:,.0f}"
+
+
+def span_of(span: Range) -> str:
+    """Return a range of times as low to high, empty where low and high are one.
+
+    >>> span_of(Range(3.1, 3.4, 4.2, "measured"))
+    '3.1-4.2 s'
+    """
+    if span.low == span.high:
+        return ""
+    scale, unit = (1.0, "s") if span.high >= 1 else (MS, "ms")
+    return f"{span.low / scale:.3g}-{span.high / scale:.3g} {unit}"
+
+
+def plain_table(title: str, *, expand: bool = False) -> Table:
+    """Return an empty table in the house's style."""
+    return Table(
+        title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, expand=expand,
+        show_edge=False, header_style="bold cyan", padding=(0, 1, 0, 0),
+    )  # fmt: skip
+
+
+def labelled(lines: Iterable[tuple[str, str]], style: str = "bold cyan") -> Table:
+    """Return lines that each start with a label, the texts hanging in a column of their own."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style=style, no_wrap=True)
+    table.add_column()
+    for name, text in lines:
+        table.add_row(name, Text(text))
+    return table
