@@ -1,6 +1,21 @@
 """Corrections to datasheet figures, fitted to measured runs."""
 
-from tianji.calibration.fit import Fit, Sample, fit_chip
+from tianji.calibration.fit import Fit, Sample, fit_chips
+from tianji.calibration.measured import calibrate_rows, choose_rows, sample_row
 from tianji.calibration.parameters import FREE, Prior, priors
+from tianji.calibration.ranges import find_job, find_source, leave_out
 
-__all__ = ["FREE", "Fit", "Prior", "Sample", "fit_chip", "priors"]
+__all__ = [
+    "FREE",
+    "Fit",
+    "Prior",
+    "Sample",
+    "calibrate_rows",
+    "choose_rows",
+    "find_job",
+    "find_source",
+    "fit_chips",
+    "leave_out",
+    "priors",
+    "sample_row",
+]

@@ -7,9 +7,10 @@ say how far a whole run may differ from them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tianji.hardware import Chip
+from tianji.hardware.calibration import Constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,11 @@ class Prior:
     spread: float
     source: str
     ceiling: float = float("inf")
+
+    @property
+    def is_published(self) -> bool:
+        """A micro-benchmark was published for it; the others are broad beliefs."""
+        return self.source != _SOURCE_GUESS
 
 
 FREE = (
@@ -35,10 +41,21 @@ FREE = (
 )
 """Constants that whole runs may move, in the order in which rows are spent on them. The others keep their prior median."""
 
+MAX_FREE = 8
+"""Free constants of one chip at most."""
+
 ROWS_FOR_EACH = 3
 """A chip gets one free constant for so many rows (counting distinct jobs); the rest stay at their priors."""
 
-_MATMUL = {"a100-80": 0.87, "a100-40": 0.87, "h100-sxm": 0.80, "b200": 0.78, "b300": 0.79, "gb200": 0.73, "mi300x": 0.51}
+_MATMUL = {
+    "a100-80": 0.87,
+    "a100-40": 0.87,
+    "h100-sxm": 0.80,
+    "b200": 0.78,
+    "b300": 0.79,
+    "gb200": 0.73,
+    "mi300x": 0.51,
+}
 _MATMUL |= {"mi325x": 0.60, "mi355x": 0.68}
 _NARROW = {"h100-sxm": 0.71, "h200": 0.73, "b200": 0.76, "gb200": 0.72}
 _SCALE_UP = {"a100-80": 0.58, "a100-40": 0.58, "h100-sxm": 0.66, "h200": 0.66, "b200": 0.60, "b300": 0.60}
@@ -56,8 +73,12 @@ _BROAD: dict[str, Prior] = {
     "attention_half_length": Prior(300.0, 0.5, _SOURCE_GUESS),
     "memory_efficiency": Prior(0.70, 0.30, _SOURCE_GUESS, 0.95),
     "scale_up_efficiency": Prior(0.60, 0.25, _SOURCE_GUESS, 0.95),
-    "scale_out_efficiency": Prior(0.73, 0.25, "share of the network card's rate reached at 1 GiB on four B200 nodes", 0.95),
-    "scale_up_latency": Prior(3e-6, 0.5, "small-message time over steps of an 8-chip collective (AIConfigurator tables)"),
+    "scale_out_efficiency": Prior(
+        0.73, 0.25, "share of the network card's rate reached at 1 GiB on four B200 nodes", 0.95
+    ),
+    "scale_up_latency": Prior(
+        3e-6, 0.5, "small-message time over steps of an 8-chip collective (AIConfigurator tables)"
+    ),
     "scale_out_latency": Prior(1e-5, 0.7, "small-message time of a collective over several nodes"),
     "overlap_efficiency": Prior(0.80, 0.20, _SOURCE_GUESS, 0.98),
     "op_overhead": Prior(4e-5, 1.0, "several kernels an op at 5 to 10 us a launch"),
@@ -65,9 +86,11 @@ _BROAD: dict[str, Prior] = {
 }
 
 
-def priors(chip: Chip) -> dict[str, Prior]:
-    """Return what is believed of a chip's constants before any whole run."""
+def priors(chip: Chip | None = None) -> dict[str, Prior]:
+    """Return what is believed of a chip's constants (None: of any chip's) before any whole run."""
     found = dict(_BROAD)
+    if chip is None:
+        return found
     if chip.name in _MATMUL:
         found["matmul_efficiency"] = Prior(_MATMUL[chip.name], 0.12, _SOURCE_MATMUL, 0.95)
     if chip.name in _NARROW:
@@ -80,3 +103,8 @@ def priors(chip: Chip) -> dict[str, Prior]:
         found["scale_up_efficiency"] = Prior(0.70, 0.20, _SOURCE_HCCL, 0.95)
         found["scale_out_efficiency"] = Prior(0.70, 0.25, _SOURCE_HCCL, 0.95)
     return found
+
+
+def prior_constants(chip: Chip | None = None) -> Constants:
+    """Return the constants that are believed of a chip (None: of any) before any whole run."""
+    return replace(Constants(), **{name: prior.median for name, prior in priors(chip).items()})

@@ -1,8 +1,10 @@
 """Calibrations as files: constants of each chip, each with its evidence.
 
-A file is TOML: ``name``, ``date`` and ``note``, then for each chip ``[chips.<chip>.constants]`` (SI numbers),
-``[chips.<chip>.evidence.<constant>]`` (tier, rows, source, standard_error, inherited_from) and ``[chips.<chip>.spread]``
-(low, high, basis).
+A file is TOML: ``name``, ``date`` and ``note``; ``[reference]``, the traits of a current software stack by ecosystem;
+``[software]``, the effect of each trait (factor, rows, standard_error); then for each chip ``[chips.<chip>.constants]`` (SI
+numbers), ``[chips.<chip>.evidence]`` (of each constant: tier, rows, source, standard_error, inherited_from) and
+``[chips.<chip>.spread]`` (by kind of run: low, high, basis, rows, chips). A chip that only says ``inherited_from`` has the
+constants of that chip, and ranges of its own.
 """
 
 from __future__ import annotations
@@ -11,13 +13,15 @@ import json
 import math
 import os
 import re
-from dataclasses import fields
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from functools import lru_cache
 from pathlib import Path
 
 from tianji.catalog.entries import find_entry, list_entries
 from tianji.catalog.reader import Table, read_toml
 from tianji.errors import FormatError
-from tianji.hardware.calibration import CONSTANT_NAMES, TIERS, Calibration, Constants, Evidence, Spread
+from tianji.hardware.calibration import CLASSES, CONSTANT_NAMES, TIERS, Calibration, Constants, Effect, Evidence, Spread
 from tianji.units import TB
 
 KIND = "calibrations"
@@ -55,30 +59,39 @@ def load_calibration(name_or_path: str | os.PathLike[str] = "default") -> Calibr
     """
     if name_or_path == NONE:
         return Calibration()
-    entry = find_entry(KIND, name_or_path)
-    return read_calibration(Table(read_toml(entry.path), str(entry.path)))
+    return _load(find_entry(KIND, name_or_path).version())
+
+
+@lru_cache(maxsize=16)
+def _load(version: tuple[str, int, int]) -> Calibration:
+    return read_calibration(Table(read_toml(Path(version[0])), version[0]))
 
 
 def read_calibration(table: Table) -> Calibration:
     """Return the calibration that a table describes; a constant without evidence is refused."""
     name, date, note = table.text("name"), table.text("date", ""), table.text("note", "")
     constants: dict[str, Constants] = {}
-    evidence: dict[str, dict[str, Evidence]] = {}
-    spreads: dict[str, Spread] = {}
+    evidence: dict[str, Mapping[str, Evidence]] = {}
+    spreads: dict[str, dict[str, Spread]] = {}
+    heirs: dict[str, tuple[str, str]] = {}
     for chip, part in _children(table, "chips"):
-        values, proofs = _read_constants(part.child("constants")), _read_evidence(part.child("evidence"))
-        for constant in values.keys() - proofs.keys():
-            expected = f"expected a table [{part.path}.evidence.{constant}] with its tier and source"
-            raise FormatError(f"{part.where('evidence')}: {constant} has no evidence; {expected}")
-        for constant in proofs.keys() - values.keys():
-            raise FormatError(f"{part.where('constants')}: there is evidence for {constant}, but no value")
         if "constants" in part.content:
-            constants[chip], evidence[chip] = Constants(**values), proofs
+            constants[chip], evidence[chip] = _read_chip(part)
+        if heir := part.text("inherited_from", ""):
+            heirs[chip] = heir, part.where("inherited_from")
         if (spread := part.child("spread")) is not None:
-            spreads[chip] = _read_spread(spread)
+            spreads[chip] = {kind: _read_spread(one) for kind, one in _named(spread, CLASSES)}
         part.finish()
+    for chip, (home, where) in heirs.items():
+        if home not in constants:
+            raise FormatError(f"{where}: {home!r} has no constants in this file; expected a chip that has")
+        constants[chip] = constants[home]
+        evidence[chip] = {n: replace(e, inherited_from=home) for n, e in evidence[home].items()}
+    software = {trait: _read_effect(one) for trait, one in _children(table, "software")}
+    reference = table.child("reference")
+    stacks = {} if reference is None else {eco: reference.texts(eco) for eco in reference.content}
     table.finish()
-    return Calibration(name, date, constants, evidence, spreads, note)
+    return Calibration(name, date, constants, evidence, spreads, software, stacks, note)
 
 
 def write_calibration(calibration: Calibration, path: str | os.PathLike[str]) -> None:
@@ -93,21 +106,35 @@ def spell_calibration(calibration: Calibration) -> str:
     """Return the text of a calibration's file: the same calibration always gives the same text."""
     heads = [f"{key} = {_text(getattr(calibration, key))}" for key in ("name", "date", "note")]
     blocks = [_HEADER + "\n" + "\n".join(heads)]
-    for chip in sorted({*calibration.chips, *calibration.spreads}):
-        place = f"chips.{_key(chip)}"
-        constants, proofs = calibration.chips.get(chip, Constants()), calibration.evidence.get(chip, {})
-        changed = [n for n in CONSTANT_NAMES if n in proofs or getattr(constants, n) != getattr(Constants(), n)]
-        if missing := [n for n in changed if n not in proofs]:
-            raise FormatError(f"calibration {calibration.name}: {chip}.{missing[0]} has no evidence; expected some")
-        if chip in calibration.chips:
-            blocks.append(_table(f"{place}.constants", {n: float(getattr(constants, n)) for n in changed}))
-        for name in changed:
-            values = {f.name: getattr(proofs[name], f.name) for f in fields(Evidence)}
-            blocks.append(_table(f"{place}.evidence.{name}", {k: v for k, v in values.items() if k == "tier" or v}))
-        if spread := calibration.spreads.get(chip):
-            values = {"low": float(spread.low), "high": float(spread.high), "basis": spread.basis}
-            blocks.append(_table(f"{place}.spread", values))
+    if calibration.reference:
+        lines = [f"{_key(eco)} = {json.dumps(list(traits))}" for eco, traits in sorted(calibration.reference.items())]
+        blocks.append("\n".join(["[reference]", *lines]))
+    if calibration.software:
+        effects = sorted(calibration.software.items())
+        blocks.append(_table("software", {_key(t): _inline(_stated(e, ("factor",))) for t, e in effects}))
+    blocks += [_spell_chip(calibration, chip) for chip in sorted({*calibration.chips, *calibration.spreads})]
     return "\n\n".join(blocks) + "\n"
+
+
+def _spell_chip(calibration: Calibration, chip: str) -> str:
+    place = f"chips.{_key(chip)}"
+    constants, proofs = calibration.chips.get(chip, Constants()), calibration.evidence.get(chip, {})
+    changed = [n for n in CONSTANT_NAMES if n in proofs or getattr(constants, n) != getattr(Constants(), n)]
+    if missing := [n for n in changed if n not in proofs]:
+        raise FormatError(f"calibration {calibration.name}: {chip}.{missing[0]} has no evidence; expected some")
+    blocks: list[str] = []
+    homes = {proofs[n].inherited_from for n in changed}
+    home = homes.pop() if len(homes) == 1 else ""
+    if home and calibration.chips.get(home) == constants:
+        blocks.append(_table(place, {"inherited_from": _text(home)}))
+    elif chip in calibration.chips:
+        blocks.append(_table(f"{place}.constants", {n: repr(float(getattr(constants, n))) for n in changed}))
+        blocks.append(_table(f"{place}.evidence", {n: _inline(_stated(proofs[n], ("tier",))) for n in changed}))
+    spreads = calibration.spreads.get(chip, {})
+    if spreads:
+        lines = {kind: _inline(_stated(spreads[kind], ("low", "high"))) for kind in CLASSES if kind in spreads}
+        blocks.append(_table(f"{place}.spread", lines))
+    return "\n\n".join(blocks)
 
 
 # --- reading --------------------------------------------------------------------------------------------------
@@ -149,13 +176,36 @@ def _read_evidence(table: Table | None) -> dict[str, Evidence]:
     return found
 
 
+def _read_chip(part: Table) -> tuple[Constants, dict[str, Evidence]]:
+    values, proofs = _read_constants(part.child("constants")), _read_evidence(part.child("evidence"))
+    for constant in values.keys() - proofs.keys():
+        expected = f"expected a table [{part.path}.evidence.{constant}] with its tier and source"
+        raise FormatError(f"{part.where('evidence')}: {constant} has no evidence; {expected}")
+    for constant in proofs.keys() - values.keys():
+        raise FormatError(f"{part.where('constants')}: there is evidence for {constant}, but no value")
+    return Constants(**values), proofs
+
+
 def _read_spread(table: Table) -> Spread:
     low, high = _number(table, "low", *_SPREAD), _number(table, "high", *_SPREAD)
     if low > high:
         raise FormatError(f"{table.where('low')}: expected low <= high, got {low} and {high}")
-    basis = table.text("basis", "")
+    basis, rows, chips = table.text("basis", ""), table.count("rows", 0, least=0), table.count("chips", 0, least=0)
     table.finish()
-    return Spread(low, high, basis)
+    return Spread(low, high, basis, rows, chips)
+
+
+def _read_effect(table: Table) -> Effect:
+    factor, error = _number(table, "factor", *_SPREAD), _number(table, "standard_error", 0.0, TB, 0.0)
+    rows = table.count("rows", 0, least=0)
+    table.finish()
+    return Effect(factor, rows, error)
+
+
+def _named(table: Table, names: Iterable[str]) -> list[tuple[str, Table]]:
+    table.asked.update(names)
+    table.finish()
+    return [(name, one) for name in names if (one := table.child(name)) is not None]
 
 
 def _children(table: Table, key: str) -> list[tuple[str, Table]]:
@@ -177,9 +227,18 @@ def _number(table: Table, key: str, least: float, most: float, default: float | 
 
 
 # --- writing --------------------------------------------------------------------------------------------------
-def _table(name: str, values: dict[str, object]) -> str:
-    lines = [f"{key} = {_text(v) if isinstance(v, str) else repr(v)}" for key, v in values.items()]
-    return "\n".join([f"[{name}]", *lines])
+def _table(name: str, lines: Mapping[str, str]) -> str:
+    return "\n".join([f"[{name}]", *(f"{key} = {value}" for key, value in lines.items())])
+
+
+def _inline(values: Mapping[str, object]) -> str:
+    parts = [f"{key} = {_text(v) if isinstance(v, str) else repr(v)}" for key, v in values.items()]
+    return "{ " + ", ".join(parts) + " }"
+
+
+def _stated(item: Evidence | Effect | Spread, always: tuple[str, ...]) -> dict[str, object]:
+    values = {f.name: getattr(item, f.name) for f in fields(item)}
+    return {key: value for key, value in values.items() if key in always or value}
 
 
 def _key(name: str) -> str:

@@ -68,9 +68,7 @@ def make_job(
     if (longest := found.learned_positions or found.max_position_embeddings) and length > longest:
         assumed.append(f"positions beyond the {longest:,} that the model was made for")
     recipe = precision if isinstance(precision, Precision) else find_precision(precision, optimizer_dtype)
-    return Job(
-        found, length, batch, recipe, _tokens(tokens), _imbalance(found, moe_imbalance), assumed=tuple(assumed)
-    )
+    return Job(found, length, batch, recipe, _tokens(tokens), _imbalance(found, moe_imbalance), assumed=tuple(assumed))
 
 
 def _size(value: int | str, where: str) -> int:

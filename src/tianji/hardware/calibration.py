@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 from tianji.hardware.chip import Chip
 from tianji.units import Bytes, Seconds
@@ -72,6 +73,16 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What one trait of the software (a framework, a release, a mode of running it) does to time: a factor."""
+
+    factor: float
+    rows: int = 0
+    standard_error: float = 0.0
+    """Of the factor's logarithm."""
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """Relative 80 % range of step times: measured / predicted lies from ``low`` to ``high``."""
 
@@ -79,23 +90,61 @@ class Spread:
     high: float = 1.0
     basis: str = ""
     """``measured``, ``inherited`` or ``roadmap``."""
+    rows: int = 0
+    """Measured runs that it was seen on."""
+    chips: int = 0
+    """Chips of the largest of them; beyond, the range widens."""
+
+
+CLASSES = ("dense", "moe", "dense-unknown", "moe-unknown")
+"""Kinds of runs that have a range of their own: by model, and by whether the calibration knows the software."""
+OTHER = "other"
+"""The entry for chips that the calibration does not know: broad beliefs and a wide range."""
+WIDENING = 0.02
+"""By which an end of the range moves (in the logarithm) for each doubling of the chips beyond the largest measured run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Constants for each chip, with evidence, validity and date."""
+    """Constants for each chip, effects of software, ranges, each with evidence, validity and date.
+
+    Runs state their software as traits; the factors of those that are known multiply. A plan that states none gets the
+    ``reference`` traits of its chip's ecosystem: a well-tuned current stack.
+    """
 
     name: str = "none"
     date: str = ""
     chips: Mapping[str, Constants] = field(default_factory=dict)
     evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
-    spreads: Mapping[str, Spread] = field(default_factory=dict)
+    spreads: Mapping[str, Mapping[str, Spread]] = field(default_factory=dict)
+    """By chip, then by one of CLASSES."""
+    software: Mapping[str, Effect] = field(default_factory=dict)
+    reference: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Traits by ecosystem."""
     note: str = ""
 
-    def constants(self, chip: Chip) -> Constants:
-        """Return the constants of a chip; one without any has those of its relative, else pure physics."""
-        return self.chips.get(chip.name) or self.chips.get(chip.relative) or Constants()
+    def constants(self, chip: Chip, traits: Sequence[str] | None = None) -> Constants:
+        """Return the constants of a chip under some software (None: the reference of its ecosystem).
 
-    def spread(self, chip: Chip) -> Spread:
-        """Return the 80 % range of step times for a chip, over the nominal one."""
-        return self.spreads.get(chip.name) or self.spreads.get(chip.relative) or Spread()
+        A chip without constants has those of its relative, else those of an unknown chip, else pure physics.
+        """
+        found = self.chips.get(chip.name) or self.chips.get(chip.relative) or self.chips.get(OTHER) or Constants()
+        return replace(found, software=found.software * self.factor(chip, traits))
+
+    def factor(self, chip: Chip, traits: Sequence[str] | None = None) -> float:
+        """Return the factor on time of some software; an unknown trait has none."""
+        stated = self.reference.get(chip.ecosystem, ()) if traits is None else traits
+        return math.prod(self.software[trait].factor for trait in stated if trait in self.software)
+
+    def spread(self, chip: Chip, *, moe: bool = False, chips: int = 1, traits: Sequence[str] | None = None) -> Spread:
+        """Return the 80 % range of step times over the nominal one.
+
+        It widens for each doubling of ``chips`` beyond the largest run that was measured. Software counts as known when
+        the calibration knows its first trait (the framework).
+        """
+        found = self.spreads.get(chip.name) or self.spreads.get(chip.relative) or self.spreads.get(OTHER) or {}
+        known = traits is not None and bool(traits) and traits[0] in self.software
+        base = found.get(("moe" if moe else "dense") + ("" if known else "-unknown"), Spread())
+        doublings = max(math.log2(max(chips, 1) / base.chips), 0.0) if base.chips else 0.0
+        wider = math.exp(WIDENING * doublings)
+        return replace(base, low=base.low / wider, high=base.high * wider)

@@ -70,6 +70,18 @@ FAMILIES: tuple[tuple[str, str], ...] = (
 )
 """Pattern in framework and source, lower case, and the family it belongs to; the first that is found counts."""
 
+
+def find_family(software: str) -> str:
+    """Return the family of a software generation: its key without the release.
+
+    >>> find_family("nemo-dgxc-25.04.01"), find_family("someones-1.2")
+    ('nemo', 'someones')
+    """
+    known = sorted({family for _, family in FAMILIES}, key=len, reverse=True)
+    found = next((f for f in known if software == f or software.startswith(f"{f}-")), "")
+    return found or re.sub(r"-\d[\w.]*$", "", software)
+
+
 UNVERSIONED = (
     "bigscience", "vtrain", "llm-foundry", "internevo", "megatron-lm-2021", "zero-bubble", "megascale", "torchtitan",
     "nanotron", "fms-fsdp",

@@ -19,7 +19,7 @@ from tianji.hardware import Pool
 from tianji.measurements.cells import Cells, read_cells
 from tianji.measurements.layouts import read_cp_kind, read_overlap, read_recompute, read_schedule, read_sharding
 from tianji.measurements.machines import find_machine
-from tianji.measurements.recipes import read_precision, read_software, uses_flash_attention
+from tianji.measurements.recipes import find_family, read_precision, read_software, uses_flash_attention
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.units import GIB, KB, MIB, Bytes, Seconds
@@ -59,6 +59,24 @@ TAGS: tuple[tuple[str, str], ...] = (
 """What sets a row apart and no field of a job or strategy holds, with the pattern that tells it in the row's texts."""
 
 
+MODES = (
+    "launch-blocking", "deepep", "hybridep", "cuda-graph", "token-drop", "natural-routing", "activation-offload", "eager",
+    "compiled", "legacy",
+)  # fmt: skip
+"""Tags that are modes of running the same software: a calibration may hold an effect on time for each."""
+
+
+def find_traits(software: str, tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the traits of a software generation: family, release (where it has one), modes.
+
+    >>> find_traits("megatron-bridge-26.04", ("deepep", "packed"))
+    ('megatron-bridge', 'megatron-bridge-26.04', 'deepep')
+    """
+    family = find_family(software)
+    release = () if software == family else (software,)
+    return (family, *release, *(tag for tag in tags if tag in MODES))
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One measured run as a job on a pool under a strategy, with what was measured."""
@@ -84,6 +102,11 @@ class Row:
     def plan(self) -> Plan:
         """The run as a plan."""
         return Plan(self.job, self.pool, self.strategy)
+
+    @property
+    def traits(self) -> tuple[str, ...]:
+        """Traits of the software that ran: its framework, its release, and modes of running it."""
+        return find_traits(self.software, self.tags)
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,9 @@ def _check_pool(pool: Pool, where: str) -> None:
         _check_word(tier.topology, TOPOLOGIES, f"{where}.tiers[{i}].topology")
         is_open = tier.span == 0 and i == len(pool.tiers) - 1
         if tier.span <= inner and not is_open:
-            raise FormatError(f"{where}.tiers[{i}].span: expected more than the {inner:,} chips inside, got {tier.span:,}")
+            raise FormatError(
+                f"{where}.tiers[{i}].span: expected more than the {inner:,} chips inside, got {tier.span:,}"
+            )
         inner = tier.span
 
 

@@ -54,7 +54,7 @@ def bundle(plans: Sequence[Plan]) -> list[Bundle]:
 
 def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constants]) -> Prices:
     """Return the prices of all bundled plans, in the plans' own order, each under its chip's constants."""
-    count = sum(len(b.places) for b in bundles)
+    count = max((int(b.places.max()) + 1 for b in bundles), default=0)
     step_time, memory = np.zeros(count), np.zeros(count)
     terms = {kind: np.zeros(count) for kind in KINDS}
     for b in bundles:

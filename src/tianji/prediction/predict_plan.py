@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from tianji.catalog import load_calibration
+from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import check
@@ -21,13 +23,13 @@ from tianji.workload.ops import step_flops
 
 
 def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
-    """Return the predicted result of a plan.
+    """Return the predicted result of a plan, under the shipped calibration where none is given.
 
     Raises IllegalStrategyError when the strategy breaks a rule, UnknownFigureError when the pool lacks a figure that the job
     needs. A plan that does not fit the memory is a result like any other: ``fits`` is False.
     """
     check(plan.strategy, plan.job, plan.pool)
-    calibration = calibration or Calibration()
+    calibration = load_calibration() if calibration is None else calibration
     chip = plan.pool.chip
     constants = calibration.constants(chip)
     g = Grid.of(plan.strategy)
@@ -35,11 +37,11 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     cost = price(plan.job, used, constants, g)
     stages = [_plain(parts) for parts in price_memory(plan.job, constants, g, every_stage(plan.job, plan.strategy.pp))]
     step_time = float(np.ravel(cost.step_time)[0])
-    spread = calibration.spread(chip)
+    spread = calibration.spread(chip, moe=plan.job.model.moe is not None, chips=plan.strategy.chips)
     return Result(
         plan=plan,
         kind="predicted",
-        step_time=Range(step_time * spread.low, step_time, step_time * spread.high, spread.basis),
+        step_time=Range(step_time * spread.low, step_time, step_time * spread.high, spell_basis(calibration, chip)),
         breakdown=_plain(cost.terms),
         memory=max(stages, key=lambda parts: sum(parts.values())),
         stages=tuple(stages),
@@ -47,6 +49,22 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
         model_flops=step_flops(plan.job.model, plan.job.seq_len, plan.job.tokens_per_step, plan.job.causal),
         peak=chip.matrix_peak(plan.job.precision.linear),
     )
+
+
+def spell_basis(calibration: Calibration, chip: Chip) -> str:
+    """Return what the range of a chip's predictions leans on: ``measured``, ``inherited`` or ``roadmap``, with details.
+
+    >>> from tianji.catalog import load_calibration, load_chip
+    >>> spell_basis(load_calibration("none"), load_chip("h100-sxm"))
+    ''
+    """
+    spread = calibration.spread(chip)
+    rows = sum(s.rows for kind, s in calibration.spreads.get(chip.name, {}).items() if kind in ("dense", "moe"))
+    if spread.basis == "measured":
+        return f"measured: {rows} runs on {chip.title}"
+    homes = {e.inherited_from for e in calibration.evidence.get(chip.name, {}).values()} - {""}
+    source = f"constants of {', '.join(sorted(homes))}" if homes else "published micro-benchmarks"
+    return f"{spread.basis}: no measured run on {chip.title}; {source}" if spread.basis else ""
 
 
 def _plain(terms: dict[str, Array]) -> dict[str, float]:

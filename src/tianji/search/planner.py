@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tianji.catalog import load_calibration
 from tianji.errors import IllegalStrategyError, InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -60,7 +61,7 @@ def plan(
     Raises InfeasibleError, with the closest miss, when nothing fits the memory, and IllegalStrategyError when no legal
     strategy has the fixed values.
     """
-    calibration, fixed = calibration or Calibration(), dict(fixed or {})
+    calibration, fixed = load_calibration() if calibration is None else calibration, dict(fixed or {})
     constants = calibration.constants(pool.chip)
     misses: list[Found] = []
     for chips in _counts(pool, fixed):

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from tianji.catalog import load_calibration
 from tianji.errors import InputError
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.table import Row
-from tianji.parallel.grid import Grid
-from tianji.perf.step import price
+from tianji.prediction import bundle, predict_many
 from tianji.units import Bytes, Seconds
 
 
@@ -42,16 +40,30 @@ class Prediction:
 
 
 def predict_rows(rows: Sequence[Row], calibration: Calibration | None = None) -> list[Prediction]:
-    """Return a prediction for each row, in order. What ran is not checked for legality: it ran."""
-    calibration = calibration or Calibration()
-    return [_predict(row, calibration) for row in rows]
+    """Return a prediction for each row, in order, for the software that it states.
+
+    Rows that can be stacked are priced together. What ran is not checked for legality: it ran. Without a calibration the
+    shipped one counts.
+    """
+    calibration = load_calibration() if calibration is None else calibration
+    found: list[Prediction] = [Prediction(row) for row in rows]
+    for group in bundle([row.plan for row in rows]):
+        try:
+            prices = predict_many([group], calibration.constants)
+        except InputError as error:
+            for place in group.places:
+                found[place] = Prediction(rows[place], reason=str(error))
+            continue
+        for place in group.places:
+            time, memory = float(prices.step_time[place]), float(prices.memory[place])
+            found[place] = _predict(rows[place], calibration, time, memory)
+    return found
 
 
-def _predict(row: Row, calibration: Calibration) -> Prediction:
-    try:
-        cost = price(row.job, row.pool, calibration.constants(row.pool.chip), Grid.of(row.strategy))
-    except InputError as error:
-        return Prediction(row, reason=str(error))
-    time, memory = (float(np.ravel(value)[0]) for value in (cost.step_time, cost.memory_total))
-    spread = calibration.spread(row.pool.chip)
+def _predict(row: Row, calibration: Calibration, step_time: Seconds, memory: Bytes) -> Prediction:
+    """Return a row's prediction from that for the reference software."""
+    chip = row.pool.chip
+    time = step_time * calibration.factor(chip, row.traits) / calibration.factor(chip)
+    moe = row.job.model.moe is not None
+    spread = calibration.spread(chip, moe=moe, chips=row.strategy.chips, traits=row.traits)
     return Prediction(row, time, time * spread.low, time * spread.high, memory)

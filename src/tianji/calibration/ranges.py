@@ -1,0 +1,107 @@
+"""How sure a prediction is: 80 % ranges from the residuals of rows that the fit did not see.
+
+Leaving rows out and fitting anew is done in closed form. At the fit's minimum one Gauss-Newton step without the rows G moves the
+unknowns by d = (H - J_G' W J_G)^-1 J_G' W r_G, and their residuals to r_G + J_G d (Cook & Weisberg 1982 for single rows). A run
+whose software is known is like one of another job of a known source: jobs are left out. One whose software is not known is like
+one of a source never seen: sources are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+
+from tianji.calibration.fit import Fit, Sample
+from tianji.hardware.calibration import CLASSES, OTHER, Spread
+from tianji.units import Array
+
+SHARE = 0.8
+"""Of the measured values that lie inside a range."""
+BORROWED = 6.0
+"""A chip with so many jobs takes half of its range from its own rows and half from those of all chips."""
+INHERITED = (1.5, 0.05)
+ROADMAP = (2.0, 0.10)
+"""Factor on a range's ends (in the logarithm) and what is added to them, for chips without rows and for those to come."""
+
+
+def leave_out(fit: Fit, samples: Sequence[Sample], group: Callable[[Sample], Hashable]) -> Array:
+    """Return log(predicted / measured) of each sample when all of its group were left out of the fit."""
+    members: dict[Hashable, list[int]] = defaultdict(list)
+    for i, sample in enumerate(samples):
+        members[group(sample)].append(i)
+    system, found = fit.system, np.zeros(len(samples))
+    weighted = system.slopes * system.weights[:, None]
+    hessian = system.slopes.T @ weighted + system.prior
+    for places in members.values():
+        slopes, mine = system.slopes[places], weighted[places]
+        moved = np.linalg.solve(hessian - slopes.T @ mine, mine.T @ fit.residuals[places])
+        found[places] = fit.residuals[places] + slopes @ moved
+    return found
+
+
+def find_job(sample: Sample) -> Hashable:
+    """Return what is left out together for known software: a source's runs of one architecture on one chip."""
+    return sample.source, sample.architecture, sample.plan.pool.chip.name
+
+
+def find_source(sample: Sample) -> Hashable:
+    """Return what is left out together for unknown software: all runs of a source."""
+    return sample.source
+
+
+def measure_spreads(fit: Fit, samples: Sequence[Sample]) -> dict[str, dict[str, Spread]]:
+    """Return the ranges of each chip by kind of run, and under OTHER those of all chips together."""
+    errors = {"": -leave_out(fit, samples, find_job), "-unknown": -leave_out(fit, samples, find_source)}
+    sizes = np.sqrt(system_share(samples))
+    kinds = np.asarray(["moe" if s.plan.job.model.moe else "dense" for s in samples])
+    chips = np.asarray([s.plan.pool.chip.name for s in samples])
+    found: dict[str, dict[str, Spread]] = {OTHER: {}}
+    for kind in CLASSES:
+        model, _, suffix = kind.partition("-")
+        seen = errors["-unknown" if suffix else ""]
+        alike = kinds == model
+        if not alike.any():
+            alike = np.ones(len(samples), dtype=bool)
+        whole = _ends(seen[alike], sizes[alike])
+        found[OTHER][kind] = _spread(*whole, "measured", [s for s, a in zip(samples, alike, strict=True) if a])
+        for chip in fit.constants:
+            mine = alike & (chips == chip)
+            rows = [s for s, m in zip(samples, mine, strict=True) if m]
+            jobs = len({find_job(s) for s in rows})
+            own = jobs / (jobs + BORROWED)
+            ends = _ends(seen[mine], sizes[mine]) if jobs else whole
+            low, high = (own * a + (1.0 - own) * b for a, b in zip(ends, whole, strict=True))
+            found.setdefault(chip, {})[kind] = _spread(low, high, "measured", rows)
+    return found
+
+
+def system_share(samples: Sequence[Sample]) -> Array:
+    """Return the weight of each sample: one over the number of runs of its job."""
+    counts: dict[Hashable, int] = defaultdict(int)
+    for s in samples:
+        counts[find_job(s)] += 1
+    return np.asarray([1.0 / counts[find_job(s)] for s in samples])
+
+
+def widen(spread: Spread, basis: str) -> Spread:
+    """Return a range for a chip without rows of its own: ``inherited`` from its relative, or wider still for a ``roadmap``."""
+    factor, more = ROADMAP if basis == "roadmap" else INHERITED
+    low, high = factor * math.log(spread.low) - more, factor * math.log(spread.high) + more
+    return Spread(round(math.exp(low), 4), round(math.exp(high), 4), basis, 0, spread.chips)
+
+
+def _ends(errors: Array, sizes: Array) -> tuple[float, float]:
+    """Return the weighted quantiles that SHARE of the errors lie between."""
+    order = np.argsort(errors, kind="stable")
+    place = (np.cumsum(sizes[order]) - sizes[order] / 2.0) / sizes.sum()
+    edge = (1.0 - SHARE) / 2.0
+    low, high = np.interp([edge, 1.0 - edge], place, errors[order])
+    return min(float(low), 0.0), max(float(high), 0.0)
+
+
+def _spread(low: float, high: float, basis: str, rows: Sequence[Sample]) -> Spread:
+    most = max((s.plan.strategy.chips for s in rows), default=0)
+    return Spread(round(math.exp(low), 4), round(math.exp(high), 4), basis, len(rows), most)

@@ -1,0 +1,55 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tianji.calibration import Sample, fit_chips, priors
+from tianji.calibration.fit import choose_free
+from tianji.calibration.parameters import FREE, MAX_FREE, prior_constants
+
+Samples = Callable[..., list[Sample]]
+
+
+def test_calibrating_on_its_own_predictions_changes_nothing(samples: Samples) -> None:
+    fit = fit_chips(samples())
+    expected = prior_constants(samples()[0].plan.pool.chip)
+    for name in FREE:
+        assert getattr(fit.constants["h100-sxm"], name) == pytest.approx(getattr(expected, name), rel=1e-3)
+    assert fit.effects["megatron-lm"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_chip_that_is_slower_than_believed_is_found_out(samples: Samples) -> None:
+    fit = fit_chips(samples(matmul_efficiency=0.6, attention_efficiency=0.3))
+    assert fit.constants["h100-sxm"].matmul_efficiency < 0.72
+    assert np.abs(fit.residuals).max() < 0.03
+
+
+def test_the_same_rows_give_the_same_fit(samples: Samples) -> None:
+    one, other = fit_chips(samples(matmul_efficiency=0.6)), fit_chips(samples(matmul_efficiency=0.6))
+    assert one.constants == other.constants and one.effects == other.effects
+
+
+def test_one_wild_row_does_not_move_the_fit(samples: Samples) -> None:
+    rows = samples()
+    rows[0] = replace(rows[0], step_time=rows[0].step_time * 3.0)
+    fit = fit_chips(rows)
+    assert abs(np.median(fit.residuals)) < 0.01
+
+
+def test_a_software_that_is_slower_than_others_on_the_same_chip_gets_the_blame(samples: Samples) -> None:
+    rows = [*samples(), *samples(1.2, ("slow",))]
+    fit = fit_chips(rows)
+    assert fit.effects["slow"] / fit.effects["megatron-lm"] == pytest.approx(1.2, rel=0.05)
+
+
+def test_few_rows_free_few_constants_and_never_more_than_eight(samples: Samples) -> None:
+    assert choose_free(samples()[:2]) == []
+    assert choose_free(samples()[:6]) == ["matmul_efficiency", "matmul_half_size"]
+    assert len(choose_free(samples())) <= MAX_FREE == 8
+    assert "narrow_efficiency" not in choose_free(samples())
+
+
+def test_every_prior_lies_below_its_ceiling() -> None:
+    for prior in priors().values():
+        assert 0 < prior.median <= prior.ceiling and prior.spread > 0
