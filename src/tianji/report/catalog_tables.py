@@ -191,11 +191,11 @@ def _print_calibration(console: Console, name: str) -> None:
                 origin = f"{proof.source} (from {proof.inherited_from})" if proof.inherited_from else proof.source
                 value = f"{getattr(constants, constant):.4g}"
                 table.add_row(constant, value, proof.tier, str(proof.rows or ""), origin)
-        spread = found.spreads.get(chip)
         console.print()
         console.print(table)
-        if spread:
-            console.print(f"80 % range of step times: {spread.low:.2f} to {spread.high:.2f} of nominal, {spread.basis}")
+        for kind, spread in found.spreads.get(chip, {}).items():
+            says = f"{spread.low:.2f} to {spread.high:.2f} of nominal, {spread.basis}"
+            console.print(f"80 % range of step times, {kind.replace('-', ', software ')}: {says}")
 
 
 _ENTRIES: dict[str, Callable[[Console, str], None]] = {
