@@ -1,0 +1,70 @@
+"""Checkpoints: how long a save stops the training, when it is safe, and how long it takes to load, store by store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tianji.hardware import Pool
+from tianji.hardware.failures import FailureProfile
+from tianji.reliability.settings import Reliability
+from tianji.units import Bytes, BytesPerSecond, Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What failures can hit: a job's chips and what they hold.
+
+    ``state`` is the whole checkpoint, weights and optimizer once; ``share`` what the fullest chip contributes to it.
+    ``model_chips`` hold one replica of the model (tp · pp · cp).
+    """
+
+    pool: Pool
+    chips: int
+    model_chips: int
+    step_time: Seconds
+    state: Bytes
+    share: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A checkpoint to one store: it stops the training for ``stop``, is safe ``drain`` later, and loads in ``load``."""
+
+    stop: Seconds
+    drain: Seconds
+    load: Seconds
+
+
+def price_saves(settings: Reliability, profile: FailureProfile, exposure: Exposure) -> dict[str, Save]:
+    """Return the save to each store that is in use.
+
+    Host memory takes what the chip's host link carries. A peer's memory takes it over the tier that joins the nodes, while
+    training goes on. Storage takes the whole state at the job's storage bandwidth, in which an asynchronous save stops the
+    training only for the copy into host memory. A ``save_time`` of the settings stands for all of it.
+    """
+    copy = exposure.share / profile.host_bandwidth.value
+    found: dict[str, Save] = {}
+    if "local" in settings.stores:
+        found["local"] = Save(copy, 0.0, copy)
+    if "peer" in settings.stores:
+        send = exposure.share / peer_rate(exposure.pool)
+        found["peer"] = Save(copy, send, send + copy)
+    write = exposure.state / (settings.storage_bandwidth or profile.storage_bandwidth.value)
+    if settings.save_time is not None:
+        found["storage"] = Save(settings.save_time, 0.0, write)
+    elif settings.asynchronous:
+        found["storage"] = Save(min(copy, write), write, write)
+    else:
+        found["storage"] = Save(write, 0.0, write)
+    return found
+
+
+def peer_rate(pool: Pool) -> BytesPerSecond:
+    """Return what one chip sends to another node: the bandwidth of the first tier beyond the node.
+
+    Raises UnknownFigureError when nobody published it.
+    """
+    for tier, span in zip(pool.tiers, pool.spans(), strict=True):
+        if span > pool.node:
+            return tier.rate(pool.name)
+    return pool.tiers[-1].rate(pool.name)

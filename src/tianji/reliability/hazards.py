@@ -1,0 +1,90 @@
+"""Failures of a job: how often each component of its share of a pool fails."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tianji.hardware import Pool
+from tianji.hardware.failures import DOMAINS, FailureProfile, bound
+from tianji.units import DAY
+
+YEAR = 365.25 * DAY
+OPTICS_FACT = "optical transceivers"
+"""The fact of a pool that counts the optical modules of one unit."""
+
+SWITCH_NODES = 8
+"""Hosts behind one first switch, where the tiers do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """One kind of failure: events a second over the whole job, and the chips that one event takes down."""
+
+    component: str
+    rate: float
+    chips: int
+
+
+def find_hazards(profile: FailureProfile, pool: Pool, chips: int, case: str = "nominal") -> tuple[Hazard, ...]:
+    """Return what stops a synchronous job on some chips of a pool; ``low`` is the case of few failures.
+
+    The all-cause rate is divided by the causes' counts and grows with chips or hosts as each cause says; optical modules
+    beyond those of a plain network, and the domains that a profile has rates for, come on top.
+    """
+    found = _node_hazards(profile, pool, chips, case)
+    if modules := _optical_modules(pool, chips):
+        # The more is masked, the fewer failures: the cases run against each other.
+        masked = bound(profile.optics_masked, {"low": "high", "high": "low"}.get(case, case))
+        rate = modules * bound(profile.optics_rate, case) / YEAR * (1.0 - masked)
+        found["optics"] = rate
+    switch = found.get("link", 0.0) * profile.switch_share.value
+    if switch:
+        found["link"] -= switch
+        found["switch"] = switch
+    for name, figure in profile.domain_rates.items():
+        found[name] = found.get(name, 0.0) + _count(name, pool, chips) * bound(figure, case) / YEAR
+    return tuple(Hazard(name, rate, domain_chips(name, pool, chips)) for name, rate in found.items() if rate > 0)
+
+
+def _node_hazards(profile: FailureProfile, pool: Pool, chips: int, case: str) -> dict[str, float]:
+    each = bound(profile.node_rate, case) / DAY / profile.events
+    hosts = math.ceil(chips / pool.node)
+    found: dict[str, float] = {}
+    for cause in profile.causes:
+        count = hosts if cause.per == "node" else chips / profile.node
+        found[cause.component] = found.get(cause.component, 0.0) + each * cause.count.value * count
+    return found
+
+
+def _optical_modules(pool: Pool, chips: int) -> float:
+    for name, figure in pool.facts:
+        if name == OPTICS_FACT:
+            return figure.value * chips / pool.unit
+    return 0.0
+
+
+def domain_chips(component: str, pool: Pool, chips: int) -> int:
+    """Return how many of a job's chips one failure of a component takes down.
+
+    A switch takes down the innermost unit that spans several nodes, a cabinet its share of a unit (the whole unit where the
+    number of cabinets was not published), a power feed everything.
+    """
+    if component == "switch":
+        size = next((span for span in pool.spans() if span > pool.node), chips) if pool.tiers else chips
+        size = min(size, max(pool.unit, SWITCH_NODES * pool.node))
+    elif component == "cabinet":
+        size = math.ceil(pool.unit / max(pool.cabinets.value, 1.0)) if pool.cabinets else pool.unit
+        size = max(size, pool.node)
+    elif component == "unit":
+        size = pool.unit
+    elif component == "power":
+        size = chips
+    else:
+        size = pool.node
+    return min(size, chips)
+
+
+def _count(component: str, pool: Pool, chips: int) -> int:
+    assert component in DOMAINS
+    return math.ceil(chips / domain_chips(component, pool, chips))
