@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tianji.catalog import (
         list_chips,
+        list_failure_profiles,
         list_models,
         list_pools,
         load_calibration,
         load_chip,
+        load_failures,
         load_model,
         load_pool,
         make_job,
@@ -26,19 +28,23 @@ if TYPE_CHECKING:
     from tianji.parallel.plan import Plan
     from tianji.parallel.plan_file import read_plan, write_plan
     from tianji.prediction import predict
+    from tianji.prediction.goodput import Goodput, expect_goodput
+    from tianji.reliability import Reliability
     from tianji.result import Range, Result
     from tianji.search import Outcome, plan
     from tianji.workload import MLA, Job, Model, MoE, Precision
 
 __all__ = [
-    "MLA", "Calibration", "Chip", "Figure", "Job", "MoE", "Model", "Outcome", "Plan", "Pool", "Precision", "Range",
-    "Result", "Strategy", "Tier", "list_chips", "list_models", "list_pools", "load_calibration", "load_chip",
-    "load_model", "load_pool", "make_job", "plan", "predict", "read_plan", "write_plan",
+    "MLA", "Calibration", "Chip", "Figure", "Goodput", "Job", "MoE", "Model", "Outcome", "Plan", "Pool", "Precision",
+    "Range", "Reliability", "Result", "Strategy", "Tier", "expect_goodput", "list_chips", "list_failure_profiles",
+    "list_models", "list_pools", "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job",
+    "plan", "predict", "read_plan", "write_plan",
 ]  # fmt: skip
 
 _ROOMS = {
     "catalog": (
-        "list_chips", "list_models", "list_pools", "load_calibration", "load_chip", "load_model", "load_pool", "make_job",
+        "list_chips", "list_failure_profiles", "list_models", "list_pools", "load_calibration", "load_chip",
+        "load_failures", "load_model", "load_pool", "make_job",
     ),
     "hardware": ("Chip", "Figure", "Pool", "Tier"),
     "hardware.calibration": ("Calibration",),
@@ -46,6 +52,8 @@ _ROOMS = {
     "parallel.plan": ("Plan",),
     "parallel.plan_file": ("read_plan", "write_plan"),
     "prediction": ("predict",),
+    "prediction.goodput": ("Goodput", "expect_goodput"),
+    "reliability": ("Reliability",),
     "result": ("Range", "Result"),
     "search": ("Outcome", "plan"),
     "workload": ("MLA", "Job", "MoE", "Model", "Precision"),

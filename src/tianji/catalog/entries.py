@@ -20,7 +20,13 @@ ENVIRONMENT = "TIANJI_CATALOG"
 MAX_CHAIN = 8
 """Entries that may stand on each other through ``like``."""
 
-_SINGULAR = {"chips": "chip", "pools": "pool", "models": "model", "calibrations": "calibration"}
+_SINGULAR = {
+    "chips": "chip",
+    "pools": "pool",
+    "models": "model",
+    "calibrations": "calibration",
+    "failures": "failure profile",
+}
 _MERGED = ("peak", "vector_peak", "facts", "unknown")
 """Tables of figures, which ``like`` fills figure by figure; anything else is taken whole."""
 

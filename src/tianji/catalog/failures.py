@@ -100,7 +100,7 @@ def read_failures(table: Table) -> FailureProfile:
     """Return the failure profile that a table describes."""
     causes = tuple(_read_cause(part) for part in table.children("causes"))
     if not causes:
-        raise FormatError(f"{table.where('causes')}: expected at least one table [[causes]], or like = \"{DEFAULT}\"")
+        raise FormatError(f'{table.where("causes")}: expected at least one table [[causes]], or like = "{DEFAULT}"')
     rungs = tuple(_read_rung(part) for part in table.children("rungs"))
     if tuple(rung.name for rung in rungs) != RUNGS:
         raise FormatError(f"{table.where('rungs')}: expected the rungs {', '.join(RUNGS)}, in this order")
@@ -123,7 +123,9 @@ def read_failures(table: Table) -> FailureProfile:
 def _need(table: Table, key: str, dimension: str, least: float, most: float) -> Figure:
     found = table.figure(key, dimension, least, most)
     if found is None:
-        raise FormatError(f"{table.where(key)}: missing; expected a figure, or like = \"{DEFAULT}\" at the top of the file")
+        raise FormatError(
+            f'{table.where(key)}: missing; expected a figure, or like = "{DEFAULT}" at the top of the file'
+        )
     return found
 
 
@@ -149,9 +151,7 @@ def _read_rung(part: Table) -> Rung:
     return rung
 
 
-def _read_named(
-    table: Table, key: str, names: tuple[str, ...], bounds: tuple[str, float, float]
-) -> dict[str, Figure]:
+def _read_named(table: Table, key: str, names: tuple[str, ...], bounds: tuple[str, float, float]) -> dict[str, Figure]:
     inner = table.child(key)
     if inner is None:
         return {}

@@ -105,7 +105,12 @@ def _take(losses: dict[str, float], kind: str, left: float, share: float) -> flo
 
 
 def _wait(
-    losses: dict[str, float], settings: Reliability, profile: FailureProfile, exposure: Exposure, rate: float, spares: int
+    losses: dict[str, float],
+    settings: Reliability,
+    profile: FailureProfile,
+    exposure: Exposure,
+    rate: float,
+    spares: int,
 ) -> float:
     """Return what waiting for spares leaves of the time, or, without spares, the replicas that lack a node."""
     away = rate * (settings.repair_time or profile.repair.value)
@@ -204,5 +209,3 @@ def _replica_losses(
 def _mean_recovery(levels: list[Level]) -> Seconds:
     rate = sum(level.rate for level in levels)
     return sum(s * (d + r) for level in levels for s, d, r in level.recoveries) / rate if rate else 0.0
-
-

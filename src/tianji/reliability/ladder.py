@@ -69,9 +69,7 @@ def find_level(component: str, rung: str, saves: Mapping[str, Save]) -> str:
     return "storage"
 
 
-def _recovery(
-    rung: Rung, level: str, settings: Reliability, saves: Mapping[str, Save]
-) -> tuple[Seconds, Seconds]:
+def _recovery(rung: Rung, level: str, settings: Reliability, saves: Mapping[str, Save]) -> tuple[Seconds, Seconds]:
     detection = rung.detection.value
     if settings.recovery_time is not None and rung.name != "in-process":
         detection = min(detection, settings.recovery_time)

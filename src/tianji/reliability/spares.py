@@ -10,6 +10,8 @@ import math
 
 TINY = 1e-18
 """A term this small beside the sum changes nothing."""
+HUGE = 1e250
+"""A sum beyond it is on its way out of the floats, and its inverse is nothing."""
 
 
 def spares_for(mean_away: float, confidence: float = 0.99) -> int:
@@ -28,7 +30,7 @@ def spares_for(mean_away: float, confidence: float = 0.99) -> int:
     while tail > miss:
         spares += 1
         tail -= math.exp(_log_poisson(spares, mean_away))
-        if tail < 1e-3 * miss or tail <= miss:
+        if tail <= miss:
             # The subtraction may have eaten the digits: the sum decides.
             tail = poisson_tail(spares, mean_away)
     while spares > 0 and poisson_tail(spares - 1, mean_away) <= miss:
@@ -57,7 +59,7 @@ def binomial_tail(count: int, nodes: int, share_away: float) -> float:
     """Return P(N > count) when each of ``nodes`` is away a share of the time: the exact form for few nodes.
 
     >>> round(binomial_tail(1, 65, 0.09 / 365.25), 5)
-    0.00013
+    0.00012
     """
     if count >= nodes or share_away <= 0:
         return 0.0
@@ -83,7 +85,7 @@ def waiting_share(spares: int, mean_away: float) -> float:
     for n in range(places, 0, -1):
         term *= n / mean_away
         total += term
-        if term > 1 / TINY or (n < mean_away and term < TINY * total):
+        if term > HUGE or (n < mean_away and term < TINY * total):
             break
     return 1.0 / total
 
