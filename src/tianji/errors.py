@@ -38,7 +38,8 @@ class UnknownNameError(InputError):
         near = get_close_matches(name.lower(), names, n=3, cutoff=0.5)
         nearest = f"; did you mean {' or '.join(near)}?" if near else ""
         listing = f" Known: {', '.join(names)}." if not near and len(names) <= 30 else ""
-        super().__init__(f"unknown {kind} {name!r}{nearest}{listing}{' ' + hint if hint else ''}")
+        end = "" if near else "."
+        super().__init__(f"unknown {kind} {name!r}{nearest}{end}{listing}{' ' + hint if hint else ''}")
 
 
 class UnknownFigureError(InputError):

@@ -63,6 +63,14 @@ def is_path(name: str) -> bool:
     return name.endswith(".toml") or "/" in name or os.sep in name
 
 
+def is_there(path: Path) -> bool:
+    """Return whether a file or a folder is there; none is under a name that no file system takes."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = None) -> Entry:
     """Return the file that a name or a path stands for; a relative path counts from the folder ``beside``, if given.
 
@@ -75,7 +83,7 @@ def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = No
     wanted = text.strip().lower()
     for folder, shipped in find_folders(kind):
         for path in (folder / f"{text}.toml", folder / f"{wanted}.toml"):
-            if path.is_file():
+            if is_there(path):
                 return Entry(path, shipped)
     hint = "A file of your own is given by its path, with the ending .toml (docs/catalog.md)."
     raise UnknownNameError(_SINGULAR[kind], text, list_entries(kind), hint)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
 
-from tianji.catalog.entries import find_folders
+from tianji.catalog.entries import find_folders, is_there
 from tianji.catalog.reader import Table, read_toml, span
 from tianji.catalog.sources import load_sources
 from tianji.errors import FormatError, UnknownNameError
@@ -137,15 +137,16 @@ def _find(name_or_path: str | os.PathLike[str]) -> tuple[Path, bool]:
     if named and wanted not in ("", ".", ".."):
         for folder, shipped in find_folders("models"):
             for name in (text.strip(), wanted):
-                if (folder / name / "config.json").is_file():
+                if is_there(folder / name / "config.json"):
                     return folder / name / "config.json", shipped
     path = Path(text)
-    if named and (not wanted or not path.exists()):
+    exists = is_there(path)
+    if named and (not wanted or not exists):
         hint = "A model of your own is given by the path of its config.json, or of its folder."
         raise UnknownNameError("model", text, list_models(), hint)
-    if not path.exists() and path.name.lower() in list_models():
+    if not exists and path.name.lower() in list_models():
         raise FormatError(f"{text}: no such file; the catalog has this model under the name {path.name.lower()!r}")
-    return (path / "config.json" if path.is_dir() else path), False
+    return (path / "config.json" if exists and path.is_dir() else path), False
 
 
 def _version(path: Path) -> tuple[int, int]:

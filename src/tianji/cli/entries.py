@@ -31,6 +31,8 @@ def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: 
     """
     if kind is not None and kind not in KINDS:
         kind, name = _find_kind(kind, name)
+    if as_toml and as_json:
+        raise FormatError("--toml and --json exclude each other; give one of them")
     if as_toml:
         click.echo(_read_file(kind, name), nl=False)
         return

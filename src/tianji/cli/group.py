@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
-from tianji.errors import TianjiError
+from tianji.errors import TianjiError, UnknownNameError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "catalog": ("tianji.cli.entries:catalog_command", "List and show chips, pools, models and calibrations."),
@@ -33,6 +34,14 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is called; a name that is none is answered with the nearest."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise UnknownNameError("command", args[0], COMMANDS, "`tianji --help` lists all.")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the summaries without importing a command."""
         with formatter.section("Commands"):
@@ -40,6 +49,9 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what Tianji raises on purpose becomes a message, never a traceback."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # An old terminal without Unicode gets a question mark, never a traceback.
+            sys.stdout.reconfigure(errors="replace")
         try:
             return super().invoke(ctx)
         except TianjiError as error:

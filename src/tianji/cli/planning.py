@@ -51,7 +51,7 @@ def plan_command(
     from tianji.parallel.layouts import complete_layout, read_layout
     from tianji.parallel.legality import check
     from tianji.parallel.plan import Plan
-    from tianji.parallel.plan_file import write_plan
+    from tianji.parallel.plan_file import find_target, write_plan
     from tianji.prediction import predict
     from tianji.search import plan
     from tianji.units import parse_count
@@ -60,6 +60,8 @@ def plan_command(
     wanted = parse_count(top, "--top")
     if wanted > MOST_PLANS:
         raise InfeasibleError(f"--top: {top} plans are more than anyone reads; expected at most {MOST_PLANS:,}")
+    if out is not None:
+        find_target(out)
     request = read_request(model, pool, **options)
     explained = None
     if explain is not None:

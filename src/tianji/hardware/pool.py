@@ -9,6 +9,8 @@ from tianji.hardware.chip import Chip
 from tianji.hardware.figure import Figure
 from tianji.units import BytesPerSecond, Seconds
 
+MAX_CHIPS = 10_000_000
+"""A count of chips beyond it is a slip."""
 TOPOLOGIES = ("mesh", "switch", "clos", "torus")
 
 
@@ -82,6 +84,8 @@ class Pool:
         """
         if chips < 1:
             raise IllegalStrategyError(f"{self.name}: expected at least 1 chip, got {chips}")
+        if chips > MAX_CHIPS:
+            raise IllegalStrategyError(f"{self.name}: {chips:,} chips are absurd; expected at most {MAX_CHIPS:,}")
         if self.max_chips and chips > self.max_chips:
             raise IllegalStrategyError(
                 f"{self.name} joins at most {self.max_chips:,} chips, but {chips:,} were asked for; "

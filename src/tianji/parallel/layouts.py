@@ -33,7 +33,7 @@ def read_layout(text: str, where: str = "layout") -> dict[str, Any]:
         name = key.strip().lower().replace("-", "_")
         name = SHORT.get(name, name)
         read = read_field(name, value)
-        if found.get(name, read) != read:
+        if name in found and found[name] != read:
             raise FormatError(f"{where}: {name} is given twice, as {found[name]} and as {read}")
         found[name] = read
     Strategy(**found)

@@ -75,7 +75,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
     Raises InputError when the path cannot be written.
     """
-    target = Path(path)
+    target = find_target(path)
     try:
         # Beside the target, because only within one file system does a file take another's place in one stroke.
         handle, draft = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
@@ -91,6 +91,26 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     except OSError as error:
         os.unlink(draft)
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def find_target(path: str | os.PathLike[str]) -> Path:
+    """Return the file that is to be written, links followed; a device or a folder is never replaced.
+
+    Raises InputError when no file can stand there: asked before long work, it spares the work.
+    """
+    if not os.fspath(path):
+        raise InputError("expected the name of a file to write, got an empty one")
+    try:
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            raise InputError(f"{path}: cannot be written (a folder or a device); expected the name of a file")
+        if not target.parent.is_dir():
+            raise InputError(f"{path}: cannot be written: there is no folder {target.parent}; make it first")
+        if not os.access(target.parent, os.W_OK):
+            raise InputError(f"{path}: cannot be written: no permission to write in {target.parent}")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from None
+    return target
 
 
 def read_plan(path: str | os.PathLike[str]) -> Plan:

@@ -1,0 +1,72 @@
+"""The command in real processes: start-up, interruption, closed pipes, a disk that is full, JSON alone on stdout."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TIANJI = (sys.executable, "-m", "tianji")
+PLAN = ("plan", "llama-3.1-8b", "hgx-h100", "--chips", "16", "--batch", "64")
+LONG = (
+    "plan",
+    "deepseek-v3",
+    "atlas-950-supercluster",
+    "--precision",
+    "fp8",
+    "--vary",
+    "overlap_ep",
+    "--vary",
+    "overlap_dp",
+)
+
+pytestmark = pytest.mark.slow
+
+
+def test_json_stands_alone_on_stdout() -> None:
+    done = subprocess.run([*TIANJI, *PLAN, "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["plans"]
+    assert done.stderr == ""
+
+
+def test_an_interruption_ends_at_once_with_one_line(tmp_path: Path) -> None:
+    out = tmp_path / "plan.json"
+    process = subprocess.Popen(
+        [*TIANJI, *LONG, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(2)
+    assert process.poll() is None, "the search was over before it could be interrupted"
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stdout, stderr) == (130, "", "tianji: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [PLAN, (*PLAN, "--json"), ("catalog", "chips"), ("catalog", "h200", "--toml")])
+def test_a_closed_pipe_makes_no_noise(words: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*TIANJI, *words], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert done.stderr == ""
+
+
+def test_a_write_that_fails_leaves_the_old_file_as_it_was(tmp_path: Path) -> None:
+    out = tmp_path / "plan.json"
+    out.write_text("old")
+    command = ["bash", "-c", 'ulimit -f 1 && exec "$@"', "bash", *TIANJI, *PLAN, "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert out.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_terminal_without_unicode_gets_its_tables() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run([*TIANJI, *PLAN], env=environment, capture_output=True, text=True, check=True)
+    assert "Fastest plans" in done.stdout
