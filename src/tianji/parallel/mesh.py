@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
 from tianji.units import Array
 
@@ -88,25 +87,23 @@ def replica_group(g: Grid) -> Group:
 
 def expert_group(g: Grid) -> Group:
     """Return the group that the experts of one layer are spread over."""
-    inner = np.clip(g.tp * g.cp // g.etp, 1, g.ep)
-    return Group(((inner, g.etp), (np.maximum(g.ep // inner, 1), _data_stride(g))))
+    return _spread(g, g.ep, g.etp)
 
 
 def expert_tensor_group(g: Grid) -> Group:
     """Return the group that shares one expert."""
-    return Group(((g.etp, np.asarray(1)),))
+    return _spread(g, g.etp, np.asarray(1))
 
 
 def expert_data_group(g: Grid) -> Group:
     """Return the group that reduces the gradients of one expert."""
-    size = np.maximum(g.tp * g.cp * g.dp // (g.ep * g.etp), 1)
     used = g.ep * g.etp
+    return _spread(g, np.maximum(g.tp * g.cp * g.dp // used, 1), used)
+
+
+def _spread(g: Grid, size: Array, stride: Array) -> Group:
+    """Return ``size`` ranks, ``stride`` apart, of the tensor, context and data ranks in their order."""
     inner = g.tp * g.cp
-    left = np.clip(inner // used, 1, size)
-    beyond = np.maximum(used // inner, 1) * _data_stride(g)
-    return Group(((left, used), (np.maximum(size // left, 1), beyond)))
-
-
-def shard_size(pool: Pool, g: Grid) -> Array:
-    """Return over how many ranks the dense state is sharded, capped at the chips of the pool."""
-    return np.minimum(shard_group(g).size, pool.chips)
+    inside = np.clip(inner // stride, 1, size)
+    beyond = np.maximum(stride // inner, 1) * _data_stride(g)
+    return Group(((inside, stride), (np.maximum(size // inside, 1), beyond)))

@@ -161,7 +161,8 @@ def _parse(text: str, where: str) -> Mapping[str, object]:
     try:
         data = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        end = " (the file ends there: is it complete?)" if error.pos >= len(text.rstrip()) else ""
+        cut_off = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        end = " (the file ends there: is it complete?)" if cut_off else ""
         raise FormatError(
             f"{where}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}{end}; expected a plan"
         ) from None

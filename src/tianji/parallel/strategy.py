@@ -76,13 +76,16 @@ class Strategy:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise FormatError(f"strategy.{name}: expected a whole number of at least 1, got {value!r}")
-        if self.zero not in (0, 1, 2, 3):
+        if isinstance(self.zero, bool) or self.zero not in (0, 1, 2, 3):
             raise FormatError(f"strategy.zero: expected 0, 1, 2 or 3, got {self.zero!r}")
         if isinstance(self.zero_group, bool) or not isinstance(self.zero_group, int) or self.zero_group < 0:
             raise FormatError(f"strategy.zero_group: expected 0 or a number of ranks, got {self.zero_group!r}")
-        if not 0 <= self.recompute_layers <= 1:
+        if not isinstance(self.recompute_layers, (int, float)) or not 0 <= self.recompute_layers <= 1:
             got = repr(self.recompute_layers)
             raise FormatError(f"strategy.recompute_layers: expected a fraction from 0 to 1, got {got}")
+        for name in SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise FormatError(f"strategy.{name}: expected on or off, got {getattr(self, name)!r}")
         for name, words in CHOICES.items():
             if getattr(self, name) not in words:
                 raise FormatError(f"strategy.{name}: expected one of {', '.join(words)}, got {getattr(self, name)!r}")
@@ -99,6 +102,7 @@ class Strategy:
 
 _TYPES: dict[str, type] = {f.name: type(f.default) for f in fields(Strategy)}
 FIELDS = tuple(_TYPES)
+SWITCHES = tuple(name for name, kind in _TYPES.items() if kind is bool)
 
 
 def read_field(name: str, text: object) -> Any:

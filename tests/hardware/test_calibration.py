@@ -1,0 +1,27 @@
+"""Corrections go to the chip they were fitted on, then to its relatives, else there are none."""
+
+from dataclasses import replace
+
+from samples import CHIP
+from tianji.hardware.calibration import Calibration, Constants, Spread
+
+SLOW = Constants(matmul_efficiency=0.5)
+
+
+def test_without_a_calibration_there_is_pure_physics() -> None:
+    assert Calibration().constants(CHIP) == Constants()
+    assert Calibration().spread(CHIP) == Spread()
+
+
+def test_a_chip_has_its_own_before_its_relatives() -> None:
+    kin = replace(CHIP, name="kin", relative="round")
+    both = Calibration(chips={"round": SLOW, "kin": Constants(straggle=0.1)}, spreads={"round": Spread(0.9, 1.2)})
+    assert both.constants(CHIP) == SLOW
+    assert both.constants(kin).straggle == 0.1
+    assert both.spread(kin) == Spread(0.9, 1.2)
+
+
+def test_a_relative_lends_its_own() -> None:
+    kin = replace(CHIP, name="kin", relative="round")
+    assert Calibration(chips={"round": SLOW}).constants(kin) == SLOW
+    assert Calibration(chips={"round": SLOW}).constants(replace(CHIP, name="stranger")) == Constants()

@@ -1,0 +1,122 @@
+"""One layer on one chip under pure physics: what each cut does to computing and to communication."""
+
+import numpy as np
+import pytest
+
+from samples import CHIP, DENSE, SPARSE, flat, job
+from tianji.hardware.calibration import Constants
+from tianji.parallel import Strategy
+from tianji.parallel.grid import Grid
+from tianji.perf.communication import Network
+from tianji.perf.compute import ATTENTION_BACKWARD, Machine
+from tianji.perf.layer import Context, LayerTime, Terms, layer_time, total
+from tianji.units import GB, TERA
+from tianji.workload import Model
+from tianji.workload.ops import dense_layer, head, moe_layer
+
+FAST_MEMORY = 1e9
+"""With memory that is never in the way a matmul takes its FLOPs over the peak, whatever its shape."""
+
+
+def context(model: Model = DENSE, *, memory: float = FAST_MEMORY, precision: str = "bf16", **fields: object) -> Context:
+    task = job(model, precision=precision)
+    physics = Constants(memory_efficiency=memory)
+    strategy = Strategy(**fields)  # type: ignore[arg-type]
+    machine = Machine.of(CHIP, task.precision, physics)
+    return Context(task, machine, Network.of(flat(max(strategy.chips, 2)), physics), physics, Grid.of(strategy))
+
+
+def dense(**fields: object) -> LayerTime:
+    return layer_time(dense_layer(DENSE), context(**fields))  # type: ignore[arg-type]
+
+
+def one(terms: Terms, kind: str) -> float:
+    return float(np.ravel(terms[kind])[0])
+
+
+MATMUL_FLOPS = 2 * 1024 * (512 * (512 + 512) + 512 * 512 + 3 * 512 * 2048)
+"""Of 1,024 tokens: queries of 8 heads, keys and values of 4 each, output, and the MLP's three matrices."""
+
+
+def test_matmuls_of_a_layer() -> None:
+    layer = dense()
+    assert one(layer.forward, "matmul") == pytest.approx(MATMUL_FLOPS / (100 * TERA))
+    assert one(layer.backward, "matmul") == pytest.approx(2 * MATMUL_FLOPS / (100 * TERA))
+    assert float(np.ravel(layer.weight)[0]) == pytest.approx(MATMUL_FLOPS / (100 * TERA))
+
+
+@pytest.mark.parametrize("fields", [{"tp": 4}, {"cp": 4}, {"tp": 2, "cp": 2}])
+def test_four_chips_take_a_quarter(fields: dict[str, int]) -> None:
+    for kind in ("matmul", "attention"):
+        assert one(dense(**fields).forward, kind) == pytest.approx(one(dense().forward, kind) / 4)
+
+
+def test_attention() -> None:
+    # causal: 2 · s/2 · heads · (64 + 64) FLOPs a token
+    flops = 1024 * 2 * 512 * 8 * 128
+    assert one(dense().forward, "attention") == pytest.approx(flops / (100 * TERA))
+    assert one(dense().backward, "attention") == pytest.approx(ATTENTION_BACKWARD * flops / (100 * TERA))
+
+
+def test_tensor_communication_is_four_gathers_a_layer_forward() -> None:
+    # Megatron: two all_reduces forward, each 2 · (t - 1)/t · s b h · 2 bytes over 100 GB/s
+    expected = 2 * 2 * 3 / 4 * 1024 * 512 * 2 / (100 * GB)
+    for sequence_parallel in (True, False):
+        layer = dense(tp=4, sequence_parallel=sequence_parallel)
+        assert one(layer.forward, "tp_comm") == pytest.approx(expected)
+        assert one(layer.backward, "tp_comm") == pytest.approx(expected)
+    assert one(dense().forward, "tp_comm") == 0
+
+
+def test_ulysses_moves_queries_keys_values_and_outputs() -> None:
+    # a chip holds 256 tokens of 512 + 512 + 512 elements of 2 bytes and sends 3/4 of them away
+    layer = dense(cp=4, cp_kind="ulysses")
+    assert one(layer.forward, "cp_comm") == pytest.approx(256 * 1536 * 2 * 3 / 4 / (100 * GB))
+
+
+def test_a_ring_hides_behind_attention() -> None:
+    moved = 3 * 256 * 512 * 2 / (100 * GB)
+    behind = one(dense(cp=4).forward, "attention") * 3 / 4
+    assert one(dense(cp=4).forward, "cp_comm") == pytest.approx(max(moved - behind, 0))
+
+
+def test_recompute() -> None:
+    assert one(dense().backward, "recompute") == 0
+    whole = dense(recompute="full")
+    assert one(whole.backward, "recompute") == pytest.approx(float(np.ravel(total(whole.forward))[0]))
+    half = dense(recompute="full", recompute_layers=0.5)
+    assert one(half.backward, "recompute") == pytest.approx(one(whole.backward, "recompute") / 2)
+    some = dense(recompute="selective", memory=1.0)
+    assert one(some.backward, "recompute") == pytest.approx(one(some.forward, "vector"))
+
+
+def test_overlap_hides_communication_and_never_more_than_all() -> None:
+    bare = one(dense(tp=4).forward, "tp_comm")
+    work = one(dense(tp=4).forward, "matmul")
+    assert one(dense(tp=4, overlap_tp=True).forward, "tp_comm") == pytest.approx(max(bare - work, 0))
+
+
+def test_experts_compute_top_k_of_each_token_however_they_are_spread() -> None:
+    # 2 experts of 3 · 512 · 512 weights for each of 1,024 tokens
+    routed = 2 * 1024 * 2 * 3 * 512 * 512 / (100 * TERA)
+    for fields in ({}, {"ep": 8, "dp": 8}, {"ep": 4, "etp": 2, "dp": 8}):
+        layer = layer_time(moe_layer(SPARSE), context(SPARSE, **fields))
+        others = layer_time(moe_layer(SPARSE), context(SPARSE))
+        assert one(layer.forward, "matmul") == pytest.approx(one(others.forward, "matmul"))
+        attention = 2 * 1024 * (512 * 1024 + 512 * 512 + 512 * 8) / (100 * TERA)
+        assert one(layer.forward, "matmul") == pytest.approx(routed + attention)
+
+
+def test_dispatch_and_combine() -> None:
+    # 2 copies of 1,024 tokens of 512 elements: 7/8 leave the chip, there in 2 bytes and back in 2 bytes
+    layer = layer_time(moe_layer(SPARSE), context(SPARSE, ep=8, dp=8))
+    assert one(layer.forward, "ep_comm") == pytest.approx(2 * 1024 * 2 * 512 * 2 * 7 / 8 / (100 * GB))
+    hidden = layer_time(moe_layer(SPARSE), context(SPARSE, ep=8, dp=8, overlap_ep=True))
+    assert one(hidden.forward, "ep_comm") <= one(layer.forward, "ep_comm")
+
+
+def test_the_logits_stay_in_high_precision() -> None:
+    flops = 2 * 1024 * 512 * 1024
+    for precision in ("bf16", "fp8", "fp4"):
+        layer = layer_time(head(DENSE), context(precision=precision))
+        assert one(layer.forward, "matmul") == pytest.approx(flops / (100 * TERA))

@@ -1,0 +1,101 @@
+"""Which stage holds which layers, how many micro-batches fly, and how long a pipeline waits."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from samples import DENSE, SPARSE
+from tianji.parallel import Strategy
+from tianji.parallel.grid import Grid
+from tianji.perf.stages import bubble_time, in_flight, representative_stages, stage
+from tianji.workload import Model
+
+
+def layers(model: Model, pp: int) -> list[float]:
+    return [float(stage(model, np.asarray(pp), np.asarray(i)).layers) for i in range(pp)]
+
+
+def test_even_stages() -> None:
+    assert layers(DENSE, 4) == [2, 2, 2, 2]
+
+
+def test_the_first_and_the_last_stage_go_without_the_extra_layer() -> None:
+    assert layers(DENSE, 3) == [3, 3, 2], "one must take a second extra"
+    assert layers(replace(DENSE, num_layers=10), 4) == [2, 3, 3, 2]
+
+
+def test_leading_dense_layers_are_in_front() -> None:
+    first, last = (stage(SPARSE, np.asarray(2), np.asarray(i)) for i in (0, 1))
+    assert (float(first.dense), float(first.moe)) == (1, 3)
+    assert (float(last.dense), float(last.moe)) == (0, 4)
+    assert (bool(first.has_embedding), bool(first.has_head)) == (True, False)
+    assert (bool(last.has_embedding), bool(last.has_head)) == (False, True)
+
+
+@given(st.integers(1, 128), st.integers(1, 128), st.integers(0, 5))
+def test_no_layer_is_lost(num_layers: int, pp: int, leading: int) -> None:
+    pp = min(pp, num_layers)
+    model = replace(SPARSE, num_layers=num_layers, moe=replace(SPARSE.moe, num_leading_dense=min(leading, num_layers)))  # type: ignore[type-var]
+    stages = [stage(model, np.asarray(pp), np.asarray(i)) for i in range(pp)]
+    assert sum(float(s.layers) for s in stages) == pytest.approx(num_layers)
+    assert sum(float(s.moe) for s in stages) == pytest.approx(model.num_moe_layers)
+    assert max(float(s.layers) for s in stages) - min(float(s.layers) for s in stages) <= 1
+
+
+@given(st.integers(1, 128), st.integers(1, 128), st.integers(0, 3))
+def test_the_representatives_hold_the_most(num_layers: int, pp: int, leading: int) -> None:
+    pp = min(pp, num_layers)
+    model = replace(SPARSE, num_layers=num_layers, moe=replace(SPARSE.moe, num_leading_dense=min(leading, num_layers)))  # type: ignore[type-var]
+    chosen = representative_stages(model, np.asarray(pp))
+    every = [stage(model, np.asarray(pp), np.asarray(i)) for i in range(pp)]
+    for kind in ("layers", "moe", "dense"):
+        assert max(float(getattr(s, kind)) for s in chosen) == max(float(getattr(s, kind)) for s in every)
+
+
+def flying(m: int, index: int, **fields: object) -> float:
+    g = Grid.of(Strategy(**fields))  # type: ignore[arg-type]
+    return float(np.ravel(in_flight(g, np.asarray([m]), np.asarray([index])))[0])
+
+
+@pytest.mark.parametrize(
+    ("fields", "m", "index", "expected"),
+    [
+        ({"pp": 4}, 8, 0, 4),
+        ({"pp": 4}, 8, 3, 1),
+        ({"pp": 4}, 2, 0, 2),
+        ({"pp": 4, "schedule": "gpipe"}, 8, 3, 8),
+        ({"pp": 4, "schedule": "zero-bubble"}, 8, 0, 4),
+        ({"pp": 4, "schedule": "dualpipe"}, 8, 0, 5),
+        # Narayanan 2021: 4·(2 - 1) + 2·3 + 1 = 11 chunks of half a stage
+        ({"pp": 4, "vpp": 2, "schedule": "interleaved"}, 8, 0, 5.5),
+    ],
+)
+def test_micro_batches_in_flight(fields: dict[str, object], m: int, index: int, expected: float) -> None:
+    assert flying(m, index, **fields) == expected
+
+
+FORWARD, BACKWARD, WEIGHT = 1.0, 2.0, 1.0
+
+
+def waiting(p: int, **fields: object) -> float:
+    g = Grid.of(Strategy(pp=p, **fields))  # type: ignore[arg-type]
+    others = np.asarray([(p - 1) * (FORWARD + BACKWARD)])
+    return float(np.ravel(bubble_time(g, others, np.asarray(FORWARD), np.asarray(BACKWARD), np.asarray(WEIGHT)))[0])
+
+
+@pytest.mark.parametrize("p", [1, 2, 4, 8])
+def test_bubbles_of_equal_stages(p: int) -> None:
+    assert waiting(p) == pytest.approx((p - 1) * 3)
+    assert waiting(p, schedule="gpipe") == pytest.approx((p - 1) * 3)
+    assert waiting(p, schedule="zero-bubble") == pytest.approx((p - 1) * (1 + 2 - 2)), "Qi 2023: (p - 1)(F + B - 2W)"
+    if p > 1:
+        assert waiting(p, vpp=2, schedule="interleaved") == pytest.approx((p - 1) * 3 / 2)
+
+
+@given(st.integers(2, 64), st.integers(1, 256))
+def test_the_ideal_share_of_the_bubble(p: int, m: int) -> None:
+    bubble = waiting(p)
+    assert bubble / (m * (FORWARD + BACKWARD) + bubble) == pytest.approx((p - 1) / (m + p - 1))

@@ -1,0 +1,51 @@
+"""One plan in, one result out."""
+
+from dataclasses import replace
+
+import pytest
+
+from samples import CHIP, DENSE, SPARSE, figure, make_plan
+from tianji.errors import IllegalStrategyError
+from tianji.hardware.calibration import Calibration, Constants, Spread
+from tianji.parallel import Strategy
+from tianji.prediction import predict
+from tianji.units import GB, TERA
+from tianji.workload.ops import step_flops
+
+
+def test_what_a_prediction_carries() -> None:
+    plan = make_plan(Strategy(tp=2, pp=2, dp=2))
+    found = predict(plan)
+    assert (found.plan, found.kind) == (plan, "predicted")
+    assert found.peak == 100 * TERA
+    assert found.memory_limit == pytest.approx(94 * GB)
+    assert found.model_flops == step_flops(DENSE, 1024, 64 * 1024)
+    assert len(found.stages) == 2
+    assert found.memory == found.stages[found.worst_stage]
+
+
+def test_the_range_is_the_calibrations() -> None:
+    spread = Calibration(spreads={CHIP.name: Spread(0.9, 1.3, "measured")})
+    found = predict(make_plan(Strategy(dp=8)), spread).step_time
+    assert (found.low, found.high) == (0.9 * found.nominal, 1.3 * found.nominal)
+    assert found.leans_on == "measured"
+
+
+def test_constants_of_the_chip_are_used() -> None:
+    slow = Calibration(chips={CHIP.name: Constants(matmul_efficiency=0.5)})
+    assert predict(make_plan(Strategy()), slow).breakdown["matmul"] == pytest.approx(
+        2 * predict(make_plan(Strategy())).breakdown["matmul"], rel=0.05
+    )
+
+
+def test_an_illegal_strategy_is_refused_with_its_reason() -> None:
+    with pytest.raises(IllegalStrategyError, match="does not divide the 8 attention heads"):
+        predict(make_plan(Strategy(tp=3)))
+
+
+def test_what_does_not_fit_is_still_a_result() -> None:
+    plan = make_plan(Strategy(dp=8), SPARSE)
+    small = replace(plan, pool=replace(plan.pool, chip=replace(CHIP, memory=figure(1.0))))
+    assert predict(plan).fits
+    assert not predict(small).fits
+    assert predict(small).step_time == predict(plan).step_time
