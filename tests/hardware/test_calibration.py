@@ -15,10 +15,14 @@ def test_without_a_calibration_there_is_pure_physics() -> None:
 
 def test_a_chip_has_its_own_before_its_relatives() -> None:
     kin = replace(CHIP, name="kin", relative="round")
-    both = Calibration(chips={"round": SLOW, "kin": Constants(straggle=0.1)}, spreads={"round": Spread(0.9, 1.2)})
+    ranges = {"dense": Spread(0.9, 1.2), "dense-unknown": Spread(0.8, 1.3)}
+    both = Calibration(
+        chips={"round": SLOW, "kin": Constants(straggle=0.1)},
+        spreads={"round": ranges},
+    )
     assert both.constants(CHIP) == SLOW
     assert both.constants(kin).straggle == 0.1
-    assert both.spread(kin) == Spread(0.9, 1.2)
+    assert both.spread(kin) == Spread(0.8, 1.3), "no software was stated"
 
 
 def test_a_relative_lends_its_own() -> None:
