@@ -7,7 +7,8 @@ TianjiError
     ├── UnknownFigureError     a figure that nobody published and that this job needs
     ├── UnsupportedModelError  an architecture that the reader does not understand
     ├── IllegalStrategyError   degrees or switches that contradict each other, the job or the pool
-    └── InfeasibleError        a legal request that no plan fulfils
+    ├── InfeasibleError        a legal request that no plan fulfils
+    └── ExportError            a plan that an engine or scheduler cannot express
 
 A message says what was expected, what came, what is known, and what to do.
 """
@@ -65,3 +66,7 @@ class IllegalStrategyError(InputError):
 
 class InfeasibleError(InputError):
     """No plan fulfils the request; the message names the closest miss."""
+
+
+class ExportError(InputError):
+    """An engine or scheduler cannot express the plan; what it would run instead is another plan."""

@@ -1,0 +1,61 @@
+"""``tianji export``: files for the users' own stacks, and a check of their own."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command(name="export")
+@click.argument("plan", required=False)
+@click.option("--to", "target", help="Engine or scheduler to write for; `tianji export` without arguments lists them.")
+@click.option("--out", help="Folder for the files; without it they are printed.", metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document: files, their texts, notes.")
+def export_command(plan: str | None, target: str | None, out: str | None, as_json: bool) -> None:
+    """Write a plan as launch scripts, configurations and manifests of other engines and schedulers.
+
+    PLAN is a file that `tianji plan ... --out plan.json` wrote. All degrees, the schedule, recomputation, sharding, micro-batch
+    and precision are carried over exactly; what a target does otherwise stands in the files and on stderr, and a target that
+    would run another plan is refused with the reasons.
+
+    \b
+    Examples:
+      tianji export plan.json --to megatron --out launch/
+      tianji export plan.json --to volcano
+    """
+    from tianji.errors import FormatError
+    from tianji.export import TARGETS, render_plan, write_bundle
+    from tianji.parallel.plan_file import read_plan
+
+    if plan is None and target is None:
+        _list_targets(as_json)
+        return
+    if plan is None or target is None:
+        missing = "the plan's file" if plan is None else f"--to, one of {', '.join(TARGETS)}"
+        raise FormatError(f"tianji export: {missing} is missing; as in `tianji export plan.json --to megatron`")
+    bundle = render_plan(read_plan(plan), target)
+    paths = write_bundle(bundle, out) if out else []
+    if as_json:
+        files = [{"name": a.name, "executable": a.is_executable, "text": a.text} for a in bundle.artefacts]
+        document = {"target": target, "notes": list(bundle.notes), "files": files, "written": [str(p) for p in paths]}
+        click.echo(json.dumps(document, indent=2))
+        return
+    for note in bundle.notes:
+        click.echo(f"tianji: note: {note}", err=True)
+    if paths:
+        for path in paths:
+            click.echo(str(path))
+        return
+    for artefact in bundle.artefacts:
+        click.echo(f"# ===== {artefact.name}\n{artefact.text}")
+
+
+def _list_targets(as_json: bool) -> None:
+    from tianji.export import TARGETS
+
+    if as_json:
+        click.echo(json.dumps({"targets": {name: about for name, (_, about) in TARGETS.items()}}, indent=2))
+        return
+    for name, (_, about) in TARGETS.items():
+        click.echo(f"{name:<12} {about}")

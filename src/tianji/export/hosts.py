@@ -1,0 +1,80 @@
+"""Hosts and ranks: how many processes a plan needs on how many nodes, and which rank sits on which chip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tianji.export.arguments import Limits
+from tianji.parallel.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Nodes of a job and processes on each."""
+
+    nodes: int
+    per_node: int
+
+
+def count_hosts(plan: Plan, limits: Limits) -> Hosts:
+    """Return the nodes that a plan fills; a plan that leaves a part of its last node idle is refused."""
+    chips, node = plan.strategy.chips, plan.pool.node
+    if chips > node and chips % node:
+        limits.refuse(
+            f"{chips:,} chips do not fill nodes of {node}: launchers start equally many processes on every node"
+            f" (take {chips - chips % node:,} chips)"
+        )
+    return Hosts(max(-(-chips // node), 1), min(chips, node))
+
+
+def rank_order(plan: Plan) -> tuple[str, ...]:
+    """Return the axes from the fastest-running to the slowest, as the plan's placement numbers the ranks."""
+    outer = ("dp", "pp") if plan.strategy.placement == "dp-inside" else ("pp", "dp")
+    return ("tp", "cp", *outer)
+
+
+def describe_order(plan: Plan) -> str:
+    """Return the order of ranks in words."""
+    inner, *_ = plan.pool.tiers
+    dashes = "tp-cp-ep-dp-pp" if plan.strategy.placement == "dp-inside" else "tp-cp-ep-pp-dp"
+    return (
+        f"Rank order {dashes}, the first changes fastest: the order that the plan was priced with. Consecutive ranks"
+        f" fill a node, then a unit of the tier {inner.name!r}, and so on outwards; keep the hosts in topology order."
+    )
+
+
+def rank_table(plan: Plan, limits: Limits) -> str:
+    """Return one line for each rank: its node, its chip there, its unit of each tier and its place on each axis."""
+    hosts, s = count_hosts(plan, limits), plan.strategy
+    spans = plan.pool.spans()[:-1]
+    tiers = [tier.name for tier in plan.pool.tiers[:-1]]
+    sizes = {"tp": s.tp, "cp": s.cp, "dp": s.dp, "pp": s.pp}
+    order = rank_order(plan)
+    lines = ["\t".join(["rank", "node", "chip", *(f"unit of {name}" for name in tiers), *order, "expert rank"])]
+    for rank in range(s.chips):
+        rest, places = rank, []
+        for axis in order:
+            rest, place = divmod(rest, sizes[axis])
+            places.append(place)
+        at = dict(zip(order, places, strict=True))
+        within = at["tp"] + s.tp * (at["cp"] + s.cp * at["dp"])
+        expert = within // s.etp % s.ep
+        units = [rank // span for span in spans]
+        lines.append("\t".join(str(n) for n in (rank, *divmod(rank, hosts.per_node), *units, *places, expert)))
+    return "\n".join(lines) + "\n"
+
+
+def segment_nodes(plan: Plan) -> int:
+    """Return how many consecutive nodes must lie in one unit of a scale-up tier for the plan's inner groups.
+
+    The tensor and context groups, and the expert groups, must not leave the fast fabric; the segment is the least
+    divisor of the job's nodes that holds them, at most one unit of the outermost scale-up tier.
+    """
+    s, node = plan.strategy, plan.pool.node
+    nodes = max(-(-s.chips // node), 1)
+    inner = max(s.tp * s.cp, s.ep * s.etp)
+    fast = [span for tier, span in zip(plan.pool.tiers, plan.pool.spans(), strict=True) if tier.kind == "scale-up"]
+    most = max((fast[-1] if fast else node) // node, 1)
+    need = max(-(-inner // node), 1)
+    fitting = [n for n in range(1, nodes + 1) if nodes % n == 0 and n <= most]
+    return next((n for n in fitting if n >= need), fitting[-1])

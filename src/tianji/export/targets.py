@@ -1,0 +1,57 @@
+"""All targets by name, and the way from a plan to files on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from tianji.errors import InputError, UnknownNameError
+from tianji.export.arguments import Artefact, Bundle, Limits
+from tianji.export.megatron import write_megatron, write_mindspeed
+from tianji.parallel.legality import check
+from tianji.parallel.plan import Plan
+from tianji.parallel.plan_file import write_text
+
+Writer = Callable[[Plan, Limits], list[Artefact]]
+
+TARGETS: dict[str, tuple[Writer, str]] = {
+    "megatron": (write_megatron, "launch script for Megatron-LM (NVIDIA)"),
+    "mindspeed": (write_mindspeed, "launch script for MindSpeed-LLM (Ascend)"),
+}
+"""For each target the function that writes its files, and what they are."""
+
+
+def render_plan(plan: Plan, target: str) -> Bundle:
+    """Return the files of a plan for one target.
+
+    Raises UnknownNameError for an unknown target, IllegalStrategyError for a plan that breaks a rule, and ExportError, with
+    every reason, where the target would run another plan.
+    """
+    if target not in TARGETS:
+        raise UnknownNameError("export target", target, TARGETS)
+    check(plan.strategy, plan.job, plan.pool)
+    limits = Limits(target)
+    artefacts = TARGETS[target][0](plan, limits)
+    limits.check()
+    return Bundle(target, tuple(artefacts), tuple(limits.notes))
+
+
+def write_bundle(bundle: Bundle, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the files of a bundle into a folder, made where it is missing, and return their paths.
+
+    Raises InputError when the folder cannot be made or a file cannot be written.
+    """
+    where = Path(folder)
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: cannot be made ({getattr(error, 'strerror', None) or error})") from None
+    paths = []
+    for artefact in bundle.artefacts:
+        path = where / artefact.name
+        write_text(path, artefact.text)
+        if artefact.is_executable:
+            path.chmod(path.stat().st_mode | (path.stat().st_mode & 0o444) >> 2)
+        paths.append(path)
+    return paths
