@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from tianji.cli.output import print_json
 
 
 @click.command(name="export")
@@ -13,7 +13,7 @@ import click
 @click.option("--out", help="Folder for the files; without it they are printed.", metavar="DIR")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document: files, their texts, notes.")
 def export_command(plan: str | None, target: str | None, out: str | None, as_json: bool) -> None:
-    """Write a plan as launch scripts, configurations and manifests of other engines and schedulers.
+    r"""Write a plan as launch scripts, configurations and manifests of other engines and schedulers.
 
     PLAN is a file that `tianji plan ... --out plan.json` wrote. All degrees, the schedule, recomputation, sharding, micro-batch
     and precision are carried over exactly; what a target does otherwise stands in the files and on stderr, and a target that
@@ -39,7 +39,7 @@ def export_command(plan: str | None, target: str | None, out: str | None, as_jso
     if as_json:
         files = [{"name": a.name, "executable": a.is_executable, "text": a.text} for a in bundle.artefacts]
         document = {"target": target, "notes": list(bundle.notes), "files": files, "written": [str(p) for p in paths]}
-        click.echo(json.dumps(document, indent=2))
+        print_json(document)
         return
     for note in bundle.notes:
         click.echo(f"tianji: note: {note}", err=True)
@@ -55,7 +55,7 @@ def _list_targets(as_json: bool) -> None:
     from tianji.export import TARGETS
 
     if as_json:
-        click.echo(json.dumps({"targets": {name: about for name, (_, about) in TARGETS.items()}}, indent=2))
+        print_json({"targets": {name: about for name, (_, about) in TARGETS.items()}})
         return
     for name, (_, about) in TARGETS.items():
         click.echo(f"{name:<12} {about}")

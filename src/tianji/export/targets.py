@@ -9,6 +9,7 @@ from pathlib import Path
 from tianji.errors import InputError, UnknownNameError
 from tianji.export.arguments import Artefact, Bundle, Limits
 from tianji.export.megatron import write_megatron, write_mindspeed
+from tianji.export.torchtitan import write_torchtitan
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import write_text
@@ -18,6 +19,7 @@ Writer = Callable[[Plan, Limits], list[Artefact]]
 TARGETS: dict[str, tuple[Writer, str]] = {
     "megatron": (write_megatron, "launch script for Megatron-LM (NVIDIA)"),
     "mindspeed": (write_mindspeed, "launch script for MindSpeed-LLM (Ascend)"),
+    "torchtitan": (write_torchtitan, "TOML file and launcher for torchtitan 0.2"),
 }
 """For each target the function that writes its files, and what they are."""
 

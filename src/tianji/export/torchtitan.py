@@ -6,7 +6,7 @@ reads TOML; the names of the sections and options are the same there.
 
 from __future__ import annotations
 
-from tianji.export.arguments import Argument, Artefact, Limits, Section, Tree
+from tianji.export.arguments import Argument, Artefact, Limits, Tree
 from tianji.export.documents import comment_lines, to_toml
 from tianji.export.environments import collective_environment
 from tianji.export.hosts import count_hosts, rank_table
@@ -38,7 +38,9 @@ def write_torchtitan(plan: Plan, limits: Limits) -> list[Artefact]:
         Argument("activation_checkpoint", _recomputation(plan, limits)),
         Argument("compile", (Argument("enable", plan.strategy.overlap_tp and plan.strategy.tp > 1),)),
         *_quantization(plan, limits),
-        Argument("checkpoint", (Argument("enable", True), Argument("folder", "checkpoint"), Argument("interval", 1000))),
+        Argument(
+            "checkpoint", (Argument("enable", True), Argument("folder", "checkpoint"), Argument("interval", 1000))
+        ),
     )
     limits.check()
     facts = describe_plan(plan, limits)
@@ -69,7 +71,7 @@ def _refuse_strategy(plan: Plan, limits: Limits) -> None:
     if s.overlap_ep and s.ep > 1:
         limits.refuse("overlap_ep: it overlaps experts' exchange under DualPipeV only")
     if s.pp > 1 and s.schedule not in SCHEDULES:
-        limits.refuse(f"schedule={s.schedule}: it has {', '.join(SCHEDULES.values())} and V-shaped schedules")
+        limits.refuse(f"schedule={s.schedule}: it has 1F1B, Interleaved1F1B and GPipe (take --fix schedule=1f1b)")
     if s.etp not in (1, s.tp):
         limits.refuse(f"etp={s.etp}: it is 1 or tp={s.tp}")
     if s.ep > 1 and (s.ep % (s.cp if s.etp == s.tp else s.cp * s.tp)):
@@ -133,7 +135,9 @@ def _parallelism(plan: Plan, limits: Limits) -> Tree:
         found += [
             Argument("pipeline_parallel_schedule", SCHEDULES.get(s.schedule, "")),
             Argument("pipeline_parallel_microbatch_size", s.micro_batch_size),
-            Argument("module_fqns_per_model_part", _parts(plan), "one list for each chunk, as the plan deals the layers"),
+            Argument(
+                "module_fqns_per_model_part", _parts(plan), "one list for each chunk, as the plan deals the layers"
+            ),
         ]
     return tuple(found)
 
@@ -161,7 +165,9 @@ def _recomputation(plan: Plan, limits: Limits) -> Tree:
         return (Argument("mode", "selective"), Argument("selective_ac_option", "op", "matmuls and attention are kept"))
     every = round(1 / s.recompute_layers)
     if s.recompute == "selective" or abs(every * s.recompute_layers - 1) > 1e-6 or layers % every:
-        limits.refuse(f"{s.recompute} recomputation of {s.recompute_layers:.0%} of the layers: it takes all, or every n-th")
+        limits.refuse(
+            f"{s.recompute} recomputation of {s.recompute_layers:.0%} of the layers: it takes all, or every n-th"
+        )
     return (Argument("mode", "selective"), Argument("selective_ac_option", str(every), "one layer of so many, in full"))
 
 
@@ -180,5 +186,7 @@ def _quantization(plan: Plan, limits: Limits) -> Tree:
         limits.refuse(f"precision {p.name}: it has bf16, fp32, fp8 (tensorwise) and mxfp8")
         return ()
     if plan.job.model.moe:
-        limits.note("Its grouped matmuls of the experts stay in bf16 unless its prototype of fp8 grouped matmuls is switched on.")
+        limits.note(
+            "Its grouped matmuls of the experts stay in bf16 unless its prototype of fp8 grouped matmuls is switched on."
+        )
     return (Argument("quantize", (Argument("linear", (linear,)),)),)

@@ -26,7 +26,13 @@ FLAVORS: dict[tuple[str, str], tuple[int, int, int, int, int]] = {
 }
 """Hidden size, layers, attention heads, key-value heads and experts of each."""
 
-FAMILIES = {"llama": "llama3", "deepseek_v2": "deepseek_v3", "deepseek_v3": "deepseek_v3", "qwen3": "qwen3", "qwen3_moe": "qwen3"}
+FAMILIES = {
+    "llama": "llama3",
+    "deepseek_v2": "deepseek_v3",
+    "deepseek_v3": "deepseek_v3",
+    "qwen3": "qwen3",
+    "qwen3_moe": "qwen3",
+}
 
 
 def find_flavor(model: Model, limits: Limits) -> tuple[str, str]:
