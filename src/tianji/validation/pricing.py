@@ -1,4 +1,4 @@
-"""Predict the rows of a table of measurements."""
+"""Predict the rows of a table of measurements, all that are alike at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tianji.catalog import load_calibration
 from tianji.errors import InputError
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.table import Row
+from tianji.perf.memory import usable_memory
 from tianji.prediction import bundle, predict_many
 from tianji.units import Bytes, Seconds
 
@@ -25,18 +26,30 @@ class Prediction:
     low: Seconds | None = None
     high: Seconds | None = None
     memory: Bytes | None = None
+    memory_limit: Bytes | None = None
+    """What a job can have of one chip."""
     reason: str = ""
 
     @property
-    def ratio(self) -> float | None:
-        """Predicted over measured step time."""
-        return None if self.step_time is None else self.step_time / self.row.measured_step_time
+    def error(self) -> float | None:
+        """Predicted over measured step time, less 1: above zero the run was faster than predicted."""
+        return None if self.step_time is None else self.step_time / self.row.measured_step_time - 1.0
 
     @property
-    def memory_ratio(self) -> float | None:
-        """Predicted over measured memory."""
+    def is_covered(self) -> bool:
+        """The measured step time lies in the predicted range."""
+        return self.low is not None and self.high is not None and self.low <= self.row.measured_step_time <= self.high
+
+    @property
+    def memory_error(self) -> float | None:
+        """Predicted over measured memory, less 1."""
         measured = self.row.measured_memory
-        return None if self.memory is None or not measured else self.memory / measured
+        return None if self.memory is None or not measured else self.memory / measured - 1.0
+
+    @property
+    def fits(self) -> bool:
+        """The fullest chip holds what it must; every measured row ran, so False is a false alarm."""
+        return self.memory is None or self.memory_limit is None or self.memory <= self.memory_limit
 
 
 def predict_rows(rows: Sequence[Row], calibration: Calibration | None = None) -> list[Prediction]:
@@ -66,4 +79,4 @@ def _predict(row: Row, calibration: Calibration, step_time: Seconds, memory: Byt
     time = step_time * calibration.factor(chip, row.traits) / calibration.factor(chip)
     moe = row.job.model.moe is not None
     spread = calibration.spread(chip, moe=moe, chips=row.strategy.chips, traits=row.traits)
-    return Prediction(row, time, time * spread.low, time * spread.high, memory)
+    return Prediction(row, time, time * spread.low, time * spread.high, memory, usable_memory(row.pool))
