@@ -130,7 +130,7 @@ def read_precision(text: str, software: str, notes: str = "") -> Precision:
     if "float8 all-gather" in words or "fp8 all-gather" in words:
         found = replace(found, name=f"{found.name}-gather", weight_wire=1.0)
     size, wire = gradient_sizes(found, software, notes)
-    return replace(found, gradient_size=size, gradient_wire=wire)
+    return resize_buffers(replace(found, gradient_size=size, gradient_wire=wire), software)
 
 
 def _find_format(text: str) -> str:
@@ -166,3 +166,19 @@ def gradient_sizes(precision: Precision, software: str, notes: str = "") -> tupl
     if software.startswith(("deepspeed", "xtuner")) and precision.linear == "bf16":
         return 2.0, 2.0
     return precision.gradient_size, precision.gradient_wire
+
+
+def resize_buffers(precision: Precision, software: str) -> Precision:
+    """Return the formats with the copies that a framework keeps beside them.
+
+    DeepSpeed's BF16 optimizer sums in fp32 what backward passes leave in bf16, and keeps both; its fp16 ZeRO-1 copies a
+    rank's share of the gradients to fp32 for the step. PyTorch's own cross entropy, which torchtitan and AutoModel call, makes
+    three fp32 copies of the logits (their cast, the log-softmax and its gradient) beside the bf16 ones.
+    """
+    if software.startswith(("bigscience", "vtrain", "deepspeed")) and precision.linear == "bf16":
+        return replace(precision, gradient_size=6.0)
+    if software.startswith(("bigscience", "vtrain", "deepspeed")) and precision.linear == "fp16":
+        return replace(precision, optimizer_size=precision.optimizer_size + 4.0)
+    if software.startswith(("torchtitan", "automodel", "fms")):
+        return replace(precision, logit_size=14.0)
+    return precision

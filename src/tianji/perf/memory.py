@@ -17,8 +17,6 @@ from tianji.perf.stages import Stage, in_flight
 from tianji.units import Array
 from tianji.workload import Job, Model
 
-LOGIT_BYTES = 8.0
-"""For each logit: bf16 value, fp32 copy for the loss, bf16 gradient."""
 GATHERED_LAYERS = 2.0
 """Whole layers that fully sharded training holds at once: the one in use and the one that is prefetched."""
 
@@ -49,6 +47,16 @@ def _mtp_dense(model: Model) -> int:
     return 2 * model.hidden_size**2 + 3 * model.hidden_size + layer
 
 
+def _layer_parameters(job: Job, stage: Stage, g: Grid) -> Array:
+    """Return parameters of the largest layer of a stage on one chip, before any ZeRO sharding."""
+    model = job.model
+    found: Array = (stage.dense > 0) * (model.dense_layer_parameters() / g.tp)
+    if model.moe:
+        experts = model.moe.num_experts * model.expert_parameters() / (g.ep * g.etp)
+        found = np.maximum(found, (stage.moe > 0) * (model.moe_layer_parameters(0) / g.tp + experts))
+    return found
+
+
 def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
     """Return weights, gradients and optimizer state of one chip.
 
@@ -65,11 +73,9 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
         cut, expert_cut = np.where(g.zero >= level, shard, 1.0), np.where(g.zero >= level, expert_shard, 1.0)
         return size * (dense / cut + expert / expert_cut)
 
-    layers = np.maximum(stage.layers, 1.0)
-    gathered = p.weight_wire * GATHERED_LAYERS * (dense + expert) / layers
-    weights = np.where(
-        g.zero >= 3, np.minimum(gathered, p.weight_size * (dense + expert)), p.weight_size * (dense + expert)
-    )
+    # Beside the gathered layers, the gradient of one: as it is computed, and as it is reduced.
+    gathered = (p.weight_wire * GATHERED_LAYERS + p.activation_size + p.gradient_wire) * _layer_parameters(job, stage, g)
+    weights = np.where(g.zero >= 3, gathered, p.weight_size * (dense + expert))
     return {
         "weights": weights,
         "gradients": sharded(p.gradient_size, 2),
@@ -125,27 +131,44 @@ def layer_activations(job: Job, g: Grid, *, moe: bool) -> tuple[Array, Array]:
 
 
 def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, constants: Constants) -> dict[str, Array]:
-    """Return activations in flight, logits and dispatch buffers of one chip."""
-    model, p = job.model, job.precision
+    """Return what the micro-batches in flight leave behind, and the working memory of the fullest moment.
+
+    Working memory peaks either in the backward pass of one layer (what is recomputed of it, and the buffers of its experts)
+    or in the loss, when no layer is at work; the larger of the two counts.
+    """
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
     whole, kept = layer_activations(job, g, moe=False)
     held = stage.dense * kept
-    if model.moe:
+    if job.model.moe:
         whole_moe, kept_moe = layer_activations(job, g, moe=True)
-        held = held + (stage.moe + stage.has_head * model.num_mtp_layers) * kept_moe
+        held = held + (stage.moe + stage.has_head * job.model.num_mtp_layers) * kept_moe
         whole, kept = np.maximum(whole, whole_moe), np.maximum(kept, kept_moe)
     flying = in_flight(g, microbatches, stage.index)
-    heads = stage.has_head * (1.0 + model.num_mtp_layers)
-    dispatch: Array = np.asarray(0.0)
-    if model.moe:
-        routed = tokens / g.tp * (model.moe.top_k * model.hidden_size) * job.moe_imbalance
-        dispatch = routed * (p.dispatch_size + p.activation_size) * (stage.moe > 0) * (g.ep > 1)
-    working = np.where(stage.layers > 0, whole - kept, 0.0)
+    again = np.where(stage.layers > 0, whole - kept, 0.0)
+    layer = tokens * again + _dispatch_bytes(job, stage, g, tokens)
+    working = np.maximum(layer, _loss_bytes(job, stage, g, tokens))
     return {
-        "logits": tokens * heads * (model.vocab_size * LOGIT_BYTES) / g.tp,
-        "dispatch": dispatch,
-        "activations": tokens * (held * flying + working) * constants.activation_overhead,
+        "activations": tokens * held * flying * constants.activation_overhead,
+        "working": working * constants.activation_overhead,
     }
+
+
+def _dispatch_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
+    """Return the buffers of tokens on their way to the experts and back."""
+    if job.model.moe is None:
+        return np.asarray(0.0)
+    routed = tokens / g.tp * (job.model.moe.top_k * job.model.hidden_size) * job.moe_imbalance
+    found: Array = routed * (job.precision.dispatch_size + job.precision.activation_size) * (stage.moe > 0) * (g.ep > 1)
+    return found
+
+
+def _loss_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
+    """Return logits with their copies and gradients; fully sharded training gathers the head and its gradient, too."""
+    p, model = job.precision, job.model
+    logits = tokens * (1.0 + model.num_mtp_layers) * (model.vocab_size * p.logit_size) / g.tp
+    whole_head = (g.zero >= 3) * (g.cp * g.dp > 1) * (model.vocab_size * model.hidden_size / g.tp)
+    found: Array = stage.has_head * (logits + whole_head * (p.weight_wire + p.activation_size + p.gradient_wire))
+    return found
 
 
 def fixed_bytes(constants: Constants, g: Grid) -> dict[str, Array]:

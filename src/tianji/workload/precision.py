@@ -33,6 +33,8 @@ class Precision:
     """Bytes of an element kept as a linear layer's input for the backward pass."""
     dispatch_size: Bytes = 2.0
     """Bytes of an element on the wire when tokens go to their experts."""
+    logit_size: Bytes = 8.0
+    """Bytes of a logit through the loss: its value, its fp32 copy (the softmax in place of it) and its gradient."""
     quantized: bool = False
     """Linear inputs pass through a cast to the narrow dtype: one more read and write."""
     block_scaled: bool = False

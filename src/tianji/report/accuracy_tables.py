@@ -1,0 +1,147 @@
+"""Tables of a validation for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tianji.report.wording import duration, plain_table
+from tianji.units import GIB
+from tianji.validation import Prediction, Verdict, find_sweeps
+
+MOST_ROWS = 12
+"""Rows that are shown one by one: the worst ones of a larger table."""
+MOST_SWEEPS = 8
+MOST_REASONS = 8
+
+
+def print_verdict(console: Console, verdict: Verdict, groups: Sequence[str], *, every_row: bool = False) -> None:
+    """Print the summary, the accuracy by group, the ranking of sweeps and the rows: all of them, or the worst."""
+    console.print(Text.assemble(("Tables       ", "bold cyan"), ", ".join(verdict.tables)))
+    console.print(Text.assemble(("Calibration  ", "bold cyan"), verdict.calibration))
+    console.print()
+    console.print(summary_table(verdict))
+    for by in groups:
+        console.print()
+        console.print(group_table(verdict, by))
+    if sweeps := find_sweeps(verdict.predictions):
+        console.print()
+        console.print(sweep_table(verdict, len(sweeps)))
+    if verdict.predictions:
+        console.print()
+        console.print(row_table(verdict.predictions, every_row))
+    if verdict.skipped:
+        console.print()
+        console.print(reason_table(verdict))
+
+
+def summary_table(verdict: Verdict) -> Table:
+    """Return the figures of all rows together."""
+    time, memory = verdict.step_time, verdict.memory
+    table = plain_table("Predicted against measured")
+    for name in ("", "rows", "median error", "90th percentile", "bias", "in 80 % range"):
+        table.add_column(name, justify="left" if not name else "right", no_wrap=True)
+    table.add_row(
+        "step time", f"{time.count:,}", percent(time.median), percent(time.p90), signed(time.bias), percent(time.coverage)
+    )
+    if memory.count:
+        table.add_row(
+            "memory", f"{memory.count:,}", percent(memory.median), percent(memory.p90), signed(memory.bias), ""
+        )  # fmt: skip
+    table.caption = (
+        f"{memory.called_out:,} of {memory.ran:,} rows that ran ({memory.share_called_out:.1%}) are called out of memory; "
+        f"{len(verdict.skipped):,} rows were skipped"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def group_table(verdict: Verdict, by: str) -> Table:
+    """Return the accuracy of each group."""
+    table = plain_table(f"By {by}")
+    table.add_column(by)
+    for name in ("rows", "median", "p90", "bias", "covered", "memory", "rows "):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, (time, memory) in verdict.group(by).items():
+        table.add_row(
+            name, f"{time.count:,}", percent(time.median), percent(time.p90), signed(time.bias), percent(time.coverage),
+            percent(memory.median), f"{memory.count:,}" if memory.count else "",
+        )  # fmt: skip
+    return table
+
+
+def sweep_table(verdict: Verdict, count: int) -> Table:
+    """Return how well layouts of one job are ranked, the largest sweeps first."""
+    ranking = verdict.ranking
+    table = plain_table("Layouts of one job: order, and the measured price of our pick")
+    table.add_column("job")
+    for name in ("layouts", "Spearman", "regret"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for s in find_sweeps(verdict.predictions)[:MOST_SWEEPS]:
+        job = f"{s.architecture} on {s.chips:,} {s.chip} ({s.source})"
+        table.add_row(job, str(len(s.predictions)), f"{s.spearman:.2f}", percent(s.regret))
+    more = f"{count - MOST_SWEEPS} more; " if count > MOST_SWEEPS else ""
+    table.caption = (
+        f"{more}over {ranking.chosen} sweeps of four layouts or more: mean regret {percent(ranking.regret)}, exact best in "
+        f"{percent(ranking.exact)}; median Spearman of the {ranking.ranked} with five or more: "
+        f"{'' if ranking.spearman is None else f'{ranking.spearman:.2f}'}"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def row_table(predictions: Sequence[Prediction], every_row: bool) -> Table:
+    """Return rows one by one: all, or the worst of many."""
+    shown = list(predictions)
+    if not every_row and len(shown) > MOST_ROWS:
+        shown = sorted(shown, key=lambda p: -abs(p.error or 0.0))[:MOST_ROWS]
+    title = "Every row" if len(shown) == len(predictions) else f"The {len(shown)} worst rows"
+    table = plain_table(title)
+    table.add_column("row")
+    table.add_column("chip")
+    for name in ("measured", "predicted", "80 % range", "error", "memory", "predicted "):
+        table.add_column(name, justify="right", no_wrap=True)
+    for p in shown:
+        measured = p.row.measured_memory
+        table.add_row(
+            p.row.id, p.row.pool.chip.name, duration(p.row.measured_step_time), duration(p.step_time or 0.0),
+            f"{duration(p.low or 0.0)} to {duration(p.high or 0.0)}", signed(p.error),
+            "" if measured is None else f"{measured / GIB:.1f} GiB",
+            "" if measured is None or p.memory is None else f"{p.memory / GIB:.1f} GiB",
+        )  # fmt: skip
+    return table
+
+
+def reason_table(verdict: Verdict) -> Table:
+    """Return why rows were skipped."""
+    table = plain_table(f"{len(verdict.skipped):,} rows skipped")
+    table.add_column("rows", justify="right")
+    table.add_column("reason")
+    reasons = verdict.reasons().most_common()
+    for reason, count in reasons[:MOST_REASONS]:
+        table.add_row(f"{count:,}", Text(reason))
+    if len(reasons) > MOST_REASONS:
+        rest = sum(count for _, count in reasons[MOST_REASONS:])
+        table.add_row(f"{rest:,}", f"{len(reasons) - MOST_REASONS} other reasons (--json lists all)")
+    return table
+
+
+def percent(value: float | None) -> str:
+    """Return a fraction as people read it.
+
+    >>> percent(0.0612), percent(None)
+    ('6.1 %', '')
+    """
+    return "" if value is None else f"{value * 100:.1f} %"
+
+
+def signed(value: float | None) -> str:
+    """Return a fraction with its sign.
+
+    >>> signed(0.031)
+    '+3.1 %'
+    """
+    return "" if value is None else f"{value * 100:+.1f} %"
