@@ -32,13 +32,14 @@ if TYPE_CHECKING:
     from tianji.reliability import Reliability
     from tianji.result import Range, Result
     from tianji.search import Outcome, plan
+    from tianji.validation import Verdict, validate
     from tianji.workload import MLA, Job, Model, MoE, Precision
 
 __all__ = [
     "MLA", "Calibration", "Chip", "Figure", "Goodput", "Job", "MoE", "Model", "Outcome", "Plan", "Pool", "Precision",
-    "Range", "Reliability", "Result", "Strategy", "Tier", "expect_goodput", "list_chips", "list_failure_profiles",
+    "Range", "Reliability", "Result", "Strategy", "Tier", "Verdict", "expect_goodput", "list_chips", "list_failure_profiles",
     "list_models", "list_pools", "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job",
-    "plan", "predict", "read_plan", "write_plan",
+    "plan", "predict", "read_plan", "validate", "write_plan",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -56,6 +57,7 @@ _ROOMS = {
     "reliability": ("Reliability",),
     "result": ("Range", "Result"),
     "search": ("Outcome", "plan"),
+    "validation": ("Verdict", "validate"),
     "workload": ("MLA", "Job", "MoE", "Model", "Precision"),
 }  # fmt: skip
 """Where each exported name lives."""

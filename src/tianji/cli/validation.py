@@ -17,7 +17,9 @@ GROUPED_BY = ("chip",)
 @click.argument("tables", nargs=-1, metavar="[TABLE.csv]...")
 @calibration_option
 @click.option("--split", default="", metavar="WORD", help="Only rows with this word in the column split: fit or check.")
-@click.option("--quality", default="", metavar="WORD", help="Only rows with this word in the column quality: A, B or C.")
+@click.option(
+    "--quality", default="", metavar="WORD", help="Only rows with this word in the column quality: A, B or C."
+)
 @click.option(
     "--group-by", metavar="NAMES",
     help="Accuracy by group, several names joined by commas: chip, source, software, class, feature, scale, ...  "
@@ -30,7 +32,7 @@ def validate_command(
     tables: tuple[str, ...], calibration: str, split: str, quality: str, group_by: str | None, every_row: bool,
     html: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Predict measured runs and say how far off the predictions are.
+    r"""Predict measured runs and say how far off the predictions are.
 
     TABLE.csv has the columns of the published measurements that come with Tianji (docs/accuracy.md); a row that cannot be
     predicted is skipped, and the reasons are counted. Without a table the shipped ones are used. Layouts of one job are
@@ -84,4 +86,6 @@ def write_page(path: str, page: str) -> None:
     try:
         Path(path).write_text(page, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise FormatError(f"{path}: cannot be written ({error.strerror}); name a file in a folder that exists") from None
+        raise FormatError(
+            f"{path}: cannot be written ({error.strerror}); name a file in a folder that exists"
+        ) from None

@@ -50,7 +50,11 @@ def verdict_page(verdict: Verdict, groups: Sequence[str]) -> str:
         parts += ["<h2>Skipped rows</h2>", _table(["reason", "rows"], reasons)]
     head_part = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
     title = "<title>Tianji: predicted against measured</title>"
-    return f'<!doctype html>\n<html lang="en"><head>{head_part}{title}</head><body>\n' + "\n".join(parts) + "\n</body></html>\n"
+    return (
+        f'<!doctype html>\n<html lang="en"><head>{head_part}{title}</head><body>\n'
+        + "\n".join(parts)
+        + "\n</body></html>\n"
+    )
 
 
 def verdict_figure(predictions: Iterable[Prediction]) -> str:
@@ -65,7 +69,15 @@ def verdict_figure(predictions: Iterable[Prediction]) -> str:
 
 def _group_rows(verdict: Verdict, by: str) -> list[list[str]]:
     return [
-        [name, f"{t.count:,}", percent(t.median), percent(t.p90), signed(t.bias), percent(t.coverage), percent(m.median)]
+        [
+            name,
+            f"{t.count:,}",
+            percent(t.median),
+            percent(t.p90),
+            signed(t.bias),
+            percent(t.coverage),
+            percent(m.median),
+        ]
         for name, (t, m) in verdict.group(by).items()
     ]
 

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tianji.report.wording import duration, plain_table
+from tianji.report.wording import duration, plain_table, span_of
+from tianji.result import Range
 from tianji.units import GIB
 from tianji.validation import Prediction, Verdict, find_sweeps
 
@@ -45,7 +46,12 @@ def summary_table(verdict: Verdict) -> Table:
     for name in ("", "rows", "median error", "90th percentile", "bias", "in 80 % range"):
         table.add_column(name, justify="left" if not name else "right", no_wrap=True)
     table.add_row(
-        "step time", f"{time.count:,}", percent(time.median), percent(time.p90), signed(time.bias), percent(time.coverage)
+        "step time",
+        f"{time.count:,}",
+        percent(time.median),
+        percent(time.p90),
+        signed(time.bias),
+        percent(time.coverage),
     )
     if memory.count:
         table.add_row(
@@ -100,17 +106,18 @@ def row_table(predictions: Sequence[Prediction], every_row: bool) -> Table:
         shown = sorted(shown, key=lambda p: -abs(p.error or 0.0))[:MOST_ROWS]
     title = "Every row" if len(shown) == len(predictions) else f"The {len(shown)} worst rows"
     table = plain_table(title)
-    table.add_column("row")
-    table.add_column("chip")
-    for name in ("measured", "predicted", "80 % range", "error", "memory", "predicted "):
+    has_memory = any(p.row.measured_memory for p in shown)
+    table.add_column("row", no_wrap=True)
+    table.add_column("chip", no_wrap=True)
+    for name in ("measured", "predicted", "80 % range", "error", *(["GiB", "predicted"] if has_memory else [])):
         table.add_column(name, justify="right", no_wrap=True)
     for p in shown:
-        measured = p.row.measured_memory
+        measured, guess = p.row.measured_memory, p.memory
+        sizes = [f"{measured / GIB:.1f}", f"{guess / GIB:.1f}"] if measured and guess else ["", ""]
+        span = span_of(Range(p.low or 0.0, p.step_time or 0.0, p.high or 0.0))
         table.add_row(
-            p.row.id, p.row.pool.chip.name, duration(p.row.measured_step_time), duration(p.step_time or 0.0),
-            f"{duration(p.low or 0.0)} to {duration(p.high or 0.0)}", signed(p.error),
-            "" if measured is None else f"{measured / GIB:.1f} GiB",
-            "" if measured is None or p.memory is None else f"{p.memory / GIB:.1f} GiB",
+            p.row.id, p.row.pool.chip.name, duration(p.row.measured_step_time), duration(p.step_time or 0.0), span,
+            signed(p.error), *(sizes if has_memory else []),
         )  # fmt: skip
     return table
 

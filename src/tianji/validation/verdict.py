@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tianji.catalog import load_calibration
 from tianji.catalog.entries import DATA
 from tianji.errors import FormatError
 from tianji.hardware.calibration import Calibration
@@ -107,10 +108,12 @@ def validate(
 ) -> Verdict:
     """Predict every row of some tables of measured runs (none named: the shipped ones) and compare.
 
+    Without a calibration the shipped one counts.
+
     Raises FormatError for a file that is no such table, and when no row has the given split and quality.
     """
     rows, skipped = read_runs(paths, split=split, quality=quality)
-    calibration = calibration or Calibration()
+    calibration = load_calibration() if calibration is None else calibration
     predictions = predict_rows(rows, calibration)
     names = tuple(Path(p).name for p in paths or find_tables())
     found = tuple(p for p in predictions if p.step_time is not None)
