@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("tianji.cli.prediction:predict_command", "Predict one plan, each second accounted for."),
     "export": ("tianji.cli.export:export_command", "Write a plan for other engines and schedulers."),
     "validate": ("tianji.cli.validation:validate_command", "Predict measured runs and say how far off that is."),
+    "calibrate": ("tianji.cli.calibration:calibrate_command", "Fit what datasheets do not say to measured runs."),
 }
 """Command: the place of its click object, and its summary; a summary here spares `tianji --help` the import."""
 

@@ -1,0 +1,76 @@
+"""`tianji calibrate`: a file that other commands take, the same each time, and clear ends for bad tables."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tianji.catalog import load_calibration
+from tianji.cli import main
+from tianji.hardware.calibration import Calibration
+
+ROW = {
+    "chip": "h100-sxm", "n_chips": "8", "layers": "32", "hidden": "4096", "ffn": "14336", "heads": "32", "kv_heads": "8",
+    "head_dim": "128", "vocab": "128256", "seq_len": "8192", "global_batch_size": "64", "pp": "1", "fsdp_zero": "ZeRO-1",
+    "precision": "bf16", "recompute": "full", "framework": "ours", "source": "our log",
+}  # fmt: skip
+LAYOUTS = [(1, 1, 11.0), (2, 1, 12.0), (4, 2, 13.5), (8, 1, 16.0), (2, 2, 11.8), (4, 1, 13.8)]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, catch_exceptions=False)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rows = [
+        ROW | {"id": f"run {i}", "tp": str(tp), "micro_batch_size": str(mbs), "step_time_s": str(time)}
+        for i, (tp, mbs, time) in enumerate(LAYOUTS)
+    ]
+    path = tmp_path / "runs.csv"
+    with path.open("w", newline="") as file:
+        out = csv.DictWriter(file, fieldnames=list(rows[0]))
+        out.writeheader()
+        out.writerows(rows)
+    return path
+
+
+def test_ones_own_runs_give_a_calibration_that_fits_them_better(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.toml"
+    document = json.loads(run("calibrate", str(table), "--out", str(out), "--date", "2026-01-01", "--json").stdout)
+    assert document["rows"] == len(LAYOUTS)
+    fitted = document["chips"]["h100-sxm"]
+    assert any(c["tier"] == "fitted" and c["rows"] == len(LAYOUTS) and c["standard_error"] > 0 for c in fitted.values())
+    found = load_calibration(out)
+    assert isinstance(found, Calibration)
+    assert (found.name, found.date) == ("mine", "2026-01-01")
+
+    def median(calibration: str) -> float:
+        done = run("validate", str(table), "--calibration", calibration, "--json")
+        return float(json.loads(done.stdout)["summary"]["step_time"]["median_error"])
+
+    assert median(str(out)) < 0.05 < median("none")
+
+
+def test_the_same_runs_give_the_same_file(table: Path, tmp_path: Path) -> None:
+    texts = []
+    for name in ("one", "two"):
+        out = tmp_path / f"{name}.toml"
+        done = run("calibrate", str(table), "--out", str(out), "--name", "x", "--date", "2026-01-01")
+        assert done.exit_code == 0
+        assert "standard error" in done.stdout
+        texts.append(out.read_text())
+    assert texts[0] == texts[1]
+
+
+def test_a_split_that_no_row_has_is_named(table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "split.csv"
+    lines = table.read_text().splitlines()
+    path.write_text("\n".join([f"{lines[0]},split", *(f"{line},check" for line in lines[1:])]) + "\n")
+    done = run("calibrate", str(path), "--out", str(tmp_path / "out.toml"))
+    assert done.exit_code == 2
+    assert "fit" in done.stderr
+    assert not (tmp_path / "out.toml").exists()
+    assert run("calibrate", str(path), "--split", "check", "--out", str(tmp_path / "out.toml")).exit_code == 0
