@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tianji.hardware import Chip, Figure, Pool, Tier
     from tianji.hardware.calibration import Calibration
     from tianji.parallel import Strategy
+    from tianji.parallel.layouts import abbreviate_layout, complete_layout
     from tianji.parallel.plan import Plan
     from tianji.parallel.plan_file import read_plan, write_plan
     from tianji.prediction import predict
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MLA", "Calibration", "Chip", "Figure", "Goodput", "Job", "MoE", "Model", "Outcome", "Plan", "Pool", "Precision",
-    "Range", "Reliability", "Result", "Strategy", "Tier", "Verdict", "expect_goodput", "list_chips", "list_failure_profiles",
-    "list_models", "list_pools", "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job",
-    "plan", "predict", "read_plan", "validate", "write_plan",
+    "Range", "Reliability", "Result", "Strategy", "Tier", "Verdict", "abbreviate_layout", "complete_layout",
+    "expect_goodput", "list_chips", "list_failure_profiles", "list_models", "list_pools", "load_calibration", "load_chip",
+    "load_failures", "load_model", "load_pool", "make_job", "plan", "predict", "read_plan", "validate", "write_plan",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -50,6 +51,7 @@ _ROOMS = {
     "hardware": ("Chip", "Figure", "Pool", "Tier"),
     "hardware.calibration": ("Calibration",),
     "parallel": ("Strategy",),
+    "parallel.layouts": ("abbreviate_layout", "complete_layout"),
     "parallel.plan": ("Plan",),
     "parallel.plan_file": ("read_plan", "write_plan"),
     "prediction": ("predict",),

@@ -2,14 +2,31 @@
 
 import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tianji.cli import main
 
 ROOT = Path(__file__).parents[2]
 
 
-def blocks() -> list[list[str]]:
-    found = re.findall(r"^```\w*\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+CONFIG = ROOT / "src/tianji/catalog/data/models/llama-3.1-8b/config.json"
+
+
+def blocks(kind: str = r"\w*") -> list[list[str]]:
+    found = re.findall(rf"^```{kind}\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.MULTILINE | re.DOTALL)
     return [block.splitlines() for block in found]
+
+
+def commands() -> list[str]:
+    lines = [line for block in blocks("bash")[2:] for line in block]
+    return [line.partition("#")[0].strip() for line in lines if line.startswith("tianji ")]
 
 
 def test_the_first_two_blocks_are_one_line_each() -> None:
@@ -35,3 +52,26 @@ def test_what_the_first_command_plans_is_a_config_json_in_the_catalog() -> None:
     assert config is not None
     assert config[1].endswith("config.json")
     assert (ROOT / config[1]).is_file()
+
+
+def test_the_readme_shows_commands() -> None:
+    assert {line.split()[1] for line in commands()} >= {"catalog", "plan", "predict"}
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_shown_works(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(CONFIG, tmp_path / "config.json")
+    done = CliRunner().invoke(main, shlex.split(line)[1:], catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.slow
+def test_the_python_example_runs_and_prints_plans(tmp_path: Path) -> None:
+    (block,) = blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(block)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("days:") == 3
+    assert done.stderr == ""

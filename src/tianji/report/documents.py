@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Calibration
+from tianji.hardware.calibration import OTHER, Calibration
 from tianji.parallel.layouts import spell_layout
+from tianji.prediction.predict_plan import spell_basis
 from tianji.report.differences import subtract
 from tianji.result import Result
 from tianji.search import Outcome
@@ -98,7 +99,7 @@ def pool_document(pool: Pool) -> dict[str, Any]:
 def calibration_document(calibration: Calibration, pool: Pool) -> dict[str, Any]:
     """Return the calibration of an answer: the constants of its chip that differ from pure physics, with evidence."""
     chip = pool.chip
-    owner = next((name for name in (chip.name, chip.relative) if name in calibration.chips), "")
+    owner = next((name for name in (chip.name, chip.relative, OTHER) if name in calibration.chips), "")
     evidence = calibration.evidence.get(owner, {})
     constants = calibration.constants(chip)
     return {
@@ -106,6 +107,9 @@ def calibration_document(calibration: Calibration, pool: Pool) -> dict[str, Any]
         "date": calibration.date,
         "note": calibration.note,
         "of_chip": owner or None,
+        "leans_on": spell_basis(calibration, chip),
+        "software": {trait: calibration.software[trait].factor for trait in calibration.reference.get(chip.ecosystem, ())
+                     if trait in calibration.software},
         "constants": {
             name: {"value": getattr(constants, name), "tier": e.tier, "rows": e.rows, "source": e.source,
                    "inherited_from": e.inherited_from}
@@ -131,6 +135,7 @@ def result_document(result: Result, *, in_full: bool = True) -> dict[str, Any]:
         "tokens_per_s_per_chip": result.tokens_per_s_per_chip,
         "mfu": result.mfu,
         "days": result.days,
+        "days_range": days_range(result),
         "fits": result.fits,
         "memory": dict(result.memory),
         "memory_total_bytes": result.memory_total,
@@ -142,6 +147,14 @@ def result_document(result: Result, *, in_full: bool = True) -> dict[str, Any]:
         document["memory_stages"] = [dict(parts) for parts in result.stages]
         document["model_flops"] = result.model_flops
     return document
+
+
+def days_range(result: Result) -> dict[str, float] | None:
+    """Return the days of the run at both ends of the step's range, or None when the job states no tokens."""
+    if result.days is None:
+        return None
+    step = result.step_time
+    return {"low": result.days * step.low / step.nominal, "high": result.days * step.high / step.nominal}
 
 
 def against_document(result: Result, best: Result) -> dict[str, Any]:

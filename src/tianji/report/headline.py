@@ -6,6 +6,7 @@ from rich.console import Console
 
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration, Constants
+from tianji.prediction.predict_plan import spell_basis
 from tianji.report.wording import count, duration, labelled
 from tianji.result import Range
 from tianji.units import show
@@ -58,18 +59,11 @@ def describe_pool(pool: Pool) -> str:
 def describe_trust(calibration: Calibration, pool: Pool) -> str:
     """Return on what the times lean: which calibration, measured on what, or bare datasheet figures."""
     chip = pool.chip
-    status = (
-        "" if chip.status == "shipping" else f" Chip and links are {chip.status}: nobody outside has measured them."
-    )
+    status = "" if chip.status == "shipping" else f". The chip is {chip.status}: nobody outside has measured it"
+    name = f"calibration {calibration.name}" + (f" of {calibration.date}" if calibration.date else "")
     if calibration.constants(chip) == Constants():
-        return (
-            f"calibration {calibration.name!r} knows nothing of {chip.name}: bare datasheet peaks, so times are a lower"
-            f" bound and no range is given.{status}"
-        )
-    owner = chip.name if chip.name in calibration.chips else chip.relative
-    basis = calibration.spread(chip).basis or "fitted"
-    through = "" if owner == chip.name else f" through its relative {owner}"
-    return f"calibration {calibration.name!r}{through}, {basis}.{status}"
+        return f"{name} is bare datasheet peaks: times are a lower bound, without a range{status}"
+    return f"{name}, {spell_basis(calibration, chip) or 'without a range'}{status}"
 
 
 def describe_range(step: Range) -> str:

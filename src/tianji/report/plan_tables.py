@@ -18,6 +18,10 @@ from tianji.search import Outcome
 MOST_FRONT = 8
 """Rows of the Pareto front; a longer one is thinned evenly, its ends kept."""
 BAR = 16
+SOON = 0.1
+"""Seconds of a search below which its rate says nothing."""
+RULE = "tp fills the node, the smallest pp that fits, dp the rest"
+"""What the naive choice is."""
 
 
 def print_outcome(
@@ -27,7 +31,7 @@ def print_outcome(
     best = outcome.results[0]
     lines = [*headlines(best.plan.job, best.plan.pool, calibration), ("Search", describe_search(outcome))]
     console.print(labelled([*lines, ("Idle", outcome.idle_reason)] if outcome.idle_reason else lines))
-    where = breakdown_table(best, "Where a step of plan 1 goes")
+    where = breakdown_table(best, console.width, "Where a step of plan 1 goes")
     for part in (top_table(outcome), where, memory_table(best, console.width), front_table(outcome)):
         console.print()
         console.print(part)
@@ -39,7 +43,7 @@ def print_outcome(
     elif outcome.naive is not None:
         _print_against(console, outcome.naive, best, "naive")
     else:
-        console.print("\nThe rule of thumb (tensor parallel fills the node, then the smallest pipeline) fits nowhere.")
+        console.print(Text(f"\nThe naive choice ({RULE}) gives nothing legal that fits."))
 
 
 def _parted(text: str) -> tuple[str, str]:
@@ -50,7 +54,9 @@ def _parted(text: str) -> tuple[str, str]:
 def describe_search(outcome: Outcome) -> str:
     """Return how much was looked at, and how long it took."""
     found = outcome.found
-    return f"{found.candidates:,} legal strategies, all priced in {duration(found.seconds)}; {found.feasible:,} fit the memory"
+    rate = f" ({found.candidates / found.seconds:,.0f} a second)" if found.seconds > SOON else ""
+    fit = f"{found.feasible:,} fit the memory"
+    return f"{found.candidates:,} legal strategies, all priced in {duration(found.seconds)}{rate}; {fit}"
 
 
 def top_table(outcome: Outcome) -> Table:
@@ -85,7 +91,7 @@ def front_table(outcome: Outcome) -> Table:
     table.add_column("layout")
     for name in ("step", "memory"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, min_width=BAR)
+    table.add_column("of the usable", no_wrap=True, min_width=BAR)
     for r in shown:
         drawn = Text(bar(r.memory_total / r.memory_limit, BAR), style="magenta")
         table.add_row(abbreviate_layout(r.plan.strategy), duration(r.step_time.nominal), size(r.memory_total), drawn)
@@ -94,7 +100,7 @@ def front_table(outcome: Outcome) -> Table:
 
 def _print_against(console: Console, result: Result, best: Result, name: str) -> None:
     is_slower = result.step_time.nominal > best.step_time.nominal
-    title = {"naive": "Why the naive choice lost", "yours": "Your layout against plan 1"}[name]
+    title = f"Why the naive choice lost ({RULE})" if name == "naive" else "Your layout against plan 1"
     lines = [
         (name, abbreviate_layout(result.plan.strategy)),
         ("best", abbreviate_layout(best.plan.strategy)),
@@ -104,7 +110,7 @@ def _print_against(console: Console, result: Result, best: Result, name: str) ->
         over = size(result.memory_total - result.memory_limit)
         lines.append(("memory", f"{name} does not fit: {over} over the usable {size(result.memory_limit)} of a chip"))
     if name == "naive" and not is_slower:
-        title = "The naive choice is as fast"
+        title = f"The naive choice is as fast ({RULE})"
     console.print()
     console.print(Text(title, style="bold"))
     console.print(labelled(lines))

@@ -15,7 +15,10 @@ from tianji.report.wording import KINDS, bar, labelled, plain_table, size
 from tianji.result import Result
 from tianji.units import GB
 
-BAR = 24
+BAR = (20, 60)
+"""Columns of the longest bar: at least, at most."""
+TEXT = 60
+"""Columns that a breakdown needs beside its bars."""
 MOST_ROWS = 12
 """Rows of the memory table; a longer pipeline shows its ends, its fullest stage and the rest together."""
 OTHER = "other"
@@ -34,7 +37,7 @@ def print_result(console: Console, result: Result) -> None:
     """Print a prediction in full."""
     console.print(summary(result))
     console.print()
-    console.print(breakdown_table(result))
+    console.print(breakdown_table(result, console.width))
     console.print()
     console.print(memory_table(result, console.width))
 
@@ -49,7 +52,10 @@ def summary(result: Result) -> RenderableType:
         ("MFU", f"{result.mfu:.1%} of the dense {result.plan.job.precision.linear} peak"),
     ]  # fmt: skip
     if result.days is not None:
-        rows.append(("run", f"{result.days:,.1f} days without failures"))
+        step = result.step_time
+        low, high = result.days * step.low / step.nominal, result.days * step.high / step.nominal
+        ends = f" ({low:,.1f} to {high:,.1f})" if low != high else ""
+        rows.append(("run", f"{result.days:,.1f} days{ends} without failures"))
     if result.plan.idle_chips:
         rows.append(("idle", f"{result.plan.idle_chips:,} of {result.plan.pool.chips:,} chips"))
     if not result.fits:
@@ -58,19 +64,20 @@ def summary(result: Result) -> RenderableType:
     return labelled(rows)
 
 
-def breakdown_table(result: Result, title: str = "Where a step goes") -> Table:
+def breakdown_table(result: Result, width: int, title: str = "Where a step goes") -> Table:
     """Return all terms of a step, longest first; they add up to the step."""
+    longest_bar = min(max(width - TEXT, BAR[0]), BAR[1])
     table = plain_table(title)
     table.add_column("term")
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, min_width=BAR)
+    table.add_column("", no_wrap=True, min_width=longest_bar)
     step = result.step_time.nominal
     shown = sorted(((k, s) for k, s in result.breakdown.items() if s), key=lambda pair: -pair[1])
     longest = shown[0][1] if shown else 1.0
     for kind, seconds in shown:
         style = "green" if kind in ("matmul", "attention", "vector") else "yellow"
-        drawn = Text(bar(seconds / longest, BAR), style=style)
+        drawn = Text(bar(seconds / longest, longest_bar), style=style)
         table.add_row(KINDS.get(kind, kind), f"{seconds:,.6f}", f"{seconds / step:.1%}", drawn)
     table.add_section()
     table.add_row("step", f"{step:,.6f}", "100.0%", "", style="bold")
@@ -79,12 +86,12 @@ def breakdown_table(result: Result, title: str = "Where a step goes") -> Table:
 
 def memory_table(result: Result, width: int) -> RenderableType:
     """Return the memory of a chip of each stage, part by part, with the limit and what is left."""
-    names, bar_width = _columns(result, (width - 40) // 9), 12
+    names, bar_width = _columns(result, (width - 33) // 9), 12
     table = plain_table(f"Memory of one chip, stage by stage, in GB (usable: {result.memory_limit / GB:.1f})")
     table.add_column("stage", no_wrap=True)
     for name in (*names, "total", "left"):
         table.add_column(SHORT.get(name, name), justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, min_width=bar_width)
+    table.add_column("used", no_wrap=True, min_width=bar_width)
     for label, parts, is_worst in _rows(result):
         total = sum(parts.values())
         others = total - sum(parts.get(name, 0.0) for name in names)
