@@ -11,8 +11,9 @@ from tianji.cli.output import print_json
 @click.argument("plan", required=False)
 @click.option("--to", "target", help="Engine or scheduler to write for; `tianji export` without arguments lists them.")
 @click.option("--out", help="Folder for the files; without it they are printed.", metavar="DIR")
+@click.option("--check", "manifest", help="Check your own YAML manifest against MindCluster's rules.", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document: files, their texts, notes.")
-def export_command(plan: str | None, target: str | None, out: str | None, as_json: bool) -> None:
+def export_command(plan: str | None, target: str | None, out: str | None, manifest: str | None, as_json: bool) -> None:
     r"""Write a plan as launch scripts, configurations and manifests of other engines and schedulers.
 
     PLAN is a file that `tianji plan ... --out plan.json` wrote. All degrees, the schedule, recomputation, sharding, micro-batch
@@ -23,11 +24,19 @@ def export_command(plan: str | None, target: str | None, out: str | None, as_jso
     Examples:
       tianji export plan.json --to megatron --out launch/
       tianji export plan.json --to volcano
+      tianji export --check my-job.yaml
     """
     from tianji.errors import FormatError
     from tianji.export import TARGETS, render_plan, write_bundle
     from tianji.parallel.plan_file import read_plan
 
+    if manifest is not None:
+        if plan is not None or target is not None or out is not None:
+            raise FormatError(
+                "tianji export: --check takes a manifest and nothing else; as in `tianji export --check job.yaml`"
+            )
+        _check(manifest, as_json)
+        return
     if plan is None and target is None:
         _list_targets(as_json)
         return
@@ -49,6 +58,24 @@ def export_command(plan: str | None, target: str | None, out: str | None, as_jso
         return
     for artefact in bundle.artefacts:
         click.echo(f"# ===== {artefact.name}\n{artefact.text}")
+
+
+def _check(path: str, as_json: bool) -> None:
+    """Print every rule that a manifest breaks; exit with 2 when there is one."""
+    from dataclasses import asdict
+
+    from tianji.export.mindcluster import check_file
+
+    found = check_file(path)
+    if as_json:
+        print_json({"file": path, "violations": [asdict(v) for v in found]})
+    else:
+        for v in found:
+            click.echo(f"{v.where}: {v.found}\n  rule: {v.rule}\n  fix:  {v.fix}")
+        if not found:
+            click.echo(f"{path}: keeps all rules of MindCluster's scheduler that Tianji knows")
+    if found:
+        click.get_current_context().exit(2)
 
 
 def _list_targets(as_json: bool) -> None:

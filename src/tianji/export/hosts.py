@@ -19,6 +19,7 @@ class Hosts:
 def count_hosts(plan: Plan, limits: Limits) -> Hosts:
     """Return the nodes that a plan fills; a plan that leaves a part of its last node idle is refused."""
     chips, node = plan.strategy.chips, plan.pool.node
+    refuse_packages(plan, limits)
     if chips > node and chips % node:
         limits.refuse(
             f"{chips:,} chips do not fill nodes of {node}: launchers start equally many processes on every node"
@@ -65,16 +66,37 @@ def rank_table(plan: Plan, limits: Limits) -> str:
 
 
 def segment_nodes(plan: Plan) -> int:
-    """Return how many consecutive nodes must lie in one unit of a scale-up tier for the plan's inner groups.
+    """Return how many consecutive nodes must lie in one unit of the outermost scale-up tier.
 
-    The tensor and context groups, and the expert groups, must not leave the fast fabric; the segment is the least
-    divisor of the job's nodes that holds them, at most one unit of the outermost scale-up tier.
+    Consecutive ranks fill such a unit, as the plan was priced, so this is the largest divisor of the job's nodes that one
+    unit holds; 1 where the scale-up fabric ends at the node.
     """
-    s, node = plan.strategy, plan.pool.node
-    nodes = max(-(-s.chips // node), 1)
-    inner = max(s.tp * s.cp, s.ep * s.etp)
+    node = plan.pool.node
+    nodes = max(-(-plan.strategy.chips // node), 1)
     fast = [span for tier, span in zip(plan.pool.tiers, plan.pool.spans(), strict=True) if tier.kind == "scale-up"]
     most = max((fast[-1] if fast else node) // node, 1)
-    need = max(-(-inner // node), 1)
-    fitting = [n for n in range(1, nodes + 1) if nodes % n == 0 and n <= most]
-    return next((n for n in fitting if n >= need), fitting[-1])
+    return largest_divisor(nodes, most)
+
+
+def largest_divisor(value: int, most: int) -> int:
+    """Return the largest divisor of a count that is at most ``most``.
+
+    >>> largest_divisor(12, 8)
+    6
+    """
+    return next(n for n in range(min(value, max(most, 1)), 0, -1) if value % n == 0)
+
+
+DIES = {"ascend-910c": 2}
+"""Chips of the catalog that are packages: the system shows each die as a device, and a process drives one device."""
+
+
+def refuse_packages(plan: Plan, limits: Limits) -> None:
+    """Refuse a plan whose ranks are packages of several devices."""
+    dies = DIES.get(plan.pool.chip.name, 1)
+    if dies > 1:
+        limits.refuse(
+            f"a rank of this plan is a package of {dies} dies ({plan.pool.chip.name}), and engines start a process for"
+            f" each die: the {plan.strategy.chips:,} ranks would become {plan.strategy.chips * dies:,} with other groups"
+            " (describe the die as the chip in a pool file of your own, and plan on that)"
+        )

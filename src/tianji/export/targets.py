@@ -8,8 +8,14 @@ from pathlib import Path
 
 from tianji.errors import InputError, UnknownNameError
 from tianji.export.arguments import Artefact, Bundle, Limits
+from tianji.export.deepspeed import write_deepspeed
+from tianji.export.jobset import write_jobset
 from tianji.export.megatron import write_megatron, write_mindspeed
+from tianji.export.rayjob import write_rayjob
+from tianji.export.slurm import write_slurm
+from tianji.export.torchrun import write_torchrun
 from tianji.export.torchtitan import write_torchtitan
+from tianji.export.volcano import write_volcano
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import write_text
@@ -20,6 +26,12 @@ TARGETS: dict[str, tuple[Writer, str]] = {
     "megatron": (write_megatron, "launch script for Megatron-LM (NVIDIA)"),
     "mindspeed": (write_mindspeed, "launch script for MindSpeed-LLM (Ascend)"),
     "torchtitan": (write_torchtitan, "TOML file and launcher for torchtitan 0.2"),
+    "deepspeed": (write_deepspeed, "JSON file and launcher for DeepSpeed"),
+    "torchrun": (write_torchrun, "launcher for any training script"),
+    "slurm": (write_slurm, "sbatch script with block topology, and what it starts"),
+    "volcano": (write_volcano, "MindCluster AscendJob (Ascend) or Volcano Job"),
+    "jobset": (write_jobset, "JobSet with Kueue's topology"),
+    "rayjob": (write_rayjob, "RayJob that starts `tianji run`"),
 }
 """For each target the function that writes its files, and what they are."""
 
