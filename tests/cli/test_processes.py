@@ -12,17 +12,8 @@ import pytest
 
 TIANJI = (sys.executable, "-m", "tianji")
 PLAN = ("plan", "llama-3.1-8b", "hgx-h100", "--chips", "16", "--batch", "64")
-LONG = (
-    "plan",
-    "deepseek-v3",
-    "atlas-950-supercluster",
-    "--precision",
-    "fp8",
-    "--vary",
-    "overlap_ep",
-    "--vary",
-    "overlap_dp",
-)
+SWITCHES = ("overlap_dp", "overlap_tp", "overlap_pp", "overlap_ep")
+LONG = (*("plan", "deepseek-v3", "atlas-950-supercluster"), *(word for s in SWITCHES for word in ("--vary", s)))
 
 pytestmark = pytest.mark.slow
 
