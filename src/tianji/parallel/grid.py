@@ -53,8 +53,9 @@ class Grid:
     def product(cls, axes: tuple[Mapping[str, Array], ...], defaults: Strategy) -> Grid:
         """Return the outer product of axes; each maps the fields that vary along it to arrays of one length.
 
-        A field that no axis names has its default everywhere.
+        A field that no axis names has its default everywhere; an axis without fields is none.
         """
+        axes = tuple(axis for axis in axes if axis)
         n = len(axes)
         found: dict[str, Array] = {}
         for position, axis in enumerate(axes):

@@ -53,7 +53,16 @@ def representative_stages(model: Model, pp: Array) -> list[Stage]:
     Later middle stages hold the same layers as the fourth, or fewer, with fewer micro-batches in flight.
     """
     places = [np.minimum(i, pp - 1) for i in range(4)]
-    return [stage(model, pp, index) for index in [*places, pp - 1]]
+    found = [stage(model, pp, index) for index in [*places, pp - 1]]
+    return found if np.size(pp) > 1 or np.size(model.num_layers) > 1 else _unlike(found)
+
+
+def _unlike(stages: list[Stage]) -> list[Stage]:
+    """Leave out what repeats: of stages with the same content the earliest has the most micro-batches in flight."""
+    kept: dict[tuple[float, ...], Stage] = {}
+    for s in stages:
+        kept.setdefault(tuple(np.ravel(x).item() for x in (s.dense, s.moe, s.has_embedding, s.has_head)), s)
+    return list(kept.values())
 
 
 def in_flight(g: Grid, microbatches: Array, index: Array) -> Array:

@@ -38,7 +38,7 @@ class Found:
     """The outcome of a search over all strategies on one number of chips."""
 
     candidates: int
-    """Legal strategies, all of them priced."""
+    """Legal strategies of the space (see :mod:`tianji.search.space`), none counted twice, all of them priced."""
     feasible: int
     """Those that fit the memory."""
     seconds: Seconds
@@ -91,20 +91,23 @@ class _Ledger:
         if not self.best:
             return
         flat, size = seen.ravel(), memory.ravel()
-        places = np.flatnonzero(flat <= FRONT_WINDOW * self.best[0].step_time)
-        # Only what is smaller than all that is at least as fast can be on the front.
-        if self.front:
-            places = (
-                places[size[places] < max(c.memory for c in self.front)]
-                if flat.min() >= self.front[0].step_time
-                else places
-            )
+        slowest = FRONT_WINDOW * self.best[0].step_time
+        places = np.flatnonzero(flat <= slowest)
+        if self.front and len(places):
+            places = places[~self._is_beaten(flat[places], size[places])]
         order = places[np.lexsort((size[places], flat[places]))]
         running = np.minimum.accumulate(size[order]) if len(order) else size[order]
         first = np.ones(len(order), dtype=bool)
         first[1:] = running[1:] < running[:-1]
         fresh = [_candidate(grid, int(p), seen, memory) for p in order[first]]
-        self.front = _front([*self.front, *fresh], FRONT_WINDOW * self.best[0].step_time)
+        self.front = _front([*self.front, *fresh], slowest)
+
+    def _is_beaten(self, step_time: Array, memory: Array) -> Array:
+        """Return what some member of the front is as fast as, and as small."""
+        times = np.asarray([c.step_time for c in self.front])
+        least = np.asarray([np.inf, *(c.memory for c in self.front)])
+        found: Array = least[np.searchsorted(times, step_time, side="right")] <= memory
+        return found
 
 
 def explore(
@@ -124,10 +127,11 @@ def explore(
     """
     started = time.perf_counter()
     ledger, limit = _Ledger(max(top, 1)), usable_memory(pool)
-    for grid in Space(job, pool, fixed or {}, extra or {}).slices():
+    space = Space(job, pool, fixed or {}, extra or {})
+    for grid in space.slices():
         cost = price(job, pool, constants, grid)
         shape = grid.shape
-        legal = np.broadcast_to(is_legal(grid, job, pool), shape)
+        legal = np.broadcast_to(is_legal(grid, job, pool) & space.is_distinct(grid), shape)
         step_time, memory = np.broadcast_to(cost.step_time, shape), np.broadcast_to(cost.memory_total, shape)
         ledger.add(grid, legal, step_time, memory, limit)
         if progress:

@@ -23,7 +23,7 @@ from tianji.search.space import divisors
 from tianji.units import show
 from tianji.workload import Job
 
-RETREATS = 24
+RETREATS = 12
 """How many smaller numbers of chips are tried when no strategy uses all of them."""
 
 
@@ -63,14 +63,28 @@ def plan(
     """
     calibration, fixed = load_calibration() if calibration is None else calibration, dict(fixed or {})
     constants = calibration.constants(pool.chip)
-    misses: list[Found] = []
+    tried: list[tuple[Pool, Found]] = []
     for chips in _counts(pool, fixed):
         used = replace(pool, chips=chips)
-        found = explore(job, used, constants, fixed=fixed, extra=extra, top=top, progress=progress)
-        if found.best:
-            return _outcome(job, pool, used, calibration, found)
-        misses.append(found)
-    raise _failure(job, pool, fixed, misses)
+        tried.append((used, explore(job, used, constants, fixed=fixed, extra=extra, top=top, progress=progress)))
+        if chips == pool.chips and tried[-1][1].best:
+            break
+    fitting = [(used, found) for used, found in tried if found.best]
+    if not fitting:
+        raise _failure(job, pool, fixed, [found for _, found in tried])
+    # Fewer chips can be faster: one node less may divide where one node more does not.
+    used, found = min(fitting, key=lambda pair: pair[1].best[0].step_time)
+    return _outcome(job, pool, used, calibration, _together(found, [f for _, f in tried]))
+
+
+def _together(chosen: Found, tried: list[Found]) -> Found:
+    """Return what was chosen with the counts and the seconds of all searches that were made."""
+    return replace(
+        chosen,
+        candidates=sum(f.candidates for f in tried),
+        feasible=sum(f.feasible for f in tried),
+        seconds=sum(f.seconds for f in tried),
+    )
 
 
 def _counts(pool: Pool, fixed: Mapping[str, Any]) -> list[int]:
@@ -84,8 +98,8 @@ def _counts(pool: Pool, fixed: Mapping[str, Any]) -> list[int]:
     step = pool.node if pool.chips > pool.node else 1
     top = pool.chips - pool.chips % step
     fewer = [c for c in range(top, 0, -step) if c < pool.chips]
-    # Counts with many divisors are worth trying first among the largest ones.
-    near = sorted(fewer[: 4 * RETREATS], key=lambda c: (-_twos(c), -c))[: RETREATS // 2]
+    # The largest counts, and among those at most a fifth smaller the ones that divide most often by two.
+    near = sorted((c for c in fewer if c > 0.8 * pool.chips), key=lambda c: (-_twos(c), -c))[: RETREATS // 2]
     return [pool.chips, *sorted({*fewer[: RETREATS // 2], *near}, reverse=True)]
 
 
@@ -99,18 +113,32 @@ def _outcome(job: Job, pool: Pool, used: Pool, calibration: Calibration, found: 
 
     results = tuple(result(c.strategy) for c in found.best)
     front = tuple(result(c.strategy) for c in found.front)
-    naive = naive_strategy(job, used)
+    naive = naive_strategy(job, used, calibration)
     idle = ""
     if used.chips < pool.chips:
         idle = (
-            f"{pool.chips - used.chips:,} of {pool.chips:,} chips stand idle: no legal strategy that fits uses all of them"
-            f" with a global batch of {job.global_batch_size} (their divisors do not match); try --chips {used.chips}"
-            f" or another --batch"
+            f"{pool.chips - used.chips:,} of {pool.chips:,} chips stand idle: {_why_idle(job, pool)}; of the smaller numbers"
+            f" that were tried {used.chips:,} is the fastest. Try --chips {used.chips} or another --batch"
         )
     return Outcome(results, front, found, result(naive) if naive else None, _binding(results[0], found), idle)
 
 
-def naive_strategy(job: Job, pool: Pool) -> Strategy | None:
+def _why_idle(job: Job, pool: Pool) -> str:
+    """Say why no strategy uses all chips: the prime factor that no axis takes, where there is one."""
+    takes = (job.model.num_attention_heads, job.seq_len, job.global_batch_size)
+    for prime in (p for p in divisors(pool.chips) if p > 1 and len(divisors(p)) == 2):
+        power = prime
+        while pool.chips % (power * prime) == 0:
+            power *= prime
+        if all(n % prime for n in takes) and power > job.model.num_layers:
+            return (
+                f"no axis takes the factor {power:,} of {pool.chips:,} (it divides neither heads, nor sequence, nor the"
+                f" batch of {job.global_batch_size:,}, and there are only {job.model.num_layers} layers)"
+            )
+    return f"no strategy that is legal with a global batch of {job.global_batch_size:,} and fits the memory uses all of them"
+
+
+def naive_strategy(job: Job, pool: Pool, calibration: Calibration | None = None) -> Strategy | None:
     """Return the rule-of-thumb layout: tp fills the node, experts over the node's ranks, the smallest pp that fits, dp the rest.
 
     None when the rule of thumb gives nothing legal.
@@ -123,7 +151,7 @@ def naive_strategy(job: Job, pool: Pool) -> Strategy | None:
             if job.model.moe:
                 ep = max(e for e in divisors(job.model.moe.num_experts) if e <= pool.node and (tp * dp) % e == 0)
             s = replace(DEFAULTS, tp=tp, pp=pp, dp=dp, ep=ep, zero=1)
-            if is_legal(Grid.of(s), job, pool).all() and predict(Plan(job, pool, s)).fits:
+            if is_legal(Grid.of(s), job, pool).all() and predict(Plan(job, pool, s), calibration).fits:
                 return s
     return None
 

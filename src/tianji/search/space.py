@@ -1,9 +1,19 @@
-"""The space of strategies for a job on a pool, in slices that fit the processor's cache.
+"""The space of strategies for a job on a pool, in grids that fit the processor's cache.
 
-One axis lists every legal combination of the degrees that decide the cost of a layer; recompute, schedule and sharding each
-have an axis of their own, so that what depends on few of them is priced once. Left out are only choices that cost the same
-and hold more memory in every case (no sequence parallelism) or that the engine decides (the overlap switches): ``fixed``
-holds any field to a value, these too.
+Each axis of a grid varies what the others do not decide, so that a term which depends on few of them is priced once. The last
+axis lists the layouts (how the chips are dealt out to the degrees); it is the longest, which NumPy needs for its inner loops.
+
+The space is every legal strategy that uses all chips, within these bounds:
+
+* micro-batches of at most 16 sequences, or 65,536 tokens where that is more; at least 128 tokens of a sequence on a chip; ``etp``
+  at most 4;
+* interleaving with one number of chunks for each size of the largest chunk (more chunks of the same size shorten no pipeline);
+* ZeRO over all data ranks, and level 3 also over those inside one unit of each tier (HSDP);
+* ``recompute_layers`` 1, fused attention, and the overlap switches as the engine has them (``extra`` varies any of these).
+
+Left out besides is only what provably loses or repeats: sequence parallelism is off where the sequence does not divide, for
+elsewhere it costs no time and saves memory; schedules of a pipeline of one stage, kinds of context parallelism over one rank,
+sharding over one rank and placements of a single axis are one strategy each. ``fixed`` holds any field to any value.
 """
 
 from __future__ import annotations
@@ -18,17 +28,22 @@ import numpy as np
 from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
 from tianji.parallel.layouts import DEFAULTS
-from tianji.parallel.strategy import CHOICES
+from tianji.parallel.mesh import data_group
+from tianji.parallel.strategy import CHOICES, DEGREES
 from tianji.units import Array
 from tianji.workload import Job
 
 MAX_MICRO_BATCH = 16
-"""Largest micro-batch that is tried, in sequences."""
-MIN_CONTEXT = 256
-"""Fewest tokens of a sequence that context parallelism leaves on a chip."""
+MAX_MICRO_TOKENS = 65_536
+MIN_CONTEXT = 128
 MAX_EXPERT_TENSOR = 4
-SLICE = 400_000
-"""Strategies of one slice."""
+SLICE = 1_000_000
+"""Strategies of one grid: few enough for the cache, enough to make the cost of a call small."""
+SHARDED = 4
+"""Codes of the sharding axis: 0 to 3 are ZeRO levels over all data ranks, this and above are level 3 inside a tier's unit."""
+LAYOUT = ("dp", "tp", "cp", "cp_kind", "placement", "sequence_parallel")
+
+Axis = dict[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,76 +57,93 @@ class Space:
     """Further switches to vary, each over the given values (the overlap switches, for one)."""
 
     def slices(self) -> Iterator[Grid]:
-        """Yield grids of which together every strategy is a member of exactly one."""
-        others, defaults = self._extra_axis(), replace(DEFAULTS, **self._held())
+        """Yield grids of which together every strategy is a member; :meth:`is_distinct` tells repetitions."""
+        held = {k: v for k, v in self.fixed.items() if k not in DEGREES and k != "micro_batch_size"}
         for pp in self._choices("pp", [p for p in divisors(self.pool.chips) if p <= self.job.model.num_layers]):
-            schedules = self._schedule_axis(pp)
-            for dp in self._choices("dp", divisors(self.pool.chips // pp)):
-                layouts, sizes = self._layouts(pp, dp), self._batch_axis(dp)
-                axes = [a for a in (sizes, self._recompute_axis(), schedules, self._sharding_axis(), others) if a]
-                width = int(np.prod([len(next(iter(a.values()))) for a in axes]))
+            defaults = replace(DEFAULTS, **held | {"pp": pp})
+            others = (self._extra_axis(), self._sharding_axis(), self._recompute_axis(), self._schedule_axis(pp))
+            for sizes, dps in self._replicas(pp).items():
+                layouts = self._layouts(pp, dps)
+                axes = (*others, {"micro_batch_size": np.asarray(sizes)}, self._expert_axis())
+                width = int(np.prod([len(next(iter(axis.values()), [0])) for axis in axes]))
                 step = max(SLICE // max(width, 1), 1)
                 for start in range(0, len(layouts["tp"]) if width else 0, step):
                     part = {name: values[start : start + step] for name, values in layouts.items()}
-                    yield Grid.product((part, *axes, {"pp": np.asarray([pp]), "dp": np.asarray([dp])}), defaults)
+                    yield self._shard(Grid.product((*axes, part), defaults))
 
-    def _held(self) -> dict[str, Any]:
-        return {
-            k: v
-            for k, v in self.fixed.items()
-            if k not in ("tp", "pp", "cp", "dp", "ep", "etp", "vpp", "micro_batch_size")
-        }
+    def is_distinct(self, g: Grid) -> Array:
+        """Return which strategies of a grid repeat no other: sharding over one rank is none, over all of them no HSDP."""
+        ranks = g.cp * g.dp
+        sharded = (ranks > 1) | np.equal(g.zero, self._codes()[0])
+        tiered = (g.zero_group > 1) & (g.zero_group < ranks)
+        found: Array = sharded & (tiered | (g.zero_group == 0) | ("zero_group" in self.fixed))
+        return found
 
     def _choices(self, name: str, values: list[int]) -> list[int]:
         return [int(self.fixed[name])] if name in self.fixed else values
-
-    def _layouts(self, pp: int, dp: int) -> dict[str, Array]:
-        """Return the combinations of tp, cp, ep, etp and placement that make up all chips with this pp and dp."""
-        model, chips = self.job.model, self.pool.chips
-        inner, rest = divmod(chips, pp * dp)
-        tps = self._choices("tp", [t for t in divisors(inner) if model.num_attention_heads % t == 0])
-        eps, etps = self._expert_degrees()
-        found: list[tuple[int, ...]] = []
-        for tp in tps if not rest else []:
-            cp, uneven = divmod(inner, tp)
-            if uneven or cp not in self._choices("cp", [cp]) or (cp > 1 and cp * MIN_CONTEXT > self.job.seq_len):
-                continue
-            experts = [(ep, etp) for ep in eps for etp in etps if tp * cp * dp % (ep * etp) == 0]
-            kinds = self._words("cp_kind") if cp > 1 else self._words("cp_kind")[:1]
-            places = self._words("placement") if pp > 1 and dp > 1 else self._words("placement")[:1]
-            found += [(tp, cp, ep, etp, kind, place) for (ep, etp), kind, place in product(experts, kinds, places)]
-        names = ("tp", "cp", "ep", "etp", "cp_kind", "placement")
-        table = np.asarray(found, dtype=np.int64).reshape(-1, len(names)).T
-        return dict(zip(names, table, strict=True))
-
-    def _batch_axis(self, dp: int) -> dict[str, Array]:
-        """Return the micro-batch sizes that divide what one replica gets of the global batch."""
-        mine, rest = divmod(self.job.global_batch_size, dp)
-        sizes = [b for b in divisors(max(mine, 1)) if b <= MAX_MICRO_BATCH] if not rest else []
-        if "micro_batch_size" in self.fixed:
-            wanted = int(self.fixed["micro_batch_size"])
-            sizes = [wanted] if not rest and mine % wanted == 0 else []
-        return {"micro_batch_size": np.asarray(sizes, dtype=np.int64)}
-
-    def _expert_degrees(self) -> tuple[list[int], list[int]]:
-        moe = self.job.model.moe
-        if moe is None:
-            return self._choices("ep", [1]), self._choices("etp", [1])
-        widths = [d for d in divisors(moe.intermediate_size) if d <= MAX_EXPERT_TENSOR]
-        return self._choices("ep", divisors(moe.num_experts)), self._choices("etp", widths)
 
     def _words(self, name: str) -> list[int]:
         words = CHOICES[name]
         return [words.index(str(self.fixed[name]))] if name in self.fixed else list(range(len(words)))
 
-    def _recompute_axis(self) -> dict[str, Array]:
+    def _replicas(self, pp: int) -> dict[tuple[int, ...], list[int]]:
+        """Return the data-parallel degrees by the micro-batch sizes that they leave: one grid holds those alike."""
+        found: dict[tuple[int, ...], list[int]] = {}
+        for dp in self._choices("dp", divisors(self.pool.chips // pp)):
+            found.setdefault(tuple(self._micro_batches(dp)), []).append(dp)
+        return {sizes: dps for sizes, dps in found.items() if sizes}
+
+    def _micro_batches(self, dp: int) -> list[int]:
+        """Return the micro-batch sizes that divide what one replica gets of the global batch."""
+        mine, rest = divmod(self.job.global_batch_size, dp)
+        if rest:
+            return []
+        most = max(MAX_MICRO_BATCH, MAX_MICRO_TOKENS // self.job.seq_len)
+        return [b for b in self._choices("micro_batch_size", [b for b in divisors(mine) if b <= most]) if mine % b == 0]
+
+    def _layouts(self, pp: int, dps: list[int]) -> Axis:
+        """Return every way to deal out all chips to tp, cp and one of the given dp, with what depends on it alone."""
+        found = [row for dp in dps for tp, cp in self._inner(pp * dp) for row in self._variants(pp, dp, tp, cp)]
+        table = np.asarray(found, dtype=np.int64).reshape(-1, len(LAYOUT)).T
+        return dict(zip(LAYOUT, table, strict=True)) | {"sequence_parallel": table[-1].astype(bool)}
+
+    def _inner(self, outer: int) -> list[tuple[int, int]]:
+        """Return tp and cp that make up the chips of one stage of one replica."""
+        inner, rest = divmod(self.pool.chips, outer)
+        if rest:
+            return []
+        tps = self._choices("tp", [t for t in divisors(inner) if self.job.model.num_attention_heads % t == 0])
+        pairs = [(tp, inner // tp) for tp in tps if inner % tp == 0]
+        most = self.job.seq_len // MIN_CONTEXT
+        return [
+            (tp, cp)
+            for tp, cp in pairs
+            if cp in self._choices("cp", [cp]) and (cp <= max(most, 1) or "cp" in self.fixed)
+        ]
+
+    def _variants(self, pp: int, dp: int, tp: int, cp: int) -> Iterator[tuple[int, ...]]:
+        kinds = self._words("cp_kind") if cp > 1 else self._words("cp_kind")[:1]
+        places = self._words("placement") if pp > 1 and dp > 1 else self._words("placement")[:1]
+        sequence = bool(self.fixed.get("sequence_parallel", self.job.seq_len % (tp * cp) == 0))
+        for kind, place in product(kinds, places):
+            yield dp, tp, cp, kind, place, int(sequence)
+
+    def _expert_axis(self) -> Axis:
+        moe = self.job.model.moe
+        eps, etps = [1], [1]
+        if moe is not None:
+            eps = divisors(moe.num_experts)
+            etps = [d for d in divisors(moe.intermediate_size) if d <= MAX_EXPERT_TENSOR]
+        table = np.asarray(list(product(self._choices("ep", eps), self._choices("etp", etps)))).T
+        return {"ep": table[0], "etp": table[1]}
+
+    def _recompute_axis(self) -> Axis:
         return {"recompute": np.asarray(self._words("recompute"))}
 
-    def _schedule_axis(self, pp: int) -> dict[str, Array]:
+    def _schedule_axis(self, pp: int) -> Axis:
         """Return the schedules, interleaving once for each number of chunks."""
-        layers, words = self.job.model.num_layers, CHOICES["schedule"]
-        most = layers // pp
-        chunks = [v for v in range(2, most + 1) if layers % v == 0 or v & (v - 1) == 0] if pp > 1 else []
+        words = CHOICES["schedule"]
+        chunks = chunk_counts(self.job.model.num_layers, pp) if pp > 1 else []
         found: list[tuple[int, int]] = []
         for word in words if pp > 1 else ("1f1b",):
             vpps = chunks if word == "interleaved" else [1]
@@ -122,26 +154,46 @@ class Space:
         table = np.asarray(found).reshape(-1, 2).T
         return {"schedule": table[0], "vpp": table[1]}
 
-    def _sharding_axis(self) -> dict[str, Array]:
-        """Return ZeRO levels over all data ranks, and level 3 over one node (HSDP)."""
+    def _codes(self) -> list[int]:
         levels = [int(self.fixed["zero"])] if "zero" in self.fixed else [0, 1, 2, 3]
-        if "zero_group" in self.fixed:
-            found = [(level, int(self.fixed["zero_group"])) for level in levels]
-        else:
-            found = [(level, 0) for level in levels] + ([(3, self.pool.node)] if 3 in levels else [])
-        table = np.asarray(found).T
-        return {"zero": table[0], "zero_group": table[1]}
+        tiers = len(self.pool.spans()) - 1 if 3 in levels and "zero_group" not in self.fixed else 0
+        return [*levels, *range(SHARDED, SHARDED + tiers)]
 
-    def _extra_axis(self) -> dict[str, Array]:
+    def _sharding_axis(self) -> Axis:
+        return {"zero": np.asarray(self._codes())}
+
+    def _shard(self, g: Grid) -> Grid:
+        """Turn the codes of the sharding axis into ZeRO levels and the ranks of one group in each layout."""
+        if "zero_group" in self.fixed:
+            return g
+        inside = [np.asarray(n).astype(np.int64) for n in data_group(g).members(self.pool.spans())[:-1]]
+        group: Array = np.zeros_like(g.zero)
+        for tier, n in enumerate(inside):
+            # A tier that adds no rank to the one below it repeats that one's group.
+            fresh = np.where(n > (inside[tier - 1] if tier else 0), n, 1)
+            group = np.where(g.zero == SHARDED + tier, fresh, group)
+        return replace(g, zero=np.minimum(g.zero, 3), zero_group=group)
+
+    def _extra_axis(self) -> Axis:
         """Return all combinations of the further switches along one axis."""
         extra = dict(self.extra)
-        if self.pool.chip.host_bandwidth is not None and "offload_optimizer" not in self.fixed:
+        if self.pool.chip.host_bandwidth is not None:
             extra.setdefault("offload_optimizer", (False, True))
         extra = {name: values for name, values in extra.items() if name not in self.fixed}
-        if not extra:
-            return {}
         rows = list(product(*extra.values()))
         return {name: np.asarray([row[i] for row in rows]) for i, name in enumerate(extra)}
+
+
+def chunk_counts(num_layers: int, pp: int) -> list[int]:
+    """Return for each size of the largest chunk the smallest number of chunks above 1 that has it, ascending.
+
+    >>> chunk_counts(96, 8), chunk_counts(61, 8)
+    ([2, 3, 4, 6, 12], [2, 3, 4])
+    """
+    smallest: dict[int, int] = {}
+    for v in range(2, num_layers // pp + 1):
+        smallest.setdefault(-(-num_layers // (pp * v)), v)
+    return sorted(smallest.values())
 
 
 def divisors(n: int) -> list[int]:

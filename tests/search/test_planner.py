@@ -1,0 +1,107 @@
+"""A plan with the story behind it: idle chips, what binds, the naive choice, the closest miss."""
+
+from dataclasses import replace
+
+import pytest
+
+import tianji
+from samples import CHIP, SPARSE, figure, job, pool
+from tianji.errors import IllegalStrategyError, InfeasibleError
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration, Constants
+from tianji.search import plan
+from tianji.search.planner import naive_strategy
+from tianji.units import GB
+
+REAL = Calibration(chips={CHIP.name: Constants(matmul_half_size=50.0, scale_up_latency=3e-6, scale_out_latency=1e-5)})
+
+
+def small(memory: float, chips: int = 16) -> Pool:
+    return pool(chips, chip=replace(CHIP, memory=figure(memory)))
+
+
+def test_results_are_the_best_of_the_search() -> None:
+    outcome = plan(job(), pool(16), REAL, top=3)
+    assert [r.step_time.nominal for r in outcome.results] == [c.step_time for c in outcome.found.best]
+    assert [r.plan.strategy for r in outcome.front] == [c.strategy for c in outcome.found.front]
+    assert outcome.idle_reason == ""
+
+
+@pytest.mark.parametrize("chips", [1, 2, 3, 5, 6, 7, 8, 12, 24, 40])
+def test_every_chip_works_or_the_plan_says_why_not(chips: int) -> None:
+    outcome = plan(job(batch=16), pool(chips), REAL)
+    idle = outcome.results[0].plan.idle_chips
+    assert 0 <= idle < chips
+    assert bool(idle) == bool(outcome.idle_reason)
+    if idle:
+        assert f"{idle:,} of {chips:,} chips stand idle" in outcome.idle_reason
+
+
+def test_a_prime_that_no_axis_takes_is_named() -> None:
+    # 11 nodes of 8: no 11 in 8 heads, 1,024 tokens or 16 sequences, and only 8 layers
+    outcome = plan(job(batch=16), pool(88), REAL)
+    assert outcome.results[0].plan.strategy.chips < 88
+    assert "no axis takes the factor 11 of 88" in outcome.idle_reason
+
+
+def test_a_batch_of_a_prime_size() -> None:
+    outcome = plan(job(batch=13), pool(16), REAL)
+    assert outcome.results[0].plan.strategy.dp in (1, 13)
+    assert outcome.results[0].plan.strategy.chips + outcome.results[0].plan.idle_chips == 16
+
+
+def test_held_fields_stay() -> None:
+    outcome = plan(job(), pool(16), REAL, fixed={"tp": 2, "zero": 3})
+    assert all((r.plan.strategy.tp, r.plan.strategy.zero) == (2, 3) for r in outcome.results)
+
+
+def test_no_legal_strategy() -> None:
+    with pytest.raises(IllegalStrategyError, match="tp=3 does not divide the 8 attention heads"):
+        plan(job(), pool(16), REAL, fixed={"tp": 3})
+
+
+def test_nothing_fits_and_the_closest_miss_is_named() -> None:
+    with pytest.raises(InfeasibleError) as caught:
+        plan(job(SPARSE), small(1e6), REAL)
+    for part in (
+        "no plan for small-moe fits 16 chips",
+        "the closest (tp=",
+        "more than the usable 940 kB",
+        "Take more chips",
+    ):
+        assert part in str(caught.value)
+
+
+def test_the_naive_choice_fills_the_node_and_takes_the_smallest_pipeline() -> None:
+    naive = naive_strategy(job(), pool(16), REAL)
+    assert naive is not None
+    assert (naive.tp, naive.pp, naive.dp) == (8, 1, 2)
+
+
+def test_the_best_is_no_slower_than_the_naive() -> None:
+    outcome = plan(job(SPARSE), pool(64), REAL)
+    assert outcome.naive is not None
+    assert outcome.results[0].step_time.nominal <= outcome.naive.step_time.nominal
+
+
+def test_memory_binds_where_most_does_not_fit() -> None:
+    tight = plan(job(), small(0.25 * GB), REAL)
+    assert any(said.startswith("memory: ") for said in tight.binding)
+
+
+def test_links_bind_where_they_are_slow() -> None:
+    slow = pool(
+        64, replace(pool().tiers[0], bandwidth=figure(0.05 * GB)), replace(pool().tiers[1], bandwidth=figure(0.01 * GB))
+    )
+    assert any(said.startswith("links: ") for said in plan(job(batch=64), slow, REAL).binding)
+
+
+def test_a_catalog_pair() -> None:
+    outcome = tianji.plan(
+        tianji.make_job("llama-3.1-8b", global_batch_size=64), tianji.load_pool("hgx-h100").with_chips(8)
+    )
+    best = outcome.results[0]
+    assert best.fits
+    assert best.plan.strategy.chips == 8
+    assert 0 < best.mfu < 1
+    assert outcome.found.feasible <= outcome.found.candidates
