@@ -26,6 +26,7 @@ _SINGULAR = {
     "models": "model",
     "calibrations": "calibration",
     "failures": "failure profile",
+    "mixtures": "mixture",
 }
 _MERGED = ("peak", "vector_peak", "facts", "unknown")
 """Tables of figures, which ``like`` fills figure by figure; anything else is taken whole."""
