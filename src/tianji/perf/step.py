@@ -87,17 +87,17 @@ def microbatches(job: Job, g: Grid) -> Array:
 def _times(c: Context, pool: Pool, stages: list[Stage]) -> Terms:
     job, g, constants = c.job, c.g, c.constants
     m = microbatches(job, g)
-    layers = _layers(c)
-    passes = [_stage_pass(s, layers, job.model.num_mtp_layers) for s in stages]
+    layers = price_layers(c)
+    passes = [stage_pass(s, layers, job.model.num_mtp_layers) for s in stages]
     sums = [total(f) + total(b) for f, b, _ in passes]
     slowest = sums[0]
     for other in sums[1:]:
         slowest = np.maximum(slowest, other)
-    picked = _pick(passes, sums, slowest)
+    picked = pick_slowest(passes, sums, slowest)
     whole = _whole_pass(layers, job.model)
-    gather_forward, gather_backward, per_step = _data_parallel(stages[0], passes[0], c)
+    gather_forward, gather_backward, per_step = data_parallel_time(stages[0], passes[0], c)
     sharded = gather_forward + gather_backward
-    send = _send(c)
+    send = send_time(c)
     others = whole + send * (2.0 * (g.pp - 1)) + sharded * (g.pp - 1) - slowest
     forward, backward, weight = picked
     hidden = c.hide(2.0 * g.vpp * send, slowest, g.overlap_pp & g.among("schedule", "interleaved"))
@@ -106,7 +106,7 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> Terms:
     terms["pp_comm"] = m * hidden
     terms["dp_comm"] = m * sharded + per_step
     terms["bubble"] = bubble_time(g, others, total(forward), total(backward), weight)
-    terms["optimizer"] = _optimizer(c, pool, stages)
+    terms["optimizer"] = optimizer_time(c, pool, stages)
     busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
     terms["waiting"] = busy * (constants.straggle * np.sqrt(2.0 * np.log(g.chips)))
     terms["overhead"] = terms["overhead"] + constants.step_overhead
@@ -116,7 +116,8 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> Terms:
 Pass = tuple[Terms, Terms, Array]
 
 
-def _layers(c: Context) -> dict[str, LayerTime]:
+def price_layers(c: Context) -> dict[str, LayerTime]:
+    """Return the time of one layer of each kind that the model has, with embedding, head and prediction module."""
     model = c.job.model
     found = {"dense": layer_time(dense_layer(model), c), "embedding": layer_time(embedding(model), c)}
     found["head"] = layer_time(head(model), c)
@@ -127,7 +128,7 @@ def _layers(c: Context) -> dict[str, LayerTime]:
     return found
 
 
-def _stage_pass(s: Stage, layers: dict[str, LayerTime], num_mtp_layers: int) -> Pass:
+def stage_pass(s: Stage, layers: dict[str, LayerTime], num_mtp_layers: int) -> Pass:
     """Return forward, backward and weight-gradient time of one micro-batch on one stage."""
     counts = {"dense": s.dense, "moe": s.moe, "embedding": s.has_embedding, "head": s.has_head}
     return _weighted(counts | {"mtp": s.has_head * num_mtp_layers}, layers)
@@ -153,7 +154,7 @@ def _weighted(counts: dict[str, Array], layers: dict[str, LayerTime]) -> Pass:
     return forward, backward, weight
 
 
-def _pick(passes: list[Pass], sums: list[Array], slowest: Array) -> Pass:
+def pick_slowest(passes: list[Pass], sums: list[Array], slowest: Array) -> Pass:
     """Return the terms of the slowest stage at each place of the grid."""
     forward, backward, weight = passes[-1]
     for (f, b, w), value in zip(reversed(passes[:-1]), reversed(sums[:-1]), strict=True):
@@ -164,13 +165,13 @@ def _pick(passes: list[Pass], sums: list[Array], slowest: Array) -> Pass:
     return forward, backward, weight
 
 
-def _send(c: Context) -> Array:
+def send_time(c: Context) -> Array:
     """Return the time to pass one micro-batch's activations to the next stage."""
     size = c.tokens / c.sequence_cut * (c.job.model.hidden_size * c.job.precision.activation_size)
     return c.network.send(pipeline_group(c.g), size) * (c.g.pp > 1)
 
 
-def _data_parallel(s: Stage, first: Pass, c: Context) -> tuple[Array, Array, Array]:
+def data_parallel_time(s: Stage, first: Pass, c: Context) -> tuple[Array, Array, Array]:
     """Return exposed data-parallel time: of each forward, of each backward pass, and once a step.
 
     The first stage decides: it finishes last, with its whole reduction still to do, and starts first. Reductions hide
@@ -200,7 +201,7 @@ def _data_parallel(s: Stage, first: Pass, c: Context) -> tuple[Array, Array, Arr
     return every_forward, every_backward, np.where(g.zero == 3, across_hidden, once)
 
 
-def _optimizer(c: Context, pool: Pool, stages: list[Stage]) -> Array:
+def optimizer_time(c: Context, pool: Pool, stages: list[Stage]) -> Array:
     """Read and write the state, read the gradients, write the weights; over the host link when it is offloaded."""
     g, p = c.g, c.job.precision
     shard = np.where(g.zero >= 1, shard_group(g).size, 1)

@@ -1,0 +1,128 @@
+"""Time and memory of one pipeline whose stages run on unlike chips, with layers dealt out unevenly.
+
+Each leg is a run of consecutive stages on chips of one kind; all legs share the other degrees. As in a pipeline of equals the
+slowest stage sets the pace and the others make the bubble; between two legs activations cross the joint tier, once each way
+for every micro-batch, and a link slower than the slowest stage sets the pace itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tianji.hardware import Pool, Tier
+from tianji.hardware.calibration import Constants
+from tianji.parallel.grid import Grid
+from tianji.perf.communication import Network
+from tianji.perf.compute import Machine
+from tianji.perf.layer import Context, Terms, total
+from tianji.perf.stages import Stage, bubble_time
+from tianji.perf.step import (
+    KINDS,
+    Pass,
+    data_parallel_time,
+    microbatches,
+    optimizer_time,
+    pick_slowest,
+    price_layers,
+    price_memory,
+    send_time,
+    stage_pass,
+)
+from tianji.units import Array
+from tianji.workload import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """Consecutive stages of a pipeline on chips of one kind."""
+
+    pool: Pool
+    constants: Constants
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPrice:
+    """Seconds of a step by kind, and for each leg the bytes on its fullest chip."""
+
+    terms: Terms
+    memory: tuple[Array, ...]
+
+    @property
+    def step_time(self) -> Array:
+        """Seconds of one optimizer step."""
+        return total(self.terms)
+
+
+def price_relay(job: Job, legs: Sequence[Leg], joint: Tier, g: Grid) -> RelayPrice:
+    """Return time and memory of a grid of strategies whose ``pp`` is the number of all legs' stages.
+
+    Holds for 1F1B, GPipe and zero-bubble; interleaved chunks and DualPipe would cross the joint tier many times.
+    """
+    contexts = [_context(job, leg, g) for leg in legs]
+    passes = [_passes(c, leg) for c, leg in zip(contexts, legs, strict=True)]
+    every = [p for leg in passes for p in leg]
+    sums = [total(forward) + total(backward) for forward, backward, _ in every]
+    slowest = sums[0]
+    for other in sums[1:]:
+        slowest = np.maximum(slowest, other)
+    forward, backward, weight = pick_slowest(every, sums, slowest)
+    exchanged = [data_parallel_time(leg.stages[0], p[0], c) for leg, p, c in zip(legs, passes, contexts, strict=True)]
+    sharded, once = _slowest([a + b for a, b, _ in exchanged]), _slowest([each for _, _, each in exchanged])
+    inside = sum((2.0 * (len(leg.stages) - 1) * send_time(c) for leg, c in zip(legs, contexts, strict=True)), np.asarray(0.0))
+    between = _joint_send(job, legs, joint, g)
+    m, others = microbatches(job, g), sum(sums) - slowest + inside + 2.0 * (len(legs) - 1) * between + sharded * (g.pp - 1)
+    terms = {kind: m * (forward[kind] + backward[kind]) for kind in forward}
+    terms["recompute"] = m * backward["recompute"]
+    terms["pp_comm"] = m * np.maximum(between - slowest, 0.0)
+    terms["dp_comm"] = m * sharded + once
+    terms["bubble"] = bubble_time(g, others, total(forward), total(backward), weight)
+    terms["optimizer"] = _slowest(
+        [optimizer_time(c, leg.pool, list(leg.stages)) for c, leg in zip(contexts, legs, strict=True)]
+    )
+    busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
+    straggle, fixed = max(leg.constants.straggle for leg in legs), max(leg.constants.step_overhead for leg in legs)
+    terms["waiting"] = busy * (straggle * np.sqrt(2.0 * np.log(g.chips)))
+    terms["overhead"] = terms["overhead"] + fixed
+    return RelayPrice({kind: terms[kind] for kind in KINDS}, tuple(_memory(job, leg, g) for leg in legs))
+
+
+def _context(job: Job, leg: Leg, g: Grid) -> Context:
+    machine = Machine.of(leg.pool.chip, job.precision, leg.constants)
+    return Context(job, machine, Network.of(leg.pool, leg.constants), leg.constants, g)
+
+
+def _passes(c: Context, leg: Leg) -> list[Pass]:
+    """Return the passes of a leg's stages, each slower or faster as its chips' software is."""
+    layers, factor = price_layers(c), leg.constants.software
+    found: list[Pass] = []
+    for stage in leg.stages:
+        forward, backward, weight = stage_pass(stage, layers, c.job.model.num_mtp_layers)
+        found.append((_scale(forward, factor), _scale(backward, factor), weight * factor))
+    return found
+
+
+def _scale(terms: Terms, factor: float) -> Terms:
+    return {kind: value * factor for kind, value in terms.items()}
+
+
+def _joint_send(job: Job, legs: Sequence[Leg], joint: Tier, g: Grid) -> Array:
+    """Return the seconds of passing one micro-batch's activations from a leg to the next."""
+    rate = joint.rate("joint") * min(leg.constants.scale_out_efficiency for leg in legs)
+    delay = max([leg.constants.scale_out_latency for leg in legs] + [joint.delay() or 0.0])
+    tokens = g.micro_batch_size * (job.seq_len / g.cp) / np.where(g.sequence_parallel, g.tp, 1)
+    return tokens * (job.model.hidden_size * job.precision.activation_size / rate) + delay
+
+
+def _memory(job: Job, leg: Leg, g: Grid) -> Array:
+    return _slowest([total(parts) for parts in price_memory(job, leg.constants, g, list(leg.stages))])
+
+
+def _slowest(values: Sequence[Array]) -> Array:
+    most = values[0]
+    for value in values[1:]:
+        most = np.maximum(most, value)
+    return most

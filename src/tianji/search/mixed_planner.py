@@ -1,0 +1,147 @@
+"""Plan a job on a mixture: unlike chips side by side or one after the other, or the best part alone where mixing loses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tianji.catalog import load_calibration
+from tianji.errors import InfeasibleError, InputError
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.mixture import Mixture
+from tianji.result import Range, Result
+from tianji.search.mixed_batches import Division, divide_batch
+from tianji.search.mixed_stages import Chain, chain_stages
+from tianji.search.planner import plan
+from tianji.units import Seconds, show
+from tianji.workload import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """The best plan of one part that does the whole job by itself, or why it cannot."""
+
+    pool: Pool
+    result: Result | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MixedOutcome:
+    """The best ways to use a mixture, and the one to take."""
+
+    job: Job
+    mixture: Mixture
+    division: Division | None
+    """Side by side: uneven batches."""
+    chain: Chain | None
+    """One after the other: uneven layers."""
+    alone: tuple[Alone, ...]
+    choice: str
+    """``batches``, ``stages``, or ``alone``: mixing is refused because a part by itself is at least as fast."""
+    step_time: Range
+    verdict: str
+
+    @property
+    def chips(self) -> int:
+        """Chips that work under the choice."""
+        best = _fastest_alone(self.alone)
+        return best.plan.strategy.chips if self.choice == "alone" and best else self.mixture.chips
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens of the whole job in a second."""
+        return self.job.tokens_per_step / self.step_time.nominal
+
+
+def plan_mixture(
+    job: Job,
+    mixture: Mixture,
+    calibration: Calibration | None = None,
+    *,
+    fixed: Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> MixedOutcome:
+    """Return the fastest way to train a job on a mixture.
+
+    Both kinds of mixing use every chip; a part alone lets the others stand idle and is taken only where mixing is no faster.
+
+    Raises InfeasibleError when neither mixing nor any part alone has a plan that fits.
+    """
+    calibration, held = load_calibration() if calibration is None else calibration, dict(fixed or {})
+
+    def constants(pool: Pool) -> Constants:
+        return calibration.constants(pool.chip)
+
+    alone = tuple(_alone(job, part, calibration, held) for part in mixture.parts)
+    division = divide_batch(job, mixture, constants, held, progress)
+    chain = chain_stages(job, mixture, constants, held, progress)
+    single = _fastest_alone(alone)
+    times: dict[str, Seconds] = {}
+    if division:
+        times["batches"] = division.step_time
+    if chain:
+        times["stages"] = chain.step_time
+    if not times and single is None:
+        reasons = "; ".join(f"{a.pool.name}: {a.reason}" for a in alone)
+        raise InfeasibleError(f"no plan for {job.model.name} on {mixture.name}, mixed or on one part alone. {reasons}")
+    best_mix = min(times, key=lambda kind: times[kind], default="alone")
+    is_refused = best_mix == "alone" or (single is not None and single.step_time.nominal <= times[best_mix])
+    choice = "alone" if is_refused else best_mix
+    seconds = single.step_time.nominal if choice == "alone" and single else times[choice]
+    return MixedOutcome(
+        job, mixture, division, chain, alone, choice, _range(job, mixture, calibration, seconds),
+        _verdict(mixture, division, chain, single, choice, seconds),
+    )  # fmt: skip
+
+
+def _alone(job: Job, part: Pool, calibration: Calibration, fixed: Mapping[str, Any]) -> Alone:
+    try:
+        return Alone(part, plan(job, part, calibration, fixed=fixed, top=1).results[0])
+    except InputError as error:
+        return Alone(part, None, str(error))
+
+
+def _fastest_alone(alone: tuple[Alone, ...]) -> Result | None:
+    results = [a.result for a in alone if a.result]
+    return min(results, key=lambda r: r.step_time.nominal, default=None)
+
+
+def _range(job: Job, mixture: Mixture, calibration: Calibration, seconds: Seconds) -> Range:
+    """The widest of the parts' ranges: nobody has measured a mixture."""
+    moe = job.model.moe is not None
+    spreads = [calibration.spread(part.chip, moe=moe, chips=part.chips) for part in mixture.parts]
+    bases = sorted({s.basis for s in spreads if s.basis})
+    low, high = min(s.low for s in spreads), max(s.high for s in spreads)
+    leans = f"{', '.join(bases)} on the parts; the mixture itself is not measured" if bases else ""
+    return Range(seconds * low, seconds, seconds * high, leans)
+
+
+def _verdict(
+    mixture: Mixture, division: Division | None, chain: Chain | None, single: Result | None, choice: str, seconds: Seconds
+) -> str:
+    link = show(mixture.joint.rate(mixture.name), "bandwidth")
+    if choice == "alone" and single:
+        tried = [f"side by side {show(division.step_time, 'time')}"] if division else []
+        tried += [f"in one pipeline {show(chain.step_time, 'time')}"] if chain else []
+        reason = f"; mixed it would take {' and '.join(tried)} over a joint link of {link}" if tried else ""
+        nothing = "" if tried else "; no mixed plan is legal and fits every part"
+        return (
+            f"Do not mix: {single.plan.pool.name} alone takes {show(single.step_time.nominal, 'time')} a step"
+            f"{reason}{nothing}."
+        )
+    gain = f"{single.step_time.nominal / seconds:.2f} times as fast as {single.plan.pool.name} alone" if single else ""
+    how = "side by side, with uneven batches" if choice == "batches" else "in one pipeline, with uneven layers"
+    alone = gain or "and no part can do the job alone"
+    return f"Mix: {how}, {alone}; the parts meet over {link} for each chip."
+
+
+def scale_joint(mixture: Mixture, factor: float) -> Mixture:
+    """Return a mixture whose joint link is so many times as fast, to ask what the link decides."""
+    joint = mixture.joint
+    if joint.bandwidth is None:
+        return mixture
+    figure = replace(joint.bandwidth, value=joint.bandwidth.value * factor, text="", note="scaled")
+    return replace(mixture, joint=replace(joint, bandwidth=figure))
