@@ -47,7 +47,10 @@ def plan_command(
       tianji plan ./config.json hgx-h100 --chips 2048 --batch 2048 --seq 8192
       tianji plan llama-3.1-405b hgx-h100 --chips 1024 --fix tp=8,zero=1 --top 10
       tianji plan llama-3.1-70b hgx-h100 --chips 64 --explain tp=8,pp=2
+      tianji plan llama-3.1-8b a100-h100        (a mixture of unlike chips)
     """
+    from tianji.catalog.mixtures import is_mixture
+    from tianji.cli.mixed import plan_on_mixture
     from tianji.parallel.layouts import complete_layout, read_layout
     from tianji.parallel.legality import check
     from tianji.parallel.plan import Plan
@@ -62,6 +65,10 @@ def plan_command(
         raise InfeasibleError(f"--top: {top} plans are more than anyone reads; expected at most {MOST_PLANS:,}")
     if out is not None:
         find_target(out)
+    if is_mixture(pool):
+        refused = {"--explain": explain, "--out": out, "--vary": vary}
+        plan_on_mixture(model, pool, fixed, refused, as_json, options)
+        return
     request = read_request(model, pool, **options)
     explained = None
     if explain is not None:

@@ -2,7 +2,7 @@
 
 Each leg is a run of consecutive stages on chips of one kind; all legs share the other degrees. As in a pipeline of equals the
 slowest stage sets the pace and the others make the bubble; between two legs activations cross the joint tier, once each way
-for every micro-batch, and a link slower than the slowest stage sets the pace itself.
+for every micro-batch, and nothing hides that: these schedules send and receive between two passes.
 """
 
 from __future__ import annotations
@@ -72,12 +72,14 @@ def price_relay(job: Job, legs: Sequence[Leg], joint: Tier, g: Grid) -> RelayPri
     forward, backward, weight = pick_slowest(every, sums, slowest)
     exchanged = [data_parallel_time(leg.stages[0], p[0], c) for leg, p, c in zip(legs, passes, contexts, strict=True)]
     sharded, once = _slowest([a + b for a, b, _ in exchanged]), _slowest([each for _, _, each in exchanged])
-    inside = sum((2.0 * (len(leg.stages) - 1) * send_time(c) for leg, c in zip(legs, contexts, strict=True)), np.asarray(0.0))
-    between = _joint_send(job, legs, joint, g)
-    m, others = microbatches(job, g), sum(sums) - slowest + inside + 2.0 * (len(legs) - 1) * between + sharded * (g.pp - 1)
+    sends, between = [send_time(c) for c in contexts], _joint_send(job, legs, joint, g)
+    passing = 2.0 * (len(legs) - 1) * between
+    for leg, send in zip(legs, sends, strict=True):
+        passing = passing + 2.0 * (len(leg.stages) - 1) * send
+    m, others = microbatches(job, g), sum(sums) - slowest + passing + sharded * (g.pp - 1)
     terms = {kind: m * (forward[kind] + backward[kind]) for kind in forward}
     terms["recompute"] = m * backward["recompute"]
-    terms["pp_comm"] = m * np.maximum(between - slowest, 0.0)
+    terms["pp_comm"] = m * 2.0 * _slowest([between, *sends])
     terms["dp_comm"] = m * sharded + once
     terms["bubble"] = bubble_time(g, others, total(forward), total(backward), weight)
     terms["optimizer"] = _slowest(
