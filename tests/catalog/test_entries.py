@@ -8,6 +8,7 @@ import pytest
 
 from tianji.catalog import load_chip, load_pool
 from tianji.catalog.entries import DATA, ENVIRONMENT, Entry, find_entry, find_folders, is_path, list_entries, read_text
+from tianji.catalog.mixtures import is_mixture, load_mixture
 from tianji.errors import FormatError
 
 PAGE = Path(__file__).parents[2] / "docs" / "catalog.md"
@@ -43,12 +44,15 @@ def examples() -> list[str]:
 
 
 def test_the_documentation_has_examples() -> None:
-    assert len(examples()) == 4
+    assert len(examples()) == 5
 
 
 @pytest.mark.parametrize("text", examples(), ids=lambda text: re.findall(r'name = "(.*?)"', text)[0])
 def test_the_examples_of_the_documentation_load(tmp_path: Path, text: str) -> None:
     path = tmp_path / "example.toml"
     path.write_text(text)
+    if is_mixture(path):
+        assert load_mixture(path).name.startswith("my-")
+        return
     is_pool = "[[tiers]]" in text or "[chip]" in text
     assert (load_pool(path) if is_pool else load_chip(path)).name.startswith("my-")
