@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tianji.calibration.fit import Fit, Sample, fit_chips
+from tianji.calibration.memory_fit import fit_memory
 from tianji.calibration.parameters import Prior, prior_constants, priors
 from tianji.calibration.ranges import measure_spreads, widen
 from tianji.catalog import list_chips, load_chip
@@ -31,7 +32,8 @@ def calibrate_rows(
 
     Raises FormatError when no row counts.
     """
-    samples = [sample_row(row) for row in choose_rows(rows)]
+    chosen = choose_rows(rows)
+    samples = [sample_row(row) for row in chosen]
     if not samples:
         raise FormatError("no row of this table may set constants; expected rows of split fit and of quality A or B")
     fit = fit_chips(samples)
@@ -45,7 +47,8 @@ def calibrate_rows(
     spreads[OTHER] = {kind: widen(spread, "inherited") for kind, spread in spreads[OTHER].items()}
     counts = Counter(trait for s in samples for trait in s.traits)
     software = {t: Effect(round(f, 4), counts[t], round(fit.effect_errors[t], 4)) for t, f in fit.effects.items()}
-    return Calibration(name, date, constants, evidence, spreads, software, dict(REFERENCE), NOTE)
+    memory = fit_memory([row for row in chosen if row.quality != "B"])
+    return Calibration(name, date, constants, evidence, spreads, software, dict(REFERENCE), NOTE, memory)
 
 
 def choose_rows(rows: Iterable[Row]) -> list[Row]:

@@ -1,10 +1,10 @@
 """Calibrations as files: constants of each chip, each with its evidence.
 
 A file is TOML: ``name``, ``date`` and ``note``; ``[reference]``, the traits of a current software stack by ecosystem;
-``[software]``, the effect of each trait (factor, rows, standard_error); then for each chip ``[chips.<chip>.constants]`` (SI
-numbers), ``[chips.<chip>.evidence]`` (of each constant: tier, rows, source, standard_error, inherited_from) and
-``[chips.<chip>.spread]`` (by kind of run: low, high, basis, rows, chips). A chip that only says ``inherited_from`` has the
-constants of that chip, and ranges of its own.
+``[software]``, the effect of each trait (factor, rows, standard_error); ``[memory]``, what each software family or ecosystem
+holds beyond the formulas; then for each chip ``[chips.<chip>.constants]`` (SI numbers), ``[chips.<chip>.evidence]`` (of each
+constant: tier, rows, source, standard_error, inherited_from) and ``[chips.<chip>.spread]`` (by kind of run: low, high, basis,
+rows, chips). A chip that only says ``inherited_from`` has the constants of that chip, and ranges of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ from pathlib import Path
 from tianji.catalog.entries import find_entry, list_entries
 from tianji.catalog.reader import Table, read_toml
 from tianji.errors import FormatError
-from tianji.hardware.calibration import CLASSES, CONSTANT_NAMES, TIERS, Calibration, Constants, Effect, Evidence, Spread
+from tianji.hardware.calibration import (
+    CLASSES,
+    CONSTANT_NAMES,
+    TIERS,
+    Calibration,
+    Constants,
+    Effect,
+    Evidence,
+    Footprint,
+    Spread,
+)  # fmt: skip
 from tianji.units import TB
 
 KIND = "calibrations"
@@ -39,6 +49,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }
 """Least and most of a constant; efficiencies lie above 0 and at most at 1, latencies and overheads below a minute."""
 _BOUNDS_BY_ENDING = {"_efficiency": (0.001, 1.0), "_latency": (0.0, 1.0), "_overhead": (0.0, 60.0)}
+_SIZES = ("activation_overhead", "framework_reserve", "communicator_size")
+"""Constants of memory: they belong to a software, not to a chip."""
 _SPREAD = (0.01, 100.0)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _HEADER = "# Constants in SI units: seconds, bytes, tokens; efficiencies and ratios as fractions."
@@ -90,8 +102,9 @@ def read_calibration(table: Table) -> Calibration:
     software = {trait: _read_effect(one) for trait, one in _children(table, "software")}
     reference = table.child("reference")
     stacks = {} if reference is None else {eco: reference.texts(eco) for eco in reference.content}
+    memory = {family: _read_footprint(one) for family, one in _children(table, "memory")}
     table.finish()
-    return Calibration(name, date, constants, evidence, spreads, software, stacks, note)
+    return Calibration(name, date, constants, evidence, spreads, software, stacks, note, memory)
 
 
 def write_calibration(calibration: Calibration, path: str | os.PathLike[str]) -> None:
@@ -112,6 +125,9 @@ def spell_calibration(calibration: Calibration) -> str:
     if calibration.software:
         effects = sorted(calibration.software.items())
         blocks.append(_table("software", {_key(t): _inline(_stated(e, ("factor",))) for t, e in effects}))
+    if calibration.memory:
+        held = sorted(calibration.memory.items())
+        blocks.append(_table("memory", {_key(f): _inline(_stated(one, _SIZES)) for f, one in held}))
     blocks += [_spell_chip(calibration, chip) for chip in sorted({*calibration.chips, *calibration.spreads})]
     return "\n\n".join(blocks) + "\n"
 
@@ -202,6 +218,14 @@ def _read_effect(table: Table) -> Effect:
     return Effect(factor, rows, error)
 
 
+def _read_footprint(table: Table) -> Footprint:
+    sizes = {name: _number(table, name, *BOUNDS[name]) for name in _SIZES}
+    tier, source = table.choice("tier", TIERS), table.text("source", "")
+    rows, error = table.count("rows", 0, least=0), _number(table, "standard_error", 0.0, TB, 0.0)
+    table.finish()
+    return Footprint(**sizes, tier=tier, rows=rows, standard_error=error, source=source)
+
+
 def _named(table: Table, names: Iterable[str]) -> list[tuple[str, Table]]:
     table.asked.update(names)
     table.finish()
@@ -236,7 +260,7 @@ def _inline(values: Mapping[str, object]) -> str:
     return "{ " + ", ".join(parts) + " }"
 
 
-def _stated(item: Evidence | Effect | Spread, always: tuple[str, ...]) -> dict[str, object]:
+def _stated(item: Evidence | Effect | Footprint | Spread, always: tuple[str, ...]) -> dict[str, object]:
     values = {f.name: getattr(item, f.name) for f in fields(item)}
     return {key: value for key, value in values.items() if key in always or value}
 

@@ -96,6 +96,20 @@ class Spread:
     """Chips of the largest of them; beyond, the range widens."""
 
 
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Memory that a software really takes over what the formulas count, as its tables print it."""
+
+    activation_overhead: float = 1.0
+    framework_reserve: Bytes = 0.0
+    communicator_size: Bytes = 0.0
+    tier: str = "physics"
+    rows: int = 0
+    standard_error: float = 0.0
+    """Of the predicted total's logarithm."""
+    source: str = ""
+
+
 CLASSES = ("dense", "moe", "dense-unknown", "moe-unknown")
 """Kinds of runs that have a range of their own: by model, and by whether the calibration knows the software."""
 OTHER = "other"
@@ -122,6 +136,8 @@ class Calibration:
     reference: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Traits by ecosystem."""
     note: str = ""
+    memory: Mapping[str, Footprint] = field(default_factory=dict)
+    """By software family, and by ecosystem for software that is not known."""
 
     def constants(self, chip: Chip, traits: Sequence[str] | None = None) -> Constants:
         """Return the constants of a chip under some software (None: the reference of its ecosystem).
@@ -129,7 +145,20 @@ class Calibration:
         A chip without constants has those of its relative, else those of an unknown chip, else pure physics.
         """
         found = self.chips.get(chip.name) or self.chips.get(chip.relative) or self.chips.get(OTHER) or Constants()
-        return replace(found, software=found.software * self.factor(chip, traits))
+        held = self.footprint(chip, traits)
+        return replace(
+            found,
+            software=found.software * self.factor(chip, traits),
+            activation_overhead=held.activation_overhead,
+            framework_reserve=held.framework_reserve,
+            communicator_size=held.communicator_size,
+        )
+
+    def footprint(self, chip: Chip, traits: Sequence[str] | None = None) -> Footprint:
+        """Return the memory that some software takes; software that is not known takes what its ecosystem does."""
+        stated = () if traits is None else traits
+        known = next((self.memory[trait] for trait in stated if trait in self.memory), None)
+        return known or self.memory.get(chip.ecosystem) or Footprint()
 
     def factor(self, chip: Chip, traits: Sequence[str] | None = None) -> float:
         """Return the factor on time of some software; an unknown trait has none."""

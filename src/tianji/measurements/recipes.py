@@ -173,8 +173,11 @@ def resize_buffers(precision: Precision, software: str) -> Precision:
 
     DeepSpeed's BF16 optimizer sums in fp32 what backward passes leave in bf16, and keeps both; its fp16 ZeRO-1 copies a
     rank's share of the gradients to fp32 for the step. PyTorch's own cross entropy, which torchtitan and AutoModel call, makes
-    three fp32 copies of the logits (their cast, the log-softmax and its gradient) beside the bf16 ones.
+    three fp32 copies of the logits (their cast, the log-softmax and its gradient) beside the bf16 ones; FlashAttention's, which
+    llm-foundry calls, writes the gradient in place of the bf16 logits.
     """
+    if software.startswith("llm-foundry"):
+        return replace(precision, logit_size=4.0)
     if software.startswith(("bigscience", "vtrain", "deepspeed")) and precision.linear == "bf16":
         return replace(precision, gradient_size=6.0)
     if software.startswith(("bigscience", "vtrain", "deepspeed")) and precision.linear == "fp16":

@@ -228,7 +228,7 @@ def _read_strategy(
         tp=tp, pp=pp, vpp=vpp, cp=cp, ep=ep, dp=dp,
         etp=_read_etp(cells, model, tp, software, assumed),
         micro_batch_size=cells.count("micro_batch_size"),
-        zero=sharding.zero, zero_group=sharding.group, offload_optimizer=sharding.offload,
+        zero=_read_zero(cells, sharding.zero, dp, software), zero_group=sharding.group, offload_optimizer=sharding.offload,
         sequence_parallel=_read_sequence_parallel(cells, tp, assumed),
         recompute=recompute.kind, recompute_layers=recompute.share,
         schedule=schedule,
@@ -236,6 +236,12 @@ def _read_strategy(
         overlap_dp=overlap.dp, overlap_tp=overlap.tp, overlap_pp=overlap.pp, overlap_ep=overlap.ep,
         flash_attention=fused,
     ), tuple(assumed)  # fmt: skip
+
+
+def _read_zero(cells: Cells, zero: int, dp: int, software: str) -> int:
+    """MindSpore's optimizer parallelism scatters gradients as they come, so with one micro-batch none is kept whole."""
+    single = cells.count("global_batch_size") == dp * cells.count("micro_batch_size")
+    return 2 if zero == 1 and single and software.startswith("mindformers") else zero
 
 
 def _read_etp(cells: Cells, model: Model, tp: int, software: str, assumed: list[str]) -> int:

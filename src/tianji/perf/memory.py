@@ -75,7 +75,8 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
 
     # Beside the gathered layers, the gradient of one: as it is computed, and as it is reduced.
     gathered = (p.weight_wire * GATHERED_LAYERS + p.activation_size + p.gradient_wire) * _layer_parameters(job, stage, g)
-    weights = np.where(g.zero >= 3, gathered, p.weight_size * (dense + expert))
+    whole = p.weight_size * (dense + expert)
+    weights = np.where(g.zero >= 3, np.minimum(gathered, whole), whole)
     return {
         "weights": weights,
         "gradients": sharded(p.gradient_size, 2),

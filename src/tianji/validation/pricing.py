@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
 
 from tianji.catalog import load_calibration
 from tianji.errors import InputError
-from tianji.hardware.calibration import Calibration
+from tianji.hardware import Chip
+from tianji.hardware.calibration import Calibration, Constants
 from tianji.measurements.table import Row
 from tianji.perf.memory import usable_memory
 from tianji.prediction import bundle, predict_many
 from tianji.units import Bytes, Seconds
+
+MEMORY = ("activation_overhead", "framework_reserve", "communicator_size")
+"""Constants of memory, which follow the software."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,7 @@ class Prediction:
     low: Seconds | None = None
     high: Seconds | None = None
     memory: Bytes | None = None
+    """None where activations went to host memory, which is not modelled."""
     memory_limit: Bytes | None = None
     """What a job can have of one chip."""
     reason: str = ""
@@ -61,8 +70,10 @@ def predict_rows(rows: Sequence[Row], calibration: Calibration | None = None) ->
     calibration = load_calibration() if calibration is None else calibration
     found: list[Prediction] = [Prediction(row) for row in rows]
     for group in bundle([row.plan for row in rows]):
+        held = _stack_footprints([rows[place] for place in group.places], calibration)
         try:
-            prices = predict_many([group], calibration.constants)
+            constants = replace(calibration.constants(group.pool.chip), **held)
+            prices = predict_many([group], partial(_answer, constants))
         except InputError as error:
             for place in group.places:
                 found[place] = Prediction(rows[place], reason=str(error))
@@ -73,10 +84,21 @@ def predict_rows(rows: Sequence[Row], calibration: Calibration | None = None) ->
     return found
 
 
+def _answer(constants: Constants, _: Chip) -> Constants:
+    return constants
+
+
+def _stack_footprints(rows: Sequence[Row], calibration: Calibration) -> dict[str, Any]:
+    """Return the memory constants of each row's software, as arrays."""
+    found = [calibration.footprint(row.pool.chip, row.traits) for row in rows]
+    return {name: np.asarray([getattr(one, name) for one in found]) for name in MEMORY}
+
+
 def _predict(row: Row, calibration: Calibration, step_time: Seconds, memory: Bytes) -> Prediction:
     """Return a row's prediction from that for the reference software."""
     chip = row.pool.chip
     time = step_time * calibration.factor(chip, row.traits) / calibration.factor(chip)
     moe = row.job.model.moe is not None
     spread = calibration.spread(chip, moe=moe, chips=row.strategy.chips, traits=row.traits)
-    return Prediction(row, time, time * spread.low, time * spread.high, memory, usable_memory(row.pool))
+    held = None if "activation-offload" in row.tags else memory
+    return Prediction(row, time, time * spread.low, time * spread.high, held, usable_memory(row.pool))
