@@ -7,9 +7,24 @@ from tianji.catalog.failures import failures_of, list_failure_profiles, load_fai
 from tianji.catalog.jobs import make_job
 from tianji.catalog.models import list_models, load_model, training_defaults
 from tianji.catalog.pools import list_pools, load_pool
+from tianji.catalog.prices import Quote, load_quotes
+from tianji.catalog.sites import (
+    Ownership,
+    PowerFigures,
+    Site,
+    list_sites,
+    load_ownership,
+    load_power,
+    load_site,
+    site_of,
+)
 from tianji.catalog.sources import Source, find_sources, load_sources
 
 __all__ = [
+    "Ownership",
+    "PowerFigures",
+    "Quote",
+    "Site",
     "Source",
     "failures_of",
     "find_sources",
@@ -18,15 +33,21 @@ __all__ = [
     "list_failure_profiles",
     "list_models",
     "list_pools",
+    "list_sites",
     "load_calibration",
     "load_chip",
     "load_failures",
     "load_model",
+    "load_ownership",
     "load_pool",
+    "load_power",
+    "load_quotes",
+    "load_site",
     "load_sources",
     "make_job",
     "read_failure_rows",
     "read_text",
+    "site_of",
     "training_defaults",
     "write_calibration",
 ]

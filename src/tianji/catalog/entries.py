@@ -27,6 +27,10 @@ _SINGULAR = {
     "calibrations": "calibration",
     "failures": "failure profile",
     "mixtures": "mixture",
+    "prices": "price list",
+    "sites": "site",
+    "ownership": "set of ownership terms",
+    "power": "set of power figures",
 }
 _MERGED = ("peak", "vector_peak", "facts", "unknown")
 """Tables of figures, which ``like`` fills figure by figure; anything else is taken whole."""

@@ -1,0 +1,117 @@
+"""Power of a pool: of one chip, a board, a cabinet and a pod, busy and idle, before and after cooling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tianji.catalog import PowerFigures, Site, load_power
+from tianji.catalog.sites import bracket_power
+from tianji.economics.spans import Span
+from tianji.errors import UnknownFigureError
+from tianji.hardware import Figure, Pool
+from tianji.units import Watts
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Watts of a pool. ``chip`` is one chip with its share of all that serves it, before the site's cooling."""
+
+    chip: Span
+    chips: int
+    node_chips: int
+    unit_chips: int
+    cabinet_chips: float | None
+    """Chips for each cabinet, those with switches counted; None where nobody published the cabinets."""
+    pue: Span
+    busy_share: Span
+    idle_share: Span
+    basis: str
+    """``published``, ``derived`` (from the chip's own limit) or ``bracket`` (a guess: nobody published one)."""
+    figure: Figure
+    """What it stands on, with source and confidence."""
+
+    @property
+    def node(self) -> Span:
+        """Watts of one host with its share of the rest."""
+        return self.chip * self.node_chips
+
+    @property
+    def cabinet(self) -> Span | None:
+        """Watts of one cabinet, on average over all of a unit."""
+        return None if self.cabinet_chips is None else self.chip * self.cabinet_chips
+
+    @property
+    def unit(self) -> Span:
+        """Watts of one unit: a node, a rack or a pod."""
+        return self.chip * self.unit_chips
+
+    @property
+    def stated(self) -> Span:
+        """Watts of all chips, as stated, before cooling."""
+        return self.chip * self.chips
+
+    @property
+    def busy(self) -> Span:
+        """Mean watts in training, before cooling."""
+        return self.stated * self.busy_share
+
+    @property
+    def idle(self) -> Span:
+        """Watts without work, before cooling."""
+        return self.stated * self.idle_share
+
+    @property
+    def site(self) -> Span:
+        """Watts that the site must deliver, with cooling."""
+        return self.stated * self.pue
+
+
+def find_pue(pool: Pool, site: Site) -> Span:
+    """Return the site's power over the pool's, by how the pool is cooled; both kinds together span both."""
+    liquid, air = Span.of(site.pue_liquid), Span.of(site.pue_air)
+    if "air" in pool.cooling and "liquid" in pool.cooling:
+        return Span(liquid.low, (liquid.nominal + air.nominal) / 2, air.high)
+    return liquid if "liquid" in pool.cooling else air
+
+
+def find_draw(
+    pool: Pool,
+    site: Site,
+    *,
+    chip_power: Watts | None = None,
+    pue: float | None = None,
+    figures: PowerFigures | None = None,
+) -> Draw:
+    """Return the power of a pool: as published, else from its chip's limit, else the bracket of a chip that has none.
+
+    ``chip_power`` is a figure of the user's own, of one chip with its share of all else.
+
+    Raises UnknownFigureError when there is nothing to go by.
+    """
+    figures = figures or load_power()
+    figure, chip, basis = _find_chip(pool, figures, chip_power)
+    cabinets = pool.cabinets
+    return Draw(
+        chip=chip, chips=pool.chips, node_chips=pool.node, unit_chips=pool.unit,
+        cabinet_chips=None if cabinets is None else pool.unit / cabinets.value,
+        pue=Span.of(pue) if pue is not None else find_pue(pool, site),
+        busy_share=Span.of(figures.busy_share), idle_share=Span.of(figures.idle_share), basis=basis, figure=figure,
+    )  # fmt: skip
+
+
+def _find_chip(pool: Pool, figures: PowerFigures, chip_power: Watts | None) -> tuple[Figure, Span, str]:
+    if chip_power is not None:
+        figure = Figure(chip_power, "your own", "user")
+        return figure, Span.of(figure), "published"
+    if pool.power is not None:
+        return pool.power, Span.of(pool.power) / pool.unit, "published"
+    if pool.chip.power is not None:
+        return pool.chip.power, Span.of(pool.chip.power) * Span.of(figures.server_over_chip), "derived"
+    found = bracket_power(pool.chip, figures)
+    if found is None:
+        raise UnknownFigureError(
+            pool.chip.name,
+            "power",
+            f"or give one: --power {pool.chip.name}=WATTS, with its share of all that serves it",
+        )
+    return found, Span.of(found), "bracket"

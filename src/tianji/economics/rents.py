@@ -1,0 +1,91 @@
+"""What one chip-hour costs: by quoted rents, or by owning; a price that nobody published is asked for, with a bracket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tianji.catalog import Ownership, Quote, Site, load_ownership, load_quotes
+from tianji.economics.ownership import own_chip_hour
+from tianji.economics.spans import Span
+from tianji.hardware import Pool
+from tianji.units import Dollars
+
+FACTS = ("rent of one chip-hour, three years", "cost of one chip-hour, hyperscaler", "cost of one chip-hour, neocloud")
+"""Facts of a pool that price a chip-hour, electricity included; the first is a rent."""
+LONE = 0.25
+"""A lone quote says nothing of its range; the quotes of an H100 lie about this far to both sides of their middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChipHour:
+    """Dollars of one chip-hour, and what they stand on.
+
+    ``price`` is None where nobody published one; ``bracket`` then says what owning would cost at the published prices of the
+    chip, electricity excluded, if there are any.
+    """
+
+    price: Span | None
+    basis: str
+    """``rent`` (electricity included), ``own`` (electricity is paid on top) or ``unknown``."""
+    sources: tuple[str, ...]
+    items: dict[str, Span]
+    """Line items of owning; empty for a rent."""
+    bracket: Span | None = None
+
+
+def find_chip_hour(
+    pool: Pool, site: Site, *, rent: Dollars | None = None, chip_price: Dollars | None = None, own: bool = False,
+    terms: Ownership | None = None, quotes: Sequence[Quote] | None = None,
+) -> ChipHour:  # fmt: skip
+    """Return the price of one chip-hour of a pool.
+
+    ``rent`` and ``chip_price`` are figures of the user's own. Among quotes the nominal one is the site's, else a three-year
+    rent; low and high are the lowest and the highest known of this chip anywhere.
+    """
+    terms = terms or load_ownership()
+    if rent is not None:
+        return ChipHour(Span.of(rent), "rent", ("your own rent",), {})
+    if own or chip_price is not None:
+        return _own(pool, terms, chip_price)
+    found = _quoted(pool, site, load_quotes() if quotes is None else quotes)
+    if found is not None:
+        return found
+    owned = _own(pool, terms, None)
+    return ChipHour(None, "unknown", owned.sources, {}, owned.price)
+
+
+def _own(pool: Pool, terms: Ownership, chip_price: Dollars | None) -> ChipHour:
+    price, source = Span.of(chip_price or 0.0), "your own price"
+    if chip_price is None:
+        if pool.chip.price is None:
+            return ChipHour(None, "unknown", (), {})
+        price, source = Span.of(pool.chip.price), f"{pool.chip.price.source} ({pool.chip.price.confidence})"
+    items = own_chip_hour(price, terms)
+    return ChipHour(add_all(items.values()), "own", (source, f"ownership {terms.name}"), items)
+
+
+def _quoted(pool: Pool, site: Site, quotes: Sequence[Quote]) -> ChipHour | None:
+    facts = dict(pool.facts)
+    known = [(f"{name}: {facts[name].source}", facts[name].value, "") for name in FACTS if name in facts]
+    for quote in quotes:
+        if quote.item == "rent" and quote.chip == pool.chip.name:
+            dollars = quote.amount.value / (site.exchange.value if quote.currency == "CNY" else 1.0)
+            place = f" in {quote.market}" if quote.market else ""
+            text = f"rent{place}, {quote.date}, {quote.amount.value:g} {quote.currency}: {quote.amount.source}"
+            known.append((text, dollars, quote.market))
+    if not known:
+        return None
+    local = [value for _, value, market in known if market and market.lower() == site.name.lower()]
+    nominal = local[0] if local else known[0][1]
+    values = [value for _, value, _ in known]
+    low, high = (min(values), max(values)) if len(values) > 1 else (nominal * (1 - LONE), nominal * (1 + LONE))
+    return ChipHour(Span(low, nominal, high), "rent", tuple(text for text, _, _ in known), {})
+
+
+def add_all(spans: Iterable[Span]) -> Span:
+    """Return the sum of spans."""
+    total = Span(0.0, 0.0, 0.0)
+    for part in spans:
+        total = total + part
+    return total
