@@ -8,7 +8,9 @@ TianjiError
     ├── UnsupportedModelError  an architecture that the reader does not understand
     ├── IllegalStrategyError   degrees or switches that contradict each other, the job or the pool
     ├── InfeasibleError        a legal request that no plan fulfils
-    └── ExportError            a plan that an engine or scheduler cannot express
+    ├── ExportError            a plan that an engine or scheduler cannot express
+    ├── MissingExtraError      an optional part of the installation that the request needs
+    └── RunError               a run that could not start or did not end well
 
 A message says what was expected, what came, what is known, and what to do.
 """
@@ -70,3 +72,17 @@ class InfeasibleError(InputError):
 
 class ExportError(InputError):
     """An engine or scheduler cannot express the plan; what it would run instead is another plan."""
+
+
+class MissingExtraError(InputError):
+    """An optional part of the installation is missing."""
+
+    def __init__(self, extra: str, module: str) -> None:
+        super().__init__(
+            f"this needs {module}, which is not installed; install it with: pip install 'tianji[{extra}]' "
+            f"(from a checkout: pip install '.[{extra}]')"
+        )
+
+
+class RunError(InputError):
+    """A run could not start, or a worker failed; the message says which and where its log is."""

@@ -10,8 +10,8 @@ from typing import Any
 from tianji.errors import FormatError
 
 RECOMPUTE = ("none", "selective", "full")
-SCHEDULES = ("1f1b", "interleaved", "gpipe", "zero-bubble", "dualpipe")
-CP_KINDS = ("ring", "ulysses")
+SCHEDULES = ("1f1b", "interleaved", "gpipe", "zero-bubble", "dualpipe", "zbv")
+CP_KINDS = ("ring", "ulysses", "all_gather")
 PLACEMENTS = ("dp-inside", "pp-inside")
 CHOICES: dict[str, tuple[str, ...]] = {
     "recompute": RECOMPUTE,

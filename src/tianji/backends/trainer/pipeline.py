@@ -1,0 +1,71 @@
+"""Pipeline parallelism: which layers a rank holds, and the schedule that moves micro-batches through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributed import ProcessGroup
+from torch.distributed.pipelining import PipelineStage, schedules
+
+from tianji.parallel import Strategy
+from tianji.parallel.plan import Plan
+from tianji.perf.stages import stage
+from tianji.workload import Model
+
+SCHEDULES: dict[str, type[Any]] = {
+    "1f1b": schedules.Schedule1F1B,
+    "gpipe": schedules.ScheduleGPipe,
+    "interleaved": schedules.ScheduleInterleaved1F1B,
+    "zero-bubble": schedules.ScheduleInterleavedZeroBubble,
+    "zbv": schedules.ScheduleZBVZeroBubble,
+    "dualpipe": schedules.ScheduleDualPipeV,
+}
+V_SHAPED = ("zbv", "dualpipe")
+"""Two chunks a rank: the first ranks hold the first and the last layers."""
+
+
+def chunks_of(strategy: Strategy) -> int:
+    """Return the model chunks of one pipeline rank."""
+    return 2 if strategy.schedule in V_SHAPED and strategy.pp > 1 else strategy.vpp
+
+
+def stages_of_rank(strategy: Strategy, rank: int) -> list[int]:
+    """Return the stages that a pipeline rank holds, of ``pp · chunks`` in all.
+
+    >>> stages_of_rank(Strategy(pp=2, vpp=2, schedule="interleaved"), 0)
+    [0, 2]
+    """
+    count, chunks = strategy.pp, chunks_of(strategy)
+    if strategy.schedule in V_SHAPED and chunks == 2:
+        return [rank, 2 * count - 1 - rank]
+    return [rank + count * i for i in range(chunks)]
+
+
+def layers_of_stage(model: Model, num_stages: int, index: int) -> range:
+    """Return the layers of a stage, dealt out as the planner prices them."""
+    counts = [round(float(stage(model, np.asarray(num_stages), np.asarray(i)).layers)) for i in range(index + 1)]
+    return range(sum(counts[:-1]), sum(counts))
+
+
+def build_schedule(
+    parts: list[nn.Module],
+    plan: Plan,
+    rank: int,
+    group: ProcessGroup,
+    device: torch.device,
+    loss: Callable[[Tensor, Tensor], Tensor],
+) -> Any:
+    """Return the schedule over this rank's parts of the model; its ``step`` runs all micro-batches of a step."""
+    strategy = plan.strategy
+    num_stages = strategy.pp * chunks_of(strategy)
+    stages = [
+        PipelineStage(part, index, num_stages, device, group=group)
+        for part, index in zip(parts, stages_of_rank(strategy, rank), strict=True)
+    ]
+    kind = SCHEDULES[strategy.schedule]
+    alone = issubclass(kind, schedules.PipelineScheduleSingle)
+    return kind(stages[0] if alone else stages, n_microbatches=plan.num_microbatches, loss_fn=loss)
