@@ -26,7 +26,9 @@ class Journal:
             self._file.write(json.dumps({"event": event, **facts}) + "\n")
             self._file.flush()
         except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error.strerror}); free some space and run again") from None
+            raise RunError(
+                f"{self.path}: cannot be written ({error.strerror}); free some space and run again"
+            ) from None
 
 
 def read_journal(path: Path) -> list[Mapping[str, Any]]:

@@ -35,6 +35,8 @@ class RunOptions:
     """Complete checkpoints that are kept."""
     resume_from: str = ""
     """Folder of a complete checkpoint."""
+    port: int = 0
+    """Where the ranks meet; 0: any port that is free."""
 
     def __post_init__(self) -> None:
         if self.steps < 1:

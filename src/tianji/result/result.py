@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tianji.parallel.plan import Plan
+from tianji.result.measurement import Measurement
 from tianji.units import DAY, Bytes, Seconds
 
 
@@ -39,6 +40,8 @@ class Result:
     model_flops: float
     peak: float
     """Dense peak of one chip in the dtype of the linear layers, FLOP/s."""
+    measurement: Measurement | None = None
+    """What a run adds; None for a prediction."""
 
     @property
     def memory_total(self) -> Bytes:

@@ -2,6 +2,6 @@
 
 Read in this order: ``transformer`` and ``experts`` (the model), ``meshes`` (degrees become a DeviceMesh), ``cuts`` (tensor and
 sequence parallel), ``context`` (context parallel), ``shards`` (FSDP and activation checkpointing), ``pipeline`` (stages and
-schedules), ``tokens`` (data), ``loop`` (a step, and all of them), ``checkpoint``, ``traffic`` and ``profile`` (what was measured).
+schedules), ``tokens`` (data), ``loop`` (a step, and all of them), ``checkpoint``, ``traffic`` and ``profile`` (what is measured).
 Only ``accelerator`` knows whether the chips are CPUs, GPUs or NPUs. Torch is imported here and nowhere above.
 """

@@ -119,7 +119,7 @@ class _Ring(torch.autograd.Function):
         return out.to(q.dtype)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         """Keys and values go round once more, and their gradients travel with them back to their owner."""
         q, k, v, out, total = ctx.saved_tensors
         rank, size = dist.get_rank(ctx.group), ctx.group.size()

@@ -31,7 +31,7 @@ def cut_tensors(part: Transformer, tp: DeviceMesh, *, sequence_parallel: bool) -
     if tp.size() == 1:
         return
     stream: Placement = Shard(1) if sequence_parallel else Replicate()
-    for layer in part.layers.values():
+    for _, layer in part.named_layers():
         parallelize_module(layer, tp, _layer_styles(layer, stream, tp.size()), src_data_rank=None)
         _replicate_rest(layer if sequence_parallel else layer.attention, tp)
     ends: Styles = {"norm": _norm()} if sequence_parallel else {}
@@ -45,7 +45,7 @@ def cut_experts(part: Transformer, ep: DeviceMesh) -> None:
     """Spread each layer's experts over the expert ranks of a one-dimensional mesh."""
     if ep.size() == 1:
         return
-    for layer in part.layers.values():
+    for _, layer in part.named_layers():
         if isinstance(layer.mlp, MixtureOfExperts):
             layer.mlp.group = ep.get_group()
             for name, weight in list(layer.mlp.experts.named_parameters()):
@@ -108,4 +108,3 @@ def _replicate_rest(part: nn.Module, tp: DeviceMesh) -> None:
             for key, weight in own.items():
                 copy = distribute_tensor(weight.data, tp, [Replicate()], src_data_rank=None)
                 module.register_parameter(key, nn.Parameter(copy))
-

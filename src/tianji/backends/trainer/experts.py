@@ -28,7 +28,7 @@ class SwiGLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the MLP's part of the stream."""
         inner = functional.gelu(self.up(x)) if self.gate is None else functional.silu(self.gate(x)) * self.up(x)
-        return self.down(inner)  # type: ignore[no-any-return]
+        return self.down(inner)
 
 
 class Experts(nn.Module):
@@ -71,8 +71,10 @@ class MixtureOfExperts(nn.Module):
         self.num_experts, self.top_k = moe.num_experts, moe.top_k
         self.router = nn.Linear(hidden, moe.num_experts, bias=False)
         self.experts = Experts(hidden, moe.intermediate_size, moe.num_experts)
-        self.shared = SwiGLU(hidden, moe.shared_intermediate_size) if moe.shared_intermediate_size else None
+        width = moe.shared_intermediate_size
+        self.shared: nn.Module | None = SwiGLU(hidden, width) if width else None
         self.shared_gate = nn.Linear(hidden, 1, bias=False) if moe.shared_expert_gate else None
+        self.balance: Tensor | None
         self.register_buffer("balance", torch.zeros(moe.num_experts) if moe.router_bias else None)
         self.group: ProcessGroup | None = None
         """The ranks that share out the experts; None: all of them are here."""

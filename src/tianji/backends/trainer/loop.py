@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import torch
@@ -18,13 +18,16 @@ from torch.distributed.tensor.parallel import loss_parallel
 
 from tianji.backends.options import RunOptions
 from tianji.backends.trainer.accelerator import Accelerator, choose_accelerator
+from tianji.backends.trainer.checkpoint import Checkpoints
 from tianji.backends.trainer.context import choose_attention, place_tokens
 from tianji.backends.trainer.cuts import cut_experts, cut_tensors
 from tianji.backends.trainer.experts import local_part
 from tianji.backends.trainer.meshes import Meshes
 from tianji.backends.trainer.pipeline import build_schedule, chunks_of, layers_of_stage, stages_of_rank
+from tianji.backends.trainer.profile import profile_step
 from tianji.backends.trainer.shards import begin_microbatch, recompute_activations, shard_state
 from tianji.backends.trainer.tokens import Corpus
+from tianji.backends.trainer.traffic import TrafficCounter
 from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
 from tianji.parallel.plan import Plan
 from tianji.units import Bytes, Seconds
@@ -70,6 +73,8 @@ class Trainer:
         draw_weights(part, self.options.seed)
         part.to(self.accelerator.device)
         cut_tensors(part, self.meshes.dense["tp"], sequence_parallel=strategy.sequence_parallel)
+        if model.tied_embeddings and part.head is not None and part.embedding is not None:
+            part.head.weight = part.embedding.weight
         cut_experts(part, self.meshes.expert["ep"])
         recompute_activations(part, strategy, model.num_layers)
         dtype = self.plan.job.precision.linear
@@ -131,7 +136,7 @@ class Trainer:
         """Sum what tensor ranks left as parts: FSDP does so on its way, a weight that it does not hold needs it here."""
         for weight in self.parameters():
             if isinstance(weight.grad, DTensor) and any(p.is_partial() for p in weight.grad.placements):
-                weight.grad = weight.grad.redistribute(placements=weight.placements)
+                weight.grad = weight.grad.redistribute(placements=cast(DTensor, weight).placements)
 
     def _gradients(self) -> list[Tensor]:
         return [p.grad for p in self.parameters() if p.grad is not None]
@@ -160,27 +165,44 @@ def train(
     local_rank: int | None = None,
     local_size: int | None = None,
     on_step: Callable[[Step], None] | None = None,
-) -> None:
+) -> dict[str, Any]:
     """Train on one rank until ``options.steps`` steps are done: the entry of every engine's worker.
 
     ``rendezvous`` is ``tcp://host:port/name``, a store that somebody else keeps (so it outlives rank 0); runs of different
-    names do not see each other.
+    names do not see each other. With ``options.resume_from`` the first step is the one after that checkpoint's. ``on_step`` is
+    called after each step, and what it raises ends the run.
+
+    Returns facts of the run: ``chip``, ``versions``, and of the profiled step ``traffic`` by axis.
     """
     accelerator = choose_accelerator(rank if local_rank is None else local_rank, local_size or world, options.device)
-    store = _open_store(rendezvous)
+    store = open_store(rendezvous)
     dist.init_process_group(accelerator.collectives, store=store, rank=rank, world_size=world)
     trainer = Trainer(plan, rank, accelerator, options)
-    for index in range(options.steps):
+    checkpoints = Checkpoints(trainer, options) if options.checkpoint_every or options.resume_from else None
+    first = checkpoints.resume(Path(options.resume_from)) if checkpoints and options.resume_from else 0
+    for index in range(first, options.steps):
         accelerator.synchronize()
         began = time.perf_counter()
         loss, norm = trainer.step(index)
         accelerator.synchronize()
         if on_step:
             on_step(Step(index, time.perf_counter() - began, loss, norm, accelerator.memory_peak()))
+        if checkpoints:
+            checkpoints.save_if_due(index)
+    if checkpoints:
+        checkpoints.finish()
+    facts: dict[str, Any] = {"chip": accelerator.title, "versions": {"torch": torch.__version__}}
+    if options.trace:
+        counter = TrafficCounter(trainer.meshes.axis_of_groups())
+        path = Path(options.out) / f"rank-{rank:05d}.trace.json"
+        profile_step(lambda: trainer.step(options.steps), accelerator, counter, path)
+        facts["traffic"] = counter.by_axis()
     dist.barrier()
+    return facts
 
 
-def _open_store(rendezvous: str) -> dist.Store:
+def open_store(rendezvous: str) -> dist.Store:
+    """Return the store at an address like ``tcp://host:port/name``; names keep runs apart."""
     place = urlsplit(rendezvous)
     if place.scheme != "tcp" or not place.hostname or not place.port:
         raise ValueError(f"rendezvous: expected tcp://host:port/name, got {rendezvous!r}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch.distributed.device_mesh import DeviceMesh
 
+from tianji.backends.trainer.accelerator import COLLECTIVES
 from tianji.parallel import Strategy
 
 
@@ -49,11 +50,11 @@ class Meshes:
 
     def axis_of_groups(self) -> dict[str, str]:
         """Return the axis of each group that this rank belongs to, by the group's name: tp, cp, ep, pp or dp."""
-        views = ((self.dense, ("tp", "pp", "shard", "replicate")), (self.sequence, ("cp",)), (self.expert, ("ep",)))
-        found = {str(mesh.get_group(dim).group_name): dim for mesh, dims in views for dim in dims}
-        for dim in ("shard", "replicate"):
-            found[str(self.expert.get_group(dim).group_name)] = dim
-        return {name: "dp" if dim in ("shard", "replicate") else dim for name, dim in found.items()}
+        found: dict[str, str] = {}
+        for mesh in (self.dense, self.sequence, self.expert):
+            for dim in mesh.mesh_dim_names or ():
+                found[str(mesh.get_group(dim).group_name)] = "dp" if dim in ("shard", "replicate") else dim
+        return found
 
 
 def number_ranks(s: Strategy) -> torch.Tensor:
@@ -64,4 +65,6 @@ def number_ranks(s: Strategy) -> torch.Tensor:
 
 
 def _mesh(kind: str, ranks: torch.Tensor, shape: tuple[int, ...], names: tuple[str, ...]) -> DeviceMesh:
-    return DeviceMesh(kind, ranks.reshape(shape).contiguous(), mesh_dim_names=names)
+    # A backend that is named gets groups of its own; else axes that span all ranks would share the default group.
+    backends = tuple((COLLECTIVES.get(kind), None) for _ in names)
+    return DeviceMesh(kind, ranks.reshape(shape).contiguous(), mesh_dim_names=names, backend_override=backends)

@@ -11,13 +11,13 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
-from torch.distributed._composable.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import Shard
 from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 
@@ -46,14 +46,14 @@ def recompute_activations(part: Transformer, strategy: Strategy, num_layers: int
     """
     if strategy.recompute == "none":
         return
-    for name, layer in list(part.layers.items()):
+    for name, layer in part.named_layers():
         if int(name) >= round(strategy.recompute_layers * num_layers):
             continue
         if strategy.recompute == "full":
             part.layers[name] = checkpoint_wrapper(layer, preserve_rng_state=False)
         elif isinstance(layer.mlp, MixtureOfExperts):
             layer.attention = _wrap_selectively(layer.attention)
-            layer.mlp.shared = _wrap_selectively(layer.mlp.shared) if layer.mlp.shared else None
+            layer.mlp.shared = _wrap_selectively(layer.mlp.shared) if layer.mlp.shared is not None else None
             layer.mlp.experts.context_fn = SELECTIVE
         else:
             part.layers[name] = _wrap_selectively(layer)
@@ -75,10 +75,12 @@ def shard_state(part: Transformer, meshes: Meshes, strategy: Strategy, dtype: st
     options: dict[str, Any] = {"reshard_after_forward": strategy.zero == 3}
     options["mp_policy"] = MixedPrecisionPolicy(param_dtype=DTYPES[dtype], reduce_dtype=torch.float32)
     dense, expert = _data_mesh(meshes.dense), _data_mesh(meshes.expert)
-    for layer in part.layers.values():
+    for _, layer in part.named_layers():
         for experts in [m.experts for m in layer.modules() if isinstance(m, MixtureOfExperts)]:
-            fully_shard(experts, mesh=expert, shard_placement_fn=functools.partial(_place, size=expert.size(-1)), **options)
-            experts.set_gradient_divide_factor(strategy.dp * strategy.cp)
+            fully_shard(
+                experts, mesh=expert, shard_placement_fn=functools.partial(_place, size=expert.size(-1)), **options
+            )
+            cast(FSDPModule, experts).set_gradient_divide_factor(strategy.dp * strategy.cp)
         fully_shard(layer, mesh=dense, **options)
     fully_shard(part, mesh=dense, **options)
 
@@ -99,4 +101,3 @@ def begin_microbatch(part: nn.Module, zero: int, *, is_last: bool) -> None:
         part.set_requires_gradient_sync(zero >= 2 or is_last)
         part.set_requires_all_reduce(is_last)
         part.set_reshard_after_backward(zero == 3 or is_last)
-

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ class Attention(nn.Module):
         q, k, v = (_own_heads(w(x), self.head_dim) for w in (self.wq, self.wk, self.wv))
         q, k = rotate(self.q_norm(q), positions), rotate(self.k_norm(k), positions)
         out = self.attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
-        return self.wo(out.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        return self.wo(out.transpose(1, 2).flatten(2))
 
 
 def _own_heads(x: Tensor, head_dim: int) -> Tensor:
@@ -98,7 +99,7 @@ class LatentAttention(nn.Module):
         q = torch.cat((q_plain, rotate(q_rotary, positions)), dim=-1)
         k = torch.cat((k, k_rotary), dim=-1)
         out = self.attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
-        return self.wo(out.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        return self.wo(out.transpose(1, 2).flatten(2))
 
 
 def _whole(x: Tensor) -> Tensor:
@@ -114,7 +115,7 @@ class Layer(nn.Module):
     def __init__(self, model: Model, index: int, attend: Attend) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(model.hidden_size, eps=EPSILON)
-        self.attention = (LatentAttention if model.mla else Attention)(model, attend)
+        self.attention: nn.Module = (LatentAttention if model.mla else Attention)(model, attend)
         self.mlp_norm = nn.RMSNorm(model.hidden_size, eps=EPSILON)
         self.mlp: nn.Module
         if model.moe and has_experts(model, index):
@@ -125,7 +126,7 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:
         """Return the stream after this layer."""
         x = x + self.attention(self.attention_norm(x), positions)
-        return x + self.mlp(self.mlp_norm(x))  # type: ignore[no-any-return]
+        return x + self.mlp(self.mlp_norm(x))
 
 
 class Transformer(nn.Module):
@@ -140,6 +141,10 @@ class Transformer(nn.Module):
         self.norm = nn.RMSNorm(model.hidden_size, eps=EPSILON) if predict else None
         self.head = nn.Linear(model.hidden_size, model.vocab_size, bias=False) if predict else None
         self.register_buffer("positions", positions, persistent=False)
+
+    def named_layers(self) -> list[tuple[str, Layer]]:
+        """Return the layers by their number in the whole model."""
+        return [(name, cast(Layer, layer)) for name, layer in self.layers.items()]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (or the stream, from a stage that is not the last) of tokens (or the stream)."""

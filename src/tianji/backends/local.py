@@ -1,0 +1,117 @@
+"""The local engine: all ranks on this machine, as processes under a supervisor of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tianji.backends.journal import read_journal
+from tianji.backends.machine import check_extra, check_machine, make_folder
+from tianji.backends.measured import measure
+from tianji.backends.options import RunOptions
+from tianji.backends.spec import Spec
+from tianji.backends.support import check_support
+from tianji.errors import RunError
+from tianji.parallel.plan import Plan
+from tianji.parallel.plan_file import write_plan
+from tianji.result import Result, write_result
+
+LOG_TAIL = 400
+"""Characters of a failed worker's log that a message shows."""
+
+
+class LocalEngine:
+    """Starts one agent in a process group of its own, which forks the workers; no process outlives :meth:`run`."""
+
+    name = "local"
+
+    def check(self, plan: Plan, options: RunOptions) -> None:
+        """Raise InputError unless the plan can run on this machine."""
+        check_support(plan)
+        check_extra()
+        check_machine(plan, options)
+
+    def run(self, plan: Plan, options: RunOptions) -> Result:
+        """Run a plan and return the measured result, which is written to ``options.out`` too.
+
+        Raises what :meth:`check` raises, and RunError when the port is taken or a worker fails.
+        """
+        self.check(plan, options)
+        folder = Path(options.out).resolve()
+        options = replace(
+            options, out=str(folder), data=_absolute(options.data), resume_from=_absolute(options.resume_from)
+        )
+        make_folder(folder)
+        write_plan(plan, folder / "plan.json")
+        spec = Spec(plan, options, world=plan.strategy.chips, count=plan.strategy.chips)
+        spec.write(folder / "spec.json")
+        self._supervise(folder)
+        result = measure(plan, options, self.name)
+        write_result(result, folder / "result.json")
+        return result
+
+    def _supervise(self, folder: Path) -> None:
+        agent = start_agent(folder / "spec.json")
+        try:
+            said, _ = agent.communicate()
+        finally:
+            # The agent is gone or must go, and its workers with it, also when a person stops us.
+            end_agent(agent)
+        if agent.returncode:
+            raise RunError(_explain(folder, _last_object(said), agent.returncode))
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).resolve()) if path else ""
+
+
+def start_agent(spec: Path) -> subprocess.Popen[str]:
+    """Start the agent of a spec as the leader of a process group of its own."""
+    command = [sys.executable, "-m", "tianji.backends.agent", str(spec)]
+    quiet = {"TORCH_CPP_LOG_LEVEL": "ERROR", "PYTHONWARNINGS": "ignore"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **quiet}
+    )
+
+
+def end_agent(agent: subprocess.Popen[str]) -> None:
+    """Kill an agent's whole process group; one that has ended already is left in peace."""
+    with suppress(ProcessLookupError):
+        os.killpg(agent.pid, signal.SIGKILL)
+    agent.wait()
+
+
+def _last_object(said: str) -> Mapping[str, Any]:
+    lines = [line for line in said.splitlines() if line.startswith("{")]
+    found: Mapping[str, Any] = json.loads(lines[-1]) if lines else {}
+    return found
+
+
+def _explain(folder: Path, failure: Mapping[str, Any], code: int) -> str:
+    if "message" in failure:
+        return str(failure["message"])
+    if "rank" not in failure:
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return f"the agent {how} before the run was done; what was measured so far is in {folder}"
+    rank, code = failure["rank"], failure["code"]
+    log = folder / f"rank-{rank:05d}.log"
+    if code < 0:
+        hint = "; was it killed for lack of memory?" if -code == signal.SIGKILL else ""
+        return f"rank {rank} was ended by signal {-code} ({signal.Signals(-code).name}){hint}; its log is {log}"
+    return f"rank {rank} failed: {_reason(folder, rank, log)}; its log is {log}"
+
+
+def _reason(folder: Path, rank: int, log: Path) -> str:
+    journal = folder / f"rank-{rank:05d}.jsonl"
+    events = read_journal(journal) if journal.exists() else []
+    messages = [str(e["message"]) for e in events if e["event"] == "failed"]
+    tail = log.read_text(encoding="utf-8", errors="replace").strip()[-LOG_TAIL:] if log.exists() else ""
+    return messages[-1] if messages else (tail.splitlines()[-1] if tail else "no message")

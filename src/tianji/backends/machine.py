@@ -1,0 +1,82 @@
+"""Whether a plan fits the machine it is to run on, said before a process starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from tianji.backends.options import RunOptions
+from tianji.errors import MissingExtraError, RunError
+from tianji.hardware.calibration import Constants
+from tianji.parallel.grid import Grid
+from tianji.parallel.plan import Plan
+from tianji.perf.step import every_stage, price_memory
+from tianji.units import KIB, MB, Bytes, show
+
+PROCESS = 250 * MB
+"""Memory of one worker before it holds a model: Python and torch's libraries, as far as processes do not share them."""
+LEAST_DISK = 50 * MB
+
+
+def check_extra() -> None:
+    """Raise MissingExtraError unless torch is installed."""
+    if find_spec("torch") is None:
+        raise MissingExtraError("run", "PyTorch")
+
+
+def check_machine(plan: Plan, options: RunOptions) -> None:
+    """Raise RunError, with what is there and what is needed, unless the machine holds all ranks of a plan.
+
+    Ranks need an accelerator each, or on a machine without one share the memory of the host.
+    """
+    from tianji.backends.trainer.accelerator import count_chips
+
+    chips = 0 if options.device == "cpu" else count_chips()
+    if chips and plan.strategy.chips > chips:
+        raise RunError(
+            f"the plan needs {plan.strategy.chips:,} chips, but this machine has {chips}; plan for --chips {chips},"
+            " or take --device cpu to run it on processes"
+        )
+    need, have = memory_of_ranks(plan), available_memory()
+    if not chips and need > have:
+        raise RunError(
+            f"the plan needs about {show(need, 'bytes')} for its {plan.strategy.chips:,} ranks together, but this machine has"
+            f" {show(have, 'bytes')} free; take a smaller model, or fewer chips"
+        )
+
+
+def memory_of_ranks(plan: Plan) -> Bytes:
+    """Return the bytes that all ranks of a plan need together, processes included."""
+    strategy = plan.strategy
+    stages = price_memory(plan.job, Constants(), Grid.of(strategy), every_stage(plan.job, strategy.pp))
+    ranks = strategy.chips // strategy.pp
+    held = sum(float(np.sum(part)) for parts in stages for part in parts.values())
+    return held * ranks + PROCESS * strategy.chips
+
+
+def available_memory() -> Bytes:
+    """Return the bytes of the host's memory that are free for a new job."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * KIB for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder of a run, or raise RunError: it cannot be made, holds another run, or its disk is full."""
+    if (path / "result.json").exists() or any(path.glob("rank-*.jsonl")):
+        raise RunError(f"{path}: holds another run; name a new folder with --out, or remove this one")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(path).free
+    except OSError as error:
+        raise RunError(f"{path}: cannot be made ({error.strerror}); name another folder with --out") from None
+    if free < LEAST_DISK:
+        raise RunError(
+            f"{path}: only {show(free, 'bytes')} are free on its disk; at least {show(LEAST_DISK, 'bytes')} are needed"
+        )

@@ -1,0 +1,62 @@
+"""What the trainer cannot run, each with the reason and what to do instead: checked before a process starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tianji.errors import IllegalStrategyError, InputError, UnsupportedModelError
+from tianji.parallel import Strategy
+from tianji.parallel.legality import check
+from tianji.parallel.plan import Plan
+from tianji.workload import Model
+
+DTYPES = ("fp32", "bf16")
+
+MODEL_LIMITS: tuple[tuple[Callable[[Model], bool], str], ...] = (
+    (lambda m: m.num_mtp_layers > 0, "multi-token-prediction modules (set num_nextn_predict_layers to 0)"),
+    (lambda m: m.sliding_window > 0, "attention in a sliding window"),
+    (lambda m: m.attention_sinks, "attention sinks"),
+    (lambda m: m.learned_positions > 0, "a learned position table"),
+    (lambda m: m.norm_bias, "LayerNorm with a bias"),
+    (lambda m: m.num_norms != 2, "sandwich norms"),
+    (lambda m: m.embedding_norm, "a norm on the embedding"),
+    (lambda m: m.moe is not None and not m.gated_mlp, "experts without a gate"),
+)
+
+SPLIT = ("zero-bubble", "zbv", "dualpipe")
+"""Schedules that compute the gradients of inputs and of weights apart."""
+
+STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy, Model], bool], str], ...] = (
+    (lambda s, m: s.etp > 1, "etp above 1: an expert lies whole on a rank here; take a larger ep"),
+    (lambda s, m: s.offload_optimizer, "offload_optimizer: the optimizer's state stays on the chip here"),
+    (lambda s, m: m.tied_embeddings and s.pp > 1, "a tied embedding over pipeline stages; take pp=1"),
+    (lambda s, m: m.vocab_size % s.tp != 0, "a vocabulary that tp does not divide; pad vocab_size or take another tp"),
+    (
+        lambda s, m: s.pp > 1 and s.schedule in SPLIT and s.zero == 3,
+        "zero=3 under a schedule that splits the backward pass: weights dropped after the forward pass lose their"
+        " gradients in PyTorch's split; take zero=1, or the schedule 1f1b or interleaved",
+    ),
+    (
+        lambda s, m: s.pp > 1 and s.schedule in ("zbv", "dualpipe") and 2 * s.pp > m.num_layers,
+        "a V-shaped schedule, which needs two layers on each pipeline rank",
+    ),
+)
+
+
+def check_support(plan: Plan) -> None:
+    """Raise InputError, with every reason, unless the trainer can train a plan's model as its strategy says."""
+    check(plan.strategy, plan.job, plan.pool)
+    model = plan.job.model
+    lacking = [what for is_so, what in MODEL_LIMITS if is_so(model)]
+    if lacking:
+        raise UnsupportedModelError(f"{model.name}: the trainer has no {'; no '.join(lacking)}")
+    reasons = [what for is_so, what in STRATEGY_LIMITS if is_so(plan.strategy, model)]
+    if reasons:
+        raise IllegalStrategyError("the trainer does not run this strategy: " + "; ".join(reasons))
+    if not plan.job.causal:
+        raise UnsupportedModelError(f"{model.name}: the trainer knows causal attention only")
+    if plan.job.precision.linear not in DTYPES:
+        raise InputError(
+            f"the trainer runs {' and '.join(DTYPES)}, but the plan is for {plan.job.precision.name};"
+            " make it with --precision bf16 or fp32"
+        )

@@ -1,0 +1,119 @@
+"""Sharded checkpoints: written beside training, whole or not valid, and read back under any other cut.
+
+A checkpoint is a folder ``step-N``. Every rank writes its own parts; the file ``.metadata`` comes last and is the mark that it is
+complete: a folder without it is a torn save and never loaded. Weights and optimizer state are stored by the weight's name in
+the whole model, so that a resumed run may have other degrees.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed import checkpoint
+
+from tianji.backends.checkpoints import list_complete, step_folder, step_of
+from tianji.backends.options import RunOptions
+from tianji.errors import RunError
+
+if TYPE_CHECKING:
+    from tianji.backends.trainer.loop import Trainer
+
+
+class Checkpoints:
+    """The checkpoints of one run, under ``options.out/checkpoints``."""
+
+    def __init__(self, trainer: Trainer, options: RunOptions) -> None:
+        self.trainer, self.options = trainer, options
+        self.folder = Path(options.out) / "checkpoints"
+        # A group of its own: on the default one an asynchronous save mixes with training and corrupts the checkpoint.
+        self.group = dist.new_group(backend="gloo")
+        self._pending: Any = None
+
+    def save_if_due(self, index: int) -> None:
+        """Begin to save after every ``checkpoint_every``-th step; training goes on while the files are written."""
+        if self.options.checkpoint_every and (index + 1) % self.options.checkpoint_every == 0:
+            self.save(index)
+
+    def save(self, index: int) -> None:
+        """Begin to save the state after step ``index``; the save before it is waited for."""
+        self.finish()
+        path = step_folder(self.folder, index)
+        if dist.get_rank() == 0:
+            shutil.rmtree(path, ignore_errors=True)  # of a run before: its mark must not vouch for our files
+        dist.barrier(self.group)
+        state = self._state() | {"step": torch.tensor(index)}
+        self._pending = checkpoint.async_save(state, checkpoint_id=path, process_group=self.group)
+
+    def finish(self) -> None:
+        """Wait for the save that is under way, then drop all complete checkpoints but the newest ``keep``.
+
+        Raises RunError when the files could not be written.
+        """
+        if self._pending is None:
+            return
+        try:
+            self._pending.result()
+        except Exception as error:
+            raise RunError(f"{self.folder}: the checkpoint could not be written ({_cause(error)})") from None
+        finally:
+            self._pending = None
+        if dist.get_rank() == 0:
+            for old in list_complete(self.folder)[: -self.options.keep]:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def resume(self, path: Path) -> int:
+        """Load a complete checkpoint, cut as this run is; return the index of the step to go on with.
+
+        Raises RunError for a torn checkpoint, or for one of another model.
+        """
+        if step_of(path) is None:
+            raise RunError(f"{path}: not a complete checkpoint: expected a folder step-N with .metadata in it")
+        state = self._state() | {"step": torch.tensor(0)}
+        try:
+            checkpoint.load(state, checkpoint_id=path, process_group=self.group)
+        except Exception as error:
+            raise RunError(f"{path}: does not fit this plan's model ({_cause(error)})") from None
+        return int(state["step"]) + 1
+
+    def _state(self) -> dict[str, Tensor]:
+        """Return weights, buffers and optimizer state by name; optimizer state that does not exist yet is made."""
+        found: dict[str, Tensor] = {}
+        _make_state(self.trainer.optimizer)
+        for name, weight in self.trainer.named_parameters():
+            found[f"model.{name}"] = weight.detach()
+            for key, value in _tensors(self.trainer.optimizer.state[weight]).items():
+                found[f"optimizer.{name}.{key}"] = value
+        return found
+
+
+def _make_state(optimizer: torch.optim.Optimizer) -> None:
+    """Make an optimizer's state by a step that changes nothing: no gradient, no rate, no decay."""
+    if optimizer.state or isinstance(optimizer, torch.optim.SGD):
+        return
+    rates = [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups]
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for group in optimizer.param_groups:
+        group["lr"], group["weight_decay"] = 0.0, 0.0
+    for weight in weights:
+        weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    for group, (rate, decay) in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"], group["weight_decay"] = rate, decay
+    for weight in weights:
+        for value in _tensors(optimizer.state[weight]).values():
+            value.zero_()
+
+
+def _tensors(state: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {key: value for key, value in state.items() if isinstance(value, Tensor)}
+
+
+def _cause(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

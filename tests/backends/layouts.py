@@ -1,0 +1,123 @@
+"""Trains tiny models under many layouts, all on the same processes, and prints the losses of each as JSON.
+
+Usage: python layouts.py WORLD '[["dense", {"dp": 2}], ...]'. WORLD 0 trains without the trainer: a plain loop on a plain model,
+to compare with.
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from tianji.backends.options import RunOptions
+from tianji.backends.trainer.accelerator import choose_accelerator
+from tianji.backends.trainer.context import attend_whole
+from tianji.backends.trainer.loop import Trainer, open_store
+from tianji.backends.trainer.tokens import Corpus
+from tianji.backends.trainer.traffic import TrafficCounter
+from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
+from tianji.catalog import load_pool
+from tianji.parallel import Strategy
+from tianji.parallel.plan import Plan
+from tianji.workload import Job, Model, find_precision
+from tianji.workload.huggingface import read_config
+
+SIZES = {
+    "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 4, "intermediate_size": 96,
+    "vocab_size": 256,
+}  # fmt: skip
+QWEN_EXPERTS = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "norm_topk_prob": True}
+DEEPSEEK = {
+    "num_key_value_heads": 8, "n_routed_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 32,
+    "n_shared_experts": 1, "first_k_dense_replace": 1, "q_lora_rank": 32, "kv_lora_rank": 16, "qk_nope_head_dim": 8,
+    "qk_rope_head_dim": 8, "v_head_dim": 8, "num_nextn_predict_layers": 0,
+}  # fmt: skip
+CONFIGS: dict[str, dict[str, Any]] = {
+    "llama": {"model_type": "llama", **SIZES},
+    "qwen": {"model_type": "qwen3", "head_dim": 8, **SIZES},
+    "tied": {"model_type": "qwen2", "tie_word_embeddings": True, **SIZES},
+    "qwen-moe": {"model_type": "qwen3_moe", "head_dim": 8, **SIZES, **QWEN_EXPERTS},
+    "deepseek": {"model_type": "deepseek_v3", **SIZES, **DEEPSEEK},
+}
+STEPS, SEQ_LEN, BATCH, RATE = 3, 32, 8, 0.1
+
+
+def model_of(name: str) -> Model:
+    return read_config(CONFIGS[name], name)
+
+
+def plan_of(name: str, strategy: dict[str, Any], precision: str = "fp32") -> Plan:
+    return Plan(Job(model_of(name), SEQ_LEN, BATCH, find_precision(precision)), load_pool("hgx-h100"), Strategy(**strategy))
+
+
+def train_plainly(name: str) -> list[float]:
+    """Plain SGD on the whole batch at once: no mesh, no micro-batches, none of the trainer's loop."""
+    found = model_of(name)
+    whole = range(found.num_layers)
+    model = Transformer(found, whole, torch.arange(SEQ_LEN), attend_whole, embed=True, predict=True)
+    draw_weights(model, seed=0)
+    if found.tied_embeddings:
+        model.head.weight = model.embedding.weight
+    corpus, losses = Corpus(None, SEQ_LEN, found.vocab_size), []
+    for step in range(STEPS):
+        tokens = corpus.sequences(step, 0, BATCH, BATCH)
+        loss = loss_of(model(tokens[:, :-1]), tokens[:, 1:])
+        loss.backward()
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight -= RATE * weight.grad
+                weight.grad = None
+        losses.append(loss.item())
+    return losses
+
+
+def train_layout(rank: int, name: str, strategy: dict[str, Any]) -> dict[str, Any]:
+    accelerator = choose_accelerator(rank, dist.get_world_size(), "cpu")
+    torch.set_num_threads(1)
+    options = RunOptions(optimizer="sgd", learning_rate=RATE, clip=0)
+    trainer = Trainer(plan_of(name, strategy), rank, accelerator, options)
+    counter = TrafficCounter(trainer.meshes.axis_of_groups())
+    steps = [trainer.step(0), trainer.step(1)]
+    with counter:
+        steps.append(trainer.step(2))
+    return {"losses": [loss for loss, _ in steps], "norms": [norm for _, norm in steps], "traffic": counter.by_axis()}
+
+
+def work(rank: int, world: int, port: int, cases: list[Any]) -> None:
+    store = open_store(f"tcp://127.0.0.1:{port}/layouts")
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=world)
+    for name, strategy in cases:
+        found = train_layout(rank, name, strategy)
+        if rank == 0:
+            print(json.dumps(found), flush=True)
+    dist.barrier()
+
+
+def main(world: int, cases: list[Any]) -> int:
+    if world == 0:
+        for name, _ in cases:
+            print(json.dumps({"losses": train_plainly(name)}))
+        return 0
+    store_port, workers = os.pipe(), []
+    for rank in range(world):
+        pid = os.fork()
+        if not pid:
+            code = 1
+            try:
+                work(rank, world, int.from_bytes(os.read(store_port[0], 4), "little"), cases)
+                code = 0
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        workers.append(pid)
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    os.write(store_port[1], store.port.to_bytes(4, "little") * world)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in workers]
+    return int(any(codes))
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), json.loads(sys.argv[2])))
