@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tianji.parallel.plan_file import write_text
-from tianji.units import US, Seconds
+from tianji.units import NS, US, Seconds
 
 STEP = "tianji::step"
 COMMUNICATION = {f"tianji::{axis}": f"{axis}_comm" for axis in ("tp", "cp", "ep", "dp", "pp")}
@@ -24,7 +24,7 @@ def merge_traces(paths: Mapping[int, Path], out: Path) -> None:
     origin = min(int(t.get("baseTimeNanoseconds", 0)) for t in traces.values())
     events: list[dict[str, Any]] = []
     for rank, trace in traces.items():
-        shift = (int(trace.get("baseTimeNanoseconds", 0)) - origin) / 1000.0
+        shift = (int(trace.get("baseTimeNanoseconds", 0)) - origin) * NS / US
         events.append({"ph": "M", "name": "process_name", "pid": rank, "tid": 0, "args": {"name": f"rank {rank}"}})
         for event in trace["traceEvents"]:
             if event.get("ph") == "X" and "ts" in event:

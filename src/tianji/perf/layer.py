@@ -199,7 +199,10 @@ def _tensor_communication(layer: Layer, c: Context) -> Array:
 
 
 def _context_communication(layer: Layer, c: Context, attention: Array) -> tuple[Array, Array]:
-    """Ring: keys and values travel round, beside the attention of the block before. Ulysses: all_to_all, exposed."""
+    """Ring: keys and values travel round, beside the attention of the block before. Ulysses: all_to_all, exposed.
+
+    All_gather: keys and values of all ranks at once, and a reduce_scatter of their gradients.
+    """
     zero: Array = np.asarray(0.0)
     if not layer.attention:
         return zero, zero
@@ -213,8 +216,10 @@ def _context_communication(layer: Layer, c: Context, attention: Array) -> tuple[
     ring_backward = c.hide(2.0 * ring, ATTENTION_BACKWARD * behind, np.asarray(True))
     moved = c.tokens / c.g.tp * ((model.query_size + model.key_value_size + model.value_size) * size)
     ulysses = c.network.all_to_all(group, moved)
+    gathered = c.network.all_gather(group, keys * c.g.cp)
+    other = np.where(c.g.among("cp_kind", "ulysses"), ulysses, gathered)
     is_ring = c.g.among("cp_kind", "ring")
-    return np.where(is_ring, ring_forward, ulysses), np.where(is_ring, ring_backward, ulysses)
+    return np.where(is_ring, ring_forward, other), np.where(is_ring, ring_backward, other)
 
 
 def _expert_communication(layer: Layer, c: Context) -> tuple[Array, Array]:

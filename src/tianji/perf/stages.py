@@ -69,13 +69,14 @@ def in_flight(g: Grid, microbatches: Array, index: Array) -> Array:
     """Return how many micro-batches' activations a stage holds at the peak.
 
     1F1B: min(m, p - i). Interleaved (Narayanan 2021): ((v - 1) p + 2 (p - i - 1) + 1) / v, at most m. GPipe: m.
-    Zero-bubble (ZB-H1, Qi 2023): as 1F1B. DualPipe (DeepSeek-V3): p + 1, at most m.
+    Zero-bubble (ZB-H1, Qi 2023): as 1F1B. ZB-V (Qi 2024): min(m, p). DualPipe (DeepSeek-V3): p + 1, at most m.
     """
     one_f_one_b = np.minimum(microbatches, g.pp - index)
     chunks = (g.vpp - 1) * g.pp + 2 * (g.pp - index - 1) + 1
     interleaved = np.minimum(microbatches * g.vpp, chunks) / g.vpp
     found = np.where(g.among("schedule", "interleaved"), interleaved, one_f_one_b)
     found = np.where(g.among("schedule", "gpipe"), microbatches, found)
+    found = np.where(g.among("schedule", "zbv"), np.minimum(microbatches, g.pp), found)
     return np.where(g.among("schedule", "dualpipe"), np.minimum(microbatches, g.pp + 1), found)
 
 
@@ -84,7 +85,8 @@ def bubble_time(g: Grid, others: Array, forward: Array, backward: Array, weight:
 
     ``others`` is the time of one micro-batch through all other stages, there and back. 1F1B and GPipe: others, which for
     equal stages is (p - 1)(F + B), the ideal (p - 1)/(m + p - 1) of the step. Interleaved: others / v. Zero-bubble (ZB-H1):
-    (p - 1)(F + B - 2W), weight gradients fill the gaps. DualPipe: (p/2 - 1)(F + 2B - 4W), B with W inside it, never below 0.
+    (p - 1)(F + B - 2W), weight gradients fill the gaps. ZB-V (Qi 2024): half of
+    that, as a rank waits for half-stages. DualPipe: (p/2 - 1)(F + 2B - 4W), B with W inside it, never below 0.
     """
     both = forward + backward
     zero_bubble = np.maximum(both - 2.0 * weight, 0.0) / both
@@ -92,5 +94,6 @@ def bubble_time(g: Grid, others: Array, forward: Array, backward: Array, weight:
         np.maximum(both + backward - 4.0 * weight, 0.0) / both * np.maximum(g.pp / 2 - 1, 0) / np.maximum(g.pp - 1, 1)
     )
     share = np.where(g.among("schedule", "zero-bubble"), zero_bubble, 1.0 / g.vpp)
+    share = np.where(g.among("schedule", "zbv"), zero_bubble / 2.0, share)
     share = np.where(g.among("schedule", "dualpipe"), dual, share)
     return others * share

@@ -41,6 +41,8 @@ SLICE = 1_000_000
 """Strategies of one grid: few enough for the cache, enough to make the cost of a call small."""
 SHARDED = 4
 """Codes of the sharding axis: 0 to 3 are ZeRO levels over all data ranks, this and above are level 3 inside a tier's unit."""
+ON_REQUEST = ("zbv", "all_gather")
+"""Words that a search takes only when they are asked for: few engines know them, and no published run checks their price."""
 LAYOUT = ("dp", "tp", "cp", "cp_kind", "placement", "sequence_parallel")
 
 Axis = dict[str, Array]
@@ -84,7 +86,9 @@ class Space:
 
     def _words(self, name: str) -> list[int]:
         words = CHOICES[name]
-        return [words.index(str(self.fixed[name]))] if name in self.fixed else list(range(len(words)))
+        if name in self.fixed:
+            return [words.index(str(self.fixed[name]))]
+        return [place for place, word in enumerate(words) if word not in ON_REQUEST]
 
     def _replicas(self, pp: int) -> dict[tuple[int, ...], list[int]]:
         """Return the data-parallel degrees by the micro-batch sizes that they leave: one grid holds those alike."""
@@ -143,9 +147,10 @@ class Space:
     def _schedule_axis(self, pp: int) -> Axis:
         """Return the schedules, interleaving once for each number of chunks."""
         words = CHOICES["schedule"]
+        offered = [word for word in words if word not in ON_REQUEST or word == self.fixed.get("schedule")]
         chunks = chunk_counts(self.job.model.num_layers, pp) if pp > 1 else []
         found: list[tuple[int, int]] = []
-        for word in words if pp > 1 else ("1f1b",):
+        for word in offered if pp > 1 else ["1f1b"]:
             vpps = chunks if word == "interleaved" else [1]
             found += [(words.index(word), v) for v in self._choices("vpp", vpps)]
         if "schedule" in self.fixed:
