@@ -99,7 +99,7 @@ RULES: tuple[Rule, ...] = (
         "layers",
         lambda g, job, pool: g.pp * np.where(g.among("schedule", "zbv"), 2, g.vpp) <= job.model.num_layers,
         lambda s, job, pool: (
-            f"pp·vpp = {s.pp}·{2 if s.schedule == 'zbv' else s.vpp} chunks for only {job.model.num_layers} layers"
+            f"pp·vpp = {s.pp * (2 if s.schedule == 'zbv' else s.vpp)} chunks for only {job.model.num_layers} layers"
         ),
     ),
     Rule(
