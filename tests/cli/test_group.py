@@ -28,6 +28,13 @@ def test_help_names_all_and_imports_none() -> None:
     assert "numpy" not in done.stdout
 
 
+@pytest.mark.parametrize("name", group.COMMANDS)
+def test_the_help_of_each_command_keeps_its_examples_on_lines_of_their_own(name: str) -> None:
+    text = CliRunner().invoke(main, [name, "--help"]).stdout
+    assert "\\b" not in text
+    assert "\n  Examples:\n    tianji " in text
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
     [(FormatError("bad figure"), 2, "tianji: bad figure\n"), (KeyboardInterrupt(), 130, "tianji: interrupted\n")],

@@ -43,7 +43,7 @@ def plan_command(
 
     \b
     Examples:
-      tianji plan deepseek-v3 cloudmatrix384 --precision fp8 --tokens 15T
+      tianji plan deepseek-v3 cloudmatrix384 --tokens 14.8T
       tianji plan ./config.json hgx-h100 --chips 2048 --batch 2048 --seq 8192
       tianji plan llama-3.1-405b hgx-h100 --chips 1024 --fix tp=8,zero=1 --top 10
       tianji plan llama-3.1-70b hgx-h100 --chips 64 --explain tp=8,pp=2

@@ -50,7 +50,10 @@ class Chip:
         twin = {"bf16": "fp16", "fp16": "bf16"}.get(dtype, dtype)
         found = self.peak.get(dtype) or self.peak.get(twin)
         if found is None:
-            raise UnknownFigureError(self.name, f"dense {dtype} peak")
+            known = (
+                f"published: {', '.join(self.peak)}; --precision takes another" if self.peak else "it has none at all"
+            )
+            raise UnknownFigureError(self.name, f"dense {dtype} peak", known)
         return found.value
 
     def memory_size(self) -> Bytes:

@@ -21,6 +21,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 """The words that each textual switch may take; an array of strategies holds their positions."""
 
+LARGEST = 10**9
+"""Of any degree or size: beyond it a number is a slip, and arrays of numbers would not hold it."""
 DEGREES = ("tp", "pp", "vpp", "cp", "ep", "etp", "dp")
 
 
@@ -80,6 +82,9 @@ class Strategy:
             raise FormatError(f"strategy.zero: expected 0, 1, 2 or 3, got {self.zero!r}")
         if isinstance(self.zero_group, bool) or not isinstance(self.zero_group, int) or self.zero_group < 0:
             raise FormatError(f"strategy.zero_group: expected 0 or a number of ranks, got {self.zero_group!r}")
+        for name in (*DEGREES, "micro_batch_size", "zero_group"):
+            if getattr(self, name) > LARGEST:
+                raise FormatError(f"strategy.{name}: {getattr(self, name):,} is absurd; expected at most {LARGEST:,}")
         if not isinstance(self.recompute_layers, (int, float)) or not 0 <= self.recompute_layers <= 1:
             got = repr(self.recompute_layers)
             raise FormatError(f"strategy.recompute_layers: expected a fraction from 0 to 1, got {got}")

@@ -10,6 +10,8 @@ from tianji.parallel.strategy import FIELDS, Strategy
 from tianji.report.wording import KINDS, duration, plain_table, size
 from tianji.result import Result
 
+SMALLEST = 0.001
+"""Last digit of a share in a table."""
 NEGLIGIBLE = 1e-4
 """Share of a step below which a term is left out of a table."""
 
@@ -35,23 +37,32 @@ def difference_table(result: Result, best: Result, name: str) -> Table:
         mine, theirs = result.breakdown.get(kind, 0.0), best.breakdown.get(kind, 0.0)
         if max(mine, theirs) > NEGLIGIBLE * step:
             table.add_row(
-                KINDS.get(kind, kind), duration(theirs), duration(mine), signed(seconds), f"{seconds / step:+.1%}"
+                KINDS.get(kind, kind), duration(theirs), duration(mine), signed(seconds), share_of(seconds / step)
             )
     table.add_section()
     mine, theirs = result.step_time.nominal, best.step_time.nominal
     table.add_row(
-        "step", duration(theirs), duration(mine), signed(mine - theirs), f"{mine / theirs - 1:+.1%}", style="bold"
+        "step", duration(theirs), duration(mine), signed(mine - theirs), share_of(mine / theirs - 1), style="bold"
     )
     table.add_row("memory of the fullest chip", size(best.memory_total), size(result.memory_total),
                   f"{'+' if result.memory_total >= best.memory_total else '-'}"
                   f"{size(abs(result.memory_total - best.memory_total))}",
-                  f"{result.memory_total / best.memory_total - 1:+.1%}")  # fmt: skip
+                  share_of(result.memory_total / best.memory_total - 1))  # fmt: skip
     return table
 
 
 def signed(seconds: float) -> str:
     """Return a difference of time with its sign; nothing where there is none."""
     return "·" if not seconds else ("+" if seconds > 0 else "-") + duration(abs(seconds))
+
+
+def share_of(ratio: float) -> str:
+    """Return a relative difference with its sign; a dot where a tenth of a percent shows nothing.
+
+    >>> share_of(0.074), share_of(-0.0001)
+    ('+7.4%', '·')
+    """
+    return "·" if abs(ratio) < SMALLEST / 2 else f"{ratio:+.1%}"
 
 
 def describe_changes(one: Strategy, other: Strategy) -> str:

@@ -20,7 +20,7 @@ MOST_FRONT = 8
 BAR = 16
 SOON = 0.1
 """Seconds of a search below which its rate says nothing."""
-RULE = "tp fills the node, the smallest pp that fits, dp the rest"
+RULE = "tp fills the node, smallest pp that fits"
 """What the naive choice is."""
 
 

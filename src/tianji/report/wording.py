@@ -80,12 +80,17 @@ def span_of(span: Range) -> str:
     """Return a range of times as low to high, empty where low and high are one.
 
     >>> span_of(Range(3.1, 3.4, 4.2, "measured"))
-    '3.1-4.2 s'
+    '3.10-4.20 s'
     """
     if span.low == span.high:
         return ""
     scale, unit = (1.0, "s") if span.high >= 1 else (MS, "ms")
-    return f"{span.low / scale:.3g}-{span.high / scale:.3g} {unit}"
+    low, high = (_three_digits(end / scale) for end in (span.low, span.high))
+    return f"{low}-{high} {unit}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:#.3g}".rstrip(".")
 
 
 def plain_table(title: str, *, expand: bool = False) -> Table:

@@ -1,0 +1,53 @@
+"""Every example of the help and of the documents works as it stands."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tianji.catalog.entries import DATA
+from tianji.cli import main
+
+ROOT = Path(__file__).parents[2]
+MINE = ("catalog", "plan", "predict")
+
+
+def in_help() -> list[str]:
+    context = click.Context(main)
+    texts = [(main.get_command(context, name) or main).help or "" for name in MINE]
+    return [line.strip() for text in texts for line in text.splitlines() if line.strip().startswith("tianji ")]
+
+
+def in_documents() -> list[str]:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    found = [
+        line for page in pages for line in re.findall(r"^```console\n\$ (tianji .*)$", page.read_text(), re.MULTILINE)
+    ]
+    return [line for line in found if line.split()[1] in MINE]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what the examples name: a config.json, and a plan.json where one is read."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(DATA / "models" / "llama-3.1-8b" / "config.json", tmp_path)
+    made = CliRunner().invoke(main, shlex.split("plan llama-3.1-8b hgx-h100 --batch 64 --out plan.json"))
+    assert made.exit_code == 0
+    return tmp_path
+
+
+def test_there_are_examples() -> None:
+    assert len(in_help()) >= 10
+    assert in_documents()
+
+
+@pytest.mark.parametrize("line", [*in_help(), *in_documents()])
+def test_an_example_works(line: str, folder: Path) -> None:
+    words = shlex.split(re.split(r"\s{2,}| > ", line)[0])[1:]  # a remark may stand behind two spaces
+    done = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout
