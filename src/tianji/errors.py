@@ -7,6 +7,7 @@ TianjiError
     ├── UnknownFigureError     a figure that nobody published and that this job needs
     ├── UnsupportedModelError  an architecture that the reader does not understand
     ├── IllegalStrategyError   degrees or switches that contradict each other, the job or the pool
+    ├── EnvelopeError          a closed form is asked for beyond where it holds
     ├── InfeasibleError        a legal request that no plan fulfils
     ├── ExportError            a plan that an engine or scheduler cannot express
     ├── MissingExtraError      an optional part of the installation that the request needs
@@ -64,6 +65,10 @@ class UnsupportedModelError(InputError):
 
 class IllegalStrategyError(InputError):
     """The degrees or switches contradict each other, the job or the pool."""
+
+
+class EnvelopeError(InputError):
+    """A closed form is asked for where its assumptions fail; the message says which, and what answers instead."""
 
 
 class InfeasibleError(InputError):

@@ -74,3 +74,27 @@ def test_a_save_that_costs_nothing_is_made_as_often_as_possible() -> None:
 
 def test_what_never_completes_has_no_progress() -> None:
     assert efficiency(1e9, 60, 600, 1.0) == 0.0
+
+
+def meta(chips: int, rate: float, save: float, restart: float, interval: float | None = None) -> float:
+    """Return the effective training time ratio of a job at a rate of failures of an 8-chip node in a day."""
+    mtbf = DAY / (chips / 8 * rate)
+    return efficiency(interval or best_interval(save, mtbf), save, restart, mtbf)
+
+
+def test_meta_rsc_1_keeps_nine_tenths_at_hourly_checkpoints() -> None:
+    # arXiv 2410.21680: jobs of 2,048 to 4,096 chips on RSC-1 average over 0.9 with an interval of an hour, assumed not to block.
+    assert all(0.9 < meta(chips, 6.5e-3, 1e-3, 300, interval=3600) < 0.97 for chips in (2048, 4096))
+
+
+def test_meta_needs_saves_of_ten_seconds_for_nine_tenths_at_12000_chips() -> None:
+    # The same: at 12,000 chips of RSC-1 a save must take about 10 s, or the rate must fall from 6.50 to about 1.
+    assert meta(12_000, 6.5e-3, 10, 300) > 0.9
+    assert meta(12_000, 6.5e-3, 60, 300) < 0.9
+    assert meta(12_000, 1e-3, 60, 300) > 0.9
+
+
+def test_meta_needs_two_minutes_for_nine_tenths_at_100000_chips() -> None:
+    # The same: with RSC-2's rate, intervals and restarts must come down to about 2 min.
+    assert meta(100_000, 2.34e-3, 1e-3, 120, interval=120) > 0.9
+    assert meta(100_000, 2.34e-3, 1e-3, 300, interval=300) < 0.9

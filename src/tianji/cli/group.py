@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("tianji.cli.planning:plan_command", "Find the best way to cut a model over a pool."),
     "predict": ("tianji.cli.prediction:predict_command", "Predict one plan, each second accounted for."),
     "run": ("tianji.cli.running:run_command", "Train a plan's model for real, and measure it."),
+    "goodput": ("tianji.cli.goodput:goodput_command", "Say how much of a run's time lasts, failures counted."),
     "export": ("tianji.cli.export:export_command", "Write a plan for other engines and schedulers."),
     "validate": ("tianji.cli.validation:validate_command", "Predict measured runs and say how far off that is."),
     "calibrate": ("tianji.cli.calibration:calibrate_command", "Fit what datasheets do not say to measured runs."),

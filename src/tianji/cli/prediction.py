@@ -36,16 +36,9 @@ def predict_command(model_or_plan: str, pool: str | None, as_json: bool, **optio
       tianji predict plan.json
       tianji predict plan.json --micro-batch-size 2 --recompute full
     """
-    from tianji.catalog import load_calibration
     from tianji.prediction import predict
 
-    strategy, others = read_strategy_options(options), drop_strategy_options(options)
-    if pool is None:
-        _refuse_job_options(others)
-        plan = _read_changed(model_or_plan, strategy)
-        calibration = load_calibration(others["calibration"])
-    else:
-        plan, calibration = _make_plan(model_or_plan, pool, strategy, others)
+    plan, calibration = find_plan(model_or_plan, pool, options)
     result = predict(plan, calibration)
     if as_json:
         from tianji.report.documents import prediction_document
@@ -59,6 +52,20 @@ def predict_command(model_or_plan: str, pool: str | None, as_json: bool, **optio
     print_headline(console, plan.job, plan.pool, calibration)
     console.print()
     print_result(console, result)
+
+
+def find_plan(model_or_plan: str, pool: str | None, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the plan and the calibration that a plan file, or a model and a pool, and the options of the job stand for.
+
+    Raises InputError for anything in them that cannot be used.
+    """
+    from tianji.catalog import load_calibration
+
+    strategy, others = read_strategy_options(options), drop_strategy_options(options)
+    if pool is not None:
+        return _make_plan(model_or_plan, pool, strategy, others)
+    _refuse_job_options(others)
+    return _read_changed(model_or_plan, strategy), load_calibration(others["calibration"])
 
 
 def _make_plan(model: str, pool: str, strategy: dict[str, Any], options: dict[str, Any]) -> tuple[Any, Any]:
@@ -79,7 +86,8 @@ def _read_changed(path: str, changes: dict[str, Any]) -> Any:
     from tianji.parallel.plan_file import read_plan
 
     if path in list_models():
-        raise FormatError(f"{path} is a model, and a model needs a pool: tianji predict {path} POOL --tp 8 ...")
+        command = click.get_current_context().info_name
+        raise FormatError(f"{path} is a model, and a model needs a pool: tianji {command} {path} POOL --tp 8 ...")
     plan = read_plan(path)
     if not changes:
         return plan

@@ -42,7 +42,7 @@ def price_saves(settings: Reliability, profile: FailureProfile, exposure: Exposu
     training goes on. Storage takes the whole state at the job's storage bandwidth, in which an asynchronous save stops the
     training only for the copy into host memory. A ``save_time`` of the settings stands for all of it.
     """
-    copy = exposure.share / profile.host_bandwidth.value
+    copy = exposure.share / (exposure.pool.chip.host_bandwidth or profile.host_bandwidth).value
     found: dict[str, Save] = {}
     if "local" in settings.stores:
         found["local"] = Save(copy, 0.0, copy)

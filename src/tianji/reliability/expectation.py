@@ -1,8 +1,7 @@
 """Expected goodput of a job and where its time goes: the closed forms together.
 
-Failures that roll back to a newer state recur inside those that roll back to an older one. Each level is a renewal process
-(:mod:`tianji.reliability.renewal`) in the time that the levels below it leave over, so their efficiencies multiply; waiting
-for spares, silent corruption and stragglers are further factors. The losses are exclusive and add up to 1 - goodput.
+Waiting for spares, the cycles of each level of saved states, silent corruption and stragglers are factors of the goodput. The
+losses are exclusive: each is a share of what those before it leave, and together they are 1 - goodput.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tianji.hardware.failures import FailureProfile, bound
-from tianji.reliability.checkpoints import Exposure, Save, price_saves
-from tianji.reliability.hazards import YEAR, find_hazards
-from tianji.reliability.ladder import Level, assign
-from tianji.reliability.renewal import LARGEST, best_interval
+from tianji.errors import EnvelopeError
+from tianji.hardware.failures import FailureProfile
+from tianji.reliability.checkpoints import Exposure
+from tianji.reliability.course import Course, chart
+from tianji.reliability.cycles import LEAST
 from tianji.reliability.settings import Reliability
-from tianji.reliability.spares import spares_for, waiting_share
+from tianji.reliability.spares import mean_excess, waiting_share
 from tianji.units import DAY, Seconds
 
 LOST = (
@@ -25,8 +24,16 @@ LOST = (
     "stragglers",
 )  # fmt: skip
 """Where time goes that is no progress."""
-LEAST = 1e-12
-"""A job that practically never gets on is said to keep this share, because a goodput of nothing has no inverse."""
+
+MOST_EDGE = 0.005
+"""Losses times the longest cycle's share of the run, beyond which it matters that a run begins fresh and ends anywhere."""
+MOST_WAITING = 0.1
+LEAST_INSIDE = 0.5
+"""Useful share of the levels inside another, below which their spread matters."""
+MOST_LACKING = 0.05
+"""Replicas without a node, beyond which it matters that those that wait cannot fail again."""
+MOST_STALLED = 0.5
+"""Share of time in stalls of all replicas, beyond which stalls overlap with the recoveries of replicas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class Expectation:
 
     ``losses`` are shares of wall-clock time by kind, which add up to 1 - goodput. ``intervals`` are the training times between
     two checkpoints to each store, ``spares`` the nodes that stand by beyond those that work, ``spares_needed`` those that this
-    case asks for.
+    case asks for. ``failures`` are events a day by component.
     """
 
     goodput: float
@@ -45,167 +52,138 @@ class Expectation:
     intervals: Mapping[str, Seconds]
     save_time: Seconds
     """How long one checkpoint to storage stops the training."""
+    drain_time: Seconds
+    """How long storage then goes on writing; an interval is never shorter."""
     recovery_time: Seconds
     """Mean time from a failure until training goes on, loading included, without the work that is repeated."""
     spares: int
     spares_needed: int
     failures: Mapping[str, float]
-    """Failures a day by component."""
+    standard_error: float = 0.0
+    """Of the goodput, where it was sampled (:func:`tianji.reliability.montecarlo.sample`); 0 for the closed form."""
 
 
 def expect(
     settings: Reliability, profile: FailureProfile, exposure: Exposure, case: str = "nominal", spares: int | None = None
 ) -> Expectation:
-    """Return the expected goodput of a job; the case ``low`` is that of few failures.
+    """Return the expected goodput of a job by the closed forms; the case ``low`` is that of few failures.
 
     ``spares`` nodes stand by; None: those of the settings, or as many as this case needs.
+
+    Raises EnvelopeError where the closed forms do not hold.
     """
-    hazards = find_hazards(profile, exposure.pool, exposure.chips, case)
-    saves = price_saves(settings, profile, exposure)
-    total = sum(hazard.rate for hazard in hazards)
+    course = chart(settings, profile, exposure, case, spares)
+    check_envelope(course)
     losses = dict.fromkeys(LOST, 0.0)
-    needed = needed_spares(settings, profile, total)
-    spares = needed if spares is None else spares
-    left = _wait(losses, settings, profile, exposure, total, spares)
-    levels = assign(hazards, settings, profile, saves)
-    if settings.loss == "replica":
-        left, intervals = _replica_losses(losses, left, levels, settings, profile, exposure)
-    else:
-        left, intervals = _job_losses(losses, left, levels, settings, saves, exposure)
-    if settings.corruption:
-        rate = bound(profile.corruption_rate, case) / YEAR * exposure.chips
-        left = _take(losses, "silent_corruption", left, 1.0 - 1.0 / (1.0 + rate * profile.corruption_delay.value))
-    straggle = profile.straggle.value if settings.straggle is None else settings.straggle
-    left = _take(losses, "stragglers", left, straggle)
+    left = _lose_nodes(losses, course)
+    left = _lose_replicas(losses, left, course) if course.is_replica_lost else _lose_cycles(losses, left, course)
+    corrupted = course.corruption_rate * course.corruption_delay
+    left = _lose(losses, "silent_corruption", left, corrupted / (1.0 + corrupted))
+    left = _lose(losses, "stragglers", left, course.straggle)
+    return summarize(course, left, losses)
+
+
+def summarize(course: Course, goodput: float, losses: Mapping[str, float], standard_error: float = 0.0) -> Expectation:
+    """Return the expectation of a course with its goodput and its losses."""
     return Expectation(
-        goodput=max(left, LEAST),
+        goodput=min(max(goodput, LEAST), 1.0),
         losses=losses,
-        mtbf=1.0 / total if total else math.inf,
-        intervals=intervals,
-        save_time=saves["storage"].stop,
-        recovery_time=_mean_recovery(levels),
-        spares=spares,
-        spares_needed=needed,
-        failures={hazard.component: hazard.rate * DAY for hazard in hazards},
+        mtbf=course.mtbf,
+        intervals={}
+        if course.is_replica_lost
+        else {c.level.name: c.work for c in course.cycles if c.level.name != "step"},
+        save_time=course.storage.stop,
+        drain_time=course.storage.drain,
+        recovery_time=course.recovery_time,
+        spares=course.spares,
+        spares_needed=course.spares_needed,
+        failures={hazard.component: hazard.rate * DAY for hazard in course.hazards},
+        standard_error=standard_error,
     )
 
 
-def needed_spares(settings: Reliability, profile: FailureProfile, rate: float) -> int:
-    """Return the spare nodes: those given, or as many as suffice; each failure sends a node to repair."""
-    if settings.replacement == "shrink":
-        return 0
-    if settings.spare_nodes is not None:
-        return settings.spare_nodes
-    return spares_for(rate * (settings.repair_time or profile.repair.value), settings.confidence)
+def check_envelope(course: Course) -> None:
+    """Refuse a course that the closed forms do not describe within 1 %, and say why.
+
+    They hold for failures without memory and recoveries of a fixed length, in a run that is long beside its cycles, with little
+    waiting for spares, where the inner levels leave at least half of the time and stalls take at most half.
+
+    Raises EnvelopeError otherwise.
+    """
+    settings = course.settings
+    if settings.shape != 1:
+        _refuse(f"failures come by a Weibull distribution of shape {settings.shape:g}, which remembers")
+    if settings.recovery_spread:
+        _refuse(f"recoveries scatter log-normally by {settings.recovery_spread:g}")
+    is_waiting = settings.replacement == "spare" and not course.is_replica_lost
+    waiting = waiting_share(course.spares, course.nodes_away) if is_waiting else 0.0
+    if waiting > MOST_WAITING:
+        _refuse(f"{course.spares} spares leave the job waiting {waiting:.0%} of the time")
+    if course.is_replica_lost:
+        lacking = _lacking_replicas(course)
+        if lacking > MOST_LACKING:
+            _refuse(f"{course.spares} spares leave {lacking:.0%} of the replicas waiting")
+        stalled = course.rate * course.reconfigure
+        if stalled / (1.0 + stalled) > MOST_STALLED:
+            _refuse(f"all replicas stand still {stalled / (1.0 + stalled):.0%} of the time")
+        return
+    inside = math.prod(cycle.useful for cycle in course.cycles[:-1])
+    if inside < LEAST_INSIDE:
+        _refuse(f"failures that roll back to a newer checkpoint leave {inside:.0%} of the time to those of the storage")
+    lost = 1.0 - inside * (course.cycles[-1].useful if course.cycles else 1.0)
+    longest = max((cycle.interval + cycle.save.stop for cycle in course.cycles), default=0.0) + course.recovery_time
+    if lost * longest > MOST_EDGE * settings.horizon:
+        _refuse(f"a cycle of {longest:,.0f} s is not short beside a run of {settings.horizon / DAY:g} days")
 
 
-def _take(losses: dict[str, float], kind: str, left: float, share: float) -> float:
+def _refuse(reason: str) -> None:
+    raise EnvelopeError(
+        f"the closed form of goodput does not hold: {reason}; sample it instead (`tianji goodput --method montecarlo`, "
+        "or method='auto' in Python)"
+    )
+
+
+def _lose(losses: dict[str, float], kind: str, left: float, share: float) -> float:
     losses[kind] += left * share
     return left * (1.0 - share)
 
 
-def _wait(
-    losses: dict[str, float],
-    settings: Reliability,
-    profile: FailureProfile,
-    exposure: Exposure,
-    rate: float,
-    spares: int,
-) -> float:
+def _lose_nodes(losses: dict[str, float], course: Course) -> float:
     """Return what waiting for spares leaves of the time, or, without spares, the replicas that lack a node."""
-    away = rate * (settings.repair_time or profile.repair.value)
-    if settings.replacement == "spare":
-        return _take(losses, "waiting_for_spares", 1.0, waiting_share(spares, away))
-    # Each node away takes its whole replica along; independent replicas of which each is whole a share e^-away/n of the time.
-    replicas = max(exposure.chips // exposure.model_chips, 1)
-    return _take(losses, "missing_replicas", 1.0, -math.expm1(-away / replicas))
+    if course.settings.replacement == "spare" and not course.is_replica_lost:
+        return _lose(losses, "waiting_for_spares", 1.0, waiting_share(course.spares, course.nodes_away))
+    if course.settings.replacement == "spare":
+        lacking = _lacking_replicas(course)
+        return _lose(losses, "waiting_for_spares", 1.0, lacking / (1.0 + lacking))
+    # Each node away takes its whole replica along; each replica is whole a share e^(-away / replicas) of the time.
+    return _lose(losses, "missing_replicas", 1.0, -math.expm1(-course.nodes_away / course.replicas))
 
 
-def _job_losses(
-    losses: dict[str, float], left: float, levels: list[Level], settings: Reliability, saves: Mapping[str, Save],
-    exposure: Exposure,
-) -> tuple[float, dict[str, Seconds]]:  # fmt: skip
-    """Return what failures of the whole job leave of the time, and the intervals between checkpoints."""
-    cycles, intervals, inner, rate = [], {}, 1.0, 0.0
-    for level in levels:
-        if level.rate <= 0:
-            continue
-        rate += level.rate
-        save = saves.get(level.name, Save(0.0, 0.0, 0.0))
-        if level.name == "step":
-            interval = exposure.step_time
-        elif level.name == "storage" and settings.interval is not None:
-            interval = settings.interval / inner
-        else:
-            interval = best_interval(save.stop, 1.0 / level.rate, max(save.drain, exposure.step_time))
-        cycle = Cycle.of(level, interval, save, rate)
-        cycles.append(cycle)
-        if level.name != "step":
-            intervals[level.name] = interval * inner
-        inner *= cycle.useful
-    for cycle in reversed(cycles):
+def _lacking_replicas(course: Course) -> float:
+    """Return the replicas without a node, to those that have all: only those wait for which no spare is left."""
+    if course.settings.replacement == "shrink":
+        return 0.0
+    return mean_excess(course.spares, course.nodes_away) / course.replicas
+
+
+def _lose_cycles(losses: dict[str, float], left: float, course: Course) -> float:
+    """Return what failures of the whole job leave of the time: the outermost level first, the others in what it leaves."""
+    for cycle in reversed(course.cycles):
         for kind, share in cycle.losses.items():
             losses[kind] += left * share
         left *= cycle.useful
-    return left, intervals
+    return left
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """From one checkpoint to the next: the useful share of the time, and the losses, which add up to the rest."""
-
-    useful: float
-    losses: Mapping[str, float]
-
-    @classmethod
-    def of(cls, level: Level, interval: Seconds, save: Save, rate: float) -> Cycle:
-        """Return the cycle of a level: Daly's form, with several recovery times and a save that is safe only after a while.
-
-        ``rate`` is that of all failures that can interrupt a recovery. What was done while a save drained is repeated after
-        a failure, which is a longer recovery. A recovery of R succeeds with e^{-rate R}; the tries before it are lost too.
-        """
-        mtbf, stop = 1.0 / level.rate, save.stop
-        longest = max(d + r for _, d, r in level.recoveries) + save.drain
-        exponent = (interval + stop) / mtbf
-        if exponent + rate * longest > LARGEST:
-            return cls(LEAST, {"restart": 1.0 - LEAST})
-        success = sum(share * math.exp(-rate * (d + r + save.drain)) for share, d, r in level.recoveries) / level.rate
-        recovery = (1.0 / success - 1.0) / rate
-        failures = math.expm1(exponent)
-        whole = (mtbf + recovery) * failures
-        planned = [sum(x) / level.rate for x in zip(*((s * d, s * r) for s, d, r in level.recoveries), strict=True)]
-        part = failures * recovery / (sum(planned) + save.drain) / whole
-        repeated = max((failures * mtbf - interval - stop) / whole, 0.0)
-        losses = {
-            "checkpointing": stop / whole,
-            "lost_work": repeated + part * save.drain,
-            "detection": part * planned[0],
-            "restart": part * planned[1],
-        }
-        return cls(1.0 - sum(losses.values()), losses)
-
-
-def _replica_losses(
-    losses: dict[str, float], left: float, levels: list[Level], settings: Reliability, profile: FailureProfile,
-    exposure: Exposure,
-) -> tuple[float, dict[str, Seconds]]:  # fmt: skip
-    """Return what is left when a failure stops one replica: the others stall briefly, twice, and go on without it.
+def _lose_replicas(losses: dict[str, float], left: float, course: Course) -> float:
+    """Return what is left when a failure stops one replica: the others stall briefly and go on without it.
 
     A replica that comes back copies the state of another, so that no finished step is lost and checkpoints are a matter of
-    safety, not of speed.
+    safety, not of speed. Its recovery runs on while the others stall; beside their work it is away for r = (R - stall) times
+    the share of time in which anybody works, and up a share 1 / (1 + rate · r / replicas).
     """
-    size = settings.replica_chips or max(exposure.pool.unit, exposure.model_chips)
-    replicas = max(exposure.chips // size, 1)
-    rate = sum(level.rate for level in levels)
-    if rate <= 0:
-        return left, {}
-    stalls = rate * profile.reconfigure.value
-    left = _take(losses, "restart", left, stalls / (1.0 + stalls))
-    away = _mean_recovery(levels) * rate / replicas
-    left = _take(losses, "missing_replicas", left, away / (1.0 + away))
-    return left, {}
-
-
-def _mean_recovery(levels: list[Level]) -> Seconds:
-    rate = sum(level.rate for level in levels)
-    return sum(s * (d + r) for level in levels for s, d, r in level.recoveries) / rate if rate else 0.0
+    stalls = course.rate * course.reconfigure
+    beyond = max(course.recovery_time - course.reconfigure, 0.0) / (1.0 + stalls)
+    up = 1.0 / (1.0 + course.rate / course.replicas * beyond)
+    left = _lose(losses, "restart", left, stalls * up / (1.0 + stalls * up))
+    return _lose(losses, "missing_replicas", left, 1.0 - up)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tianji.errors import FormatError, UnknownNameError
 from tianji.hardware.failures import RUNGS, FailureProfile
-from tianji.units import BytesPerSecond, Seconds
+from tianji.units import DAY, HOUR, BytesPerSecond, Seconds
 
 LOSSES = ("job", "replica")
 """What a failure stops: the whole synchronous job, or one data-parallel replica while the others go on."""
@@ -50,6 +50,12 @@ class Reliability:
     straggle: float | None = None
     corruption: bool = True
     """Count silent corruption that nobody notices at once."""
+    shape: float = 1.0
+    """Of the Weibull distribution between failures: 1 has no memory, below 1 failures come in clusters."""
+    recovery_spread: float = 0.0
+    """Standard deviation of the logarithm of a recovery's length around its mean; 0: always the same."""
+    horizon: Seconds = 30 * DAY
+    """Length of the run."""
 
     def __post_init__(self) -> None:
         for name, word, known in (
@@ -68,6 +74,13 @@ class Reliability:
             raise FormatError(f"confidence: expected a share from 0.5 to below 1, got {self.confidence!r}")
         if self.straggle is not None and not 0 <= self.straggle < 1:
             raise FormatError(f"straggle: expected a share from 0 to below 1, got {self.straggle!r}")
+        for name, value, least, most in (
+            ("shape", self.shape, 0.2, 5.0),
+            ("recovery_spread", self.recovery_spread, 0.0, 3.0),
+            ("horizon", self.horizon, HOUR, 100 * 365 * DAY),
+        ):
+            if not least <= value <= most:
+                raise FormatError(f"{name}: expected {least:g} to {most:g}, got {value!r}")
         for name in ("spare_nodes", "replica_chips"):
             count = getattr(self, name)
             if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):

@@ -90,6 +90,15 @@ def waiting_share(spares: int, mean_away: float) -> float:
     return 1.0 / total
 
 
+def mean_excess(spares: int, mean_away: float) -> float:
+    """Return the mean number of nodes that are away beyond the spares, for a Poisson number away.
+
+    >>> round(mean_excess(0, 2.5), 6)
+    2.5
+    """
+    return max(mean_away * poisson_tail(spares - 1, mean_away) - spares * poisson_tail(spares, mean_away), 0.0)
+
+
 def _log_poisson(count: int, mean: float) -> float:
     return count * math.log(mean) - mean - math.lgamma(count + 1)
 

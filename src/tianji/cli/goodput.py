@@ -1,0 +1,149 @@
+"""``tianji goodput``: how much of a plan's time lasts, where the rest goes, and what each remedy is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from tianji.cli.options import job_options, json_option, strategy_options
+from tianji.cli.output import make_console, print_json
+from tianji.cli.prediction import find_plan
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--failures", metavar="NAME|FILE",
+                 help="Failure profile: a name of the catalog or a TOML file.  [default: that of the chip]"),
+    click.option("--loss", default="job", show_default=True, metavar="job|replica",
+                 help="What a failure stops: the whole job, or one data-parallel replica."),
+    click.option("--replica-chips", metavar="N",
+                 help="Chips of one replica that fails alone.  [default: a pod, or one copy of the model]"),
+    click.option("--recovery", default="job", show_default=True, metavar="RUNG",
+                 help="Fastest rung of the recovery ladder: in-process, process, pod or job."),
+    click.option("--replacement", default="spare", show_default=True, metavar="spare|shrink",
+                 help="A spare takes a failed node's place, or its replica is missing until the repair."),
+    click.option("--store", multiple=True, metavar="local|peer",
+                 help="Keep checkpoints also in the own host's or in another node's memory; may be given twice."),
+    click.option("--asynchronous/--no-asynchronous", default=True, show_default=True,
+                 help="Write checkpoints to storage while training goes on."),
+    click.option("--interval", metavar="TIME", help='Between checkpoints to storage, like "30 min".  [default: the best]'),
+    click.option("--save-time", metavar="TIME", help="How long one checkpoint stops the training.  [default: by its size]"),
+    click.option("--recovery-time", metavar="TIME",
+                 help="From a failure until training goes on, all in.  [default: the profile's]"),
+    click.option("--storage-bandwidth", metavar="RATE",
+                 help='Of the whole job to storage, like "200 GB/s".  [default: the profile\'s]'),
+    click.option("--repair-time", metavar="TIME", help="Until a failed node is back.  [default: the profile's]"),
+    click.option("--spares", metavar="N", help="Nodes that stand by.  [default: as many as suffice]"),
+    click.option("--confidence", default="0.99", show_default=True, metavar="SHARE",
+                 help="With which the spares must suffice."),
+    click.option("--straggle", metavar="SHARE", help="Share of time lost to slow chips.  [default: the profile's]"),
+    click.option("--corruption/--no-corruption", default=True, show_default=True,
+                 help="Count silent corruption that nobody notices at once."),
+    click.option("--shape", default="1", show_default=True, metavar="X",
+                 help="Weibull shape of the time between failures; below 1 they come in clusters."),
+    click.option("--recovery-spread", default="0", show_default=True, metavar="X",
+                 help="Log-normal scatter of a recovery's length; 0 is none."),
+    click.option("--horizon", default="30 d", show_default=True, metavar="TIME", help="Length of the run."),
+    click.option("--method", default="auto", show_default=True, metavar="auto|closed|montecarlo",
+                 help="Formulas, sampled runs, or whichever holds."),
+    click.option("--runs", default="1000", show_default=True, metavar="N", help="Runs to sample."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of the sampled runs."),
+    click.option("--price", metavar="USD", help='Of one chip-hour, like "2 USD": says what each remedy is worth in money.'),
+)  # fmt: skip
+
+
+def reliability_options(command: F) -> F:
+    """Add the options of a run under failures."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command("goodput")
+@click.argument("model_or_plan")
+@click.argument("pool", required=False)
+@reliability_options
+@strategy_options
+@job_options
+@json_option
+def goodput_command(
+    model_or_plan: str, pool: str | None, method: str, runs: str, seed: int, price: str | None, as_json: bool,
+    **options: Any,
+) -> None:  # fmt: skip
+    r"""Say how much of a plan's time becomes lasting progress, and where the rest goes.
+
+    Takes a plan file or a MODEL and a POOL with a strategy, as `tianji predict` does. Failure rates, recovery times and
+    bandwidths come from a failure profile with sources; the range is that of the rates.
+
+    \b
+    Examples:
+      tianji goodput plan.json
+      tianji goodput llama-3.1-405b hgx-h100 --chips 16384 --tp 8 --pp 16 --price "2 USD"
+      tianji goodput plan.json --recovery process --store peer --save-time "1 s"
+      tianji goodput plan.json --loss replica --replica-chips 8192
+      tianji goodput plan.json --recovery-spread 2.2 --method montecarlo --runs 10000
+    """
+    from tianji.prediction import predict
+    from tianji.prediction.goodput import expect_goodput, weigh_choices
+    from tianji.units import parse, parse_count
+
+    names = {parameter.name for parameter in _parameters()}
+    settings = _read_settings(**{k: v for k, v in options.items() if k in names})
+    dollars = None if price is None else parse(price, "money", "--price")
+    how: dict[str, Any] = {"method": method, "jobs": parse_count(runs, "--runs"), "seed": seed}
+    plan, calibration = find_plan(model_or_plan, pool, {k: v for k, v in options.items() if k not in names})
+    result = predict(plan, calibration)
+    found, choices = expect_goodput(result, settings, **how), weigh_choices(result, settings, **how)
+    if as_json:
+        from tianji.report.goodput import goodput_document
+
+        print_json(goodput_document(result, found, choices, calibration, dollars))
+        return
+    from tianji.report.goodput import print_goodput
+    from tianji.report.headline import print_headline
+
+    console = make_console()
+    print_headline(console, plan.job, plan.pool, calibration)
+    console.print()
+    print_goodput(console, result, found, choices, dollars)
+
+
+def _parameters() -> list[click.Parameter]:
+    def nothing() -> None:
+        """Carry the options, so that click itself says what their parameters are called."""
+
+    return list(click.command()(reliability_options(nothing)).params)
+
+
+def _read_settings(
+    failures: str | None, replica_chips: str | None, store: tuple[str, ...], spares: str | None, confidence: str,
+    straggle: str | None, shape: str, recovery_spread: str, horizon: str, storage_bandwidth: str | None, **rest: Any,
+) -> Any:  # fmt: skip
+    """Return the choices of a run as the options give them.
+
+    Raises InputError for a value that cannot be used.
+    """
+    from tianji.catalog import load_failures
+    from tianji.reliability import Reliability
+    from tianji.units import parse, parse_count
+
+    times = ("interval", "save_time", "recovery_time", "repair_time")
+    for name in times:
+        if rest[name] is not None:
+            rest[name] = parse(rest[name], "time", "--" + name.replace("_", "-"))
+    return Reliability(
+        profile=None if failures is None else load_failures(failures),
+        replica_chips=0 if replica_chips is None else parse_count(replica_chips, "--replica-chips"),
+        stores=(*store, "storage"),
+        spare_nodes=None if spares is None else 0 if spares.strip() == "0" else parse_count(spares, "--spares"),
+        confidence=parse(confidence, "ratio", "--confidence"),
+        straggle=None if straggle is None else parse(straggle, "ratio", "--straggle"),
+        shape=parse(shape, "count", "--shape"),
+        recovery_spread=parse(recovery_spread, "count", "--recovery-spread"),
+        horizon=parse(horizon, "time", "--horizon"),
+        storage_bandwidth=None if storage_bandwidth is None
+        else parse(storage_bandwidth, "bandwidth", "--storage-bandwidth"),
+        **rest,
+    )  # fmt: skip

@@ -1,0 +1,59 @@
+"""Random gaps between failures, random recoveries, and nodes that go to repair and come back."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tianji.reliability.course import Course
+from tianji.reliability.spares import waiting_share
+from tianji.units import Array
+
+NEVER = 1e-9
+"""A share of waiting below which spares need not be counted."""
+
+
+class Repairs:
+    """The nodes in repair of many runs; each is away for the same time.
+
+    With s spares a run goes on while at most s nodes are away: after a failure, when the node of the failure s before it is
+    back. A ring holds the times of the last s + 1 failures of each run.
+    """
+
+    def __init__(self, course: Course, jobs: int) -> None:
+        self.repair, self.spares = course.repair, course.spares
+        has_spares = course.settings.replacement == "spare"
+        self.is_counted = has_spares and waiting_share(course.spares, course.nodes_away) > NEVER
+        size = course.spares + 1 if self.is_counted else 0
+        self.ring = np.full((size, jobs), -math.inf)
+        self.next, self.runs = np.zeros(jobs, dtype=np.intp), np.arange(jobs)
+
+    def add(self, now: Array, is_failure: Array) -> Array:
+        """Send a node of each failing run away, and return when each run has all the nodes that it needs."""
+        if not self.is_counted:
+            return now
+        slot = self.next
+        self.ring[slot, self.runs] = np.where(is_failure, now, self.ring[slot, self.runs])
+        self.next = np.where(is_failure, (slot + 1) % (self.spares + 1), slot)
+        back = self.ring[self.next, self.runs] + self.repair
+        return np.where(is_failure, np.maximum(now, back), now)
+
+
+def draw_gaps(course: Course, rate: float, rng: np.random.Generator, jobs: int) -> Array:
+    """Return random times between two failures of each run, of mean 1 / rate."""
+    if not rate:
+        return np.full(jobs, math.inf)
+    shape = course.settings.shape
+    if shape == 1:
+        return rng.standard_exponential(jobs) / rate
+    return rng.weibull(shape, jobs) / (rate * math.gamma(1.0 + 1.0 / shape))
+
+
+def scatter(lengths: Array, course: Course, rng: np.random.Generator) -> Array:
+    """Return recoveries that scatter around their means as the settings say."""
+    spread = course.settings.recovery_spread
+    if not spread:
+        return lengths
+    found: Array = lengths * rng.lognormal(-(spread**2) / 2.0, spread, len(lengths))
+    return found
