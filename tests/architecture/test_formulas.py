@@ -1,0 +1,53 @@
+"""The page of formulas and the code name the same functions."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "tianji"
+PAGE = (ROOT / "docs" / "formulas.md").read_text(encoding="utf-8")
+
+FORMULAS = [SOURCE / "perf" / f"{name}.py" for name in ("communication", "compute", "layer", "memory", "stages")]
+
+
+def functions(path: Path) -> set[str]:
+    """Return the public functions of a module, and the public methods of its classes."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            methods = [f for f in node.body if isinstance(f, ast.FunctionDef) and not f.decorator_list]
+            found |= {f"{node.name}.{f.name}" for f in methods}
+    return {name for name in found if not any(part.startswith("_") for part in name.split("."))}
+
+
+def sections() -> dict[str, set[str]]:
+    """Return the names that the page lists for each module: ``room.module``: ``name``, ``name``, ..."""
+    found: dict[str, set[str]] = {}
+    for module, names in re.findall(r"`(\w+\.\w+)`:\s*((?:`[\w.]+`,?\s*)+)", PAGE):
+        found.setdefault(module, set()).update(re.findall(r"`([\w.]+)`", names))
+    return found
+
+
+@pytest.mark.parametrize("path", FORMULAS, ids=lambda path: path.stem)
+def test_every_formula_is_on_the_page(path: Path) -> None:
+    listed = sections().get(f"perf.{path.stem}", set())
+    assert functions(path) - listed == set()
+
+
+@pytest.mark.parametrize("module", sorted(sections()))
+def test_every_name_on_the_page_is_in_the_code(module: str) -> None:
+    room, name = module.split(".")
+    text = (SOURCE / room / f"{name}.py").read_text(encoding="utf-8")
+    missing = [f for f in sections()[module] if f"def {f.rpartition('.')[2]}(" not in text]
+    assert not missing
+
+
+def test_every_constant_of_the_calibration_is_on_the_page() -> None:
+    from tianji.hardware.calibration import CONSTANT_NAMES
+
+    assert [name for name in CONSTANT_NAMES if name not in PAGE] == []
