@@ -19,7 +19,7 @@ def members(task: Job, where: Pool, fixed: dict[str, Any] | None = None, **extra
     space = Space(task, where, fixed or {}, extra)
     found: list[Strategy] = []
     for g in space.slices():
-        counted = np.broadcast_to(is_legal(g, task, where) & space.is_distinct(g), g.shape)
+        counted = np.broadcast_to(is_legal(g, task, where), g.shape)
         found += [g.at(tuple(int(i) for i in place)) for place in np.argwhere(counted)]
     return found
 

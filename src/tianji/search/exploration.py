@@ -127,11 +127,10 @@ def explore(
     """
     started = time.perf_counter()
     ledger, limit = _Ledger(max(top, 1)), usable_memory(pool)
-    space = Space(job, pool, fixed or {}, extra or {})
-    for grid in space.slices():
+    for grid in Space(job, pool, fixed or {}, extra or {}).slices():
         cost = price(job, pool, constants, grid)
         shape = grid.shape
-        legal = np.broadcast_to(is_legal(grid, job, pool) & space.is_distinct(grid), shape)
+        legal = np.broadcast_to(is_legal(grid, job, pool), shape)
         step_time, memory = np.broadcast_to(cost.step_time, shape), np.broadcast_to(cost.memory_total, shape)
         ledger.add(grid, legal, step_time, memory, limit)
         if progress:

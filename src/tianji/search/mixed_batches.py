@@ -124,7 +124,6 @@ class _Tables:
         """Return what a division takes at least, if no part runs faster than it does on a batch near the whole."""
         return max(batch / speed for batch, speed in zip(batches, self.speeds, strict=True))
 
-
     def of(self, part: int, batch: int) -> dict[Cut, Share]:
         if (part, batch) not in self.known:
             self.known[part, batch] = self._fastest(self.parts[part], batch)

@@ -120,7 +120,12 @@ def _range(job: Job, mixture: Mixture, calibration: Calibration, seconds: Second
 
 
 def _verdict(
-    mixture: Mixture, division: Division | None, chain: Chain | None, single: Result | None, choice: str, seconds: Seconds
+    mixture: Mixture,
+    division: Division | None,
+    chain: Chain | None,
+    single: Result | None,
+    choice: str,
+    seconds: Seconds,
 ) -> str:
     link = show(mixture.joint.rate(mixture.name), "bandwidth")
     if choice == "alone" and single:

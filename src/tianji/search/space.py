@@ -29,7 +29,7 @@ from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
 from tianji.parallel.layouts import DEFAULTS
 from tianji.parallel.mesh import data_group
-from tianji.parallel.strategy import CHOICES, DEGREES
+from tianji.parallel.strategy import CHOICES, DEGREES, Strategy
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -39,8 +39,6 @@ MIN_CONTEXT = 128
 MAX_EXPERT_TENSOR = 4
 SLICE = 1_000_000
 """Strategies of one grid: few enough for the cache, enough to make the cost of a call small."""
-SHARDED = 4
-"""Codes of the sharding axis: 0 to 3 are ZeRO levels over all data ranks, this and above are level 3 inside a tier's unit."""
 ON_REQUEST = ("zbv", "all_gather")
 """Words that a search takes only when they are asked for: few engines know them, and no published run checks their price."""
 LAYOUT = ("dp", "tp", "cp", "cp_kind", "placement", "sequence_parallel")
@@ -59,26 +57,32 @@ class Space:
     """Further switches to vary, each over the given values (the overlap switches, for one)."""
 
     def slices(self) -> Iterator[Grid]:
-        """Yield grids of which together every strategy is a member; :meth:`is_distinct` tells repetitions."""
-        held = {k: v for k, v in self.fixed.items() if k not in DEGREES and k != "micro_batch_size"}
+        """Yield grids of which together every strategy is a member of exactly one."""
         for pp in self._choices("pp", [p for p in divisors(self.pool.chips) if p <= self.job.model.num_layers]):
+            held = {k: v for k, v in self.fixed.items() if k not in DEGREES and k != "micro_batch_size"}
             defaults = replace(DEFAULTS, **held | {"pp": pp})
-            others = (self._extra_axis(), self._sharding_axis(), self._recompute_axis(), self._schedule_axis(pp))
-            for sizes, dps in self._replicas(pp).items():
-                layouts = self._layouts(pp, dps)
-                axes = (*others, {"micro_batch_size": np.asarray(sizes)}, self._expert_axis())
+            layouts = self._layouts(pp)
+            groups = self._sharding_groups(layouts, defaults)
+            for (sizes, levels), places in self._alike(pp, layouts, groups).items():
+                axes = (
+                    {"zero": np.asarray(levels)}, self._extra_axis(), self._recompute_axis(), self._schedule_axis(pp),
+                    {"micro_batch_size": np.asarray(sizes)}, self._expert_axis(),
+                )  # fmt: skip
                 width = int(np.prod([len(next(iter(axis.values()), [0])) for axis in axes]))
                 step = max(SLICE // max(width, 1), 1)
-                for start in range(0, len(layouts["tp"]) if width else 0, step):
-                    part = {name: values[start : start + step] for name, values in layouts.items()}
-                    yield self._shard(Grid.product((*axes, part), defaults))
+                for start in range(0, len(places) if width else 0, step):
+                    some = places[start : start + step]
+                    part = {name: values[some] for name, values in layouts.items()}
+                    yield self._shard(Grid.product((*axes, part), defaults), [groups[i] for i in some])
 
-    def is_distinct(self, g: Grid) -> Array:
-        """Return which strategies of a grid repeat no other: sharding over one rank is none, over all of them no HSDP."""
-        ranks = g.cp * g.dp
-        sharded = (ranks > 1) | np.equal(g.zero, self._codes()[0])
-        tiered = (g.zero_group > 1) & (g.zero_group < ranks)
-        found: Array = sharded & (tiered | (g.zero_group == 0) | ("zero_group" in self.fixed))
+    def _alike(
+        self, pp: int, layouts: Axis, groups: list[tuple[int, ...]]
+    ) -> dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]]:
+        """Return the places of the layouts by the micro-batch sizes and ZeRO levels they can have: one grid holds those alike."""
+        found: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
+        for i, (dp, cp) in enumerate(zip(layouts["dp"].tolist(), layouts["cp"].tolist(), strict=True)):
+            key = self._micro_batches(dp), self._levels(pp, dp * cp, len(groups[i]))
+            found.setdefault(key, []).append(i)
         return found
 
     def _choices(self, name: str, values: list[int]) -> list[int]:
@@ -90,23 +94,20 @@ class Space:
             return [words.index(str(self.fixed[name]))]
         return [place for place, word in enumerate(words) if word not in ON_REQUEST]
 
-    def _replicas(self, pp: int) -> dict[tuple[int, ...], list[int]]:
-        """Return the data-parallel degrees by the micro-batch sizes that they leave: one grid holds those alike."""
-        found: dict[tuple[int, ...], list[int]] = {}
-        for dp in self._choices("dp", divisors(self.pool.chips // pp)):
-            found.setdefault(tuple(self._micro_batches(dp)), []).append(dp)
-        return {sizes: dps for sizes, dps in found.items() if sizes}
-
-    def _micro_batches(self, dp: int) -> list[int]:
+    def _micro_batches(self, dp: int) -> tuple[int, ...]:
         """Return the micro-batch sizes that divide what one replica gets of the global batch."""
         mine, rest = divmod(self.job.global_batch_size, dp)
         if rest:
-            return []
+            return ()
         most = max(MAX_MICRO_BATCH, MAX_MICRO_TOKENS // self.job.seq_len)
-        return [b for b in self._choices("micro_batch_size", [b for b in divisors(mine) if b <= most]) if mine % b == 0]
+        sizes = self._choices("micro_batch_size", [b for b in divisors(mine) if b <= most])
+        return tuple(b for b in sizes if mine % b == 0)
 
-    def _layouts(self, pp: int, dps: list[int]) -> Axis:
-        """Return every way to deal out all chips to tp, cp and one of the given dp, with what depends on it alone."""
+    def _layouts(self, pp: int) -> Axis:
+        """Return every way to deal out all chips to tp, cp and dp, with what depends on it alone."""
+        dps = [
+            dp for dp in self._choices("dp", divisors(self.pool.chips // pp)) if self.job.global_batch_size % dp == 0
+        ]
         found = [row for dp in dps for tp, cp in self._inner(pp * dp) for row in self._variants(pp, dp, tp, cp)]
         table = np.asarray(found, dtype=np.int64).reshape(-1, len(LAYOUT)).T
         return dict(zip(LAYOUT, table, strict=True)) | {"sequence_parallel": table[-1].astype(bool)}
@@ -159,25 +160,32 @@ class Space:
         table = np.asarray(found).reshape(-1, 2).T
         return {"schedule": table[0], "vpp": table[1]}
 
-    def _codes(self) -> list[int]:
-        levels = [int(self.fixed["zero"])] if "zero" in self.fixed else [0, 1, 2, 3]
-        tiers = len(self.pool.spans()) - 1 if 3 in levels and "zero_group" not in self.fixed else 0
-        return [*levels, *range(SHARDED, SHARDED + tiers)]
+    def _levels(self, pp: int, ranks: int, num_groups: int) -> tuple[int, ...]:
+        """Return the ZeRO levels, with one more for each group of HSDP; sharding over one rank is none."""
+        if "zero" in self.fixed:
+            levels = [int(self.fixed["zero"])]
+        else:
+            levels = [0] if ranks == 1 else [0, 1, 2, 3] if pp == 1 else [0, 1, 3]
+        return (*levels, *([3] * num_groups if 3 in levels else []))
 
-    def _sharding_axis(self) -> Axis:
-        return {"zero": np.asarray(self._codes())}
+    def _sharding_groups(self, layouts: Axis, defaults: Strategy) -> list[tuple[int, ...]]:
+        """Return for each layout the groups of HSDP: its data ranks inside one unit of a tier, where they are some, not all."""
+        if "zero_group" in self.fixed or not len(layouts["tp"]):
+            return [()] * len(layouts["tp"])
+        g = Grid.product((layouts,), defaults)
+        members = np.stack([np.broadcast_to(n, g.shape) for n in data_group(g).members(self.pool.spans())], axis=-1)
+        return [
+            tuple(sorted({int(n) for n in row if 1 < n < row[-1] and row[-1] % n == 0})) for row in members.tolist()
+        ]
 
-    def _shard(self, g: Grid) -> Grid:
-        """Turn the codes of the sharding axis into ZeRO levels and the ranks of one group in each layout."""
-        if "zero_group" in self.fixed:
+    def _shard(self, g: Grid, groups: list[tuple[int, ...]]) -> Grid:
+        """Put the groups of HSDP on the last levels of the sharding axis."""
+        num_levels, num_groups = g.shape[0], len(groups[0])
+        if "zero_group" in self.fixed or not num_groups or num_levels <= num_groups:
             return g
-        inside = [np.asarray(n).astype(np.int64) for n in data_group(g).members(self.pool.spans())[:-1]]
-        group: Array = np.zeros_like(g.zero)
-        for tier, n in enumerate(inside):
-            # A tier that adds no rank to the one below it repeats that one's group.
-            fresh = np.where(n > (inside[tier - 1] if tier else 0), n, 1)
-            group = np.where(g.zero == SHARDED + tier, fresh, group)
-        return replace(g, zero=np.minimum(g.zero, 3), zero_group=group)
+        table = np.zeros((num_levels, len(groups)), dtype=np.int64)
+        table[-num_groups:] = np.asarray(groups).T
+        return replace(g, zero_group=table.reshape((num_levels, *[1] * (len(g.shape) - 2), len(groups))))
 
     def _extra_axis(self) -> Axis:
         """Return all combinations of the further switches along one axis."""
