@@ -21,6 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST_NAME = 80
+"""Letters of a name that a message repeats."""
+
 
 class TianjiError(Exception):
     """Base of every exception that Tianji raises on purpose."""
@@ -43,7 +46,8 @@ class UnknownNameError(InputError):
         nearest = f"; did you mean {' or '.join(near)}?" if near else ""
         listing = f" Known: {', '.join(names)}." if not near and len(names) <= 30 else ""
         end = "" if near else "."
-        super().__init__(f"unknown {kind} {name!r}{nearest}{end}{listing}{' ' + hint if hint else ''}")
+        shown = repr(name) if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]!r} and so on"
+        super().__init__(f"unknown {kind} {shown}{nearest}{end}{listing}{' ' + hint if hint else ''}")
 
 
 class UnknownFigureError(InputError):
