@@ -72,3 +72,36 @@ def test_bad_input_ends_with_a_message(arguments: tuple[str, ...], message: str)
     assert done.exit_code == 2
     assert message in done.stderr
     assert not done.stdout
+
+
+def test_the_page_on_accuracy_has_every_chapter(tmp_path: Path) -> None:
+    head = "id,source,split,chip,n_chips,layers,hidden,ffn,heads,kv_heads,head_dim,vocab,seq_len,global_batch_size,"
+    head += "micro_batch_size,tp,pp,fsdp_zero,precision,recompute,step_time_s,memory_gb_per_chip"
+    sizes = "h100-sxm,8,32,4096,14336,32,8,128,128256,8192,64"
+    lines = [
+        f"run {i},{source},,{sizes},{b},{tp},1,ZeRO-1,bf16,full,{time},{40 + i}"
+        for i, (source, b, tp, time) in enumerate(
+            [("one", 1, 1, 11.0), ("one", 1, 2, 12.0), ("one", 2, 4, 13.5), ("two", 1, 8, 16.0), ("two", 2, 2, 11.8)]
+        )
+    ]
+    table, page = tmp_path / "runs.csv", tmp_path / "page.md"
+    table.write_text("\n".join([head, *lines]) + "\n")
+    assert run(str(table), "--report", str(page)).exit_code == 0
+    text = page.read_text()
+    for chapter in (
+        "The bars",
+        "Step time",
+        "Beside other predictors",
+        "Sources never seen",
+        "Memory",
+        "Scaling",
+        "Known gaps",
+    ):
+        assert f"## {chapter}" in text
+    assert (tmp_path / "page.svg").read_text().startswith("<svg")
+
+
+def test_the_page_on_accuracy_is_markdown(tmp_path: Path) -> None:
+    done = run("--report", str(tmp_path / "page.txt"))
+    assert done.exit_code == 2
+    assert ".md" in done.stderr

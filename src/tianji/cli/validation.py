@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tianji.cli.options import calibration_option, json_option
-from tianji.cli.output import make_console, print_json
+from tianji.cli.output import make_console, print_json, watch
 from tianji.errors import FormatError
+
+if TYPE_CHECKING:
+    from tianji.validation import Verdict
 
 GROUPED_BY = ("chip",)
 
@@ -27,10 +31,14 @@ GROUPED_BY = ("chip",)
 )  # fmt: skip
 @click.option("--rows", "every_row", is_flag=True, help="Show every row, not only the worst.")
 @click.option("--html", metavar="FILE", help="Also write one self-contained page with a figure and every row.")
+@click.option(
+    "--report", metavar="FILE.md",
+    help="Also write the page on accuracy: every bar, group, peer and known gap, with a figure FILE.svg beside it.",
+)  # fmt: skip
 @json_option
 def validate_command(
     tables: tuple[str, ...], calibration: str, split: str, quality: str, group_by: str | None, every_row: bool,
-    html: str | None, as_json: bool,
+    html: str | None, report: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Predict measured runs and say how far off the predictions are.
 
@@ -53,6 +61,8 @@ def validate_command(
         from tianji.report.accuracy_page import verdict_page
 
         write_page(html, verdict_page(verdict, groups))
+    if report:
+        write_report(report, verdict, tables, split, quality)
     if as_json:
         from tianji.report.accuracy_documents import verdict_document
 
@@ -76,6 +86,31 @@ def read_groups(text: str | None) -> tuple[str, ...]:
         if name not in GROUPS:
             raise UnknownNameError("group", name, GROUPS)
     return names
+
+
+def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: str, quality: str) -> None:
+    """Write the page on accuracy and its figure; the fit without each source takes most of a minute."""
+    from tianji.hardware.calibration import Calibration
+    from tianji.report.accuracy_chapters import write_chapters
+    from tianji.report.accuracy_page import verdict_figure
+    from tianji.validation import read_runs, validate
+    from tianji.validation.bars import judge
+    from tianji.validation.held_out import hold_out_sources
+    from tianji.validation.rankings import rank_published
+    from tianji.validation.scaling import scale_measured, scale_published
+
+    if not path.endswith(".md"):
+        raise FormatError(f"--report {path}: expected the name of a Markdown file, like accuracy.md")
+    figure = Path(path).with_suffix(".svg")
+    write_page(str(figure), verdict_figure(verdict.predictions))
+    bare = validate(tables, Calibration(), split=split, quality=quality)
+    jobs, series = rank_published(), [*scale_published(), *scale_measured(verdict.predictions)]
+    with watch("Leaving out each source") as tell:
+        rows, _ = read_runs(tables)
+        tell(len(rows))
+        held = hold_out_sources(rows)
+    bars = judge(verdict.predictions, jobs, series)
+    write_page(path, write_chapters(verdict, bare, bars, jobs, series, held, figure.name))
 
 
 def write_page(path: str, page: str) -> None:

@@ -1,0 +1,54 @@
+"""The chapter on known gaps: which bars are missed, by how much, which rows do it, and why as far as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tianji.report.accuracy_tables import percent, signed
+from tianji.validation import Verdict
+from tianji.validation.bars import Bar
+
+WORST = 10
+"""Groups of rows that are named."""
+LEAST_ROWS = 3
+
+CAUSES = (
+    "**Mixture of experts.** What it costs the host to route tokens, to permute them and to launch many small matmuls depends on "
+    "the release (dispatcher, fused permutation, CUDA graphs), and most tables do not print these switches.",
+    "**Releases.** The same setting published twice differs by up to 68 % across releases of a framework. A release that no row "
+    "of split fit comes from is predicted like its family.",
+    "**Small models.** vTrain's smallest jobs (hidden size 1,024 and 2,048) spend much of a step on launches. What the host "
+    "needs for a launch is one constant for a chip here, and differs between hosts.",
+    "**Thousands of chips.** Jitter, shared cables and slow nodes are one constant (straggling) at best. Few published series "
+    "reach past 2,048 chips, and in most of them the batch changes beside the number of chips.",
+    "**Memory of schedules.** The tables name ZB-2p, which holds twice the micro-batches of ZB-H1, and both are read as "
+    "`zero-bubble`: the memory of ZB-2p is predicted too low by almost half. Activations that are moved to host memory are "
+    "not modelled; the memory of such rows is not judged.",
+    "**Core attention alone recomputed** is read as a full recomputation of its share of the FLOPs. That is right in time, "
+    "and frees a little more memory in the prediction than in fact.",
+    "**Memory is told by few sources.** The rows of split check that state their memory are BLOOM's, read off the driver in "
+    "whole GB; the other sources that state it set the constants. FlagPerf's table above is the one check from outside.",
+)
+
+
+def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
+    """Return the chapter."""
+    missed = [b for b in bars if not b.is_met]
+    lines = ["## Known gaps\n"]
+    if missed:
+        lines.append("Bars that are missed, by how much:\n")
+        lines += [f"* {b.what}: {_spell(b)} where the target is {b.target}" for b in missed]
+    else:
+        lines.append("Every bar is met.")
+    lines.append("\nThe sources with the largest median error, of those with at least three rows:\n")
+    groups = [(name, a) for name, (a, _) in verdict.group("source").items() if a.count >= LEAST_ROWS]
+    for name, a in sorted(groups, key=lambda item: -(item[1].median or 0.0))[:WORST]:
+        lines.append(f"* {name}: median {percent(a.median)}, bias {signed(a.bias)}, {a.count} rows")
+    lines.append("\nWhy, as far as it is known:\n")
+    return "\n".join([*lines, *(f"* {cause}" for cause in CAUSES)]) + "\n"
+
+
+def _spell(bar: Bar) -> str:
+    if bar.kind == "number":
+        return f"{bar.value:.2f}"
+    return f"{bar.value * 100:.1f} points" if bar.kind == "points" else percent(bar.value)

@@ -1,0 +1,94 @@
+"""The figures of docs/accuracy.md as bounds: they may be tightened, and never loosened."""
+
+import pytest
+
+from tianji.hardware.calibration import Calibration
+from tianji.validation import Verdict, validate
+from tianji.validation.peers import compare_peers
+from tianji.validation.rankings import rank_published, tell_memory
+from tianji.validation.scaling import scale_measured, scale_published
+
+CHECK = {"split": "check", "quality": "A"}
+
+
+@pytest.fixture(scope="module")
+def verdict() -> Verdict:
+    return validate(**CHECK)  # type: ignore[arg-type]
+
+
+def below(value: float | None, bound: float) -> bool:
+    return value is not None and value <= bound
+
+
+def test_step_time(verdict: Verdict) -> None:
+    found = verdict.step_time
+    assert found.count >= 1066
+    assert below(found.median, 0.070)
+    assert below(found.p90, 0.225)
+    assert abs(found.bias or 0.0) <= 0.02
+
+
+@pytest.mark.parametrize(
+    ("by", "name", "bound"),
+    [
+        ("class", "dense", 0.067), ("class", "moe", 0.155), ("class", "long-context", 0.060),
+        ("feature", "zero-3", 0.070), ("feature", "pp", 0.085), ("feature", "interleaved", 0.135),
+        ("feature", "cp", 0.110), ("feature", "ep", 0.140),
+        ("chip", "a100-80", 0.067), ("chip", "h100-sxm", 0.050), ("chip", "ascend-910b2", 0.085),
+    ],
+)  # fmt: skip
+def test_step_time_by_group(by: str, name: str, bound: float, verdict: Verdict) -> None:
+    assert below(verdict.group(by)[name][0].median, bound)
+
+
+def test_range(verdict: Verdict) -> None:
+    assert 0.70 <= (verdict.step_time.coverage or 0.0) <= 0.86
+
+
+def test_memory(verdict: Verdict) -> None:
+    found = verdict.memory
+    assert found.count >= 29
+    assert below(found.median, 0.035)
+    assert below(found.p90, 0.12)
+    assert found.share_called_out <= 0.015
+
+
+def test_ranking(verdict: Verdict) -> None:
+    found = verdict.ranking
+    assert (found.spearman or 0.0) >= 0.89
+    assert below(found.regret, 0.07)
+    assert (found.exact or 0.0) >= 0.43
+
+
+def test_published_rankings() -> None:
+    llama, aquila = rank_published()
+    assert llama.spearman >= 0.92
+    assert llama.regret == 0.0
+    assert llama.memory_is_told
+    assert aquila.spearman >= 0.79
+    assert sorted(abs(e) for e in tell_memory([llama]))[3] <= 0.24
+
+
+def test_scaling(verdict: Verdict) -> None:
+    (gpt3,) = scale_published()
+    assert gpt3.worst <= 0.075
+    found = {s.name: s.worst for s in scale_measured(verdict.predictions)}
+    assert found["Llama 3.1 405B on h100-sxm (fp8)"] <= 0.02
+    assert found["Llama 3.1 405B on gb200 (fp8)"] <= 0.045
+
+
+def test_the_calibration_earns_its_keep(verdict: Verdict) -> None:
+    bare = validate(calibration=Calibration(), **CHECK)  # type: ignore[arg-type]
+    assert (bare.step_time.median or 0.0) >= 4 * (verdict.step_time.median or 1.0)
+    assert (bare.ranking.regret or 0.0) >= 3 * (verdict.ranking.regret or 1.0)
+
+
+def test_peers_do_worse_on_the_rows_that_they_can_express(verdict: Verdict) -> None:
+    peers = {p.name: p for p in compare_peers(verdict.predictions)}
+    assert {"calculon", "llm-cluster-simulator"} <= peers.keys()
+    for peer in peers.values():
+        if len(peer.ours) >= 50:
+            assert all(
+                ours < theirs
+                for ours, theirs in zip(peer.quantiles(peer.ours), peer.quantiles(peer.theirs), strict=True)
+            )
