@@ -16,7 +16,7 @@ def test_spares_at_99_percent_with_a_day_of_repair(chips: int, expected: list[in
     assert [spares_for(chips / 8 * rate) for rate in RATES] == expected
 
 
-@given(mean=st.floats(min_value=1e-6, max_value=5e3), miss=st.floats(min_value=1e-9, max_value=0.5))
+@given(mean=st.floats(min_value=1e-6, max_value=5e3), miss=st.floats(min_value=1e-6, max_value=0.5))
 def test_spares_are_the_quantile(mean: float, miss: float) -> None:
     found = spares_for(mean, 1 - miss)
     assert stats.poisson.sf(found, mean) <= (1 - (1 - miss)) * (1 + 1e-9)

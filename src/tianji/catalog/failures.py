@@ -80,15 +80,18 @@ def load_failures(name_or_path: str | os.PathLike[str] = DEFAULT) -> FailureProf
 def failures_of(chip: Chip) -> FailureProfile:
     """Return the failure profile of a chip: its own where the catalog has one, else the default.
 
-    >>> failures_of.__name__ and load_failures("tpu").chips[0]
-    'tpu-v5p'
+    >>> from tianji.catalog import load_chip
+    >>> failures_of(load_chip("tpu-v5p")).name, failures_of(load_chip("ascend-910c")).name
+    ('tpu', 'default')
     """
-    return load_failures(_profile_names().get(chip.name, DEFAULT))
+    return _profile_of(chip.name)
 
 
-@lru_cache(maxsize=1)
-def _profile_names() -> dict[str, str]:
-    return {chip: name for name in list_failure_profiles() for chip in load_failures(name).chips}
+@lru_cache(maxsize=256)
+def _profile_of(chip: str) -> FailureProfile:
+    # Searches ask for every candidate: files are looked at once.
+    own = (profile for name in list_failure_profiles() if chip in (profile := load_failures(name)).chips)
+    return next(own, load_failures())
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tianji.hardware.figure import Figure
 
@@ -41,7 +42,7 @@ class Rung:
     covers: Mapping[str, Figure]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FailureProfile:
     """Rates and times of failures. Spans of a figure are its low and high case.
 
@@ -81,10 +82,19 @@ class FailureProfile:
     """The chips that this profile is for; empty for the profile of all others."""
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def events(self) -> float:
         """Events that the causes account for."""
         return sum(cause.count.value for cause in self.causes)
+
+    @cached_property
+    def shares(self) -> tuple[tuple[str, str, float], ...]:
+        """For each component and what it grows with, its share of all events."""
+        found: dict[tuple[str, str], float] = {}
+        for cause in self.causes:
+            key = cause.component, cause.per
+            found[key] = found.get(key, 0.0) + cause.count.value / self.events
+        return tuple((component, per, share) for (component, per), share in found.items())
 
 
 def bound(figure: Figure, case: str) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tianji.catalog.failures import failures_of
 from tianji.errors import EnvelopeError, UnknownNameError
-from tianji.hardware.failures import RUNGS
+from tianji.hardware.failures import RUNGS, FailureProfile
 from tianji.reliability import Expectation, Reliability, expect
 from tianji.reliability.checkpoints import Exposure
 from tianji.reliability.montecarlo import sample
@@ -26,14 +26,15 @@ class Goodput:
     nominal: Expectation
     high: Expectation
     reliability: Reliability
-    """The choices it holds for, with the failure profile that was used."""
+    """The choices it holds for."""
+    profile: FailureProfile
+    """The failure profile that was used."""
     chips: int
 
     @property
     def goodput(self) -> Range:
         """The share of wall-clock time that becomes lasting progress."""
-        profile = self.reliability.profile
-        leans_on = f"failure profile {profile.name}" if profile else ""
+        leans_on = f"failure profile {self.profile.name}"
         return Range(self.low.goodput, self.nominal.goodput, self.high.goodput, leans_on)
 
     @property
@@ -69,24 +70,25 @@ def expect_goodput(
     if method not in METHODS:
         raise UnknownNameError("method", method, METHODS)
     settings = reliability or Reliability()
-    if settings.profile is None:
-        settings = replace(settings, profile=failures_of(result.plan.pool.chip))
+    profile = settings.profile or failures_of(result.plan.pool.chip)
     exposure = find_exposure(result)
     if method != "montecarlo":
         try:
-            return _bracket(settings, exposure, expect)
+            return _bracket(settings, profile, exposure, expect)
         except EnvelopeError:
             if method == "closed":
                 raise
-    return _bracket(settings, exposure, partial(sample, jobs=jobs, seed=seed))
+    return _bracket(settings, profile, exposure, partial(sample, jobs=jobs, seed=seed))
 
 
-def _bracket(settings: Reliability, exposure: Exposure, engine: Callable[..., Expectation]) -> Goodput:
+def _bracket(
+    settings: Reliability, profile: FailureProfile, exposure: Exposure, engine: Callable[..., Expectation]
+) -> Goodput:
     # Many failures make the low goodput. Spares are bought once, for the worst rate that the profile brackets.
-    low = engine(settings, settings.profile, exposure, "high")
-    nominal = engine(settings, settings.profile, exposure, "nominal", low.spares)
-    high = engine(settings, settings.profile, exposure, "low", low.spares)
-    return Goodput(low, nominal, high, settings, exposure.chips)
+    low = engine(settings, profile, exposure, "high")
+    nominal = engine(settings, profile, exposure, "nominal", low.spares)
+    high = engine(settings, profile, exposure, "low", low.spares)
+    return Goodput(low, nominal, high, settings, profile, exposure.chips)
 
 
 def weigh_choices(result: Result, reliability: Reliability | None = None, **how: Any) -> dict[str, Goodput]:

@@ -19,11 +19,10 @@ SWITCH_NODES = 8
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
-    """One kind of failure: events a second over the whole job, and the chips that one event takes down."""
+    """One kind of failure: events a second over the whole job."""
 
     component: str
     rate: float
-    chips: int
 
 
 def find_hazards(profile: FailureProfile, pool: Pool, chips: int, case: str = "nominal") -> tuple[Hazard, ...]:
@@ -44,16 +43,16 @@ def find_hazards(profile: FailureProfile, pool: Pool, chips: int, case: str = "n
         found["switch"] = switch
     for name, figure in profile.domain_rates.items():
         found[name] = found.get(name, 0.0) + _count(name, pool, chips) * bound(figure, case) / YEAR
-    return tuple(Hazard(name, rate, domain_chips(name, pool, chips)) for name, rate in found.items() if rate > 0)
+    return tuple(Hazard(name, rate) for name, rate in found.items() if rate > 0)
 
 
 def _node_hazards(profile: FailureProfile, pool: Pool, chips: int, case: str) -> dict[str, float]:
-    each = bound(profile.node_rate, case) / DAY / profile.events
+    each = bound(profile.node_rate, case) / DAY
     hosts = math.ceil(chips / pool.node)
     found: dict[str, float] = {}
-    for cause in profile.causes:
-        count = hosts if cause.per == "node" else chips / profile.node
-        found[cause.component] = found.get(cause.component, 0.0) + each * cause.count.value * count
+    for component, per, share in profile.shares:
+        count = hosts if per == "node" else chips / profile.node
+        found[component] = found.get(component, 0.0) + each * share * count
     return found
 
 

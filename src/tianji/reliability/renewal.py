@@ -14,6 +14,8 @@ from tianji.units import Seconds
 
 STEPS = 60
 """Newton steps at most; it takes about six."""
+CLOSE = 1e-8
+"""A Newton step this small has doubled its digits already: what is left is rounding."""
 LARGEST = 600.0
 """Exponents beyond it mean that nothing is ever completed."""
 
@@ -48,6 +50,6 @@ def best_interval(save: Seconds, mtbf: Seconds, least: Seconds = 0.0) -> Seconds
         slope = -math.expm1(-u)
         change = (u - slope - cost) / slope
         u -= change
-        if abs(change) <= 1e-15 * u:
+        if abs(change) <= CLOSE * u:
             break
     return max(-math.expm1(-u) * mtbf, least)

@@ -24,17 +24,14 @@ def spares_for(mean_away: float, confidence: float = 0.99) -> int:
     """
     if mean_away <= 0:
         return 0
-    miss = 1.0 - confidence
-    spares = max(math.floor(mean_away), 0)
-    tail = poisson_tail(spares, mean_away)
-    while tail > miss:
+    # Twelve deviations below the mean nothing is left to count.
+    spares = max(math.floor(mean_away - 12.0 * math.sqrt(mean_away) - 10.0), 0)
+    term = total = math.exp(_log_poisson(spares, mean_away))
+    # A confidence within rounding of 1 is reached when nothing more comes.
+    while total < confidence and (spares < mean_away or term > TINY):
         spares += 1
-        tail -= math.exp(_log_poisson(spares, mean_away))
-        if tail <= miss:
-            # The subtraction may have eaten the digits: the sum decides.
-            tail = poisson_tail(spares, mean_away)
-    while spares > 0 and poisson_tail(spares - 1, mean_away) <= miss:
-        spares -= 1
+        term *= mean_away / spares
+        total += term
     return spares
 
 

@@ -15,6 +15,7 @@ from tianji.hardware.calibration import Calibration
 from tianji.hardware.failures import FailureProfile
 from tianji.prediction.goodput import Goodput
 from tianji.reliability import Expectation
+from tianji.reliability.hazards import domain_chips
 from tianji.report.documents import request_document, result_document
 from tianji.report.wording import bar, labelled, plain_table
 from tianji.result import Result
@@ -47,7 +48,7 @@ def print_goodput(
     console.print()
     console.print(choice_table(found, choices, price))
     console.print()
-    console.print(labelled([("Failures", _profile(found).title), *(("Note", note) for note in _profile(found).notes)]))
+    console.print(labelled([("Failures", found.profile.title), *(("Note", note) for note in found.profile.notes)]))
 
 
 def goodput_summary(result: Result, found: Goodput) -> RenderableType:
@@ -127,7 +128,6 @@ def goodput_document(
 ) -> dict[str, Any]:
     """Return the goodput of a plan as plain values; times are seconds, shares are of wall-clock time."""
     plan, span = result.plan, found.goodput
-    profile = _profile(found)
     choice_of = {f.name: getattr(found.reliability, f.name) for f in fields(found.reliability) if f.name != "profile"}
     return {
         **request_document(plan.job, plan.pool, calibration),
@@ -152,7 +152,10 @@ def goodput_document(
         ],
         "price_per_chip_hour": price,
         "reliability": choice_of,
-        "failure_profile": profile_document(profile),
+        "failure_domains": {
+            name: domain_chips(name, plan.pool, plan.strategy.chips) for name in found.nominal.failures
+        },
+        "failure_profile": profile_document(found.profile),
     }
 
 
@@ -205,8 +208,3 @@ def _figure_document(figure: Figure) -> dict[str, Any]:
 
 def _cases(found: Goodput) -> tuple[Expectation, Expectation, Expectation]:
     return found.nominal, found.low, found.high
-
-
-def _profile(found: Goodput) -> FailureProfile:
-    assert found.reliability.profile is not None
-    return found.reliability.profile
