@@ -19,12 +19,18 @@ from tianji.errors import FormatError
 
 
 @click.command("predict")
-@click.argument("model_or_plan")
+@click.argument("model_or_plan", required=False)
 @click.argument("pool", required=False)
+@click.option(
+    "--from-megatron", "script", metavar="FILE",
+    help="Read a launch script of Megatron or MindSpeed, and say how far it is from the best; name the POOL beside it.",
+)  # fmt: skip
 @strategy_options
 @job_options
 @json_option
-def predict_command(model_or_plan: str, pool: str | None, as_json: bool, **options: Any) -> None:
+def predict_command(
+    model_or_plan: str | None, pool: str | None, script: str | None, as_json: bool, **options: Any
+) -> None:
     r"""Predict one plan: step time, memory and where they go.
 
     Takes either a plan file, as `tianji plan --out` writes it, or a MODEL and a POOL with a strategy. Strategy options
@@ -35,9 +41,21 @@ def predict_command(model_or_plan: str, pool: str | None, as_json: bool, **optio
       tianji predict llama-3.1-70b hgx-h100 --chips 64 --tp 8 --pp 2
       tianji predict plan.json
       tianji predict plan.json --micro-batch-size 2 --recompute full
+      tianji predict --from-megatron launch.sh hgx-h100
     """
     from tianji.prediction import predict
 
+    if script is not None:
+        from tianji.cli.launch import predict_launch
+
+        if pool is not None:
+            raise FormatError("--from-megatron brings its own model: name only the POOL beside it")
+        others = drop_strategy_options(options)
+        _refuse_job_options({k: v for k, v in others.items() if k != "chips"})
+        predict_launch(script, model_or_plan, read_strategy_options(options), others, as_json)
+        return
+    if model_or_plan is None:
+        raise click.MissingParameter(param_hint="MODEL_OR_PLAN", param_type="argument")
     plan, calibration = find_plan(model_or_plan, pool, options)
     result = predict(plan, calibration)
     if as_json:

@@ -10,7 +10,7 @@ from tianji.workload import MLA, Job, Model, MoE
 def model_arguments(job: Job, limits: Limits) -> Tree:
     """Return the options that give the model its shape; a model that Megatron cannot build is refused."""
     model = job.model
-    _refuse_unknown(model, limits)
+    _refuse_unknown(job, limits)
     return (
         Argument("--num-layers", model.num_layers),
         Argument("--hidden-size", model.hidden_size),
@@ -31,11 +31,16 @@ def model_arguments(job: Job, limits: Limits) -> Tree:
     )
 
 
-def _refuse_unknown(model: Model, limits: Limits) -> None:
+def _refuse_unknown(job: Job, limits: Limits) -> None:
+    model = job.model
     if model.num_norms != 2:
         limits.refuse(f"{model.num_norms} norms in a layer (sandwich norms): its layers have 2")
     if model.embedding_norm:
         limits.refuse("a norm behind the embedding: it has no option for one")
+    if 0 < model.learned_positions < job.seq_len:
+        limits.refuse(
+            f"{job.seq_len:,} tokens with a table of {model.learned_positions:,} positions: it needs one each"
+        )
     biases = (model.qkv_bias, model.output_bias, model.mlp_bias)
     if biases not in ((False,) * 3, (True, False, False), (True,) * 3):
         found = ", ".join(f"{n}={b}" for n, b in zip(("qkv_bias", "output_bias", "mlp_bias"), biases, strict=True))
