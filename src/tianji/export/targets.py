@@ -11,6 +11,8 @@ from tianji.export.arguments import Artefact, Bundle, Limits
 from tianji.export.deepspeed import write_deepspeed
 from tianji.export.jobset import write_jobset
 from tianji.export.megatron import write_megatron, write_mindspeed
+from tianji.export.mindformers import write_mindformers
+from tianji.export.nemo import write_nemo
 from tianji.export.rayjob import write_rayjob
 from tianji.export.slurm import write_slurm
 from tianji.export.torchrun import write_torchrun
@@ -26,6 +28,8 @@ TARGETS: dict[str, tuple[Writer, str]] = {
     "megatron": (write_megatron, "launch script for Megatron-LM (NVIDIA)"),
     "mindspeed": (write_mindspeed, "launch script for MindSpeed-LLM (Ascend)"),
     "torchtitan": (write_torchtitan, "TOML file and launcher for torchtitan 0.2"),
+    "nemo": (write_nemo, "recipe for NeMo's Megatron Bridge, and its launcher"),
+    "mindformers": (write_mindformers, "YAML file and launcher for MindSpore Transformers"),
     "deepspeed": (write_deepspeed, "JSON file and launcher for DeepSpeed"),
     "torchrun": (write_torchrun, "launcher for any training script"),
     "slurm": (write_slurm, "sbatch script with block topology, and what it starts"),

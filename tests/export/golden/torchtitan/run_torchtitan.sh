@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Launcher for torchtitan, written by Tianji. Start it on every node, in this folder.
+#
+# Job: llama-3.1-8b, sequences of 4,096 tokens, 64 a step, precision bf16.
+# Pool: HGX H100, nodes of eight H100, 16 chips.
+# Strategy: tp2 pp2 dp4 mbs1 zero3 1f1b selective-recompute no-overlap-tp; 16 micro-batches a step.
+# Rank order tp-cp-ep-dp-pp, the first changes fastest: the order that the plan was priced with. Consecutive ranks fill a node, then a unit of the tier 'NVLink', and so on outwards; keep the hosts in topology order.
+# Note: torchtitan keeps fp32 weights and casts them; the plan counts a bf16 copy beside an fp32 master.
+set -euo pipefail
+
+# --- fill in: set these in the environment, or edit them here
+NODE_RANK="${NODE_RANK:-${SLURM_NODEID:?FILL IN: number of this node, from 0, in topology order}}"
+MASTER_ADDR="${MASTER_ADDR:?FILL IN: address of the node with NODE_RANK 0}"
+
+# --- environment
+export CUDA_DEVICE_MAX_CONNECTIONS=32           # several queues: FSDP and overlapped expert exchange
+export NCCL_DEBUG=WARN                          # say what goes wrong and nothing else
+export TORCH_NCCL_ASYNC_ERROR_HANDLING=1        # a lost peer ends the job in place of hanging it
+export PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True  # less fragmentation; the plan counts none
+export OMP_NUM_THREADS=1                        # the host's cores are for the chips' launch threads
+
+# --- one process on each chip
+DISTRIBUTED_ARGS=(
+    --nproc-per-node 8                          # chips of a node
+    --nnodes 2
+    --node-rank "${NODE_RANK}"
+    --master-addr "${MASTER_ADDR}"
+    --master-port 29500
+)
+
+torchrun \
+    "${DISTRIBUTED_ARGS[@]}" \
+    -m torchtitan.train \
+    --job.config_file torchtitan.toml "$@"

@@ -1,0 +1,61 @@
+"""Legal plans for the laws of export: drawn over models, pools, degrees and switches."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+import tianji
+from tianji.parallel.legality import refusals
+from tianji.parallel.plan import Plan
+from tianji.workload import Job
+
+MODELS = ("llama-3.1-8b", "deepseek-v3", "qwen3-30b-a3b", "gpt3-175b", "gemma2-9b", "qwen2.5-7b", "gpt-oss-20b")
+POOLS = ("hgx-h100", "gb200-nvl72", "atlas-950-superpod", "atlas-900-a2", "atlas-900-a3-superpod")
+
+
+@cache
+def models() -> tuple[str, ...]:
+    """Return those of MODELS that the catalog has."""
+    known = tianji.list_models()
+    return tuple(m for m in MODELS if m in known)
+
+
+@st.composite
+def plans(draw: st.DrawFn, pools: tuple[str, ...] = POOLS) -> Plan:
+    """Draw a legal plan; of two degrees that cannot go together the draw is thrown away."""
+    power = st.sampled_from([1, 1, 2, 4, 8])
+    tp, pp, cp, ep, etp = (
+        draw(power),
+        draw(power),
+        draw(st.sampled_from([1, 1, 2])),
+        draw(power),
+        draw(st.sampled_from([1, 1, 2])),
+    )
+    dp = draw(st.sampled_from([1, 2, 4, 8]))
+    vpp = draw(st.sampled_from([1, 1, 2])) if pp > 1 else 1
+    schedule = "interleaved" if vpp > 1 else draw(st.sampled_from(["1f1b", "1f1b", "1f1b", "gpipe", "zero-bubble"]))
+    name = draw(st.sampled_from(models()))
+    model = tianji.load_model(name)
+    if model.moe is None:
+        ep = etp = 1
+    precision = draw(st.sampled_from(["bf16", "bf16", "fp16", "fp32", "fp8", "mxfp8", "fp4"]))
+    tokens = draw(st.sampled_from([None, "1T"]))
+    batch = dp * draw(st.sampled_from([8, 16, 48]))
+    job: Job = tianji.make_job(model, seq_len=2048, global_batch_size=batch, tokens=tokens, precision=precision)
+    strategy = tianji.Strategy(
+        tp=tp, pp=pp, vpp=vpp, cp=cp, ep=ep, etp=etp, dp=dp, schedule=schedule,
+        micro_batch_size=draw(st.sampled_from([1, 1, 2])), zero=draw(st.sampled_from([0, 1, 1, 2, 3])),
+        zero_group=draw(st.sampled_from([0, 0, 2])), sequence_parallel=draw(st.booleans()) or tp == 1,
+        recompute=draw(st.sampled_from(["none", "selective", "full"])),
+        recompute_layers=draw(st.sampled_from([1.0, 1.0, 0.5])), cp_kind=draw(st.sampled_from(["ring", "ulysses"])),
+        overlap_dp=draw(st.booleans()), overlap_tp=draw(st.booleans()), overlap_pp=draw(st.booleans()),
+        overlap_ep=draw(st.booleans()), flash_attention=draw(st.booleans()), offload_optimizer=draw(st.booleans()),
+        placement=draw(st.sampled_from(["dp-inside", "dp-inside", "pp-inside"])),
+    )  # fmt: skip
+    pool_name = draw(st.sampled_from(pools))
+    pool = tianji.load_pool(pool_name, strategy.chips)
+    assume(not refusals(strategy, job, pool))
+    return Plan(job, pool, strategy)
