@@ -43,7 +43,7 @@ def test_the_files_are_the_golden_ones(target: str) -> None:
             name: text[text.index("\n---\n") :] if name.endswith(".yaml") else text for name, text in texts.items()
         }
     for name, text in texts.items():
-        path = GOLDEN / target / name
+        path = GOLDEN / target / f"{name}.golden"  # no tool should take it for code
         if os.environ.get("TIANJI_WRITE_GOLDEN"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from typing import Any
 
 from tianji.export.arguments import Scalar, Tree, Value
@@ -11,6 +12,7 @@ from tianji.export.quoting import clean_comment, quote_double, quote_key
 
 WIDTH = 40
 """Column where a comment stands beside its value."""
+COMMENT_WIDTH = 118
 
 
 def to_yaml(tree: Tree, header: str = "") -> str:
@@ -43,8 +45,11 @@ def to_plain(value: Value) -> Any:
 
 
 def comment_lines(*texts: str) -> str:
-    """Return texts as comment lines of shells, YAML, TOML and Python."""
-    return "".join(f"# {clean_comment(text)}".rstrip() + "\n" for text in texts)
+    """Return texts as comment lines of shells, YAML, TOML and Python, wrapped where they are long."""
+    lines: list[str] = []
+    for text in texts:
+        lines += textwrap.wrap(clean_comment(text), COMMENT_WIDTH, subsequent_indent="  ") or [""]
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines)
 
 
 def _beside(line: str, comment: str) -> str:

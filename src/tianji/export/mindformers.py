@@ -100,9 +100,8 @@ def _refuse_strategy(plan: Plan, limits: Limits) -> None:
     if s.ep > 1 and (s.dp * s.tp) % s.ep:
         limits.refuse(f"ep={s.ep}: it divides data_parallel · model_parallel = {s.dp * s.tp}")
     if s.zero in (2, 3):
-        limits.note(
-            f"ZeRO-{s.zero} is its parallel optimizer with sharded accumulation{', gathered anew in the backward pass' if s.zero == 3 else ''}."
-        )
+        anew = ", gathered anew in the backward pass" if s.zero == 3 else ""
+        limits.note(f"ZeRO-{s.zero} is its parallel optimizer with sharded accumulation{anew}.")
     if s.overlap_ep and s.ep > 1:
         limits.refuse("overlap_ep: no setting of its file overlaps the experts' exchange (take --fix overlap_ep=off)")
     if s.overlap_tp and s.tp > 1:
