@@ -74,7 +74,6 @@ def parse(text: object, dimension: str, where: str = "value") -> float:
     Raises FormatError when the text has no number, no unit, or a unit of another dimension.
     """
     units = DIMENSIONS[dimension]
-    known = ", ".join(u for u in units if u) or "a plain number"
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
         raise FormatError(f"{where}: expected {_example(dimension)}, got {text!r}")
     match = _NUMBER.fullmatch(str(text))
@@ -82,6 +81,7 @@ def parse(text: object, dimension: str, where: str = "value") -> float:
         raise FormatError(f"{where}: expected {_example(dimension)}, got {text!r}")
     number, unit = float(match[1].replace(",", "").replace("_", "")), match[2]
     if unit not in units:
+        known = ", ".join(u for u in units if u) or "a plain number"
         problem = f"has the unit {unit!r}" if unit else "has no unit"
         raise FormatError(f"{where}: {text!r} {problem}; expected {_example(dimension)} (known units: {known})")
     value = number * units[unit]

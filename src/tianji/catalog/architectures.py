@@ -31,6 +31,7 @@ def read_architectures() -> dict[str, dict[str, str]]:
         return {row["arch_key"]: row for row in csv.DictReader(file)}
 
 
+@lru_cache(maxsize=1024)
 def load_architecture(arch_key: str) -> Model | None:
     """Return an architecture by its key, or None for a key that the table lacks.
 

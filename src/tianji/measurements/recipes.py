@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from tianji.errors import FormatError
 from tianji.workload import Precision
@@ -19,6 +20,7 @@ FORMATS: tuple[tuple[str, str], ...] = (
 )
 
 
+@lru_cache(maxsize=4096)
 def read_software(framework: str, source: str, notes: str = "") -> str:
     """Return the key of a software generation: the framework's family and, where one is stated, its version.
 
@@ -71,6 +73,7 @@ FAMILIES: tuple[tuple[str, str], ...] = (
 """Pattern in framework and source, lower case, and the family it belongs to; the first that is found counts."""
 
 
+@lru_cache(maxsize=1024)
 def find_family(software: str) -> str:
     """Return the family of a software generation: its key without the release.
 
