@@ -9,6 +9,7 @@ The space is every legal strategy that uses all chips, within these bounds:
   at most 4;
 * interleaving with one number of chunks for each size of the largest chunk (more chunks of the same size shorten no pipeline);
 * ZeRO over all data ranks, and level 3 also over those inside one unit of each tier (HSDP);
+* schedule ``zbv`` and context kind ``all_gather`` only when ``fixed`` asks for them;
 * ``recompute_layers`` 1, fused attention, and the overlap switches as the engine has them (``extra`` varies any of these).
 
 Left out besides is only what provably loses or repeats: sequence parallelism is off where the sequence does not divide, for
