@@ -18,6 +18,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("tianji.cli.running:run_command", "Train a plan's model for real, and measure it."),
     "goodput": ("tianji.cli.goodput:goodput_command", "Say how much of a run's time lasts, failures counted."),
     "export": ("tianji.cli.export:export_command", "Write a plan for other engines and schedulers."),
+    "compare": ("tianji.cli.side_by_side:compare_command", "Set the best plans of pools side by side."),
+    "replace": ("tianji.cli.replacement:replace_command", "Say how many chips of one pool replace another."),
+    "size": ("tianji.cli.sizing:size_command", "Say how large a pool must be for a deadline and a budget."),
     "validate": ("tianji.cli.validation:validate_command", "Predict measured runs and say how far off that is."),
     "calibrate": ("tianji.cli.calibration:calibrate_command", "Fit what datasheets do not say to measured runs."),
 }

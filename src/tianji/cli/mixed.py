@@ -10,7 +10,12 @@ from tianji.errors import IllegalStrategyError
 
 
 def plan_on_mixture(
-    model: str, mixture: str, fixed: Mapping[str, Any], refused: Mapping[str, object], as_json: bool, options: Mapping[str, Any]
+    model: str,
+    mixture: str,
+    fixed: Mapping[str, Any],
+    refused: Mapping[str, object],
+    as_json: bool,
+    options: Mapping[str, Any],
 ) -> None:
     """Plan and print; ``refused`` holds options that only a pool of one chip takes, by how they are spelt.
 

@@ -1,0 +1,42 @@
+"""``tianji compare``: the best plan on each pool, side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tianji.cli.output import make_console, print_json, watch
+from tianji.cli.pools import pool_options, read_assumptions, read_cases, split
+
+
+@click.command("compare")
+@click.argument("model")
+@click.argument("pools", nargs=-1, required=True, metavar="POOL POOL...")
+@pool_options
+def compare_command(model: str, pools: tuple[str, ...], calibration: str, as_json: bool, **options: Any) -> None:
+    r"""Set the best plan on each POOL side by side, for the same work.
+
+    A pool is a name of the catalog or a TOML file; 1024xhgx-h100 says how many chips, hgx-h800@fp8 its own number formats.
+    Each figure has a low, a nominal and a high case. There is no verdict where ranges overlap.
+
+    \b
+    Examples:
+      tianji compare deepseek-v3 2048xhgx-h100 1536xcloudmatrix384
+      tianji compare llama-3.1-405b 1024xhgx-h100 512xgb200-nvl72 --tokens 15T
+      tianji compare deepseek-v3 2048xhgx-h800@fp8 768xcloudmatrix384 --site china --rent h800=2
+    """
+    from tianji.catalog import load_calibration
+    from tianji.comparison import compare
+    from tianji.report.comparison_documents import comparison_document
+
+    work, money = split(options)
+    cases, given, found = read_cases(model, pools, **work), read_assumptions(**money), load_calibration(calibration)
+    with watch("Pricing strategies") as progress:
+        comparison = compare(cases, found, given, progress)
+    if as_json:
+        print_json(comparison_document(comparison, found))
+        return
+    from tianji.report.comparison_tables import print_comparison
+
+    print_comparison(make_console(), comparison, found)

@@ -1,0 +1,44 @@
+"""``tianji size``: how large a pool must be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tianji.cli.output import make_console, print_json
+from tianji.cli.pools import pool_options, read_assumptions, read_cases, read_money, split
+from tianji.cli.replacement import read_days
+
+
+@click.command("size")
+@click.argument("model")
+@click.argument("pool")
+@click.option("--days", required=True, metavar="DAYS", help="Days that the run may take, failures included.")
+@click.option("--budget", metavar="USD", help="Dollars that the run may cost.")
+@pool_options
+def size_command(
+    model: str, pool: str, days: str, budget: str | None, calibration: str, as_json: bool, **options: Any
+) -> None:
+    r"""Say how many chips of POOL train MODEL on so many tokens in time; and what binds when it cannot be done.
+
+    \b
+    Examples:
+      tianji size llama-3.1-405b hgx-h100 --tokens 15T --days 60
+      tianji size deepseek-v3 cloudmatrix384 --tokens 14.8T --days 90 --budget 20000000
+    """
+    from tianji.catalog import load_calibration
+    from tianji.comparison import size_pool
+    from tianji.report.comparison_documents import sizing_document
+
+    work, money = split(options)
+    ((job, found),) = read_cases(model, (pool,), **work)
+    given, corrections = read_assumptions(**money), load_calibration(calibration)
+    limit = None if budget is None else read_money(budget, "--budget")
+    answer = size_pool(job, found, corrections, read_days(days), given, budget=limit)
+    if as_json:
+        print_json(sizing_document(answer, corrections))
+        return
+    from tianji.report.comparison_tables import print_sizing
+
+    print_sizing(make_console(), answer, corrections)

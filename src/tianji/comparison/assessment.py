@@ -1,0 +1,128 @@
+"""What one plan on one pool means: useful throughput, power, money, floor, carbon, each with its range."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from tianji.catalog import Ownership, Site, load_site, site_of
+from tianji.economics import Bill, ChipHour, Draw, Footprint, Span, find_chip_hour, find_draw, find_footprint, price_run
+from tianji.errors import UnknownFigureError
+from tianji.hardware import Pool
+from tianji.prediction.goodput import Goodput, expect_goodput
+from tianji.reliability import Reliability
+from tianji.result import Result
+from tianji.units import DAY, HOUR, TERA
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What a user may state of prices, power and failures; what is left out is the catalog's.
+
+    ``rents`` (dollars of one chip-hour), ``chip_prices`` (dollars) and ``powers`` (watts of one chip with its share of all
+    else) are by the name of a chip or a pool.
+    """
+
+    site: str | None = None
+    """None: each pool stands at its vendor's home."""
+    rents: Mapping[str, float] = field(default_factory=dict)
+    chip_prices: Mapping[str, float] = field(default_factory=dict)
+    powers: Mapping[str, float] = field(default_factory=dict)
+    electricity: float | None = None
+    """Dollars of 1 kWh."""
+    pue: float | None = None
+    own: bool = False
+    """Buy the pool, in place of renting it."""
+    terms: Ownership | None = None
+    reliability: Reliability | None = None
+
+    def of(self, given: Mapping[str, float], pool: Pool) -> float | None:
+        """Return what the user stated of a pool, or of its chip."""
+        return given.get(pool.name, given.get(pool.chip.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """One plan with all that it means. ``bill`` is that of 10¹² useful tokens."""
+
+    result: Result
+    goodput: Goodput
+    site: Site
+    chips: int
+    """Chips that are paid for: those of the pool and the spares."""
+    draw: Draw | None
+    hour: ChipHour
+    footprint: Footprint
+    bill: Bill | None
+    unknown: tuple[str, ...]
+    """Figures that nobody published, and how to supply them."""
+
+    @property
+    def pool(self) -> Pool:
+        """The pool of the plan."""
+        return self.result.plan.pool
+
+    @property
+    def tokens_per_s(self) -> Span:
+        """Tokens a second while nothing fails."""
+        step, tokens = self.result.step_time, self.result.plan.job.tokens_per_step
+        return Span(tokens / step.high, tokens / step.nominal, tokens / step.low)
+
+    @property
+    def useful(self) -> Span:
+        """Tokens a second that last: throughput times goodput."""
+        good = self.goodput.goodput
+        return self.tokens_per_s * Span(good.low, good.nominal, good.high)
+
+    @property
+    def days(self) -> Span | None:
+        """Days of the job's tokens, failures included; None when the job states none."""
+        tokens = self.result.plan.job.tokens
+        return tokens / self.useful * (1 / DAY) if tokens else None
+
+    @property
+    def cost(self) -> Span | None:
+        """Dollars of 10¹² useful tokens."""
+        return None if self.bill is None else self.bill.cost
+
+    @property
+    def cost_per_hour(self) -> Span | None:
+        """Dollars of one hour of the whole pool."""
+        return None if self.cost is None else self.cost / (TERA / self.useful * (1 / HOUR))
+
+
+def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment:
+    """Return what a plan means in useful tokens, watts, dollars, square metres and carbon."""
+    given = assumptions or Assumptions()
+    pool = result.plan.pool
+    site = load_site(given.site) if given.site else site_of(pool)
+    goodput = expect_goodput(result, given.reliability)
+    paid = replace(pool, chips=pool.chips + goodput.spare_nodes * pool.node)
+    unknown: list[str] = []
+    try:
+        draw = find_draw(paid, site, chip_power=given.of(given.powers, pool), pue=given.pue)
+    except UnknownFigureError as error:
+        draw = None
+        unknown.append(f"power: {error}")
+    hour = find_chip_hour(
+        pool, site, rent=given.of(given.rents, pool), chip_price=given.of(given.chip_prices, pool), own=given.own,
+        terms=given.terms,
+    )  # fmt: skip
+    if hour.price is None:
+        unknown.append(ask_price(pool, hour))
+    found = Assessment(result, goodput, site, paid.chips, draw, hour, find_footprint(paid), None, tuple(unknown))
+    if draw is None:
+        return found
+    electricity = None if given.electricity is None else Span.of(given.electricity)
+    return replace(found, bill=price_run(TERA / found.useful, draw, hour, site, electricity=electricity))
+
+
+def ask_price(pool: Pool, hour: ChipHour) -> str:
+    """Return the question for a price that nobody published, with the bracket of what is known."""
+    known = ""
+    if hour.bracket is not None:
+        known = (
+            f"; owning it at the published prices of the chip ({', '.join(hour.sources)}) would cost {hour.bracket.low:.2f} to"
+            f" {hour.bracket.high:.2f} USD for a chip-hour before electricity, a bracket and not a price"
+        )
+    return f"price: nobody published a rent of {pool.chip.name}{known}; give one: --rent {pool.chip.name}=USD"

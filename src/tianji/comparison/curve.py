@@ -1,0 +1,128 @@
+"""Useful throughput against the number of chips: evaluated lazily, each size once, each with its own best strategy."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from tianji.comparison.assessment import Assessment, Assumptions, assess
+from tianji.comparison.narrow import find_fast
+from tianji.economics import Span
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration
+from tianji.parallel.plan import Plan
+from tianji.prediction import predict
+from tianji.workload import Job
+
+MOST_CHIPS = 262_144
+"""Where a pool's architecture has no limit of its own."""
+KNEE = 0.5
+"""Past the knee another chip gives less than this share of what a chip gives at its best."""
+
+
+@dataclass(slots=True)
+class Curve:
+    """One job on one kind of pool, over the number of chips."""
+
+    job: Job
+    pool: Pool
+    calibration: Calibration
+    assumptions: Assumptions
+    points: dict[int, Assessment | None] = field(default_factory=dict)
+    """Sizes that were tried; None where no strategy is legal and fits."""
+
+    @property
+    def most(self) -> int:
+        """The largest number of chips that the architecture joins."""
+        return self.pool.max_chips or MOST_CHIPS
+
+    def at(self, chips: int) -> Assessment | None:
+        """Return what so many chips give, or None where no strategy is legal and fits."""
+        if chips not in self.points:
+            pool = replace(self.pool, chips=chips)
+            best = find_fast(self.job, pool, self.calibration.constants(pool.chip))
+            result = predict(Plan(self.job, pool, best.strategy), self.calibration) if best else None
+            self.points[chips] = None if result is None else assess(result, self.assumptions)
+        return self.points[chips]
+
+    def counts(self, least: int, most: int) -> list[int]:
+        """Return numbers of chips worth trying: whole nodes, with small factors so that degrees and batch divide them."""
+        primes = {p for p in (3, 5, 7) if self.job.global_batch_size % p == 0 or self.job.model.num_layers % p == 0}
+        step, most = self.pool.node, min(most, self.most)
+        return [n for n in _smooth(max(most // step, 1), {2, 3, *primes}, step) if least <= n <= most]
+
+    def sample(self, least: int, most: int, points: int) -> list[int]:
+        """Return about so many numbers of chips, evenly spread by their logarithm, both ends among them."""
+        counts = self.counts(least, most)
+        if len(counts) <= points:
+            return counts
+        low, high = math.log(counts[0]), math.log(counts[-1])
+        wanted = [math.exp(low + (high - low) * i / (points - 1)) for i in range(points)]
+        near = {min(counts, key=lambda n, w=w: (abs(math.log(n / w)), -_twos(n))) for w in wanted}  # type: ignore[misc]
+        return sorted(near)
+
+    def find_smallest(self, enough: Callable[[Assessment], bool], least: int, most: int) -> Assessment | None:
+        """Return the smallest size that is enough, by halving; None where the largest is not.
+
+        Sizes that nothing fits count as not enough. What halving jumps over because a size is odd is looked at afterwards.
+        """
+        counts = self.counts(least, most)
+        low, high = 0, len(counts)
+        while low < high:
+            middle = (low + high) // 2
+            found = self.at(counts[middle])
+            if found is not None and enough(found):
+                high = middle
+            else:
+                low = middle + 1
+        near = [self.at(n) for n in counts[max(low - 3, 0) : low + 1]]
+        return next((a for a in near if a is not None and enough(a)), None)
+
+    def solve(self, target: float, case: str) -> float | None:
+        """Return the chips that reach a useful throughput in one case, read off the tried sizes; None beyond them."""
+        known = [(n, getattr(a.useful, case)) for n, a in sorted(self.points.items()) if a is not None]
+        best: list[tuple[int, float]] = []
+        for n, value in known:
+            if not best or value > best[-1][1]:
+                best.append((n, value))
+        place = bisect.bisect_left([value for _, value in best], target)
+        if not best or place == len(best):
+            return None
+        if place == 0:
+            return float(best[0][0])
+        (n0, v0), (n1, v1) = best[place - 1], best[place]
+        share = math.log(target / v0) / math.log(v1 / v0)
+        return math.exp(math.log(n0) + share * math.log(n1 / n0))
+
+    def knee(self) -> int | None:
+        """Return the size past which another chip gives less than half of a chip's best; None where none was tried."""
+        known = [(n, a.useful.nominal) for n, a in sorted(self.points.items()) if a is not None]
+        if len(known) < 2:
+            return None
+        best = max(value / n for n, value in known)
+        reached = known[0]
+        for n, value in known[1:]:
+            if (value - reached[1]) / (n - reached[0]) < KNEE * best:
+                continue
+            reached = (n, value)
+        return None if reached[0] == known[-1][0] else reached[0]
+
+    def spans(self) -> list[tuple[int, Span]]:
+        """Return the tried sizes with their useful throughput, ascending."""
+        return [(n, a.useful) for n, a in sorted(self.points.items()) if a is not None]
+
+
+def _smooth(most: int, primes: set[int], step: int) -> list[int]:
+    found = {1}
+    for prime in sorted(primes):
+        for n in sorted(found):
+            while (n := n * prime) <= most:
+                found.add(n)
+    # Large odd factors leave no divisors for the degrees: at most one octave of them.
+    return sorted(step * n for n in found if n // _twos(n) <= 45)
+
+
+def _twos(n: int) -> int:
+    return n & -n

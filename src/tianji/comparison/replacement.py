@@ -1,0 +1,181 @@
+"""How many chips of one pool replace another pool, for the same model: at equal work, cost, power or deadline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tianji.comparison.assessment import Assessment, Assumptions
+from tianji.comparison.curve import Curve
+from tianji.comparison.sensitivity import Swing, weigh
+from tianji.comparison.side_by_side import judge, spell_pool
+from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration
+from tianji.workload import Job
+
+MATCHES = ("throughput", "cost", "power", "deadline")
+"""What is equal: useful tokens a second, dollars of an hour, watts at the site, or days of the run."""
+SPREAD = 4
+"""The curve reaches from this fraction of the answer to this many times of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """The answer, the curves behind it, and what would flip it.
+
+    ``chips`` brackets the nominal answer by the ranges of both pools, read off the curve; a bound that no size reaches is None.
+    """
+
+    match: str
+    first: Assessment
+    other: Assessment
+    chips: tuple[float | None, float, float | None]
+    first_curve: Curve
+    other_curve: Curve
+    answer: str
+    """What the swings move: a ratio of the other pool over the first, in words."""
+    swings: tuple[Swing, ...]
+    verdicts: tuple[str, ...]
+
+
+def replace_pool(
+    first: tuple[Job, Pool], other: tuple[Job, Pool], calibration: Calibration, assumptions: Assumptions | None = None, *,
+    match: str = "throughput", days: float | None = None, points: int = 12,
+) -> Replacement:  # fmt: skip
+    """Return the smallest number of the other chips that replaces the first pool; ``points`` sizes draw each curve.
+
+    The other pool is searched anew at every size. With ``cost`` and ``power`` equal it is the fastest number of chips that
+    these allow. ``days`` is the deadline where not the first pool's own days are.
+
+    Raises InfeasibleError where no size is enough, UnknownFigureError where a price or a power is needed that nobody published.
+    """
+    if match not in MATCHES:
+        raise UnknownNameError("match", match, MATCHES)
+    given = assumptions or Assumptions()
+    mine, theirs = Curve(*first, calibration, given), Curve(*other, calibration, given)
+    base = mine.at(first[1].chips)
+    if base is None:
+        raise InfeasibleError(
+            f"{first[0].model.name} does not fit {first[1].chips:,} chips of {first[1].name}: no legal strategy holds it; "
+            f"`tianji plan {first[0].model.name} {first[1].name} --chips {first[1].chips}` names the closest"
+        )
+    found = _match(match, base, theirs, days)
+    _draw(mine, base.pool.chips, points)
+    _draw(theirs, found.pool.chips, points)
+    answer, ratio = _answer(match, base, found)
+    return Replacement(
+        match, base, found, _bracket(match, base, found, theirs), mine, theirs, answer, weigh(theirs, base, found, ratio),
+        judge((base, found)),
+    )  # fmt: skip
+
+
+def _match(match: str, base: Assessment, theirs: Curve, days: float | None) -> Assessment:
+    if match == "throughput":
+        return _smallest(theirs, lambda a: a.useful.nominal >= base.useful.nominal, "as many useful tokens a second")
+    if match == "deadline":
+        limit = days if days is not None else None if base.days is None else base.days.nominal
+        if limit is None:
+            raise InfeasibleError("--match deadline needs the work: give --tokens, like --tokens 15T")
+        return _smallest(
+            theirs, lambda a: a.days is not None and a.days.nominal <= limit, f"to finish in {limit:.3g} days"
+        )
+    of: Callable[[Assessment], float] = _hourly if match == "cost" else _watts
+    allowed = of(base)
+    return _fastest(theirs, lambda a: of(a) <= allowed, "that little money" if match == "cost" else "that little power")
+
+
+def _hourly(a: Assessment) -> float:
+    if a.cost_per_hour is None:
+        raise UnknownFigureError(a.pool.chip.name, "price", "; ".join(a.unknown))
+    return a.cost_per_hour.nominal
+
+
+def _watts(a: Assessment) -> float:
+    if a.draw is None:
+        raise UnknownFigureError(a.pool.chip.name, "power", "; ".join(a.unknown))
+    return a.draw.site.nominal
+
+
+def _smallest(curve: Curve, enough: Callable[[Assessment], bool], what: str) -> Assessment:
+    found = curve.find_smallest(enough, curve.pool.node, curve.most)
+    if found is None:
+        best = max((a for a in curve.points.values() if a), key=lambda a: a.useful.nominal, default=None)
+        reached = (
+            f"; the most is {best.useful.nominal:,.0f} useful tokens/s with {best.pool.chips:,} chips" if best else ""
+        )
+        raise InfeasibleError(
+            f"no number of chips of {curve.pool.name} (at most {curve.most:,}) is enough {what}{reached}; take a pool with a "
+            f"further tier or a larger --batch"
+        )
+    return found
+
+
+def _fastest(curve: Curve, allowed: Callable[[Assessment], bool], what: str) -> Assessment:
+    """Return the size with the most useful throughput among those that are allowed; cost and power grow with the chips."""
+    counts = curve.counts(curve.pool.node, curve.most)
+    low, high = 0, len(counts)
+    while low < high:
+        middle = (low + high) // 2
+        found = curve.at(counts[middle])
+        if found is None or allowed(found):
+            low = middle + 1
+        else:
+            high = middle
+    near = [curve.at(n) for n in counts[max(low - 4, 0) : low]]
+    fitting = [a for a in near if a is not None and allowed(a)]
+    if not fitting:
+        raise InfeasibleError(f"the model fits no pool of {curve.pool.name} that takes {what}")
+    return max(fitting, key=lambda a: a.useful.nominal)
+
+
+def _draw(curve: Curve, chips: int, points: int) -> None:
+    least, most = max(chips // SPREAD, curve.pool.node), min(chips * SPREAD, curve.most)
+    for n in curve.sample(least, most, points):
+        curve.at(n)
+
+
+def _bracket(
+    match: str, base: Assessment, found: Assessment, theirs: Curve
+) -> tuple[float | None, float, float | None]:
+    nominal = float(found.pool.chips)
+    if match in ("cost", "power"):
+        return nominal, nominal, nominal
+    few, many = theirs.solve(base.useful.low, "high"), theirs.solve(base.useful.high, "low")
+    return few, nominal, many
+
+
+Ratio = Callable[[Assessment, Assessment], float | None]
+
+
+def _answer(match: str, base: Assessment, found: Assessment) -> tuple[str, Ratio]:
+    if match in ("cost", "power"):
+        return "useful tokens a second, the other pool over the first", lambda a, b: b.useful.nominal / a.useful.nominal
+    if base.cost is not None and found.cost is not None:
+        return "cost of a useful token, the other pool over the first", _cost_ratio
+    return "energy of a useful token, the other pool over the first", _energy_ratio
+
+
+def _cost_ratio(a: Assessment, b: Assessment) -> float | None:
+    return None if a.cost is None or b.cost is None else b.cost.nominal / a.cost.nominal
+
+
+def _energy_ratio(a: Assessment, b: Assessment) -> float | None:
+    return None if a.bill is None or b.bill is None else b.bill.energy.nominal / a.bill.energy.nominal
+
+
+def spell_answer(found: Replacement) -> str:
+    """Return the answer in one sentence."""
+    few, nominal, many = found.chips
+    units = math.ceil(nominal / found.other.pool.unit)
+    bounds = f"{few:,.0f}" if few is not None else "fewer than were tried"
+    upper = f"{many:,.0f}" if many is not None else "more than were tried"
+    around = "" if few == many else f" ({bounds} to {upper} by both ranges)"
+    how = {"throughput": "give as many useful tokens", "deadline": "meet the deadline", "cost": "cost as much an hour",
+           "power": "take as much power"}[found.match]  # fmt: skip
+    ratio = found.other.useful.nominal / found.first.useful.nominal
+    return (
+        f"{nominal:,.0f} chips of {found.other.pool.name} ({units:,} × {found.other.pool.unit:,}){around} {how} as"
+        f" {spell_pool(found.first)}; useful throughput {ratio:.2f} times."
+    )

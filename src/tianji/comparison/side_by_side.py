@@ -1,0 +1,114 @@
+"""Compare pools: the best plan on each for the same work, side by side, and one sentence of verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tianji.comparison.assessment import Assessment, Assumptions, assess
+from tianji.comparison.measures import MEASURES
+from tianji.economics import Span
+from tianji.errors import FormatError
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration
+from tianji.search import plan
+from tianji.workload import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The best plan on each pool, the first being the one that the others are set against."""
+
+    assessments: tuple[Assessment, ...]
+    verdicts: tuple[str, ...]
+    """One sentence for speed and, where the prices are known, one for cost."""
+
+    def ratios(self, key: str) -> tuple[Span | None, ...]:
+        """Return a measure of each pool over that of the first, ranges of both included."""
+        measure = next(m for m in MEASURES if m.key == key)
+        spans = [measure.of(a) for a in self.assessments]
+        first = spans[0]
+        return tuple(None if s is None or first is None or not first.low else s / first for s in spans)
+
+
+def compare(
+    cases: Sequence[tuple[Job, Pool]], calibration: Calibration, assumptions: Assumptions | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Comparison:  # fmt: skip
+    """Return the best plan on each pool, exhaustively searched, with what it means.
+
+    Raises FormatError for fewer than two pools, InfeasibleError where nothing fits.
+    """
+    if len(cases) < 2:
+        raise FormatError("expected at least two pools to compare, like 1024xhgx-h100 768xcloudmatrix384")
+    found = []
+    for job, pool in cases:
+        outcome = plan(job, pool, calibration, top=1, progress=progress)
+        found.append(assess(outcome.results[0], assumptions))
+    return Comparison(tuple(found), judge(found))
+
+
+def judge(assessments: Sequence[Assessment]) -> tuple[str, ...]:
+    """Return a sentence on speed and one on cost: who is ahead and what decides it, or that the ranges overlap."""
+    speeds = [a.useful for a in assessments]
+    said = [_sentence(assessments, speeds, "more", "useful tokens a day", _speed_factors)]
+    costs = [a.cost for a in assessments]
+    if all(cost is not None for cost in costs):
+        known = [cost for cost in costs if cost is not None]
+        said.append(_sentence(assessments, known, "less", "cost of a useful token", _cost_factors))
+    else:
+        lacking = ", ".join(spell_pool(a) for a, cost in zip(assessments, costs, strict=True) if cost is None)
+        said.append(f"No verdict on cost: no price is known of {lacking}.")
+    return tuple(said)
+
+
+def spell_pool(a: Assessment) -> str:
+    """Return a pool with its chips, as it is said: ``1,024 × hgx-h100``."""
+    return f"{a.pool.chips:,} × {a.pool.name}"
+
+
+def _sentence(
+    assessments: Sequence[Assessment], spans: Sequence[Span], better: str, what: str,
+    factors: Callable[[Assessment, Assessment], dict[str, float]],
+) -> str:  # fmt: skip
+    order = sorted(range(len(spans)), key=lambda i: spans[i].nominal, reverse=better == "more")
+    best, second = order[0], order[1]
+    ratio = spans[best].nominal / spans[second].nominal
+    ratio = ratio if better == "more" else 1 / ratio
+    names = spell_pool(assessments[best]), spell_pool(assessments[second])
+    if spans[best].overlaps(spans[second]):
+        return (
+            f"No verdict on {what}: nominally {names[0]} is {ratio:.2f} times better than {names[1]}, but the ranges overlap"
+            f" ({_times(spans[best], spans[second])} of it)."
+        )
+    parts = factors(assessments[best], assessments[second])
+    ranked = sorted(parts, key=lambda name: -abs(math.log(parts[name])))
+    told = ", ".join(f"{name} ×{parts[name]:.2f}" for name in ranked[:3])
+    ahead = f"{names[0]} is ahead of {names[1]} on {what}, {ratio:.2f} times, and the ranges do not overlap"
+    return f"{ahead}; it is decided by {told}."
+
+
+def _times(a: Span, b: Span) -> str:
+    r = a / b
+    return f"{r.low:.2f} to {r.high:.2f} times"
+
+
+def _speed_factors(a: Assessment, b: Assessment) -> dict[str, float]:
+    """Return the factors of a / b in useful tokens; they multiply to it."""
+    flops = [x.result.model_flops / x.result.plan.job.tokens_per_step for x in (a, b)]
+    return {
+        "the number of chips": a.result.plan.strategy.chips / b.result.plan.strategy.chips,
+        "the peak of a chip": a.result.peak / b.result.peak,
+        "MFU": a.result.mfu / b.result.mfu,
+        "goodput": a.goodput.goodput.nominal / b.goodput.goodput.nominal,
+        "FLOPs of a token": flops[1] / flops[0],
+    }
+
+
+def _cost_factors(a: Assessment, b: Assessment) -> dict[str, float]:
+    """Return the factors of b / a in dollars of a useful token; they multiply to it."""
+    assert a.cost is not None
+    assert b.cost is not None
+    chip = (a.useful.nominal / a.chips) / (b.useful.nominal / b.chips)
+    return {"useful tokens of a chip": chip, "the price of a chip-hour": b.cost.nominal / a.cost.nominal / chip}

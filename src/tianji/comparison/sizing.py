@@ -1,0 +1,110 @@
+"""How large a pool must be for so many tokens in so many days, within a budget; and what binds when it cannot be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tianji.comparison.assessment import Assessment, Assumptions
+from tianji.comparison.curve import Curve
+from tianji.errors import FormatError, InfeasibleError, UnknownFigureError
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration
+from tianji.units import TERA
+from tianji.workload import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """The smallest pool that meets the deadline, or the best there is with what binds.
+
+    ``binding`` is empty where deadline and budget are met. ``cost`` is that of the whole run in dollars, None without a price.
+    """
+
+    days: float
+    budget: float | None
+    found: Assessment
+    curve: Curve
+    cost: float | None
+    cautious: int | None
+    """Chips that meet the deadline in the low case too; None where none do."""
+    binding: tuple[str, ...]
+
+    @property
+    def is_met(self) -> bool:
+        """Deadline and budget are met."""
+        return not self.binding
+
+
+def size_pool(
+    job: Job, pool: Pool, calibration: Calibration, days: float, assumptions: Assumptions | None = None, *,
+    budget: float | None = None, points: int = 12,
+) -> Sizing:  # fmt: skip
+    """Return the smallest pool that trains the job's tokens in so many days, failures included.
+
+    Raises FormatError without tokens, InfeasibleError where the model fits no number of chips, UnknownFigureError where a
+    budget needs a price that nobody published.
+    """
+    if not job.tokens:
+        raise FormatError("the work is missing: give --tokens, like --tokens 15T")
+    if not 0 < days < 10**5:
+        raise FormatError(f"--days: expected a number of days above 0, got {days:g}")
+    curve = Curve(job, pool, calibration, assumptions or Assumptions())
+    found = curve.find_smallest(lambda a: _days(a) <= days, pool.node, curve.most)
+    cautious = None if found is None else curve.find_smallest(lambda a: _latest(a) <= days, pool.node, curve.most)
+    binding = [] if found else [_why_late(curve, days)]
+    best = found or _best(curve)
+    for n in curve.sample(max(best.pool.chips // 4, pool.node), min(best.pool.chips * 4, curve.most), points):
+        curve.at(n)
+    best = found or _best(curve)
+    cost = _cost(best)
+    if budget is not None:
+        if cost is None:
+            raise UnknownFigureError(pool.chip.name, "price", "; ".join(best.unknown))
+        if cost > budget:
+            binding.append(_why_dear(curve, best, cost, budget))
+    return Sizing(days, budget, best, curve, cost, cautious.pool.chips if cautious else None, tuple(binding))
+
+
+def _days(a: Assessment) -> float:
+    return float("inf") if a.days is None else a.days.nominal
+
+
+def _latest(a: Assessment) -> float:
+    return float("inf") if a.days is None else a.days.high
+
+
+def _cost(a: Assessment) -> float | None:
+    return None if a.cost is None else a.cost.nominal * a.result.plan.job.tokens / TERA
+
+
+def _best(curve: Curve) -> Assessment:
+    found = max((a for a in curve.points.values() if a), key=lambda a: a.useful.nominal, default=None)
+    if found is None:
+        raise InfeasibleError(
+            f"{curve.job.model.name} fits no number of chips of {curve.pool.name} up to {curve.most:,}; "
+            f"`tianji plan {curve.job.model.name} {curve.pool.name}` names the closest strategy"
+        )
+    return found
+
+
+def _why_late(curve: Curve, days: float) -> str:
+    best = _best(curve)
+    at_most = f"the fastest tried, {best.pool.chips:,} chips, take {_days(best):,.1f} days, not {days:g}"
+    rows = {kind: value / best.result.step_time.nominal for kind, value in best.result.breakdown.items()}
+    worst = max(rows, key=lambda kind: rows[kind])
+    if curve.pool.max_chips and best.pool.chips > 0.8 * curve.pool.max_chips:
+        return f"the architecture: {curve.pool.name} joins at most {curve.pool.max_chips:,} chips, and {at_most}"
+    return (
+        f"the batch: {curve.job.global_batch_size:,} sequences a step do not feed more chips, and {at_most}; most of its step is"
+        f" {worst} ({rows[worst]:.0%}); a larger --batch would help"
+    )
+
+
+def _why_dear(curve: Curve, best: Assessment, cost: float, budget: float) -> str:
+    cheaper = [(a, c) for a in curve.points.values() if a is not None and (c := _cost(a)) is not None and c <= budget]
+    text = f"the budget: the run costs {cost:,.0f} USD, not {budget:,.0f}"
+    if not cheaper:
+        low = min((c for a in curve.points.values() if a is not None and (c := _cost(a)) is not None), default=cost)
+        return f"{text}; no tried number of chips is cheaper than {low:,.0f} USD, however long it takes"
+    fastest, money = min(cheaper, key=lambda pair: _days(pair[0]))
+    return f"{text}; within it {fastest.pool.chips:,} chips finish in {_days(fastest):,.1f} days for {money:,.0f} USD"

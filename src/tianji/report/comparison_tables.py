@@ -1,0 +1,175 @@
+"""Tables of pool against pool, for the terminal."""
+
+from __future__ import annotations
+
+import math
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tianji.comparison import Assessment, Comparison, Replacement, Sizing
+from tianji.comparison.curve import Curve
+from tianji.comparison.measures import MEASURES, Measure
+from tianji.comparison.replacement import spell_answer
+from tianji.comparison.side_by_side import spell_pool
+from tianji.economics import Span
+from tianji.hardware.calibration import Calibration
+from tianji.parallel.layouts import abbreviate_layout
+from tianji.prediction.predict_plan import spell_basis
+from tianji.report.wording import bar, labelled, plain_table
+
+WIDTH = 30
+
+
+def print_comparison(console: Console, comparison: Comparison, calibration: Calibration) -> None:
+    """Print the verdict, the measures side by side with ratios to the first pool, and what they stand on."""
+    for sentence in comparison.verdicts:
+        console.print(Text(sentence, style="bold"))
+    console.print()
+    console.print(_measure_table(comparison.assessments, ratios=comparison))
+    console.print()
+    console.print(labelled(_basis(comparison.assessments, calibration)))
+
+
+def print_replacement(console: Console, found: Replacement, calibration: Calibration) -> None:
+    """Print the answer, both curves, the tornado, the two pools side by side and what they stand on."""
+    console.print(Text(spell_answer(found), style="bold"))
+    for sentence in found.verdicts:
+        console.print(Text(sentence))
+    console.print()
+    most = max(span.nominal for curve in (found.first_curve, found.other_curve) for _, span in curve.spans())
+    for curve, chosen in ((found.first_curve, found.first), (found.other_curve, found.other)):
+        console.print(_curve_table(curve, chosen, most))
+        console.print()
+    console.print(_tornado(found))
+    console.print()
+    pair = (found.first, found.other)
+    console.print(_measure_table(pair, ratios=Comparison(pair, ())))
+    console.print()
+    console.print(labelled(_basis(pair, calibration)))
+
+
+def print_sizing(console: Console, found: Sizing, calibration: Calibration) -> None:
+    """Print the size or what binds, the curve, the measures and what they stand on."""
+    a = found.found
+    units = math.ceil(a.pool.chips / a.pool.unit)
+    size = f"{a.pool.chips:,} chips of {a.pool.name} ({units:,} × {a.pool.unit:,})"
+    if found.is_met:
+        again = f"{found.cautious:,} chips" if found.cautious else "no number of chips"
+        console.print(
+            Text(f"{size} finish in {_cell(a.days, 1.0)} days; to be in time in the slow case too: {again}.", "bold")
+        )
+    else:
+        console.print(Text("It cannot be done as asked. What binds:", style="bold red"))
+        for reason in found.binding:
+            console.print(Text(f"  {reason}"))
+        console.print(Text(f"The nearest: {size}, {_cell(a.days, 1.0)} days."))
+    if found.cost is not None:
+        console.print(Text(f"The run costs {found.cost:,.0f} USD, nominally."))
+    console.print()
+    console.print(_curve_table(found.curve, a, max(span.nominal for _, span in found.curve.spans())))
+    console.print()
+    console.print(_measure_table((a,)))
+    console.print()
+    console.print(labelled(_basis((a,), calibration)))
+
+
+def _measure_table(assessments: tuple[Assessment, ...], ratios: Comparison | None = None) -> Table:
+    table = plain_table("Nominal, with low and high" + ("; ratios to the first" if ratios else ""))
+    table.add_column("")
+    for place, a in enumerate(assessments):
+        table.add_column(spell_pool(a), justify="right")
+        if place:
+            table.add_column("ratio", justify="right", no_wrap=True)
+    for m in MEASURES:
+        cells = _row(m, assessments, ratios)
+        if cells:
+            table.add_row(f"{m.title}, {m.unit}" if m.unit else m.title, *cells)
+    layouts = [abbreviate_layout(a.result.plan.strategy) for a in assessments]
+    table.add_row("layout", *_with_gaps(layouts))
+    return table
+
+
+def _row(m: Measure, assessments: tuple[Assessment, ...], ratios: Comparison | None) -> list[str]:
+    spans = [m.of(a) for a in assessments]
+    if all(span is None for span in spans):
+        return []
+    over = ratios.ratios(m.key) if ratios else (None,) * len(spans)
+    cells: list[str] = []
+    for place, (span, ratio) in enumerate(zip(spans, over, strict=True)):
+        cells.append(_cell(span, m.scale))
+        if place:
+            cells.append("" if ratio is None else f"{ratio.nominal:.2f}")
+    return cells
+
+
+def _with_gaps(texts: list[str]) -> list[str]:
+    return [cell for place, text in enumerate(texts) for cell in ((text, "") if place else (text,))]
+
+
+def _cell(span: Span | None, scale: float) -> str:
+    if span is None:
+        return "not published"
+    low, nominal, high = (_number(x * scale) for x in (span.low, span.nominal, span.high))
+    return nominal if low == high else f"{nominal} ({low} to {high})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _curve_table(curve: Curve, chosen: Assessment, most: float) -> Table:
+    knee = curve.knee()
+    where = f"the knee is at {knee:,} chips" if knee else "no knee within these sizes"
+    table = plain_table(f"Useful tokens/s against chips: {curve.pool.name}; {where}")
+    for name in ("chips", "useful tokens/s", "of one chip", "MFU", "goodput"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, min_width=WIDTH)
+    for n, span in curve.spans():
+        a = curve.at(n)
+        assert a is not None
+        table.add_row(
+            f"{n:,}", _cell(span, 1.0), f"{span.nominal / n:,.0f}", f"{a.result.mfu:.1%}",
+            f"{a.goodput.goodput.nominal:.1%}", Text(bar(span.nominal / most, WIDTH), "magenta"),
+            style="bold" if n == chosen.pool.chips else "",
+        )  # fmt: skip
+    return table
+
+
+def _tornado(found: Replacement) -> Table:
+    table = plain_table(f"What would flip the answer ({found.answer})")
+    table.add_column("assumption about the other pool")
+    for name in ("low", "", "high", ""):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("flips", no_wrap=True)
+    table.add_column("", no_wrap=True, min_width=WIDTH)
+    most = max((s.width for s in found.swings), default=1.0) or 1.0
+    for s in found.swings:
+        table.add_row(
+            s.assumption, s.low, f"{s.at_low:.2f}", s.high, f"{s.at_high:.2f}", "yes" if s.flips else "no",
+            Text(bar(s.width / most, WIDTH), "magenta"),
+        )  # fmt: skip
+    return table
+
+
+def _basis(assessments: tuple[Assessment, ...], calibration: Calibration) -> list[tuple[str, str]]:
+    lines = [("assumed", text) for text in assessments[0].result.plan.job.assumed]
+    for a in assessments:
+        lines.append(
+            (spell_pool(a), f"stands in: {a.site.title}; calibration: {spell_basis(calibration, a.pool.chip)}")
+        )
+        if a.hour.sources and a.hour.price is not None:
+            lines.append(("  price", f"{a.hour.basis}: {'; '.join(a.hour.sources)}"))
+        if a.draw is not None:
+            label = {
+                "published": "",
+                "derived": "derived from the chip's limit: ",
+                "bracket": "a bracket, never published: ",
+            }
+            figure = a.draw.figure
+            lines.append(
+                ("  power", f"{label[a.draw.basis]}{figure.source} ({figure.confidence}) {figure.note}".strip())
+            )
+        lines += [("  unknown", text) for text in a.unknown]
+    return lines

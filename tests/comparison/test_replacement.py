@@ -1,0 +1,84 @@
+import pytest
+
+from tianji.catalog import load_pool, make_job
+from tianji.comparison import Assumptions, Replacement, replace_pool
+from tianji.comparison.replacement import spell_answer
+from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration
+from tianji.workload import Job
+
+
+@pytest.fixture(scope="module")
+def found(job: Job, h100: Pool, calibration: Calibration) -> Replacement:
+    return replace_pool((job, h100), (job, load_pool("cloudmatrix384")), calibration)
+
+
+def test_the_answer_is_enough_and_the_next_smaller_size_is_not(found: Replacement) -> None:
+    chips, target = found.other.pool.chips, found.first.useful.nominal
+    assert found.other.useful.nominal >= target
+    smaller = [a for n, a in found.other_curve.points.items() if n < chips and a is not None]
+    assert smaller
+    assert all(a.useful.nominal < target for a in smaller)
+
+
+def test_a_pool_is_replaced_by_itself(job: Job, h100: Pool, calibration: Calibration) -> None:
+    same = replace_pool((job, h100), (job, h100), calibration)
+    assert same.other.pool.chips <= 256
+    assert same.other.useful.nominal >= same.first.useful.nominal
+
+
+def test_every_size_has_its_own_strategy(found: Replacement) -> None:
+    layouts = {str(a.result.plan.strategy) for a in found.other_curve.points.values() if a is not None}
+    assert len(layouts) > 1
+    assert len(found.other_curve.spans()) >= 8
+
+
+def test_the_range_holds_the_answer(found: Replacement) -> None:
+    few, nominal, many = found.chips
+    assert few is None or few <= nominal
+    assert many is None or many >= nominal
+    assert spell_answer(found).startswith(f"{nominal:,.0f} chips of cloudmatrix384")
+
+
+def test_swings_move_around_the_nominal_answer(found: Replacement) -> None:
+    assert {s.assumption for s in found.swings} >= {"MFU", "link efficiency", "failure rate", "rent"}
+    mfu = next(s for s in found.swings if s.assumption == "MFU")
+    assert mfu.at_low > mfu.at_high, "a slower chip costs more for a token"
+    assert [s.width for s in found.swings] == sorted((s.width for s in found.swings), reverse=True)
+
+
+def test_equal_power_and_equal_cost_stay_within_them(job: Job, h100: Pool, calibration: Calibration) -> None:
+    other = (job, load_pool("cloudmatrix384"))
+    power = replace_pool((job, h100), other, calibration, match="power")
+    assert power.other.draw is not None
+    assert power.first.draw is not None
+    assert power.other.draw.site.nominal <= power.first.draw.site.nominal
+    cost = replace_pool((job, h100), other, calibration, match="cost")
+    assert cost.other.cost_per_hour is not None
+    assert cost.first.cost_per_hour is not None
+    assert cost.other.cost_per_hour.nominal <= cost.first.cost_per_hour.nominal
+
+
+def test_a_deadline_of_its_own(job: Job, h100: Pool, calibration: Calibration) -> None:
+    soon = replace_pool((job, h100), (job, h100), calibration, match="deadline", days=200.0)
+    assert soon.other.days is not None
+    assert soon.other.days.nominal <= 200.0
+
+
+def test_a_price_that_nobody_published_is_asked_for(job: Job, h100: Pool, calibration: Calibration) -> None:
+    other = (job, load_pool("atlas-950-superpod"))
+    with pytest.raises(UnknownFigureError, match="--rent ascend-950dt=USD"):
+        replace_pool((job, h100), other, calibration, match="cost")
+    given = Assumptions(rents={"ascend-950dt": 1.5})
+    assert replace_pool((job, h100), other, calibration, given, match="cost").other.cost is not None
+
+
+def test_what_cannot_be_is_said(job: Job, h100: Pool, calibration: Calibration) -> None:
+    with pytest.raises(UnknownNameError, match="throughput"):
+        replace_pool((job, h100), (job, h100), calibration, match="price")
+    with pytest.raises(InfeasibleError, match="does not fit 8 chips"):
+        replace_pool((make_job("llama-3.1-405b"), load_pool("hgx-h100", 8)), (job, h100), calibration)
+    with pytest.raises(InfeasibleError, match="at most 8,192"):
+        replace_pool((job, h100), (job, load_pool("atlas-950-superpod")), calibration, match="deadline",
+                     days=0.01)  # fmt: skip

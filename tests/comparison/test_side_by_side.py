@@ -1,0 +1,54 @@
+import math
+
+import pytest
+
+from tianji.catalog import load_pool
+from tianji.comparison import Assumptions, assess, compare
+from tianji.comparison.side_by_side import judge
+from tianji.errors import FormatError
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration
+from tianji.workload import Job
+
+
+def test_a_pool_against_itself_is_one_to_one_without_a_verdict(job: Job, h100: Pool, calibration: Calibration) -> None:
+    found = compare([(job, h100), (job, h100)], calibration)
+    ratio = found.ratios("useful_tokens_per_day")[1]
+    assert ratio is not None
+    assert ratio.nominal == 1.0
+    assert ratio.low < 1 < ratio.high
+    assert all(sentence.startswith("No verdict") for sentence in found.verdicts)
+
+
+def test_four_times_the_chips_are_ahead_and_their_number_decides(
+    job: Job, h100: Pool, calibration: Calibration
+) -> None:
+    found = compare([(job, load_pool("hgx-h100", 64)), (job, h100)], calibration)
+    assert found.verdicts[0].startswith("256 × hgx-h100 is ahead")
+    assert "decided by the number of chips ×4.00" in found.verdicts[0]
+
+
+def test_no_price_no_verdict_on_cost(job: Job, h100: Pool, calibration: Calibration) -> None:
+    found = compare([(job, h100), (job, load_pool("atlas-950-superpod", 256))], calibration)
+    assert found.verdicts[1].startswith("No verdict on cost: no price is known of 256 × atlas-950-superpod")
+
+
+def test_the_factors_multiply_to_the_ratio(job: Job, h100: Pool, calibration: Calibration) -> None:
+    from tianji.comparison.side_by_side import _cost_factors, _speed_factors
+
+    a, b = compare([(job, h100), (job, load_pool("cloudmatrix384", 256))], calibration).assessments
+    assert math.prod(_speed_factors(a, b).values()) == pytest.approx(a.useful.nominal / b.useful.nominal)
+    assert a.cost is not None
+    assert b.cost is not None
+    assert math.prod(_cost_factors(a, b).values()) == pytest.approx(b.cost.nominal / a.cost.nominal)
+
+
+def test_one_pool_is_no_comparison(job: Job, h100: Pool, calibration: Calibration) -> None:
+    with pytest.raises(FormatError, match="at least two pools"):
+        compare([(job, h100)], calibration)
+
+
+def test_a_rent_decides_the_cost(job: Job, h100: Pool, calibration: Calibration) -> None:
+    a = compare([(job, h100), (job, h100)], calibration).assessments[0].result
+    cheap, dear = (assess(a, Assumptions(rents={"hgx-h100": usd})) for usd in (0.1, 10.0))
+    assert "decided by the price of a chip-hour ×100" in judge((cheap, dear))[1]

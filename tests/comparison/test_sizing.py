@@ -1,0 +1,52 @@
+from dataclasses import replace
+
+import pytest
+
+from tianji.catalog import load_pool, make_job
+from tianji.comparison import size_pool
+from tianji.errors import FormatError, InfeasibleError, UnknownFigureError
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration
+from tianji.workload import Job
+
+
+def test_the_size_meets_the_deadline_and_the_cautious_one_is_larger(
+    job: Job, h100: Pool, calibration: Calibration
+) -> None:
+    found = size_pool(job, h100, calibration, 100.0)
+    assert found.is_met
+    assert found.found.days is not None
+    assert found.found.days.nominal <= 100.0
+    assert found.cautious is not None
+    assert found.cautious >= found.found.pool.chips
+
+
+def test_a_shorter_deadline_takes_no_fewer_chips(job: Job, h100: Pool, calibration: Calibration) -> None:
+    sizes = [size_pool(job, h100, calibration, days).found.pool.chips for days in (400.0, 200.0, 100.0)]
+    assert sizes == sorted(sizes)
+
+
+def test_a_budget_binds_and_says_what_it_buys(job: Job, h100: Pool, calibration: Calibration) -> None:
+    free = size_pool(job, h100, calibration, 100.0)
+    assert free.cost is not None
+    bound = size_pool(job, h100, calibration, 100.0, budget=free.cost * 0.9)
+    assert not bound.is_met
+    assert bound.binding[0].startswith("the budget")
+    assert size_pool(job, h100, calibration, 100.0, budget=free.cost * 1.01).is_met
+
+
+def test_the_architecture_binds(job: Job, calibration: Calibration) -> None:
+    found = size_pool(job, load_pool("atlas-950-superpod"), calibration, 5.0)
+    assert found.binding[0].startswith("the architecture")
+
+
+def test_bad_requests(job: Job, h100: Pool, calibration: Calibration) -> None:
+    with pytest.raises(FormatError, match="--tokens"):
+        size_pool(make_job("llama-3.1-70b"), h100, calibration, 60.0)
+    with pytest.raises(FormatError, match="--days"):
+        size_pool(job, h100, calibration, -1.0)
+    with pytest.raises(UnknownFigureError, match="--rent"):
+        size_pool(job, load_pool("atlas-950-superpod"), calibration, 100.0, budget=10.0**6)
+    with pytest.raises(InfeasibleError, match="fits no number"):
+        tiny = replace(load_pool("hgx-h100", 8), max_chips=8)
+        size_pool(make_job("llama-3.1-405b", tokens="1T"), tiny, calibration, 60.0)
