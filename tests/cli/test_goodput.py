@@ -107,6 +107,8 @@ def test_sampled_runs_say_how_sure_they_are() -> None:
         (["--shape", "0"], "shape: expected 0.2 to 5"),
         (["--price", "2"], "has no unit"),
         (["--runs", "0"], "at least 1"),
+        (["--runs", "1M", "--method", "montecarlo"], "expected 1 to 100,000 runs"),
+        (["--seed", "-1"], "not in the range x>=0"),
         (["--method", "guess"], "unknown method 'guess'"),
         (["--method", "closed", "--shape", "0.7"], "sample it instead"),
         (["--horizon", "1 s"], "horizon: expected 3600"),

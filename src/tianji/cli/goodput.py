@@ -49,7 +49,7 @@ _OPTIONS = (
     click.option("--method", default="auto", show_default=True, metavar="auto|closed|montecarlo",
                  help="Formulas, sampled runs, or whichever holds."),
     click.option("--runs", default="1000", show_default=True, metavar="N", help="Runs to sample."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of the sampled runs."),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the sampled runs."),
     click.option("--price", metavar="USD", help='Of one chip-hour, like "2 USD": says what each remedy is worth in money.'),
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tianji.errors import FormatError
 from tianji.hardware.failures import FailureProfile
 from tianji.reliability.checkpoints import Exposure
 from tianji.reliability.course import Course, chart
@@ -22,6 +23,8 @@ from tianji.reliability.settings import Reliability
 from tianji.units import Array
 
 JOBS = 10_000
+MOST_JOBS = 100_000
+"""Runs are held side by side in memory."""
 CORRUPTION = -1
 """Stands for a silent corruption where failures have the level that they roll back to."""
 
@@ -41,7 +44,11 @@ def sample(
     """Return the mean goodput of that many runs of ``settings.horizon``, with its standard error.
 
     10,000 runs of a month at 131,072 chips are about 19 million failures.
+
+    Raises FormatError for fewer than 1 or more than 100,000 runs.
     """
+    if not 1 <= jobs <= MOST_JOBS:
+        raise FormatError(f"jobs: expected 1 to {MOST_JOBS:,} runs to sample, got {jobs:,}")
     course = chart(settings, profile, exposure, case, spares)
     rng = np.random.default_rng(seed)
     if course.is_replica_lost:

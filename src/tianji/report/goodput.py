@@ -35,7 +35,8 @@ LOSSES = {
 STORES = {"local": "own host's memory", "peer": "another node's memory", "storage": "storage"}
 MONTH = 30 * DAY / HOUR
 """Hours of the month that remedies are weighed over."""
-BAR = 24
+BAR, TEXT = 24, 70
+"""Columns of the longest bar, and those that a table of losses needs beside it."""
 
 
 def print_goodput(
@@ -44,7 +45,7 @@ def print_goodput(
     """Print the goodput of a plan in full."""
     console.print(goodput_summary(result, found))
     console.print()
-    console.print(loss_table(found))
+    console.print(loss_table(found, console.width))
     console.print()
     console.print(choice_table(found, choices, price))
     console.print()
@@ -67,7 +68,7 @@ def goodput_summary(result: Result, found: Goodput) -> RenderableType:
     ]
     rows += [
         ("one save", describe_save(nominal)),
-        ("spares", f"{found.spare_nodes:,} nodes; {found.high.spares_needed:,} / {nominal.spares_needed:,} / "
+        ("spares", f"{found.spare_nodes:,} node{'s' * (found.spare_nodes != 1)}; {found.high.spares_needed:,} / {nominal.spares_needed:,} / "
                    f"{found.low.spares_needed:,} needed at low / nominal / high failure rates"),
     ]  # fmt: skip
     if result.days is not None:
@@ -85,14 +86,15 @@ def describe_interval(seconds: float, result: Result) -> str:
 def describe_save(case: Expectation) -> str:
     """Return how long a save stops the training, and how busy it keeps the storage."""
     text = f"stops the training for {show(case.save_time, 'time')}"
-    if not case.drain_time:
+    if not case.drain_time or "storage" not in case.intervals:
         return text
-    busy = case.drain_time / max(case.intervals.get("storage", case.drain_time), case.drain_time)
+    busy = case.drain_time / max(case.intervals["storage"], case.drain_time)
     return f"{text}; the storage writes for {show(case.drain_time, 'time')}, {busy:.0%} of the time"
 
 
-def loss_table(found: Goodput) -> Table:
+def loss_table(found: Goodput, width: int) -> Table:
     """Return where the time goes, the longest first; with the goodput it adds up to all of it."""
+    longest_bar = min(max(width - TEXT, 0), BAR)
     table = plain_table("Where the time goes, share of wall-clock time")
     for name in ("", "nominal", "many failures", "few failures"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
@@ -102,7 +104,9 @@ def loss_table(found: Goodput) -> Table:
     most = max((nominal[kind] for kind in shown), default=0.0) or 1.0
     for kind in shown:
         shares = [f"{case.losses[kind]:.2%}" for case in _cases(found)]
-        table.add_row(LOSSES[kind], *shares, bar(nominal[kind] / most, BAR), style="yellow" if shown[0] == kind else "")
+        table.add_row(
+            LOSSES[kind], *shares, bar(nominal[kind] / most, longest_bar), style="yellow" if shown[0] == kind else ""
+        )
     table.add_section()
     table.add_row("goodput", *(f"{case.goodput:.2%}" for case in _cases(found)), style="bold")
     return table
