@@ -66,9 +66,10 @@ def goodput_summary(result: Result, found: Goodput) -> RenderableType:
         (f"save to {STORES[store]}", describe_interval(seconds, result))
         for store, seconds in reversed(list(nominal.intervals.items()))
     ]
+    nodes = "node" if found.spare_nodes == 1 else "nodes"
     rows += [
         ("one save", describe_save(nominal)),
-        ("spares", f"{found.spare_nodes:,} node{'s' * (found.spare_nodes != 1)}; {found.high.spares_needed:,} / {nominal.spares_needed:,} / "
+        ("spares", f"{found.spare_nodes:,} {nodes}; {found.high.spares_needed:,} / {nominal.spares_needed:,} / "
                    f"{found.low.spares_needed:,} needed at low / nominal / high failure rates"),
     ]  # fmt: skip
     if result.days is not None:
