@@ -96,6 +96,7 @@ def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: st
     from tianji.validation import read_runs, validate
     from tianji.validation.bars import judge
     from tianji.validation.held_out import hold_out_sources
+    from tianji.validation.promises import promise_tuned
     from tianji.validation.rankings import rank_published
     from tianji.validation.scaling import scale_measured, scale_published
 
@@ -109,8 +110,9 @@ def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: st
         rows, _ = read_runs(tables)
         tell(len(rows))
         held = hold_out_sources(rows)
-    bars = judge(verdict.predictions, jobs, series)
-    write_page(path, write_chapters(verdict, bare, bars, jobs, series, held, figure.name))
+    promises = promise_tuned(verdict.predictions)
+    bars = judge(verdict.predictions, jobs, series, held, promises)
+    write_page(path, write_chapters(verdict, bare, bars, jobs, series, held, promises, figure.name))
 
 
 def write_page(path: str, page: str) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from tianji.report.accuracy_tables import percent, signed
 from tianji.report.known_gaps import write_gaps
+from tianji.report.wording import KINDS, duration
 from tianji.units import GIB
 from tianji.validation import Accuracy, Verdict, find_sweeps
 from tianji.validation.bars import Bar
-from tianji.validation.held_out import HeldOut
+from tianji.validation.held_out import HeldOut, cover
 from tianji.validation.peers import Peer, compare_peers
+from tianji.validation.promises import Promise
 from tianji.validation.rankings import RankedJob
 from tianji.validation.scaling import Series
 
@@ -35,6 +37,7 @@ def write_chapters(
     jobs: Sequence[RankedJob],
     series: Sequence[Series],
     held_out: Sequence[HeldOut],
+    promises: Sequence[Promise],
     figure: str,
 ) -> str:
     """Return the page. ``bare`` is the same rows without a calibration; ``figure`` is the file of the picture."""
@@ -50,6 +53,7 @@ def write_chapters(
         *_peers(verdict, compare_peers(verdict.predictions)),
         *_held_out(held_out),
         *_rankings(verdict, jobs),
+        *_promises(promises),
         *_memory(verdict),
         *_scaling(series),
         write_gaps(verdict, bars),
@@ -113,7 +117,14 @@ def _peers(verdict: Verdict, peers: Sequence[Peer]) -> list[str]:
         (median, p90), (own_median, own_p90) = peer.quantiles(peer.theirs), peer.quantiles(peer.ours)
         shown = [percent(v) for v in (median, p90, own_median, own_p90)]
         rows.append([peer.name, f"{len(peer.theirs):,} of {peer.covered:,}", *shown])
-    head = ["peer", "rows that it can express", "its median", "its 90th percentile", "our median", "our 90th percentile"]
+    head = [
+        "peer",
+        "rows that it can express",
+        "its median",
+        "its 90th percentile",
+        "our median",
+        "our 90th percentile",
+    ]
     return [
         "## Beside other predictors\n",
         "Each peer as its makers ship it, on those of the rows above that it can express; Tianji on the same rows.\n",
@@ -125,7 +136,7 @@ def _held_out(held: Sequence[HeldOut]) -> list[str]:
     if not held:
         return []
     total = sum(h.rows for h in held)
-    coverage = sum(h.coverage * h.rows for h in held) / total
+    coverage = cover(held)
     mean = sum(h.coverage for h in held) / len(held)
     rows = [[h.source, f"{h.rows:,}", percent(h.median), percent(h.coverage)] for h in held]
     return [
@@ -150,12 +161,45 @@ def _rankings(verdict: Verdict, jobs: Sequence[RankedJob]) -> list[str]:
         found.append(_table(["layout", "tokens/s", "predicted", "GiB", "predicted", "fits"], rows))
     sweeps = sorted(find_sweeps(verdict.predictions), key=lambda s: -s.regret)[:10]
     rows = [
-        [s.architecture, f"{s.chips:,} {s.chip}", str(len(s.predictions)), f"{s.spearman:.2f}", percent(s.regret), s.source]
+        [
+            s.architecture,
+            f"{s.chips:,} {s.chip}",
+            str(len(s.predictions)),
+            f"{s.spearman:.2f}",
+            percent(s.regret),
+            s.source,
+        ]
         for s in sweeps
     ]
     found.append("### The ten sweeps with the largest regret\n")
     found.append(_table(["model", "chips", "layouts", "rank correlation", "regret", "source"], rows))
     return found
+
+
+def _promises(promises: Sequence[Promise]) -> list[str]:
+    if not promises:
+        return []
+    rows = []
+    for p in promises:
+        row = p.prediction.row
+        saved = ", ".join(f"{KINDS[kind]} {duration(seconds)}" for kind, seconds in p.savings())
+        job = f"{row.arch_key} on {row.strategy.chips:,} {row.pool.chip.name} ({row.id})"
+        rows.append([job, signed(p.prediction.error), f"`{p.published}`", f"`{p.layout}`", signed(p.gain), saved])
+    head = [
+        "job",
+        "error on the published layout",
+        "published layout",
+        "our best plan",
+        "gain promised",
+        "saved mostly in",
+    ]
+    return [
+        "### What the search promises for tuned jobs\n",
+        "The largest published, tuned run of a model on a chip, and the best plan of `tianji plan` for the same job. Gain: "
+        "measured time over the best plan's, for the software that was measured. A plan may use schedules that the engine of "
+        "the run lacked.\n",
+        _table(head, rows),
+    ]
 
 
 def _memory(verdict: Verdict) -> list[str]:

@@ -19,6 +19,9 @@ CAUSES = (
     "of split fit comes from is predicted like its family.",
     "**Small models.** vTrain's smallest jobs (hidden size 1,024 and 2,048) spend much of a step on launches. What the host "
     "needs for a launch is one constant for a chip here, and differs between hosts.",
+    "**Gathers of ZeRO-1 over many ranks.** InternEvo's runs take up to 1.6 times as long with ZeRO-1 over all ranks as over 8, "
+    "because its ranks send their shares one after the other and do not hide it; the model hides the gather behind the forward "
+    "pass and finds both alike. These seven sweeps are a large part of the mean regret.",
     "**Thousands of chips.** Jitter, shared cables and slow nodes are one constant (straggling) at best. Few published series "
     "reach past 2,048 chips, and in most of them the batch changes beside the number of chips.",
     "**Memory of schedules.** The tables name ZB-2p, which holds twice the micro-batches of ZB-H1, and both are read as "

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tianji.validation.accuracy import group_predictions, measure_accuracy, measure_memory
+from tianji.validation.held_out import HeldOut, cover
 from tianji.validation.pricing import Prediction
+from tianji.validation.promises import Promise
 from tianji.validation.rankings import RankedJob
 from tianji.validation.scaling import Series
 from tianji.validation.sweeps import measure_ranking
@@ -27,10 +29,22 @@ class Bar:
     """How the value is written: ``percent``, ``number`` or ``points``."""
 
 
-def judge(predictions: Sequence[Prediction], jobs: Sequence[RankedJob], series: Sequence[Series]) -> list[Bar]:
-    """Return every bar for the given predictions, published rankings and scaling series."""
-    return [*_judge_time(predictions), *_judge_range(predictions), *_judge_ranking(predictions, jobs),
-            *_judge_memory(predictions, jobs), *_judge_scaling(series)]  # fmt: skip
+def judge(
+    predictions: Sequence[Prediction],
+    jobs: Sequence[RankedJob],
+    series: Sequence[Series],
+    held: Sequence[HeldOut] = (),
+    promises: Sequence[Promise] = (),
+) -> list[Bar]:
+    """Return every bar for the given predictions, published rankings, scaling series, held-out sources and promises."""
+    return [
+        *_judge_time(predictions),
+        *_judge_range(predictions, held),
+        *_judge_ranking(predictions, jobs),
+        *_judge_promises(promises),
+        *_judge_memory(predictions, jobs),
+        *_judge_scaling(series),
+    ]
 
 
 def most(what: str, value: float | None, limit: float, kind: str = "percent") -> Bar:
@@ -59,9 +73,18 @@ def _judge_time(predictions: Sequence[Prediction]) -> list[Bar]:
     return found
 
 
-def _judge_range(predictions: Sequence[Prediction]) -> list[Bar]:
-    coverage = measure_accuracy(predictions).coverage or 0.0
-    return [Bar("measured values inside the 80 % range", "75 to 85 %", coverage, 0.75 <= coverage <= 0.85)]
+def _judge_range(predictions: Sequence[Prediction], held: Sequence[HeldOut]) -> list[Bar]:
+    found = {"measured values inside the 80 % range": measure_accuracy(predictions).coverage or 0.0}
+    if held:
+        found[f"the same, each of {len(held)} sources left out of the fit"] = cover(held)
+    return [Bar(what, "75 to 85 %", value, 0.75 <= value <= 0.85) for what, value in found.items()]
+
+
+def _judge_promises(promises: Sequence[Promise]) -> list[Bar]:
+    if not promises:
+        return []
+    most_gain = max(p.gain for p in promises)
+    return [most(f"gain promised over {len(promises)} tuned layouts, largest", most_gain, 0.15)]
 
 
 def _judge_ranking(predictions: Sequence[Prediction], jobs: Sequence[RankedJob]) -> list[Bar]:

@@ -57,6 +57,11 @@ def hold_out_sources(rows: Sequence[Row]) -> list[HeldOut]:
     return found
 
 
+def cover(held: Sequence[HeldOut]) -> float:
+    """Return the share of all rows of left-out sources that lie in their range."""
+    return sum(h.coverage * h.rows for h in held) / sum(h.rows for h in held)
+
+
 def _ends(errors: Array, weights: Array) -> tuple[float, float]:
     order = np.argsort(errors, kind="stable")
     place = (np.cumsum(weights[order]) - weights[order] / 2.0) / weights.sum()
