@@ -26,9 +26,9 @@ def make(rows: list[Row], overhead: float, reserve: float) -> list[Row]:
 @pytest.mark.parametrize(("overhead", "reserve"), [(1.0, 0.5), (1.2, 4.0), (1.4, 9.0)])
 def test_constants_come_back(rows: list[Row], overhead: float, reserve: float) -> None:
     found = fit_family(make(rows, overhead, reserve))
-    assert found.activation_overhead == pytest.approx(overhead, abs=0.05)
-    assert found.framework_reserve == pytest.approx(reserve * GIB, abs=0.6 * GIB)
-    assert found.standard_error < 0.01
+    assert found.activation_overhead == pytest.approx(overhead, abs=0.08)
+    assert found.framework_reserve == pytest.approx(reserve * GIB, abs=1.2 * GIB)
+    assert found.standard_error < 0.02
     assert found.rows == len(rows)
 
 
