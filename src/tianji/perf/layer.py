@@ -103,9 +103,11 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
 
 def total(terms: Terms) -> Array:
     """Return the sum of all kinds."""
-    found: Array = np.asarray(0.0)
+    found: Array = np.zeros(())
     for value in terms.values():
-        found = found + value
+        # Adding in place spares a new array for each term of a large grid.
+        shape = np.broadcast_shapes(found.shape, np.shape(value))
+        found = np.add(found, value, out=found if found.shape == shape else None)
     return found
 
 
