@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         load_pool,
         make_job,
     )
+    from tianji.comparison import Assumptions, Comparison, Replacement, Sizing, compare, replace_pool, size_pool
     from tianji.hardware import Chip, Figure, Pool, Tier
     from tianji.hardware.calibration import Calibration
     from tianji.parallel import Strategy
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
     from tianji.workload import MLA, Job, Model, MoE, Precision
 
 __all__ = [
-    "MLA", "Calibration", "Chip", "Figure", "Goodput", "Job", "MoE", "Model", "Outcome", "Plan", "Pool", "Precision",
-    "Range", "Reliability", "Result", "Strategy", "Tier", "Verdict", "abbreviate_layout", "complete_layout",
-    "expect_goodput", "list_chips", "list_failure_profiles", "list_models", "list_pools", "load_calibration", "load_chip",
-    "load_failures", "load_model", "load_pool", "make_job", "plan", "predict", "read_plan", "validate", "write_plan",
+    "MLA", "Assumptions", "Calibration", "Chip", "Comparison", "Figure", "Goodput", "Job", "MoE", "Model", "Outcome",
+    "Plan", "Pool", "Precision", "Range", "Reliability", "Replacement", "Result", "Sizing", "Strategy", "Tier",
+    "Verdict", "abbreviate_layout", "compare", "complete_layout", "expect_goodput", "list_chips",
+    "list_failure_profiles", "list_models", "list_pools", "load_calibration", "load_chip", "load_failures",
+    "load_model", "load_pool", "make_job", "plan", "predict", "read_plan", "replace_pool", "size_pool", "validate",
+    "write_plan",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -48,6 +51,7 @@ _ROOMS = {
         "list_chips", "list_failure_profiles", "list_models", "list_pools", "load_calibration", "load_chip",
         "load_failures", "load_model", "load_pool", "make_job",
     ),
+    "comparison": ("Assumptions", "Comparison", "Replacement", "Sizing", "compare", "replace_pool", "size_pool"),
     "hardware": ("Chip", "Figure", "Pool", "Tier"),
     "hardware.calibration": ("Calibration",),
     "parallel": ("Strategy",),

@@ -30,7 +30,7 @@ SquareMetres: TypeAlias = float
 KB, MB, GB, TB, PB = 1e3, 1e6, 1e9, 1e12, 1e15
 KIB, MIB, GIB, TIB = 2.0**10, 2.0**20, 2.0**30, 2.0**40
 NS, US, MS, HOUR, DAY = 1e-9, 1e-6, 1e-3, 3600.0, 86400.0
-KILO, GIGA, TERA, PETA, EXA = 1e3, 1e9, 1e12, 1e15, 1e18
+KILO, MEGA, GIGA, TERA, PETA, EXA = 1e3, 1e6, 1e9, 1e12, 1e15, 1e18
 
 _PREFIX = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _BINARY = {"Ki": KIB, "Mi": MIB, "Gi": GIB, "Ti": TIB}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -10,8 +11,8 @@ from tianji.cli.options import SWITCHES, job_options, json_option, read_request
 from tianji.cli.output import make_console, print_json, watch
 from tianji.errors import InfeasibleError
 
-OBJECTIVES = ("time",)
-"""What plans can be ranked by."""
+OBJECTIVES = ("time", "cost", "energy")
+"""What a plan is the best in; of the last two the number of chips is chosen too."""
 MOST_PLANS = 1000
 
 
@@ -20,7 +21,11 @@ MOST_PLANS = 1000
 @click.argument("pool")
 @job_options
 @click.option(
-    "--objective", type=click.Choice(OBJECTIVES), default="time", show_default=True, help="Rank plans by this."
+    "--objective",
+    type=click.Choice(OBJECTIVES),
+    default="time",
+    show_default=True,
+    help="Fastest plan; or the number of chips, up to the pool's, with the least cost or energy of a useful token.",
 )
 @click.option(
     "--fix", multiple=True, metavar="FIELD=VALUE", help="Hold a strategy field, like tp=8; repeat or join by commas."
@@ -70,6 +75,10 @@ def plan_command(
         plan_on_mixture(model, pool, fixed, refused, as_json, options)
         return
     request = read_request(model, pool, **options)
+    if objective != "time":
+        from tianji.comparison.frugality import find_frugal
+
+        request = replace(request, pool=find_frugal(request.job, request.pool, request.calibration, objective))
     explained = None
     if explain is not None:
         layout = complete_layout(read_layout(explain, "--explain"), request.pool.chips)
