@@ -13,6 +13,7 @@ from tianji.hardware.calibration import OTHER, Calibration
 from tianji.parallel.layouts import spell_layout
 from tianji.prediction.predict_plan import spell_basis
 from tianji.report.differences import subtract
+from tianji.report.figures import figures_document
 from tianji.result import Result
 from tianji.search import Outcome
 from tianji.workload import Job
@@ -75,6 +76,7 @@ def request_document(job: Job, pool: Pool, calibration: Calibration) -> dict[str
         "pool": pool_document(pool),
         "assumptions": list(job.assumed),
         "calibration": calibration_document(calibration, pool),
+        "figures": figures_document(pool, (job.precision.linear, job.precision.high)),
     }
 
 

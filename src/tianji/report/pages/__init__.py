@@ -1,0 +1,1 @@
+"""Web pages of an answer: what stands on them, how they look, and their plots and tables as files."""

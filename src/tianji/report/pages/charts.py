@@ -1,0 +1,120 @@
+"""Charts as data: what is to be seen, without a pixel. They are drawn for a page (drawing) and as files (plots)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of ``parts``, each a name and a length; ``low`` and ``high`` are the ends of its whisker."""
+
+    label: str
+    parts: tuple[tuple[str, float], ...]
+    text: str
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def total(self) -> float:
+        """Length of the whole bar."""
+        return sum(length for _, length in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Horizontal bars from zero. ``limit`` is a line across all of them, with what it says."""
+
+    name: str
+    title: str
+    axis: str
+    """What the lengths are, with their unit."""
+    bars: tuple[Bar, ...]
+    limit: tuple[float, str] | None = None
+    note: str = ""
+    legend: tuple[str, ...] = ()
+    """Names of parts in the order of their colours; without it the order in which they come."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all parts, each once, in the order of their colours."""
+        drawn = dict.fromkeys(name for bar in self.bars for name, length in bar.parts if length)
+        return tuple(dict.fromkeys((*self.legend, *drawn)))
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """One bar of a tornado: where the answer goes when one assumption goes to its low and its high end."""
+
+    label: str
+    low: float
+    high: float
+    low_text: str
+    high_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swings:
+    """Bars to both sides of ``base``. ``mark`` is a line that means something when it is crossed."""
+
+    name: str
+    title: str
+    axis: str
+    swings: tuple[Swing, ...]
+    base: tuple[float, str]
+    mark: tuple[float, str] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a series with what it is in words, and the ends of its range."""
+
+    x: float
+    y: float
+    text: str
+    low: float | None = None
+    high: float | None = None
+    stands_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points by rising x. ``is_line`` joins them."""
+
+    label: str
+    points: tuple[Point, ...]
+    is_line: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Series over one pair of axes, with ranges as bands; ``marks`` are places on the x axis, each with its series and words."""
+
+    name: str
+    title: str
+    x_axis: str
+    y_axis: str
+    series: tuple[Series, ...]
+    is_log: bool = False
+    """The x axis is logarithmic."""
+    from_zero: bool = True
+    """Both linear axes start at zero."""
+    marks: tuple[tuple[int, float, str], ...] = ()
+    note: str = ""
+
+
+Chart = Bars | Swings | Curves
+
+
+def describe_chart(chart: Chart) -> str:
+    """Return a chart in a sentence, for those who cannot see it."""
+    if isinstance(chart, Curves):
+        return f"{chart.y_axis} against {chart.x_axis}: " + "; ".join(
+            f"{s.label}, {len(s.points)} points" for s in chart.series
+        )
+    if isinstance(chart, Swings):
+        return f"{chart.axis}, {chart.base[1]}: " + "; ".join(
+            f"{s.label} {s.low_text} to {s.high_text}" for s in chart.swings
+        )
+    return f"{chart.axis}: " + "; ".join(f"{bar.label} {bar.text}" for bar in chart.bars)

@@ -1,0 +1,166 @@
+"""Charts as SVG elements: a wide drawing for a screen or paper, a narrow one for a phone, so that text keeps its size."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from xml.etree.ElementTree import Element
+
+from tianji.report.pages.canvas import COLOURS, LETTER, Scale, chart_style, shorten, spell_tick, text_width
+from tianji.report.pages.charts import Bar, Bars, Chart, Curves, Swings, describe_chart
+from tianji.report.pages.curves import draw_curves
+from tianji.report.pages.markup import extend, tag
+
+WIDE, NARROW = 620, 340
+TIGHT = 480
+"""Below this width a label stands above its bar, not beside it."""
+LINE = 17
+BAR = 14
+
+
+def draw_chart(chart: Chart, width: int = WIDE, *, alone: bool = False) -> Element:
+    """Return the ``svg`` element of a chart; ``alone`` makes it a document of its own, style sheet and ground included."""
+    body, height = _draw(chart, width)
+    name = f"{chart.name}-{width}"
+    root = tag(
+        "svg", viewBox=f"0 0 {width} {height:.0f}", width=str(width), height=f"{height:.0f}", class_="chart", role="img",
+        aria_labelledby=f"{name}-title {name}-desc",
+    )  # fmt: skip
+    if alone:
+        root.set("xmlns", "http://www.w3.org/2000/svg")
+        extend(root, tag("style", chart_style()), tag("rect", class_="ground", width="100%", height="100%"))
+    words = tag("title", chart.title, id=f"{name}-title"), tag("desc", describe_chart(chart), id=f"{name}-desc")
+    return extend(root, *words, *body)
+
+
+def _draw(chart: Chart, width: int) -> tuple[list[Element], float]:
+    head = list(_title(chart, width))
+    top = 8.0 + LINE * len(head)
+    legend, top = draw_legend(_legend(chart), width, top)
+    draw = draw_bars if isinstance(chart, Bars) else draw_swings if isinstance(chart, Swings) else draw_curves
+    body, bottom = draw(chart, width, top + 4)  # type: ignore[arg-type]
+    note = textwrap.wrap(chart.note, int(width / LETTER))
+    lines = [tag("text", line, class_="soft", x=0.0, y=bottom + 14 + LINE * i) for i, line in enumerate(note)]
+    return [*head, *legend, *body, *lines], bottom + 6 + LINE * len(note)
+
+
+def _title(chart: Chart, width: int) -> Iterator[Element]:
+    for i, line in enumerate(textwrap.wrap(chart.title, int(width / 7.4))):
+        yield tag("text", line, class_="title", x=0.0, y=14.0 + LINE * i)
+
+
+def _legend(chart: Chart) -> list[str]:
+    if isinstance(chart, Swings):
+        return ["at the low end", "at the high end"]
+    names = [s.label for s in chart.series] if isinstance(chart, Curves) else list(chart.names)
+    return names if len(names) > 1 else []
+
+
+def draw_legend(names: Sequence[str], width: int, top: float) -> tuple[list[Element], float]:
+    """Return a swatch with each name, in as many lines as they need, and where they end."""
+    found: list[Element] = []
+    x, y = 0.0, top + 4
+    for i, name in enumerate(names):
+        wide = 16 + text_width([name]) + 14
+        if x and x + wide > width:
+            x, y = 0.0, y + LINE
+        found.append(tag("rect", class_=f"f{i % len(COLOURS)}", x=x, y=y, width=11, height=11, rx=2))
+        found.append(tag("text", shorten(name, width - 20), class_="soft", x=x + 16, y=y + 10))
+        x += wide
+    return found, y + LINE if names else top
+
+
+def draw_bars(chart: Bars, width: int, top: float) -> tuple[list[Element], float]:
+    """Return horizontal bars with their whiskers, texts and the axis, and where they end."""
+    labels, texts = [bar.label for bar in chart.bars], [bar.text for bar in chart.bars]
+    left, row = _label_column(labels, width)
+    right = width - min(text_width(texts) + 10, width * 0.4)
+    ends = [end for bar in chart.bars for end in (bar.total, bar.high or 0.0)]
+    most = max([*ends, chart.limit[0] if chart.limit else 0.0]) or 1.0
+    scale = Scale(0.0, most, left, right)
+    bottom = top + row * len(chart.bars) + 4
+    found = list(_axis(scale, top, bottom, chart.axis))
+    for i, bar in enumerate(chart.bars):
+        y = top + row * i + (row - BAR)
+        found += _label(bar.label, left, y, f"{bar.label}: {bar.text}", width)
+        found += _stack(bar, scale, y, chart.names)
+        end = scale.at(max(bar.total, bar.high or 0.0)) + 6
+        found.append(tag("text", bar.text, x=end, y=y + 11))
+    if chart.limit:
+        found += _line(scale.at(chart.limit[0]), top - 2, bottom, chart.limit[1], width)
+    return found, bottom + 40 + (14 if chart.limit else 0)
+
+
+def _stack(bar: Bar, scale: Scale, y: float, names: Sequence[str]) -> Iterator[Element]:
+    start = 0.0
+    for name, length in bar.parts:
+        if length <= 0:
+            continue
+        x, end = scale.at(start), scale.at(start + length)
+        title = tag("title", f"{bar.label}, {name}: {bar.text if len(bar.parts) == 1 else spell_tick(round(length, 3))}")
+        colour = f"f{names.index(name) % len(COLOURS)} edge"
+        yield tag("rect", title, class_=colour, x=x, y=y, width=max(end - x, 1.0), height=BAR, rx=1)
+        start += length
+    if bar.low is not None and bar.high is not None and bar.high > bar.low:
+        a, b, middle = scale.at(bar.low), scale.at(bar.high), y + BAR / 2
+        path = f"M{a:.1f} {middle}H{b:.1f}M{a:.1f} {middle - 4}V{middle + 4}M{b:.1f} {middle - 4}V{middle + 4}"
+        yield tag("path", class_="whisker", d=path)
+
+
+def draw_swings(chart: Swings, width: int, top: float) -> tuple[list[Element], float]:
+    """Return the bars of a tornado around its base, and where they end."""
+    left, row = _label_column([s.label for s in chart.swings], width)
+    values = [v for s in chart.swings for v in (s.low, s.high)] + [chart.base[0]] + ([chart.mark[0]] if chart.mark else [])
+    low, high = min(values), max(values)
+    edge = text_width([t for s in chart.swings for t in (s.low_text, s.high_text)]) + 12
+    scale = Scale(low, high if high > low else low + 1.0, left + edge, width - edge)
+    bottom = top + row * len(chart.swings) + 4
+    found = list(_axis(scale, top, bottom, chart.axis))
+    base = scale.at(chart.base[0])
+    for i, s in enumerate(chart.swings):
+        y = top + row * i + (row - BAR)
+        found += _label(s.label, left, y, s.label, width)
+        to_left = s.low <= s.high
+        for place, (value, text) in enumerate(((s.low, s.low_text), (s.high, s.high_text))):
+            if not text:
+                continue
+            x = scale.at(value)
+            title = tag("title", f"{s.label}, {text}: {value:.3g}")
+            wide = max(abs(x - base), 1.0)
+            found.append(tag("rect", title, class_=f"f{place} edge", x=min(x, base), y=y, width=wide, height=BAR, rx=1))
+            is_left = x < base or (x == base and (place == 0) == to_left)
+            at = min(x, base) - 5 if is_left else max(x, base) + 5
+            found.append(tag("text", text, x=at, y=y + 11, text_anchor="end" if is_left else "start"))
+    found.append(tag("path", class_="axis", d=f"M{base:.1f} {top - 2}V{bottom}"))
+    if chart.mark:
+        found += _line(scale.at(chart.mark[0]), top - 2, bottom, chart.mark[1], width)
+    return found, bottom + 40 + (14 if chart.mark else 0)
+
+
+def _label_column(labels: Sequence[str], width: int) -> tuple[float, float]:
+    if width < TIGHT:
+        return 2.0, 38.0
+    return min(text_width(labels) + 12, width * 0.4), 24.0
+
+
+def _label(label: str, left: float, y: float, title: str, width: int) -> Iterator[Element]:
+    room = width if width < TIGHT else left - 8
+    place = {"x": 0.0, "y": y - 5} if width < TIGHT else {"x": left - 8, "y": y + 11}
+    anchor = None if width < TIGHT else "end"
+    yield tag("text", shorten(label, room), tag("title", title), text_anchor=anchor, **place)
+
+
+def _axis(scale: Scale, top: float, bottom: float, words: str) -> Iterator[Element]:
+    for tick in scale.ticks(6 if scale.end - scale.start > 260 else 4):
+        x = scale.at(tick)
+        yield tag("path", class_="grid", d=f"M{x:.1f} {top - 2}V{bottom}")
+        yield tag("text", spell_tick(tick), class_="soft", x=x, y=bottom + 15, text_anchor="middle")
+    yield tag("path", class_="axis", d=f"M{scale.start:.1f} {bottom}H{scale.end:.1f}")
+    yield tag("text", words, class_="soft", x=(scale.start + scale.end) / 2, y=bottom + 32, text_anchor="middle")
+
+
+def _line(x: float, top: float, bottom: float, words: str, width: int) -> Iterator[Element]:
+    yield tag("path", class_="mark", d=f"M{x:.1f} {top}V{bottom + 36}")
+    half = text_width([words]) / 2
+    middle = min(max(x, half), width - half)
+    yield tag("text", words, x=middle, y=bottom + 48, text_anchor="middle")
