@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from tianji.cli.output import WORDS
 from tianji.errors import TianjiError, UnknownNameError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -43,6 +44,11 @@ class LazyGroup(click.Group):
         # Click keeps the lines of a paragraph apart after a backspace, which a raw docstring holds as two characters.
         command.help = (command.help or "").replace("\\b\n", "\b\n")
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words of the command line: a page says how it was made."""
+        ctx.meta[WORDS] = list(args)
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

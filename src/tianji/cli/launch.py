@@ -10,6 +10,7 @@ from tianji.cli.output import make_console, print_json
 from tianji.errors import InputError
 
 if TYPE_CHECKING:
+    from tianji.cli.reports import Reports
     from tianji.export.launches import Launch
     from tianji.result import Result
 
@@ -18,7 +19,7 @@ USUAL_POOLS = {"megatron": "hgx-h100", "mindspeed": "atlas-900-a2"}
 
 
 def predict_launch(
-    path: str, pool: str | None, changes: dict[str, Any], options: dict[str, Any], as_json: bool
+    path: str, pool: str | None, changes: dict[str, Any], options: dict[str, Any], reports: Reports, as_json: bool
 ) -> None:
     """Print the prediction of a launch script beside the best plan of the same job on the same chips.
 
@@ -52,8 +53,10 @@ def predict_launch(
     calibration = load_calibration(options["calibration"])
     result = predict(Plan(job, found, strategy), calibration)
     best = _find_best(result, calibration)
+    document = _make_document(launch, told, result, best, calibration)
+    reports.write(document, "predict")
     if as_json:
-        _print_document(launch, told, result, best, calibration)
+        print_json(document)
         return
     _print_tables(launch, result, best, calibration)
 
@@ -68,7 +71,9 @@ def _find_best(result: Result, calibration: Any) -> Result | str:
         return str(error)
 
 
-def _print_document(launch: Launch, told: list[str], result: Result, best: Result | str, calibration: Any) -> None:
+def _make_document(
+    launch: Launch, told: list[str], result: Result, best: Result | str, calibration: Any
+) -> dict[str, Any]:
     from tianji.parallel.layouts import spell_layout
     from tianji.report.documents import prediction_document
 
@@ -83,7 +88,7 @@ def _print_document(launch: Launch, told: list[str], result: Result, best: Resul
             "step_time": best.step_time.nominal,
             "slower_by": result.step_time.nominal / best.step_time.nominal - 1.0,
         }
-    print_json(document)
+    return document
 
 
 def _print_tables(launch: Launch, result: Result, best: Result | str, calibration: Any) -> None:

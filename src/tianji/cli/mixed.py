@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tianji.cli.output import make_console, print_json, watch
+from tianji.cli.reports import Reports
 from tianji.errors import IllegalStrategyError
 
 
@@ -14,6 +15,7 @@ def plan_on_mixture(
     mixture: str,
     fixed: Mapping[str, Any],
     refused: Mapping[str, object],
+    reports: Reports,
     as_json: bool,
     options: Mapping[str, Any],
 ) -> None:
@@ -41,7 +43,9 @@ def plan_on_mixture(
         outcome = plan_mixture(job, found, calibration, fixed=fixed, progress=progress)
     from tianji.report.mixture import mixed_document, print_mixed_outcome
 
+    document = mixed_document(outcome, calibration)
+    reports.write(document, "mixture")
     if as_json:
-        print_json(mixed_document(outcome, calibration))
+        print_json(document)
     else:
         print_mixed_outcome(make_console(), outcome)

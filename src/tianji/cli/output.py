@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+WORDS = "tianji.words"
+"""Where the group keeps the words of the command line, in the context's ``meta``."""
 PATIENCE = 0.5
 """Seconds before a progress line shows: what is done at once needs none."""
 
@@ -57,3 +59,14 @@ def watch(what: str) -> Iterator[Callable[[int], None]]:
     finally:
         if shown:
             bar.stop()
+
+
+def spell_command() -> str:
+    """Return the words of the command that runs, as a shell takes them."""
+    import shlex
+
+    import click
+
+    context = click.get_current_context(silent=True)
+    words = context.find_root().meta.get(WORDS, []) if context else []
+    return shlex.join(["tianji", *words])

@@ -9,6 +9,7 @@ import click
 
 from tianji.cli.options import SWITCHES, job_options, json_option, read_request
 from tianji.cli.output import make_console, print_json, watch
+from tianji.cli.reports import Reports, report_options
 from tianji.errors import InfeasibleError
 
 OBJECTIVES = ("time", "cost", "energy")
@@ -36,10 +37,11 @@ MOST_PLANS = 1000
     "--explain", "explain", metavar="LAYOUT", help="Set a layout like tp=8,pp=4 against the best, term by term."
 )
 @click.option("--out", metavar="FILE", help="Write the best plan as a file for `tianji predict`.")
+@report_options
 @json_option
 def plan_command(
     model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], top: str, explain: str | None,
-    out: str | None, as_json: bool, **options: Any,
+    out: str | None, reports: Reports, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     r"""Find the best way to cut MODEL over POOL.
 
@@ -52,6 +54,7 @@ def plan_command(
       tianji plan ./config.json hgx-h100 --chips 2048 --batch 2048 --seq 8192
       tianji plan llama-3.1-405b hgx-h100 --chips 1024 --fix tp=8,zero=1 --top 10
       tianji plan llama-3.1-70b hgx-h100 --chips 64 --explain tp=8,pp=2
+      tianji plan llama-3.1-70b hgx-h100 --chips 64 --html plan.html --plots plots --csv tables
       tianji plan llama-3.1-8b a100-h100        (a mixture of unlike chips)
     """
     from tianji.catalog.mixtures import is_mixture
@@ -72,7 +75,7 @@ def plan_command(
         find_target(out)
     if is_mixture(pool):
         refused = {"--explain": explain, "--out": out, "--vary": vary}
-        plan_on_mixture(model, pool, fixed, refused, as_json, options)
+        plan_on_mixture(model, pool, fixed, refused, reports, as_json, options)
         return
     request = read_request(model, pool, **options)
     if objective != "time":
@@ -91,10 +94,12 @@ def plan_command(
         )  # fmt: skip
     if out is not None:
         write_plan(outcome.results[0].plan, out)
-    if as_json:
-        from tianji.report.documents import outcome_document
+    from tianji.report.documents import outcome_document
 
-        print_json(outcome_document(outcome, request.calibration, objective=objective, explained=explained))
+    document = outcome_document(outcome, request.calibration, objective=objective, explained=explained)
+    reports.write(document, "plan")
+    if as_json:
+        print_json(document)
         return
     from tianji.report.plan_tables import print_outcome
 

@@ -15,6 +15,7 @@ from tianji.cli.options import (
     strategy_options,
 )
 from tianji.cli.output import make_console, print_json
+from tianji.cli.reports import Reports, report_options
 from tianji.errors import FormatError
 
 
@@ -27,9 +28,10 @@ from tianji.errors import FormatError
 )  # fmt: skip
 @strategy_options
 @job_options
+@report_options
 @json_option
 def predict_command(
-    model_or_plan: str | None, pool: str | None, script: str | None, as_json: bool, **options: Any
+    model_or_plan: str | None, pool: str | None, script: str | None, reports: Reports, as_json: bool, **options: Any
 ) -> None:
     r"""Predict one plan: step time, memory and where they go.
 
@@ -41,6 +43,7 @@ def predict_command(
       tianji predict llama-3.1-70b hgx-h100 --chips 64 --tp 8 --pp 2
       tianji predict plan.json
       tianji predict plan.json --micro-batch-size 2 --recompute full
+      tianji predict plan.json --html prediction.html
       tianji predict --from-megatron launch.sh hgx-h100
     """
     from tianji.prediction import predict
@@ -52,16 +55,18 @@ def predict_command(
             raise FormatError("--from-megatron brings its own model: name only the POOL beside it")
         others = drop_strategy_options(options)
         _refuse_job_options({k: v for k, v in others.items() if k != "chips"})
-        predict_launch(script, model_or_plan, read_strategy_options(options), others, as_json)
+        predict_launch(script, model_or_plan, read_strategy_options(options), others, reports, as_json)
         return
     if model_or_plan is None:
         raise click.MissingParameter(param_hint="MODEL_OR_PLAN", param_type="argument")
     plan, calibration = find_plan(model_or_plan, pool, options)
     result = predict(plan, calibration)
-    if as_json:
-        from tianji.report.documents import prediction_document
+    from tianji.report.documents import prediction_document
 
-        print_json(prediction_document(result, calibration))
+    document = prediction_document(result, calibration)
+    reports.write(document, "predict")
+    if as_json:
+        print_json(document)
         return
     from tianji.report.headline import print_headline
     from tianji.report.result_tables import print_result

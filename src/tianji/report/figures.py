@@ -19,13 +19,17 @@ def figure_document(figure: Figure) -> dict[str, Any]:
         "confidence": figure.confidence,
         "note": figure.note,
         "contradicts": list(figure.alternatives),
-        "sources": [{"key": s.key, "title": s.title, "url": s.url, "kind": s.kind} for s in find_sources(figure.source)],
+        "sources": [
+            {"key": s.key, "title": s.title, "url": s.url, "kind": s.kind} for s in find_sources(figure.source)
+        ],
     }
 
 
 def figures_document(pool: Pool, dtypes: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the published figures that times and memory on a pool stand on: rates in these dtypes, memory, links."""
-    return [{"of": owner, "name": name, **figure_document(figure)} for owner, name, figure in _used(pool, dtypes) if figure]
+    return [
+        {"of": owner, "name": name, **figure_document(figure)} for owner, name, figure in _used(pool, dtypes) if figure
+    ]
 
 
 def site_figures_document(pool: Pool) -> list[dict[str, Any]]:

@@ -11,19 +11,14 @@ from rich.text import Text
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.mixture import Mixture
 from tianji.parallel.layouts import abbreviate_layout
-from tianji.report.documents import request_document
+from tianji.report.documents import calibration_document, request_document
+from tianji.report.figures import figures_document
 from tianji.report.headline import describe_job, describe_pool, describe_range
-from tianji.report.wording import duration, labelled, plain_table, size
+from tianji.report.wording import WAYS, duration, labelled, plain_table, size
 from tianji.search.mixed_batches import Division
 from tianji.search.mixed_planner import Alone, MixedOutcome
 from tianji.search.mixed_stages import Chain
 from tianji.units import DAY, show
-
-WAYS = {
-    "batches": "side by side, uneven batches",
-    "stages": "in one pipeline, uneven layers",
-    "alone": "the best part alone",
-}
 
 
 def print_mixed_outcome(console: Console, outcome: MixedOutcome) -> None:
@@ -107,6 +102,7 @@ def mixed_document(outcome: MixedOutcome, calibration: Calibration) -> dict[str,
     """Return the same for a program, in SI units."""
     job, mixture, step = outcome.job, outcome.mixture, outcome.step_time
     days = job.tokens / outcome.tokens_per_s / DAY if job.tokens else None
+    dtypes = (job.precision.linear, job.precision.high)
     first = request_document(job, mixture.parts[0], calibration)
     return {
         "model": first["model"],
@@ -118,6 +114,9 @@ def mixed_document(outcome: MixedOutcome, calibration: Calibration) -> dict[str,
             "parts": [{"pool": p.name, "chip": p.chip.name, "chips": p.chips} for p in mixture.parts],
             "joint_bandwidth": mixture.joint.rate(mixture.name),
         },
+        "assumptions": first["assumptions"],
+        "calibrations": [calibration_document(calibration, part) for part in mixture.parts],
+        "figures": [figure for part in mixture.parts for figure in figures_document(part, dtypes)],
         "choice": outcome.choice,
         "verdict": outcome.verdict,
         "step_time_s": step.nominal,

@@ -28,6 +28,12 @@ KINDS = {
     "overhead": "launches and step overhead",
 }
 """What each kind of a breakdown is called in a table."""
+WAYS = {
+    "batches": "side by side, uneven batches",
+    "stages": "in one pipeline, uneven layers",
+    "alone": "the best part alone",
+}
+"""What each way to use unlike chips is called."""
 
 _FULL, _PARTS = "█", " ▏▎▍▌▋▊▉"
 

@@ -41,14 +41,22 @@ def calibration_parts(calibration: Document, name: str = "calibration") -> list[
     rows = tuple(_constant_row(key, constant) for key, constant in calibration["constants"].items())
     if not rows:
         return [Facts((*lines, ("Constants", "none: bare datasheet figures, so that times are a lower bound")))]
-    columns = (Column("constant"), Column("value", "SI"), Column("kind of evidence"), Column("runs"), Column("evidence"))
+    columns = (
+        Column("constant"),
+        Column("value", "SI"),
+        Column("kind of evidence"),
+        Column("runs"),
+        Column("evidence"),
+    )
     title = f"Corrections to the datasheet of {calibration['of_chip']}"
     return [Facts(tuple(lines)), Table(name, title, columns, rows)]
 
 
 def _constant_row(key: str, constant: Document) -> tuple[Cell, ...]:
     tier = constant["tier"]
-    source = constant["source"] + (f" (taken over from {constant['inherited_from']})" if constant["inherited_from"] else "")
+    source = constant["source"] + (
+        f" (taken over from {constant['inherited_from']})" if constant["inherited_from"] else ""
+    )
     runs = Number(constant["rows"], f"{constant['rows']:,}") if constant["rows"] else ""
     value = Number(constant["value"], f"{constant['value']:.4g}")
     return (key.replace("_", " "), value, f"{tier}: {MEANING[tier]}" if tier in MEANING else tier, runs, source)
@@ -71,7 +79,14 @@ def _figure_row(figure: Document) -> tuple[Cell, ...]:
         span = f"{low / figure['value']:.0%} to {high / figure['value']:.0%} of it" if figure["value"] else ""
     notes = "; ".join([figure["note"], *(f"contradicted by {other}" for other in figure["contradicts"])]).strip("; ")
     keys = ", ".join(source["key"] or source["title"] for source in figure["sources"])
-    return (figure["of"], figure["name"], Number(figure["value"], text, low, high, span), figure["confidence"], keys, notes)
+    return (
+        figure["of"],
+        figure["name"],
+        Number(figure["value"], text, low, high, span),
+        figure["confidence"],
+        keys,
+        notes,
+    )
 
 
 def sources_of(figures: Iterable[Document]) -> list[Document]:
@@ -81,5 +96,7 @@ def sources_of(figures: Iterable[Document]) -> list[Document]:
 
 def publications(sources: Iterable[Document]) -> Publications:
     """Return publications, each once, by their keys."""
-    found = {s["key"] or s["title"]: (s["key"], s["title"], s["url"], s.get("kind", "").replace("_", " ")) for s in sources}
+    found = {
+        s["key"] or s["title"]: (s["key"], s["title"], s["url"], s.get("kind", "").replace("_", " ")) for s in sources
+    }
     return Publications(tuple(sorted(found.values())))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tianji.units import GIGA, KILO, MEGA, TERA
+
 COLOURS = (
     ("#0b6fb8", "#5ab4f0"),
     ("#cf5a00", "#ff9d57"),
@@ -28,13 +30,17 @@ LETTER = 6.5
 def chart_style() -> str:
     """Return the style sheet of all drawings: light, and dark on a screen whose system is dark."""
     light = _rules(0) + f".chart text{{font:12px {FONT}}}.chart .title{{font-weight:600;font-size:13px}}"
-    line = ".chart .line{fill:none;stroke-width:2}.chart .whisker{fill:none;stroke-width:1.5}.chart .grid{stroke-width:1}"
+    line = (
+        ".chart .line{fill:none;stroke-width:2}.chart .whisker{fill:none;stroke-width:1.5}.chart .grid{stroke-width:1}"
+    )
     more = ".chart .band{fill-opacity:.16}.chart .mark{stroke-dasharray:4 3;stroke-width:1.5;fill:none}"
     return f"{light}{line}{more}@media screen and (prefers-color-scheme:dark){{{_rules(1)}}}"
 
 
 def _rules(ground: int) -> str:
-    series = "".join(f".chart .f{i}{{fill:{c[ground]}}}.chart .s{i}{{stroke:{c[ground]}}}" for i, c in enumerate(COLOURS))
+    series = "".join(
+        f".chart .f{i}{{fill:{c[ground]}}}.chart .s{i}{{stroke:{c[ground]}}}" for i, c in enumerate(COLOURS)
+    )
     return (
         f".chart text{{fill:{INK[ground]}}}.chart .soft{{fill:{SOFT[ground]}}}.chart .grid{{stroke:{GRID[ground]}}}"
         f".chart .axis,.chart .whisker,.chart .mark{{stroke:{INK[ground]}}}.chart .edge{{stroke:{GROUND[ground]}}}"
@@ -105,11 +111,11 @@ def spell_tick(value: float) -> str:
     >>> spell_tick(1500.0), spell_tick(2.5e6), spell_tick(0.25)
     ('1,500', '2.5M', '0.25')
     """
-    for scale, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+    for scale, suffix in ((TERA, "T"), (GIGA, "G"), (MEGA, "M")):
         if abs(value) >= scale:
             return f"{value / scale:g}{suffix}"
     if abs(value) >= 100_000:
-        return f"{value / 1000:g}k"
+        return f"{value / KILO:g}k"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
 
 

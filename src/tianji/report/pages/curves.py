@@ -69,7 +69,9 @@ def _series(series: Series, place: int, x_scale: Scale, y_scale: Scale) -> Itera
     elif not series.is_line:
         for x, p in ranged:
             a, b = y_scale.at(p.low or 0.0), y_scale.at(p.high or 0.0)
-            yield tag("path", class_="whisker", d=f"M{x:.1f} {a:.1f}V{b:.1f}M{x - 3:.1f} {a:.1f}h6M{x - 3:.1f} {b:.1f}h6")
+            yield tag(
+                "path", class_="whisker", d=f"M{x:.1f} {a:.1f}V{b:.1f}M{x - 3:.1f} {a:.1f}h6M{x - 3:.1f} {b:.1f}h6"
+            )
     if series.is_line and at:
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in at)
         yield tag("path", class_=f"line s{colour}", d=path, stroke_dasharray="7 3" if place % 2 else None)

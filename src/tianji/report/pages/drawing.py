@@ -97,7 +97,9 @@ def _stack(bar: Bar, scale: Scale, y: float, names: Sequence[str]) -> Iterator[E
         if length <= 0:
             continue
         x, end = scale.at(start), scale.at(start + length)
-        title = tag("title", f"{bar.label}, {name}: {bar.text if len(bar.parts) == 1 else spell_tick(round(length, 3))}")
+        title = tag(
+            "title", f"{bar.label}, {name}: {bar.text if len(bar.parts) == 1 else spell_tick(round(length, 3))}"
+        )
         colour = f"f{names.index(name) % len(COLOURS)} edge"
         yield tag("rect", title, class_=colour, x=x, y=y, width=max(end - x, 1.0), height=BAR, rx=1)
         start += length
@@ -110,7 +112,9 @@ def _stack(bar: Bar, scale: Scale, y: float, names: Sequence[str]) -> Iterator[E
 def draw_swings(chart: Swings, width: int, top: float) -> tuple[list[Element], float]:
     """Return the bars of a tornado around its base, and where they end."""
     left, row = _label_column([s.label for s in chart.swings], width)
-    values = [v for s in chart.swings for v in (s.low, s.high)] + [chart.base[0]] + ([chart.mark[0]] if chart.mark else [])
+    values = (
+        [v for s in chart.swings for v in (s.low, s.high)] + [chart.base[0]] + ([chart.mark[0]] if chart.mark else [])
+    )
     low, high = min(values), max(values)
     edge = text_width([t for s in chart.swings for t in (s.low_text, s.high_text)]) + 12
     scale = Scale(low, high if high > low else low + 1.0, left + edge, width - edge)

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 from tianji.report.pages.canvas import chart_style
 from tianji.report.pages.charts import Bars, Curves, Swings
 from tianji.report.pages.drawing import NARROW, draw_chart
-from tianji.report.pages.markup import tag, to_html
+from tianji.report.pages.markup import Child, tag, to_html
 from tianji.report.pages.parts import Cell, Column, Facts, Number, Page, Part, Publications, Section, Table
 
 STYLE = Path(__file__).parent / "frame.css"
@@ -47,7 +47,7 @@ def _header(page: Page) -> Element:
 
 
 def _footer(command: str) -> Element:
-    again = ["; made by ", tag("code", command)] if command else []
+    again: list[Child] = ["; made by ", tag("code", command)] if command else []
     return tag("footer", f"Tianji {version('tianji')}", *again, ".")
 
 
@@ -68,7 +68,9 @@ def _parts(parts: Iterable[Part]) -> Iterator[Element]:
             if part.note:
                 yield tag("p", part.note, class_="soft")
         elif isinstance(part, Facts):
-            yield tag("dl", *(tag(name, text) for row in part.rows for name, text in zip(("dt", "dd"), row, strict=True)))
+            yield tag(
+                "dl", *(tag(name, text) for row in part.rows for name, text in zip(("dt", "dd"), row, strict=True))
+            )
         elif isinstance(part, Publications):
             yield tag("ul", *(_publication(*row) for row in part.rows), class_="sources")
         else:
@@ -107,8 +109,7 @@ def _data(number: Number) -> Element:
 
 
 def _publication(key: str, title: str, url: str, kind: str) -> Element:
-    name = [tag("b", key), " "] if key else []
-    words = [f"{title} ({kind})" if kind else title]
-    if url.startswith(("https://", "http://")):
-        return tag("li", *name, *words, " ", tag("a", url, href=url, rel="noreferrer"))
-    return tag("li", *name, *words, f" {url}" if url else None)
+    words: list[Child] = [tag("b", key), " "] if key else []
+    words.append(f"{title} ({kind}) " if kind else f"{title} ")
+    is_address = url.startswith(("https://", "http://"))
+    return tag("li", *words, tag("a", url, href=url, rel="noreferrer") if is_address else url)

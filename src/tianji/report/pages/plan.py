@@ -52,7 +52,19 @@ def prediction_page(document: Document) -> Page:
         Section("What was asked", (Facts(tuple(request_facts(document))),)),
         basis_section(document),
     )
-    return Page(_title("Prediction", document), (_layout(best),), tiles(best), sections)
+    return Page(_title("Prediction", document), (_layout(best), *_beside_best(document)), tiles(best), sections)
+
+
+def _beside_best(document: Document) -> list[str]:
+    """Return how far the plan of a launch script is from the best one."""
+    best = document.get("best")
+    if best is None:
+        return []
+    if "reason" in best:
+        return [f"There is no best plan to compare it with: {best['reason']}"]
+    times = 1.0 + best["slower_by"]
+    layout, seconds = shorten_layout(best["strategy"]), duration(best["step_time"])
+    return [f"The best plan, {layout}, takes {seconds}: this one {times:.3g} times that."]
 
 
 def _title(what: str, document: Document) -> str:
@@ -76,7 +88,9 @@ def request_facts(document: Document) -> list[tuple[str, str]]:
         + (show(t["bandwidth_bytes_per_s"], "bandwidth") if t["bandwidth_bytes_per_s"] else "bandwidth unknown")
         for t in pool["tiers"]
     ]
-    chip = f"{pool['chips']:,} x {pool['chip']}" + (f" ({pool['chip_status']})" if pool["chip_status"] != "shipping" else "")
+    chip = f"{pool['chips']:,} x {pool['chip']}" + (
+        f" ({pool['chip_status']})" if pool["chip_status"] != "shipping" else ""
+    )
     return [
         ("Model", f"{model['name']}, {sizes}; {model['source']}".strip("; ")),
         ("Work", work),
@@ -136,7 +150,9 @@ def _front_point(plan: Document) -> Point:
 def front_table(front: Sequence[Document]) -> Table:
     """Return the Pareto front as a table."""
     columns = (Column("layout"), Column("step", "s"), Column("memory", "bytes"), Column("of the usable", "1"))
-    return Table("front", "Time against memory: none is both faster and smaller", columns, tuple(map(_front_row, front)))
+    return Table(
+        "front", "Time against memory: none is both faster and smaller", columns, tuple(map(_front_row, front))
+    )
 
 
 def _front_row(plan: Document) -> tuple[Cell, ...]:
@@ -166,14 +182,17 @@ def _against_section(other: Document, best: Document, name: str, title: str) -> 
                    "difference, s", swings, (0.0, "plan 1"))  # fmt: skip
     columns = (Column("term"), Column("plan 1", "s"), Column("this one", "s"), Column("difference", "s"))
     rows = [
-        _term_row(KINDS.get(k, k), best["breakdown"].get(k, 0.0), other["breakdown"].get(k, 0.0), value) for k, value in shown
+        _term_row(KINDS.get(k, k), best["breakdown"].get(k, 0.0), other["breakdown"].get(k, 0.0), value)
+        for k, value in shown
     ]
     rows.append(_term_row("step", step, other["step_time_s"], other["slower_by_s"]))
     table = Table(name, f"Term by term: {shorten_layout(other['strategy'])}", columns, tuple(rows), best=len(rows) - 1)
     parts: list[Part] = [chart] if swings else []
     if not other["fits"]:
         over = other["memory_total_bytes"] - other["memory_limit_bytes"]
-        parts.append(f"It does not fit: {size(over)} more than the usable {size(other['memory_limit_bytes'])} of a chip.")
+        parts.append(
+            f"It does not fit: {size(over)} more than the usable {size(other['memory_limit_bytes'])} of a chip."
+        )
     return Section(title, (*parts, table))
 
 

@@ -85,13 +85,20 @@ def memory_chart(plan: Document) -> Bars:
         for label, parts in stage_runs(plan)
     ]
     limit = plan["memory_limit_bytes"] / GB
-    return Bars("memory", "Memory of one chip, by pipeline stage", "GB", tuple(bars), (limit, f"usable: {limit:.1f} GB"))
+    return Bars(
+        "memory", "Memory of one chip, by pipeline stage", "GB", tuple(bars), (limit, f"usable: {limit:.1f} GB")
+    )
 
 
 def memory_table(plan: Document) -> Table:
     """Return the same as a table."""
     names = [name for name in plan["memory"] if any(stage.get(name) for stage in plan["memory_stages"])]
-    columns = (Column("stages"), *(Column(name, "bytes") for name in names), Column("total", "bytes"), Column("left", "bytes"))
+    columns = (
+        Column("stages"),
+        *(Column(name, "bytes") for name in names),
+        Column("total", "bytes"),
+        Column("left", "bytes"),
+    )
     rows: list[tuple[Cell, ...]] = []
     for label, parts in stage_runs(plan):
         total = sum(parts.values())
@@ -104,7 +111,9 @@ def memory_table(plan: Document) -> Table:
 def stage_runs(plan: Document) -> list[tuple[str, Mapping[str, float]]]:
     """Return the stages of a pipeline, neighbours that are alike to a tenth of a GB together."""
     found = []
-    for _, items in groupby(enumerate(plan["memory_stages"]), key=lambda item: [round(v / GB, 1) for v in item[1].values()]):
+    for _, items in groupby(
+        enumerate(plan["memory_stages"]), key=lambda item: [round(v / GB, 1) for v in item[1].values()]
+    ):
         members = list(items)
         first, last = members[0][0], members[-1][0]
         found.append((f"stage {first}" if first == last else f"stages {first} to {last}", members[0][1]))

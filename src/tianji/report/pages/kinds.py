@@ -1,0 +1,20 @@
+"""Which page belongs to which document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tianji.report.pages.basis import Document
+from tianji.report.pages.mixture import mixture_page
+from tianji.report.pages.parts import Page
+from tianji.report.pages.plan import plan_page, prediction_page
+
+PAGES: dict[str, Callable[[Document], Page]] = {
+    "plan": plan_page, "mixture": mixture_page, "predict": prediction_page,
+}  # fmt: skip
+"""By command; ``mixture`` is that of `tianji plan` on unlike chips."""
+
+
+def make_page(document: Document, kind: str) -> Page:
+    """Return the page of the JSON document of a command."""
+    return PAGES[kind](document)

@@ -1,0 +1,142 @@
+"""The page of a plan says what its JSON document says, and a name with markup in it stays text."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tianji.cli import main
+
+SMALL = ("plan", "llama-3.1-8b", "hgx-h100", "--chips", "16", "--batch", "64", "--tokens", "1T", "--explain", "tp=8")
+
+
+class Reader(HTMLParser):
+    """Collects the values of numbers, the names of elements, and all text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: list[float] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.tags.append((tag, found))
+        if tag == "data":
+            self.values.append(float(found["value"] or "nan"))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(html: str) -> Reader:
+    reader = Reader()
+    reader.feed(html)
+    return reader
+
+
+def numbers(value: object) -> list[float]:
+    """Return every number in a document."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return []
+    if isinstance(value, (int, float)):
+        return [float(value)]
+    return [n for inner in (value.values() if isinstance(value, dict) else value) for n in numbers(inner)]  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Path]:
+    folder = tmp_path_factory.mktemp("page")
+    files = ("--html", str(folder / "page.html"), "--csv", str(folder / "tables"), "--plots", str(folder / "plots"))
+    done = CliRunner().invoke(main, [*SMALL, *files, "--json"], catch_exceptions=False)
+    assert done.exit_code == 0
+    return json.loads(done.stdout), (folder / "page.html").read_text(), folder
+
+
+def test_every_number_is_one_of_the_document(answer: tuple[dict[str, Any], str, Path]) -> None:
+    document, html, _ = answer
+    known = numbers(document)
+    best = document["plans"][0]
+    derived = [p["memory_limit_bytes"] - p["memory_total_bytes"] for p in document["plans"]]
+    derived += [p["memory_total_bytes"] / p["memory_limit_bytes"] for p in document["front"]]
+    derived += [s / best["step_time_s"] for s in best["breakdown"].values()]
+    derived += [sum(stage.values()) for stage in best["memory_stages"]]
+    derived += [best["memory_limit_bytes"] - sum(stage.values()) for stage in best["memory_stages"]]
+    every = [*known, *derived]
+    values = read(html).values
+    assert len(values) > 100
+    odd = [v for v in values if not any(v == pytest.approx(n, rel=1e-12) for n in every)]
+    assert not odd
+
+
+def test_the_page_asks_nobody_for_anything(answer: tuple[dict[str, Any], str, Path]) -> None:
+    html = answer[1]
+    found = read(html)
+    assert not [tag for tag, _ in found.tags if tag in {"script", "link", "img", "iframe", "object"}]
+    assert not [a for _, attrs in found.tags for a in attrs if a == "src" or a.startswith("on")]
+    assert not re.search(r"url\((?!#)|@import", html)
+    assert "default-src 'none'" in html
+
+
+def test_every_source_is_named_with_its_address(answer: tuple[dict[str, Any], str, Path]) -> None:
+    document, html, _ = answer
+    text = read(html).text
+    sources = [s for figure in document["figures"] for s in figure["sources"]]
+    assert len(sources) > 5
+    for source in sources:
+        assert source["title"] in text
+        assert source["url"] in text
+    assert all(assumption in text for assumption in document["assumptions"])
+    assert document["calibration"]["leans_on"] in text
+
+
+def test_every_plot_and_table_is_a_file_too(answer: tuple[dict[str, Any], str, Path]) -> None:
+    document, html, folder = answer
+    pictures = sorted(p.name for p in (folder / "plots").iterdir())
+    assert {"breakdown.svg", "breakdown.png", "memory.svg", "front.svg", "naive-difference.png"} <= set(pictures)
+    assert all(f'id="{Path(name).stem}"' in html for name in pictures)
+    head, *rows = (folder / "tables" / "plans.csv").read_text().splitlines()
+    assert head.startswith('#,layout,step (s),"step, low (s)","step, high (s)"')
+    assert [float(row.split(",")[2]) for row in rows] == [p["step_time_s"] for p in document["plans"]]
+
+
+def test_a_name_with_markup_in_it_stays_text(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    chip = 'like = "h100-sxm"\nname = "evil"\ntitle = "' + evil + '"\nnotes = []\n'
+    (tmp_path / "chip.toml").write_text(chip)
+    pool = f'like = "hgx-h100"\nname = "{evil}"\ntitle = "{evil}"\nchip = "chip.toml"\n'
+    (tmp_path / "pool.toml").write_text(pool)
+    page = tmp_path / "page.html"
+    words = ["predict", "llama-3.1-8b", str(tmp_path / "pool.toml"), "--chips", "16", "--tp", "8", "--html", str(page)]
+    done = CliRunner().invoke(main, [*words, "--plots", str(tmp_path / "plots")], catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    found = read(page.read_text())
+    assert evil in found.text
+    assert not [tag for tag, _ in found.tags if tag in {"script", "img"}]
+    assert not any("<script" in p.read_text() for p in (tmp_path / "plots").glob("*.svg"))
+
+
+@pytest.mark.parametrize("option", ["--html", "--plots", "--csv"])
+def test_what_cannot_be_written_is_said_before_the_search(option: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    where = tmp_path / ("missing/page.html" if option == "--html" else "file")
+    done = CliRunner().invoke(main, ["plan", "llama-3.1-405b", "hgx-h100", option, str(where)])
+    assert done.exit_code == 2
+    assert str(where) in done.stderr
+    assert not done.stdout
+
+
+def test_a_mixture_has_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    done = CliRunner().invoke(
+        main, ["plan", "llama-3.1-8b", "a100-h100", "--json", "--html", str(page)], catch_exceptions=False
+    )
+    document = json.loads(done.stdout)
+    found = read(page.read_text())
+    assert document["verdict"] in found.text
+    known = numbers(document)
+    assert not [v for v in found.values if not any(v == pytest.approx(n, rel=1e-12) for n in known)]
