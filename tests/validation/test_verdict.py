@@ -76,3 +76,10 @@ def test_a_file_that_is_no_table_says_what_was_expected(tmp_path: Path) -> None:
     path.write_text("a,b\n1,2\n")
     with pytest.raises(FormatError, match="names the columns"):
         validate([path])
+
+
+@pytest.mark.parametrize("value", ["1e300", "1e-300", "0", "-1", "inf", "nan"])
+def test_a_measured_time_that_cannot_be_is_skipped(value: str, tmp_path: Path) -> None:
+    verdict = validate([write(tmp_path / "own.csv", OWN | {"step_time_s": value})])
+    assert not verdict.predictions
+    assert any("step_time_s" in reason for reason in verdict.reasons())

@@ -11,12 +11,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tianji.errors import FormatError
-from tianji.units import MIB, parse, show
+from tianji.units import MIB, TERA, parse, show
 
 MAX_SIZE = 64 * int(MIB)
 """Bytes of the largest table that is read; the longest published one has a sixtieth of it."""
 MAX_COUNT = 10**9
 """Of anything that a row counts: chips, tokens of a sequence, sequences of a batch, the width of a layer."""
+
+MAX_NUMBER = TERA
+"""Of anything that a row measures; one over it is the least."""
 
 EMPTY = ("", "-", "n/a", "na", "nan", "none stated", "not stated", "null")
 """What people write into a cell that they have nothing for."""
@@ -55,8 +58,8 @@ class Cells:
         if not text:
             return None
         value = parse(text, "ratio", column)
-        if value <= 0:
-            raise FormatError(f"{column}: expected a number above 0, got {text!r}")
+        if not 1.0 / MAX_NUMBER <= value <= MAX_NUMBER:
+            raise FormatError(f"{column}: expected a number above 0 and below {MAX_NUMBER:g}, got {text!r}")
         return value
 
     def count(self, column: str, default: int | None = None) -> int:
