@@ -136,14 +136,14 @@ def _held_out(held: Sequence[HeldOut]) -> list[str]:
     if not held:
         return []
     total = sum(h.rows for h in held)
-    coverage = cover(held)
-    mean = sum(h.coverage for h in held) / len(held)
+    largest = max(held, key=lambda h: h.rows)
     rows = [[h.source, f"{h.rows:,}", percent(h.median), percent(h.coverage)] for h in held]
     return [
         "## Sources never seen\n",
         "Each source of rows that set constants is left out of the fit in turn and predicted with the range that the other "
-        f"sources give. Of {total:,} rows {percent(coverage)} lie inside their 80 % range (mean over the {len(held)} sources: "
-        f"{percent(mean)}).\n",
+        f"sources give. Of {total:,} rows {percent(cover(held))} lie inside their 80 % range; {largest.rows:,} of these rows "
+        f"are of one source ({largest.source}). With each source weighing by the root of its rows it is "
+        f"{percent(cover(held, power=0.5))}.\n",
         _table(["source left out", "rows", "median", "in 80 % range"], rows),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,9 +58,10 @@ def hold_out_sources(rows: Sequence[Row]) -> list[HeldOut]:
     return found
 
 
-def cover(held: Sequence[HeldOut]) -> float:
-    """Return the share of all rows of left-out sources that lie in their range."""
-    return sum(h.coverage * h.rows for h in held) / sum(h.rows for h in held)
+def cover(held: Sequence[HeldOut], *, power: float = 1.0) -> float:
+    """Return the share of left-out runs in their range, each source weighing by its rows to a power (0.5: their root)."""
+    weights = [math.pow(h.rows, power) for h in held]
+    return sum(h.coverage * w for h, w in zip(held, weights, strict=True)) / sum(weights)
 
 
 def _ends(errors: Array, weights: Array) -> tuple[float, float]:
