@@ -42,6 +42,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "qwen-moe": {"model_type": "qwen3_moe", "head_dim": 8, **SIZES, **QWEN_EXPERTS},
     "deepseek": {"model_type": "deepseek_v3", **SIZES, **DEEPSEEK},
 }
+AXES: dict[str, str] = {}
+"""DTensor's caches may go on using the groups of an equal mesh of a layout before."""
 STEPS, SEQ_LEN, BATCH, RATE = 3, 32, 8, 0.1
 
 
@@ -79,7 +81,8 @@ def train_layout(rank: int, name: str, strategy: dict[str, Any]) -> dict[str, An
     torch.set_num_threads(1)
     options = RunOptions(optimizer="sgd", learning_rate=RATE, clip=0)
     trainer = Trainer(plan_of(name, strategy), rank, accelerator, options)
-    counter = TrafficCounter(trainer.meshes.axis_of_groups())
+    AXES.update(trainer.meshes.axis_of_groups())
+    counter = TrafficCounter(AXES)
     steps = [trainer.step(0), trainer.step(1)]
     with counter:
         steps.append(trainer.step(2))

@@ -44,7 +44,7 @@ def choose_attention(group: ProcessGroup | None, kind: str) -> Attend:
             return _attend_heads(q, k, v, group)
         if kind == "all_gather":
             return _attend_gathered(q, k, v, group)
-        found: Tensor = _Ring.apply(q, *_match_heads(q, k, v), group)
+        found: Tensor = _Ring.apply(q, k, v, group)
         return found
 
     return attend
@@ -98,7 +98,10 @@ def _swap(parts: Tensor, group: ProcessGroup) -> Tensor:
 
 
 class _Ring(torch.autograd.Function):
-    """Attention with keys and values on their way round; q, k, v are (batch, heads, 2c, dim), an early and a late chunk."""
+    """Attention with keys and values on their way round; q, k, v are (batch, heads, 2c, dim), an early and a late chunk.
+
+    Keys and values travel with their own heads, which may be fewer than the queries'.
+    """
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, group: ProcessGroup) -> Tensor:
@@ -125,9 +128,12 @@ class _Ring(torch.autograd.Function):
         rank, size = dist.get_rank(ctx.group), ctx.group.size()
         share = (grad.float() * out).sum(-1)
         grad_q, grad_k, grad_v = _block_backward(grad, q, k, v, total, share, causal=True)
-        packed, grads = _pack(k, v), _pack(grad_k, grad_v)
+        packed = _pack(k, v)
+        grads = torch.zeros_like(packed, dtype=torch.float32)
         for step in range(1, size):
-            packed, grads = _pass_on(packed, ctx.group), _pass_on(grads, ctx.group)
+            packed = _pass_on(packed, ctx.group)
+            # The owner adds its own part at the end, so that the sum starts its way one rank on.
+            grads = _pass_on(grads, ctx.group) if step > 1 else grads
             rows, columns = _overlap(q, rank, (rank - step) % size)
             here = _unpack(packed[:, :, columns], k)
             part_q, part_k, part_v = _block_backward(
@@ -135,7 +141,8 @@ class _Ring(torch.autograd.Function):
             )
             grad_q[:, :, rows] += part_q
             grads[:, :, columns] += _pack(part_k, part_v)
-        grad_k, grad_v = _unpack(_pass_on(grads, ctx.group), k)
+        from_others = _unpack(_pass_on(grads, ctx.group), k)
+        grad_k, grad_v = grad_k + from_others[0], grad_v + from_others[1]
         return grad_q.to(q.dtype), grad_k.to(k.dtype), grad_v.to(v.dtype), None
 
 
@@ -147,6 +154,7 @@ def _overlap(q: Tensor, rank: int, owner: int) -> tuple[slice, slice]:
 
 def _block(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> tuple[Tensor, Tensor]:
     """Return the attention within one block in fp32, and the log-sum-exp of its scores."""
+    k, v = _match_heads(q, k, v)
     scores = _scores(q, k, causal)
     total = scores.logsumexp(-1)
     return (scores - total.unsqueeze(-1)).exp() @ v.float(), total
@@ -156,10 +164,15 @@ def _block_backward(
     grad: Tensor, q: Tensor, k: Tensor, v: Tensor, total: Tensor, share: Tensor, *, causal: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients of q, k and v within one block; ``total`` and ``share`` are over all blocks."""
+    num_heads = k.shape[1]
+    k, v = _match_heads(q, k, v)
     weights = (_scores(q, k, causal) - total.unsqueeze(-1)).exp()
     grad_v = weights.transpose(-1, -2) @ grad.float()
     inner = weights * (grad.float() @ v.float().transpose(-1, -2) - share.unsqueeze(-1)) * q.shape[-1] ** -0.5
-    return inner @ k.float(), inner.transpose(-1, -2) @ q.float(), grad_v
+    grad_k = inner.transpose(-1, -2) @ q.float()
+    # Queries that share a key-value head add up in its gradient.
+    shared = (x.unflatten(1, (num_heads, -1)).sum(2) for x in (grad_k, grad_v))
+    return inner @ k.float(), *shared
 
 
 def _scores(q: Tensor, k: Tensor, causal: bool) -> Tensor:
