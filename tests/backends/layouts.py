@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from samples import BATCH, RATE, SEQ_LEN, STEPS, model_of, plan_of
 from tianji.backends.options import RunOptions
 from tianji.backends.trainer.accelerator import choose_accelerator
 from tianji.backends.trainer.context import attend_whole
@@ -19,40 +20,9 @@ from tianji.backends.trainer.loop import Trainer, open_store
 from tianji.backends.trainer.tokens import Corpus
 from tianji.backends.trainer.traffic import TrafficCounter
 from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
-from tianji.catalog import load_pool
-from tianji.parallel import Strategy
-from tianji.parallel.plan import Plan
-from tianji.workload import Job, Model, find_precision
-from tianji.workload.huggingface import read_config
 
-SIZES = {
-    "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 4, "intermediate_size": 96,
-    "vocab_size": 256,
-}  # fmt: skip
-QWEN_EXPERTS = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "norm_topk_prob": True}
-DEEPSEEK = {
-    "num_key_value_heads": 8, "n_routed_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 32,
-    "n_shared_experts": 1, "first_k_dense_replace": 1, "q_lora_rank": 32, "kv_lora_rank": 16, "qk_nope_head_dim": 8,
-    "qk_rope_head_dim": 8, "v_head_dim": 8, "num_nextn_predict_layers": 0,
-}  # fmt: skip
-CONFIGS: dict[str, dict[str, Any]] = {
-    "llama": {"model_type": "llama", **SIZES},
-    "qwen": {"model_type": "qwen3", "head_dim": 8, **SIZES},
-    "tied": {"model_type": "qwen2", "tie_word_embeddings": True, **SIZES},
-    "qwen-moe": {"model_type": "qwen3_moe", "head_dim": 8, **SIZES, **QWEN_EXPERTS},
-    "deepseek": {"model_type": "deepseek_v3", **SIZES, **DEEPSEEK},
-}
 AXES: dict[str, str] = {}
 """DTensor's caches may go on using the groups of an equal mesh of a layout before."""
-STEPS, SEQ_LEN, BATCH, RATE = 3, 32, 8, 0.1
-
-
-def model_of(name: str) -> Model:
-    return read_config(CONFIGS[name], name)
-
-
-def plan_of(name: str, strategy: dict[str, Any], precision: str = "fp32") -> Plan:
-    return Plan(Job(model_of(name), SEQ_LEN, BATCH, find_precision(precision)), load_pool("hgx-h100"), Strategy(**strategy))
 
 
 def train_plainly(name: str) -> list[float]:
@@ -100,6 +70,7 @@ def work(rank: int, world: int, port: int, cases: list[Any]) -> None:
 
 
 def main(world: int, cases: list[Any]) -> int:
+    torch.set_num_threads(1)
     if world == 0:
         for name, _ in cases:
             print(json.dumps({"losses": train_plainly(name)}))

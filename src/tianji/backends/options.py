@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tianji.errors import FormatError
+from tianji.units import Seconds
 
 OPTIMIZERS = ("adamw", "sgd")
 
@@ -31,10 +32,14 @@ class RunOptions:
     """Profile one more step after the measured ones, for the trace and the breakdown."""
     checkpoint_every: int = 0
     """Steps between checkpoints; 0: none."""
+    checkpoints: str = ""
+    """Folder of the checkpoints, which several attempts of a job may share; empty: ``checkpoints`` in ``out``."""
     keep: int = 2
     """Complete checkpoints that are kept."""
     resume_from: str = ""
     """Folder of a complete checkpoint."""
+    timeout: Seconds = 600.0
+    """How long a rank waits for the others before it gives up."""
     port: int = 0
     """Where the ranks meet; 0: any port that is free."""
 

@@ -56,6 +56,8 @@ def exclusive_times(bars: Iterable[Bar]) -> dict[str, float]:
 
     >>> exclusive_times([(0, 10, "aten::linear"), (2, 6, "tianji::tp"), (12, 15, "aten::add")])
     {'tp_comm': 4, 'matmul': 6, 'vector': 3}
+    >>> exclusive_times([(0, 3, "PythonDispatchMode"), (2, 9, "Optimizer.step"), (4, 6, "aten::add")])
+    {'overhead': 2, 'optimizer': 7}
     """
     found: dict[str, float] = {}
     open_bars: list[list[Any]] = []  # end, kind, own time
@@ -64,11 +66,12 @@ def exclusive_times(bars: Iterable[Bar]) -> dict[str, float]:
         found[bar[1]] = found.get(bar[1], 0) + bar[2]
 
     for begin, end, name in sorted(bars, key=lambda b: (b[0], -b[1])):
-        while open_bars and open_bars[-1][0] <= begin:
+        while open_bars and open_bars[-1][0] < end:
+            # A bar that ends inside this one, such as the call that opened it, counts up to here.
+            open_bars[-1][2] -= max(open_bars[-1][0] - begin, 0)
             close(open_bars.pop())
         kind = _kind(name, open_bars[-1][1] if open_bars else "overhead")
         if open_bars:
-            end = min(end, open_bars[-1][0])
             open_bars[-1][2] -= end - begin
         open_bars.append([end, kind, end - begin])
     while open_bars:

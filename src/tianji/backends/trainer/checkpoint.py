@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 class Checkpoints:
-    """The checkpoints of one run, under ``options.out/checkpoints``."""
+    """The checkpoints of one run, under ``options.checkpoints``."""
 
     def __init__(self, trainer: Trainer, options: RunOptions) -> None:
         self.trainer, self.options = trainer, options
-        self.folder = Path(options.out) / "checkpoints"
+        self.folder = Path(options.checkpoints or f"{options.out}/checkpoints")
         # A group of its own: on the default one an asynchronous save mixes with training and corrupts the checkpoint.
         self.group = dist.new_group(backend="gloo")
         self._pending: Any = None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -176,7 +177,8 @@ def train(
     """
     accelerator = choose_accelerator(rank if local_rank is None else local_rank, local_size or world, options.device)
     store = open_store(rendezvous)
-    dist.init_process_group(accelerator.collectives, store=store, rank=rank, world_size=world)
+    patience = timedelta(seconds=options.timeout)
+    dist.init_process_group(accelerator.collectives, store=store, rank=rank, world_size=world, timeout=patience)
     trainer = Trainer(plan, rank, accelerator, options)
     checkpoints = Checkpoints(trainer, options) if options.checkpoint_every or options.resume_from else None
     first = checkpoints.resume(Path(options.resume_from)) if checkpoints and options.resume_from else 0

@@ -1,0 +1,177 @@
+"""The local engine: real processes that train, are measured, and leave nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tianji.backends.checkpoints import find_newest, list_complete
+from tianji.result import read_result
+
+pytestmark = pytest.mark.slow
+
+Plans = Callable[..., str]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tianji", *arguments]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=240)
+
+
+def children(pid: int) -> list[int]:
+    found = [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return found + [grandchild for child in found for grandchild in children(child)]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+def test_a_run_is_measured_and_explained(plan_file: Plans, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run(
+        "run", plan_file("qwen-moe", dp=2, tp=2, ep=2), "--steps", "4", "--warmup", "1", "--out", str(out), "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    document, result = json.loads(done.stdout), read_result(out)
+    measured = result.measurement
+    assert measured is not None
+    assert document["tokens_per_s"] == result.tokens_per_s
+    assert result.tokens_per_s == pytest.approx(8 * 32 / sorted(measured.step_times)[1])
+    assert (len(measured.step_times), len(measured.losses), len(measured.memory_peaks)) == (3, 4, 4)
+    assert measured.losses[0] == pytest.approx(5.54, abs=0.1)  # about ln 256: nothing is learnt yet
+    assert {"tp", "dp", "ep"} <= set(measured.traffic)
+    assert sum(result.breakdown.values()) == pytest.approx(measured.profiled_time)
+    assert result.breakdown["matmul"] > 0
+    events = json.loads((out / "trace.json").read_text())["traceEvents"]
+    assert {event["pid"] for event in events} == {0, 1, 2, 3}
+    assert {"tianji::tp", "tianji::ep"} <= {event["name"] for event in events}
+    told = json.loads(run("explain", str(out), "--json").stdout)
+    assert sum(term["measured_s"] for term in told["terms"]) == pytest.approx(result.step_time.nominal)
+    assert sum(term["predicted_s"] for term in told["terms"]) == pytest.approx(told["step_time_s"]["predicted"])
+    assert told["traffic_bytes"]["dp"]["measured"] == pytest.approx(told["traffic_bytes"]["dp"]["predicted"], rel=1e-3)
+
+
+def test_a_killed_worker_ends_the_run_with_a_message_and_no_orphans(plan_file: Plans, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    running = subprocess.Popen(
+        command("run", plan_file(dp=4), "--steps", "100000", "--out", str(out)), stderr=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: (out / "rank-00003.jsonl").exists() and (out / "rank-00003.jsonl").stat().st_size)
+    (agent,) = children(running.pid)
+    workers = children(agent)
+    os.kill(workers[2], signal.SIGKILL)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 2
+    assert "rank 2 was ended by signal 9" in said
+    assert "Traceback" not in said
+    wait_for(lambda: not any(map(is_alive, [agent, *workers])), 10)
+    assert json.loads((out / "rank-00000.jsonl").read_text().splitlines()[0])["event"] == "step"
+    assert not (out / "result.json").exists()
+
+
+def test_workers_die_with_the_supervisor(plan_file: Plans, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    running = subprocess.Popen(command("run", plan_file(dp=2), "--steps", "100000", "--out", str(out)))
+    wait_for(lambda: (out / "rank-00001.jsonl").exists() and (out / "rank-00001.jsonl").stat().st_size)
+    left = children(running.pid)
+    assert len(left) == 3
+    running.kill()
+    running.wait()
+    wait_for(lambda: not any(map(is_alive, left)), 10)
+
+
+def test_a_run_goes_on_from_a_checkpoint_under_another_cut(plan_file: Plans, tmp_path: Path) -> None:
+    whole, first, rest = (tmp_path / name for name in ("whole", "first", "rest"))
+    common = ("--warmup", "0", "--no-trace")
+    assert run("run", plan_file("deepseek", dp=2, ep=2), "--steps", "4", "--out", str(whole), *common).returncode == 0
+    done = run(
+        "run",
+        plan_file("deepseek", dp=2, ep=2),
+        "--steps",
+        "2",
+        "--checkpoint-every",
+        "1",
+        "--out",
+        str(first),
+        *common,
+    )
+    assert done.returncode == 0, done.stderr
+    saved = list_complete(first / "checkpoints")
+    assert [path.name for path in saved] == ["step-000000000", "step-000000001"]
+    done = run(
+        "run",
+        plan_file("deepseek", pp=2, tp=2, ep=2),
+        "--steps",
+        "4",
+        "--resume",
+        str(saved[-1]),
+        "--out",
+        str(rest),
+        *common,
+    )
+    assert done.returncode == 0, done.stderr
+    undisturbed, resumed = read_result(whole).measurement, read_result(rest).measurement
+    assert undisturbed is not None
+    assert resumed is not None
+    assert resumed.losses == pytest.approx(undisturbed.losses[2:], rel=1e-5)
+    (saved[-1] / ".metadata").unlink()
+    assert find_newest(first / "checkpoints") == saved[0]
+    torn = run(
+        "run", plan_file("deepseek", dp=2), "--steps", "4", "--resume", str(saved[-1]), "--out", str(tmp_path / "torn")
+    )
+    assert torn.returncode == 2
+    assert "not a complete checkpoint" in torn.stderr
+
+
+def test_a_port_in_use_is_named(plan_file: Plans, tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run("run", plan_file(dp=2), "--port", port, "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert f"port {port} cannot be had" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_named(plan_file: Plans, tmp_path: Path) -> None:
+    from tianji.backends.local import end_agent, start_agent
+    from tianji.backends.options import RunOptions
+    from tianji.backends.spec import Spec
+    from tianji.parallel.plan_file import read_plan
+
+    (tmp_path / "rank-00001.jsonl").symlink_to("/dev/full")
+    Spec(read_plan(plan_file(dp=2)), RunOptions(out=str(tmp_path), trace=False), world=2, count=2).write(
+        tmp_path / "spec.json"
+    )
+    agent = start_agent(tmp_path / "spec.json")
+    said, _ = agent.communicate(timeout=120)
+    end_agent(agent)
+    assert agent.returncode == 1
+    assert json.loads(said.splitlines()[-1])["rank"] == 1
+    assert "No space left on device" in (tmp_path / "rank-00001.log").read_text()

@@ -1,0 +1,126 @@
+"""What cannot be run is said before anything starts or is written."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tianji.backends import machine
+from tianji.backends.machine import available_memory, memory_of_ranks
+from tianji.backends.support import check_support
+from tianji.cli import main
+from tianji.errors import IllegalStrategyError, InputError, UnsupportedModelError
+from tianji.units import GB
+
+from .samples import CONFIGS, plan_of
+
+Plans = Callable[..., str]
+
+
+def refused(*arguments: str) -> str:
+    done = CliRunner().invoke(main, ["run", *arguments], catch_exceptions=False)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "strategy", "reason"),
+    [
+        ("llama", {"pp": 2, "schedule": "zbv", "zero": 3}, "lose their gradients"),
+        ("qwen-moe", {"tp": 2, "etp": 2}, "etp above 1"),
+        ("llama", {"offload_optimizer": True}, "offload_optimizer"),
+        ("tied", {"pp": 2}, "tied embedding"),
+        ("llama", {"pp": 4, "schedule": "dualpipe"}, "two layers on each pipeline rank"),
+        ("llama", {"dp": 3}, "does not divide by"),
+    ],
+)
+def test_a_strategy_that_the_trainer_lacks_is_refused_with_the_reason(
+    name: str, strategy: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(IllegalStrategyError, match=reason):
+        check_support(plan_of(name, strategy))
+
+
+def test_a_model_that_the_trainer_lacks_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONFIGS, "deepseek", {**CONFIGS["deepseek"], "num_nextn_predict_layers": 1})
+    with pytest.raises(UnsupportedModelError, match="multi-token-prediction"):
+        check_support(plan_of("deepseek", {}))
+
+
+def test_number_formats_that_the_trainer_lacks_are_refused() -> None:
+    with pytest.raises(InputError, match="runs fp32 and bf16"):
+        check_support(plan_of("llama", {}, "fp8"))
+
+
+def test_what_the_trainer_can_run_passes() -> None:
+    check_support(plan_of("deepseek", {"dp": 2, "ep": 2}))
+
+
+def test_a_missing_extra_is_named(plan_file: Plans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "find_spec", lambda name: None)
+    out = tmp_path / "out"
+    assert "pip install 'tianji[run]'" in refused(plan_file(dp=2), "--out", str(out))
+    assert not out.exists()
+
+
+def test_a_plan_too_big_for_the_machine_is_refused(
+    plan_file: Plans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "available_memory", lambda: 0.3 * GB)
+    out = tmp_path / "out"
+    said = refused(plan_file(dp=4), "--out", str(out), "--device", "cpu")
+    assert "for its 4 ranks together" in said
+    assert "300 MB free" in said
+    assert not out.exists()
+
+
+def test_memory_of_ranks_grows_with_them() -> None:
+    one, four = memory_of_ranks(plan_of("llama", {})), memory_of_ranks(plan_of("llama", {"dp": 4}))
+    assert 0.25 * GB < one < four < 4.5 * one
+    assert available_memory() > 0
+
+
+def test_a_corrupt_plan_is_refused(plan_file: Plans, tmp_path: Path) -> None:
+    whole = Path(plan_file(dp=2))
+    whole.write_text(whole.read_text()[:-100])
+    assert "not valid JSON" in refused(str(whole), "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_run_is_not_overwritten(plan_file: Plans, tmp_path: Path) -> None:
+    (tmp_path / "rank-00000.jsonl").write_text("")
+    assert "holds another run" in refused(plan_file(), "--out", str(tmp_path), "--device", "cpu")
+
+
+def test_a_folder_that_cannot_be_made_is_named(plan_file: Plans, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot be made" in refused(plan_file(), "--out", str(tmp_path / "file" / "out"), "--device", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--engine", "locale", "did you mean local"),
+        ("--backend", "torchh", "did you mean torch"),
+        ("--steps", "0", "at least 1"),
+        ("--optimizer", "adam", "adamw, sgd"),
+    ],
+)
+def test_a_slip_in_an_option_is_answered(plan_file: Plans, option: str, value: str, reason: str) -> None:
+    assert reason in refused(plan_file(), option, value)
+
+
+@pytest.mark.parametrize(("command", "code"), [("predict", 0), ("run", 2)])
+def test_without_torch_the_core_predicts_and_run_says_what_is_missing(
+    plan_file: Plans, command: str, code: int
+) -> None:
+    hidden = f"import sys; sys.modules['torch'] = None; from tianji.cli import main; main([{command!r}, {plan_file(dp=2)!r}])"
+    done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert ("pip install 'tianji[run]'" in done.stderr) == (command == "run")
+    assert "Traceback" not in done.stderr
