@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,18 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=240)
 
 
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    running = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True)
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
 def children(pid: int) -> list[int]:
+    """All processes below one, each before those below it."""
     found = [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return found + [grandchild for child in found for grandchild in children(child)]
 
@@ -71,20 +83,19 @@ def test_a_run_is_measured_and_explained(plan_file: Plans, tmp_path: Path) -> No
     told = json.loads(run("explain", str(out), "--json").stdout)
     assert sum(term["measured_s"] for term in told["terms"]) == pytest.approx(result.step_time.nominal)
     assert sum(term["predicted_s"] for term in told["terms"]) == pytest.approx(told["step_time_s"]["predicted"])
-    assert told["traffic_bytes"]["dp"]["measured"] == pytest.approx(told["traffic_bytes"]["dp"]["predicted"], rel=1e-3)
+    assert told["traffic_bytes"]["dp"]["measured"] == pytest.approx(told["traffic_bytes"]["dp"]["predicted"], rel=0.02)
 
 
 def test_a_killed_worker_ends_the_run_with_a_message_and_no_orphans(plan_file: Plans, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    running = subprocess.Popen(
-        command("run", plan_file(dp=4), "--steps", "100000", "--out", str(out)), stderr=subprocess.PIPE, text=True
-    )
-    wait_for(lambda: (out / "rank-00003.jsonl").exists() and (out / "rank-00003.jsonl").stat().st_size)
-    (agent,) = children(running.pid)
-    workers = children(agent)
-    os.kill(workers[2], signal.SIGKILL)
-    _, said = running.communicate(timeout=60)
-    assert running.returncode == 2
+    journal = out / "rank-00003.jsonl"
+    with started("run", plan_file(dp=4), "--steps", "100000", "--out", str(out)) as running:
+        wait_for(lambda: journal.exists() and journal.stat().st_size)
+        agent, *workers = children(running.pid)
+        assert len(workers) == 4
+        os.kill(workers[2], signal.SIGKILL)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == 2
     assert "rank 2 was ended by signal 9" in said
     assert "Traceback" not in said
     wait_for(lambda: not any(map(is_alive, [agent, *workers])), 10)
@@ -94,12 +105,11 @@ def test_a_killed_worker_ends_the_run_with_a_message_and_no_orphans(plan_file: P
 
 def test_workers_die_with_the_supervisor(plan_file: Plans, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    running = subprocess.Popen(command("run", plan_file(dp=2), "--steps", "100000", "--out", str(out)))
-    wait_for(lambda: (out / "rank-00001.jsonl").exists() and (out / "rank-00001.jsonl").stat().st_size)
-    left = children(running.pid)
-    assert len(left) == 3
-    running.kill()
-    running.wait()
+    journal = out / "rank-00001.jsonl"
+    with started("run", plan_file(dp=2), "--steps", "100000", "--out", str(out)) as running:
+        wait_for(lambda: journal.exists() and journal.stat().st_size)
+        left = children(running.pid)
+        assert len(left) == 3
     wait_for(lambda: not any(map(is_alive, left)), 10)
 
 
