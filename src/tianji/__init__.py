@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tianji.backends import RunOptions, run
     from tianji.catalog import (
         list_chips,
         list_failure_profiles,
@@ -32,21 +33,22 @@ if TYPE_CHECKING:
     from tianji.prediction import predict
     from tianji.prediction.goodput import Goodput, expect_goodput
     from tianji.reliability import Reliability
-    from tianji.result import Range, Result
+    from tianji.result import Measurement, Range, Result, read_result, write_result
     from tianji.search import Outcome, plan
     from tianji.validation import Verdict, validate
     from tianji.workload import MLA, Job, Model, MoE, Precision
 
 __all__ = [
-    "MLA", "Assumptions", "Calibration", "Chip", "Comparison", "Figure", "Goodput", "Job", "MoE", "Model", "Outcome",
-    "Plan", "Pool", "Precision", "Range", "Reliability", "Replacement", "Result", "Sizing", "Strategy", "Tier",
-    "Verdict", "abbreviate_layout", "compare", "complete_layout", "expect_goodput", "list_chips",
-    "list_failure_profiles", "list_models", "list_pools", "load_calibration", "load_chip", "load_failures",
-    "load_model", "load_pool", "make_job", "plan", "predict", "read_plan", "replace_pool", "size_pool", "validate",
-    "write_plan",
+    "MLA", "Assumptions", "Calibration", "Chip", "Comparison", "Figure", "Goodput", "Job", "Measurement", "MoE",
+    "Model", "Outcome", "Plan", "Pool", "Precision", "Range", "Reliability", "Replacement", "Result", "RunOptions",
+    "Sizing", "Strategy", "Tier", "Verdict", "abbreviate_layout", "compare", "complete_layout", "expect_goodput",
+    "list_chips", "list_failure_profiles", "list_models", "list_pools", "load_calibration", "load_chip",
+    "load_failures", "load_model", "load_pool", "make_job", "plan", "predict", "read_plan", "read_result",
+    "replace_pool", "run", "size_pool", "validate", "write_plan", "write_result",
 ]  # fmt: skip
 
 _ROOMS = {
+    "backends": ("RunOptions", "run"),
     "catalog": (
         "list_chips", "list_failure_profiles", "list_models", "list_pools", "load_calibration", "load_chip",
         "load_failures", "load_model", "load_pool", "make_job",
@@ -61,7 +63,7 @@ _ROOMS = {
     "prediction": ("predict",),
     "prediction.goodput": ("Goodput", "expect_goodput"),
     "reliability": ("Reliability",),
-    "result": ("Range", "Result"),
+    "result": ("Measurement", "Range", "Result", "read_result", "write_result"),
     "search": ("Outcome", "plan"),
     "validation": ("Verdict", "validate"),
     "workload": ("MLA", "Job", "MoE", "Model", "Precision"),

@@ -40,3 +40,11 @@ def find_engine(backend: str = "torch", engine: str = "local") -> Engine:
     from tianji.backends.local import LocalEngine
 
     return LocalEngine()
+
+
+def run(plan: Plan, options: RunOptions | None = None, backend: str = "torch", engine: str = "local") -> Result:
+    """Train a plan's model for real and return what was measured; ``options`` default to :class:`RunOptions`'s own.
+
+    Raises UnknownNameError for a backend or engine that is none, and what the engine's ``run`` raises.
+    """
+    return find_engine(backend, engine).run(plan, options or RunOptions())

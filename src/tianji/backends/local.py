@@ -46,8 +46,13 @@ class LocalEngine:
         """
         self.check(plan, options)
         folder = Path(options.out).resolve()
-        paths = {name: _absolute(getattr(options, name)) for name in ("data", "resume_from", "checkpoints")}
-        options = replace(options, out=str(folder), **paths)
+        options = replace(
+            options,
+            out=str(folder),
+            data=_absolute(options.data),
+            resume_from=_absolute(options.resume_from),
+            checkpoints=_absolute(options.checkpoints),
+        )
         make_folder(folder)
         write_plan(plan, folder / "plan.json")
         spec = Spec(plan, options, world=plan.strategy.chips, count=plan.strategy.chips)

@@ -11,21 +11,41 @@ from tianji.cli.output import make_console, print_json
 @click.command("run")
 @click.argument("plan", metavar="PLAN.json")
 @click.option("--backend", default="torch", show_default=True, metavar="NAME", help="What computes: torch.")
-@click.option("--engine", default="local", show_default=True, metavar="NAME",
-              help="What starts the ranks and watches over them: local (processes on this machine).")
+@click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    metavar="NAME",
+    help="What starts the ranks and watches over them: local (processes on this machine).",
+)
 @click.option("--steps", default=10, show_default=True, metavar="N", help="Optimizer steps, the warm-up among them.")
 @click.option("--warmup", default=2, show_default=True, metavar="N", help="Steps at the start that are not measured.")
-@click.option("--data", default="", metavar="PATH",
-              help="A text, read by bytes, or token numbers (.u16, .u32).  [default: a short text that ships]")
-@click.option("--out", default="out", show_default=True, metavar="DIR",
-              help="A new folder for the result, the journals, the logs and the trace.")
+@click.option(
+    "--data",
+    default="",
+    metavar="PATH",
+    help="A text, read by bytes, or token numbers (.u16, .u32).  [default: a short text that ships]",
+)
+@click.option(
+    "--out",
+    default="out",
+    show_default=True,
+    metavar="DIR",
+    help="A new folder for the result, the journals, the logs and the trace.",
+)
 @click.option("--optimizer", default="adamw", show_default=True, metavar="adamw|sgd", help="What updates the weights.")
 @click.option("--learning-rate", default=1e-3, show_default=True, metavar="X", help="Step size of the optimizer.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Of the first weights.")
 @click.option("--device", default="", metavar="cpu", help="cpu: processes on the CPU, even beside an accelerator.")
-@click.option("--trace/--no-trace", default=True, show_default=True,
-              help="Profile one more step: the breakdown, the traffic, and trace.json for Perfetto.")
-@click.option("--checkpoint-every", default=0, show_default=True, metavar="N", help="Steps between checkpoints; 0: none.")
+@click.option(
+    "--trace/--no-trace",
+    default=True,
+    show_default=True,
+    help="Profile one more step: the breakdown, the traffic, and trace.json for Perfetto.",
+)
+@click.option(
+    "--checkpoint-every", default=0, show_default=True, metavar="N", help="Steps between checkpoints; 0: none."
+)
 @click.option("--resume", default="", metavar="DIR", help="Go on from a complete checkpoint, under any other plan.")
 @click.option("--port", default=0, metavar="N", help="Where the ranks meet.  [default: any free port]")
 @json_option
@@ -45,8 +65,7 @@ def run_command(
       tianji run plan.json --steps 20 --data corpus.txt --out runs/first
       tianji run plan.json --checkpoint-every 5 && tianji run other.json --resume out/checkpoints/step-000000009 --out on
     """
-    from tianji.backends.engine import find_engine
-    from tianji.backends.options import RunOptions
+    from tianji.backends import RunOptions, run
     from tianji.parallel.plan_file import read_plan
 
     found = read_plan(plan)
@@ -55,7 +74,7 @@ def run_command(
         learning_rate=learning_rate, device=device, trace=trace, checkpoint_every=checkpoint_every, resume_from=resume,
         port=port,
     )  # fmt: skip
-    result = find_engine(backend, engine).run(found, options)
+    result = run(found, options, backend, engine)
     if as_json:
         from tianji.report.run_documents import run_document
 
