@@ -120,6 +120,8 @@ def _remarks(measured: Result, predicted: Result, terms: tuple[Term, ...]) -> tu
     if low < high:
         inside = low <= measured.step_time.nominal <= high
         found.append(f"the measured step lies {'inside' if inside else 'outside'} the predicted 80 % range")
+    if measured.plan.strategy.recompute != "none" and facts.traffic:
+        found.append("predicted sends leave out those of the second forward pass")
     if facts.profiled_time:
         slower = facts.profiled_time / measured.step_time.nominal - 1.0
         found.append(f"terms are of one profiled step ({slower:+.0%} on the median step), scaled to the median")

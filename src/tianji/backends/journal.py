@@ -30,6 +30,10 @@ class Journal:
                 f"{self.path}: cannot be written ({error.strerror}); free some space and run again"
             ) from None
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
 
 def read_journal(path: Path) -> list[Mapping[str, Any]]:
     """Return the events of one rank; a last line that a crash cut short is left out."""

@@ -70,6 +70,8 @@ def result_from(data: object, where: str = "result") -> Result:
         raise FormatError(f"{where}: the key {missing[0]!r} is missing; is the file complete?")
     if data["kind"] not in KINDS:
         raise FormatError(f"{where}.kind: expected {' or '.join(KINDS)}, got {shown(data['kind'])}")
+    if not isinstance(data["stages"], list):
+        raise FormatError(f"{where}.stages: expected a list, got {shown(data['stages'])}")
     measured = data.get("measurement")
     return Result(
         plan=plan_from(data["plan"], f"{where}.plan"),
