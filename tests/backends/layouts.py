@@ -1,6 +1,6 @@
 """Trains tiny models under many layouts, all on the same processes, and prints the losses of each as JSON.
 
-Usage: python layouts.py WORLD '[["dense", {"dp": 2}], ...]'. WORLD 0 trains without the trainer: a plain loop on a plain model,
+Usage: python -m tests.backends.layouts WORLD '[["dense", {"dp": 2}], ...]'. WORLD 0 trains without the trainer: a plain loop on a plain model,
 to compare with.
 """
 
@@ -12,7 +12,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from samples import BATCH, RATE, SEQ_LEN, STEPS, model_of, plan_of
 from tianji.backends.options import RunOptions
 from tianji.backends.trainer.accelerator import choose_accelerator
 from tianji.backends.trainer.context import attend_whole
@@ -20,6 +19,8 @@ from tianji.backends.trainer.loop import Trainer, open_store
 from tianji.backends.trainer.tokens import Corpus
 from tianji.backends.trainer.traffic import TrafficCounter
 from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
+
+from .samples import BATCH, RATE, SEQ_LEN, STEPS, model_of, plan_of
 
 AXES: dict[str, str] = {}
 """DTensor's caches may go on using the groups of an equal mesh of a layout before."""

@@ -13,6 +13,7 @@ from tianji.prediction.traffic import predict_traffic
 from .samples import plan_of
 
 Case = tuple[str, dict[str, Any]]
+ROOT = Path(__file__).parents[2]
 
 TWO: list[Case] = [
     ("llama", {"dp": 2, "zero": 0}),
@@ -72,15 +73,8 @@ ROUTED = 0.4
 
 def launch(world: int, cases: list[Case]) -> list[dict[str, Any]]:
     """Return what each case printed."""
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        str(Path(__file__).with_name("layouts.py")),
-        str(world),
-        json.dumps(cases),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
+    command = [sys.executable, "-W", "ignore", "-m", "tests.backends.layouts", str(world), json.dumps(cases)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert done.returncode == 0, f"{cases[len(found)] if len(found) < len(cases) else ''}: {done.stderr[-3000:]}"
     return found

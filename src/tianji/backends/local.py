@@ -78,7 +78,10 @@ def _absolute(path: str) -> str:
 
 
 def start_agent(spec: Path) -> subprocess.Popen[str]:
-    """Start the agent of a spec as the leader of a process group of its own."""
+    """Start the agent of a spec as the leader of a process group of its own.
+
+    The kernel ties the agent to the calling thread: call this from one that lives as long as the agent should.
+    """
     command = [sys.executable, "-m", "tianji.backends.agent", str(spec)]
     quiet = {"TORCH_CPP_LOG_LEVEL": "ERROR", "PYTHONWARNINGS": "ignore"}
     return subprocess.Popen(
