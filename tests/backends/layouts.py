@@ -1,7 +1,7 @@
 """Trains tiny models under many layouts, all on the same processes, and prints the losses of each as JSON.
 
-Usage: python -m tests.backends.layouts WORLD '[["dense", {"dp": 2}], ...]'. WORLD 0 trains without the trainer: a plain loop on a plain model,
-to compare with.
+Usage: python -m tests.backends.layouts WORLD '[["dense", {"dp": 2}], ...]'. WORLD 0 trains without the trainer: a plain loop
+on a plain model, to compare with.
 """
 
 import json
