@@ -10,7 +10,7 @@ import pytest
 
 from tianji.prediction.traffic import predict_traffic
 
-from .samples import plan_of
+from .samples import SEQ_LEN, plan_of
 
 Case = tuple[str, dict[str, Any]]
 ROOT = Path(__file__).parents[2]
@@ -101,6 +101,14 @@ def test_every_layout_gives_the_losses_of_one_process_and_sends_what_is_priced(
 
 def check_traffic(name: str, strategy: dict[str, Any], traffic: dict[str, dict[str, float]]) -> None:
     """The price is of the busiest stage and leaves recomputation out; without either, rank 0 sends just that."""
+    if strategy.get("pp", 1) > 1 and strategy.get("schedule", "1f1b") in ("1f1b", "gpipe"):
+        # The first stage passes on each micro-batch's activations, fp32, of its own tokens.
+        plan = plan_of(name, strategy)
+        tokens = plan.strategy.micro_batch_size * SEQ_LEN // (plan.strategy.tp * plan.strategy.cp)
+        assert traffic["pp"]["bytes"] == plan.num_microbatches * tokens * plan.job.model.hidden_size * 4, (
+            name,
+            strategy,
+        )
     if strategy.get("pp", 1) > 1 or "recompute" in strategy:
         return
     plan = plan_of(name, strategy)

@@ -79,6 +79,11 @@ def test_a_plan_too_big_for_the_machine_is_refused(
     assert not out.exists()
 
 
+def test_a_disk_without_room_is_named(plan_file: Plans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "LEAST_DISK", 1e18)
+    assert "are free on its disk" in refused(plan_file(), "--out", str(tmp_path / "out"), "--device", "cpu")
+
+
 def test_memory_of_ranks_grows_with_them() -> None:
     one, four = memory_of_ranks(plan_of("llama", {})), memory_of_ranks(plan_of("llama", {"dp": 4}))
     assert 0.25 * GB < one < four < 4.5 * one

@@ -28,11 +28,11 @@ def measure(plan: Plan, options: RunOptions, engine: str) -> Result:
     folder, world = Path(options.out), plan.strategy.chips
     journals = [read_journal(folder / f"rank-{rank:05d}.jsonl") for rank in range(world)]
     steps = [[e for e in events if e["event"] == "step"] for events in journals]
-    first = min((e["index"] for e in steps[0]), default=0)
     if any(not events or events[-1]["index"] != options.steps - 1 for events in steps):
         raise RunError(f"{folder}: not every rank has written all of its steps; is the run still going on?")
     by_step = list(zip(*steps, strict=True))
-    measured = [max(e["seconds"] for e in at) for at in by_step if at[0]["index"] - first >= options.warmup]
+    seconds = [max(e["seconds"] for e in at) for at in by_step]
+    measured = seconds[min(options.warmup, len(seconds) - 1) :]  # a resumed run may have few steps left
     peaks = [max(e["memory_peak"] for e in events) for events in steps]
     done = [next(e for e in events if e["event"] == "done") for events in journals]
     profiled, breakdown = _read_traces(folder, world) if options.trace else (0.0, {})

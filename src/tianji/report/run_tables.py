@@ -28,7 +28,8 @@ def print_run(console: Console, result: Result) -> None:
         "step": f"{show(time.nominal, 'time')}, from {show(time.low, 'time')} to {show(time.high, 'time')}"
         f" over {len(measured.step_times)} steps (first {measured.warmup} left out)",
         "speed": f"{result.tokens_per_s:,.0f} tokens/s, {result.tokens_per_s_per_chip:,.0f} for each of {chips:,} chips",
-        "MFU": f"{result.mfu:.2%} of the peak of the plan's {result.plan.pool.chip.name}",
+        "MFU": f"{result.mfu:.2%} of the peak of the plan's {result.plan.pool.chip.name}"
+        + (", which CPU processes stood in for" if measured.chip == "cpu" else ""),
         "loss": f"{measured.losses[0]:.4f} at first, {measured.losses[-1]:.4f} at last",
         "memory": f"{show(result.memory_total, 'bytes')} at most on a chip"
         + (" (whole process)" if measured.chip == "cpu" else ""),
