@@ -14,6 +14,7 @@ from tianji.parallel.layouts import spell_layout
 from tianji.prediction.predict_plan import spell_basis
 from tianji.report.differences import subtract
 from tianji.report.figures import figures_document
+from tianji.report.lasting import lasting_document
 from tianji.result import Result
 from tianji.search import Outcome
 from tianji.workload import Job
@@ -138,6 +139,7 @@ def result_document(result: Result, *, in_full: bool = True) -> dict[str, Any]:
         "mfu": result.mfu,
         "days": result.days,
         "days_range": days_range(result),
+        "lasting": lasting_document(result),
         "fits": result.fits,
         "memory": dict(result.memory),
         "memory_total_bytes": result.memory_total,

@@ -10,6 +10,7 @@ from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.report.differences import describe_changes, difference_table
 from tianji.report.headline import headlines
+from tianji.report.lasting import lasting_lines
 from tianji.report.result_tables import breakdown_table, memory_table
 from tianji.report.wording import bar, duration, labelled, plain_table, size, span_of
 from tianji.result import Result
@@ -35,6 +36,9 @@ def print_outcome(
     for part in (top_table(outcome), where, memory_table(best, console.width), front_table(outcome)):
         console.print()
         console.print(part)
+    console.print()
+    console.print(Text("When chips fail, plan 1", style="bold"))
+    console.print(labelled(lasting_lines(best)))
     console.print()
     console.print(Text("What binds plan 1", style="bold"))
     console.print(labelled(_parted(text) for text in outcome.binding))

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.report.headline import describe_range
+from tianji.report.lasting import lasting_lines
 from tianji.report.wording import KINDS, bar, labelled, plain_table, size
 from tianji.result import Result
 from tianji.units import GB
@@ -56,6 +57,7 @@ def summary(result: Result) -> RenderableType:
         low, high = result.days * step.low / step.nominal, result.days * step.high / step.nominal
         ends = f" ({low:,.1f} to {high:,.1f})" if low != high else ""
         rows.append(("run", f"{result.days:,.1f} days{ends} without failures"))
+    rows += lasting_lines(result)
     if result.plan.idle_chips:
         rows.append(("idle", f"{result.plan.idle_chips:,} of {result.plan.pool.chips:,} chips"))
     if not result.fits:

@@ -1,0 +1,57 @@
+"""What is left of a plan's speed when chips fail: the short form that stands in every plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tianji.errors import InputError
+from tianji.prediction.goodput import Goodput, expect_goodput
+from tianji.result import Result
+from tianji.units import DAY, show
+
+
+def lasting_lines(result: Result) -> list[tuple[str, str]]:
+    """Return the lines on goodput that follow a plan's speed."""
+    found = _expect(result)
+    if isinstance(found, str):
+        return [("goodput", f"not known: {found}")]
+    span, rate = found.goodput, result.tokens_per_s
+    lines = [
+        (
+            "goodput",
+            f"{span.nominal:.1%} ({span.low:.1%} to {span.high:.1%}), a failure in {show(found.nominal.mtbf, 'time')};"
+            f" {rate * span.nominal:,.0f} useful tokens/s",
+        )
+    ]
+    if result.days is not None:
+        step = result.step_time
+        soonest = result.days * step.low / step.nominal / span.high
+        latest = result.days * step.high / step.nominal / span.low
+        ends = f" ({soonest:,.1f} to {latest:,.1f})"
+        lines.append(("run", f"{result.days / span.nominal:,.1f} days{ends} with failures"))
+    return lines
+
+
+def lasting_document(result: Result) -> dict[str, Any]:
+    """Return the same for a program; ``tianji goodput`` gives the rest."""
+    found = _expect(result)
+    if isinstance(found, str):
+        return {"goodput": None, "reason": found}
+    span = found.goodput
+    days = None if result.days is None else result.days / span.nominal
+    return {
+        "goodput": {"low": span.low, "nominal": span.nominal, "high": span.high, "leans_on": span.leans_on},
+        "mean_time_between_failures_s": found.nominal.mtbf,
+        "spare_nodes": found.spare_nodes,
+        "useful_tokens_per_s": result.tokens_per_s * span.nominal,
+        "useful_tokens_per_day": result.tokens_per_s * span.nominal * DAY,
+        "days": days,
+    }
+
+
+def _expect(result: Result) -> Goodput | str:
+    """Return the goodput under the default choices, or why it cannot be known."""
+    try:
+        return expect_goodput(result)
+    except InputError as error:
+        return str(error)
