@@ -32,7 +32,7 @@ def test_step_time(verdict: Verdict) -> None:
     ("by", "name", "bound"),
     [
         ("class", "dense", 0.067), ("class", "moe", 0.155), ("class", "long-context", 0.060),
-        ("feature", "zero-3", 0.070), ("feature", "pp", 0.085), ("feature", "interleaved", 0.135),
+        ("feature", "zero-3", 0.075), ("feature", "pp", 0.085), ("feature", "interleaved", 0.135),
         ("feature", "cp", 0.110), ("feature", "ep", 0.140),
         ("chip", "a100-80", 0.067), ("chip", "h100-sxm", 0.058), ("chip", "ascend-910b2", 0.100),
     ],
