@@ -32,7 +32,7 @@ def plans(pool_name: str = "hgx-h100", model_name: str = "llama-3-8b") -> list[P
 def make(factor: float = 1.0, traits: tuple[str, ...] = ("megatron-lm",), **changed: float) -> list[Sample]:
     found = plans()
     truth = replace(prior_constants(found[0].pool.chip), **changed)
-    times = predict_many(bundle(found), lambda chip: truth).step_time
+    times = predict_many(bundle(found), lambda _: truth).step_time
     return [Sample(p, float(t) * factor, "a", "b", traits) for p, t in zip(found, times, strict=True)]
 
 

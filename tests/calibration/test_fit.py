@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from tianji.calibration import Sample, fit_chips, priors
-from tianji.calibration.fit import choose_free
-from tianji.calibration.parameters import FREE, MAX_FREE, prior_constants
+from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, prior_constants
 
 Samples = Callable[..., list[Sample]]
 
@@ -16,7 +15,7 @@ def test_calibrating_on_its_own_predictions_changes_nothing(samples: Samples) ->
     expected = prior_constants(samples()[0].plan.pool.chip)
     for name in FREE:
         assert getattr(fit.constants["h100-sxm"], name) == pytest.approx(getattr(expected, name), rel=1e-3)
-    assert fit.effects["megatron-lm"] == pytest.approx(1.0, abs=1e-3)
+    assert fit.effects["megatron-lm"]["software"].factor == pytest.approx(1.0, abs=1e-3)
 
 
 def test_a_chip_that_is_slower_than_believed_is_found_out(samples: Samples) -> None:
@@ -40,14 +39,17 @@ def test_one_wild_row_does_not_move_the_fit(samples: Samples) -> None:
 def test_a_software_that_is_slower_than_others_on_the_same_chip_gets_the_blame(samples: Samples) -> None:
     rows = [*samples(), *samples(1.2, ("slow",))]
     fit = fit_chips(rows)
-    assert fit.effects["slow"] / fit.effects["megatron-lm"] == pytest.approx(1.2, rel=0.05)
+    assert fit.effects["slow"]["software"].factor / fit.effects["megatron-lm"]["software"].factor[
+        "software"
+    ].factor == pytest.approx(1.2, rel=0.05)
 
 
 def test_few_rows_free_few_constants_and_never_more_than_eight(samples: Samples) -> None:
-    assert choose_free(samples()[:2]) == []
-    assert choose_free(samples()[:6]) == ["matmul_efficiency", "matmul_half_size"]
-    assert len(choose_free(samples())) <= MAX_FREE == 8
-    assert "narrow_efficiency" not in choose_free(samples())
+    few, many = fit_chips(samples()[:7]).free["h100-sxm"], fit_chips(samples()).free["h100-sxm"]
+    assert len(few) == 7 // ROWS_FOR_EACH
+    assert 1 < len(many) <= MAX_FREE == 8
+    # Dense bf16 runs say nothing about narrow formats or experts.
+    assert not {"narrow_efficiency", "moe_overhead"} & set(many)
 
 
 def test_every_prior_lies_below_its_ceiling() -> None:

@@ -50,6 +50,6 @@ def test_far_more_chips_than_ever_measured_are_less_sure() -> None:
 
 def test_a_plan_without_stated_software_gets_the_reference_stack() -> None:
     shipped, chip = load_calibration(), load_chip("h100-sxm")
-    stated = shipped.factor(chip, shipped.reference["cuda"])
-    assert shipped.factor(chip) == stated and shipped.constants(chip).software == stated
-    assert shipped.factor(chip, ("nobody-knows-this",)) == 1.0
+    reference = shipped.constants(chip, shipped.reference["cuda"])
+    assert shipped.constants(chip) == reference != shipped.constants(chip, ())
+    assert shipped.constants(chip, ("nobody-knows-this",)) == shipped.constants(chip, ())

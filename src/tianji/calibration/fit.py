@@ -11,23 +11,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from tianji.calibration.least_squares import solve
-from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, Prior, priors
+from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, Prior, choose_effects, priors
 from tianji.hardware import Chip
-from tianji.hardware.calibration import CONSTANT_NAMES, Constants
+from tianji.hardware.calibration import CONSTANT_NAMES, Constants, Effect, limit
 from tianji.parallel.plan import Plan
-from tianji.prediction.many import bundle, predict_many
+from tianji.prediction.many import Bundle, bundle, predict_times
 from tianji.units import Array, Seconds
 
-NOISE = 0.04
+NOISE = 0.06
 """Relative spread of one row that the physics is not asked to explain: the same setting published twice differs by 3 %."""
-FAMILY_SPREAD = 0.08
-"""Relative spread of a software trait (a framework, a release, a mode of running it) around the mean."""
-KINSHIP = 0.5
+KINSHIP = 0.2
 """A constant lies so much nearer to that of the chip's relative than to what is believed of any chip."""
+LEAST = 1.0
+"""A constant whose prior spread moves all rows of a chip together by less than their noise is not fitted."""
 STEP = 1e-3
 """Step of the finite differences, in the logarithm of a constant."""
 ROWS_OF_ONE_JOB = 4
@@ -67,9 +68,8 @@ class Fit:
     """By chip, the constants that its rows moved."""
     errors: Mapping[str, Mapping[str, float]]
     """By chip, the standard error of each free constant's logarithm."""
-    effects: Mapping[str, float]
-    effect_errors: Mapping[str, float]
-    """Of the effects' logarithms."""
+    effects: Mapping[str, Mapping[str, Effect]]
+    """By trait of the software and constant."""
     residuals: Array
     """log(predicted / measured) of each sample, software effects included."""
     system: System
@@ -78,81 +78,91 @@ class Fit:
 def fit_chips(samples: Sequence[Sample]) -> Fit:
     """Return the constants of every chip that has samples; with few samples only the first of FREE leave what is believed."""
     problem = _Problem(samples)
-    solution = solve(problem.residuals, problem.jacobian, problem.mean, problem.low, problem.high)
-    constants, effects = problem.unpack(solution.x)
-    constants = {chip: _round(values) for chip, values in constants.items()}
+    solution = solve(problem.residuals, problem.jacobian, problem.start, problem.low, problem.high)
+    count = len(problem.slots)
     errors: dict[str, dict[str, float]] = {chip: {} for chip in problem.chips}
     for (chip, name), error in zip(problem.slots, solution.errors, strict=False):
         errors[chip][name] = float(error)
-    spreads = solution.errors[len(problem.slots) :]
+    effects: dict[str, dict[str, Effect]] = {}
+    for i, (trait, name) in enumerate(problem.effects):
+        rows = int(problem.mask[:, i].sum())
+        factor, error = float(np.exp(solution.x[count + i])), float(solution.errors[count + i])
+        effects.setdefault(trait, {})[name] = Effect(round(factor, 4), rows, round(error, 4))
     return Fit(
-        constants,
+        {chip: _round(values) for chip, values in problem.unpack(solution.x).items()},
         {chip: tuple(problem.free[chip]) for chip in problem.chips},
         errors,
-        {name: float(np.exp(e)) for name, e in zip(problem.traits, effects, strict=True)},
-        {name: float(e) for name, e in zip(problem.traits, spreads, strict=True)},
+        effects,
         problem.misfit(solution.x),
         problem.system(solution.x),
     )
 
 
-def choose_free(samples: Sequence[Sample]) -> list[str]:
-    """Return the constants that the samples of one chip can tell anything about, at most one for ROWS_FOR_EACH jobs."""
-    jobs = {(s.source, s.architecture, s.plan.strategy, s.plan.job.precision.name) for s in samples}
-    plans = [s.plan for s in samples]
-    told = {
-        "narrow_efficiency": any(p.job.precision.quantized for p in plans),
-        "scale_out_efficiency": any(p.strategy.chips > (p.pool.tiers[0].span or 1) for p in plans),
-        "scale_up_efficiency": any(p.strategy.chips > 1 for p in plans),
-    }
-    usable = [n for n in FREE if told.get(n, True)]
-    return usable[: min(len(jobs) // ROWS_FOR_EACH, MAX_FREE)]
-
-
 class _Problem:
-    """The least-squares problem: unknowns are log constants, chip by chip, then log software effects."""
+    """The least-squares problem: unknowns are log constants, chip by chip, then log effects of software."""
 
     def __init__(self, samples: Sequence[Sample]) -> None:
-        self.samples = samples
         kinds: dict[str, Chip] = {s.plan.pool.chip.name: s.plan.pool.chip for s in samples}
         self.chips = {name: kinds[name] for name in sorted(kinds)}
         self.believed: dict[str, dict[str, Prior]] = {name: priors(chip) for name, chip in self.chips.items()}
-        self.free = {name: choose_free([s for s in samples if s.plan.pool.chip.name == name]) for name in self.chips}
-        self.slots = [(chip, name) for chip in self.chips for name in self.free[chip]]
-        self.place = {slot: i for i, slot in enumerate(self.slots)}
-        self.traits = sorted({trait for s in samples for trait in s.traits})
+        self.effects = choose_effects([s.traits for s in samples])
         self.bundles = bundle([s.plan for s in samples])
         self.measured = np.log([s.step_time for s in samples])
-        self.mask = np.asarray([[t in s.traits for t in self.traits] for s in samples], dtype=np.float64)
+        self.mask = np.asarray([[trait in s.traits for trait, _ in self.effects] for s in samples], dtype=np.float64)
         self.chip_of = np.asarray([s.plan.pool.chip.name for s in samples])
         counts = Counter((s.source, s.architecture) for s in samples)
         share = np.asarray([counts[(s.source, s.architecture)] / ROWS_OF_ONE_JOB for s in samples])
         self.weights = np.maximum(share, 1.0) ** -0.25 / NOISE
+        self.free: dict[str, list[str]] = {name: [] for name in self.chips}
+        self._settle()
+        self.free = self._choose_free(samples)
+        self._settle()
+
+    def _choose_free(self, samples: Sequence[Sample]) -> dict[str, list[str]]:
+        """Return by chip the constants that its rows tell most about: those whose prior spread moves the rows most.
+
+        There is at most one for ROWS_FOR_EACH jobs, and at most MAX_FREE.
+        """
+        tried = self.predict(np.zeros(len(self.effects)), ("", *FREE))
+        felt = ((tried[0] - tried[1:]) / STEP * self.weights) ** 2
+        found: dict[str, list[str]] = {}
+        for chip in self.chips:
+            mine = [s for s in samples if s.plan.pool.chip.name == chip]
+            jobs = {(s.source, s.architecture, s.plan.strategy, s.plan.job.precision.name) for s in mine}
+            told = felt[:, self.chip_of == chip].sum(axis=1)
+            scores = {n: t * self.believed[chip][n].spread ** 2 for n, t in zip(FREE, told, strict=True)}
+            ranked = sorted((n for n in FREE if scores[n] > LEAST), key=lambda n: -scores[n])
+            chosen = ranked[: min(len(jobs) // ROWS_FOR_EACH, MAX_FREE)]
+            found[chip] = [n for n in FREE if n in chosen]
+        return found
+
+    def _settle(self) -> None:
+        self.slots = [(chip, name) for chip in self.chips for name in self.free[chip]]
+        self.place = {slot: i for i, slot in enumerate(self.slots)}
         self._believe()
 
     def _believe(self) -> None:
         """Set up the prior rows: a constant is near its median, or nearer to what its relative's says of it."""
-        size = len(self.slots) + len(self.traits)
-        self.mean, self.low, self.high = np.zeros(size), np.full(size, -2.0), np.full(size, 2.0)
-        self.prior = np.zeros((size, size))
-        self.centre = np.zeros(size)
+        size = len(self.slots) + len(self.effects)
+        self.start, self.low, self.high = np.zeros(size), np.full(size, -4.0), np.full(size, 4.0)
+        self.prior, self.centre = np.zeros((size, size)), np.zeros(size)
         for i, (chip, name) in enumerate(self.slots):
             mine = self.believed[chip][name]
-            self.mean[i] = np.log(mine.median)
-            self.low[i], self.high[i] = self.mean[i] - 5.0, np.minimum(np.log(mine.ceiling), self.mean[i] + 5.0)
-            self.prior[i, i], self.centre[i] = 1.0 / mine.spread, self.mean[i] / mine.spread
+            median = np.log(mine.median)
+            self.low[i], self.high[i] = median - 5.0, np.minimum(np.log(mine.ceiling), median + 5.0)
+            self.start[i] = np.minimum(median, self.high[i] - STEP)
+            self.prior[i, i], self.centre[i] = 1.0 / mine.spread, median / mine.spread
             relative = self.place.get((self.chips[chip].relative, name))
             if relative is not None:
                 theirs = np.log(self.believed[self.chips[chip].relative][name].median)
                 spread = mine.spread * KINSHIP
                 self.prior[i, i], self.prior[i, relative] = 1.0 / spread, -1.0 / spread
-                self.centre[i] = (self.mean[i] - theirs) / spread
-        for i in range(len(self.slots), size):
-            self.prior[i, i] = 1.0 / FAMILY_SPREAD
-        self.mean = np.minimum(self.mean, self.high - 1e-3)
+                self.centre[i] = (median - theirs) / spread
+        for i, (_, spread) in enumerate(self.effects.items(), len(self.slots)):
+            self.prior[i, i] = 1.0 / spread
 
-    def unpack(self, x: Array) -> tuple[dict[str, Constants], Array]:
-        """Return constants by chip and log effects; what is not free follows the relative, else the prior."""
+    def unpack(self, x: Array) -> dict[str, Constants]:
+        """Return constants by chip; what is not free follows the relative, else the prior."""
         found: dict[str, Constants] = {}
         for chip in sorted(self.chips, key=lambda c: len(self._ancestors(c))):
             values = {n: p.median for n, p in self.believed[chip].items()}
@@ -162,7 +172,7 @@ class _Problem:
             for name in self.free[chip]:
                 values[name] = float(np.exp(x[self.place[(chip, name)]]))
             found[chip] = replace(Constants(), **values)
-        return found, x[len(self.slots) :]
+        return found
 
     def _ancestors(self, chip: str) -> list[str]:
         found: list[str] = []
@@ -171,43 +181,62 @@ class _Problem:
             found.append(chip)
         return found
 
+    def predict(self, x: Array, probes: Sequence[str] = ("",)) -> Array:
+        """Return the log of predicted times, (probes, rows): at x, the constant that each probe names lowered by STEP."""
+        constants = self.unpack(x)
+        effects = list(self.effects)
+        shifts = {
+            name: self.mask @ np.where([e[1] == name for e in effects], x[len(self.slots) :], 0.0)
+            for name in CONSTANT_NAMES
+            if any(e[1] == name for e in effects)
+        }
+
+        def rowwise(b: Bundle) -> Constants:
+            values: dict[str, Any] = {}
+            for name in CONSTANT_NAMES:
+                lowered = np.asarray([[-STEP if name == probe else 0.0] for probe in probes])
+                shift = lowered + shifts[name][b.places] if name in shifts else lowered
+                values[name] = limit(name, getattr(constants[b.pool.chip.name], name) * np.exp(shift))
+            return Constants(**values)
+
+        found: Array = np.log(predict_times(self.bundles, rowwise))
+        return found
+
     def misfit(self, x: Array) -> Array:
-        constants, effects = self.unpack(x)
-        predicted = predict_many(self.bundles, lambda chip: constants[chip.name]).step_time
-        found: Array = np.log(predicted) + self.mask @ effects - self.measured
+        """Return log(predicted / measured) of each row."""
+        found: Array = self.predict(x)[0] - self.measured
         return found
 
     def residuals(self, x: Array) -> Array:
         return np.concatenate([_soft(self.misfit(x) * self.weights), self.prior @ x - self.centre])
 
     def jacobian(self, x: Array) -> Array:
-        """Return the slopes of the residuals: finite differences, one constant of all chips at a time; effects are linear."""
-        base = self.misfit(x)
-        slopes = self.slopes(x, base) * (_soft_slope(base * self.weights) * self.weights)[:, None]
-        return np.vstack([slopes, self.prior])
+        """Return the slopes of the residuals."""
+        base, slopes = self.slopes(x)
+        return np.vstack([slopes * (_soft_slope(base * self.weights) * self.weights)[:, None], self.prior])
 
-    def slopes(self, x: Array, base: Array) -> Array:
-        """Return the slopes of the misfits ``base`` at x; rows of a chip whose constant is not free follow its relative's."""
-        found = np.zeros((len(base), len(x)))
-        for name in FREE:
-            places = [i for i, slot in enumerate(self.slots) if slot[1] == name]
-            if not places:
-                continue
-            moved = x.copy()
-            moved[places] -= STEP
-            change = (base - self.misfit(moved)) / STEP
-            for i in places:
-                mine = np.isin(self.chip_of, self._followers(*self.slots[i]))
-                found[mine, i] = change[mine]
-        found[:, len(self.slots) :] = self.mask
-        return found
+    def slopes(self, x: Array) -> tuple[Array, Array]:
+        """Return the misfits at x and their slopes by finite differences.
+
+        Each constant is moved once, for all rows: a row feels its chip's (or that of the relative that the chip follows), and
+        the effects of the traits that it has.
+        """
+        names = sorted({name for _, name in [*self.slots, *self.effects]})
+        tried = self.predict(x, ("", *names))
+        felt = dict(zip(names, (tried[0] - tried[1:]) / STEP, strict=True))
+        found = np.zeros((len(self.measured), len(x)))
+        for i, (chip, name) in enumerate(self.slots):
+            mine = np.isin(self.chip_of, self._followers(chip, name))
+            found[mine, i] = felt[name][mine]
+        for i, (_, name) in enumerate(self.effects):
+            found[:, len(self.slots) + i] = self.mask[:, i] * felt[name]
+        return tried[0] - self.measured, found
 
     def system(self, x: Array) -> System:
         """Return the linear system at x, with the weights that the robust loss gives there."""
-        base = self.misfit(x)
-        z = base * self.weights
-        robust = self.weights**2 / np.sqrt(1.0 + z**2)
-        return System(self.slopes(x, base), robust, self.prior.T @ self.prior)
+        base, slopes = self.slopes(x)
+        robust = self.weights**2 / np.sqrt(1.0 + (base * self.weights) ** 2)
+        return System(slopes, robust, self.prior.T @ self.prior)
 
     def _followers(self, chip: str, name: str) -> list[str]:
         found = [chip]

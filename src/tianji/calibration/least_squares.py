@@ -10,7 +10,7 @@ import numpy as np
 from tianji.units import Array
 
 MAX_STEPS = 60
-TOLERANCE = 1e-7
+TOLERANCE = 1e-5
 """A step that lowers the loss by a smaller share ends the search."""
 
 

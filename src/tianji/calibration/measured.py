@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tianji.calibration.fit import Fit, Sample, fit_chips
@@ -12,7 +11,7 @@ from tianji.calibration.ranges import measure_spreads, widen
 from tianji.catalog import list_chips, load_chip
 from tianji.errors import FormatError
 from tianji.hardware import Chip
-from tianji.hardware.calibration import OTHER, Calibration, Constants, Effect, Evidence, Spread
+from tianji.hardware.calibration import OTHER, Calibration, Constants, Evidence, Spread
 from tianji.measurements.table import Row
 
 QUALITIES = ("", "A", "B")
@@ -45,10 +44,8 @@ def calibrate_rows(
             constants[chip.name], evidence[chip.name] = _inherit(chip, fit, evidence)
             spreads[chip.name] = _widen_all(chip, spreads)
     spreads[OTHER] = {kind: widen(spread, "inherited") for kind, spread in spreads[OTHER].items()}
-    counts = Counter(trait for s in samples for trait in s.traits)
-    software = {t: Effect(round(f, 4), counts[t], round(fit.effect_errors[t], 4)) for t, f in fit.effects.items()}
     memory = fit_memory([row for row in chosen if row.quality != "B"])
-    return Calibration(name, date, constants, evidence, spreads, software, dict(REFERENCE), NOTE, memory)
+    return Calibration(name, date, constants, evidence, spreads, fit.effects, dict(REFERENCE), NOTE, memory)
 
 
 def choose_rows(rows: Iterable[Row]) -> list[Row]:

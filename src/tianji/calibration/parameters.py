@@ -7,6 +7,7 @@ say how far a whole run may differ from them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tianji.hardware import Chip
@@ -38,6 +39,7 @@ FREE = (
     "scale_out_efficiency",
     "overlap_efficiency",
     "op_overhead",
+    "moe_overhead",
 )
 """Constants that whole runs may move, in the order in which rows are spent on them. The others keep their prior median."""
 
@@ -46,6 +48,34 @@ MAX_FREE = 8
 
 ROWS_FOR_EACH = 3
 """A chip gets one free constant for so many rows (counting distinct jobs); the rest stay at their priors."""
+
+TRAIT_SPREAD = {"family": 0.10, "release": 0.05, "recipe": 0.03, "port": 0.08}
+"""Relative spread of a trait's effect on time around the mean of all software, by kind of trait."""
+
+SPECIFIC = {
+    "attention_efficiency": (0.5, ()),
+    "op_overhead": (0.5, ()),
+    "moe_overhead": (0.5, ("cuda-graph", "hybridep", "deepep", "token-drop")),
+    "narrow_efficiency": (0.3, ("rowwise",)),
+    "step_overhead": (0.5, ()),
+}
+"""Constants that software changes by itself: the spread of an effect, and the traits that have one (empty: frameworks)."""
+
+
+def choose_effects(traits: Iterable[Sequence[str]]) -> dict[tuple[str, str], float]:
+    """Return the effects that a fit looks for, (trait, constant), with their spreads; the first trait is the framework."""
+    found: dict[tuple[str, str], float] = {}
+    for stated in traits:
+        for trait in stated:
+            kind = (
+                "recipe" if "/" in trait else "port" if "@" in trait else "family" if trait == stated[0] else "release"
+            )
+            found[(trait, "software")] = TRAIT_SPREAD[kind]
+        for constant, (spread, owners) in SPECIFIC.items():
+            for trait in (t for t in stated if t in owners) if owners else stated[:1]:
+                found[(trait, constant)] = spread
+    return dict(sorted(found.items()))
+
 
 _MATMUL = {
     "a100-80": 0.87,
@@ -68,7 +98,7 @@ _SOURCE_GUESS = "broad prior"
 _BROAD: dict[str, Prior] = {
     "matmul_efficiency": Prior(0.70, 0.20, _SOURCE_GUESS, 0.95),
     "narrow_efficiency": Prior(0.65, 0.25, _SOURCE_GUESS, 0.95),
-    "matmul_half_size": Prior(150.0, 0.6, _SOURCE_GUESS),
+    "matmul_half_size": Prior(1000.0, 0.6, _SOURCE_GUESS),
     "attention_efficiency": Prior(0.45, 0.40, _SOURCE_GUESS, 0.95),
     "attention_half_length": Prior(300.0, 0.5, _SOURCE_GUESS),
     "memory_efficiency": Prior(0.70, 0.30, _SOURCE_GUESS, 0.95),
@@ -82,6 +112,7 @@ _BROAD: dict[str, Prior] = {
     "scale_out_latency": Prior(1e-5, 0.7, "small-message time of a collective over several nodes"),
     "overlap_efficiency": Prior(0.80, 0.20, _SOURCE_GUESS, 0.98),
     "op_overhead": Prior(4e-5, 1.0, "several kernels an op at 5 to 10 us a launch"),
+    "moe_overhead": Prior(2e-3, 0.7, "hundreds of launches and one wait for the counts of tokens"),
     "step_overhead": Prior(0.02, 1.0, _SOURCE_GUESS),
 }
 

@@ -1,10 +1,11 @@
 """Calibrations as files: constants of each chip, each with its evidence.
 
 A file is TOML: ``name``, ``date`` and ``note``; ``[reference]``, the traits of a current software stack by ecosystem;
-``[software]``, the effect of each trait (factor, rows, standard_error); ``[memory]``, what each software family or ecosystem
-holds beyond the formulas; then for each chip ``[chips.<chip>.constants]`` (SI numbers), ``[chips.<chip>.evidence]`` (of each
-constant: tier, rows, source, standard_error, inherited_from) and ``[chips.<chip>.spread]`` (by kind of run: low, high, basis,
-rows, chips). A chip that only says ``inherited_from`` has the constants of that chip, and ranges of its own.
+``[software.<trait>]``, the effect of a trait on each constant (factor, rows, standard_error); ``[memory]``, what each
+software family or ecosystem holds beyond the formulas; then for each chip ``[chips.<chip>.constants]`` (SI numbers),
+``[chips.<chip>.evidence]`` (of each constant: tier, rows, source, standard_error, inherited_from) and
+``[chips.<chip>.spread]`` (by kind of run: low, high, basis, rows, chips). A chip that only says ``inherited_from`` has the
+constants of that chip, and ranges of its own.
 """
 
 from __future__ import annotations
@@ -99,7 +100,10 @@ def read_calibration(table: Table) -> Calibration:
             raise FormatError(f"{where}: {home!r} has no constants in this file; expected a chip that has")
         constants[chip] = constants[home]
         evidence[chip] = {n: replace(e, inherited_from=home) for n, e in evidence[home].items()}
-    software = {trait: _read_effect(one) for trait, one in _children(table, "software")}
+    software = {
+        trait: {name: _read_effect(one) for name, one in _named(part, CONSTANT_NAMES)}
+        for trait, part in _children(table, "software")
+    }
     reference = table.child("reference")
     stacks = {} if reference is None else {eco: reference.texts(eco) for eco in reference.content}
     memory = {family: _read_footprint(one) for family, one in _children(table, "memory")}
@@ -120,11 +124,11 @@ def spell_calibration(calibration: Calibration) -> str:
     heads = [f"{key} = {_text(getattr(calibration, key))}" for key in ("name", "date", "note")]
     blocks = [_HEADER + "\n" + "\n".join(heads)]
     if calibration.reference:
-        lines = [f"{_key(eco)} = {json.dumps(list(traits))}" for eco, traits in sorted(calibration.reference.items())]
-        blocks.append("\n".join(["[reference]", *lines]))
-    if calibration.software:
-        effects = sorted(calibration.software.items())
-        blocks.append(_table("software", {_key(t): _inline(_stated(e, ("factor",))) for t, e in effects}))
+        stacks = {_key(eco): json.dumps(list(traits)) for eco, traits in sorted(calibration.reference.items())}
+        blocks.append(_table("reference", stacks))
+    for trait, effects in sorted(calibration.software.items()):
+        lines = {name: _inline(_stated(effect, ("factor",))) for name, effect in sorted(effects.items())}
+        blocks.append(_table(f"software.{_key(trait)}", lines))
     if calibration.memory:
         held = sorted(calibration.memory.items())
         blocks.append(_table("memory", {_key(f): _inline(_stated(one, _SIZES)) for f, one in held}))

@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
 
 from tianji.hardware.chip import Chip
 from tianji.units import Bytes, Seconds
@@ -25,7 +28,7 @@ class Constants:
     narrow_efficiency: float = 1.0
     """Of the dense fp8 or fp4 peak, on the linear layers of a narrow recipe."""
     matmul_half_size: float = 0.0
-    """A matmul dimension of this size runs at half speed: each dimension x costs a factor x / (x + half)."""
+    """A matmul whose output has this size squared runs at half speed: u = mn/(mn + half²) · k/(k + half/10)."""
     attention_efficiency: float = 1.0
     """Of the dense bf16 peak, by the fused attention kernel, forward."""
     attention_half_length: float = 0.0
@@ -44,8 +47,10 @@ class Constants:
     """What each step costs beside its micro-batches: data, gradient norm, logging."""
     straggle: float = 0.0
     """Relative spread of a chip's speed: n chips in step wait for the slowest, sqrt(2 ln n) spreads behind the mean."""
+    moe_overhead: Seconds = 0.0
+    """Host time to route one micro-batch through one MoE layer, during which the chip waits; twice that backward."""
     software: float = 1.0
-    """Time of this software generation over that of the reference one."""
+    """Time under some software over that under the average of what was measured."""
     activation_overhead: float = 1.0
     """Activations that the allocator really holds over those that the formulas count."""
     framework_reserve: Bytes = 0.0
@@ -74,12 +79,17 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one trait of the software (a framework, a release, a mode of running it) does to time: a factor."""
+    """What one trait of the software (a framework, a release, a mode of running it) does to a constant: a factor."""
 
     factor: float
     rows: int = 0
     standard_error: float = 0.0
     """Of the factor's logarithm."""
+
+
+def limit(name: str, value: Any) -> Any:
+    """Return the value of a constant, or an array of values, an efficiency cut at 1."""
+    return np.minimum(value, 1.0) if name.endswith("_efficiency") else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +142,8 @@ class Calibration:
     evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
     spreads: Mapping[str, Mapping[str, Spread]] = field(default_factory=dict)
     """By chip, then by one of CLASSES."""
-    software: Mapping[str, Effect] = field(default_factory=dict)
+    software: Mapping[str, Mapping[str, Effect]] = field(default_factory=dict)
+    """By trait, then by the constant that it changes; ``software`` is time as a whole."""
     reference: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Traits by ecosystem."""
     note: str = ""
@@ -142,13 +153,19 @@ class Calibration:
     def constants(self, chip: Chip, traits: Sequence[str] | None = None) -> Constants:
         """Return the constants of a chip under some software (None: the reference of its ecosystem).
 
-        A chip without constants has those of its relative, else those of an unknown chip, else pure physics.
+        A chip without constants has those of its relative, else those of an unknown chip, else pure physics. The effects of
+        all traits that are known multiply; an efficiency stays at most 1.
         """
         found = self.chips.get(chip.name) or self.chips.get(chip.relative) or self.chips.get(OTHER) or Constants()
+        factors: dict[str, float] = {}
+        for trait in self.reference.get(chip.ecosystem, ()) if traits is None else traits:
+            for name, effect in self.software.get(trait, {}).items():
+                factors[name] = factors.get(name, 1.0) * effect.factor
+        changed: dict[str, Any] = {name: float(limit(name, getattr(found, name) * f)) for name, f in factors.items()}
         held = self.footprint(chip, traits)
         return replace(
             found,
-            software=found.software * self.factor(chip, traits),
+            **changed,
             activation_overhead=held.activation_overhead,
             framework_reserve=held.framework_reserve,
             communicator_size=held.communicator_size,
@@ -159,11 +176,6 @@ class Calibration:
         stated = () if traits is None else traits
         known = next((self.memory[trait] for trait in stated if trait in self.memory), None)
         return known or self.memory.get(chip.ecosystem) or Footprint()
-
-    def factor(self, chip: Chip, traits: Sequence[str] | None = None) -> float:
-        """Return the factor on time of some software; an unknown trait has none."""
-        stated = self.reference.get(chip.ecosystem, ()) if traits is None else traits
-        return math.prod(self.software[trait].factor for trait in stated if trait in self.software)
 
     def spread(self, chip: Chip, *, moe: bool = False, chips: int = 1, traits: Sequence[str] | None = None) -> Spread:
         """Return the 80 % range of step times over the nominal one.

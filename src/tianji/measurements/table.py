@@ -11,11 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+from tianji.catalog import load_chip
 from tianji.catalog.architectures import model_from_row
 from tianji.errors import FormatError, InputError
-from tianji.hardware import Pool
+from tianji.hardware import Chip, Pool
 from tianji.measurements.cells import Cells, read_cells
 from tianji.measurements.layouts import read_cp_kind, read_overlap, read_recompute, read_schedule, read_sharding
 from tianji.measurements.machines import find_machine
@@ -61,20 +63,35 @@ TAGS: tuple[tuple[str, str], ...] = (
 
 MODES = (
     "launch-blocking", "deepep", "hybridep", "cuda-graph", "token-drop", "natural-routing", "activation-offload", "eager",
-    "compiled", "legacy",
+    "compiled", "legacy", "rowwise",
 )  # fmt: skip
 """Tags that are modes of running the same software: a calibration may hold an effect on time for each."""
 
 
-def find_traits(software: str, tags: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the traits of a software generation: family, release (where it has one), modes.
+def find_traits(software: str, tags: tuple[str, ...], model: str = "", chip: str = "") -> tuple[str, ...]:
+    """Return the traits of a software generation: family, release (where it has one), modes, recipe and port.
 
-    >>> find_traits("megatron-bridge-26.04", ("deepep", "packed"))
-    ('megatron-bridge', 'megatron-bridge-26.04', 'deepep')
+    The recipe is how well the family runs one model, the port how well it runs on one generation of chips.
+
+    >>> find_traits("megatron-bridge-26.04", ("deepep", "packed"), "deepseek_v3", "b200")
+    ('megatron-bridge', 'megatron-bridge-26.04', 'deepep', 'megatron-bridge/deepseek_v3', 'megatron-bridge@b200')
     """
     family = find_family(software)
     release = () if software == family else (software,)
-    return (family, *release, *(tag for tag in tags if tag in MODES))
+    recipe = (f"{family}/{model}",) if model else ()
+    port = (f"{family}@{chip}",) if chip else ()
+    return (family, *release, *(tag for tag in tags if tag in MODES), *recipe, *port)
+
+
+def find_generation(chip: Chip) -> str:
+    """Return the name of a chip's generation: that of the relative at the end of its line."""
+    return _find_root(chip.relative) if chip.relative else chip.name
+
+
+@lru_cache(maxsize=256)
+def _find_root(name: str) -> str:
+    chip = load_chip(name)
+    return _find_root(chip.relative) if chip.relative and chip.relative != name else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +122,8 @@ class Row:
 
     @property
     def traits(self) -> tuple[str, ...]:
-        """Traits of the software that ran: its framework, its release, and modes of running it."""
-        return find_traits(self.software, self.tags)
+        """Traits of the software that ran: its framework, its release, modes of running it, its recipe and its port."""
+        return find_traits(self.software, self.tags, self.arch_key, find_generation(self.pool.chip))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ that tier over its links, tiers working side by side in a pipeline, so that the 
 
 with inner_j the group's members in one unit of tier j. reduce_scatter costs the same and all_reduce is the two in turn; on
 one tier this is the ring's 2 (n - 1)/n V. ``steps`` is n - 1 for a ring and 2 ceil(log2 n) for a tree, whichever is less.
+NCCL gathers and scatters in rings only, HCCL over many nodes in halving and doubling steps (NHR).
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Network:
 
     spans: tuple[int, ...]
     lanes: tuple[Lane, ...]
+    rings: bool = False
+    """Gathers and scatters go round a ring of all members, however many there are."""
 
     @classmethod
     def of(cls, pool: Pool, constants: Constants) -> Network:
@@ -53,20 +56,23 @@ class Network:
             lanes.append(_lane(pool.name, tier, constants, max(span // inner, 1)))
             spans.append(span)
             inner = span
-        return cls(tuple(spans), tuple(lanes))
+        return cls(tuple(spans), tuple(lanes), pool.chip.ecosystem == "cuda")
 
-    def all_gather(self, group: Group, size: Array) -> Array:
-        """Return the seconds to give every member the whole of ``size`` bytes, of which each holds an equal share."""
+    def all_gather(self, group: Group, size: Array, pieces: Array | float = 1.0) -> Array:
+        """Return the seconds to give every member the whole of ``size`` bytes, of which each holds an equal share.
+
+        Cut into ``pieces`` it pays the latency as many times.
+        """
         slowest: Array = np.asarray(0.0)
         delay: Array = np.asarray(0.0)
         for lane, n, inner in self._members(group):
             slowest = np.maximum(slowest, size * ((n - 1.0) / inner) / _peer_rate(lane, n))
-            delay = delay + steps(n) * lane.latency
-        return slowest + delay
+            delay = delay + (n - 1.0 if self.rings else steps(n)) * lane.latency
+        return slowest + delay * pieces
 
-    def reduce_scatter(self, group: Group, size: Array) -> Array:
+    def reduce_scatter(self, group: Group, size: Array, pieces: Array | float = 1.0) -> Array:
         """Return the seconds to sum ``size`` bytes of every member and leave each with its share."""
-        return self.all_gather(group, size)
+        return self.all_gather(group, size, pieces)
 
     def all_reduce(self, group: Group, size: Array) -> Array:
         """Return the seconds to sum ``size`` bytes of every member and give all of them the result."""
@@ -110,7 +116,7 @@ def _lane(owner: str, tier: Tier, constants: Constants, units: int) -> Lane:
     inside = tier.kind == "scale-up"
     efficiency = constants.scale_up_efficiency if inside else constants.scale_out_efficiency
     fitted = constants.scale_up_latency if inside else constants.scale_out_latency
-    return Lane(tier.rate(owner) * efficiency, max(fitted, tier.delay() or 0.0), tier.topology, units)
+    return Lane(tier.rate(owner) * efficiency, np.maximum(fitted, tier.delay() or 0.0), tier.topology, units)
 
 
 def _peer_rate(lane: Lane, n: Array) -> Array:

@@ -1,7 +1,7 @@
 """Time of one op on one chip. Every formula broadcasts over its arguments.
 
-Sources: the roofline model (Williams et al. 2009) for the two ceilings; the product of x / (x + half) for shapes that fill
-the chip badly; Dao 2023 (FlashAttention-2) for the factor 2.5 of the backward pass.
+Sources: the roofline model (Williams et al. 2009) for the two ceilings; saturation of the form x / (x + half) for shapes that
+fill the chip badly; Dao 2023 (FlashAttention-2) for the factor 2.5 of the backward pass.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from tianji.hardware.calibration import Constants
 from tianji.units import Array, BytesPerSecond, FlopsPerSecond
 from tianji.workload import Precision
 
+SHORT = 0.1
+"""A sum of this share of the half size costs as much to start as to run."""
 ATTENTION_BACKWARD = 2.5
 """FLOPs of the fused backward pass over forward: scores once more, then four products in place of two."""
 
@@ -59,12 +61,13 @@ class Machine:
 def matmul_time(machine: Machine, m: Array, k: Array, n: Array, *, high: bool = False) -> Array:
     """Return the seconds of an (m, k) by (k, n) matmul.
 
-    Formula: max(2mkn / (rate · u), bytes / memory) with u = m/(m+c) · k/(k+c) · n/(n+c), c the half size.
+    Formula: max(2mkn / (rate · u), bytes / memory) with u = mn/(mn + c²) · k/(k + c/10), c the half size: an output smaller
+    than the chip's units can hold leaves some idle, and a short sum does not pay for its start and end.
     """
     rate, size = (machine.high, machine.high_size) if high else (machine.linear, machine.linear_size)
     c = machine.half_size
-    # 2mkn / u = 2 (m+c)(k+c)(n+c): no division, and no 0/0 for an empty op.
-    compute = 2.0 * (m + c) * (k + c) * (n + c) / rate * ((m > 0) & (n > 0))
+    # 2mkn / u = 2 (mn + c²)(k + c/10): no division, and no 0/0 for an empty op.
+    compute = 2.0 * (m * n + c * c) * (k + SHORT * c) / rate * ((m > 0) & (n > 0))
     memory = (size * (m * k + k * n) + machine.high_size * m * n) / machine.memory
     found: Array = np.maximum(compute, memory)
     return found

@@ -17,6 +17,12 @@ from tianji.workload.ops import Attention, Experts, Layer, Matmul, Vector
 
 SCORE_PASSES = 6.0
 """Reads and writes of the score matrix when attention is not fused: scores, mask and softmax, values."""
+PLAIN_PASSES = 20.0
+"""The same in fp32 and op by op: convert, scale, mask, softmax, convert back. Megatron's fused softmax takes only a multiple of
+four score matrices on a rank and falls back to this."""
+SOFTMAX_BATCHES = 4
+PLAIN_OPS = 4
+"""Further ops that the fallback launches."""
 ALIGNMENT = 8
 """Elements that a head must be a multiple of for batched score matmuls to run on the matrix units."""
 UNALIGNED = 0.1
@@ -94,9 +100,10 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
         "cp_comm": cp_backward,
         "ep_comm": ep_backward,
     }
-    launches = c.constants.op_overhead * _num_ops(layer)
-    forward["overhead"] = np.maximum(launches - total(forward), 0.0)
-    backward["overhead"] = np.maximum(2.0 * launches - total(backward), 0.0)
+    launches = c.constants.op_overhead * _num_ops(layer, c)
+    routing = np.asarray(c.constants.moe_overhead if layer.experts else 0.0)
+    forward["overhead"] = np.maximum(launches - total(forward), 0.0) + routing
+    backward["overhead"] = np.maximum(2.0 * launches - total(backward), 0.0) + 2.0 * routing
     backward["recompute"] = _recompute(forward, v_forward, a_forward, c)
     return LayerTime(forward, backward, m_weight)
 
@@ -111,9 +118,12 @@ def total(terms: Terms) -> Array:
     return found
 
 
-def _num_ops(layer: Layer) -> int:
+def _num_ops(layer: Layer, c: Context) -> Array:
+    plain: Array = np.asarray(0)
+    for _, a in layer.attention:
+        plain = plain + PLAIN_OPS * _falls_back(a, c)
     experts = len(layer.experts.matmuls) + len(layer.experts.vectors) + 2 if layer.experts else 0
-    return len(layer.matmuls) + len(layer.vectors) + len(layer.attention) + experts
+    return plain + (len(layer.matmuls) + len(layer.vectors) + len(layer.attention) + experts)
 
 
 def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:
@@ -174,7 +184,8 @@ def _attention(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[
     for share, a in kinds:
         flops = share * c.tokens / c.g.tp
         fused = attention_time(c.machine, flops * a.flops(c.job.seq_len, c.job.causal), length)
-        scores = share * c.tokens / c.g.tp * (a.num_heads * c.job.seq_len * SCORE_PASSES)
+        passes = np.where(_falls_back(a, c), PLAIN_PASSES, SCORE_PASSES)
+        scores = share * c.tokens / c.g.tp * (a.num_heads * c.job.seq_len) * passes
         aligned = np.where(np.equal(np.mod(a.qk_dim, ALIGNMENT), 0), 1.0, UNALIGNED)
         plain = flops * a.flops(c.job.seq_len, False) / (c.machine.high * aligned) + vector_time(
             c.machine, scores, c.machine.high_size
@@ -182,6 +193,13 @@ def _attention(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[
         forward = forward + np.where(c.g.flash_attention, fused, plain)
         backward = backward + np.where(c.g.flash_attention, ATTENTION_BACKWARD * fused, 2.0 * plain)
     return forward, backward
+
+
+def _falls_back(a: Attention, c: Context) -> Array:
+    """Return where the softmax of attention that is not fused cannot use its fused kernel."""
+    odd = np.not_equal(np.mod(c.g.micro_batch_size * a.num_heads, SOFTMAX_BATCHES * c.g.tp), 0)
+    found: Array = ~c.g.flash_attention & odd
+    return found
 
 
 def _tensor_communication(layer: Layer, c: Context) -> Array:

@@ -74,7 +74,9 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
         return size * (dense / cut + expert / expert_cut)
 
     # Beside the gathered layers, the gradient of one: as it is computed, and as it is reduced.
-    gathered = (p.weight_wire * GATHERED_LAYERS + p.activation_size + p.gradient_wire) * _layer_parameters(job, stage, g)
+    gathered = (p.weight_wire * GATHERED_LAYERS + p.activation_size + p.gradient_wire) * _layer_parameters(
+        job, stage, g
+    )
     whole = p.weight_size * (dense + expert)
     weights = np.where(g.zero >= 3, np.minimum(gathered, whole), whole)
     return {

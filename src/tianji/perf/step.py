@@ -61,9 +61,14 @@ def price(job: Job, pool: Pool, constants: Constants, g: Grid) -> Price:
 
     Raises UnknownFigureError when the chip or a tier lacks a figure that the job needs.
     """
-    context = Context(job, Machine.of(pool.chip, job.precision, constants), Network.of(pool, constants), constants, g)
     stages = representative_stages(job.model, g.pp)
-    return Price(_times(context, pool, stages), price_memory(job, constants, g, stages))
+    return Price(price_time(job, pool, constants, g, stages), price_memory(job, constants, g, stages))
+
+
+def price_time(job: Job, pool: Pool, constants: Constants, g: Grid, stages: list[Stage]) -> Terms:
+    """Return seconds of a step by kind; constants may be arrays too, on axes before the grid's."""
+    context = Context(job, Machine.of(pool.chip, job.precision, constants), Network.of(pool, constants), constants, g)
+    return _times(context, pool, stages)
 
 
 def price_memory(job: Job, constants: Constants, g: Grid, stages: list[Stage]) -> list[dict[str, Array]]:
@@ -166,8 +171,11 @@ def pick_slowest(passes: list[Pass], sums: list[Array], slowest: Array) -> Pass:
 
 
 def send_time(c: Context) -> Array:
-    """Return the time to pass one micro-batch's activations to the next stage."""
-    size = c.tokens / c.sequence_cut * (c.job.model.hidden_size * c.job.precision.activation_size)
+    """Return the time to pass one micro-batch's activations to the next stage.
+
+    Tensor ranks hold the same tokens, or a part each: every one sends its part (Narayanan et al. 2021, scatter and gather).
+    """
+    size = c.tokens / c.g.tp * (c.job.model.hidden_size * c.job.precision.activation_size)
     return c.network.send(pipeline_group(c.g), size) * (c.g.pp > 1)
 
 
@@ -185,9 +193,11 @@ def data_parallel_time(s: Stage, first: Pass, c: Context) -> tuple[Array, Array,
     )
     gather: Array = np.asarray(0.0)
     reduce: Array = np.asarray(0.0)
+    # Fully sharded training gathers and reduces layer by layer.
+    pieces = np.where(g.zero == 3, np.maximum(s.layers, 1.0), 1.0)
     for parameters, group in groups:
-        gather = gather + c.network.all_gather(group, parameters * p.weight_wire)
-        reduce = reduce + c.network.reduce_scatter(group, parameters * p.gradient_wire)
+        gather = gather + c.network.all_gather(group, parameters * p.weight_wire, pieces)
+        reduce = reduce + c.network.reduce_scatter(group, parameters * p.gradient_wire, pieces)
     across = c.network.all_reduce(replica_group(g), groups[0][0] * p.gradient_wire / shard_group(g).size)
     gather_hidden = c.hide(gather, work_forward, g.overlap_dp)
     reduce_hidden = c.hide(reduce + across, work_backward, g.overlap_dp)

@@ -1,6 +1,6 @@
 """One plan in, one result out; or many at once."""
 
-from tianji.prediction.many import Bundle, Prices, bundle, predict_many
+from tianji.prediction.many import Bundle, Prices, bundle, predict_many, predict_times, stack_constants
 from tianji.prediction.predict_plan import predict
 
-__all__ = ["Bundle", "Prices", "bundle", "predict", "predict_many"]
+__all__ = ["Bundle", "Prices", "bundle", "predict", "predict_many", "predict_times", "stack_constants"]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from tianji.hardware import Chip, Pool
-from tianji.hardware.calibration import Constants
+from tianji.hardware import Pool
+from tianji.hardware.calibration import CONSTANT_NAMES, Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
-from tianji.perf.step import KINDS, price
+from tianji.perf.layer import total
+from tianji.perf.stages import representative_stages
+from tianji.perf.step import KINDS, price, price_time
 from tianji.units import Array
 from tianji.workload import Job
 from tianji.workload.batch import stack, structure
@@ -52,14 +55,45 @@ def bundle(plans: Sequence[Plan]) -> list[Bundle]:
     return found
 
 
-def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constants]) -> Prices:
-    """Return the prices of all bundled plans, in the plans' own order, each under its chip's constants."""
+def predict_times(bundles: Sequence[Bundle], constants: Callable[[Bundle], Constants]) -> Array:
+    """Return the step times (seconds) of all bundled plans, in the plans' own order, along the last axis.
+
+    Constants may hold arrays, a value for each plan of the bundle along the last axis; an axis before it tries several at once.
+    """
+    found: list[Array] = []
+    for b in bundles:
+        stages = representative_stages(b.job.model, b.grid.pp)
+        found.append(total(price_time(b.job, b.pool, constants(b), b.grid, stages)))
+    places = np.concatenate([b.places for b in bundles])
+    shape = np.broadcast_shapes(*(time.shape[:-1] for time in found))
+    times = np.concatenate([np.broadcast_to(time, (*shape, time.shape[-1])) for time in found], axis=-1)
+    ordered = np.empty_like(times)
+    ordered[..., places] = times
+    return ordered
+
+
+def predict_many(bundles: Sequence[Bundle], constants: Callable[[Bundle], Constants]) -> Prices:
+    """Return the prices of all bundled plans, in the plans' own order, each bundle under its constants.
+
+    Constants may hold arrays, a value for each plan of the bundle.
+    """
     count = max((int(b.places.max()) + 1 for b in bundles), default=0)
     step_time, memory = np.zeros(count), np.zeros(count)
     terms = {kind: np.zeros(count) for kind in KINDS}
     for b in bundles:
-        cost = price(b.job, b.pool, constants(b.pool.chip), b.grid)
+        cost = price(b.job, b.pool, constants(b), b.grid)
         step_time[b.places], memory[b.places] = cost.step_time, cost.memory_total
         for kind in KINDS:
             terms[kind][b.places] = cost.terms[kind]
     return Prices(step_time, memory, terms)
+
+
+def stack_constants(found: Sequence[Constants]) -> Constants:
+    """Return constants that hold arrays where those of the plans of a bundle differ."""
+    if all(c == found[0] for c in found):
+        return found[0]
+    columns: dict[str, Any] = {}
+    for name in CONSTANT_NAMES:
+        values = [getattr(c, name) for c in found]
+        columns[name] = values[0] if len(set(values)) == 1 else np.asarray(values)
+    return Constants(**columns)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tianji.hardware.calibration import Calibration, Evidence
+from tianji.hardware.calibration import Calibration, Effect, Evidence
 from tianji.report.wording import plain_table
 
 
@@ -43,13 +43,14 @@ def constants_table(calibration: Calibration, chip: str) -> Table:
 
 
 def software_table(calibration: Calibration) -> Table:
-    """Return what software does to time."""
-    table = plain_table("Software: factor on the step time")
+    """Return what software does to the constants; ``software`` is time as a whole."""
+    table = plain_table("Software: factors on constants")
     table.add_column("trait")
+    table.add_column("constant")
     for column in ("factor", "standard error", "rows"):
         table.add_column(column, justify="right", no_wrap=True)
-    for trait, effect in sorted(calibration.software.items()):
-        table.add_row(trait, f"{effect.factor:.3f}", f"{effect.standard_error:.1%}", f"{effect.rows:,}")
+    for trait, name, effect in _list_effects(calibration):
+        table.add_row(trait, name, f"{effect.factor:.3f}", f"{effect.standard_error:.1%}", f"{effect.rows:,}")
     return table
 
 
@@ -73,10 +74,18 @@ def calibration_summary(calibration: Calibration) -> dict[str, Any]:
             for chip in _fitted_chips(calibration)
         },
         "software": {
-            trait: {"factor": e.factor, "standard_error": e.standard_error, "rows": e.rows}
-            for trait, e in sorted(calibration.software.items())
+            trait: {
+                name: {"factor": e.factor, "standard_error": e.standard_error, "rows": e.rows}
+                for name, e in sorted(effects.items())
+            }
+            for trait, effects in sorted(calibration.software.items())
         },
     }
+
+
+def _list_effects(calibration: Calibration) -> list[tuple[str, str, Effect]]:
+    pairs = sorted(calibration.software.items())
+    return [(trait, name, effect) for trait, effects in pairs for name, effect in sorted(effects.items())]
 
 
 def _fitted_chips(calibration: Calibration) -> list[str]:

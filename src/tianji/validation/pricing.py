@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
-
-import numpy as np
 
 from tianji.catalog import load_calibration
 from tianji.errors import InputError
-from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration, Constants
 from tianji.measurements.table import Row
 from tianji.perf.memory import usable_memory
-from tianji.prediction import bundle, predict_many
+from tianji.prediction import Bundle, bundle, predict_many, stack_constants
 from tianji.units import Bytes, Seconds
-
-MEMORY = ("activation_overhead", "framework_reserve", "communicator_size")
-"""Constants of memory, which follow the software."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +63,9 @@ def predict_rows(rows: Sequence[Row], calibration: Calibration | None = None) ->
     calibration = load_calibration() if calibration is None else calibration
     found: list[Prediction] = [Prediction(row) for row in rows]
     for group in bundle([row.plan for row in rows]):
-        held = _stack_footprints([rows[place] for place in group.places], calibration)
+        stacked = stack_constants([calibration.constants(rows[p].pool.chip, rows[p].traits) for p in group.places])
         try:
-            constants = replace(calibration.constants(group.pool.chip), **held)
-            prices = predict_many([group], partial(_answer, constants))
+            prices = predict_many([group], partial(_same, stacked))
         except InputError as error:
             for place in group.places:
                 found[place] = Prediction(rows[place], reason=str(error))
@@ -84,21 +76,12 @@ def predict_rows(rows: Sequence[Row], calibration: Calibration | None = None) ->
     return found
 
 
-def _answer(constants: Constants, _: Chip) -> Constants:
+def _same(constants: Constants, _: Bundle) -> Constants:
     return constants
 
 
-def _stack_footprints(rows: Sequence[Row], calibration: Calibration) -> dict[str, Any]:
-    """Return the memory constants of each row's software, as arrays."""
-    found = [calibration.footprint(row.pool.chip, row.traits) for row in rows]
-    return {name: np.asarray([getattr(one, name) for one in found]) for name in MEMORY}
-
-
-def _predict(row: Row, calibration: Calibration, step_time: Seconds, memory: Bytes) -> Prediction:
-    """Return a row's prediction from that for the reference software."""
-    chip = row.pool.chip
-    time = step_time * calibration.factor(chip, row.traits) / calibration.factor(chip)
+def _predict(row: Row, calibration: Calibration, time: Seconds, memory: Bytes) -> Prediction:
     moe = row.job.model.moe is not None
-    spread = calibration.spread(chip, moe=moe, chips=row.strategy.chips, traits=row.traits)
+    spread = calibration.spread(row.pool.chip, moe=moe, chips=row.strategy.chips, traits=row.traits)
     held = None if "activation-offload" in row.tags else memory
     return Prediction(row, time, time * spread.low, time * spread.high, held, usable_memory(row.pool))
