@@ -16,7 +16,7 @@ def test_leaving_out_is_what_a_new_fit_without_the_rows_gives(samples: Samples) 
     y = np.array([1.0, 2.0, 6.0])
     x = y.sum() / 4
     system = System(np.ones((3, 1)), np.ones(3), np.ones((1, 1)))
-    fit = Fit({}, {}, {}, {}, {}, x - y, system)
+    fit = Fit({}, {}, {}, {}, x - y, system)
     rows = samples()[:3]
     found = leave_out(fit, rows, rows.index)
     without = [(y.sum() - one) / 3 - one for one in y]

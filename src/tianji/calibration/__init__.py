@@ -1,9 +1,9 @@
 """Corrections to datasheet figures, fitted to measured runs."""
 
-from tianji.calibration.fit import Fit, Sample, fit_chips
+from tianji.calibration.fit import Fit, Sample, find_job, fit_chips
 from tianji.calibration.measured import calibrate_rows, choose_rows, sample_row
 from tianji.calibration.parameters import FREE, Prior, priors
-from tianji.calibration.ranges import find_job, find_source, leave_out
+from tianji.calibration.ranges import find_framework, find_source, leave_out
 
 __all__ = [
     "FREE",
@@ -12,6 +12,7 @@ __all__ = [
     "Sample",
     "calibrate_rows",
     "choose_rows",
+    "find_framework",
     "find_job",
     "find_source",
     "fit_chips",

@@ -98,7 +98,7 @@ _SOURCE_GUESS = "broad prior"
 _BROAD: dict[str, Prior] = {
     "matmul_efficiency": Prior(0.70, 0.20, _SOURCE_GUESS, 0.95),
     "narrow_efficiency": Prior(0.65, 0.25, _SOURCE_GUESS, 0.95),
-    "matmul_half_size": Prior(1000.0, 0.6, _SOURCE_GUESS),
+    "matmul_half_size": Prior(1200.0, 0.6, _SOURCE_GUESS),
     "attention_efficiency": Prior(0.45, 0.40, _SOURCE_GUESS, 0.95),
     "attention_half_length": Prior(300.0, 0.5, _SOURCE_GUESS),
     "memory_efficiency": Prior(0.70, 0.30, _SOURCE_GUESS, 0.95),

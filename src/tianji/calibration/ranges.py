@@ -2,8 +2,8 @@
 
 Leaving rows out and fitting anew is done in closed form. At the fit's minimum one Gauss-Newton step without the rows G moves the
 unknowns by d = (H - J_G' W J_G)^-1 J_G' W r_G, and their residuals to r_G + J_G d (Cook & Weisberg 1982 for single rows). A run
-whose software is known is like one of another job of a known source: jobs are left out. One whose software is not known is like
-one of a source never seen: sources are left out.
+whose software is known is like one of a job that was not seen of a framework that was: jobs are left out. One whose software is
+not known is like one of a framework never seen: frameworks are left out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from tianji.calibration.fit import Fit, Sample
+from tianji.calibration.fit import Fit, Sample, find_job
 from tianji.hardware.calibration import CLASSES, OTHER, Spread
 from tianji.units import Array
 
@@ -42,20 +42,20 @@ def leave_out(fit: Fit, samples: Sequence[Sample], group: Callable[[Sample], Has
     return found
 
 
-def find_job(sample: Sample) -> Hashable:
-    """Return what is left out together for known software: a source's runs of one architecture on one chip."""
-    return sample.source, sample.architecture, sample.plan.pool.chip.name
-
-
 def find_source(sample: Sample) -> Hashable:
-    """Return what is left out together for unknown software: all runs of a source."""
+    """Return the source of a run: all its runs are left out together to see how a new source would be predicted."""
     return sample.source
+
+
+def find_framework(sample: Sample) -> Hashable:
+    """Return the framework of a run: all its runs are left out together to see how unknown software would be predicted."""
+    return sample.traits[:1] or sample.source
 
 
 def measure_spreads(fit: Fit, samples: Sequence[Sample]) -> dict[str, dict[str, Spread]]:
     """Return the ranges of each chip by kind of run, and under OTHER those of all chips together."""
-    errors = {"": -leave_out(fit, samples, find_job), "-unknown": -leave_out(fit, samples, find_source)}
-    sizes = np.sqrt(system_share(samples))
+    errors = {"": -leave_out(fit, samples, find_job), "-unknown": -leave_out(fit, samples, find_framework)}
+    sizes = np.sqrt(weigh_jobs(samples))
     kinds = np.asarray(["moe" if s.plan.job.model.moe else "dense" for s in samples])
     chips = np.asarray([s.plan.pool.chip.name for s in samples])
     found: dict[str, dict[str, Spread]] = {OTHER: {}}
@@ -78,7 +78,7 @@ def measure_spreads(fit: Fit, samples: Sequence[Sample]) -> dict[str, dict[str, 
     return found
 
 
-def system_share(samples: Sequence[Sample]) -> Array:
+def weigh_jobs(samples: Sequence[Sample]) -> Array:
     """Return the weight of each sample: one over the number of runs of its job."""
     counts: dict[Hashable, int] = defaultdict(int)
     for s in samples:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tianji.hardware import Pool
+from tianji.hardware import Chip, Pool
 from tianji.hardware.calibration import CONSTANT_NAMES, Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
@@ -72,8 +72,8 @@ def predict_times(bundles: Sequence[Bundle], constants: Callable[[Bundle], Const
     return ordered
 
 
-def predict_many(bundles: Sequence[Bundle], constants: Callable[[Bundle], Constants]) -> Prices:
-    """Return the prices of all bundled plans, in the plans' own order, each bundle under its constants.
+def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constants]) -> Prices:
+    """Return the prices of all bundled plans, in the plans' own order, each under its chip's constants.
 
     Constants may hold arrays, a value for each plan of the bundle.
     """
@@ -81,7 +81,7 @@ def predict_many(bundles: Sequence[Bundle], constants: Callable[[Bundle], Consta
     step_time, memory = np.zeros(count), np.zeros(count)
     terms = {kind: np.zeros(count) for kind in KINDS}
     for b in bundles:
-        cost = price(b.job, b.pool, constants(b), b.grid)
+        cost = price(b.job, b.pool, constants(b.pool.chip), b.grid)
         step_time[b.places], memory[b.places] = cost.step_time, cost.memory_total
         for kind in KINDS:
             terms[kind][b.places] = cost.terms[kind]

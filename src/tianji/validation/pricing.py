@@ -8,10 +8,11 @@ from functools import partial
 
 from tianji.catalog import load_calibration
 from tianji.errors import InputError
+from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration, Constants
 from tianji.measurements.table import Row
 from tianji.perf.memory import usable_memory
-from tianji.prediction import Bundle, bundle, predict_many, stack_constants
+from tianji.prediction import bundle, predict_many, stack_constants
 from tianji.units import Bytes, Seconds
 
 
@@ -76,7 +77,7 @@ def predict_rows(rows: Sequence[Row], calibration: Calibration | None = None) ->
     return found
 
 
-def _same(constants: Constants, _: Bundle) -> Constants:
+def _same(constants: Constants, _: Chip) -> Constants:
     return constants
 
 
