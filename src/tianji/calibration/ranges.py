@@ -20,6 +20,8 @@ from tianji.units import Array
 
 SHARE = 0.8
 """Of the measured values that lie inside a range."""
+FARTHEST = 1.0
+"""Beyond a change of a residual (a logarithm) by this much one linear step says nothing."""
 BORROWED = 6.0
 """A chip with so many jobs takes half of its range from its own rows and half from those of all chips."""
 INHERITED = (1.5, 0.05)
@@ -38,7 +40,7 @@ def leave_out(fit: Fit, samples: Sequence[Sample], group: Callable[[Sample], Has
     for places in members.values():
         slopes, mine = system.slopes[places], weighted[places]
         moved = np.linalg.solve(hessian - slopes.T @ mine, mine.T @ fit.residuals[places])
-        found[places] = fit.residuals[places] + slopes @ moved
+        found[places] = fit.residuals[places] + np.clip(slopes @ moved, -FARTHEST, FARTHEST)
     return found
 
 

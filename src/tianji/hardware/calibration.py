@@ -28,7 +28,7 @@ class Constants:
     narrow_efficiency: float = 1.0
     """Of the dense fp8 or fp4 peak, on the linear layers of a narrow recipe."""
     matmul_half_size: float = 0.0
-    """A matmul whose output has this size squared runs at half speed: u = mn/(mn + half²) · k/(k + half/10)."""
+    """A matmul whose output has this size squared runs at half speed: u = mn/(mn + half²) · k/(k + half/2)."""
     attention_efficiency: float = 1.0
     """Of the dense bf16 peak, by the fused attention kernel, forward."""
     attention_half_length: float = 0.0
@@ -46,7 +46,7 @@ class Constants:
     step_overhead: Seconds = 0.0
     """What each step costs beside its micro-batches: data, gradient norm, logging."""
     straggle: float = 0.0
-    """Relative spread of a chip's speed: n chips in step wait for the slowest, sqrt(2 ln n) spreads behind the mean."""
+    """Mean of a chip's random delays over its work: of n exponential delays the longest is ln n means, and all wait for it."""
     moe_overhead: Seconds = 0.0
     """Host time to route one micro-batch through one MoE layer, during which the chip waits; twice that backward."""
     software: float = 1.0

@@ -71,7 +71,7 @@ MODES = (
 def find_traits(software: str, tags: tuple[str, ...], model: str = "", chip: str = "") -> tuple[str, ...]:
     """Return the traits of a software generation: family, release (where it has one), modes, recipe and port.
 
-    The recipe is how well the family runs one model, the port how well it runs on one generation of chips.
+    The recipe is how well the family runs one mixture of experts (dense models need none), the port how well it runs on one generation of chips.
 
     >>> find_traits("megatron-bridge-26.04", ("deepep", "packed"), "deepseek_v3", "b200")
     ('megatron-bridge', 'megatron-bridge-26.04', 'deepep', 'megatron-bridge/deepseek_v3', 'megatron-bridge@b200')
@@ -123,7 +123,8 @@ class Row:
     @property
     def traits(self) -> tuple[str, ...]:
         """Traits of the software that ran: its framework, its release, modes of running it, its recipe and its port."""
-        return find_traits(self.software, self.tags, self.arch_key, find_generation(self.pool.chip))
+        model = self.arch_key if self.job.model.moe else ""
+        return find_traits(self.software, self.tags, model, find_generation(self.pool.chip))
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def price_relay(job: Job, legs: Sequence[Leg], joint: Tier, g: Grid) -> RelayPri
     )
     busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
     straggle, fixed = max(leg.constants.straggle for leg in legs), max(leg.constants.step_overhead for leg in legs)
-    terms["waiting"] = busy * (straggle * np.sqrt(2.0 * np.log(g.chips)))
+    terms["waiting"] = busy * (straggle * np.log(g.chips))
     terms["overhead"] = terms["overhead"] + fixed
     return RelayPrice({kind: terms[kind] for kind in KINDS}, tuple(_memory(job, leg, g) for leg in legs))
 

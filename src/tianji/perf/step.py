@@ -33,6 +33,11 @@ KINDS = (
 """Exclusive kinds of time on the critical path. Those that vary with most axes come last: sums stay small for long."""
 
 
+BUCKET = 40_000_000.0
+BUCKET_SHARE = 1_000_000.0
+"""Parameters of one bucket of a reduction or gather: at least so many, and so many for each member (Megatron-LM's rule)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What a grid of strategies costs. Arrays broadcast to the grid's shape."""
@@ -113,7 +118,7 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> Terms:
     terms["bubble"] = bubble_time(g, others, total(forward), total(backward), weight)
     terms["optimizer"] = optimizer_time(c, pool, stages)
     busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
-    terms["waiting"] = busy * (constants.straggle * np.sqrt(2.0 * np.log(g.chips)))
+    terms["waiting"] = busy * (constants.straggle * np.log(g.chips))
     terms["overhead"] = terms["overhead"] + constants.step_overhead
     return {kind: terms[kind] * constants.software for kind in KINDS}
 
@@ -193,9 +198,10 @@ def data_parallel_time(s: Stage, first: Pass, c: Context) -> tuple[Array, Array,
     )
     gather: Array = np.asarray(0.0)
     reduce: Array = np.asarray(0.0)
-    # Fully sharded training gathers and reduces layer by layer.
-    pieces = np.where(g.zero == 3, np.maximum(s.layers, 1.0), 1.0)
     for parameters, group in groups:
+        # Fully sharded training gathers and reduces layer by layer, the others in buckets.
+        buckets = parameters / np.maximum(BUCKET, BUCKET_SHARE * group.size)
+        pieces = np.maximum(np.where(g.zero == 3, s.layers, buckets), 1.0)
         gather = gather + c.network.all_gather(group, parameters * p.weight_wire, pieces)
         reduce = reduce + c.network.reduce_scatter(group, parameters * p.gradient_wire, pieces)
     across = c.network.all_reduce(replica_group(g), groups[0][0] * p.gradient_wire / shard_group(g).size)
