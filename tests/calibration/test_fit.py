@@ -45,7 +45,7 @@ def test_a_software_that_is_slower_than_others_on_the_same_chip_gets_the_blame(s
 
 def test_few_rows_free_few_constants_and_never_more_than_eight(samples: Samples) -> None:
     few, many = fit_chips(samples()[:7]).free["h100-sxm"], fit_chips(samples()).free["h100-sxm"]
-    assert len(few) == 7 // ROWS_FOR_EACH
+    assert 1 <= len(few) <= 7 // ROWS_FOR_EACH
     assert 1 < len(many) <= MAX_FREE == 8
     # Dense bf16 runs say nothing about narrow formats or experts.
     assert not {"narrow_efficiency", "moe_overhead"} & set(many)

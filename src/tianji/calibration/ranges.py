@@ -9,7 +9,7 @@ not known is like one of a framework never seen: frameworks are left out.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
@@ -20,7 +20,7 @@ from tianji.units import Array
 
 SHARE = 0.8
 """Of the measured values that lie inside a range."""
-FARTHEST = 1.0
+FARTHEST = 0.5
 """Beyond a change of a residual (a logarithm) by this much one linear step says nothing."""
 BORROWED = 6.0
 """A chip with so many jobs takes half of its range from its own rows and half from those of all chips."""
@@ -57,13 +57,15 @@ def find_framework(sample: Sample) -> Hashable:
 def measure_spreads(fit: Fit, samples: Sequence[Sample]) -> dict[str, dict[str, Spread]]:
     """Return the ranges of each chip by kind of run, and under OTHER those of all chips together."""
     errors = {"": -leave_out(fit, samples, find_job), "-unknown": -leave_out(fit, samples, find_framework)}
-    sizes = np.sqrt(weigh_jobs(samples))
+    # A framework's runs weigh together like one framework, a job's like the root of their number.
+    weights = {"": np.sqrt(share_of(samples, find_job)), "-unknown": share_of(samples, find_framework)}
     kinds = np.asarray(["moe" if s.plan.job.model.moe else "dense" for s in samples])
     chips = np.asarray([s.plan.pool.chip.name for s in samples])
     found: dict[str, dict[str, Spread]] = {OTHER: {}}
     for kind in CLASSES:
         model, _, suffix = kind.partition("-")
-        seen = errors["-unknown" if suffix else ""]
+        known = "-unknown" if suffix else ""
+        seen, sizes = errors[known], weights[known]
         alike = kinds == model
         if not alike.any():
             alike = np.ones(len(samples), dtype=bool)
@@ -76,16 +78,18 @@ def measure_spreads(fit: Fit, samples: Sequence[Sample]) -> dict[str, dict[str, 
             own = jobs / (jobs + BORROWED)
             ends = _ends(seen[mine], sizes[mine]) if jobs else whole
             low, high = (own * a + (1.0 - own) * b for a, b in zip(ends, whole, strict=True))
+            if suffix:
+                # Knowing the software never makes a range wider.
+                sure = found[chip][model]
+                low, high = min(low, math.log(sure.low)), max(high, math.log(sure.high))
             found.setdefault(chip, {})[kind] = _spread(low, high, "measured", rows)
     return found
 
 
-def weigh_jobs(samples: Sequence[Sample]) -> Array:
-    """Return the weight of each sample: one over the number of runs of its job."""
-    counts: dict[Hashable, int] = defaultdict(int)
-    for s in samples:
-        counts[find_job(s)] += 1
-    return np.asarray([1.0 / counts[find_job(s)] for s in samples])
+def share_of(samples: Sequence[Sample], group: Callable[[Sample], Hashable]) -> Array:
+    """Return one over the number of samples in the group of each."""
+    counts = Counter(group(s) for s in samples)
+    return np.asarray([1.0 / counts[group(s)] for s in samples])
 
 
 def widen(spread: Spread, basis: str) -> Spread:

@@ -71,7 +71,8 @@ MODES = (
 def find_traits(software: str, tags: tuple[str, ...], model: str = "", chip: str = "") -> tuple[str, ...]:
     """Return the traits of a software generation: family, release (where it has one), modes, recipe and port.
 
-    The recipe is how well the family runs one mixture of experts (dense models need none), the port how well it runs on one generation of chips.
+    The recipe is how well the family runs one mixture of experts (dense models need none), the port how well it runs on one
+    generation of chips.
 
     >>> find_traits("megatron-bridge-26.04", ("deepep", "packed"), "deepseek_v3", "b200")
     ('megatron-bridge', 'megatron-bridge-26.04', 'deepep', 'megatron-bridge/deepseek_v3', 'megatron-bridge@b200')

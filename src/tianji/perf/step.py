@@ -34,7 +34,7 @@ KINDS = (
 
 
 BUCKET = 40_000_000.0
-BUCKET_SHARE = 1_000_000.0
+BUCKET_SHARE = BUCKET / 40
 """Parameters of one bucket of a reduction or gather: at least so many, and so many for each member (Megatron-LM's rule)."""
 
 
