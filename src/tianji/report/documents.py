@@ -111,8 +111,11 @@ def calibration_document(calibration: Calibration, pool: Pool) -> dict[str, Any]
         "note": calibration.note,
         "of_chip": owner or None,
         "leans_on": spell_basis(calibration, chip),
-        "software": {trait: {name: effect.factor for name, effect in calibration.software[trait].items()}
-                     for trait in calibration.reference.get(chip.ecosystem, ()) if trait in calibration.software},
+        "software": {
+            trait if name == "software" else f"{trait} on {name}": effect.factor
+            for trait in calibration.reference.get(chip.ecosystem, ())
+            for name, effect in calibration.software.get(trait, {}).items()
+        },
         "constants": {
             name: {"value": getattr(constants, name), "tier": e.tier, "rows": e.rows, "source": e.source,
                    "inherited_from": e.inherited_from}
