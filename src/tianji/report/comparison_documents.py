@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tianji.catalog import find_sources
 from tianji.comparison import Assessment, Comparison, Replacement, Sizing
 from tianji.comparison.curve import Curve
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.replacement import spell_answer
 from tianji.comparison.side_by_side import spell_pool
 from tianji.economics import Span
-from tianji.hardware import Figure
 from tianji.hardware.calibration import Calibration
-from tianji.report.documents import calibration_document, result_document
+from tianji.report.documents import calibration_document, pool_document, result_document, work_document
+from tianji.report.figures import figure_document, figures_document, publications_in, site_figures_document
 
 
 def comparison_document(comparison: Comparison, calibration: Calibration) -> dict[str, Any]:
     """Return all of a comparison. ``ratios`` are over the first pool."""
     return {
+        **work_document(comparison.assessments[0].result.plan.job),
         "pools": [assessment_document(a, calibration) for a in comparison.assessments],
         "ratios": {m.key: [span_document(s) for s in comparison.ratios(m.key)] for m in MEASURES},
         "verdicts": list(comparison.verdicts),
@@ -31,6 +31,7 @@ def replacement_document(found: Replacement, calibration: Calibration) -> dict[s
     """Return all of a replacement, with both curves as lists of points and the tornado as a list of swings."""
     few, nominal, many = found.chips
     return {
+        **work_document(found.first.result.plan.job),
         "match": found.match,
         "answer": spell_answer(found),
         "chips": {"low": few, "nominal": nominal, "high": many},
@@ -54,6 +55,7 @@ def replacement_document(found: Replacement, calibration: Calibration) -> dict[s
 def sizing_document(found: Sizing, calibration: Calibration) -> dict[str, Any]:
     """Return all of a sizing."""
     return {
+        **work_document(found.found.result.plan.job),
         "days_allowed": found.days,
         "budget_usd": found.budget,
         "is_met": found.is_met,
@@ -84,7 +86,7 @@ def curve_document(curve: Curve) -> dict[str, Any]:
 
 def assessment_document(a: Assessment, calibration: Calibration) -> dict[str, Any]:
     """Return one pool's plan with all measures, bills and sources."""
-    pool, place = a.pool, a.footprint
+    pool, place, precision = a.pool, a.footprint, a.result.plan.job.precision
     return {
         "name": spell_pool(a),
         "pool": pool.name,
@@ -100,18 +102,22 @@ def assessment_document(a: Assessment, calibration: Calibration) -> dict[str, An
             for m in MEASURES
         },
         "bill": None if a.bill is None else {name: span_document(item) for name, item in a.bill.items.items()},
-        "price": {"basis": a.hour.basis, "sources": list(a.hour.sources), "bracket": span_document(a.hour.bracket)},
+        "price": {"basis": a.hour.basis, "sources": list(a.hour.sources), "bracket": span_document(a.hour.bracket),
+                  "publications": publications_in(a.hour.sources)},
         "power": None if a.draw is None else _draw_document(a),
         "site": {
             "name": a.site.name,
             "title": a.site.title,
-            "figures": {k: _figure_document(getattr(a.site, k)) for k in ("electricity", "carbon", "exchange")},
+            "figures": {k: figure_document(getattr(a.site, k)) for k in ("electricity", "carbon", "exchange")},
         },
         "goodput_losses": dict(a.goodput.nominal.losses),
         "unknown": list(a.unknown),
         "plan": result_document(a.result, in_full=False),
+        "precision": precision.name,
+        "tiers": pool_document(pool)["tiers"],
         "calibration": calibration_document(calibration, pool),
-    }
+        "figures": [*figures_document(pool, (precision.linear, precision.high)), *site_figures_document(pool)],
+    }  # fmt: skip
 
 
 def _draw_document(a: Assessment) -> dict[str, Any]:
@@ -119,7 +125,7 @@ def _draw_document(a: Assessment) -> dict[str, Any]:
     assert draw is not None
     return {
         "basis": draw.basis,
-        "figure": _figure_document(draw.figure),
+        "figure": figure_document(draw.figure),
         "chip_w": span_document(draw.chip),
         "node_w": span_document(draw.node),
         "cabinet_w": span_document(draw.cabinet),
@@ -129,13 +135,6 @@ def _draw_document(a: Assessment) -> dict[str, Any]:
         "site_w": span_document(draw.site),
         "pue": span_document(draw.pue),
     }
-
-
-def _figure_document(figure: Figure) -> dict[str, Any]:
-    return {
-        "value": figure.value, "low": figure.low, "high": figure.high, "text": figure.text, "confidence": figure.confidence,
-        "note": figure.note, "sources": [{"key": s.key, "title": s.title, "url": s.url} for s in find_sources(figure.source)],
-    }  # fmt: skip
 
 
 def span_document(span: Span | None) -> dict[str, float] | None:

@@ -56,6 +56,17 @@ def prediction_document(result: Result, calibration: Calibration) -> dict[str, A
 
 def request_document(job: Job, pool: Pool, calibration: Calibration) -> dict[str, Any]:
     """Return the job, the pool and the calibration of an answer."""
+    return {
+        **work_document(job),
+        "pool": pool_document(pool),
+        "assumptions": list(job.assumed),
+        "calibration": calibration_document(calibration, pool),
+        "figures": figures_document(pool, (job.precision.linear, job.precision.high)),
+    }
+
+
+def work_document(job: Job) -> dict[str, Any]:
+    """Return the model and the job of an answer."""
     model = job.model
     return {
         "model": {
@@ -74,10 +85,6 @@ def request_document(job: Job, pool: Pool, calibration: Calibration) -> dict[str
             "optimizer_bytes_per_parameter": job.precision.optimizer_size,
             "moe_imbalance": job.moe_imbalance,
         },
-        "pool": pool_document(pool),
-        "assumptions": list(job.assumed),
-        "calibration": calibration_document(calibration, pool),
-        "figures": figures_document(pool, (job.precision.linear, job.precision.high)),
     }
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tianji.catalog import find_sources
+from tianji.catalog import Source, find_sources, load_sources
 from tianji.hardware import Figure, Pool
 
 
@@ -19,10 +20,19 @@ def figure_document(figure: Figure) -> dict[str, Any]:
         "confidence": figure.confidence,
         "note": figure.note,
         "contradicts": list(figure.alternatives),
-        "sources": [
-            {"key": s.key, "title": s.title, "url": s.url, "kind": s.kind} for s in find_sources(figure.source)
-        ],
+        "sources": [_source_document(source) for source in find_sources(figure.source)],
     }
+
+
+def publications_in(texts: Iterable[str]) -> list[dict[str, str]]:
+    """Return the publications whose keys stand in some texts, each once."""
+    known = load_sources()
+    keys = dict.fromkeys(word for text in texts for word in re.findall(r"[A-Z0-9][A-Z0-9-]+", text) if word in known)
+    return [_source_document(known[key]) for key in keys]
+
+
+def _source_document(source: Source) -> dict[str, str]:
+    return {"key": source.key, "title": source.title, "url": source.url, "kind": source.kind}
 
 
 def figures_document(pool: Pool, dtypes: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -17,22 +17,11 @@ from tianji.prediction.goodput import Goodput
 from tianji.reliability import Expectation
 from tianji.reliability.hazards import domain_chips
 from tianji.report.documents import request_document, result_document
-from tianji.report.wording import bar, labelled, plain_table
+from tianji.report.figures import figure_document
+from tianji.report.wording import LOSSES, STORES, bar, labelled, plain_table
 from tianji.result import Result
 from tianji.units import DAY, HOUR, Dollars, show
 
-LOSSES = {
-    "checkpointing": "saving checkpoints",
-    "lost_work": "work done again after a failure",
-    "detection": "until a failure is noticed",
-    "restart": "restart and loading",
-    "waiting_for_spares": "waiting for a repaired node",
-    "missing_replicas": "missing replicas",
-    "silent_corruption": "silent corruption",
-    "stragglers": "slow chips and links",
-}
-"""What each kind of lost time is called in a table."""
-STORES = {"local": "own host's memory", "peer": "another node's memory", "storage": "storage"}
 MONTH = 30 * DAY / HOUR
 """Hours of the month that remedies are weighed over."""
 BAR, TEXT = 24, 70
@@ -205,10 +194,7 @@ def profile_document(profile: FailureProfile) -> dict[str, Any]:
 
 
 def _figure_document(figure: Figure) -> dict[str, Any]:
-    return {
-        "value": figure.value, "low": figure.low, "high": figure.high, "source": figure.source,
-        "confidence": figure.confidence, "note": figure.note,
-    }  # fmt: skip
+    return {**figure_document(figure), "source": figure.source}
 
 
 def _cases(found: Goodput) -> tuple[Expectation, Expectation, Expectation]:

@@ -133,7 +133,13 @@ def _division_document(division: Division | None) -> dict[str, Any] | None:
     if division is None:
         return None
     shares = [
-        {"pool": s.pool.name, "batch": s.batch, "strategy": s.strategy.as_dict(), "seconds": s.seconds, "memory": s.memory}
+        {
+            "pool": s.pool.name,
+            "batch": s.batch,
+            "strategy": s.strategy.as_dict(),
+            "seconds": s.seconds,
+            "memory": s.memory,
+        }
         for s in division.shares
     ]
     return {"step_time_s": division.step_time, "exchange_s": division.exchange, "shares": shares}

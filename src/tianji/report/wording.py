@@ -28,6 +28,19 @@ KINDS = {
     "overhead": "launches and step overhead",
 }
 """What each kind of a breakdown is called in a table."""
+LOSSES = {
+    "checkpointing": "saving checkpoints",
+    "lost_work": "work done again after a failure",
+    "detection": "until a failure is noticed",
+    "restart": "restart and loading",
+    "waiting_for_spares": "waiting for a repaired node",
+    "missing_replicas": "missing replicas",
+    "silent_corruption": "silent corruption",
+    "stragglers": "slow chips and links",
+}
+"""What each kind of lost time is called in a table."""
+STORES = {"local": "own host's memory", "peer": "another node's memory", "storage": "storage"}
+"""Where checkpoints lie, in words."""
 WAYS = {
     "batches": "side by side, uneven batches",
     "stages": "in one pipeline, uneven layers",

@@ -63,6 +63,7 @@ class Swings:
     swings: tuple[Swing, ...]
     base: tuple[float, str]
     mark: tuple[float, str] | None = None
+    legend: tuple[str, str] | None = ("at the low end", "at the high end")
     note: str = ""
 
 
@@ -101,6 +102,8 @@ class Curves:
     from_zero: bool = True
     """Both linear axes start at zero."""
     marks: tuple[tuple[int, float, str], ...] = ()
+    level: tuple[float, str] | None = None
+    """A height that means something, with what it says."""
     note: str = ""
 
 

@@ -37,6 +37,10 @@ def draw_curves(chart: Curves, width: int, top: float) -> tuple[list[Element], f
     found.append(tag("text", chart.x_axis, class_="soft", x=(left + width) / 2, y=bottom + 34, text_anchor="middle"))
     for i, series in enumerate(chart.series):
         found += _series(series, i, x_scale, y_scale)
+    if chart.level:
+        y = y_scale.at(chart.level[0])
+        found.append(tag("path", class_="mark", d=f"M{left:.1f} {y:.1f}H{width - 14}"))
+        found.append(tag("text", chart.level[1], x=left + 6, y=y - 6))
     for i, (place, x, words) in enumerate(chart.marks):
         found += _mark(x_scale.at(x), top, bottom, place, words, i)
     return found, bottom + 40
@@ -47,6 +51,7 @@ def span_of_axes(chart: Curves) -> tuple[tuple[float, float], tuple[float, float
     points = [p for series in chart.series for p in series.points]
     xs = [p.x for p in points] + [x for _, x, _ in chart.marks]
     ys = [v for p in points for v in (p.y, p.low, p.high) if v is not None]
+    ys += [chart.level[0]] if chart.level else []
     return _padded(xs, chart.from_zero, chart.is_log), _padded(ys, chart.from_zero, False)
 
 

@@ -51,7 +51,7 @@ def _title(chart: Chart, width: int) -> Iterator[Element]:
 
 def _legend(chart: Chart) -> list[str]:
     if isinstance(chart, Swings):
-        return ["at the low end", "at the high end"]
+        return list(chart.legend or ())
     names = [s.label for s in chart.series] if isinstance(chart, Curves) else list(chart.names)
     return names if len(names) > 1 else []
 

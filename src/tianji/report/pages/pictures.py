@@ -111,6 +111,10 @@ def _curves(axes: Any, chart: Curves) -> None:
             axes.fill_between([p.x for p in ranged], *ends, color=_colour(place), alpha=0.16, linewidth=0)
         elif not series.is_line:
             axes.vlines([p.x for p in ranged], [p.low for p in ranged], [p.high for p in ranged], color=INK[0])
+    if chart.level:
+        axes.axhline(chart.level[0], color=INK[0], linestyle="--", linewidth=1.2)
+        axes.annotate(chart.level[1], (0, chart.level[0]), xycoords=("axes fraction", "data"), xytext=(4, 3),
+                      textcoords="offset points", fontsize=8)  # fmt: skip
     for place, x, words in chart.marks:
         axes.axvline(x, color=_colour(place), linestyle=":", linewidth=1.4)
         axes.annotate(words, (x, 0), xycoords=("data", "axes fraction"), xytext=(-3, 4), textcoords="offset points", rotation=90,

@@ -179,7 +179,7 @@ def _against_section(other: Document, best: Document, name: str, title: str) -> 
     shown = [(kind, seconds) for kind, seconds in lost if abs(seconds) > NEGLIGIBLE * step]
     swings = tuple(_difference(KINDS.get(kind, kind), seconds) for kind, seconds in shown)
     chart = Swings(f"{name}-difference", "Seconds of a step that each term takes more or less than in plan 1",
-                   "difference, s", swings, (0.0, "plan 1"))  # fmt: skip
+                   "difference, s", swings, (0.0, "plan 1"), legend=("faster", "slower"))  # fmt: skip
     columns = (Column("term"), Column("plan 1", "s"), Column("this one", "s"), Column("difference", "s"))
     rows = [
         _term_row(KINDS.get(k, k), best["breakdown"].get(k, 0.0), other["breakdown"].get(k, 0.0), value)
