@@ -10,6 +10,7 @@ import click
 from tianji.cli.options import job_options, json_option, strategy_options
 from tianji.cli.output import make_console, print_json
 from tianji.cli.prediction import find_plan
+from tianji.cli.reports import Reports, report_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,9 +68,10 @@ def reliability_options(command: F) -> F:
 @reliability_options
 @strategy_options
 @job_options
+@report_options
 @json_option
 def goodput_command(
-    model_or_plan: str, pool: str | None, method: str, runs: str, seed: int, price: str | None, as_json: bool,
+    model_or_plan: str, pool: str | None, method: str, runs: str, seed: int, price: str | None, reports: Reports, as_json: bool,
     **options: Any,
 ) -> None:  # fmt: skip
     r"""Say how much of a plan's time becomes lasting progress, and where the rest goes.
@@ -81,6 +83,7 @@ def goodput_command(
     Examples:
       tianji goodput plan.json
       tianji goodput llama-3.1-405b hgx-h100 --chips 16384 --tp 8 --pp 16 --price "2 USD"
+      tianji goodput plan.json --html goodput.html
       tianji goodput plan.json --recovery process --store peer --save-time "1 s"
       tianji goodput plan.json --loss replica --replica-chips 8192
       tianji goodput plan.json --recovery-spread 2.2 --method montecarlo --runs 10000
@@ -96,12 +99,13 @@ def goodput_command(
     plan, calibration = find_plan(model_or_plan, pool, {k: v for k, v in options.items() if k not in names})
     result = predict(plan, calibration)
     found, choices = expect_goodput(result, settings, **how), weigh_choices(result, settings, **how)
-    if as_json:
-        from tianji.report.goodput import goodput_document
+    from tianji.report.goodput import goodput_document, print_goodput
 
-        print_json(goodput_document(result, found, choices, calibration, dollars))
+    document = goodput_document(result, found, choices, calibration, dollars)
+    reports.write(document, "goodput")
+    if as_json:
+        print_json(document)
         return
-    from tianji.report.goodput import print_goodput
     from tianji.report.headline import print_headline
 
     console = make_console()

@@ -8,6 +8,7 @@ import click
 
 from tianji.cli.output import make_console, print_json
 from tianji.cli.pools import pool_options, read_assumptions, read_cases, split
+from tianji.cli.reports import Reports, report_options
 
 MATCHES = ("throughput", "cost", "power", "deadline")
 
@@ -24,9 +25,10 @@ MATCHES = ("throughput", "cost", "power", "deadline")
 @click.option("--days", metavar="DAYS", help="Deadline of --match deadline.  [default: the days of the first pool]")
 @click.option("--points", default="12", show_default=True, metavar="N", help="Sizes that draw each curve.")
 @pool_options
+@report_options
 def replace_command(
-    model: str, first: str, other: str, match: str, days: str | None, points: str, calibration: str, as_json: bool,
-    **options: Any,
+    model: str, first: str, other: str, match: str, days: str | None, points: str, calibration: str, reports: Reports,
+    as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     r"""Say how many chips of one pool replace another pool for MODEL.
 
@@ -37,6 +39,7 @@ def replace_command(
     Examples:
       tianji replace deepseek-v3 --from 1024xhgx-h100 --with cloudmatrix384
       tianji replace llama-3.1-405b --from 1024xhgx-h100 --with atlas-950-superpod --match power
+      tianji replace llama-3.1-8b --from 64xhgx-h100 --with atlas-900-a2 --html replace.html
       tianji replace llama-3.1-70b --from 512xhgx-h100 --with atlas-900-a2 --match deadline --tokens 15T --days 90
     """
     from tianji.catalog import load_calibration
@@ -56,8 +59,10 @@ def replace_command(
         raise FormatError(f"--points: expected 2 to 100 sizes, got {points}")
     limit = None if days is None else read_days(days)
     answer = replace_pool(cases[0], cases[1], found, given, match=match, days=limit, points=wanted)
+    document = replacement_document(answer, found)
+    reports.write(document, "replace")
     if as_json:
-        print_json(replacement_document(answer, found))
+        print_json(document)
         return
     from tianji.report.comparison_tables import print_replacement
 

@@ -8,13 +8,17 @@ import click
 
 from tianji.cli.output import make_console, print_json, watch
 from tianji.cli.pools import pool_options, read_assumptions, read_cases, split
+from tianji.cli.reports import Reports, report_options
 
 
 @click.command("compare")
 @click.argument("model")
 @click.argument("pools", nargs=-1, required=True, metavar="POOL POOL...")
 @pool_options
-def compare_command(model: str, pools: tuple[str, ...], calibration: str, as_json: bool, **options: Any) -> None:
+@report_options
+def compare_command(
+    model: str, pools: tuple[str, ...], calibration: str, reports: Reports, as_json: bool, **options: Any
+) -> None:
     r"""Set the best plan on each POOL side by side, for the same work.
 
     A pool is a name of the catalog or a TOML file; 1024xhgx-h100 says how many chips, hgx-h800@fp8 its own number formats.
@@ -23,6 +27,7 @@ def compare_command(model: str, pools: tuple[str, ...], calibration: str, as_jso
     \b
     Examples:
       tianji compare deepseek-v3 2048xhgx-h100 1536xcloudmatrix384
+      tianji compare llama-3.1-70b 64xhgx-h100 64xatlas-900-a2 --html compare.html
       tianji compare llama-3.1-405b 1024xhgx-h100 512xgb200-nvl72 --tokens 15T
       tianji compare deepseek-v3 2048xhgx-h800@fp8 768xcloudmatrix384 --site china --rent h800=2
     """
@@ -34,8 +39,10 @@ def compare_command(model: str, pools: tuple[str, ...], calibration: str, as_jso
     cases, given, found = read_cases(model, pools, **work), read_assumptions(**money), load_calibration(calibration)
     with watch("Pricing strategies") as progress:
         comparison = compare(cases, found, given, progress)
+    document = comparison_document(comparison, found)
+    reports.write(document, "compare")
     if as_json:
-        print_json(comparison_document(comparison, found))
+        print_json(document)
         return
     from tianji.report.comparison_tables import print_comparison
 

@@ -9,6 +9,7 @@ import click
 from tianji.cli.output import make_console, print_json
 from tianji.cli.pools import pool_options, read_assumptions, read_cases, read_money, split
 from tianji.cli.replacement import read_days
+from tianji.cli.reports import Reports, report_options
 
 
 @click.command("size")
@@ -17,14 +18,23 @@ from tianji.cli.replacement import read_days
 @click.option("--days", required=True, metavar="DAYS", help="Days that the run may take, failures included.")
 @click.option("--budget", metavar="USD", help="Dollars that the run may cost.")
 @pool_options
+@report_options
 def size_command(
-    model: str, pool: str, days: str, budget: str | None, calibration: str, as_json: bool, **options: Any
+    model: str,
+    pool: str,
+    days: str,
+    budget: str | None,
+    calibration: str,
+    reports: Reports,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     r"""Say how many chips of POOL train MODEL on so many tokens in time; and what binds when it cannot be done.
 
     \b
     Examples:
       tianji size llama-3.1-405b hgx-h100 --tokens 15T --days 60
+      tianji size llama-3.1-8b hgx-h100 --tokens 1T --days 30 --html size.html
       tianji size deepseek-v3 cloudmatrix384 --tokens 14.8T --days 90 --budget 20000000
     """
     from tianji.catalog import load_calibration
@@ -36,8 +46,10 @@ def size_command(
     given, corrections = read_assumptions(**money), load_calibration(calibration)
     limit = None if budget is None else read_money(budget, "--budget")
     answer = size_pool(job, found, corrections, read_days(days), given, budget=limit)
+    document = sizing_document(answer, corrections)
+    reports.write(document, "size")
     if as_json:
-        print_json(sizing_document(answer, corrections))
+        print_json(document)
         return
     from tianji.report.comparison_tables import print_sizing
 

@@ -38,6 +38,8 @@ class Replacement:
     """What the swings move: a ratio of the other pool over the first, in words."""
     swings: tuple[Swing, ...]
     verdicts: tuple[str, ...]
+    nominal: float | None = None
+    """The answer with every assumption as it is; None where it has no figure."""
 
 
 def replace_pool(
@@ -67,7 +69,7 @@ def replace_pool(
     answer, ratio = _answer(match, base, found)
     return Replacement(
         match, base, found, _bracket(match, base, found, theirs), mine, theirs, answer, weigh(theirs, base, found, ratio),
-        judge((base, found)),
+        judge((base, found)), ratio(base, found),
     )  # fmt: skip
 
 

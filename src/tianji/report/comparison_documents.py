@@ -41,6 +41,7 @@ def replacement_document(found: Replacement, calibration: Calibration) -> dict[s
         "curves": {"first": curve_document(found.first_curve), "other": curve_document(found.other_curve)},
         "sensitivity": {
             "answer": found.answer,
+            "nominal": found.nominal,
             "swings": [
                 {"assumption": s.assumption, "low": s.low, "high": s.high, "at_low": s.at_low, "at_high": s.at_high,
                  "flips": s.flips}

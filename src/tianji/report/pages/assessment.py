@@ -31,6 +31,8 @@ CLASSES = {
     "overhead": "other waiting",
 }
 LINKS = "links, exposed"
+UNITS = {"B": "billion tokens", "k USD": "thousand USD", "t": "tonnes", "J": "joules"}
+"""Units of measures in words, where an axis has nothing else to say."""
 BASES = {
     "published": "published",
     "derived": "derived from the chip's own limit",
@@ -51,11 +53,18 @@ def measure_bars(pools: Sequence[Document]) -> Iterator[Bars]:
         ]
         lacking = [p["name"] for p, span in zip(pools, spans, strict=True) if span["nominal"] is None]
         note = f"Not known of {', '.join(lacking)}: see what it stands on." if lacking else ""
-        yield Bars(key.replace("_", "-"), f"{title[0].upper()}{title[1:]}", unit, tuple(bars), note=note)
+        yield Bars(
+            key.replace("_", "-"), f"{title[0].upper()}{title[1:]}", UNITS.get(unit, unit), tuple(bars), note=note
+        )
 
 
 def _text(span: Document) -> str:
-    return "not published" if span["nominal"] is None else spell_value(span["nominal"])
+    if span["nominal"] is None:
+        return "not known"
+    text = spell_value(span["nominal"])
+    return (
+        text if span["low"] == span["high"] else f"{text} ({spell_value(span['low'])} to {spell_value(span['high'])})"
+    )
 
 
 def spell_value(value: float) -> str:
@@ -150,7 +159,7 @@ def bill_chart(pools: Sequence[Document]) -> Bars:
     for pool in pools:
         cost = pool["measures"]["cost"]
         parts = tuple((name.replace("_", " "), item["nominal"] / 1000) for name, item in pool["bill"].items())
-        bars.append(Bar(pool["name"], parts, f"{spell_value(cost['nominal'])}k", cost["low"], cost["high"]))
+        bars.append(Bar(pool["name"], parts, _text(cost), cost["low"], cost["high"]))
     return Bars("bill", "Cost of 10¹² useful tokens, by item", "thousand USD", tuple(bars))
 
 
@@ -226,7 +235,9 @@ def _pool_facts(pool: Document) -> Iterator[tuple[str, str]]:
 
 
 def _other_figures(pool: Document) -> list[Document]:
-    found: list[Document] = [{"of": pool["site"]["name"], "name": name, **figure} for name, figure in pool["site"]["figures"].items()]
+    found: list[Document] = [
+        {"of": pool["site"]["name"], "name": name, **figure} for name, figure in pool["site"]["figures"].items()
+    ]
     if pool["power"]:
         found.append({"of": pool["chip"], "name": "power with its share of all else", **pool["power"]["figure"]})
     return found

@@ -33,7 +33,7 @@ def chart_style() -> str:
     line = (
         ".chart .line{fill:none;stroke-width:2}.chart .whisker{fill:none;stroke-width:1.5}.chart .grid{stroke-width:1}"
     )
-    more = ".chart .band{fill-opacity:.16}.chart .mark{stroke-dasharray:4 3;stroke-width:1.5;fill:none}"
+    more = ".chart .halo{stroke-width:4;paint-order:stroke;stroke-linejoin:round}.chart .band{fill-opacity:.16}.chart .mark{stroke-dasharray:4 3;stroke-width:1.5;fill:none}"
     return f"{light}{line}{more}@media screen and (prefers-color-scheme:dark){{{_rules(1)}}}"
 
 
@@ -44,7 +44,7 @@ def _rules(ground: int) -> str:
     return (
         f".chart text{{fill:{INK[ground]}}}.chart .soft{{fill:{SOFT[ground]}}}.chart .grid{{stroke:{GRID[ground]}}}"
         f".chart .axis,.chart .whisker,.chart .mark{{stroke:{INK[ground]}}}.chart .edge{{stroke:{GROUND[ground]}}}"
-        f".chart .ground{{fill:{GROUND[ground]}}}{series}"
+        f".chart .ground{{fill:{GROUND[ground]}}}.chart .halo{{stroke:{GROUND[ground]}}}{series}"
     )
 
 
@@ -83,7 +83,7 @@ def even_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def round_step(least: float) -> float:
-    """Return the smallest of 1, 2, 5 times a power of ten that is not below.
+    """Return the smallest of 1, 2, 2.5, 5 times a power of ten that is not below.
 
     >>> round_step(31.2), round_step(0.2)
     (50.0, 0.2)
@@ -91,7 +91,7 @@ def round_step(least: float) -> float:
     if least <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(least) + 1e-12)
-    return next((n * power for n in (1.0, 2.0, 5.0) if n * power >= least * (1 - 1e-9)), 10.0 * power)
+    return next((n * power for n in (1.0, 2.0, 2.5, 5.0) if n * power >= least * (1 - 1e-9)), 10.0 * power)
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:

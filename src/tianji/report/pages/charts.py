@@ -41,6 +41,11 @@ class Bars:
         drawn = dict.fromkeys(name for bar in self.bars for name, length in bar.parts if length)
         return tuple(dict.fromkeys((*self.legend, *drawn)))
 
+    @property
+    def needs_legend(self) -> bool:
+        """Colours say something that the labels do not."""
+        return len(self.names) > 1 and any(name != bar.label for bar in self.bars for name, _ in bar.parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Swing:
@@ -63,7 +68,9 @@ class Swings:
     swings: tuple[Swing, ...]
     base: tuple[float, str]
     mark: tuple[float, str] | None = None
-    legend: tuple[str, str] | None = ("at the low end", "at the high end")
+    legend: tuple[str, str] = ("at the low end", "at the high end")
+    colours: tuple[int, int] = (0, 1)
+    """Of the low and of the high ends."""
     note: str = ""
 
 

@@ -45,8 +45,9 @@ def replacement_page(document: Document) -> Page:
     """Return the page of ``replacement_document``."""
     first, other, chips = document["first"], document["other"], document["chips"]
     pools = (first, other)
-    low, high = (round(chips[end]) for end in ("low", "high"))
-    needed = Number(chips["nominal"], f"{chips['nominal']:,.0f}", chips["low"], chips["high"], f"{low:,} to {high:,}")
+    ends = (f"{chips[end]:,.0f}" if chips[end] is not None else "beyond those tried" for end in ("low", "high"))
+    span = "" if chips["low"] == chips["high"] else " to ".join(ends)
+    needed = Number(chips["nominal"], f"{chips['nominal']:,.0f}", chips["low"], chips["high"], span)
     each = first["chips"] / chips["nominal"]
     units = Number(document["units"], f"{document['units']:,}", span=f"of {other['unit_chips']:,} chips")
     tiles = [
@@ -56,9 +57,9 @@ def replacement_page(document: Document) -> Page:
     ]
     sections = (
         Section(
-            "Useful throughput against chips", (_two_curves(document), *_curve_tables(document["curves"].values()))
+            "How many, and what would flip the answer", (_two_curves(document), *_tornado(document["sensitivity"]))
         ),
-        Section("What would flip the answer", _tornado(document["sensitivity"])),
+        Section("The curves in numbers", tuple(_curve_tables(list(document["curves"].values())))),
         Section("Side by side", (*measure_bars(pools), measure_table(pools))),
         *assessment_sections(document, pools),
     )
@@ -138,7 +139,7 @@ def _series(curve: Document, chosen: int) -> Series:
     return Series(curve["pool"], tuple(points))
 
 
-def _curve_tables(curves: Iterator[Document] | Sequence[Document]) -> Iterator[Table]:
+def _curve_tables(curves: Sequence[Document]) -> Iterator[Table]:
     for place, curve in enumerate(curves, 1):
         knee = f"the knee is at {curve['knee']:,} chips" if curve["knee"] else "no knee within these sizes"
         columns = (
@@ -171,10 +172,9 @@ def _tornado(sensitivity: Document) -> tuple[Swings | Table | str, ...]:
         )
         for s in swings
     )
-    middle = sum(s["at_low"] + s["at_high"] for s in swings[-1:]) / 2
     answer = sensitivity["answer"]
     chart = Swings("sensitivity", f"The answer with one assumption at a time at both its ends ({answer})", "times the first",
-                   bars, (middle, "as it is"), (1.0, "the answer flips at 1"))  # fmt: skip
+                   bars, (sensitivity["nominal"], "as it is"), (1.0, "the answer flips at 1"))  # fmt: skip
     columns = (Column("assumption about the other pool"), Column("low end"), Column("answer there"), Column("high end"),
                Column("the answer there"), Column("flips"))  # fmt: skip
     rows = tuple(

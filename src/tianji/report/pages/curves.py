@@ -40,7 +40,7 @@ def draw_curves(chart: Curves, width: int, top: float) -> tuple[list[Element], f
     if chart.level:
         y = y_scale.at(chart.level[0])
         found.append(tag("path", class_="mark", d=f"M{left:.1f} {y:.1f}H{width - 14}"))
-        found.append(tag("text", chart.level[1], x=left + 6, y=y - 6))
+        found.append(tag("text", chart.level[1], class_="halo", x=left + 6, y=y - 6))
     for i, (place, x, words) in enumerate(chart.marks):
         found += _mark(x_scale.at(x), top, bottom, place, words, i)
     return found, bottom + 40
@@ -101,6 +101,6 @@ def _mark(x: float, top: float, bottom: float, place: int, words: str, row: int)
     colour = place % len(COLOURS)
     yield tag("path", class_=f"mark s{colour}", d=f"M{x:.1f} {top}V{bottom}")
     to_left = x - 8 > text_width([words])
-    y = bottom - 8 - 16 * row
+    y = top + 14 + 17 * row
     at, anchor = (x - 5, "end") if to_left else (x + 5, None)
-    yield tag("text", words, x=at, y=y, text_anchor=anchor)
+    yield tag("text", words, class_="halo", x=at, y=y, text_anchor=anchor)

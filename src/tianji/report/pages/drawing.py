@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 from tianji.report.pages.canvas import COLOURS, LETTER, Scale, chart_style, shorten, spell_tick, text_width
@@ -49,18 +49,20 @@ def _title(chart: Chart, width: int) -> Iterator[Element]:
         yield tag("text", line, class_="title", x=0.0, y=14.0 + LINE * i)
 
 
-def _legend(chart: Chart) -> list[str]:
+def _legend(chart: Chart) -> dict[str, int]:
+    """Return names with the places of their colours."""
     if isinstance(chart, Swings):
-        return list(chart.legend or ())
-    names = [s.label for s in chart.series] if isinstance(chart, Curves) else list(chart.names)
-    return names if len(names) > 1 else []
+        return dict(zip(chart.legend, chart.colours, strict=True))
+    if isinstance(chart, Curves):
+        return {s.label: place for place, s in enumerate(chart.series)} if len(chart.series) > 1 else {}
+    return {name: place for place, name in enumerate(chart.names)} if chart.needs_legend else {}
 
 
-def draw_legend(names: Sequence[str], width: int, top: float) -> tuple[list[Element], float]:
+def draw_legend(names: Mapping[str, int], width: int, top: float) -> tuple[list[Element], float]:
     """Return a swatch with each name, in as many lines as they need, and where they end."""
     found: list[Element] = []
     x, y = 0.0, top + 4
-    for i, name in enumerate(names):
+    for name, i in names.items():
         wide = 16 + text_width([name]) + 14
         if x and x + wide > width:
             x, y = 0.0, y + LINE
@@ -72,23 +74,24 @@ def draw_legend(names: Sequence[str], width: int, top: float) -> tuple[list[Elem
 
 def draw_bars(chart: Bars, width: int, top: float) -> tuple[list[Element], float]:
     """Return horizontal bars with their whiskers, texts and the axis, and where they end."""
-    labels, texts = [bar.label for bar in chart.bars], [bar.text for bar in chart.bars]
-    left, row = _label_column(labels, width)
-    right = width - min(text_width(texts) + 10, width * 0.4)
+    texts = [bar.text for bar in chart.bars]
+    left, row = _label_column([bar.label for bar in chart.bars], width)
+    is_tight = width < TIGHT
+    right = width - 12 if is_tight else width - min(text_width(texts) + 10, width * 0.4)
     ends = [end for bar in chart.bars for end in (bar.total, bar.high or 0.0)]
-    most = max([*ends, chart.limit[0] if chart.limit else 0.0]) or 1.0
-    scale = Scale(0.0, most, left, right)
+    scale = Scale(0.0, max([*ends, chart.limit[0] if chart.limit else 0.0]) or 1.0, left, right)
+    top += LINE if chart.limit else 0
     bottom = top + row * len(chart.bars) + 4
     found = list(_axis(scale, top, bottom, chart.axis))
     for i, bar in enumerate(chart.bars):
         y = top + row * i + (row - BAR)
-        found += _label(bar.label, left, y, f"{bar.label}: {bar.text}", width)
+        found += _label(bar.label, left, y, f"{bar.label}: {bar.text}", width, bar.text if is_tight else "")
         found += _stack(bar, scale, y, chart.names)
-        end = scale.at(max(bar.total, bar.high or 0.0)) + 6
-        found.append(tag("text", bar.text, x=end, y=y + 11))
+        if not is_tight:
+            found.append(tag("text", bar.text, x=scale.at(max(bar.total, bar.high or 0.0)) + 6, y=y + 11))
     if chart.limit:
         found += _line(scale.at(chart.limit[0]), top - 2, bottom, chart.limit[1], width)
-    return found, bottom + 40 + (14 if chart.limit else 0)
+    return found, bottom + 40
 
 
 def _stack(bar: Bar, scale: Scale, y: float, names: Sequence[str]) -> Iterator[Element]:
@@ -118,6 +121,7 @@ def draw_swings(chart: Swings, width: int, top: float) -> tuple[list[Element], f
     low, high = min(values), max(values)
     edge = text_width([t for s in chart.swings for t in (s.low_text, s.high_text)]) + 12
     scale = Scale(low, high if high > low else low + 1.0, left + edge, width - edge)
+    top += LINE if chart.mark else 0
     bottom = top + row * len(chart.swings) + 4
     found = list(_axis(scale, top, bottom, chart.axis))
     base = scale.at(chart.base[0])
@@ -131,14 +135,25 @@ def draw_swings(chart: Swings, width: int, top: float) -> tuple[list[Element], f
             x = scale.at(value)
             title = tag("title", f"{s.label}, {text}: {value:.3g}")
             wide = max(abs(x - base), 1.0)
-            found.append(tag("rect", title, class_=f"f{place} edge", x=min(x, base), y=y, width=wide, height=BAR, rx=1))
+            found.append(
+                tag(
+                    "rect",
+                    title,
+                    class_=f"f{chart.colours[place]} edge",
+                    x=min(x, base),
+                    y=y,
+                    width=wide,
+                    height=BAR,
+                    rx=1,
+                )
+            )
             is_left = x < base or (x == base and (place == 0) == to_left)
             at = min(x, base) - 5 if is_left else max(x, base) + 5
             found.append(tag("text", text, x=at, y=y + 11, text_anchor="end" if is_left else "start"))
     found.append(tag("path", class_="axis", d=f"M{base:.1f} {top - 2}V{bottom}"))
     if chart.mark:
         found += _line(scale.at(chart.mark[0]), top - 2, bottom, chart.mark[1], width)
-    return found, bottom + 40 + (14 if chart.mark else 0)
+    return found, bottom + 40
 
 
 def _label_column(labels: Sequence[str], width: int) -> tuple[float, float]:
@@ -147,11 +162,14 @@ def _label_column(labels: Sequence[str], width: int) -> tuple[float, float]:
     return min(text_width(labels) + 12, width * 0.4), 24.0
 
 
-def _label(label: str, left: float, y: float, title: str, width: int) -> Iterator[Element]:
-    room = width if width < TIGHT else left - 8
-    place = {"x": 0.0, "y": y - 5} if width < TIGHT else {"x": left - 8, "y": y + 11}
-    anchor = None if width < TIGHT else "end"
-    yield tag("text", shorten(label, room), tag("title", title), text_anchor=anchor, **place)
+def _label(label: str, left: float, y: float, title: str, width: int, text: str = "") -> Iterator[Element]:
+    """Return the label of a bar, beside it or, where there is no room, above it with the bar's text."""
+    if width >= TIGHT:
+        yield tag("text", shorten(label, left - 8), tag("title", title), text_anchor="end", x=left - 8, y=y + 11)
+        return
+    room = width - text_width([text]) - 10 if text else width
+    beside = tag("tspan", text, class_="soft", dx=8) if text else None
+    yield tag("text", shorten(label, room), beside, tag("title", title), x=0.0, y=y - 5)
 
 
 def _axis(scale: Scale, top: float, bottom: float, words: str) -> Iterator[Element]:
@@ -164,7 +182,7 @@ def _axis(scale: Scale, top: float, bottom: float, words: str) -> Iterator[Eleme
 
 
 def _line(x: float, top: float, bottom: float, words: str, width: int) -> Iterator[Element]:
-    yield tag("path", class_="mark", d=f"M{x:.1f} {top}V{bottom + 36}")
+    yield tag("path", class_="mark", d=f"M{x:.1f} {top}V{bottom}")
     half = text_width([words]) / 2
     middle = min(max(x, half), width - half)
-    yield tag("text", words, x=middle, y=bottom + 48, text_anchor="middle")
+    yield tag("text", words, class_="halo", x=middle, y=top - 5, text_anchor="middle")

@@ -15,6 +15,8 @@ from tianji.report.pages.markup import Child, tag, to_html
 from tianji.report.pages.parts import Cell, Column, Facts, Number, Page, Part, Publications, Section, Table
 
 STYLE = Path(__file__).parent / "frame.css"
+SLIM = 5
+"""Columns up to which a table stands beside a chart."""
 LONG = 28
 """Letters from which on a text needs room to wrap."""
 
@@ -53,9 +55,9 @@ def _footer(command: str) -> Element:
 
 def _section(section: Section, place: int) -> Element:
     parts: list[Element] = []
-    for is_chart, run in groupby(section.parts, key=lambda part: isinstance(part, (Bars, Swings, Curves))):
+    for flows, run in groupby(section.parts, key=lambda part: isinstance(part, (Bars, Swings, Curves, Table))):
         drawn = list(_parts(run))
-        parts += [tag("div", *drawn, class_="grid")] if is_chart else drawn
+        parts += [tag("div", *drawn, class_="flow")] if flows else drawn
     return tag("section", tag("h2", section.title), *parts, id=f"s{place}")
 
 
@@ -65,8 +67,6 @@ def _parts(parts: Iterable[Part]) -> Iterator[Element]:
             yield tag("p", part)
         elif isinstance(part, Table):
             yield _table(part)
-            if part.note:
-                yield tag("p", part.note, class_="soft")
         elif isinstance(part, Facts):
             yield tag(
                 "dl", *(tag(name, text) for row in part.rows for name, text in zip(("dt", "dd"), row, strict=True))
@@ -85,8 +85,10 @@ def _table(table: Table) -> Element:
         tag("tr", *map(_cell, row, is_number), class_="best" if place == table.best else None)
         for place, row in enumerate(table.rows)
     ]
+    note = tag("p", table.note, class_="soft") if table.note else None
     whole = tag("table", tag("caption", table.title), tag("thead", head), tag("tbody", *rows))
-    return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=table.title)
+    slim = " slim" if len(table.columns) <= SLIM else ""
+    return tag("div", whole, note, class_=f"scroll{slim}", tabindex="0", role="region", aria_label=table.title)
 
 
 def _holds_numbers(rows: Sequence[Sequence[Cell]], place: int) -> bool:

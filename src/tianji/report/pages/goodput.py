@@ -61,7 +61,14 @@ def loss_chart(cases: Document) -> Bars:
     for kind, nominal in sorted(cases["nominal"]["losses"].items(), key=lambda pair: -pair[1]):
         every = [cases[case]["losses"][kind] for case, _ in CASES]
         if any(every):
-            bars.append(Bar(LOSSES.get(kind, kind), (("lost", nominal * 100),), f"{nominal:.2%}", *_ends(every, 100)))
+            bars.append(
+                Bar(
+                    LOSSES.get(kind, kind),
+                    (("lost", nominal * 100),),
+                    _with_ends(nominal, every, ".2%"),
+                    *_ends(every, 100),
+                )
+            )
     title = "Lost time, with few and with many failures"
     return Bars("losses", title, "% of wall-clock time", tuple(bars))
 
@@ -71,8 +78,19 @@ def failure_chart(cases: Document) -> Bars:
     bars = []
     for part, nominal in sorted(cases["nominal"]["failures_per_day"].items(), key=lambda pair: -pair[1]):
         every = [cases[case]["failures_per_day"].get(part, 0.0) for case, _ in CASES]
-        bars.append(Bar(COMPONENTS.get(part, part), (("failures", nominal),), f"{nominal:.3g}", *_ends(every, 1)))
+        bars.append(
+            Bar(
+                COMPONENTS.get(part, part),
+                (("failures", nominal),),
+                _with_ends(nominal, every, ".3g"),
+                *_ends(every, 1),
+            )
+        )
     return Bars("failures", "Failures that stop training, by what fails", "failures in a day", tuple(bars))
+
+
+def _with_ends(nominal: float, values: list[float], form: str) -> str:
+    return f"{nominal:{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
 def _ends(values: list[float], scale: float) -> tuple[float, float]:
@@ -107,7 +125,7 @@ def choice_chart(document: Document) -> Swings:
     swings.sort(key=lambda swing: -(swing.low + swing.high))
     return Swings(
         "choices", "What each choice adds to the goodput, at the nominal failure rate", "percentage points", tuple(swings),
-        (0.0, "as it is"), legend=("less", "more"),
+        (0.0, "as it is"), legend=("less", "more"), colours=(1, 0),
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def _bars(axes: Any, chart: Bars) -> None:
     _rows(axes, [bar.label for bar in chart.bars], chart.axis)
     if chart.limit:
         axes.axvline(chart.limit[0], color=INK[0], linestyle="--", linewidth=1.2, label=chart.limit[1])
-    if len(names) > 1 or chart.limit:
+    if chart.needs_legend or chart.limit:
         handles = [
             matplotlib.patches.Patch(color=_colour(i), label=name) for i, name in enumerate(names) if len(names) > 1
         ]
@@ -85,7 +85,7 @@ def _swings(axes: Any, chart: Swings) -> None:
     for row, s in enumerate(chart.swings):
         for place, (value, text) in enumerate(((s.low, s.low_text), (s.high, s.high_text))):
             if text:
-                axes.barh(row, value - chart.base[0], 0.6, left=chart.base[0], color=_colour(place))
+                axes.barh(row, value - chart.base[0], 0.6, left=chart.base[0], color=_colour(chart.colours[place]))
                 is_left = value < chart.base[0]
                 axes.annotate(text, (value, row), xytext=(-4 if is_left else 4, 0), textcoords="offset points", va="center",
                               ha="right" if is_left else "left")  # fmt: skip

@@ -13,6 +13,8 @@ from tianji.report.pages.parts import Cell, Column, Number, Table
 from tianji.report.wording import KINDS, duration, size
 from tianji.units import GB
 
+MOST_BARS = 14
+"""Stages of a chart; a pipeline of more unlike ones shows so many, evenly chosen."""
 COMPUTING = ("matmul", "attention", "vector", "recompute", "optimizer")
 """Kinds of a breakdown in which the chip computes."""
 
@@ -79,15 +81,27 @@ def breakdown_table(plan: Document) -> Table:
 
 
 def memory_chart(plan: Document) -> Bars:
-    """Return the memory of a chip of each stage, part by part, against what is usable."""
+    """Return the memory of a chip of each stage, part by part, against what is usable; of a long pipeline some stages."""
+    runs = stage_runs(plan)
+    totals = [sum(parts.values()) for _, parts in runs]
+    places = (
+        {round(i * (len(runs) - 1) / (MOST_BARS - 1)) for i in range(MOST_BARS)}
+        if len(runs) > MOST_BARS
+        else {*range(len(runs))}
+    )
+    shown = sorted({*places, totals.index(max(totals))})
     bars = [
-        Bar(label, tuple((name, value / GB) for name, value in parts.items()), f"{sum(parts.values()) / GB:.1f} GB")
-        for label, parts in stage_runs(plan)
+        Bar(runs[i][0], tuple((name, value / GB) for name, value in runs[i][1].items()), f"{totals[i] / GB:.1f} GB")
+        for i in shown
     ]
     limit = plan["memory_limit_bytes"] / GB
-    return Bars(
-        "memory", "Memory of one chip, by pipeline stage", "GB", tuple(bars), (limit, f"usable: {limit:.1f} GB")
+    note = (
+        f"{len(shown)} of {len(runs)} unlike stages, the fullest among them; the table has all."
+        if len(shown) < len(runs)
+        else ""
     )
+    title = "Memory of one chip, by pipeline stage"
+    return Bars("memory", title, "GB", tuple(bars), (limit, f"usable: {limit:.1f} GB"), note)
 
 
 def memory_table(plan: Document) -> Table:
