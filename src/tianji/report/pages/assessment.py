@@ -16,7 +16,7 @@ from tianji.report.pages.charts import Bar, Bars
 from tianji.report.pages.parts import Cell, Column, Facts, Number, Part, Section, Table
 from tianji.report.pages.step import shorten_layout
 from tianji.report.wording import LOSSES, count, duration, size
-from tianji.units import show
+from tianji.units import KILO, show
 
 DRAWN = ("days", "useful_tokens_per_day", "cost", "power", "energy_per_token", "carbon")
 """Measures that have a chart."""
@@ -158,7 +158,7 @@ def bill_chart(pools: Sequence[Document]) -> Bars:
     bars = []
     for pool in pools:
         cost = pool["measures"]["cost"]
-        parts = tuple((name.replace("_", " "), item["nominal"] / 1000) for name, item in pool["bill"].items())
+        parts = tuple((name.replace("_", " "), item["nominal"] / KILO) for name, item in pool["bill"].items())
         bars.append(Bar(pool["name"], parts, _text(cost), cost["low"], cost["high"]))
     return Bars("bill", "Cost of 10¹² useful tokens, by item", "thousand USD", tuple(bars))
 

@@ -22,6 +22,16 @@ COLOURS = (
 """On light and on dark ground; after Okabe and Ito, of unlike lightness, so that the colour-blind tell them apart."""
 INK, SOFT, GRID, GROUND = ("#1b2733", "#e6eaee"), ("#55626f", "#a6b1bb"), ("#dfe4e9", "#333c45"), ("#ffffff", "#14191f")
 FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
+SHAPES = f"""\
+.chart text{{font:12px {FONT}}}
+.chart .title{{font-weight:600;font-size:13px}}
+.chart .line{{fill:none;stroke-width:2}}
+.chart .whisker{{fill:none;stroke-width:1.5}}
+.chart .grid{{stroke-width:1}}
+.chart .band{{fill-opacity:.16}}
+.chart .mark{{stroke-dasharray:4 3;stroke-width:1.5;fill:none}}
+.chart .halo{{stroke-width:4;paint-order:stroke;stroke-linejoin:round}}
+"""
 LETTER = 6.5
 """Pixels of a letter at 12 pixels, on average; drawings do not measure text."""
 
@@ -29,12 +39,7 @@ LETTER = 6.5
 @lru_cache(maxsize=1)
 def chart_style() -> str:
     """Return the style sheet of all drawings: light, and dark on a screen whose system is dark."""
-    light = _rules(0) + f".chart text{{font:12px {FONT}}}.chart .title{{font-weight:600;font-size:13px}}"
-    line = (
-        ".chart .line{fill:none;stroke-width:2}.chart .whisker{fill:none;stroke-width:1.5}.chart .grid{stroke-width:1}"
-    )
-    more = ".chart .halo{stroke-width:4;paint-order:stroke;stroke-linejoin:round}.chart .band{fill-opacity:.16}.chart .mark{stroke-dasharray:4 3;stroke-width:1.5;fill:none}"
-    return f"{light}{line}{more}@media screen and (prefers-color-scheme:dark){{{_rules(1)}}}"
+    return f"{_rules(0)}{SHAPES}@media screen and (prefers-color-scheme:dark){{{_rules(1)}}}"
 
 
 def _rules(ground: int) -> str:

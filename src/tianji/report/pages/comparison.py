@@ -15,6 +15,7 @@ from tianji.report.pages.charts import Curves, Point, Series, Swing, Swings
 from tianji.report.pages.parts import Column, Number, Page, Section, Table
 from tianji.report.pages.step import ranged
 from tianji.report.wording import count
+from tianji.units import DAY
 
 TIMES = "times the first"
 
@@ -78,7 +79,11 @@ def sizing_page(document: Document) -> Page:
     tiles = [
         (
             "chips",
-            Number(document["chips"], f"{document['chips']:,}", span=f"{best['units']:,} of {best['unit_chips']:,}"),
+            Number(
+                document["chips"],
+                f"{document['chips']:,}",
+                span=f"{best['units']:,} units of {best['unit_chips']:,}, spares included",
+            ),
         )
     ]
     days = best["measures"]["days"]
@@ -92,7 +97,7 @@ def sizing_page(document: Document) -> Page:
                 Number(document["cost_of_run_usd"], spell_value(document["cost_of_run_usd"]), span=words),
             )
         )
-    needed = job["tokens"] / (document["days_allowed"] * 86400)
+    needed = job["tokens"] / (document["days_allowed"] * DAY)
     sections = (
         Section("Useful throughput against chips", (_one_curve(document, needed), *_curve_tables([document["curve"]]))),
         Section("All measures", (measure_table((best,)),)),

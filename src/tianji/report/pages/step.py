@@ -44,9 +44,15 @@ def tiles(plan: Document) -> tuple[tuple[str, Number], ...]:
         ("MFU", Number(plan["mfu"], f"{plan['mfu']:.1%}", span=each if span else "")),
         ("memory of the fullest chip", Number(plan["memory_total_bytes"], size(plan["memory_total_bytes"]), span=left)),
     ]
+    lasting = plan["lasting"]
+    if lasting["goodput"] is not None:
+        found.append(("goodput, failures counted", ranged(lasting["goodput"], lambda share: f"{share:.1%}")))
     if plan["days"] is not None:
         days = ranged({"nominal": plan["days"], **plan["days_range"]}, lambda value: f"{value:,.1f}")
         found.append(("days without failures", days))
+        if lasting["goodput"] is not None:
+            useful = f"{lasting['useful_tokens_per_s']:,.0f} useful tokens/s"
+            found.append(("days with failures", Number(lasting["days"], f"{lasting['days']:,.1f}", span=useful)))
     return tuple(found)
 
 
