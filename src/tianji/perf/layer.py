@@ -184,6 +184,9 @@ def _attention(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[
     for share, a in kinds:
         flops = share * c.tokens / c.g.tp
         fused = attention_time(c.machine, flops * a.flops(c.job.seq_len, c.job.causal), length)
+        if np.all(c.g.flash_attention):
+            forward, backward = forward + fused, backward + ATTENTION_BACKWARD * fused
+            continue
         passes = np.where(_falls_back(a, c), PLAIN_PASSES, SCORE_PASSES)
         scores = share * c.tokens / c.g.tp * (a.num_heads * c.job.seq_len) * passes
         aligned = np.where(np.equal(np.mod(a.qk_dim, ALIGNMENT), 0), 1.0, UNALIGNED)
@@ -197,6 +200,8 @@ def _attention(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[
 
 def _falls_back(a: Attention, c: Context) -> Array:
     """Return where the softmax of attention that is not fused cannot use its fused kernel."""
+    if np.all(c.g.flash_attention):
+        return np.asarray(False)
     odd = np.not_equal(np.mod(c.g.micro_batch_size * a.num_heads, SOFTMAX_BATCHES * c.g.tp), 0)
     found: Array = ~c.g.flash_attention & odd
     return found

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from tianji.catalog import load_chip
+from tianji.errors import FormatError
+from tianji.measurements.table import find_generation, find_traits, read_table
+
+HEAD = (
+    "id,quality,split,source,chip,n_chips,framework,arch_key,layers,hidden,ffn,heads,vocab,seq_len,global_batch_size,"
+    "micro_batch_size,tp,pp,fsdp_zero,precision,recompute,step_time_s,tokens_per_s_per_chip"
+)
+GOOD = "a,A,fit,ours,H100-SXM-80GB,8,Megatron-LM,own,24,2048,8192,16,50304,1024,64,2,2,1,ZeRO-1,bf16,none,,16384"
+
+
+def table(path: Path, *rows: str) -> Path:
+    file = path / "runs.csv"
+    file.write_text("\n".join([HEAD, *rows]))
+    return file
+
+
+def test_a_row_becomes_a_job_on_a_pool_under_a_strategy(tmp_path: Path) -> None:
+    (row,) = read_table(table(tmp_path, GOOD)).rows
+    assert (row.strategy.tp, row.strategy.dp, row.strategy.zero) == (2, 4, 1)
+    # 64 sequences of 1,024 tokens at 16,384 tokens a second on each of 8 chips.
+    assert row.measured_step_time == pytest.approx(64 * 1024 / (16384 * 8))
+    assert row.traits == ("megatron-lm", "megatron-lm@h100-sxm")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (",H100-SXM-80GB,", ",,", "chip is not stated"),
+        (",none,,16384", ",,,16384", "recompute is not stated"),
+        (",none,,16384", ",none,,", "neither step_time_s nor tokens_per_s_per_chip"),
+        (",2,2,1,", ",2,3,1,", "does not divide n_chips"),
+    ],
+)
+def test_what_cannot_be_predicted_is_skipped_with_the_reason(old: str, new: str, reason: str, tmp_path: Path) -> None:
+    found = read_table(table(tmp_path, GOOD.replace(old, new)))
+    assert not found.rows
+    assert reason in found.skipped[0].reason and sum(found.reasons().values()) == 1
+
+
+def test_the_same_name_twice_counts_once(tmp_path: Path) -> None:
+    found = read_table(table(tmp_path, GOOD, GOOD))
+    assert len(found.rows) == len(found.skipped) == 1
+
+
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("hello")
+    with pytest.raises(FormatError, match="names the columns"):
+        read_table(tmp_path / "x.csv")
+
+
+def test_traits_tell_framework_release_modes_recipe_and_port() -> None:
+    found = find_traits("nemo-dgxc-25.02", ("hybridep", "sft"), "mixtral", "b200")
+    assert found == ("nemo", "nemo-dgxc-25.02", "hybridep", "nemo/mixtral", "nemo@b200")
+
+
+def test_a_generation_is_named_by_the_chip_at_the_end_of_the_line() -> None:
+    assert find_generation(load_chip("gb300")) == find_generation(load_chip("b200")) == "b200"
