@@ -25,10 +25,13 @@ FARTHEST = 0.5
 BORROWED = 6.0
 """A chip with so many jobs takes half of its range from its own rows and half from those of all chips."""
 INHERITED = 0.28
-"""What borrowed constants add to a range, in the logarithm: each chip of the published runs that has a relative was predicted with
-its own rows left out; the medians of what was missed have a root mean square of 0.22 over nine pairs, 1.28 times which is an end."""
+"""What borrowed constants add to a range, in the logarithm.
+
+Each chip of the published runs that has a relative was predicted with its own rows left out: the medians of what was missed
+have a root mean square of 0.22 over nine pairs of chip and kind of model, and 1.28 times that is the end of an 80 % range.
+"""
 ROADMAP = 0.40
-"""The same for a chip to come: its figures are taken to be as unsure as the constants that it borrows (an assumption)."""
+"""The same for a chip to come; its figures are taken to be as unsure as the constants that it borrows (an assumption)."""
 
 
 def leave_out(fit: Fit, samples: Sequence[Sample], group: Callable[[Sample], Hashable]) -> Array:
