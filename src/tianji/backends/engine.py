@@ -9,7 +9,7 @@ from tianji.errors import UnknownNameError
 from tianji.parallel.plan import Plan
 from tianji.result import Result
 
-ENGINES = ("local",)
+ENGINES = ("local", "ray")
 BACKENDS = ("torch",)
 
 
@@ -37,6 +37,10 @@ def find_engine(backend: str = "torch", engine: str = "local") -> Engine:
         raise UnknownNameError("backend", backend, BACKENDS)
     if engine not in ENGINES:
         raise UnknownNameError("engine", engine, ENGINES)
+    if engine == "ray":
+        from tianji.backends.ray_cluster.engine import RayEngine
+
+        return RayEngine()
     from tianji.backends.local import LocalEngine
 
     return LocalEngine()

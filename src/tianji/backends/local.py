@@ -45,22 +45,9 @@ class LocalEngine:
         Raises what :meth:`check` raises, and RunError when the port is taken or a worker fails.
         """
         self.check(plan, options)
-        folder = Path(options.out).resolve()
-        options = replace(
-            options,
-            out=str(folder),
-            data=_absolute(options.data),
-            resume_from=_absolute(options.resume_from),
-            checkpoints=_absolute(options.checkpoints),
-        )
-        make_folder(folder)
-        write_plan(plan, folder / "plan.json")
-        spec = Spec(plan, options, world=plan.strategy.chips, count=plan.strategy.chips)
-        spec.write(folder / "spec.json")
-        self._supervise(folder)
-        result = measure(plan, options, self.name)
-        write_result(result, folder / "result.json")
-        return result
+        options = prepare_run(plan, options)
+        self._supervise(Path(options.out))
+        return finish_run(plan, options, self.name)
 
     def _supervise(self, folder: Path) -> None:
         agent = start_agent(folder / "spec.json")
@@ -71,6 +58,32 @@ class LocalEngine:
             end_agent(agent)
         if agent.returncode:
             raise RunError(_explain(folder, _last_object(said), agent.returncode))
+
+
+def prepare_run(plan: Plan, options: RunOptions) -> RunOptions:
+    """Make the folder of a run and write down what is to be done; return the options with absolute paths.
+
+    Raises RunError when the folder cannot be had.
+    """
+    folder = Path(options.out).resolve()
+    options = replace(
+        options,
+        out=str(folder),
+        data=_absolute(options.data),
+        resume_from=_absolute(options.resume_from),
+        checkpoints=_absolute(options.checkpoints),
+    )
+    make_folder(folder)
+    write_plan(plan, folder / "plan.json")
+    Spec(plan, options, world=plan.strategy.chips, count=plan.strategy.chips).write(folder / "spec.json")
+    return options
+
+
+def finish_run(plan: Plan, options: RunOptions, engine: str) -> Result:
+    """Return the measured result of a run that is done, written to its folder too."""
+    result = measure(plan, options, engine)
+    write_result(result, Path(options.out) / "result.json")
+    return result
 
 
 def _absolute(path: str) -> str:

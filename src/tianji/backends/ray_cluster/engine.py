@@ -48,9 +48,12 @@ class RayEngine:
         self.check(plan, options)
         options = prepare_run(plan, options)
         chips = plan.strategy.chips
-        with connect(chips, count_cpus()) as ray, reserve(ray, plan.pool, chips) as (group, unit, seats):
-            with _actors(ray, group, unit, seats) as actors:
-                _train(ray, actors, seats, plan, options, alone=unit in UNITS[1:] or _hides_chips(group))
+        with (
+            connect(chips, count_cpus()) as ray,
+            reserve(ray, plan.pool, chips) as (group, seats),
+            _actors(ray, group, seats) as actors,
+        ):
+            _train(ray, actors, seats, plan, options, alone=_hides_chips(group))
         return finish_run(plan, options, self.name)
 
 
@@ -60,7 +63,7 @@ def _hides_chips(group: Any) -> bool:
 
 
 @contextmanager
-def _actors(ray: Any, group: Any, unit: str, seats: Sequence[Seat]) -> Iterator[list[Any]]:
+def _actors(ray: Any, group: Any, seats: Sequence[Seat]) -> Iterator[list[Any]]:
     """Yield one actor for each rank; none outlives the block."""
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -171,7 +174,11 @@ def _supervise(ray: Any, running: dict[Any, int], seats: Sequence[Seat], folder:
 
 def _death(rank: int, seat: Seat, error: Exception) -> str:
     said = str(error)
-    if "node" in said.lower() and ("died" in said.lower() or "dead" in said.lower()) and "worker process has died" not in said:
+    if (
+        "node" in said.lower()
+        and ("died" in said.lower() or "dead" in said.lower())
+        and "worker process has died" not in said
+    ):
         return f"rank {rank} was lost with its node {seat.host}"
     if "worker process has died" in said:
         return f"rank {rank} was lost: its worker on {seat.host} was killed or crashed"

@@ -71,8 +71,8 @@ def check_room(wanted: Sequence[int], offered: Sequence[int]) -> None:
 
 
 @contextmanager
-def reserve(ray: Any, pool: Pool, chips: int) -> Iterator[tuple[Any, str, list[Seat]]]:
-    """Yield a placement group with one bundle for each node of a plan, the unit of chips, and the seat of each rank.
+def reserve(ray: Any, pool: Pool, chips: int) -> Iterator[tuple[Any, list[Seat]]]:
+    """Yield a placement group with one bundle for each node of a plan, and the seat of each rank.
 
     A bundle never spans hosts, and the group is had whole or not at all, so that two runs cannot hold half of the cluster
     each and wait for the other. Raises RunError when the chips are not there, or are others'.
@@ -92,7 +92,7 @@ def reserve(ray: Any, pool: Pool, chips: int) -> Iterator[tuple[Any, str, list[S
             )
         table = ray.util.placement_group_table(group)["bundles_to_node_id"]
         order = order_nodes({bundle: nodes[node] for bundle, node in table.items()}, sizes)
-        yield group, unit, _seats(order, sizes, table, nodes)
+        yield group, _seats(order, sizes, table, nodes)
     finally:
         ray.util.remove_placement_group(group)
 

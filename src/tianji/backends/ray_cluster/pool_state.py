@@ -70,6 +70,11 @@ def find_state() -> PoolState | None:
         ) from None
 
 
+def has_cluster() -> bool:
+    """Return whether a cluster is named or was started here, rather than a private one to be made."""
+    return bool(os.environ.get("RAY_ADDRESS")) or state_path().exists()
+
+
 def write_state(state: PoolState) -> None:
     """Write the state file, readable for its owner only."""
     path = state_path()

@@ -10,10 +10,10 @@ import tempfile
 import traceback
 import warnings
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tianji import __version__
 from tianji.backends.journal import Journal
 from tianji.backends.machine import available_memory, make_folder
 from tianji.backends.options import RunOptions
@@ -39,11 +39,12 @@ class RankActor:
     """One chip's worker; Ray runs it in a process of its own."""
 
     def __init__(self, rank: int, host: str) -> None:
-        self.rank, self.host, self._store = rank, host, None
+        self.rank, self.host = rank, host
+        self._store: object = None
 
     def look_around(self, mark: str) -> Whereabouts:
         """Say where this actor is; ``mark`` is a file that the driver made in the folder of the run."""
-        return Whereabouts(self.host, __version__, available_memory(), Path(mark).exists())
+        return Whereabouts(self.host, version("tianji"), available_memory(), Path(mark).exists())
 
     def keep_store(self, port: int) -> str:
         """Open the store that the ranks meet at, on this node's own address; return where.
