@@ -19,6 +19,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
 
+engine_option = click.option(
+    "--engine", default="local", show_default=True, metavar="NAME",
+    help="Where the sweep is worked out: local, or ray (all CPUs of the pool that is up or of RAY_ADDRESS).",
+)  # fmt: skip
+
 calibration_option = click.option(
     "--calibration", default="default", show_default=True, metavar="NAME|FILE",
     help="Corrections to datasheet figures: a name of the catalog or a TOML file; none is pure datasheet physics.",

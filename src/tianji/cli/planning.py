@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tianji.cli.options import SWITCHES, job_options, json_option, read_request
+from tianji.cli.options import SWITCHES, engine_option, job_options, json_option, read_request
 from tianji.cli.output import make_console, print_json, watch
 from tianji.cli.reports import Reports, report_options
 from tianji.errors import InfeasibleError
@@ -37,11 +37,12 @@ MOST_PLANS = 1000
     "--explain", "explain", metavar="LAYOUT", help="Set a layout like tp=8,pp=4 against the best, term by term."
 )
 @click.option("--out", metavar="FILE", help="Write the best plan as a file for `tianji predict`.")
+@engine_option
 @report_options
 @json_option
 def plan_command(
     model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], top: str, explain: str | None,
-    out: str | None, reports: Reports, as_json: bool, **options: Any,
+    out: str | None, engine: str, reports: Reports, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     r"""Find the best way to cut MODEL over POOL.
 
@@ -57,6 +58,7 @@ def plan_command(
       tianji plan llama-3.1-70b hgx-h100 --chips 64 --html plan.html --plots plots --csv tables
       tianji plan llama-3.1-8b a100-h100        (a mixture of unlike chips)
     """
+    from tianji.backends.sweeps import open_mapper
     from tianji.catalog.mixtures import is_mixture
     from tianji.cli.mixed import plan_on_mixture
     from tianji.parallel.layouts import complete_layout, read_layout
@@ -74,23 +76,24 @@ def plan_command(
     if out is not None:
         find_target(out)
     if is_mixture(pool):
-        refused = {"--explain": explain, "--out": out, "--vary": vary}
+        refused = {"--explain": explain, "--out": out, "--vary": vary, "--engine": engine != "local"}
         plan_on_mixture(model, pool, fixed, refused, reports, as_json, options)
         return
     request = read_request(model, pool, **options)
-    if objective != "time":
-        from tianji.comparison.frugality import find_frugal
-
-        request = replace(request, pool=find_frugal(request.job, request.pool, request.calibration, objective))
     explained = None
     if explain is not None:
         layout = complete_layout(read_layout(explain, "--explain"), request.pool.chips)
         check(layout, request.job, request.pool)
         explained = predict(Plan(request.job, request.pool, layout), request.calibration)
-    with watch("Pricing strategies") as progress:
+    with open_mapper(engine) as mapper, watch("Pricing strategies") as progress:
+        if objective != "time":
+            from tianji.comparison.frugality import find_frugal
+
+            best = find_frugal(request.job, request.pool, request.calibration, objective, mapper=mapper)
+            request = replace(request, pool=best)
         outcome = plan(
             request.job, request.pool, request.calibration, fixed=fixed, extra={name: (False, True) for name in vary},
-            top=wanted, progress=progress,
+            top=wanted, progress=progress, mapper=mapper,
         )  # fmt: skip
     if out is not None:
         write_plan(outcome.results[0].plan, out)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tianji.cli.options import engine_option
 from tianji.cli.output import make_console, print_json
 from tianji.cli.pools import pool_options, read_assumptions, read_cases, split
 from tianji.cli.reports import Reports, report_options
@@ -24,11 +25,12 @@ MATCHES = ("throughput", "cost", "power", "deadline")
 )
 @click.option("--days", metavar="DAYS", help="Deadline of --match deadline.  [default: the days of the first pool]")
 @click.option("--points", default="12", show_default=True, metavar="N", help="Sizes that draw each curve.")
+@engine_option
 @pool_options
 @report_options
 def replace_command(
-    model: str, first: str, other: str, match: str, days: str | None, points: str, calibration: str, reports: Reports,
-    as_json: bool, **options: Any,
+    model: str, first: str, other: str, match: str, days: str | None, points: str, engine: str, calibration: str,
+    reports: Reports, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     r"""Say how many chips of one pool replace another pool for MODEL.
 
@@ -42,6 +44,7 @@ def replace_command(
       tianji replace llama-3.1-8b --from 64xhgx-h100 --with atlas-900-a2 --html replace.html
       tianji replace llama-3.1-70b --from 512xhgx-h100 --with atlas-900-a2 --match deadline --tokens 15T --days 90
     """
+    from tianji.backends.sweeps import open_mapper
     from tianji.catalog import load_calibration
     from tianji.comparison import replace_pool
     from tianji.errors import FormatError
@@ -58,7 +61,8 @@ def replace_command(
     if not 2 <= wanted <= 100:
         raise FormatError(f"--points: expected 2 to 100 sizes, got {points}")
     limit = None if days is None else read_days(days)
-    answer = replace_pool(cases[0], cases[1], found, given, match=match, days=limit, points=wanted)
+    with open_mapper(engine) as mapper:
+        answer = replace_pool(cases[0], cases[1], found, given, match=match, days=limit, points=wanted, mapper=mapper)
     document = replacement_document(answer, found)
     reports.write(document, "replace")
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tianji.cli.options import calibration_option, json_option
+from tianji.cli.options import calibration_option, engine_option, json_option
 from tianji.cli.output import make_console, print_json, watch
 from tianji.errors import FormatError
 
@@ -35,10 +35,11 @@ GROUPED_BY = ("chip",)
     "--report", metavar="FILE.md",
     help="Also write the page on accuracy: every bar, group, peer and known gap, with a figure FILE.svg beside it.",
 )  # fmt: skip
+@engine_option
 @json_option
 def validate_command(
     tables: tuple[str, ...], calibration: str, split: str, quality: str, group_by: str | None, every_row: bool,
-    html: str | None, report: str | None, as_json: bool,
+    html: str | None, report: str | None, engine: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Predict measured runs and say how far off the predictions are.
 
@@ -52,11 +53,13 @@ def validate_command(
       tianji validate my-runs.csv --group-by chip,feature --html report.html
       tianji validate --calibration none --json
     """  # noqa: D301
+    from tianji.backends.sweeps import open_mapper
     from tianji.catalog import load_calibration
     from tianji.validation import validate
 
     groups = read_groups(group_by)
-    verdict = validate(tables, load_calibration(calibration), split=split, quality=quality)
+    with open_mapper(engine) as mapper:
+        verdict = validate(tables, load_calibration(calibration), split=split, quality=quality, mapper=mapper)
     if html:
         from tianji.report.accuracy_page import verdict_page
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from tianji.comparison.assessment import Assessment, Assumptions, assess
 from tianji.comparison.narrow import find_fast
@@ -14,6 +15,7 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
+from tianji.prediction.mapper import Mapper
 from tianji.workload import Job
 
 MOST_CHIPS = 262_144
@@ -32,6 +34,8 @@ class Curve:
     assumptions: Assumptions
     points: dict[int, Assessment | None] = field(default_factory=dict)
     """Sizes that were tried; None where no strategy is legal and fits."""
+    mapper: Mapper | None = None
+    """Searches many sizes at once, elsewhere; None: one after the other, here."""
 
     @property
     def most(self) -> int:
@@ -41,11 +45,15 @@ class Curve:
     def at(self, chips: int) -> Assessment | None:
         """Return what so many chips give, or None where no strategy is legal and fits."""
         if chips not in self.points:
-            pool = replace(self.pool, chips=chips)
-            best = find_fast(self.job, pool, self.calibration.constants(pool.chip))
-            result = predict(Plan(self.job, pool, best.strategy), self.calibration) if best else None
-            self.points[chips] = None if result is None else assess(result, self.assumptions)
+            self.points[chips] = _assess_size(self.job, self.pool, self.calibration, self.assumptions, chips)
         return self.points[chips]
+
+    def fill(self, sizes: Iterable[int]) -> None:
+        """Try all of some numbers of chips."""
+        fresh = [n for n in sizes if n not in self.points]
+        find = partial(_assess_size, self.job, self.pool, self.calibration, self.assumptions)
+        answers = map(find, fresh) if self.mapper is None else self.mapper(find, fresh)
+        self.points.update(zip(fresh, answers, strict=True))
 
     def counts(self, least: int, most: int) -> list[int]:
         """Return numbers of chips worth trying: whole nodes, with small factors so that degrees and batch divide them."""
@@ -112,6 +120,14 @@ class Curve:
     def spans(self) -> list[tuple[int, Span]]:
         """Return the tried sizes with their useful throughput, ascending."""
         return [(n, a.useful) for n, a in sorted(self.points.items()) if a is not None]
+
+
+def _assess_size(
+    job: Job, pool: Pool, calibration: Calibration, assumptions: Assumptions, chips: int
+) -> Assessment | None:
+    pool = replace(pool, chips=chips)
+    best = find_fast(job, pool, calibration.constants(pool.chip))
+    return assess(predict(Plan(job, pool, best.strategy), calibration), assumptions) if best else None
 
 
 def _smooth(most: int, primes: set[int], step: int) -> list[int]:

@@ -9,13 +9,15 @@ from tianji.comparison.curve import Curve
 from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.prediction.mapper import Mapper
 from tianji.workload import Job
 
 OBJECTIVES = ("cost", "energy")
 
 
 def find_frugal(
-    job: Job, pool: Pool, calibration: Calibration, objective: str, assumptions: Assumptions | None = None, *, points: int = 12
+    job: Job, pool: Pool, calibration: Calibration, objective: str, assumptions: Assumptions | None = None, *, points: int = 12,
+    mapper: Mapper | None = None,
 ) -> Pool:  # fmt: skip
     """Return the pool with the number of chips, up to its own, that makes a useful token cheapest.
 
@@ -25,8 +27,9 @@ def find_frugal(
     """
     if objective not in OBJECTIVES:
         raise UnknownNameError("objective", objective, OBJECTIVES)
-    curve = Curve(job, pool, calibration, assumptions or Assumptions())
+    curve = Curve(job, pool, calibration, assumptions or Assumptions(), mapper=mapper)
     counts = {*curve.sample(min(pool.node, pool.chips), pool.chips, points), pool.chips}
+    curve.fill(sorted(counts))
     found = [a for a in (curve.at(n) for n in sorted(counts)) if a is not None]
     if not found:
         raise InfeasibleError(

@@ -13,6 +13,7 @@ from tianji.comparison.side_by_side import judge, spell_pool
 from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.prediction.mapper import Mapper
 from tianji.workload import Job
 
 MATCHES = ("throughput", "cost", "power", "deadline")
@@ -45,18 +46,20 @@ class Replacement:
 def replace_pool(
     first: tuple[Job, Pool], other: tuple[Job, Pool], calibration: Calibration, assumptions: Assumptions | None = None, *,
     match: str = "throughput", days: float | None = None, points: int = 12,
+    mapper: Mapper | None = None,
 ) -> Replacement:  # fmt: skip
     """Return the smallest number of the other chips that replaces the first pool; ``points`` sizes draw each curve.
 
     The other pool is searched anew at every size. With ``cost`` and ``power`` equal it is the fastest number of chips that
-    these allow. ``days`` is the deadline where not the first pool's own days are.
+    these allow. ``days`` is the deadline where not the first pool's own days are. A ``mapper`` draws the curves
+    elsewhere.
 
     Raises InfeasibleError where no size is enough, UnknownFigureError where a price or a power is needed that nobody published.
     """
     if match not in MATCHES:
         raise UnknownNameError("match", match, MATCHES)
     given = assumptions or Assumptions()
-    mine, theirs = Curve(*first, calibration, given), Curve(*other, calibration, given)
+    mine, theirs = (Curve(*case, calibration, given, mapper=mapper) for case in (first, other))
     base = mine.at(first[1].chips)
     if base is None:
         raise InfeasibleError(
@@ -134,8 +137,7 @@ def _fastest(curve: Curve, allowed: Callable[[Assessment], bool], what: str) -> 
 
 def _draw(curve: Curve, chips: int, points: int) -> None:
     least, most = max(chips // SPREAD, curve.pool.node), min(chips * SPREAD, curve.most)
-    for n in curve.sample(least, most, points):
-        curve.at(n)
+    curve.fill(curve.sample(least, most, points))
 
 
 def _bracket(

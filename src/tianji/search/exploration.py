@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
 from tianji.perf.step import price
+from tianji.prediction.mapper import Mapper
 from tianji.search.space import Space
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job
@@ -61,8 +63,8 @@ class _Ledger:
 
     @property
     def bar(self) -> float:
-        """Step time that a newcomer must beat to be among the best."""
-        return self.best[-1].step_time if len(self.best) >= self.top else np.inf
+        """Step time that a newcomer must beat to be among the best; with the slowest of them it may still tie and be smaller."""
+        return float(np.nextafter(self.best[-1].step_time, np.inf)) if len(self.best) >= self.top else np.inf
 
     def add(self, grid: Grid, legal: Array, step_time: Array, memory: Array, limit: Bytes) -> None:
         fits = legal & (memory <= limit)
@@ -74,6 +76,17 @@ class _Ledger:
         self._keep_best(grid, seen, memory)
         self._keep_front(grid, seen, memory)
 
+    def join(self, later: _Ledger) -> None:
+        """Take in the ledger of a later slice, as if that slice had been added here."""
+        self.candidates += later.candidates
+        self.feasible += later.feasible
+        closest = later.closest
+        if not self.feasible and closest and (self.closest is None or closest.memory < self.closest.memory):
+            self.closest = closest
+        self.best = sorted([*self.best, *later.best], key=_order)[: self.top]
+        if self.best:
+            self.front = _front([*self.front, *later.front], FRONT_WINDOW * self.best[0].step_time)
+
     def _note_closest(self, grid: Grid, memory: Array, step_time: Array) -> None:
         place = int(np.argmin(memory))
         if self.closest is None or memory.flat[place] < self.closest.memory:
@@ -83,7 +96,11 @@ class _Ledger:
         flat = seen.ravel()
         places = np.flatnonzero(flat < self.bar)
         if len(places) > self.top:
-            places = places[np.argpartition(flat[places], self.top - 1)[: self.top]]
+            # Ties go to the smaller and then to the earlier, so that the answer does not hang on how the space is sliced.
+            last = np.partition(flat[places], self.top - 1)[self.top - 1]
+            places = places[flat[places] <= last]
+            sizes = memory[np.unravel_index(places, grid.shape)]
+            places = places[np.lexsort((sizes, flat[places]))[: self.top]]
         fresh = [_candidate(grid, int(p), seen, memory) for p in places]
         self.best = sorted([*self.best, *fresh], key=_order)[: self.top]
 
@@ -119,24 +136,42 @@ def explore(
     extra: Mapping[str, tuple[Any, ...]] | None = None,
     top: int = 5,
     progress: Callable[[int], None] | None = None,
+    mapper: Mapper | None = None,
 ) -> Found:
     """Return the fastest strategies of a job on all chips of a pool, with the Pareto front of time against memory.
 
     ``fixed`` holds fields to values, ``extra`` varies further switches; ``progress`` is told the number of strategies
-    after each slice.
+    after each slice. A ``mapper`` prices the slices elsewhere; the answer is the same.
     """
     started = time.perf_counter()
-    ledger, limit = _Ledger(max(top, 1)), usable_memory(pool)
-    for grid in Space(job, pool, fixed or {}, extra or {}).slices():
-        cost = price(job, pool, constants, grid)
-        shape = grid.shape
-        legal = np.broadcast_to(is_legal(grid, job, pool), shape)
-        step_time, memory = np.broadcast_to(cost.step_time, shape), np.broadcast_to(cost.memory_total, shape)
-        ledger.add(grid, legal, step_time, memory, limit)
-        if progress:
-            progress(ledger.candidates)
+    ledger, slices = _Ledger(max(top, 1)), Space(job, pool, fixed or {}, extra or {}).slices()
+    if mapper is None:
+        for grid in slices:
+            _price_slice(ledger, job, pool, constants, grid)
+            if progress:
+                progress(ledger.candidates)
+    else:
+        for part in mapper(partial(_price_apart, ledger.top, job, pool, constants), slices):
+            ledger.join(part)
+            if progress:
+                progress(ledger.candidates)
     seconds = time.perf_counter() - started
     return Found(ledger.candidates, ledger.feasible, seconds, tuple(ledger.best), tuple(ledger.front), ledger.closest)
+
+
+def _price_slice(ledger: _Ledger, job: Job, pool: Pool, constants: Constants, grid: Grid) -> None:
+    cost = price(job, pool, constants, grid)
+    shape = grid.shape
+    legal = np.broadcast_to(is_legal(grid, job, pool), shape)
+    step_time, memory = np.broadcast_to(cost.step_time, shape), np.broadcast_to(cost.memory_total, shape)
+    ledger.add(grid, legal, step_time, memory, usable_memory(pool))
+
+
+def _price_apart(top: int, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
+    """Return the ledger of one slice alone."""
+    ledger = _Ledger(top)
+    _price_slice(ledger, job, pool, constants, grid)
+    return ledger
 
 
 def _order(c: Candidate) -> tuple[float, float]:

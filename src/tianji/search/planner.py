@@ -17,6 +17,7 @@ from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
 from tianji.prediction import predict
+from tianji.prediction.mapper import Mapper
 from tianji.result import Result
 from tianji.search.exploration import Found, explore
 from tianji.search.space import divisors
@@ -53,10 +54,12 @@ def plan(
     extra: Mapping[str, tuple[Any, ...]] | None = None,
     top: int = 5,
     progress: Callable[[int], None] | None = None,
+    mapper: Mapper | None = None,
 ) -> Outcome:
     """Return the fastest plans of a job on a pool, over the whole legal space.
 
-    Every chip works, or the outcome says how many stand idle and why. ``fixed`` holds strategy fields to values.
+    Every chip works, or the outcome says how many stand idle and why. ``fixed`` holds strategy fields to values; a ``mapper``
+    prices the slices of the space elsewhere.
 
     Raises InfeasibleError, with the closest miss, when nothing fits the memory, and IllegalStrategyError when no legal
     strategy has the fixed values.
@@ -66,7 +69,8 @@ def plan(
     tried: list[tuple[Pool, Found]] = []
     for chips in _counts(pool, fixed):
         used = replace(pool, chips=chips)
-        tried.append((used, explore(job, used, constants, fixed=fixed, extra=extra, top=top, progress=progress)))
+        found = explore(job, used, constants, fixed=fixed, extra=extra, top=top, progress=progress, mapper=mapper)
+        tried.append((used, found))
         if chips == pool.chips and tried[-1][1].best:
             break
     fitting = [(used, found) for used, found in tried if found.best]

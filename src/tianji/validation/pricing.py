@@ -13,6 +13,7 @@ from tianji.hardware.calibration import Calibration, Constants
 from tianji.measurements.table import Row
 from tianji.perf.memory import usable_memory
 from tianji.prediction import bundle, predict_many, stack_constants
+from tianji.prediction.mapper import Mapper
 from tianji.units import Bytes, Seconds
 
 
@@ -55,26 +56,37 @@ class Prediction:
         return self.memory is None or self.memory_limit is None or self.memory <= self.memory_limit
 
 
-def predict_rows(rows: Sequence[Row], calibration: Calibration | None = None) -> list[Prediction]:
+def predict_rows(
+    rows: Sequence[Row], calibration: Calibration | None = None, *, mapper: Mapper | None = None
+) -> list[Prediction]:
     """Return a prediction for each row, in order, for the software that it states.
 
     Rows that can be stacked are priced together. What ran is not checked for legality: it ran. Without a calibration the
-    shipped one counts.
+    shipped one counts. A ``mapper`` prices the stacks elsewhere.
     """
     calibration = load_calibration() if calibration is None else calibration
     found: list[Prediction] = [Prediction(row) for row in rows]
-    for group in bundle([row.plan for row in rows]):
-        stacked = stack_constants([calibration.constants(rows[p].pool.chip, rows[p].traits) for p in group.places])
-        try:
-            prices = predict_many([group], partial(_same, stacked))
-        except InputError as error:
-            for place in group.places:
-                found[place] = Prediction(rows[place], reason=str(error))
-            continue
-        for place in group.places:
-            time, memory = float(prices.step_time[place]), float(prices.memory[place])
-            found[place] = _predict(rows[place], calibration, time, memory)
+    places = [group.places for group in bundle([row.plan for row in rows])]
+    stacks = [[rows[place] for place in some] for some in places]
+    answers = (map if mapper is None else mapper)(partial(_price_stack, calibration), stacks)
+    for some, (step_times, memories, reason) in zip(places, answers, strict=True):
+        for i, place in enumerate(some):
+            if reason:
+                found[place] = Prediction(rows[place], reason=reason)
+            else:
+                found[place] = _predict(rows[place], calibration, step_times[i], memories[i])
     return found
+
+
+def _price_stack(calibration: Calibration, rows: list[Row]) -> tuple[list[Seconds], list[Bytes], str]:
+    """Return the step times and the memories of rows that can be stacked, or why they have none."""
+    groups = bundle([row.plan for row in rows])
+    stacked = stack_constants([calibration.constants(row.pool.chip, row.traits) for row in rows])
+    try:
+        prices = predict_many(groups, partial(_same, stacked))
+    except InputError as error:
+        return [], [], str(error)
+    return prices.step_time.tolist(), prices.memory.tolist(), ""
 
 
 def _same(constants: Constants, _: Chip) -> Constants:

@@ -13,6 +13,7 @@ from tianji.catalog.entries import DATA
 from tianji.errors import FormatError
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.table import Row, Skipped, read_table
+from tianji.prediction.mapper import Mapper
 from tianji.validation.accuracy import (
     Accuracy,
     MemoryAccuracy,
@@ -105,16 +106,17 @@ def validate(
     *,
     split: str = "",
     quality: str = "",
+    mapper: Mapper | None = None,
 ) -> Verdict:
     """Predict every row of some tables of measured runs (none named: the shipped ones) and compare.
 
-    Without a calibration the shipped one counts.
+    Without a calibration the shipped one counts. A ``mapper`` prices the rows elsewhere.
 
     Raises FormatError for a file that is no such table, and when no row has the given split and quality.
     """
     rows, skipped = read_runs(paths, split=split, quality=quality)
     calibration = load_calibration() if calibration is None else calibration
-    predictions = predict_rows(rows, calibration)
+    predictions = predict_rows(rows, calibration, mapper=mapper)
     names = tuple(Path(p).name for p in paths or find_tables())
     found = tuple(p for p in predictions if p.step_time is not None)
     skipped += [Skipped(p.row.id, p.reason, p.row.split, p.row.quality) for p in predictions if p.step_time is None]
