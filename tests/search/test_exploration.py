@@ -1,7 +1,10 @@
 """A search finds what one by one would be found."""
 
+import pickle
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -84,3 +87,33 @@ def test_progress_counts_up_to_the_candidates() -> None:
 
 def test_fixed_degrees_that_do_not_go_find_nothing() -> None:
     assert search(job(DENSE), pool(16), fixed={"tp": 3}).candidates == 0
+
+
+def travel(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """A mapper that takes function, items and answers through bytes, as another process would get them."""
+    there = pickle.dumps(function)
+    for item in [pickle.dumps(item) for item in items]:
+        yield pickle.loads(pickle.dumps(pickle.loads(there)(pickle.loads(item))))
+
+
+@pytest.mark.parametrize("memory", [0.5, 4, 30, 100])
+@pytest.mark.parametrize("task", [job(), job(SPARSE)])
+@pytest.mark.parametrize("top", [1, 7, 60])
+def test_slices_priced_apart_give_what_they_give_together(
+    memory: float, task: Job, top: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tianji.search.space.SLICE", 2_000)
+    where = small(memory * GB)
+    together, apart = search(task, where, top=top), search(task, where, top=top, mapper=travel)
+    assert replace(together, seconds=0.0) == replace(apart, seconds=0.0)
+
+
+def test_of_equally_fast_strategies_the_smaller_come_first_however_the_space_is_sliced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = [search(job(SPARSE), pool(16), top=200).best]
+    assert any(a.step_time == b.step_time for a, b in pairwise(found[0]))
+    assert all((a.step_time, a.memory) <= (b.step_time, b.memory) for a, b in pairwise(found[0]))
+    monkeypatch.setattr("tianji.search.space.SLICE", 500)
+    found.append(search(job(SPARSE), pool(16), top=200).best)
+    assert [(c.step_time, c.memory) for c in found[0]] == [(c.step_time, c.memory) for c in found[1]]

@@ -16,7 +16,7 @@ from tianji.cli.output import make_console, print_json
     default="local",
     show_default=True,
     metavar="NAME",
-    help="What starts the ranks and watches over them: local (processes on this machine).",
+    help="What starts the ranks and watches over them: local (processes here) or ray (a cluster).",
 )
 @click.option("--steps", default=10, show_default=True, metavar="N", help="Optimizer steps, the warm-up among them.")
 @click.option("--warmup", default=2, show_default=True, metavar="N", help="Steps at the start that are not measured.")
@@ -57,12 +57,13 @@ def run_command(
 
     One process a chip of the plan: on the machine's accelerators, or without any on its CPU (gloo). What is measured goes to
     a new folder as it happens, and ends in result.json, which `tianji explain` puts beside the prediction.
-    Needs the extra: pip install 'tianji[run]'.
+    Needs the extra: pip install 'tianji[run]', and 'tianji[ray]' for --engine ray.
 
     \b
     Examples:
       tianji run plan.json
       tianji run plan.json --steps 20 --data corpus.txt --out runs/first
+      tianji run plan.json --engine ray
       tianji run plan.json --checkpoint-every 5 && tianji run other.json --resume out/checkpoints/step-000000009 --out on
     """
     from tianji.backends import RunOptions, run

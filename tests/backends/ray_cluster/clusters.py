@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+
 @dataclass
 class Host:
     """A machine of the test: where its pool's state lies, and the words that bring a command onto it."""

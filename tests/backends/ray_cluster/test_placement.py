@@ -10,7 +10,12 @@ from tianji.errors import RunError
 
 
 def node(host: str, place: str = "", alive: bool = True, **resources: float) -> dict[str, Any]:
-    return {"NodeManagerAddress": host, "Alive": alive, "Resources": resources, "Labels": {PLACE: place} if place else {}}
+    return {
+        "NodeManagerAddress": host,
+        "Alive": alive,
+        "Resources": resources,
+        "Labels": {PLACE: place} if place else {},
+    }
 
 
 def test_consecutive_ranks_share_a_node_and_the_last_may_be_filled_in_part() -> None:
