@@ -32,7 +32,7 @@ SHAPES = f"""\
 .chart .mark{{stroke-dasharray:4 3;stroke-width:1.5;fill:none}}
 .chart .halo{{stroke-width:4;paint-order:stroke;stroke-linejoin:round}}
 """
-LETTER = 6.5
+LETTER = 7.0
 """Pixels of a letter at 12 pixels, on average; drawings do not measure text."""
 
 
@@ -133,7 +133,7 @@ def shorten(text: str, pixels: float) -> str:
     """Return a text cut to a width; the whole of it belongs into the title beside it.
 
     >>> shorten("matrix multiplications", 80)
-    'matrix mult…'
+    'matrix mul…'
     """
     most = max(int(pixels / LETTER), 3)
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -77,6 +77,8 @@ def draw_bars(chart: Bars, width: int, top: float) -> tuple[list[Element], float
     texts = [bar.text for bar in chart.bars]
     left, row = _label_column([bar.label for bar in chart.bars], width)
     is_tight = width < TIGHT
+    is_stacked = is_tight and any(text_width([bar.label]) + text_width([bar.text]) + 14 > width for bar in chart.bars)
+    row += LINE if is_stacked else 0
     right = width - 12 if is_tight else width - min(text_width(texts) + 10, width * 0.4)
     ends = [end for bar in chart.bars for end in (bar.total, bar.high or 0.0)]
     scale = Scale(0.0, max([*ends, chart.limit[0] if chart.limit else 0.0]) or 1.0, left, right)
@@ -85,9 +87,12 @@ def draw_bars(chart: Bars, width: int, top: float) -> tuple[list[Element], float
     found = list(_axis(scale, top, bottom, chart.axis))
     for i, bar in enumerate(chart.bars):
         y = top + row * i + (row - BAR)
-        found += _label(bar.label, left, y, f"{bar.label}: {bar.text}", width, bar.text if is_tight else "")
+        beside = bar.text if is_tight and not is_stacked else ""
+        found += _label(bar.label, left, y - (LINE if is_stacked else 0), f"{bar.label}: {bar.text}", width, beside)
         found += _stack(bar, scale, y, chart.names)
-        if not is_tight:
+        if is_stacked:
+            found.append(tag("text", bar.text, class_="soft", x=0.0, y=y - 5))
+        elif not is_tight:
             found.append(tag("text", bar.text, x=scale.at(max(bar.total, bar.high or 0.0)) + 6, y=y + 11))
     if chart.limit:
         found += _line(scale.at(chart.limit[0]), top - 2, bottom, chart.limit[1], width)
