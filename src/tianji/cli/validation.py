@@ -9,6 +9,7 @@ import click
 
 from tianji.cli.options import calibration_option, engine_option, json_option
 from tianji.cli.output import make_console, print_json, watch
+from tianji.cli.reports import Reports, report_options
 from tianji.errors import FormatError
 
 if TYPE_CHECKING:
@@ -30,16 +31,16 @@ GROUPED_BY = ("chip",)
     "[default: chip]",
 )  # fmt: skip
 @click.option("--rows", "every_row", is_flag=True, help="Show every row, not only the worst.")
-@click.option("--html", metavar="FILE", help="Also write one self-contained page with a figure and every row.")
 @click.option(
     "--report", metavar="FILE.md",
     help="Also write the page on accuracy: every bar, group, peer and known gap, with a figure FILE.svg beside it.",
 )  # fmt: skip
 @engine_option
+@report_options
 @json_option
 def validate_command(
     tables: tuple[str, ...], calibration: str, split: str, quality: str, group_by: str | None, every_row: bool,
-    html: str | None, report: str | None, engine: str, as_json: bool,
+    report: str | None, engine: str, reports: Reports, as_json: bool,
 ) -> None:  # fmt: skip
     """Predict measured runs and say how far off the predictions are.
 
@@ -55,21 +56,18 @@ def validate_command(
     """  # noqa: D301
     from tianji.backends.sweeps import open_mapper
     from tianji.catalog import load_calibration
+    from tianji.report.accuracy_documents import verdict_document
     from tianji.validation import validate
 
     groups = read_groups(group_by)
     with open_mapper(engine) as mapper:
         verdict = validate(tables, load_calibration(calibration), split=split, quality=quality, mapper=mapper)
-    if html:
-        from tianji.report.accuracy_page import verdict_page
-
-        write_page(html, verdict_page(verdict, groups))
     if report:
         write_report(report, verdict, tables, split, quality)
+    document = verdict_document(verdict, groups)
+    reports.write(document, "validate")
     if as_json:
-        from tianji.report.accuracy_documents import verdict_document
-
-        print_json(verdict_document(verdict, groups))
+        print_json(document)
         return
     from tianji.report.accuracy_tables import print_verdict
 
@@ -95,7 +93,10 @@ def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: st
     """Write the page on accuracy and its figure; the fit without each source takes most of a minute."""
     from tianji.hardware.calibration import Calibration
     from tianji.report.accuracy_chapters import write_chapters
-    from tianji.report.accuracy_page import verdict_figure
+    from tianji.report.accuracy_documents import prediction_row
+    from tianji.report.pages.accuracy import scatter_chart
+    from tianji.report.pages.drawing import draw_chart
+    from tianji.report.pages.markup import to_xml
     from tianji.validation import read_runs, validate
     from tianji.validation.bars import judge
     from tianji.validation.held_out import hold_out_sources
@@ -106,13 +107,14 @@ def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: st
     if not path.endswith(".md"):
         raise FormatError(f"--report {path}: expected the name of a Markdown file, like accuracy.md")
     figure = Path(path).with_suffix(".svg")
-    write_page(str(figure), verdict_figure(verdict.predictions))
+    rows = [prediction_row(p) for p in verdict.predictions]
+    write_page(str(figure), to_xml(draw_chart(scatter_chart(rows), alone=True)))
     bare = validate(tables, Calibration(), split=split, quality=quality)
     jobs, series = rank_published(), [*scale_published(), *scale_measured(verdict.predictions)]
     with watch("Leaving out each source") as tell:
-        rows, _ = read_runs(tables)
-        tell(len(rows))
-        held = hold_out_sources(rows)
+        runs, _ = read_runs(tables)
+        tell(len(runs))
+        held = hold_out_sources(runs)
     promises = promise_tuned(verdict.predictions)
     bars = judge(verdict.predictions, jobs, series, held, promises)
     write_page(path, write_chapters(verdict, bare, bars, jobs, series, held, promises, figure.name))

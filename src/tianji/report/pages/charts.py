@@ -114,12 +114,25 @@ class Curves:
     note: str = ""
 
 
-Chart = Bars | Swings | Curves
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """Points that should lie on the diagonal, both axes logarithmic; ``band`` is the relative half-width of a band around it."""
+
+    name: str
+    title: str
+    x_axis: str
+    y_axis: str
+    series: tuple[Series, ...]
+    band: float
+    note: str = ""
+
+
+Chart = Bars | Swings | Curves | Scatter
 
 
 def describe_chart(chart: Chart) -> str:
     """Return a chart in a sentence, for those who cannot see it."""
-    if isinstance(chart, Curves):
+    if isinstance(chart, (Curves, Scatter)):
         return f"{chart.y_axis} against {chart.x_axis}: " + "; ".join(
             f"{s.label}, {len(s.points)} points" for s in chart.series
         )

@@ -81,10 +81,10 @@ def _series(series: Series, place: int, x_scale: Scale, y_scale: Scale) -> Itera
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in at)
         yield tag("path", class_=f"line s{colour}", d=path, stroke_dasharray="7 3" if place % 2 else None)
     for x, y, p in at:
-        yield _marker(x, y, p, place, colour)
+        yield make_marker(x, y, p, place, colour)
 
 
-def _marker(x: float, y: float, point: Point, place: int, colour: int) -> Element:
+def make_marker(x: float, y: float, point: Point, place: int, colour: int) -> Element:
     """Return a point; its shape tells series apart where colours do not."""
     r = SIZE * (1.7 if point.stands_out else 1.0)
     shapes = (

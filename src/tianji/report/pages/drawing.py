@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 from tianji.report.pages.canvas import COLOURS, LETTER, Scale, chart_style, shorten, spell_tick, text_width
-from tianji.report.pages.charts import Bar, Bars, Chart, Curves, Swings, describe_chart
-from tianji.report.pages.curves import draw_curves
+from tianji.report.pages.charts import Bar, Bars, Chart, Curves, Point, Scatter, Swings, describe_chart
+from tianji.report.pages.curves import draw_curves, make_marker
 from tianji.report.pages.markup import extend, tag
+from tianji.report.pages.scatter import draw_scatter
 
 WIDE, NARROW = 620, 340
 TIGHT = 480
@@ -36,12 +37,19 @@ def draw_chart(chart: Chart, width: int = WIDE, *, alone: bool = False) -> Eleme
 def _draw(chart: Chart, width: int) -> tuple[list[Element], float]:
     head = list(_title(chart, width))
     top = 8.0 + LINE * len(head)
-    legend, top = draw_legend(_legend(chart), width, top)
-    draw = draw_bars if isinstance(chart, Bars) else draw_swings if isinstance(chart, Swings) else draw_curves
-    body, bottom = draw(chart, width, top + 4)  # type: ignore[arg-type]
+    legend, top = draw_legend(_legend(chart), width, top, isinstance(chart, (Curves, Scatter)))
+    body, bottom = _draw_body(chart, width, top + 4)
     note = textwrap.wrap(chart.note, int(width / LETTER))
     lines = [tag("text", line, class_="soft", x=0.0, y=bottom + 14 + LINE * i) for i, line in enumerate(note)]
     return [*head, *legend, *body, *lines], bottom + 6 + LINE * len(note)
+
+
+def _draw_body(chart: Chart, width: int, top: float) -> tuple[list[Element], float]:
+    if isinstance(chart, Bars):
+        return draw_bars(chart, width, top)
+    if isinstance(chart, Swings):
+        return draw_swings(chart, width, top)
+    return draw_curves(chart, width, top) if isinstance(chart, Curves) else draw_scatter(chart, width, top)
 
 
 def _title(chart: Chart, width: int) -> Iterator[Element]:
@@ -53,20 +61,24 @@ def _legend(chart: Chart) -> dict[str, int]:
     """Return names with the places of their colours."""
     if isinstance(chart, Swings):
         return dict(zip(chart.legend, chart.colours, strict=True))
-    if isinstance(chart, Curves):
+    if isinstance(chart, (Curves, Scatter)):
         return {s.label: place for place, s in enumerate(chart.series)} if len(chart.series) > 1 else {}
     return {name: place for place, name in enumerate(chart.names)} if chart.needs_legend else {}
 
 
-def draw_legend(names: Mapping[str, int], width: int, top: float) -> tuple[list[Element], float]:
-    """Return a swatch with each name, in as many lines as they need, and where they end."""
+def draw_legend(names: Mapping[str, int], width: int, top: float, has_shapes: bool) -> tuple[list[Element], float]:
+    """Return a swatch, or the marker of a series, with each name, in as many lines as they need, and where they end."""
     found: list[Element] = []
     x, y = 0.0, top + 4
     for name, i in names.items():
         wide = 16 + text_width([name]) + 14
         if x and x + wide > width:
             x, y = 0.0, y + LINE
-        found.append(tag("rect", class_=f"f{i % len(COLOURS)}", x=x, y=y, width=11, height=11, rx=2))
+        colour = i % len(COLOURS)
+        swatch = tag("rect", class_=f"f{colour}", x=x, y=y, width=11, height=11, rx=2)
+        found.append(
+            make_marker(x + 6, y + 6, Point(0.0, 0.0, name, stands_out=True), i, colour) if has_shapes else swatch
+        )
         found.append(tag("text", shorten(name, width - 20), class_="soft", x=x + 16, y=y + 10))
         x += wide
     return found, y + LINE if names else top

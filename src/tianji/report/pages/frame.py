@@ -9,13 +9,13 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from tianji.report.pages.canvas import chart_style
-from tianji.report.pages.charts import Bars, Curves, Swings
+from tianji.report.pages.charts import Bars, Curves, Scatter, Swings
 from tianji.report.pages.drawing import NARROW, draw_chart
 from tianji.report.pages.markup import Child, tag, to_html
 from tianji.report.pages.parts import Cell, Column, Facts, Number, Page, Part, Publications, Section, Table
 
 STYLE = Path(__file__).parent / "frame.css"
-SLIM = 5
+SLIM = 6
 """Columns up to which a table stands beside a chart."""
 LONG = 28
 """Letters from which on a text needs room to wrap."""
@@ -55,7 +55,7 @@ def _footer(command: str) -> Element:
 
 def _section(section: Section, place: int) -> Element:
     parts: list[Element] = []
-    for flows, run in groupby(section.parts, key=lambda part: isinstance(part, (Bars, Swings, Curves, Table))):
+    for flows, run in groupby(section.parts, key=lambda part: isinstance(part, (Bars, Swings, Curves, Scatter, Table))):
         drawn = list(_parts(run))
         parts += [tag("div", *drawn, class_="flow")] if flows else drawn
     return tag("section", tag("h2", section.title), *parts, id=f"s{place}")

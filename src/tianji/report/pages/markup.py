@@ -50,5 +50,5 @@ def to_html(element: Element) -> str:
 
 
 def to_xml(element: Element) -> str:
-    """Return an element as an XML document."""
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(element, encoding="unicode") + "\n"
+    """Return an element as an XML document in UTF-8."""
+    return tostring(element, encoding="unicode") + "\n"

@@ -8,10 +8,12 @@ from typing import Any
 
 import matplotlib
 import matplotlib.patches
+import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from tianji.report.pages.canvas import COLOURS, GRID, INK, SOFT, spell_tick
-from tianji.report.pages.charts import Bars, Chart, Curves, Swings
+from tianji.report.pages.charts import Bars, Chart, Curves, Scatter, Swings
+from tianji.report.pages.scatter import decades
 
 WIDTH = 7.2
 """Inches."""
@@ -26,14 +28,20 @@ def write_picture(chart: Chart, path: str | os.PathLike[str]) -> None:
     """
     with matplotlib.rc_context({"font.size": 9, "axes.edgecolor": INK[0], "text.color": INK[0], "axes.labelcolor": SOFT[0],
                                 "xtick.color": SOFT[0], "ytick.color": INK[0], "text.parse_math": False}):  # fmt: skip
-        rows = 0 if isinstance(chart, Curves) else len(chart.bars if isinstance(chart, Bars) else chart.swings)
-        canvas = Canvas(figsize=(WIDTH, 4.2 if isinstance(chart, Curves) else 1.5 + 0.3 * rows), layout="constrained")
+        is_square = isinstance(chart, Scatter)
+        rows = (
+            0 if isinstance(chart, (Curves, Scatter)) else len(chart.bars if isinstance(chart, Bars) else chart.swings)
+        )
+        canvas = Canvas(
+            figsize=(WIDTH, 6.4 if is_square else 4.2 if isinstance(chart, Curves) else 1.5 + 0.3 * rows),
+            layout="constrained",
+        )
         axes = canvas.add_subplot()
         axes.set_title("\n".join(textwrap.wrap(chart.title, 80)), loc="left", fontsize=10, fontweight="bold")
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         axes.set_axisbelow(True)
-        draw: Any = _bars if isinstance(chart, Bars) else _swings if isinstance(chart, Swings) else _curves
+        draw: Any = {Bars: _bars, Swings: _swings, Curves: _curves, Scatter: _scatter}[type(chart)]
         draw(axes, chart)
         if chart.note:
             canvas.supxlabel("\n".join(textwrap.wrap(chart.note, 110)), fontsize=8, color=SOFT[0], x=0.01, ha="left")
@@ -132,3 +140,17 @@ def _curves(axes: Any, chart: Curves) -> None:
     axes.grid(color=GRID[0])
     if len(chart.series) > 1:
         axes.legend(fontsize=8)
+
+
+def _scatter(axes: Any, chart: Scatter) -> None:
+    for place, series in enumerate(chart.series):
+        inside = [p for p in series.points if p.x > 0 and p.y > 0]
+        axes.plot([p.x for p in inside], [p.y for p in inside], color=_colour(place), linestyle="", alpha=0.7,
+                  marker=MARKERS[place % len(MARKERS)], markersize=4, label=series.label)  # fmt: skip
+    ends = np.array(decades(chart))
+    axes.plot(ends, ends, color=INK[0], linewidth=1)
+    axes.fill_between(ends, ends * (1 - chart.band), ends * (1 + chart.band), color=SOFT[0], alpha=0.16, linewidth=0)
+    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal", xlabel=chart.x_axis, ylabel=chart.y_axis)
+    axes.grid(color=GRID[0])
+    if len(chart.series) > 1:
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
