@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from tianji.backends.options import RunOptions
-from tianji.errors import UnknownNameError
+from tianji.errors import InputError, UnknownNameError
 from tianji.parallel.plan import Plan
 from tianji.result import Result
 
 ENGINES = ("local", "ray")
-BACKENDS = ("torch",)
+BACKENDS = ("torch", "mindspore")
 
 
 class Engine(Protocol):
@@ -37,6 +37,12 @@ def find_engine(backend: str = "torch", engine: str = "local") -> Engine:
         raise UnknownNameError("backend", backend, BACKENDS)
     if engine not in ENGINES:
         raise UnknownNameError("engine", engine, ENGINES)
+    if backend == "mindspore":
+        from tianji.backends.mindspore.engine import MindSporeEngine
+
+        if engine != "local":
+            raise InputError(f"MindSpore's ranks run on this machine: expected --engine local, got {engine}")
+        return MindSporeEngine()
     if engine == "ray":
         from tianji.backends.ray_cluster.engine import RayEngine
 

@@ -57,7 +57,7 @@ class LocalEngine:
             # The agent is gone or must go, and its workers with it, also when a person stops us.
             end_agent(agent)
         if agent.returncode:
-            raise RunError(_explain(folder, _last_object(said), agent.returncode))
+            raise RunError(explain_failure(folder, _last_object(said), agent.returncode))
 
 
 def prepare_run(plan: Plan, options: RunOptions) -> RunOptions:
@@ -115,7 +115,8 @@ def _last_object(said: str) -> Mapping[str, Any]:
     return found
 
 
-def _explain(folder: Path, failure: Mapping[str, Any], code: int) -> str:
+def explain_failure(folder: Path, failure: Mapping[str, Any], code: int) -> str:
+    """Return what a run died of: ``failure`` is what its agent said, a message or a rank and its exit code."""
     if "message" in failure:
         return str(failure["message"])
     if "rank" not in failure:

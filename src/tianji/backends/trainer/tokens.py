@@ -7,13 +7,15 @@ a resumed run, sees the same tokens.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tianji.errors import FormatError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DEFAULT = Path(__file__).parent / "data" / "horses.txt"
 TOKEN_DTYPES = {".u16": np.uint16, ".u32": np.uint32}
@@ -35,10 +37,16 @@ class Corpus:
             raise FormatError(f"{self.path}: expected at least two tokens, got {len(self.tokens)}")
 
     def sequences(self, step: int, first: int, count: int, batch: int) -> Tensor:
+        """Return :meth:`numbers` as a tensor."""
+        import torch  # late: an executor without torch reads the same tokens
+
+        return torch.from_numpy(self.numbers(step, first, count, batch))
+
+    def numbers(self, step: int, first: int, count: int, batch: int) -> NDArray[np.int64]:
         """Return (count, seq_len + 1) tokens: sequences ``first`` on of a step with ``batch`` of them; inputs and targets.
 
         Past the end of the file it begins again.
         """
         starts = (np.arange(first, first + count) + step * batch)[:, None] * self.seq_len
         places = (starts + np.arange(self.seq_len + 1)) % len(self.tokens)
-        return torch.from_numpy(self.tokens[places].astype(np.int64) % self.vocab_size)
+        return self.tokens[places].astype(np.int64) % self.vocab_size

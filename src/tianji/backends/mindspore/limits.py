@@ -1,0 +1,55 @@
+"""What the MindSpore executor does not run, each with the reason and what to do instead: checked before a process starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tianji.backends.options import RunOptions
+from tianji.backends.support import check_support
+from tianji.errors import IllegalStrategyError, InputError, UnsupportedModelError
+from tianji.parallel import Strategy
+from tianji.parallel.plan import Plan
+
+NO_SCATTER = "MindSpore has no ReduceScatter on CPUs, so gradients and weights stay whole"
+NO_ALL_TO_ALL = "MindSpore has no AlltoAll on CPUs"
+
+STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy], bool], str], ...] = (
+    (lambda s: s.zero > 1, f"zero={{s.zero}}: {NO_SCATTER}; take zero=0 or 1"),
+    (lambda s: s.cp > 1, f"cp={{s.cp}}: {NO_ALL_TO_ALL}, nor Send and Receive; take cp=1"),
+    (lambda s: s.ep > 1, f"ep={{s.ep}}: {NO_ALL_TO_ALL}; take ep=1"),
+    (
+        lambda s: s.pp > 1 and s.schedule not in ("1f1b", "gpipe"),
+        "schedule={s.schedule}: one stage a rank here; take 1f1b or gpipe",
+    ),
+    (lambda s: s.recompute != "none", "recompute={s.recompute}: nothing is computed again here; take recompute=none"),
+)
+
+
+def check_limits(plan: Plan, options: RunOptions) -> None:
+    """Raise InputError, with every reason, unless the executor runs a plan as its strategy says.
+
+    What the torch trainer cannot run it refuses too: there would be nothing to compare with.
+    """
+    check_support(plan)
+    strategy, model = plan.strategy, plan.job.model
+    if model.moe or model.mla:
+        what = "experts" if model.moe else "latent attention"
+        raise UnsupportedModelError(f"{model.name}: the MindSpore executor has no {what}; take --backend torch")
+    reasons = [why.format(s=strategy) for is_so, why in STRATEGY_LIMITS if is_so(strategy)]
+    if strategy.tp > 1 and strategy.sequence_parallel and _tokens(plan) % strategy.tp:
+        reasons.append(
+            f"sequence_parallel: tp={strategy.tp} does not divide the {_tokens(plan)} tokens of a micro-batch"
+        )
+    if reasons:
+        raise IllegalStrategyError("the MindSpore executor does not run this strategy: " + "; ".join(reasons))
+    if plan.job.precision.linear != "fp32":
+        raise InputError(
+            f"the MindSpore executor computes in fp32 (no bf16 matmul on CPUs), but the plan is for"
+            f" {plan.job.precision.name}; make it with --precision fp32"
+        )
+    if options.checkpoint_every or options.resume_from:
+        raise InputError("the MindSpore executor writes and reads no checkpoints; take --backend torch for those")
+
+
+def _tokens(plan: Plan) -> int:
+    return plan.strategy.micro_batch_size * plan.job.seq_len
