@@ -24,11 +24,16 @@ def test_json_stands_alone_on_stdout() -> None:
     assert done.stderr == ""
 
 
+HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+
+
 def test_an_interruption_ends_at_once_with_one_line(tmp_path: Path) -> None:
     out = tmp_path / "plan.json"
+    # A shell starts what runs in the background deaf to Ctrl-C, and its children inherit that.
     process = subprocess.Popen(
-        [*TIANJI, *LONG, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-c", HEARING, *TIANJI, *LONG, "--out", str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     time.sleep(2)
     assert process.poll() is None, "the search was over before it could be interrupted"
     process.send_signal(signal.SIGINT)
