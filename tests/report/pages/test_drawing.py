@@ -60,6 +60,20 @@ def test_swings_reach_from_the_base_to_both_ends() -> None:
     assert float(high.attrib["width"]) == pytest.approx(2 * float(low.attrib["width"]), abs=0.05)
 
 
+def test_both_ends_on_one_side_keep_their_texts_apart() -> None:
+    both = Swings(
+        "s",
+        "t",
+        "times",
+        (Swing("links", 1.2, 1.1, "worse", "better"), Swing("rent", 0.5, 2.0, "a", "b")),
+        (1.3, "now"),
+    )
+    texts = {t.text: t for t in drawn(both).iter(f"{SVG}text")}
+    assert texts["better"].attrib["text-anchor"] == "end"
+    assert texts["worse"].attrib["text-anchor"] == "start"
+    assert float(texts["better"].attrib["x"]) < float(texts["worse"].attrib["x"])
+
+
 def test_points_on_a_logarithmic_axis_stand_apart_by_their_ratio() -> None:
     root = drawn(CURVES)
     x8, x16, x64 = (float(shapes(root, "path", name)[0].attrib["d"][1:].split()[0]) for name in ("p", "r", "q"))

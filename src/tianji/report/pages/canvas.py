@@ -118,9 +118,9 @@ def spell_tick(value: float) -> str:
     """
     for scale, suffix in ((TERA, "T"), (GIGA, "G"), (MEGA, "M")):
         if abs(value) >= scale:
-            return f"{value / scale:g}{suffix}"
+            return f"{value / scale:.4g}{suffix}"
     if abs(value) >= 100_000:
-        return f"{value / KILO:g}k"
+        return f"{value / KILO:.4g}k"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
 
 

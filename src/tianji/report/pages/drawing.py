@@ -145,28 +145,17 @@ def draw_swings(chart: Swings, width: int, top: float) -> tuple[list[Element], f
     for i, s in enumerate(chart.swings):
         y = top + row * i + (row - BAR)
         found += _label(s.label, left, y, s.label, width)
-        to_left = s.low <= s.high
-        for place, (value, text) in enumerate(((s.low, s.low_text), (s.high, s.high_text))):
+        ends = sorted(((s.low, s.low_text, 0), (s.high, s.high_text, 1)), key=lambda end: end[0])
+        for is_right, (value, text, place) in enumerate(ends):
             if not text:
                 continue
             x = scale.at(value)
-            title = tag("title", f"{s.label}, {text}: {value:.3g}")
-            wide = max(abs(x - base), 1.0)
-            found.append(
-                tag(
-                    "rect",
-                    title,
-                    class_=f"f{chart.colours[place]} edge",
-                    x=min(x, base),
-                    y=y,
-                    width=wide,
-                    height=BAR,
-                    rx=1,
-                )
-            )
-            is_left = x < base or (x == base and (place == 0) == to_left)
-            at = min(x, base) - 5 if is_left else max(x, base) + 5
-            found.append(tag("text", text, x=at, y=y + 11, text_anchor="end" if is_left else "start"))
+            start, wide = min(x, base), max(abs(x - base), 1.0)
+            title, colour = tag("title", f"{s.label}, {text}: {value:.3g}"), f"f{chart.colours[place]} edge"
+            found.append(tag("rect", title, class_=colour, x=start, y=y, width=wide, height=BAR, rx=1))
+            # One text to each side, so that they cannot meet where both ends lie on one side of the base.
+            at = max(x, base) + 5 if is_right else min(x, base) - 5
+            found.append(tag("text", text, class_="halo", x=at, y=y + 11, text_anchor="start" if is_right else "end"))
     found.append(tag("path", class_="axis", d=f"M{base:.1f} {top - 2}V{bottom}"))
     if chart.mark:
         found += _line(scale.at(chart.mark[0]), top - 2, bottom, chart.mark[1], width)

@@ -37,14 +37,15 @@ def write_picture(chart: Chart, path: str | os.PathLike[str]) -> None:
             layout="constrained",
         )
         axes = canvas.add_subplot()
-        axes.set_title("\n".join(textwrap.wrap(chart.title, 80)), loc="left", fontsize=10, fontweight="bold")
+        words = "\n".join(textwrap.wrap(chart.title, 84))
+        canvas.suptitle(words, x=0.01, ha="left", fontsize=10, fontweight="bold")
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         axes.set_axisbelow(True)
         draw: Any = {Bars: _bars, Swings: _swings, Curves: _curves, Scatter: _scatter}[type(chart)]
         draw(axes, chart)
         if chart.note:
-            canvas.supxlabel("\n".join(textwrap.wrap(chart.note, 110)), fontsize=8, color=SOFT[0], x=0.01, ha="left")
+            axes.set_xlabel("\n".join([axes.get_xlabel(), *textwrap.wrap(chart.note, 84)]))
         canvas.savefig(path, dpi=DPI, facecolor="white", format="png")
 
 
@@ -84,19 +85,21 @@ def _bars(axes: Any, chart: Bars) -> None:
             matplotlib.patches.Patch(color=_colour(i), label=name) for i, name in enumerate(names) if len(names) > 1
         ]
         lines = axes.get_lines()[-1:] if chart.limit else []
-        axes.legend(handles=[*handles, *lines], loc="lower right", bbox_to_anchor=(1, -0.02), fontsize=8, frameon=True)
+        axes.figure.legend(handles=[*handles, *lines], loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     axes.margins(x=0.22)
     axes.set_xlim(left=0)
 
 
 def _swings(axes: Any, chart: Swings) -> None:
+    base = chart.base[0]
     for row, s in enumerate(chart.swings):
-        for place, (value, text) in enumerate(((s.low, s.low_text), (s.high, s.high_text))):
+        ends = sorted(((s.low, s.low_text, 0), (s.high, s.high_text, 1)), key=lambda end: end[0])
+        for is_right, (value, text, place) in enumerate(ends):
             if text:
-                axes.barh(row, value - chart.base[0], 0.6, left=chart.base[0], color=_colour(chart.colours[place]))
-                is_left = value < chart.base[0]
-                axes.annotate(text, (value, row), xytext=(-4 if is_left else 4, 0), textcoords="offset points", va="center",
-                              ha="right" if is_left else "left")  # fmt: skip
+                axes.barh(row, value - base, 0.6, left=base, color=_colour(chart.colours[place]))
+                at, shift = (max(value, base), 4) if is_right else (min(value, base), -4)
+                axes.annotate(text, (at, row), xytext=(shift, 0), textcoords="offset points", va="center",
+                              ha="left" if is_right else "right")  # fmt: skip
     _rows(axes, [s.label for s in chart.swings], chart.axis)
     axes.axvline(chart.base[0], color=INK[0], linewidth=1.2)
     if chart.mark:
@@ -125,8 +128,8 @@ def _curves(axes: Any, chart: Curves) -> None:
                       textcoords="offset points", fontsize=8)  # fmt: skip
     for place, x, words in chart.marks:
         axes.axvline(x, color=_colour(place), linestyle=":", linewidth=1.4)
-        axes.annotate(words, (x, 0), xycoords=("data", "axes fraction"), xytext=(-3, 4), textcoords="offset points", rotation=90,
-                      ha="right", fontsize=8)  # fmt: skip
+        axes.annotate(words, (x, 1), xycoords=("data", "axes fraction"), xytext=(-3, -4), textcoords="offset points", rotation=90,
+                      ha="right", va="top", fontsize=8)  # fmt: skip
     if chart.is_log:
         axes.set_xscale("log", base=2)
     elif chart.from_zero:
@@ -151,6 +154,8 @@ def _scatter(axes: Any, chart: Scatter) -> None:
     axes.plot(ends, ends, color=INK[0], linewidth=1)
     axes.fill_between(ends, ends * (1 - chart.band), ends * (1 + chart.band), color=SOFT[0], alpha=0.16, linewidth=0)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal", xlabel=chart.x_axis, ylabel=chart.y_axis)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, place: spell_tick(round(value, 12)))
     axes.grid(color=GRID[0])
     if len(chart.series) > 1:
         axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
