@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import pickle
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from tianji.hardware import Chip, Figure, Pool, Tier
@@ -74,3 +78,26 @@ def job(model: Model = DENSE, *, seq_len: int = 1024, batch: int = 64, precision
 def make_plan(strategy: Strategy, model: Model = DENSE, chips: int = 0, **more: Any) -> Plan:
     """Return a plan on a pool of the usual kind, with as many chips as the strategy uses."""
     return Plan(job(model, **more), pool(chips or strategy.chips), strategy)
+
+
+def _read_only(found: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(found)
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, found: Any) -> Any:
+        """Take read-only mappings along, as Ray's own pickler does."""
+        return (_read_only, (dict(found),)) if isinstance(found, MappingProxyType) else NotImplemented
+
+
+def _copy(found: Any) -> Any:
+    stream = io.BytesIO()
+    _Pickler(stream).dump(found)
+    return pickle.loads(stream.getvalue())
+
+
+def travel(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """Map with function, items and answers taken through bytes, as another process would get them."""
+    there = _copy(function)
+    for item in [_copy(item) for item in items]:
+        yield _copy(there(item))

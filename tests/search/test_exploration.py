@@ -1,14 +1,11 @@
 """A search finds what one by one would be found."""
 
-import pickle
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
-from samples import CHIP, DENSE, SPARSE, figure, job, pool
+from samples import CHIP, DENSE, SPARSE, figure, job, pool, travel
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration, Constants
 from tianji.parallel.plan import Plan
@@ -87,13 +84,6 @@ def test_progress_counts_up_to_the_candidates() -> None:
 
 def test_fixed_degrees_that_do_not_go_find_nothing() -> None:
     assert search(job(DENSE), pool(16), fixed={"tp": 3}).candidates == 0
-
-
-def travel(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """A mapper that takes function, items and answers through bytes, as another process would get them."""
-    there = pickle.dumps(function)
-    for item in [pickle.dumps(item) for item in items]:
-        yield pickle.loads(pickle.dumps(pickle.loads(there)(pickle.loads(item))))
 
 
 @pytest.mark.parametrize("memory", [0.5, 4, 30, 100])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from samples import pool
-from tianji.backends.ray_cluster.placement import PLACE, check_room, deal_nodes, find_unit, order_nodes
+from tianji.backends.ray_cluster.placement import PLACE, check_room, deal_nodes, find_twins, find_unit, order_nodes
 from tianji.errors import RunError
 
 
@@ -30,6 +30,13 @@ def test_chips_count_before_what_ray_finds_itself_and_dead_nodes_do_not() -> Non
     assert find_unit([node("a", NPU=8)]) == ("NPU", [8])
     with pytest.raises(RunError, match="offers chips"):
         find_unit([node("a", CPU=8)])
+
+
+def test_accelerators_are_asked_for_where_each_chip_is_one() -> None:
+    assert find_twins("chip", [node("a", chip=4, GPU=4), node("b", chip=2, GPU=8), node("c", CPU=8)]) == ["GPU"]
+    assert find_twins("chip", [node("a", chip=4, GPU=1)]) == []
+    assert find_twins("chip", [node("a", chip=8, NPU=8), node("b", chip=8)]) == []
+    assert find_twins("GPU", [node("a", GPU=8)]) == []
 
 
 @pytest.mark.parametrize(

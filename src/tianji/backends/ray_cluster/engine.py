@@ -11,7 +11,7 @@ from typing import Any
 from tianji.backends.local import finish_run, prepare_run
 from tianji.backends.machine import check_extra, check_machine, memory_of_ranks
 from tianji.backends.options import RunOptions
-from tianji.backends.ray_cluster.connection import check_ray, connect, count_cpus
+from tianji.backends.ray_cluster.connection import answers, check_ray, connect, count_cpus
 from tianji.backends.ray_cluster.placement import UNITS, Seat, reserve
 from tianji.backends.ray_cluster.pool_state import has_cluster
 from tianji.backends.ray_cluster.rank_actor import RankActor, Whereabouts
@@ -168,18 +168,21 @@ def _supervise(ray: Any, running: dict[Any, int], seats: Sequence[Seat], folder:
             (folder / name).write_bytes(data)
         if message:
             failed.append(f"rank {rank} failed: {message}; its log is {log}")
+    if failed and not lost:
+        # Ray takes 15 seconds and more to call a host dead; its peers' broken connections come first.
+        lost = [_lost_with_node(rank, seats[rank]) for rank in running.values() if not answers(seats[rank].raylet)][:1]
     if lost or failed:
         raise RunError((lost or failed)[0])
 
 
+def _lost_with_node(rank: int, seat: Seat) -> str:
+    return f"rank {rank} was lost with its node {seat.host}: nothing of Ray answers there any more"
+
+
 def _death(rank: int, seat: Seat, error: Exception) -> str:
     said = str(error)
-    if (
-        "node" in said.lower()
-        and ("died" in said.lower() or "dead" in said.lower())
-        and "worker process has died" not in said
-    ):
-        return f"rank {rank} was lost with its node {seat.host}"
+    if "its node has died" in said:
+        return _lost_with_node(rank, seat)
     if "worker process has died" in said:
         return f"rank {rank} was lost: its worker on {seat.host} was killed or crashed"
     return f"rank {rank} was lost on {seat.host}: {_first_line(error)}"

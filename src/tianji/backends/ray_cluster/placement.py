@@ -25,6 +25,8 @@ class Seat:
 
     bundle: int
     host: str
+    raylet: str
+    """Where Ray's own process of that host listens."""
     local_rank: int
     local_size: int
 
@@ -51,6 +53,14 @@ def find_unit(nodes: Sequence[Mapping[str, Any]]) -> tuple[str, list[int]]:
         "no node of the Ray cluster offers chips; start nodes with `tianji pool up --chips N`, or give Ray's own nodes"
         " the resource: ray start --resources '{\"chip\": 8}'"
     )
+
+
+def find_twins(unit: str, nodes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return Ray's own resources that stand for the same chips: asked for too, they have Ray show each worker one accelerator."""
+    offering = [node["Resources"] for node in nodes if node["Resources"].get("chip")]
+    if unit != "chip":
+        return []
+    return [name for name in UNITS[1:] if all(found.get(name, 0) >= found["chip"] for found in offering)]
 
 
 def check_room(wanted: Sequence[int], offered: Sequence[int]) -> None:
@@ -81,8 +91,7 @@ def reserve(ray: Any, pool: Pool, chips: int) -> Iterator[tuple[Any, list[Seat]]
     unit, offered = find_unit(list(nodes.values()))
     sizes = deal_nodes(pool, chips)
     check_room(sizes, offered)
-    extra = [name for name in UNITS[1:] if unit == "chip" and any(name in n["Resources"] for n in nodes.values())]
-    bundles = [dict.fromkeys([unit, *extra], float(size)) for size in sizes]
+    bundles = [dict.fromkeys([unit, *find_twins(unit, list(nodes.values()))], float(size)) for size in sizes]
     group = ray.util.placement_group(bundles, strategy="SPREAD")
     try:
         if not group.wait(PATIENCE):
@@ -115,12 +124,13 @@ def _seats(
     crowd: dict[str, int] = {}
     for bundle, node in table.items():
         crowd[node] = crowd.get(node, 0) + sizes[bundle]
+    raylets = {name: f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}" for name, node in nodes.items()}
     taken: dict[str, int] = {}
     found: list[Seat] = []
     for bundle in order:
         node = table[bundle]
         for _ in range(sizes[bundle]):
             place = taken.get(node, 0)
-            found.append(Seat(bundle, nodes[node]["NodeManagerAddress"], place, crowd[node]))
+            found.append(Seat(bundle, nodes[node]["NodeManagerAddress"], raylets[node], place, crowd[node]))
             taken[node] = place + 1
     return found

@@ -39,7 +39,7 @@ START, DRAIN = 90.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One host of a pool; ``chips`` are those that it offers, none when it is gone."""
+    """One host of a pool; one that does not answer is not alive, though Ray may take a while to call it dead."""
 
     host: str
     is_alive: bool
@@ -174,19 +174,20 @@ def read_status() -> PoolStatus:
     if not os.environ.get("RAY_ADDRESS") and find_state() is None:
         raise RunError(f"no pool is up here ({state_path()} does not exist); start one with `tianji pool up`")
     with connect() as ray:
-        found = ray.nodes()
-        unit = find_unit(found)[0]
+        listed = ray.nodes()
+        unit = find_unit(listed)[0]
         nodes = tuple(
             Node(
                 node["NodeManagerAddress"],
-                node["Alive"],
+                node["Alive"] and answers(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"),
                 int(node["Resources"].get(unit, 0)),
                 int(node["Resources"].get("CPU", 0)),
                 (node.get("Labels") or {}).get(PLACE, ""),
             )
-            for node in found
+            for node in listed
         )
-        free = int(ray.available_resources().get(unit, 0))
+        # Ray counts a silent host's chips in until it calls the host dead.
+        free = min(int(ray.available_resources().get(unit, 0)), sum(node.chips for node in nodes if node.is_alive))
         address = str(ray.get_runtime_context().gcs_address)
     return PoolStatus(address, tuple(sorted(nodes, key=lambda n: (not n.is_alive, n.host))), free)
 

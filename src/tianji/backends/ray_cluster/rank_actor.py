@@ -17,7 +17,6 @@ from typing import Any
 from tianji.backends.journal import Journal
 from tianji.backends.machine import available_memory, make_folder
 from tianji.backends.options import RunOptions
-from tianji.backends.worker import work
 from tianji.errors import TianjiError
 from tianji.parallel.plan import Plan
 from tianji.units import Bytes
@@ -69,6 +68,8 @@ class RankActor:
         ``apart``: this host does not see the run's folder, so the rank writes to a folder of its own meanwhile.
         """
         _keep_quiet()
+        from tianji.backends.worker import work  # imports torch, which looking around does without
+
         _meet_at(self.host)
         if apart:
             options = replace(options, out=tempfile.mkdtemp(prefix="tianji-rank-"))
