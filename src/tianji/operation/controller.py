@@ -1,10 +1,10 @@
 """The controller: a state machine that keeps a job going on the chips that are left.
 
-It decides by what nodes report, by the time and by the checkpoints that are complete, and by nothing else: the same code runs real
-processes and a simulated pool. :meth:`Controller.advance` is called whenever something was heard or some time has passed.
+It decides by what nodes report, by the time and by the checkpoints that are complete, and by nothing else: the same code runs
+real processes and a simulated pool. :meth:`Controller.advance` is called whenever something was heard or some time has passed.
 
-planning -> starting -> training -> done; a failure leads over fencing (nothing of the old attempt may be left) back to planning, and
-too few chips to waiting.
+planning -> starting -> training -> done; a failure leads over fencing (nothing of the old attempt may be left) back to
+planning, and too few chips to waiting.
 """
 
 from __future__ import annotations
@@ -193,7 +193,9 @@ class Controller:
     def _worker_reports(self) -> list[ChipReport]:
         """Return the reports of the attempt's chips that tell of a worker of this attempt."""
         assert self.attempt is not None
-        reports = [self.heard[c // self.node].report.by_chip.get(c) for c in self.attempt.chips if c // self.node in self.heard]
+        reports = [
+            self.heard[c // self.node].report.by_chip.get(c) for c in self.attempt.chips if c // self.node in self.heard
+        ]
         return [r for r in reports if r and r.worker and r.worker.attempt == self.attempt.number]
 
     def _watch_start(self) -> None:
@@ -262,7 +264,9 @@ class Controller:
             saved=self.saved, **({"message": failure.message} if failure.message else {}),
         )  # fmt: skip
         if self._fruitless >= self.settings.patience:
-            self.reason = f"{self._fruitless} failures in a row without one new step; the last: {failure.message or failure.kind}"
+            self.reason = (
+                f"{self._fruitless} failures in a row without one new step; the last: {failure.message or failure.kind}"
+            )
             self._begin_fencing(State.FAILED)
         else:
             self._begin_fencing(State.PLANNING)

@@ -36,7 +36,9 @@ class EventLog:
                 self._file.write(json.dumps(entry) + "\n")
                 self._file.flush()
             except OSError as error:
-                raise RunError(f"{self.path}: cannot be written ({error.strerror}); free some space and go on with --resume") from None
+                raise RunError(
+                    f"{self.path}: cannot be written ({error.strerror}); free some space and go on with --resume"
+                ) from None
 
     def text(self) -> str:
         """Return all events as the file holds them."""
@@ -65,7 +67,9 @@ def read_events(path: Path) -> list[Event]:
             entry = json.loads(line)
             found.append({"n": entry["n"], "at": entry["at"], "event": entry["event"], **entry})
         except (ValueError, TypeError, KeyError):
-            raise FormatError(f"{path}, line {number}: expected an event with n, at and event, got {line[:80]!r}") from None
+            raise FormatError(
+                f"{path}, line {number}: expected an event with n, at and event, got {line[:80]!r}"
+            ) from None
     return found
 
 

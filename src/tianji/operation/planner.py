@@ -22,7 +22,7 @@ TRIED = 50
 class SearchPlanner:
     """Searches the whole space of strategies for each number of chips, and remembers what it found.
 
-    ``mtbf`` is the mean time between failures of the job on all of the pool's chips, ``save_time`` how long a checkpoint stops the training.
+    ``mtbf`` is the mean time between failures of the job on the pool, ``save_time`` how long a checkpoint stops the training.
     """
 
     def __init__(

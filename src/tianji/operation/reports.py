@@ -1,7 +1,7 @@
 """What the controller needs of the world: a clock, a cluster, a store and a planner; and what it hears.
 
-A node reports again and again what it is in, never what has changed. A report that is lost is made good by the next one, and one that
-is late changes nothing, so that the controller needs no reliable messages.
+A node reports again and again what state it is in, never what has changed. A report that is lost is made good by the next one,
+and one that is late changes nothing, so that the controller needs no reliable messages.
 """
 
 from __future__ import annotations
@@ -119,4 +119,7 @@ class Planner(Protocol):
         """Return the best plan on at most so many chips, or None when nothing fits."""
 
     def space_checkpoints(self, proposal: Proposal, slowdown: float, failures: int, elapsed: Seconds) -> int:
-        """Return the steps between two checkpoints: ``failures`` were seen in ``elapsed``, steps take ``slowdown`` times as long."""
+        """Return the steps between two checkpoints, when ``failures`` were seen in ``elapsed``.
+
+        Steps take ``slowdown`` times as long as the proposal says.
+        """

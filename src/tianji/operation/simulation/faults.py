@@ -5,7 +5,7 @@ from __future__ import annotations
 from tianji.operation.simulation.cluster import SimulatedChip, SimulatedCluster, SimulatedNode
 from tianji.units import Seconds
 
-KINDS = {"chip": 3, "crash": 4, "freeze": 2, "stall": 1, "node": 2, "cut": 2}
+KINDS = {"chip": 3, "crash": 4, "freeze": 2, "stall": 2, "node": 2, "cut": 2}
 """Kinds of faults, with how often they come beside each other."""
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from tianji.catalog import load_calibration, load_pool
 from tianji.operation.controller import ENDS, Controller, State
 from tianji.operation.event_log import EventLog
 from tianji.operation.planner import SearchPlanner
@@ -17,6 +18,7 @@ from tianji.operation.simulation.store import SimulatedStore
 from tianji.operation.simulation.witness import Witness
 from tianji.operation.simulation.world import World
 from tianji.units import Seconds
+from tianji.workload import Job, Model, find_precision
 
 TICK: Seconds = 4.0
 MOST_TIME: Seconds = 200_000.0
@@ -67,7 +69,9 @@ def play(seed: int, path: Path | None = None) -> Play:
             controller.advance()
             faults.watch_starts()
         witness.require(world.now() < MOST_TIME, "the operation does not end")
-    witness.require(controller.state is State.DONE, f"the operation ended as {controller.state.value}: {controller.reason}")
+    witness.require(
+        controller.state is State.DONE, f"the operation ended as {controller.state.value}: {controller.reason}"
+    )
     witness.require(witness.best == scenario.steps - 1, "done without a checkpoint of the last step")
     log.close()
     return Play(seed, scenario, log, faults.count, controller.state, world.now())
@@ -76,13 +80,11 @@ def play(seed: int, path: Path | None = None) -> Play:
 @cache
 def _planner(node: int) -> SearchPlanner:
     """Return the real planner for a small model; what it finds serves all seeds."""
-    from tianji.catalog import load_calibration, load_pool
-    from dataclasses import replace
-    from tianji.workload import Job, Model, find_precision
-
     model = Model(
-        name="tiny", family="llama", hidden_size=512, num_layers=6, num_attention_heads=8, num_key_value_heads=4, head_dim=64,
-        intermediate_size=1024, vocab_size=1024,
+        name="small", family="llama", hidden_size=2048, num_layers=8, num_attention_heads=16, num_key_value_heads=8,
+        head_dim=128, intermediate_size=8192, vocab_size=32000,
     )  # fmt: skip
-    pool = replace(load_pool("hgx-h100", 8))
-    return SearchPlanner(Job(model, 128, 8, find_precision("bf16")), pool, load_calibration(), mtbf=3600.0, save_time=0.5)
+    pool = replace(load_pool("hgx-h100", 2 * node), node=node)
+    return SearchPlanner(
+        Job(model, 2048, 16, find_precision("bf16")), pool, load_calibration(), mtbf=3600.0, save_time=0.5
+    )

@@ -23,13 +23,17 @@ class SimulatedStore:
 
     def begin(self, step: int, attempt: int) -> None:
         """Begin to write; what lay there is gone."""
-        self.witness.require(step not in self.complete, f"attempt {attempt} overwrites the complete checkpoint of step {step}")
+        self.witness.require(
+            step not in self.complete, f"attempt {attempt} overwrites the complete checkpoint of step {step}"
+        )
         self.torn[step] = attempt
 
     def commit(self, step: int, attempt: int) -> None:
         """Set the mark, then drop all but the newest."""
         writer = self.torn.pop(step, None)
-        self.witness.require(writer == attempt, f"attempts {writer} and {attempt} write the checkpoint of step {step} together")
+        self.witness.require(
+            writer == attempt, f"attempts {writer} and {attempt} write the checkpoint of step {step} together"
+        )
         self.complete[step] = attempt
         self.witness.see_complete(step)
         for old in sorted(self.complete)[:-KEPT]:
@@ -37,4 +41,6 @@ class SimulatedStore:
 
     def load(self, step: int | None, attempt: int) -> None:
         """Read a checkpoint."""
-        self.witness.require(step is None or step in self.complete, f"attempt {attempt} loads step {step}, which is torn or gone")
+        self.witness.require(
+            step is None or step in self.complete, f"attempt {attempt} loads step {step}, which is torn or gone"
+        )

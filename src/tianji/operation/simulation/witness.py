@@ -10,8 +10,8 @@ from tianji.units import Seconds
 if TYPE_CHECKING:
     from tianji.operation.simulation.cluster import SimulatedCluster
 
-GRACE: Seconds = 1800.0
-"""How long a job may stand still though nothing has changed and there are chips enough: the longest timeouts, one after another."""
+GRACE: Seconds = 400.0
+"""How long a job may stand still though nothing has changed and there are chips enough: its longest timeouts together."""
 KNOWN_AFTER: Seconds = 60.0
 """A chip that has been failed for this long must not be in a new plan."""
 
@@ -33,7 +33,9 @@ class Witness:
     def require(self, holds: bool, promise: str) -> None:
         """Raise InvariantError unless a promise holds."""
         if not holds:
-            raise InvariantError(f"seed {self.seed}: {promise}; see it again with: tianji operate --simulate --seed {self.seed}")
+            raise InvariantError(
+                f"seed {self.seed}: {promise}; see it again with: tianji operate --simulate --seed {self.seed}"
+            )
 
     def see_change(self, now: Seconds) -> None:
         """Note that something broke, came back, or moved on."""
