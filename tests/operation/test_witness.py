@@ -10,7 +10,7 @@ from tianji.operation.simulation import play
 from tianji.operation.simulation.store import SimulatedStore
 from tianji.operation.simulation.witness import InvariantError
 
-SEEDS = range(60)
+SEEDS = range(300)
 
 
 def without_fencing(controller: Controller) -> None:

@@ -68,7 +68,7 @@ class Controller:
         self._moved = self._began
         self._failed_at: Seconds | None = None
         self._fruitless = 0
-        self._said: Seconds = float("-inf")
+        self._said = self._cleared = float("-inf")
         self._evidence: Seconds | None = None
         self._suspects: dict[int, Seconds] = {}
         self._next = State.PLANNING
@@ -84,6 +84,7 @@ class Controller:
             if before is None or report.serial > before.report.serial:
                 self.heard[report.node] = Heard(report, now)
         self._note_checkpoint()
+        self._end_leftovers()
         while True:
             before_state = self.state
             self._act()
@@ -122,6 +123,18 @@ class Controller:
             return False
         self._said = now
         return True
+
+    def _end_leftovers(self) -> None:
+        """End workers of earlier attempts: a node comes back with some, or starts them on an order that was late."""
+        now = self.clock.now()
+        if now - self._cleared < self.settings.repeat:
+            return
+        is_running = self.state in (State.STARTING, State.TRAINING)
+        oldest = self.number if is_running else self.number + 1
+        reports = [report for heard in self.heard.values() for report in heard.report.chips if report.busy()]
+        if any(report.worker and report.worker.attempt < oldest for report in reports):
+            self._cleared = now
+            self.cluster.stop(oldest - 1)
 
     def _note_checkpoint(self) -> None:
         newest = self.store.newest()

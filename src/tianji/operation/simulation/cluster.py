@@ -60,6 +60,8 @@ class SimulatedNode:
     lease: Seconds = LEASE
     """Until when it may run workers: from the moment of sending of its last report that was acknowledged."""
     serial: int = 0
+    heard: int = 0
+    """The newest of its reports that arrived."""
 
 
 @dataclass
@@ -140,8 +142,10 @@ class SimulatedCluster:
         if node.cut:
             return
         self.inbox.append(report)
-        for chip in report.chips:
-            (self.known_failed.discard if chip.healthy and not report.dead else self.known_failed.add)(chip.chip)
+        if report.serial > node.heard:
+            node.heard = report.serial
+            for chip in report.chips:
+                (self.known_failed.discard if chip.healthy and not report.dead else self.known_failed.add)(chip.chip)
         if not report.dead:
             self._command(node, lambda node: self._renew(node, sent + LEASE))
 
