@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from tianji.parallel.plan import Plan
 
 
 def work(
-    plan: Plan, rank: int, world: int, rendezvous: str, options: RunOptions, *, local_rank: int, local_size: int
-) -> None:
-    """Train on one rank and keep its journal under ``options.out``."""
+    plan: Plan, rank: int, world: int, rendezvous: str, options: RunOptions, *, local_rank: int, local_size: int,
+    on_step: Callable[[Step], None] | None = None,
+) -> None:  # fmt: skip
+    """Train on one rank and keep its journal under ``options.out``; ``on_step`` hears of each step that is written down."""
     journal = Journal(Path(options.out), rank)
 
     def note(step: Step) -> None:
         journal.write("step", **asdict(step))
+        if on_step:
+            on_step(step)
 
     facts = train(plan, rank, world, rendezvous, options, local_rank=local_rank, local_size=local_size, on_step=note)
     journal.write("done", **facts)

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("tianji.cli.prediction:predict_command", "Predict one plan, each second accounted for."),
     "run": ("tianji.cli.running:run_command", "Train a plan's model for real, and measure it."),
     "pool": ("tianji.cli.pool:pool_command", "Start, show and end a pool of chips under Ray."),
+    "operate": ("tianji.cli.operating:operate_command", "Keep a job going while chips die: plan, run, answer, replan."),
     "goodput": ("tianji.cli.goodput:goodput_command", "Say how much of a run's time lasts, failures counted."),
     "explain": ("tianji.cli.explaining:explain_command", "Put a measured result beside its prediction."),
     "export": ("tianji.cli.export:export_command", "Write a plan for other engines and schedulers."),

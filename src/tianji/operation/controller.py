@@ -107,7 +107,7 @@ class Controller:
     def end(self) -> None:
         """Begin to stop: nothing of the job is left running when the state is ``stopped``."""
         if self.state not in ENDS:
-            self._write("stop")
+            self._write("stop", step=self.step)
             self._begin_fencing(State.STOPPED)
 
     def _enter(self, state: State) -> None:
@@ -322,6 +322,6 @@ class Controller:
         left = self.settings.steps - 1 - self.step
         gain = left * (self.proposal.step_time - larger.step_time) * self.slowdown
         if gain > GROWTH_MARGIN * self.restart:
-            self._write("grow", attempt=self.attempt.number, chips=chips, gain=round(gain, 3))
+            self._write("grow", attempt=self.attempt.number, chips=chips, gain=round(gain, 3), step=self.step)
             self._failed_at = self.clock.now()
             self._begin_fencing(State.PLANNING)

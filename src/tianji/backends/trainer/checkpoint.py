@@ -35,9 +35,10 @@ class Checkpoints:
         self.group = dist.new_group(backend="gloo")
         self._pending: Any = None
 
-    def save_if_due(self, index: int) -> None:
-        """Begin to save after every ``checkpoint_every``-th step; training goes on while the files are written."""
-        if self.options.checkpoint_every and (index + 1) % self.options.checkpoint_every == 0:
+    def save_if_due(self, index: int, is_last: bool = False) -> None:
+        """Begin to save after every ``checkpoint_every``-th step and the last; training goes on while the files are written."""
+        every = self.options.checkpoint_every
+        if every and (is_last or (index + 1) % every == 0):
             self.save(index)
 
     def save(self, index: int) -> None:

@@ -195,7 +195,7 @@ def train(
         if on_step:
             on_step(Step(index, time.perf_counter() - began, loss, norm, accelerator.memory_peak()))
         if checkpoints:
-            checkpoints.save_if_due(index)
+            checkpoints.save_if_due(index, is_last=index == options.steps - 1)
     if checkpoints:
         checkpoints.finish()
     facts: dict[str, Any] = {"chip": accelerator.title, "versions": {"torch": torch.__version__}}

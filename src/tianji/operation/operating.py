@@ -1,0 +1,155 @@
+"""Operate a job for real on this machine: the controller, the local cluster and the folder in which everything is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tianji.backends.machine import check_extra, make_folder
+from tianji.backends.options import RunOptions
+from tianji.backends.support import check_support
+from tianji.catalog import load_calibration
+from tianji.errors import FormatError, InfeasibleError, RunError
+from tianji.hardware.calibration import Calibration
+from tianji.operation.account import Account, settle
+from tianji.operation.controller import ENDS, Controller, State
+from tianji.operation.event_log import EventLog
+from tianji.operation.local_cluster import FolderStore, LocalCluster, WallClock
+from tianji.operation.planner import SearchPlanner
+from tianji.operation.settings import Settings
+from tianji.parallel.plan import Plan
+from tianji.parallel.plan_file import plan_document, plan_from
+from tianji.prediction import predict
+from tianji.prediction.goodput import expect_goodput
+from tianji.units import Seconds
+
+WAIT: Seconds = 0.5
+"""The controller looks at the time at least this often."""
+ORDER = "operation.json"
+EVENTS = "events.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be operated, and how; all that a later operation needs to go on."""
+
+    plan: Plan
+    """Its job and its pool; the strategy is found anew for the chips that there are."""
+    settings: Settings
+    options: RunOptions
+    mtbf: Seconds
+    save_time: Seconds
+    repair: Seconds = 600.0
+    calibration: str = "default"
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON."""
+        values = {name: getattr(self, name) for name in ("mtbf", "save_time", "repair", "calibration")}
+        document = {**values, "plan": plan_document(self.plan), "settings": asdict(self.settings)}
+        path.write_text(json.dumps(document | {"options": asdict(self.options)}), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Order:
+        """Return the order of an operation's folder.
+
+        Raises FormatError when there is none.
+        """
+        try:
+            values: dict[str, Any] = json.loads((folder / ORDER).read_text(encoding="utf-8"))
+            plan, settings = plan_from(values.pop("plan")), Settings(**values.pop("settings"))
+            return cls(plan=plan, settings=settings, options=RunOptions(**values.pop("options")), **values)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise FormatError(f"{folder}: not the folder of an operation: {ORDER} cannot be read ({error})") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an operation ended."""
+
+    state: State
+    reason: str
+    folder: Path
+    account: Account
+    calibration: Calibration = field(repr=False)
+
+
+def begin(order: Order, folder: Path, watch: Callable[[Operation], None] | None = None) -> Outcome:
+    """Operate a job in a new folder until it is done; ``watch`` is called again and again and may raise to end it.
+
+    Raises MissingExtraError without torch, InfeasibleError when no plan fits, RunError when the job is given up.
+    """
+    check_extra()
+    folder = folder.resolve()
+    if (folder / ORDER).exists():
+        raise RunError(f"{folder}: holds another operation; go on with it by --resume, or name a new folder with --out")
+    make_folder(folder)
+    order.write(folder / ORDER)
+    return go_on(folder, watch)
+
+
+def go_on(folder: Path, watch: Callable[[Operation], None] | None = None) -> Outcome:
+    """Go on with the operation of a folder from its newest complete checkpoint."""
+    check_extra()
+    operation = Operation(folder.resolve())
+    try:
+        return operation.run(watch)
+    finally:
+        operation.close()
+
+
+class Operation:
+    """A job that is being operated in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.order = folder, Order.read(folder)
+        order, pool = self.order, self.order.plan.pool
+        self.calibration = load_calibration(order.calibration)
+        self.planner = SearchPlanner(
+            order.plan.job, pool, self.calibration, mtbf=order.mtbf, save_time=order.save_time, check=check_support
+        )
+        if self.planner.propose(pool.chips) is None:
+            raise InfeasibleError(self.planner.refusal)
+        node = min(pool.node, pool.chips)
+        self.log = EventLog(folder / EVENTS)
+        clock = WallClock(self.log.events[-1]["at"] if self.log.events else 0.0)
+        options = replace(order.options, steps=order.settings.steps, warmup=0)
+        nodes = -(-pool.chips // node)
+        self.cluster = LocalCluster(nodes, node, folder, options, order.repair, order.settings.node_timeout)
+        self.controller = Controller(
+            nodes, node, order.settings, planner=self.planner, clock=clock, cluster=self.cluster,
+            store=FolderStore(folder / "checkpoints"), log=self.log,
+        )  # fmt: skip
+
+    def run(self, watch: Callable[[Operation], None] | None = None) -> Outcome:
+        """Operate to the end; when a person interrupts, everything is ended and the folder can be resumed."""
+        try:
+            while self.controller.state not in ENDS:
+                self.cluster.listen(WAIT)
+                self.controller.advance()
+                if watch:
+                    watch(self)
+        except KeyboardInterrupt:
+            self._stop()
+        return Outcome(
+            self.controller.state, self.controller.reason, self.folder, settle(self.log.events), self.calibration
+        )
+
+    def _stop(self) -> None:
+        self.controller.end()
+        while self.controller.state not in ENDS:
+            self.cluster.listen(WAIT)
+            self.controller.advance()
+
+    def close(self) -> None:
+        """End every process that is left."""
+        self.cluster.close()
+        self.log.close()
+
+
+def recommend(plan: Plan, calibration: Calibration) -> tuple[Seconds, Seconds]:
+    """Return what the reliability model expects of a plan: the time between failures, and how long a save stops training."""
+    expected = expect_goodput(predict(plan, calibration)).nominal
+    return expected.mtbf, expected.save_time
