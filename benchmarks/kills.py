@@ -44,6 +44,7 @@ class Killer:
         self.next: float | None = None
 
     def __call__(self, operation: Operation) -> None:
+        """Kill somebody when it is time to."""
         now, controller = time.monotonic(), operation.controller
         if controller.attempt is None or not operation.cluster.pids():
             return
@@ -86,9 +87,13 @@ def main() -> None:
         account = begin(order, Path(folder), killer).account
     expected = account.expect(choices.every)
     print(f"kills           {killer.counts['rank']} ranks, {killer.counts['agent']} agents in {account.seconds:.0f} s")
-    print(f"failures        {account.failures} seen in {account.attempts} attempts (one that hits a restart is part of it)")
+    print(
+        f"failures        {account.failures} seen in {account.attempts} attempts (one that hits a restart is part of it)"
+    )
     print(f"recovery        mean {account.recovery_time:.2f} s, longest {max(account.recoveries, default=0.0):.2f} s")
-    print(f"steps           {account.steps} that last, {account.step_time * 1e3:.1f} ms each, {account.lost_steps} done again")
+    print(
+        f"steps           {account.steps} that last, {account.step_time * 1e3:.1f} ms each, {account.lost_steps} done again"
+    )
     print(f"goodput         {account.goodput:.1%} measured, {expected:.1%} by the formula,", end=" ")
     print(f"{100 * (account.goodput - expected):+.1f} points")
 

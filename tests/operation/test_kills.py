@@ -33,7 +33,7 @@ CONFIG = {
     "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 4,
     "intermediate_size": 96, "vocab_size": 256,
 }  # fmt: skip
-STEPS = 150
+STEPS = 200
 QUICK = RunOptions(steps=STEPS, warmup=0, optimizer="sgd", learning_rate=0.1, trace=False)
 
 
@@ -90,18 +90,19 @@ class Killer:
 
     def __init__(self, *parts: str) -> None:
         self.parts, self.random, self.seen = list(parts), random.Random(5), set[int]()
-        self.at = 0.0
+        self.at, self.done = 0.0, 0
 
     def __call__(self, operation: Operation) -> None:
         self.seen |= {*operation.cluster.pids().values(), *operation.cluster.agents().values()}
         controller = operation.controller
-        if controller.state is not State.TRAINING or controller.attempt is None or not self.parts:
+        is_noticed = controller.failures == self.done
+        if controller.state is not State.TRAINING or controller.attempt is None or not self.parts or not is_noticed:
             self.at = 0.0
             return
         self.at = self.at or time.monotonic() + self.random.uniform(0.0, 1.0)
         if time.monotonic() < self.at or controller.saved is None:
             return
-        part, self.at = self.parts.pop(), 0.0
+        part, self.at, self.done = self.parts.pop(), 0.0, self.done + 1
         chip = self.random.choice(controller.attempt.chips)
         if part == "agent":
             os.kill(operation.cluster.agents()[chip // controller.node], signal.SIGKILL)
@@ -110,7 +111,7 @@ class Killer:
 
 
 def test_killed_ranks_and_agents_are_answered(undisturbed: tuple[float, ...], tmp_path: Path) -> None:
-    killer = Killer("rank", "agent", "hang", "rank")
+    killer = Killer("rank", "agent", "hang", "rank")  # from the last on
     outcome = begin(order(), tmp_path, killer)
     assert outcome.state is State.DONE, outcome
     assert not killer.parts

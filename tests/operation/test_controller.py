@@ -1,0 +1,208 @@
+"""The controller step by step, in a world where the test says what is reported."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from samples import flat, job
+from tianji.operation.controller import Controller, State
+from tianji.operation.event_log import EventLog
+from tianji.operation.reports import Attempt, ChipReport, NodeReport, Proposal, WorkerReport
+from tianji.operation.settings import Settings
+from tianji.parallel import Strategy
+from tianji.parallel.plan import Plan
+
+
+@dataclass
+class Scripted:
+    """Clock, cluster, store and planner in one: two nodes of two chips; what the test says is what is."""
+
+    time: float = 0.0
+    lease: float = 5.0
+    saved: int | None = None
+    inbox: list[NodeReport] = field(default_factory=list)
+    started: list[Attempt] = field(default_factory=list)
+    stopped: list[int] = field(default_factory=list)
+    serial: int = 0
+
+    def now(self) -> float:
+        return self.time
+
+    def poll(self) -> list[NodeReport]:
+        found, self.inbox = self.inbox, []
+        return found
+
+    def start(self, attempt: Attempt) -> None:
+        self.started.append(attempt)
+
+    def stop(self, attempt: int) -> None:
+        self.stopped.append(attempt)
+
+    def newest(self) -> int | None:
+        return self.saved
+
+    def propose(self, chips: int) -> Proposal | None:
+        return Proposal(Plan(job(), flat(chips), Strategy(dp=chips)), 4.0 / chips) if chips else None
+
+    def space_checkpoints(self, proposal: Proposal, slowdown: float, failures: int, elapsed: float) -> int:
+        return 7
+
+    def say(self, node: int, *workers: WorkerReport | None, stopped: int = 0, dead: bool = False) -> None:
+        self.serial += 1
+        chips = tuple(ChipReport(2 * node + i, True, worker) for i, worker in enumerate(workers))
+        self.inbox.append(NodeReport(node, self.serial, chips, stopped, dead))
+
+
+def make(**settings: int) -> tuple[Scripted, Controller]:
+    world = Scripted()
+    controller = Controller(
+        2, 2, Settings(steps=100, **settings), planner=world, clock=world, cluster=world, store=world, log=EventLog()
+    )
+    return world, controller
+
+
+def train(world: Scripted, controller: Controller, step: int = 3) -> None:
+    """Bring an attempt on all four chips to a step."""
+    for node in (0, 1):
+        world.say(node, None, None)
+    controller.advance()
+    for node in (0, 1):
+        world.say(node, WorkerReport(1, step, 0.0), WorkerReport(1, step, 0.0))
+    world.time = 1.0
+    controller.advance()
+
+
+def test_all_chips_work() -> None:
+    world, controller = make()
+    train(world, controller)
+    assert controller.state is State.TRAINING
+    assert world.started[0].chips == (0, 1, 2, 3)
+    assert (world.started[0].resume, world.started[0].checkpoint_every) == (None, 7)
+
+
+def test_nothing_starts_before_all_nodes_are_heard() -> None:
+    world, controller = make()
+    world.say(0, None, None)
+    controller.advance()
+    assert controller.state is State.PLANNING
+    assert not world.started
+
+
+def test_a_killed_worker_costs_its_chip_and_nothing_starts_before_all_have_stopped() -> None:
+    world, controller = make()
+    train(world, controller)
+    world.saved = 2
+    world.say(1, WorkerReport(1, 3, 0.0, -9), WorkerReport(1, 3, 0.0, 1))
+    controller.advance()
+    failure = controller.log.last("failure")
+    assert failure is not None
+    assert (failure["kind"], failure["chips"], failure["step"], failure["saved"]) == ("killed", [2], 3, 2)
+    assert controller.state is State.FENCING
+    assert world.stopped == [1]
+    world.say(0, WorkerReport(1, 3, 0.0, -9), WorkerReport(1, 3, 0.0, -9), stopped=1)
+    controller.advance()
+    assert controller.state is State.FENCING  # node 1 has not answered
+    world.say(1, WorkerReport(1, 3, 0.0, -9), WorkerReport(1, 3, 0.0, -9), stopped=1)
+    controller.advance()
+    assert controller.state is State.STARTING
+    assert world.started[-1].chips == (0, 1, 3)
+    assert world.started[-1].resume == 2
+
+
+def test_an_error_waits_for_its_cause() -> None:
+    world, controller = make()
+    train(world, controller)
+    world.say(0, WorkerReport(1, 3, 0.0, 1, "connection closed"), WorkerReport(1, 3, 0.0))
+    controller.advance()
+    assert controller.state is State.TRAINING
+    world.say(1, WorkerReport(1, 3, 0.0, -11), WorkerReport(1, 3, 0.0))
+    controller.advance()
+    failure = controller.log.last("failure")
+    assert failure is not None
+    assert (failure["kind"], failure["chips"]) == ("killed", [2])
+
+
+def test_a_spare_stands_by_and_takes_over() -> None:
+    world, controller = make(spares=1)
+    for node in (0, 1):
+        world.say(node, None, None)
+    controller.advance()
+    assert world.started[-1].chips == (0, 1)
+    world.say(0, dead=True)
+    controller.advance()
+    world.say(1, None, None, stopped=1)
+    controller.advance()
+    assert world.started[-1].chips == (2, 3)
+
+
+def test_a_silent_node_is_waited_for_as_long_as_its_lease() -> None:
+    world, controller = make()
+    train(world, controller)
+    world.time = 12.0
+    running = WorkerReport(1, 3, 0.0)
+    world.say(0, running, running)
+    controller.advance()
+    assert controller.log.last("failure")["kind"] == "silent node"  # type: ignore[index]
+    world.say(0, None, None, stopped=1)
+    controller.advance()
+    assert controller.state is State.STARTING  # node 1 was last heard at 1 s: its lease of 5 s is over
+    assert world.started[-1].chips == (0, 1)
+
+
+def test_an_old_report_that_comes_late_changes_nothing() -> None:
+    world, controller = make()
+    train(world, controller)
+    world.inbox.append(NodeReport(1, 0, (), dead=True))
+    controller.advance()
+    assert controller.state is State.TRAINING
+
+
+def test_a_job_that_always_fails_is_given_up_with_the_reason() -> None:
+    world, controller = make(patience=2)
+    for number in (1, 2):
+        for node in (0, 1):
+            world.say(node, None, None, stopped=number - 1)
+        controller.advance()
+        failed = WorkerReport(number, -1, 0.0, 1, "out of memory")
+        world.say(0, failed, failed)
+        controller.advance()
+        world.time += 2.0
+        world.say(0, failed, failed)
+        controller.advance()
+    for node in (0, 1):
+        world.say(node, None, None, stopped=2)
+    controller.advance()
+    assert controller.state is State.FAILED
+    assert "out of memory" in controller.reason
+
+
+def test_a_job_whose_last_step_is_saved_is_done() -> None:
+    world, controller = make()
+    world.saved = 99
+    for node in (0, 1):
+        world.say(node, None, None)
+    controller.advance()
+    assert controller.state is State.DONE
+    assert not world.started
+
+
+def test_the_job_grows_when_chips_are_back_and_it_pays() -> None:
+    world, controller = make()
+    train(world, controller)
+    world.say(1, dead=True)
+    controller.advance()
+    world.say(0, None, None, stopped=1)
+    controller.advance()
+    assert world.started[-1].chips == (0, 1)
+    second = WorkerReport(2, 4, 0.0)
+    world.say(0, second, second, stopped=1)
+    world.say(1, None, None, stopped=1)
+    controller.restart = 1.0
+    controller.advance()
+    assert controller.state is State.TRAINING
+    world.saved = 4
+    controller.advance()
+    grown = controller.log.last("grow")
+    assert grown is not None
+    # 95 steps are left, of 2 s on two chips and of 1 s on four.
+    assert grown["gain"] == pytest.approx(95.0, rel=0.2)
