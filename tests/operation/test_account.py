@@ -2,35 +2,38 @@
 
 import pytest
 
-from tianji.operation.account import settle
+from tianji.operation.account import Account, settle
 from tianji.reliability import efficiency
 
-EVENTS = [
-    {"event": "begin", "at": 0.0},
-    {"event": "start", "at": 1.0},
-    {"event": "training", "at": 10.0, "step": 0, "seconds": 9.0},
-    {"event": "failure", "at": 30.0, "step": 10, "saved": 8},
-    {"event": "start", "at": 31.0},
-    {"event": "training", "at": 35.0, "step": 9, "seconds": 5.0},
-    {"event": "done", "at": 55.0, "step": 19},
-]
+EVENTS = [{"event": "start"}, {"event": "failure"}, {"event": "start"}, {"event": "done"}]
+FIRST = [{"index": i, "at": 12.0 + 2.0 * i, "seconds": 2.0} for i in range(11)]
+"""Steps 0 to 10, from 10 s to 32 s."""
+SECOND = [{"index": i, "at": 20.0 + 2.0 * i, "seconds": 2.0} for i in range(9, 20)]
+"""Steps 9 to 19, from 36 s to 58 s."""
+
+
+def account() -> Account:
+    return settle(EVENTS, {1: FIRST, 2: SECOND})
 
 
 def test_time_and_steps_add_up() -> None:
-    account = settle(EVENTS)
-    # 10 steps in 20 s, then 10 in 20 s; steps 9 and 10 are done twice.
-    assert (account.steps, account.lost_steps, account.failures, account.attempts) == (20, 2, 1, 2)
-    assert account.step_time == pytest.approx(2.0)
-    assert account.recoveries == (5.0,)
-    assert account.seconds == 45.0
-    assert account.goodput == pytest.approx(40.0 / 45.0)
+    found = account()
+    assert (found.steps, found.lost_steps, found.failures, found.attempts) == (20, 2, 1, 2)
+    assert found.step_time == pytest.approx(2.0)
+    assert found.recoveries == (4.0,)
+    assert found.seconds == pytest.approx(48.0)
+    assert found.useful + 2 * 2.0 + 4.0 == pytest.approx(found.seconds)
+    assert found.goodput == pytest.approx(40.0 / 48.0)
+
+
+def test_a_failure_during_a_recovery_is_not_part_of_its_length() -> None:
+    assert settle(EVENTS, {1: FIRST, 3: SECOND}).recoveries == ()
 
 
 def test_the_expectation_is_the_renewal_formula() -> None:
-    account = settle(EVENTS)
-    assert account.expect(5) == pytest.approx(efficiency(10.0, 0.0, 5.0, 40.0))
-    assert settle(EVENTS[:3]).expect(5) == 1.0
+    assert account().expect(5) == pytest.approx(efficiency(10.0, 0.0, 4.0, 48.0))
+    assert settle(EVENTS[:1], {1: FIRST}).expect(5) == 1.0
 
 
 def test_nothing_has_no_account() -> None:
-    assert settle([]).goodput == 0.0
+    assert settle([], {}).goodput == 0.0

@@ -20,6 +20,7 @@ from tianji.backends.journal import read_journal
 from tianji.catalog import load_pool
 from tianji.operation.controller import State
 from tianji.operation.event_log import Event, read_events
+from tianji.operation.local_cluster import FolderStore
 from tianji.operation.operating import Operation, Order, begin
 from tianji.operation.settings import Settings
 from tianji.parallel import Strategy
@@ -179,7 +180,8 @@ def test_an_ended_operation_leaves_nothing_and_can_be_resumed(how: signal.Signal
         assert f"--resume {out}" in said
     order_file = out / "operation.json"
     document = json.loads(order_file.read_text())
-    saved = max(e["step"] for e in read_events(out / "events.jsonl") if e["event"] == "checkpoint")
+    saved = FolderStore(out / "checkpoints").newest()
+    assert saved is not None
     document["settings"]["steps"] = saved + 30
     order_file.write_text(json.dumps(document))
     with operating("--resume", str(out), "--json") as again:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +21,7 @@ def work(
     journal = Journal(Path(options.out), rank)
 
     def note(step: Step) -> None:
-        journal.write("step", **asdict(step))
+        journal.write("step", at=time.time(), **asdict(step))
         if on_step:
             on_step(step)
 

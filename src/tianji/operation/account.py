@@ -1,37 +1,46 @@
-"""What an operation's time went into, from its events alone."""
+"""What an operation's time went into: from the steps that rank 0 wrote down in each attempt, and from the events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from tianji.backends.journal import read_journal
 from tianji.reliability import efficiency
 from tianji.units import Seconds
+
+Steps = Sequence[Mapping[str, Any]]
+"""The steps of one attempt: ``index``, ``at`` when it was done, and ``seconds`` that it took."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Times in seconds of wall clock; interruptions between two operations of a folder are left out."""
+    """Times in seconds of wall clock, from the begin of the first step to the end of the last."""
 
     steps: int
-    """That are done and were not lost again."""
+    """Steps that lasted."""
+    lost_steps: int
+    """Steps that were done again."""
     seconds: Seconds
-    """From the first step to the end."""
-    step_time: Seconds
-    """Mean of all steps without failures and restarts, saves included."""
+    useful: Seconds
+    """Time of the steps that lasted, saves included."""
     attempts: int
     failures: int
     recoveries: tuple[Seconds, ...]
-    """From each failure's detection to the next attempt's first step."""
-    lost_steps: int
-    """Done again."""
+    """From the last step of an attempt to the begin of the first of the next, detection included."""
+
+    @property
+    def step_time(self) -> Seconds:
+        """The mean time of a step, saves included."""
+        return self.useful / self.steps if self.steps else 0.0
 
     @property
     def goodput(self) -> float:
         """The share of the time that went into steps that lasted."""
-        return min(self.steps * self.step_time / self.seconds, 1.0) if self.seconds else 0.0
+        return self.useful / self.seconds if self.seconds else 0.0
 
     @property
     def recovery_time(self) -> Seconds:
@@ -39,41 +48,45 @@ class Account:
         return fmean(self.recoveries) if self.recoveries else 0.0
 
     def expect(self, interval: int) -> float:
-        """Return the goodput by the renewal formula, with this account's failure rate, recovery time and step time.
+        """Return the goodput by the renewal formula for checkpoints ``interval`` steps apart.
 
-        Saves are in the step time on both sides, so that they count neither here nor there.
+        With this account's failure rate, recovery time and step time. Saves are in the step time on both sides.
         """
-        working = self.seconds - sum(self.recoveries)
-        if not self.failures or working <= 0:
+        if not self.failures:
             return 1.0
-        return efficiency(interval * self.step_time, 0.0, self.recovery_time, working / self.failures)
+        return efficiency(interval * self.step_time, 0.0, self.recovery_time, self.seconds / self.failures)
 
 
-def settle(events: Sequence[Mapping[str, Any]]) -> Account:
-    """Return the account of an operation's events."""
-    last, first = -1, None
-    began: Mapping[str, Any] | None = None
-    recoveries, lost, done, busy = [], 0, 0, 0.0
-    attempts = sum(e["event"] == "start" for e in events)
-    for event in events:
-        kind = event["event"]
-        if kind == "training":
-            began = event
-            first = event["at"] if first is None else first
-            if event["at"] != first:
-                recoveries.append(float(event["seconds"]))
-        if kind in ("failure", "grow", "stop", "done") and began is not None:
-            done, busy = done + event_step(event) - began["step"], busy + event["at"] - began["at"]
-            last, began = max(last, event_step(event)), None
-        if kind == "failure":
-            saved = -1 if event["saved"] is None else event["saved"]
-            lost += max(event["step"] - saved, 0)
-    end = events[-1]["at"] if events else 0.0
-    failures = sum(e["event"] == "failure" for e in events)
-    seconds = end - first if first is not None else 0.0
-    return Account(last + 1, seconds, busy / done if done else 0.0, attempts, failures, tuple(recoveries), lost)
+def settle(events: Sequence[Mapping[str, Any]], attempts: Mapping[int, Steps]) -> Account:
+    """Return the account of an operation's events and of the steps of its attempts, by their numbers."""
+    tracks = {number: steps for number, steps in sorted(attempts.items()) if steps}
+    lasting: dict[int, Seconds] = {}
+    for steps in tracks.values():
+        before = steps[0]["at"] - steps[0]["seconds"]
+        for step in steps:
+            lasting[step["index"]] = step["at"] - before
+            before = step["at"]
+    numbers = list(tracks)
+    gaps = {
+        number: tracks[number][0]["at"] - tracks[number][0]["seconds"] - tracks[earlier][-1]["at"]
+        for earlier, number in zip(numbers, numbers[1:], strict=False)
+    }
+    # Where an attempt without a step lies between, a second failure came during the recovery: the formula knows of those.
+    single = tuple(gap for number, gap in gaps.items() if number - 1 in tracks)
+    first, last = (tracks[numbers[0]][0], tracks[numbers[-1]][-1]) if numbers else ({}, {})
+    done = sum(len(steps) for steps in tracks.values())
+    return Account(
+        steps=len(lasting),
+        lost_steps=done - len(lasting),
+        seconds=last["at"] - first["at"] + first["seconds"] if numbers else 0.0,
+        useful=sum(lasting.values()),
+        attempts=sum(e["event"] == "start" for e in events),
+        failures=sum(e["event"] == "failure" for e in events),
+        recoveries=single,
+    )
 
 
-def event_step(event: Mapping[str, Any]) -> int:
-    """Return the last step that was done at an event."""
-    return int(event["step"])
+def read_attempts(folder: Path) -> dict[int, Steps]:
+    """Return the steps of each attempt of an operation's folder."""
+    journals = folder.glob("attempts/*/rank-00000.jsonl")
+    return {int(path.parent.name): [e for e in read_journal(path) if e["event"] == "step"] for path in journals}

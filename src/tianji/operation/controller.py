@@ -267,6 +267,9 @@ class Controller:
     def _fail(self, failure: Failure) -> None:
         assert self.attempt is not None
         now = self.clock.now()
+        self.step = max(
+            self.step, -1 if self.saved is None else self.saved
+        )  # the last report may be older than the save
         self.failures += 1
         self._fruitless += 1
         self._failed_at = self._failed_at if self._failed_at is not None else now

@@ -14,7 +14,7 @@ from tianji.backends.support import check_support
 from tianji.catalog import load_calibration
 from tianji.errors import FormatError, InfeasibleError, RunError
 from tianji.hardware.calibration import Calibration
-from tianji.operation.account import Account, settle
+from tianji.operation.account import Account, read_attempts, settle
 from tianji.operation.controller import ENDS, Controller, State
 from tianji.operation.event_log import EventLog
 from tianji.operation.local_cluster import FolderStore, LocalCluster, WallClock
@@ -134,7 +134,11 @@ class Operation:
         except KeyboardInterrupt:
             self._stop()
         return Outcome(
-            self.controller.state, self.controller.reason, self.folder, settle(self.log.events), self.calibration
+            self.controller.state,
+            self.controller.reason,
+            self.folder,
+            settle(self.log.events, read_attempts(self.folder)),
+            self.calibration,
         )
 
     def _stop(self) -> None:

@@ -69,7 +69,7 @@ def print_operation(console: Console, outcome: Outcome) -> None:
         ("State", outcome.state.value + (f": {outcome.reason}" if outcome.reason else "")),
         ("Steps", f"{account.steps:,} done, {account.lost_steps:,} of them again"),
         ("Failures", f"{account.failures} in {account.attempts} attempts"),
-        ("Recovery", f"{account.recovery_time:.3g} s on average, to the next attempt's first step"),
+        ("Recovery", f"{account.recovery_time:.3g} s on average, from the last step to the next attempt's first"),
         ("Goodput", f"{account.goodput:.1%} of {account.seconds:,.3g} s"),
         ("Events", str(outcome.folder / EVENTS)),
     ]
