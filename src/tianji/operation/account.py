@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -69,7 +70,7 @@ def settle(events: Sequence[Mapping[str, Any]], attempts: Mapping[int, Steps]) -
     numbers = list(tracks)
     gaps = {
         number: tracks[number][0]["at"] - tracks[number][0]["seconds"] - tracks[earlier][-1]["at"]
-        for earlier, number in zip(numbers, numbers[1:], strict=False)
+        for earlier, number in pairwise(numbers)
     }
     # Where an attempt without a step lies between, a second failure came during the recovery: the formula knows of those.
     single = tuple(gap for number, gap in gaps.items() if number - 1 in tracks)
