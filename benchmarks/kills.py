@@ -5,7 +5,8 @@
 
 A tiny model on gloo processes: 4 chips in 2 nodes. Kills come at random with ``--gap`` seconds between them on average, whatever
 the job is doing; four of five hit a rank, one of five an agent. The prediction is the renewal formula of
-``tianji.reliability.efficiency`` with the measured failure rate, recovery time and step time (saves included).
+``tianji.reliability.efficiency`` with the measured failure rate, recovery time and step time (saves included), and a restart
+more for each time that the job grows again.
 """
 
 from __future__ import annotations
@@ -87,9 +88,7 @@ def main() -> None:
         account = begin(order, Path(folder), killer).account
     expected = account.expect(choices.every)
     print(f"kills           {killer.counts['rank']} ranks, {killer.counts['agent']} agents in {account.seconds:.0f} s")
-    print(
-        f"failures        {account.failures} seen in {account.attempts} attempts (one that hits a restart is part of it)"
-    )
+    print(f"failures        {account.failures} seen and {account.growths} growths in {account.attempts} attempts")
     print(f"recovery        mean {account.recovery_time:.2f} s, longest {max(account.recoveries, default=0.0):.2f} s")
     print(
         f"steps           {account.steps} that last, {account.step_time * 1e3:.1f} ms each, {account.lost_steps} done again"

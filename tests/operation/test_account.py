@@ -35,5 +35,10 @@ def test_the_expectation_is_the_renewal_formula() -> None:
     assert settle(EVENTS[:1], {1: FIRST}).expect(5) == 1.0
 
 
+def test_a_growth_costs_a_restart() -> None:
+    found = settle([{"event": "start"}, {"event": "grow"}, {"event": "start"}], {1: FIRST, 2: SECOND})
+    assert found.expect(5) == pytest.approx(1.0 - 4.0 / 48.0)
+
+
 def test_nothing_has_no_account() -> None:
     assert settle([], {}).goodput == 0.0

@@ -30,6 +30,8 @@ class Account:
     """Time of the steps that lasted, saves included."""
     attempts: int
     failures: int
+    growths: int
+    """Changes to a plan for more chips, right after a checkpoint: each costs a restart and next to no steps."""
     recoveries: tuple[Seconds, ...]
     """From the last step of an attempt to the begin of the first of the next, detection included."""
 
@@ -51,11 +53,17 @@ class Account:
     def expect(self, interval: int) -> float:
         """Return the goodput by the renewal formula for checkpoints ``interval`` steps apart.
 
-        With this account's failure rate, recovery time and step time. Saves are in the step time on both sides.
+        With this account's failure rate, recovery time and step time; each growth costs a restart more. Saves are in the step
+        time on both sides.
         """
-        if not self.failures:
+        if not self.seconds:
             return 1.0
-        return efficiency(interval * self.step_time, 0.0, self.recovery_time, self.seconds / self.failures)
+        left = max(1.0 - self.growths * self.recovery_time / self.seconds, 0.0)
+        if not self.failures:
+            return left
+        return left * efficiency(
+            interval * self.step_time, 0.0, self.recovery_time, left * self.seconds / self.failures
+        )
 
 
 def settle(events: Sequence[Mapping[str, Any]], attempts: Mapping[int, Steps]) -> Account:
@@ -83,6 +91,7 @@ def settle(events: Sequence[Mapping[str, Any]], attempts: Mapping[int, Steps]) -
         useful=sum(lasting.values()),
         attempts=sum(e["event"] == "start" for e in events),
         failures=sum(e["event"] == "failure" for e in events),
+        growths=sum(e["event"] == "grow" for e in events),
         recoveries=single,
     )
 
