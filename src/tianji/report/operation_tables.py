@@ -56,6 +56,7 @@ def operation_document(outcome: Outcome) -> dict[str, Any]:
         "step_time_s": account.step_time,
         "attempts": account.attempts,
         "failures": account.failures,
+        "growths": account.growths,
         "recovery_time_s": account.recovery_time,
         "lost_steps": account.lost_steps,
         "goodput": account.goodput,
@@ -67,8 +68,8 @@ def print_operation(console: Console, outcome: Outcome) -> None:
     account = outcome.account
     rows = [
         ("State", outcome.state.value + (f": {outcome.reason}" if outcome.reason else "")),
-        ("Steps", f"{account.steps:,} done, {account.lost_steps:,} of them again"),
-        ("Failures", f"{account.failures} in {account.attempts} attempts"),
+        ("Steps", f"{account.steps:,} that last, {account.lost_steps:,} done again"),
+        ("Failures", f"{account.failures}, and {account.growths} restarts to grow, in {account.attempts} attempts"),
         ("Recovery", f"{account.recovery_time:.3g} s on average, from the last step to the next attempt's first"),
         ("Goodput", f"{account.goodput:.1%} of {account.seconds:,.3g} s"),
         ("Events", str(outcome.folder / EVENTS)),
