@@ -27,6 +27,7 @@ def test_a_seed_is_played_and_printed() -> None:
         ([], "Missing argument"),
         (["llama-3.1-8b", "hgx-h100", "--hang-time", "10"], "hang-time"),
         (["llama-3.1-8b", "hgx-h100", "--spares", "-1"], "spares: expected at least 0"),
+        (["llama-3.1-70b", "hgx-h100", "--chips", "64"], "this machine has"),
     ],
 )
 def test_bad_input_is_refused_with_a_message(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tianji.backends.machine import check_extra, make_folder
+from tianji.backends.machine import check_extra, check_machine, make_folder
 from tianji.backends.options import RunOptions
 from tianji.backends.support import check_support
 from tianji.catalog import load_calibration
@@ -83,17 +83,21 @@ def begin(order: Order, folder: Path, watch: Callable[[Operation], None] | None 
     """
     check_extra()
     folder = folder.resolve()
+    planner = make_planner(order)
     if (folder / ORDER).exists():
         raise RunError(f"{folder}: holds another operation; go on with it by --resume, or name a new folder with --out")
     make_folder(folder)
     order.write(folder / ORDER)
-    return go_on(folder, watch)
+    return _operate(Operation(folder, planner), watch)
 
 
 def go_on(folder: Path, watch: Callable[[Operation], None] | None = None) -> Outcome:
     """Go on with the operation of a folder from its newest complete checkpoint."""
     check_extra()
-    operation = Operation(folder.resolve())
+    return _operate(Operation(folder.resolve()), watch)
+
+
+def _operate(operation: Operation, watch: Callable[[Operation], None] | None) -> Outcome:
     try:
         return operation.run(watch)
     finally:
@@ -103,15 +107,11 @@ def go_on(folder: Path, watch: Callable[[Operation], None] | None = None) -> Out
 class Operation:
     """A job that is being operated in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, planner: SearchPlanner | None = None) -> None:
         self.folder, self.order = folder, Order.read(folder)
         order, pool = self.order, self.order.plan.pool
-        self.calibration = load_calibration(order.calibration)
-        self.planner = SearchPlanner(
-            order.plan.job, pool, self.calibration, mtbf=order.mtbf, save_time=order.save_time, check=check_support
-        )
-        if self.planner.propose(pool.chips) is None:
-            raise InfeasibleError(self.planner.refusal)
+        self.planner = planner or make_planner(order)
+        self.calibration = self.planner.calibration
         node = min(pool.node, pool.chips)
         self.log = EventLog(folder / EVENTS)
         clock = WallClock(self.log.events[-1]["at"] if self.log.events else 0.0)
@@ -151,6 +151,22 @@ class Operation:
         """End every process that is left."""
         self.cluster.close()
         self.log.close()
+
+
+def make_planner(order: Order) -> SearchPlanner:
+    """Return the planner of an order, which has found the plan for all chips.
+
+    Raises InfeasibleError when there is none, and RunError when this machine cannot hold it.
+    """
+    planner = SearchPlanner(
+        order.plan.job, order.plan.pool, load_calibration(order.calibration), mtbf=order.mtbf, save_time=order.save_time,
+        check=check_support,
+    )  # fmt: skip
+    first = planner.propose(order.plan.pool.chips)
+    if first is None:
+        raise InfeasibleError(planner.refusal)
+    check_machine(first.plan, order.options)
+    return planner
 
 
 def recommend(plan: Plan, calibration: Calibration) -> tuple[Seconds, Seconds]:
