@@ -1,4 +1,4 @@
-"""Two ecosystems, one answer: the MindSpore executor and the torch trainer on the same plan, weights and tokens."""
+"""Two ecosystems, one answer: the MindSpore backend and the torch trainer on the same plan, weights and tokens."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -14,7 +14,7 @@ VARIABLE = "TIANJI_MINDSPORE_PYTHON"
 """Names the Python of that environment."""
 FOLDER = ".venv-mindspore"
 RELEASE = "2.10"
-"""The MindSpore that the executor was written and tested with."""
+"""The MindSpore that the backend was written and tested with."""
 
 _QUESTION = """
 import json

@@ -1,4 +1,4 @@
-"""What the MindSpore executor does not run, each with the reason and what to do instead: checked before a process starts."""
+"""What the MindSpore backend does not run, each with the reason and what to do instead: checked before a process starts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy], bool], str], ...] = (
 
 
 def check_limits(plan: Plan, options: RunOptions) -> None:
-    """Raise InputError, with every reason, unless the executor runs a plan as its strategy says.
+    """Raise InputError, with every reason, unless the backend runs a plan as its strategy says.
 
     What the torch trainer cannot run it refuses too: there would be nothing to compare with.
     """
@@ -34,21 +34,21 @@ def check_limits(plan: Plan, options: RunOptions) -> None:
     strategy, model = plan.strategy, plan.job.model
     if model.moe or model.mla:
         what = "experts" if model.moe else "latent attention"
-        raise UnsupportedModelError(f"{model.name}: the MindSpore executor has no {what}; take --backend torch")
+        raise UnsupportedModelError(f"{model.name}: the MindSpore backend has no {what}; take --backend torch")
     reasons = [why.format(s=strategy) for is_so, why in STRATEGY_LIMITS if is_so(strategy)]
     if strategy.tp > 1 and strategy.sequence_parallel and _tokens(plan) % strategy.tp:
         reasons.append(
             f"sequence_parallel: tp={strategy.tp} does not divide the {_tokens(plan)} tokens of a micro-batch"
         )
     if reasons:
-        raise IllegalStrategyError("the MindSpore executor does not run this strategy: " + "; ".join(reasons))
+        raise IllegalStrategyError("the MindSpore backend does not run this strategy: " + "; ".join(reasons))
     if plan.job.precision.linear != "fp32":
         raise InputError(
-            f"the MindSpore executor computes in fp32 (no bf16 matmul on CPUs), but the plan is for"
+            f"the MindSpore backend computes in fp32 (no bf16 matmul on CPUs), but the plan is for"
             f" {plan.job.precision.name}; make it with --precision fp32"
         )
     if options.checkpoint_every or options.resume_from:
-        raise InputError("the MindSpore executor writes and reads no checkpoints; take --backend torch for those")
+        raise InputError("the MindSpore backend writes and reads no checkpoints; take --backend torch for those")
 
 
 def _tokens(plan: Plan) -> int:

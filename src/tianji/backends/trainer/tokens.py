@@ -38,7 +38,7 @@ class Corpus:
 
     def sequences(self, step: int, first: int, count: int, batch: int) -> Tensor:
         """Return :meth:`numbers` as a tensor."""
-        import torch  # late: an executor without torch reads the same tokens
+        import torch  # late: a backend without torch reads the same tokens
 
         return torch.from_numpy(self.numbers(step, first, count, batch))
 
