@@ -58,11 +58,11 @@ class MindSporeEngine:
         options = prepare_run(plan, replace(options, trace=False, device="cpu", port=port))
         folder = Path(options.out)
         write_carried(draw_carried(plan.job.model, options.seed), folder / WEIGHTS)
-        self._supervise(folder, plan.strategy.chips, port)
+        self._supervise(folder, plan.strategy.chips, options)
         return finish_run(plan, options, self.name)
 
-    def _supervise(self, folder: Path, world: int, port: int) -> None:
-        crew = _Crew(folder, find_python(), _variables(world, port, probe=self.probe))
+    def _supervise(self, folder: Path, world: int, options: RunOptions) -> None:
+        crew = _Crew(folder, find_python(), _variables(world, options, probe=self.probe))
         try:
             if world > 1:
                 crew.start(SCHEDULER, {"MS_ROLE": "MS_SCHED"})
@@ -123,11 +123,12 @@ class _Crew:
             process.wait()
 
 
-def _variables(world: int, port: int, *, probe: bool) -> dict[str, str]:
+def _variables(world: int, options: RunOptions, *, probe: bool) -> dict[str, str]:
     threads = max((os.cpu_count() or 1) // world, 1)
     found = {"OMP_NUM_THREADS": str(threads), "GLOG_v": "3", "PYTHONWARNINGS": "ignore", "PYTHONPATH": ""}
     if world > 1:
-        found |= {"MS_WORKER_NUM": str(world), "MS_SCHED_HOST": HOST, "MS_SCHED_PORT": str(port)}
+        found |= {"MS_WORKER_NUM": str(world), "MS_SCHED_HOST": HOST, "MS_SCHED_PORT": str(options.port)}
+        found["MS_TOPO_TIMEOUT"] = str(round(options.timeout))  # MindSpore's own is half an hour
     return found | ({"TIANJI_PROBE": "1"} if probe else {})
 
 
