@@ -10,7 +10,9 @@ from tianji.cli.output import make_console, print_json
 
 @click.command("run")
 @click.argument("plan", metavar="PLAN.json")
-@click.option("--backend", default="torch", show_default=True, metavar="NAME", help="What computes: torch or mindspore.")
+@click.option(
+    "--backend", default="torch", show_default=True, metavar="NAME", help="What computes: torch or mindspore."
+)
 @click.option(
     "--engine",
     default="local",

@@ -16,7 +16,7 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
-from tianji.perf.step import price
+from tianji.perf.step import Price, price
 from tianji.prediction.mapper import Mapper
 from tianji.search.space import Space
 from tianji.units import Array, Bytes, Seconds
@@ -144,10 +144,13 @@ def explore(
     after each slice. A ``mapper`` prices the slices elsewhere; the answer is the same.
     """
     started = time.perf_counter()
-    ledger, slices = _Ledger(max(top, 1)), Space(job, pool, fixed or {}, extra or {}).slices()
+    ledger, limit = _Ledger(max(top, 1)), usable_memory(pool)
+    slices = Space(job, pool, fixed or {}, extra or {}).slices()
     if mapper is None:
         for grid in slices:
-            _price_slice(ledger, job, pool, constants, grid)
+            # Held until the next slice is priced: memory given back at once would have to be mapped anew each time.
+            priced = _price_slice(job, pool, constants, grid)
+            ledger.add(grid, *priced[1:], limit)
             if progress:
                 progress(ledger.candidates)
     else:
@@ -159,18 +162,17 @@ def explore(
     return Found(ledger.candidates, ledger.feasible, seconds, tuple(ledger.best), tuple(ledger.front), ledger.closest)
 
 
-def _price_slice(ledger: _Ledger, job: Job, pool: Pool, constants: Constants, grid: Grid) -> None:
-    cost = price(job, pool, constants, grid)
-    shape = grid.shape
+def _price_slice(job: Job, pool: Pool, constants: Constants, grid: Grid) -> tuple[Price, Array, Array, Array]:
+    """Return the prices of a slice, and over its whole shape what is legal, the step times and the memories."""
+    cost, shape = price(job, pool, constants, grid), grid.shape
     legal = np.broadcast_to(is_legal(grid, job, pool), shape)
-    step_time, memory = np.broadcast_to(cost.step_time, shape), np.broadcast_to(cost.memory_total, shape)
-    ledger.add(grid, legal, step_time, memory, usable_memory(pool))
+    return cost, legal, np.broadcast_to(cost.step_time, shape), np.broadcast_to(cost.memory_total, shape)
 
 
 def _price_apart(top: int, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
     """Return the ledger of one slice alone."""
     ledger = _Ledger(top)
-    _price_slice(ledger, job, pool, constants, grid)
+    ledger.add(grid, *_price_slice(job, pool, constants, grid)[1:], usable_memory(pool))
     return ledger
 
 
