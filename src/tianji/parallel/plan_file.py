@@ -46,6 +46,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "MLA.qk_nope_head_dim": (0, 10**7),
     "MoE": WIDTH,
     "MoE.num_experts": (1, 10**5),
+    "MoE.num_groups": (1, 10**5),
+    "MoE.groups_per_token": (1, 10**5),
     "MoE.shared_intermediate_size": (0, 10**7),
     "MoE.num_leading_dense": (0, 10**4),
     "Precision": (1 / 16, 64),
@@ -186,6 +188,8 @@ def _check_job(job: Job, where: str) -> None:
     _check_most(model.num_sliding_layers, model.num_layers, "num_layers", f"{where}.model.num_sliding_layers")
     if model.moe:
         _check_most(model.moe.top_k, model.moe.num_experts, "num_experts", f"{where}.model.moe.top_k")
+        chosen = model.moe.groups_per_token
+        _check_most(chosen, model.moe.num_groups, "num_groups", f"{where}.model.moe.groups_per_token")
         leading = model.moe.num_leading_dense
         _check_most(leading, model.num_layers, "num_layers", f"{where}.model.moe.num_leading_dense")
 

@@ -78,11 +78,11 @@ class Network:
         """Return the seconds to sum ``size`` bytes of every member and give all of them the result."""
         return self.reduce_scatter(group, size) + self.all_gather(group, size)
 
-    def all_to_all(self, group: Group, size: Array, copies: int = 0) -> Array:
+    def all_to_all(self, group: Group, size: Array, copies: int = 0, routing: tuple[int, int] = (1, 1)) -> Array:
         """Return the seconds in which every member sends ``size`` bytes, spread evenly over all members.
 
         With ``copies`` (experts of a token) a token crosses to each unit of an outer tier at most once and is copied inside
-        it: of k copies to u units min(k, u) cross.
+        it: of k copies to u units as many cross as there are different units among them (see :func:`reached_units`).
         """
         slowest: Array = np.asarray(0.0)
         delay: Array = np.asarray(0.0)
@@ -90,7 +90,7 @@ class Network:
         for position, (lane, n, inner) in enumerate(self._members(group)):
             crossing = size * (n - 1.0) / n
             if copies and position:
-                crossing = crossing * (np.minimum(copies, group.size / below) / copies)
+                crossing = crossing * (reached_units(group.size / below, copies, routing) / copies)
             slowest = np.maximum(slowest, crossing / _peer_rate(lane, n) * _hops(lane, n))
             delay = delay + steps(n) * lane.latency
             below = inner
@@ -129,6 +129,23 @@ def _peer_rate(lane: Lane, n: Array) -> Array:
 def _hops(lane: Lane, n: Array) -> Array:
     """In a 3-D torus of n chips an all_to_all message travels 3/4 of a side on average."""
     return np.maximum(0.75 * np.cbrt(n), 1.0) if lane.topology == "torus" else np.asarray(1.0)
+
+
+def reached_units(units: Array, copies: int, routing: tuple[int, int] = (1, 1)) -> Array:
+    """Return over how many of ``units`` the copies of a token are spread, on average.
+
+    k copies on u units, each as likely as the other: u (1 - (1 - 1/u)^k). Where the router takes experts from g of G groups
+    (``routing`` = (G, g); DeepSeek-V2 and V3) they lie on at most g of the units, or g u / G when a group spans several.
+
+    >>> np.round(reached_units(np.array([1.0, 8.0]), 8), 2).tolist()
+    [1.0, 5.25]
+    >>> np.round(reached_units(np.array([8.0, 32.0]), 8, (8, 4)), 2).tolist()
+    [3.6, 6.45]
+    """
+    num_groups, groups = routing
+    allowed = units if num_groups == groups else np.minimum(units, groups * np.maximum(units / num_groups, 1.0))
+    found: Array = allowed * (1.0 - (1.0 - 1.0 / allowed) ** copies)
+    return found
 
 
 def steps(n: Array) -> Array:

@@ -253,9 +253,9 @@ def _expert_communication(layer: Layer, c: Context) -> tuple[Array, Array]:
         return np.asarray(0.0), np.asarray(0.0)
     precision, k = c.job.precision, layer.experts.top_k
     routed = c.tokens / c.g.tp * (k * c.job.model.hidden_size) * c.job.moe_imbalance
-    group = expert_group(c.g)
-    there = c.network.all_to_all(group, routed * precision.dispatch_size, k)
-    back = c.network.all_to_all(group, routed * precision.activation_size, k)
+    group, routing = expert_group(c.g), layer.experts.routing
+    there = c.network.all_to_all(group, routed * precision.dispatch_size, k, routing)
+    back = c.network.all_to_all(group, routed * precision.activation_size, k, routing)
     return there + back, 2.0 * back
 
 

@@ -96,6 +96,8 @@ DEEPSEEK: Spellings = COMMON | {
     "num_experts": ("n_routed_experts",),
     "num_shared_experts": ("n_shared_experts",),
     "num_leading_dense": ("first_k_dense_replace",),
+    "num_groups": ("n_group",),
+    "groups_per_token": ("topk_group",),
 }
 PANGU: Spellings = COMMON | {
     "num_experts": ("num_routed_experts",),

@@ -294,6 +294,12 @@ def _read_moe(fields: Fields, layers: int, family: Family) -> MoE | None:
     if shared is None:
         shared = (fields.count("num_shared_experts", least=0) or 0) * width
     leading, step = _pattern(_moe_layers(fields, layers), fields.where)
+    groups, chosen = fields.count("num_groups") or 1, fields.count("groups_per_token") or 1
+    if chosen > groups or experts % groups:
+        raise FormatError(
+            f"{fields.where}: experts from {chosen} of {groups} groups; expected no more than there are, and groups that "
+            f"divide the {experts} experts"
+        )
     return MoE(
         num_experts=experts,
         top_k=top_k,
@@ -303,6 +309,8 @@ def _read_moe(fields: Fields, layers: int, family: Family) -> MoE | None:
         layer_step=step,
         shared_expert_gate=family.shared_expert_gate and shared > 0,
         router_bias=family.router_bias,
+        num_groups=groups,
+        groups_per_token=chosen,
     )
 
 

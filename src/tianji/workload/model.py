@@ -36,6 +36,9 @@ class MoE:
     shared_expert_gate: bool = False
     router_bias: bool = False
     """A learned or balancing bias of one value for each expert."""
+    num_groups: int = 1
+    """Groups that the experts lie in; a token's experts come from ``groups_per_token`` of them (DeepSeek's limited routing)."""
+    groups_per_token: int = 1
 
 
 @dataclass(frozen=True, slots=True)

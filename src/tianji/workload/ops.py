@@ -82,6 +82,8 @@ class Experts:
     top_k: int
     matmuls: tuple[Matmul, ...]
     vectors: tuple[Vector, ...]
+    routing: tuple[int, int] = (1, 1)
+    """Groups of experts, and from how many of them a token's experts come."""
 
     @property
     def flops(self) -> Flops:
@@ -182,6 +184,7 @@ def moe_layer(model: Model) -> Layer:
         _mlp(model, moe.intermediate_size, "expert"),
         # Each routed copy is gathered into expert order and scattered back: four passes over h.
         (_activation(model, moe.intermediate_size, "expert"), Vector("permute", 4.0 * model.hidden_size, "tensor")),
+        (moe.num_groups, moe.groups_per_token),
     )
     return Layer(matmuls=matmuls, attention=_attention(model), vectors=vectors, experts=experts)
 
