@@ -99,7 +99,7 @@ def settle(s: Strategy) -> Strategy:
     """Return a strategy with the switches at their defaults that have nothing to act on."""
     idle = {
         "schedule": s.pp == 1, "sequence_parallel": s.tp == 1, "overlap_tp": s.tp == 1, "cp_kind": s.cp == 1,
-        "overlap_pp": s.pp == 1,
+        "overlap_pp": s.pp == 1, "weight_gather": s.zero in (0, 3) or not s.overlap_dp,
         "placement": s.pp == 1 or s.dp == 1, "overlap_ep": s.ep == 1, "recompute_layers": s.recompute == "none",
         "zero_group": s.zero == 0 or s.zero_group >= s.cp * s.dp,
     }  # fmt: skip

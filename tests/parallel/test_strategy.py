@@ -11,8 +11,8 @@ from tianji.parallel import CHOICES, FIELDS, Strategy, read_field, read_strategy
 def test_every_switch_that_the_space_promises_is_there() -> None:
     promised = {
         "tp", "sequence_parallel", "pp", "vpp", "cp", "cp_kind", "ep", "etp", "dp", "zero", "zero_group",
-        "micro_batch_size", "recompute", "schedule", "overlap_dp", "overlap_tp", "overlap_pp", "overlap_ep",
-        "offload_optimizer", "placement",
+        "micro_batch_size", "recompute", "schedule", "weight_gather", "overlap_dp", "overlap_tp", "overlap_pp",
+        "overlap_ep", "offload_optimizer", "placement",
     }  # fmt: skip
     assert promised <= set(FIELDS)
     assert set(CHOICES["recompute"]) == {"none", "selective", "full"}

@@ -76,6 +76,25 @@ def test_data_parallel_traffic_by_hand() -> None:
     assert everything["dp_comm"] == pytest.approx(DENSE.num_parameters * 8 * 7 / 8 / (100 * GB), rel=1e-6)
 
 
+def test_weights_gathered_at_once_are_exposed() -> None:
+    # all is hidden but the gather of 2 bytes of each parameter, which waits for the optimizer and holds up the forward pass
+    perfect = Constants(memory_efficiency=1e9, overlap_efficiency=1.0, matmul_efficiency=1e-6)
+    plain = {"dp": 8, "zero": 1}
+    assert terms(Strategy(**plain), constants=perfect)["dp_comm"] == pytest.approx(0.0, abs=1e-9)
+    found = terms(Strategy(**plain, weight_gather="exposed"), constants=perfect)["dp_comm"]
+    assert found == pytest.approx(DENSE.num_parameters * 2 * 7 / 8 / (100 * GB), rel=1e-6)
+
+
+def test_a_broadcast_from_each_rank_pays_the_latency_as_often() -> None:
+    # 8 flat chips: a gather of all weights in one bucket takes 6 steps, 8 broadcasts take 48
+    late = Constants(scale_up_latency=1e-3, scale_out_latency=1e-3)
+    plain, each = (
+        terms(Strategy(dp=8, overlap_dp=False, weight_gather=word), constants=late)["dp_comm"]
+        for word in ("exposed", "broadcasts")
+    )
+    assert each - plain == pytest.approx((8 - 1) * 6e-3, rel=1e-6)
+
+
 def test_fully_sharded_training_gathers_for_every_micro_batch() -> None:
     # forward: gather 2 bytes; backward: gather 2 bytes and reduce 4 bytes; 8 micro-batches on each of 8 chips
     found = terms(Strategy(dp=8, zero=3, overlap_dp=False), constants=Constants(memory_efficiency=1e9))

@@ -139,6 +139,7 @@ def _read_moe(options: Options, layers: int, intermediate: int, told: list[str])
     experts, top_k = options.count("--num-experts"), options.count("--moe-router-topk", 2)
     if top_k > experts:
         raise FormatError(f"{options.where}: --moe-router-topk {top_k} of only --num-experts {experts}")
+    groups, chosen = _read_routing(options, experts)
     return MoE(
         num_experts=experts,
         top_k=top_k,
@@ -148,7 +149,20 @@ def _read_moe(options: Options, layers: int, intermediate: int, told: list[str])
         layer_step=step,
         shared_expert_gate=options.has("--moe-shared-expert-gate", "--use-shared-expert-gate"),
         router_bias=options.has("--moe-router-enable-expert-bias"),
+        num_groups=groups,
+        groups_per_token=chosen,
     )
+
+
+def _read_routing(options: Options, experts: int) -> tuple[int, int]:
+    """Return the groups of experts and from how many a token's experts come; without a limit there is one group."""
+    groups, chosen = options.count("--moe-router-num-groups", 1), options.count("--moe-router-group-topk", 1)
+    if chosen > groups or experts % groups:
+        raise FormatError(
+            f"{options.where}: --moe-router-group-topk {chosen} of --moe-router-num-groups {groups}; expected no more than there"
+            f" are, and groups that divide the {experts} experts"
+        )
+    return groups, chosen
 
 
 def _read_frequency(options: Options, layers: int, told: list[str]) -> tuple[int, int]:

@@ -154,9 +154,9 @@ def _read_recomputation(options: Options, model: Model, chunks: int, told: list[
     return {"recompute": "none"}
 
 
-def _read_overlap(options: Options, pp: int, vpp: int, told: list[str]) -> dict[str, bool]:
-    options.has("--overlap-param-gather")
-    found = {
+def _read_overlap(options: Options, pp: int, vpp: int, told: list[str]) -> dict[str, str | bool]:
+    found: dict[str, str | bool] = {
+        "weight_gather": "hidden" if options.has("--overlap-param-gather") else "exposed",
         "overlap_dp": options.has("--overlap-grad-reduce"),
         "overlap_tp": options.has("--tp-comm-overlap", "--use-ascend-mc2", "--use-ascend-coc"),
         "overlap_pp": not options.has("--no-overlap-p2p-communication"),

@@ -119,6 +119,11 @@ def _moe(model: Model, moe: MoE) -> Tree:
     if moe.shared_intermediate_size:
         width = moe.shared_intermediate_size
         found.append(Argument("--moe-shared-expert-intermediate-size", width, "all shared experts together"))
+    if moe.num_groups > 1:
+        found.append(Argument("--moe-router-num-groups", moe.num_groups))
+        found.append(
+            Argument("--moe-router-group-topk", moe.groups_per_token, "groups that a token's experts come from")
+        )
     if moe.shared_expert_gate:
         found.append(Argument("--moe-shared-expert-gate"))
     if moe.router_bias:

@@ -142,9 +142,11 @@ def overlap_arguments(plan: Plan, limits: Limits, is_mindspeed: bool) -> Tree:
     """Return the options of what runs beside the computation."""
     s = plan.strategy
     found: list[Argument] = []
+    if s.zero in (1, 2) and s.weight_gather == "broadcasts":
+        limits.refuse("weight_gather=broadcasts: it gathers weights from all ranks at once")
     if s.overlap_dp:
         found.append(Argument("--overlap-grad-reduce"))
-        if s.zero:
+        if s.zero and s.weight_gather == "hidden":
             found.append(Argument("--overlap-param-gather"))
     if s.overlap_tp and s.tp > 1:
         if not s.sequence_parallel:

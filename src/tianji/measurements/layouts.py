@@ -166,6 +166,7 @@ class Overlap:
     """Which communication runs beside computation."""
 
     dp: bool = True
+    gather: str = "hidden"
     tp: bool = False
     pp: bool = True
     ep: bool = False
@@ -179,14 +180,22 @@ def read_overlap(text: str, software: str, notes: str = "", precision: str = "")
     backward pass. MC2 (Ascend), async TP (torchtitan) and user buffers (NVIDIA) split matmuls to overlap tensor
     parallelism, as does MindSpore's interleaving of two or more copies of a micro-batch.
 
+    Where a row lists switches, weights are gathered behind the forward pass only if it says so (Megatron's
+    ``--overlap-param-gather``). InternEvo's configurations reduce beside the backward pass, but broadcast the updated weights
+    of each rank in turn and wait (``overlap_sync_grad=True, overlap_sync_param=False``; ``broadcast_params`` of its hybrid
+    ZeRO optimizer). DeepSpeed's ZeRO-1 and 2 gather inside the step.
+
     >>> read_overlap("overlap-grad-reduce, MC2 (TP comm overlap)", "mindspeed-1.0.rc3")
-    Overlap(dp=True, tp=True, pp=True, ep=False)
+    Overlap(dp=True, gather='exposed', tp=True, pp=True, ep=False)
     """
     words = text.lower()
     listed = software.startswith(("mindspeed", "bigscience", "vtrain"))
     dp = not listed or bool(re.search(r"grad[- ]reduce|param[- ]gather|dp\b[^;,]*overlap", words))
     if re.search(r"^none|no dp overlap|no gradient bucketing|(grad/param|dp) overlap (is )?(off|false)", words):
         dp = False
+    gather = "broadcasts" if software.startswith("internevo") else "hidden"
+    if software.startswith("deepspeed") or (listed and "param" not in words):
+        gather = "exposed"
     tp = bool(re.search(r"\bmc2\b|async tp|tp[- ]comm[- ]overlap|\btp(/sp)?\b[^;:]*\boverlap|tp\(ub\)", words))
     if re.search(r"no tp comm overlap|tp comm overlap (is )?(false|off)\b|vanilla tp|no tp overlap", words):
         tp = False
@@ -197,7 +206,7 @@ def read_overlap(text: str, software: str, notes: str = "", precision: str = "")
         tp = True
     ep = bool(re.search(r"\b(a2a|all-to-all|ep)\b[^;,]*\boverlap", words))
     pp = not re.search(r"pp_comm_async ?= ?false|no p2p overlap", f"{words} {notes.lower()}")
-    return Overlap(dp, tp, pp, ep)
+    return Overlap(dp, gather, tp, pp, ep)
 
 
 def read_schedule(vp: str, text: str, pp: int, chunks: int) -> tuple[str, int]:

@@ -252,6 +252,7 @@ def _read_strategy(
         recompute=recompute.kind, recompute_layers=recompute.share,
         schedule=schedule,
         cp_kind=read_cp_kind(overlaps, software, notes),
+        weight_gather=overlap.gather,
         overlap_dp=overlap.dp, overlap_tp=overlap.tp, overlap_pp=overlap.pp, overlap_ep=overlap.ep,
         flash_attention=fused,
     ), tuple(assumed)  # fmt: skip

@@ -12,11 +12,13 @@ from tianji.errors import FormatError
 RECOMPUTE = ("none", "selective", "full")
 SCHEDULES = ("1f1b", "interleaved", "gpipe", "zero-bubble", "dualpipe", "zbv")
 CP_KINDS = ("ring", "ulysses", "all_gather")
+WEIGHT_GATHERS = ("hidden", "exposed", "broadcasts")
 PLACEMENTS = ("dp-inside", "pp-inside")
 CHOICES: dict[str, tuple[str, ...]] = {
     "recompute": RECOMPUTE,
     "schedule": SCHEDULES,
     "cp_kind": CP_KINDS,
+    "weight_gather": WEIGHT_GATHERS,
     "placement": PLACEMENTS,
 }
 """The words that each textual switch may take; an array of strategies holds their positions."""
@@ -60,6 +62,9 @@ class Strategy:
     """Fraction of the layers that ``recompute`` applies to."""
     schedule: str = "1f1b"
     cp_kind: str = "ring"
+    weight_gather: str = "hidden"
+    """How updated weights reach all ranks under ZeRO-1 and 2: beside the next forward pass (with ``overlap_dp``), before it, or
+    before it in one broadcast from each rank."""
     overlap_dp: bool = True
     overlap_tp: bool = False
     """Matmuls are split so that their tensor-parallel communication runs beside them."""

@@ -188,7 +188,8 @@ def data_parallel_time(s: Stage, first: Pass, c: Context) -> tuple[Array, Array,
     """Return exposed data-parallel time: of each forward, of each backward pass, and once a step.
 
     The first stage decides: it finishes last, with its whole reduction still to do, and starts first. Reductions hide
-    behind one micro-batch's backward pass, gathers behind its forward pass.
+    behind one micro-batch's backward pass, gathers behind its forward pass; that of updated weights does so only where the
+    framework delays it until the weights are used (``weight_gather``).
     """
     g, p = c.g, c.job.precision
     work_forward, work_backward = total(first[0]), total(first[1])
@@ -196,16 +197,21 @@ def data_parallel_time(s: Stage, first: Pass, c: Context) -> tuple[Array, Array,
         (dense_parameters(c.job.model, s, g), shard_group(g)),
         (expert_parameters(c.job.model, s, g), expert_data_group(g)),
     )
+    # One broadcast from each rank moves what a gather moves, and pays the latency once for each.
+    one_by_one = g.among("weight_gather", "broadcasts") & (g.zero < 3)
+    delayed = g.among("weight_gather", "hidden") | (g.zero == 3)
     gather: Array = np.asarray(0.0)
     reduce: Array = np.asarray(0.0)
     for parameters, group in groups:
         # Fully sharded training gathers and reduces layer by layer, the others in buckets.
         buckets = parameters / np.maximum(BUCKET, BUCKET_SHARE * group.size)
-        pieces = np.maximum(np.where(g.zero == 3, s.layers, buckets), 1.0)
-        gather = gather + c.network.all_gather(group, parameters * p.weight_wire, pieces)
+        some = parameters > 0.0
+        pieces = np.maximum(np.where(g.zero == 3, s.layers, buckets), 1.0) * some
+        turns = np.where(one_by_one, group.size * some, pieces)
+        gather = gather + c.network.all_gather(group, parameters * p.weight_wire, turns)
         reduce = reduce + c.network.reduce_scatter(group, parameters * p.gradient_wire, pieces)
     across = c.network.all_reduce(replica_group(g), groups[0][0] * p.gradient_wire / shard_group(g).size)
-    gather_hidden = c.hide(gather, work_forward, g.overlap_dp)
+    gather_hidden = c.hide(gather, work_forward, g.overlap_dp & delayed)
     reduce_hidden = c.hide(reduce + across, work_backward, g.overlap_dp)
     both_hidden = c.hide(gather + reduce, work_backward, g.overlap_dp)
     gather_back = gather * (p.gradient_wire / p.weight_wire)
