@@ -52,7 +52,6 @@ def strategies(draw: st.DrawFn, has_experts: bool) -> Strategy:
         cp_kind=draw(st.sampled_from(["ring", "ulysses"] if tp * cp <= 8 else ["ring"])),
         placement=draw(st.sampled_from(["dp-inside", "pp-inside"])),
         overlap_dp=draw(st.booleans()),
-        weight_gather=draw(st.sampled_from(["hidden", "exposed", "broadcasts"])),
         overlap_tp=draw(st.booleans()),
         overlap_pp=draw(st.booleans()),
         overlap_ep=draw(st.booleans()),

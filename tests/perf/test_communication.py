@@ -9,7 +9,7 @@ from samples import figure, flat, pool, tier
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel.mesh import Group
-from tianji.perf.communication import Network
+from tianji.perf.communication import Lane, Network
 from tianji.units import GB
 
 
@@ -78,3 +78,10 @@ def test_a_published_latency_counts_where_nothing_slower_was_fitted() -> None:
     published = replace(tier("all", 0, 100 * GB), latency=figure(2e-6))
     net = network(pool(8, published))
     assert net.all_gather(group(2), np.asarray(0.0)) == pytest.approx(2e-6)
+
+
+def test_an_all_to_all_of_every_copy_crosses_more_than_tokens_that_cross_once() -> None:
+    # 4 copies on 2 nodes of 8 chips: all of them against 2 (1 - 1/16) = 1.875, over the slower tier
+    net = Network((8, 16), (Lane(1e12, 0.0, "switch", 8), Lane(1e9, 0.0, "switch", 2)))
+    every, once = (float(np.ravel(net.all_to_all(group(16), GIGABYTE, 4, (1, 1), kind))[0]) for kind in (False, True))
+    assert once / every == pytest.approx(1.875 / 4)

@@ -98,6 +98,7 @@ _HELP = {
     "schedule": "Pipeline schedule.",
     "cp_kind": "How attention is cut under context parallelism.",
     "overlap_dp": "Hide data-parallel communication.",
+    "ep_kind": "How tokens reach their experts.",
     "weight_gather": "How updated weights reach all ranks (ZeRO-1 and 2).",
     "overlap_tp": "Hide tensor-parallel communication behind split matmuls.",
     "overlap_pp": "Hide pipeline sends.",

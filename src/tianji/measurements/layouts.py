@@ -238,3 +238,15 @@ def read_cp_kind(text: str, software: str, notes: str = "") -> str:
     """
     words = f"{text} {notes} {software}".lower()
     return "ulysses" if re.search(r"\bcp a2a|ulysses|xtuner", words) else "ring"
+
+
+def read_ep_kind(text: str, software: str) -> str:
+    """Return how tokens reached their experts: once for each node where DeepEP, HybridEP or DeepSeek's own kernels did it.
+
+    The dispatchers that frameworks bring along are an all_to_all of every copy.
+
+    >>> read_ep_kind("DeepEP; cuda_graph=None", "megatron-bridge-26.04")
+    'deduplicated'
+    """
+    found = software.startswith("hai-llm") or re.search(r"\bdeepep\b|\bhybridep\b", text.lower())
+    return "deduplicated" if found else "all_to_all"

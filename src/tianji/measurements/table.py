@@ -19,7 +19,14 @@ from tianji.catalog.architectures import model_from_row
 from tianji.errors import FormatError, InputError
 from tianji.hardware import Chip, Pool
 from tianji.measurements.cells import Cells, read_cells
-from tianji.measurements.layouts import read_cp_kind, read_overlap, read_recompute, read_schedule, read_sharding
+from tianji.measurements.layouts import (
+    read_cp_kind,
+    read_ep_kind,
+    read_overlap,
+    read_recompute,
+    read_schedule,
+    read_sharding,
+)
 from tianji.measurements.machines import find_machine
 from tianji.measurements.recipes import find_family, read_precision, read_software, uses_flash_attention
 from tianji.parallel.plan import Plan
@@ -252,7 +259,7 @@ def _read_strategy(
         recompute=recompute.kind, recompute_layers=recompute.share,
         schedule=schedule,
         cp_kind=read_cp_kind(overlaps, software, notes),
-        weight_gather=overlap.gather,
+        ep_kind=read_ep_kind(f"{overlaps} {notes}", software), weight_gather=overlap.gather,
         overlap_dp=overlap.dp, overlap_tp=overlap.tp, overlap_pp=overlap.pp, overlap_ep=overlap.ep,
         flash_attention=fused,
     ), tuple(assumed)  # fmt: skip

@@ -35,6 +35,7 @@ class Grid:
     recompute_layers: Array
     schedule: Array
     cp_kind: Array
+    ep_kind: Array
     weight_gather: Array
     overlap_dp: Array
     overlap_tp: Array

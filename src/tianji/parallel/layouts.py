@@ -96,6 +96,8 @@ def abbreviate_layout(strategy: Strategy, defaults: Strategy = DEFAULTS) -> str:
         words.append(strategy.cp_kind)
     if strategy.pp > 1 and strategy.placement != defaults.placement:
         words.append(strategy.placement)
+    if strategy.ep > 1 and strategy.ep_kind != defaults.ep_kind:
+        words.append(f"ep-{strategy.ep_kind}")
     if strategy.zero in (1, 2) and strategy.weight_gather != defaults.weight_gather:
         words.append(f"weight-gather-{strategy.weight_gather}")
     for name in ("sequence_parallel", "flash_attention", "offload_optimizer", "overlap_dp", "overlap_tp"):

@@ -12,12 +12,14 @@ from tianji.errors import FormatError
 RECOMPUTE = ("none", "selective", "full")
 SCHEDULES = ("1f1b", "interleaved", "gpipe", "zero-bubble", "dualpipe", "zbv")
 CP_KINDS = ("ring", "ulysses", "all_gather")
+EP_KINDS = ("deduplicated", "all_to_all")
 WEIGHT_GATHERS = ("hidden", "exposed", "broadcasts")
 PLACEMENTS = ("dp-inside", "pp-inside")
 CHOICES: dict[str, tuple[str, ...]] = {
     "recompute": RECOMPUTE,
     "schedule": SCHEDULES,
     "cp_kind": CP_KINDS,
+    "ep_kind": EP_KINDS,
     "weight_gather": WEIGHT_GATHERS,
     "placement": PLACEMENTS,
 }
@@ -62,6 +64,9 @@ class Strategy:
     """Fraction of the layers that ``recompute`` applies to."""
     schedule: str = "1f1b"
     cp_kind: str = "ring"
+    ep_kind: str = "deduplicated"
+    """How tokens reach experts: each token crosses to a node once and is copied there (DeepEP, HybridEP), or in an all_to_all
+    that carries every copy."""
     weight_gather: str = "hidden"
     """How updated weights reach all ranks under ZeRO-1 and 2: beside the next forward pass (with ``overlap_dp``), before it, or
     before it in one broadcast from each rank."""

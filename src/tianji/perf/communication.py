@@ -78,11 +78,19 @@ class Network:
         """Return the seconds to sum ``size`` bytes of every member and give all of them the result."""
         return self.reduce_scatter(group, size) + self.all_gather(group, size)
 
-    def all_to_all(self, group: Group, size: Array, copies: int = 0, routing: tuple[int, int] = (1, 1)) -> Array:
+    def all_to_all(
+        self,
+        group: Group,
+        size: Array,
+        copies: int = 0,
+        routing: tuple[int, int] = (1, 1),
+        once: Array | bool = True,
+    ) -> Array:
         """Return the seconds in which every member sends ``size`` bytes, spread evenly over all members.
 
-        With ``copies`` (experts of a token) a token crosses to each unit of an outer tier at most once and is copied inside
-        it: of k copies to u units as many cross as there are different units among them (see :func:`reached_units`).
+        With ``copies`` (experts of a token), and where ``once``, a token crosses to each unit of an outer tier at most once and
+        is copied inside it: of k copies to u units as many cross as there are different units among them (see
+        :func:`reached_units`).
         """
         slowest: Array = np.asarray(0.0)
         delay: Array = np.asarray(0.0)
@@ -90,7 +98,7 @@ class Network:
         for position, (lane, n, inner) in enumerate(self._members(group)):
             crossing = size * (n - 1.0) / n
             if copies and position:
-                crossing = crossing * (reached_units(group.size / below, copies, routing) / copies)
+                crossing = crossing * np.where(once, reached_units(group.size / below, copies, routing) / copies, 1.0)
             slowest = np.maximum(slowest, crossing / _peer_rate(lane, n) * _hops(lane, n))
             delay = delay + steps(n) * lane.latency
             below = inner

@@ -102,8 +102,8 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
     }
     launches = c.constants.op_overhead * _num_ops(layer, c)
     routing = np.asarray(c.constants.moe_overhead if layer.experts else 0.0)
-    forward["overhead"] = _launch_wait(launches, total(forward)) + routing
-    backward["overhead"] = _launch_wait(2.0 * launches, total(backward)) + 2.0 * routing
+    forward["overhead"] = np.maximum(launches - total(forward), 0.0) + routing
+    backward["overhead"] = np.maximum(2.0 * launches - total(backward), 0.0) + 2.0 * routing
     backward["recompute"] = _recompute(forward, v_forward, a_forward, c)
     return LayerTime(forward, backward, m_weight)
 
@@ -115,20 +115,6 @@ def total(terms: Terms) -> Array:
         # Adding in place spares a new array for each term of a large grid.
         shape = np.broadcast_shapes(found.shape, np.shape(value))
         found = np.add(found, value, out=found if found.shape == shape else None)
-    return found
-
-
-def _launch_wait(launches: Array, work: Array) -> Array:
-    """Return the seconds that a pass waits for its ops to be launched: what (launches⁸ + work⁸)^⅛ is longer than the work.
-
-    That is the longer of the two, and up to 9 % more where they are alike: then small ops wait for the host and large ones
-    let it run ahead, and neither time hides in the other. Of the powers 2, 4, 8 and ∞ the eighth has the least median error
-    on the rows that set constants.
-    """
-    launched, worked = launches * launches, work * work
-    launched, worked = launched * launched, worked * worked
-    both = np.sqrt(np.sqrt(np.sqrt(launched * launched + worked * worked)))
-    found: Array = np.maximum(both - work, 0.0)
     return found
 
 
@@ -268,8 +254,9 @@ def _expert_communication(layer: Layer, c: Context) -> tuple[Array, Array]:
     precision, k = c.job.precision, layer.experts.top_k
     routed = c.tokens / c.g.tp * (k * c.job.model.hidden_size) * c.job.moe_imbalance
     group, routing = expert_group(c.g), layer.experts.routing
-    there = c.network.all_to_all(group, routed * precision.dispatch_size, k, routing)
-    back = c.network.all_to_all(group, routed * precision.activation_size, k, routing)
+    once = c.g.among("ep_kind", "deduplicated")
+    there = c.network.all_to_all(group, routed * precision.dispatch_size, k, routing, once)
+    back = c.network.all_to_all(group, routed * precision.activation_size, k, routing, once)
     return there + back, 2.0 * back
 
 
