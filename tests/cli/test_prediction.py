@@ -48,6 +48,8 @@ def test_every_strategy_field_is_an_option() -> None:
         "recompute": "full",
         "schedule": "gpipe",
         "cp_kind": "ulysses",
+        "ep_kind": "all_to_all",
+        "weight_gather": "exposed",
         "placement": "pp-inside",
         "recompute_layers": "0.5",
     }

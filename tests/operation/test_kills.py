@@ -34,7 +34,8 @@ CONFIG = {
     "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 4,
     "intermediate_size": 96, "vocab_size": 256,
 }  # fmt: skip
-STEPS = 200
+STEPS = 600
+"""Enough that four kills find the job at work on a quiet machine too."""
 QUICK = RunOptions(steps=STEPS, warmup=0, optimizer="sgd", learning_rate=0.1, trace=False)
 
 
@@ -137,9 +138,13 @@ def test_a_spare_takes_the_place_of_what_failed(undisturbed: tuple[float, ...], 
     assert_is_undisturbed(tmp_path, undisturbed)
 
 
+HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""Undoes what a shell does to background jobs: their children start deaf to Ctrl-C."""
+
+
 @contextmanager
 def operating(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tianji", "operate", *arguments]
+    command = [sys.executable, "-c", HEARING, sys.executable, "-m", "tianji", "operate", *arguments]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         yield running
