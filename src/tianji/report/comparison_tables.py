@@ -18,8 +18,10 @@ from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.prediction.predict_plan import spell_basis
 from tianji.report.wording import bar, labelled, plain_table
+from tianji.units import KILO
 
-WIDTH = 30
+WIDTH = 12
+"""Columns of the longest bar: with it the widest table fits a terminal of 80."""
 
 
 def print_comparison(console: Console, comparison: Comparison, calibration: Calibration) -> None:
@@ -123,14 +125,14 @@ def _curve_table(curve: Curve, chosen: Assessment, most: float) -> Table:
     knee = curve.knee()
     where = f"the knee is at {knee:,} chips" if knee else "no knee within these sizes"
     table = plain_table(f"Useful tokens/s against chips: {curve.pool.name}; {where}")
-    for name in ("chips", "useful tokens/s", "of one chip", "MFU", "goodput"):
+    for name in ("chips", "useful k tokens/s", "of one chip", "MFU", "goodput"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, min_width=WIDTH)
     for n, span in curve.spans():
         a = curve.at(n)
         assert a is not None
         table.add_row(
-            f"{n:,}", _cell(span, 1.0), f"{span.nominal / n:,.0f}", f"{a.result.mfu:.1%}",
+            f"{n:,}", _cell(span, 1.0 / KILO), f"{span.nominal / n:,.0f}", f"{a.result.mfu:.1%}",
             f"{a.goodput.goodput.nominal:.1%}", Text(bar(span.nominal / most, WIDTH), "magenta"),
             style="bold" if n == chosen.pool.chips else "",
         )  # fmt: skip

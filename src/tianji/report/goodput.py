@@ -24,7 +24,7 @@ from tianji.units import DAY, HOUR, Dollars, show
 
 MONTH = 30 * DAY / HOUR
 """Hours of the month that remedies are weighed over."""
-BAR, TEXT = 24, 70
+BAR, TEXT = 24, 72
 """Columns of the longest bar, and those that a table of losses needs beside it."""
 
 
