@@ -21,8 +21,9 @@ CAUSES = (
     "needs for a launch is one constant for a chip here, and differs between hosts.",
     "**Layouts of small models on one node.** Nearly all of the mean regret is left in vTrain's single-node sweeps (5.5 %): "
     "errors there go with the pair of tp and micro-batch (tp2 with 2: -17 %, tp4 with 2: +16 %) and with no single term that "
-    "was tried (heads, message size, launches). InternEvo's sweeps, whose ranks broadcast their shares of ZeRO-1 one after the other, "
-    "cost 20 % of regret until that way of gathering had a name (`weight_gather`), and 2.4 % since; that gain is not blind.",
+    "was tried (heads, message size, launches). InternEvo's sweeps, whose ranks broadcast their shares of ZeRO-1 one after the "
+    "other, cost 20 % of regret until that way of gathering had a name (`weight_gather`), and 2.4 % since; that gain is "
+    "not blind.",
     "**A source unlike all others.** Left out of the fit, vTrain's 900 single-node runs (tiny models, nothing overlapped) lie "
     "mostly outside the range that the other sources give; and one Gauss-Newton step away from a fit that they are two thirds "
     "of is a coarse refit. That is what draws down the coverage of held-out rows.",
