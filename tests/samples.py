@@ -16,6 +16,8 @@ from tianji.units import GB, TB, TERA
 from tianji.workload import Job, Model, MoE, find_precision
 
 SOURCE = "made up for a test"
+HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""A program that starts another one and undoes what a shell does to background jobs: they start deaf to Ctrl-C."""
 
 
 def figure(value: float) -> Figure:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from samples import HEARING
+
 TIANJI = (sys.executable, "-m", "tianji")
 PLAN = ("plan", "llama-3.1-8b", "hgx-h100", "--chips", "16", "--batch", "64")
 SWITCHES = ("overlap_dp", "overlap_tp", "overlap_pp", "overlap_ep")
@@ -22,9 +24,6 @@ def test_json_stands_alone_on_stdout() -> None:
     done = subprocess.run([*TIANJI, *PLAN, "--json"], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["plans"]
     assert done.stderr == ""
-
-
-HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 
 
 def test_an_interruption_ends_at_once_with_one_line(tmp_path: Path) -> None:

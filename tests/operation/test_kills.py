@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from samples import HEARING
 from tianji.backends import RunOptions, run
 from tianji.backends.journal import read_journal
 from tianji.catalog import load_pool
@@ -136,10 +137,6 @@ def test_a_spare_takes_the_place_of_what_failed(undisturbed: tuple[float, ...], 
     assert not set(starts[0]["chips"]) & set(starts[1]["chips"])
     assert starts[0]["layout"] == starts[1]["layout"]
     assert_is_undisturbed(tmp_path, undisturbed)
-
-
-HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
-"""Undoes what a shell does to background jobs: their children start deaf to Ctrl-C."""
 
 
 @contextmanager
