@@ -85,3 +85,12 @@ def test_an_all_to_all_of_every_copy_crosses_more_than_tokens_that_cross_once() 
     net = Network((8, 16), (Lane(1e12, 0.0, "switch", 8), Lane(1e9, 0.0, "switch", 2)))
     every, once = (float(np.ravel(net.all_to_all(group(16), GIGABYTE, 4, (1, 1), kind))[0]) for kind in (False, True))
     assert once / every == pytest.approx(1.875 / 4)
+
+
+def test_a_library_without_rings_takes_its_factors_times_as_long() -> None:
+    own = Constants(reduce_scatter_factor=2.0, all_reduce_factor=1.5, all_to_all_factor=3.0)
+    ring, other = (Network.of(flat(4), constants) for constants in (Constants(), own))
+    assert other.all_gather(group(4), GIGABYTE) == ring.all_gather(group(4), GIGABYTE)
+    assert other.reduce_scatter(group(4), GIGABYTE) == pytest.approx(2 * ring.reduce_scatter(group(4), GIGABYTE))
+    assert other.all_reduce(group(4), GIGABYTE) == pytest.approx(1.5 * ring.all_reduce(group(4), GIGABYTE))
+    assert other.all_to_all(group(4), GIGABYTE) == pytest.approx(3 * ring.all_to_all(group(4), GIGABYTE))

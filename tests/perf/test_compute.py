@@ -47,3 +47,9 @@ def test_efficiencies_scale_the_rates() -> None:
     half = Machine.of(CHIP, find_precision("bf16"), Constants(matmul_efficiency=0.5, memory_efficiency=0.25))
     assert matmul_time(half, one(10_000), one(10_000), one(10_000)) == pytest.approx(0.04)
     assert vector_time(half, one(10**6), 2.0) == pytest.approx(8e-6)
+
+
+def test_elementwise_work_may_reach_less_of_the_memory_rate_than_matmuls() -> None:
+    plain = Machine.of(CHIP, find_precision("bf16"), Constants(memory_efficiency=0.5, vector_efficiency=0.1))
+    assert plain.vector == pytest.approx(plain.memory / 10)
+    assert vector_time(plain, one(10**6), 2.0) == pytest.approx(40e-6)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from samples import DENSE, SPARSE
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.stages import bubble_time, in_flight, representative_stages, stage
+from tianji.perf.stages import bubble_time, in_flight, representative_stages, share_bubble, stage
 from tianji.workload import Model
 
 
@@ -99,3 +99,11 @@ def test_bubbles_of_equal_stages(p: int) -> None:
 def test_the_ideal_share_of_the_bubble(p: int, m: int) -> None:
     bubble = waiting(p)
     assert bubble / (m * (FORWARD + BACKWARD) + bubble) == pytest.approx((p - 1) / (m + p - 1))
+
+
+def test_chips_that_share_a_processor_fill_their_bubbles() -> None:
+    # Two chips on one processor: 6 s of work each, 2 s apart. Alone on processors of their own: 3 s and 1 s.
+    assert share_bubble(np.array(2.0), np.array(6.0), 1.0) == 2.0
+    assert share_bubble(np.array(2.0), np.array(6.0), 2.0) == 0.0
+    # 10 s apart: (6 + 10) / 2 = 8 s on processors of their own, which is more than the 6 s of work.
+    assert share_bubble(np.array(10.0), np.array(6.0), 2.0) == 2.0

@@ -149,3 +149,15 @@ def test_a_chip_without_the_dtype_is_refused() -> None:
     plain = replace(CHIP, peak={"bf16": figure(100 * TERA)})
     with pytest.raises(UnknownFigureError, match="dense fp8 peak"):
         price(job(precision="fp8"), flat(8, chip=plain), FREE, Grid.of(Strategy(dp=8)))
+
+
+def test_a_chip_that_is_its_own_host_pays_for_every_launch() -> None:
+    ahead, own = (terms(Strategy(), constants=Constants(op_overhead=1e-6, op_blocking=b)) for b in (0.0, 1.0))
+    assert ahead["overhead"] == 0
+    assert own["overhead"] > 0
+
+
+def test_the_optimizer_has_an_efficiency_of_its_own() -> None:
+    half = terms(Strategy(), constants=Constants(optimizer_efficiency=0.5))["optimizer"]
+    assert half == pytest.approx(2 * terms(Strategy(), constants=Constants())["optimizer"])
+    assert half > 0

@@ -43,13 +43,15 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "matmul_half_size": (0, 10**5),
     "attention_half_length": (0, 10**6),
     "straggle": (0, 1),
+    "op_blocking": (0, 1),
+    "sharing": (1, 1000),
     "software": (0.1, 10),
     "activation_overhead": (0.1, 10),
     "framework_reserve": (0, TB),
     "communicator_size": (0, TB),
 }
 """Least and most of a constant; efficiencies lie above 0 and at most at 1, latencies and overheads below a minute."""
-_BOUNDS_BY_ENDING = {"_efficiency": (0.001, 1.0), "_latency": (0.0, 1.0), "_overhead": (0.0, 60.0)}
+_BOUNDS_BY_ENDING = {"_efficiency": (0.001, 1.0), "_latency": (0.0, 1.0), "_overhead": (0.0, 60.0), "_factor": (0.1, 100.0)}
 _SIZES = ("activation_overhead", "framework_reserve", "communicator_size")
 """Constants of memory: they belong to a software, not to a chip."""
 _SPREAD = (0.01, 100.0)

@@ -34,21 +34,37 @@ class Constants:
     attention_half_length: float = 0.0
     """Context length at which attention reaches half of its efficiency."""
     memory_efficiency: float = 1.0
+    vector_efficiency: float = 1.0
+    """Of the sustained memory rate, by elementwise work as the framework runs it: one pass for each primitive is below 1."""
+    optimizer_efficiency: float = 1.0
+    """Of the sustained memory rate, by the update of the weights with the gradients' norm."""
     scale_up_efficiency: float = 1.0
     scale_out_efficiency: float = 1.0
     scale_up_latency: Seconds = 0.0
     """Of one step of a collective, software included."""
     scale_out_latency: Seconds = 0.0
+    reduce_scatter_factor: float = 1.0
+    """Time of a reduce_scatter over that of an all_gather of the same bytes; NCCL and HCCL: 1."""
+    all_reduce_factor: float = 1.0
+    """Time of an all_reduce over that of two such gathers."""
+    all_to_all_factor: float = 1.0
+    """Time of an all_to_all over what its bytes would take in a gather."""
     overlap_efficiency: float = 1.0
     """Share of a communication that a longer computation beside it really hides."""
     op_overhead: Seconds = 0.0
     """Host time to launch one op; the chip waits when its work on a layer is shorter than the launches. Two ops backward."""
+    op_blocking: float = 0.0
+    """Share of the launches that the chip waits for even when its work is longer: 0 where a host runs ahead of its chip, 1
+    where the chip is the host."""
     step_overhead: Seconds = 0.0
     """What each step costs beside its micro-batches: data, gradient norm, logging."""
     straggle: float = 0.0
     """Mean of a chip's random delays over its work: of n exponential delays the longest is ln n means, and all wait for it."""
     moe_overhead: Seconds = 0.0
     """Host time to route one micro-batch through one MoE layer, during which the chip waits; twice that backward."""
+    sharing: float = 1.0
+    """Chips that share one processor. Above 1 the rates are those of a chip while all work, and one that waits leaves its
+    share to the others."""
     software: float = 1.0
     """Time under some software over that under the average of what was measured."""
     activation_overhead: float = 1.0

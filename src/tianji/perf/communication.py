@@ -41,6 +41,10 @@ class Network:
     lanes: tuple[Lane, ...]
     rings: bool = False
     """Gathers and scatters go round a ring of all members, however many there are."""
+    scatter_factor: float = 1.0
+    reduce_factor: float = 1.0
+    exchange_factor: float = 1.0
+    """Of reduce_scatter, all_reduce and all_to_all: what a library takes over the formula, of its own gather."""
 
     @classmethod
     def of(cls, pool: Pool, constants: Constants) -> Network:
@@ -56,7 +60,9 @@ class Network:
             lanes.append(_lane(pool.name, tier, constants, max(span // inner, 1)))
             spans.append(span)
             inner = span
-        return cls(tuple(spans), tuple(lanes), pool.chip.ecosystem == "cuda")
+        c = constants
+        factors = (c.reduce_scatter_factor, c.all_reduce_factor, c.all_to_all_factor)
+        return cls(tuple(spans), tuple(lanes), pool.chip.ecosystem == "cuda", *factors)
 
     def all_gather(self, group: Group, size: Array, pieces: Array | float = 1.0) -> Array:
         """Return the seconds to give every member the whole of ``size`` bytes, of which each holds an equal share.
@@ -72,11 +78,11 @@ class Network:
 
     def reduce_scatter(self, group: Group, size: Array, pieces: Array | float = 1.0) -> Array:
         """Return the seconds to sum ``size`` bytes of every member and leave each with its share."""
-        return self.all_gather(group, size, pieces)
+        return self.scatter_factor * self.all_gather(group, size, pieces)
 
     def all_reduce(self, group: Group, size: Array) -> Array:
         """Return the seconds to sum ``size`` bytes of every member and give all of them the result."""
-        return self.reduce_scatter(group, size) + self.all_gather(group, size)
+        return (2.0 * self.reduce_factor) * self.all_gather(group, size)
 
     def all_to_all(
         self,
@@ -102,7 +108,7 @@ class Network:
             slowest = np.maximum(slowest, crossing / _peer_rate(lane, n) * _hops(lane, n))
             delay = delay + steps(n) * lane.latency
             below = inner
-        return slowest + delay
+        return self.exchange_factor * (slowest + delay)
 
     def send(self, group: Group, size: Array) -> Array:
         """Return the seconds to pass ``size`` bytes to the next member, over the slowest tier that lies between two."""

@@ -31,6 +31,8 @@ class Machine:
     """Of a large matmul that stays in higher precision."""
     attention: FlopsPerSecond
     memory: BytesPerSecond
+    vector: BytesPerSecond
+    """Of elementwise work."""
     half_size: float
     attention_half: float
     linear_size: float
@@ -50,6 +52,7 @@ class Machine:
             high=high * constants.matmul_efficiency,
             attention=high * constants.attention_efficiency,
             memory=chip.memory_rate() * constants.memory_efficiency,
+            vector=chip.memory_rate() * constants.memory_efficiency * constants.vector_efficiency,
             half_size=constants.matmul_half_size,
             attention_half=constants.attention_half_length,
             linear_size=sizes[precision.linear],
@@ -80,4 +83,4 @@ def attention_time(machine: Machine, flops: Array, length: Array) -> Array:
 
 def vector_time(machine: Machine, elements: Array, size: float) -> Array:
     """Return the seconds of a memory-bound op that reads and writes that many elements."""
-    return elements * (size / machine.memory)
+    return elements * (size / machine.vector)

@@ -102,8 +102,9 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
     }
     launches = c.constants.op_overhead * _num_ops(layer, c)
     routing = np.asarray(c.constants.moe_overhead if layer.experts else 0.0)
-    forward["overhead"] = np.maximum(launches - total(forward), 0.0) + routing
-    backward["overhead"] = np.maximum(2.0 * launches - total(backward), 0.0) + 2.0 * routing
+    blocked = c.constants.op_blocking * launches
+    forward["overhead"] = np.maximum(launches - total(forward), blocked) + routing
+    backward["overhead"] = np.maximum(2.0 * launches - total(backward), 2.0 * blocked) + 2.0 * routing
     backward["recompute"] = _recompute(forward, v_forward, a_forward, c)
     return LayerTime(forward, backward, m_weight)
 
@@ -216,7 +217,8 @@ def _tensor_communication(layer: Layer, c: Context) -> Array:
     found: Array = np.asarray(0.0)
     if pairs:
         one = c.network.all_gather(tensor_group(c.g), c.tokens * c.job.model.hidden_size * size)
-        found = found + 2.0 * pairs * one
+        net = c.network
+        found = found + pairs * np.where(c.g.sequence_parallel, 1.0 + net.scatter_factor, 2.0 * net.reduce_factor) * one
     if layer.experts:
         routed = c.tokens / c.g.tp * (layer.experts.top_k * c.job.model.hidden_size) * c.g.etp
         found = found + 2.0 * c.network.all_gather(expert_tensor_group(c.g), routed * size)

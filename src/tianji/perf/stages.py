@@ -97,3 +97,13 @@ def bubble_time(g: Grid, others: Array, forward: Array, backward: Array, weight:
     share = np.where(g.among("schedule", "zbv"), zero_bubble / 2.0, share)
     share = np.where(g.among("schedule", "dualpipe"), dual, share)
     return others * share
+
+
+def share_bubble(bubble: Array, busy: Array, sharing: Array | float) -> Array:
+    """Return what is left of a bubble where ``sharing`` chips share each processor and a waiting one lends it to the others.
+
+    All times are those of a chip while all work. With the processors to itself the pipeline would take (busy + bubble) /
+    sharing; it takes no less, nor less than the work of all on their processors: max(busy, (busy + bubble) / sharing).
+    """
+    found: Array = np.maximum(bubble - (sharing - 1.0) * busy, 0.0) / sharing
+    return found

@@ -21,7 +21,7 @@ from tianji.perf.communication import Network
 from tianji.perf.compute import Machine
 from tianji.perf.layer import Context, LayerTime, Terms, layer_time, total
 from tianji.perf.memory import activation_bytes, dense_parameters, expert_parameters, fixed_bytes, state_bytes
-from tianji.perf.stages import Stage, bubble_time, representative_stages, stage
+from tianji.perf.stages import Stage, bubble_time, representative_stages, share_bubble, stage
 from tianji.units import Array
 from tianji.workload import Job, Model
 from tianji.workload.ops import dense_layer, embedding, head, moe_layer, mtp_layer
@@ -115,7 +115,8 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> Terms:
     terms["recompute"] = m * backward["recompute"]
     terms["pp_comm"] = m * hidden
     terms["dp_comm"] = m * sharded + per_step
-    terms["bubble"] = bubble_time(g, others, total(forward), total(backward), weight)
+    waits = bubble_time(g, others, total(forward), total(backward), weight)
+    terms["bubble"] = share_bubble(waits, m * slowest, constants.sharing)
     terms["optimizer"] = optimizer_time(c, pool, stages)
     busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
     terms["waiting"] = busy * (constants.straggle * np.log(g.chips))
@@ -215,7 +216,8 @@ def data_parallel_time(s: Stage, first: Pass, c: Context) -> tuple[Array, Array,
     reduce_hidden = c.hide(reduce + across, work_backward, g.overlap_dp)
     both_hidden = c.hide(gather + reduce, work_backward, g.overlap_dp)
     gather_back = gather * (p.gradient_wire / p.weight_wire)
-    all_reduce_hidden = c.hide(reduce + gather_back + across, work_backward, g.overlap_dp)
+    summed = c.network.reduce_factor * (reduce / c.network.scatter_factor + gather_back)
+    all_reduce_hidden = c.hide(summed + across, work_backward, g.overlap_dp)
     every_forward = np.where(g.zero == 3, gather_hidden, 0.0)
     every_backward = np.where(g.zero == 3, both_hidden, np.where(g.zero == 2, reduce_hidden, 0.0))
     across_hidden = c.hide(across, work_backward, g.overlap_dp)
@@ -232,7 +234,8 @@ def optimizer_time(c: Context, pool: Pool, stages: list[Stage]) -> Array:
     for s in stages:
         mine = dense_parameters(c.job.model, s, g) / shard + expert_parameters(c.job.model, s, g) / expert_shard
         most = np.maximum(most, mine)
-    time = most * ((2.0 * p.optimizer_size + p.gradient_size + p.weight_size) / c.machine.memory)
+    rate = c.machine.memory * c.constants.optimizer_efficiency
+    time = most * ((2.0 * p.optimizer_size + p.gradient_size + p.weight_size) / rate)
     if np.any(g.offload_optimizer):
         if pool.chip.host_bandwidth is None:
             raise UnknownFigureError(pool.chip.name, "host bandwidth", "the optimizer is offloaded")
