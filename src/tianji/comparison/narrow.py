@@ -1,10 +1,14 @@
 """A narrow search: the best strategy of one number of chips in a tenth of a second, for curves over many numbers.
 
-First all layouts (pp, tp, cp, ep, dp) are priced under a few settings each; then the best few layouts are searched in full.
-What it may lose to the exhaustive search is measured in the tests.
+First every dealing of the chips to the degrees is priced under a few settings each: a spread of micro-batches, each amount of
+recomputation, the levels of ZeRO and the schedules that win. Then the best few are searched in full. What it may lose to the
+exhaustive search is measured in the tests.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,61 +21,120 @@ from tianji.parallel.strategy import CHOICES
 from tianji.perf.memory import usable_memory
 from tianji.perf.step import price
 from tianji.search.exploration import Candidate, explore
-from tianji.search.space import divisors
+from tianji.search.space import (
+    MAX_EXPERT_TENSOR,
+    MAX_MICRO_BATCH,
+    MAX_MICRO_TOKENS,
+    MIN_CONTEXT,
+    chunk_counts,
+    divisors,
+)
 from tianji.units import Array
 from tianji.workload import Job
 
-KEEP = 6
-"""Layouts that are searched in full."""
-MIN_CONTEXT = 256
-COLUMNS = ("pp", "tp", "cp", "ep", "dp", "vpp", "schedule")
-DEGREES = COLUMNS[:5]
+KEEP = 4
+"""Degrees that are searched in full."""
+SMALL, LARGE = 3, 3
+"""Micro-batches that are tried at first: the smallest, and so many more up to the largest."""
+FLAT = (("1f1b",), (1, 2, 3))
+"""Schedules and levels of ZeRO that are tried without a pipeline."""
+PIPED = (("zero-bubble", "dualpipe", "interleaved"), (1, 3))
+CELLS = 400_000
+"""Strategies that are priced at once: few enough for the cache."""
+DEGREES = ("pp", "tp", "cp", "dp")
+COLUMNS = (*DEGREES, "cp_kind")
 
 
 def find_fast(job: Job, pool: Pool, constants: Constants, keep: int = KEEP) -> Candidate | None:
     """Return a strategy that uses all chips and is near the fastest, or None when none is legal and fits the memory."""
-    table = _layouts(job, pool)
-    if not table.size:
-        return None
-    layouts = dict(zip(COLUMNS, table.T, strict=True))
-    recompute = {"recompute": np.arange(len(CHOICES["recompute"]))}
-    axes = (recompute, {"zero": np.array([1, 3])}, {"micro_batch_size": np.array([1, 2])}, layouts)
-    grid = Grid.product(axes, DEFAULTS)
-    cost, shape = price(job, pool, constants, grid), grid.shape
-    fits = np.broadcast_to(is_legal(grid, job, pool) & (cost.memory_total <= usable_memory(pool)), shape)
-    seconds = np.where(fits, np.broadcast_to(cost.step_time, shape), np.inf).reshape(-1, shape[-1]).min(axis=0)
+    found = [pair for grid in _grids(job, pool) for pair in _fastest(job, pool, constants, grid, keep)]
     best: Candidate | None = None
-    for degrees in _fastest(table, seconds, keep):
-        found = explore(job, pool, constants, fixed=degrees, top=1)
-        if found.best and (best is None or found.best[0].step_time < best.step_time):
-            best = found.best[0]
+    for _, degrees in sorted(found, key=lambda pair: pair[0])[:keep]:
+        full = explore(job, pool, constants, fixed=degrees, top=1)
+        if full.best and (best is None or full.best[0].step_time < best.step_time):
+            best = full.best[0]
     return best
 
 
-def _fastest(table: Array, seconds: Array, keep: int) -> list[dict[str, int]]:
-    chosen: dict[tuple[int, ...], None] = {}
-    for place in np.argsort(seconds):
-        if not np.isfinite(seconds[place]) or len(chosen) == keep:
+def _fastest(job: Job, pool: Pool, constants: Constants, grid: Grid, keep: int) -> list[tuple[float, dict[str, int]]]:
+    """Return the fastest degrees of a grid, each with its step time; the grid's last two axes are experts and layouts."""
+    cost = price(job, pool, constants, grid)
+    fits = is_legal(grid, job, pool) & (cost.memory_total <= usable_memory(pool))
+    seconds = np.broadcast_to(np.where(fits, cost.step_time, np.inf), grid.shape)
+    seconds = seconds.reshape(-1, *grid.shape[-2:]).min(axis=0)
+    chosen: dict[tuple[int, ...], float] = {}
+    for place in np.argsort(seconds, axis=None):
+        expert, layout = np.unravel_index(place, seconds.shape)
+        if len(chosen) == keep or not np.isfinite(seconds[expert, layout]):
             break
-        chosen[tuple(int(v) for v in table[place, : len(DEGREES)])] = None
-    return [dict(zip(DEGREES, degrees, strict=True)) for degrees in chosen]
+        key = (*(int(getattr(grid, name).flat[layout]) for name in DEGREES), int(grid.ep.flat[expert]))
+        chosen.setdefault(key, float(seconds[expert, layout]))
+    return [(least, dict(zip((*DEGREES, "ep"), key, strict=True))) for key, least in chosen.items()]
+
+
+def _grids(job: Job, pool: Pool) -> Iterator[Grid]:
+    """Yield the settings that are tried of every dealing of the chips: first those without a pipeline."""
+    table, experts = _layouts(job, pool), _experts(job)
+    recompute = {"recompute": np.arange(len(CHOICES["recompute"]))}
+    sizes = {"micro_batch_size": np.arange(SMALL + LARGE)}
+    for rows, (schedules, levels) in ((table[table[:, 0] == 1], FLAT), (table[table[:, 0] > 1], PIPED)):
+        codes = np.asarray([CHOICES["schedule"].index(word) for word in schedules])
+        axes = (recompute, {"zero": np.asarray(levels)}, {"schedule": codes}, sizes, experts)
+        step = max(CELLS // int(np.prod([len(next(iter(axis.values()))) for axis in axes])), 1)
+        for start in range(0, len(rows), step):
+            part = dict(zip(COLUMNS, rows[start : start + step].T, strict=True))
+            part["sequence_parallel"] = np.equal(job.seq_len % (part["tp"] * part["cp"]), 0)
+            grid = Grid.product((*axes, part), DEFAULTS)
+            yield replace(
+                grid, micro_batch_size=_micro_batches(job, part["dp"]), vpp=_chunks(job, part["pp"], schedules)
+            )
 
 
 def _layouts(job: Job, pool: Pool) -> Array:
-    """Return every dealing of all chips to the degrees, each with the plain schedule and with the most interleaving."""
+    """Return every dealing of all chips to the degrees, each kind of context parallelism apart."""
     model, chips = job.model, pool.chips
-    plain, interleaved = CHOICES["schedule"].index("1f1b"), CHOICES["schedule"].index("interleaved")
-    experts = divisors(model.moe.num_experts) if model.moe else [1]
     rows: list[tuple[int, ...]] = []
     for pp in (d for d in divisors(chips) if d <= model.num_layers):
-        most = model.num_layers // pp
-        chunks = max((v for v in range(1, most + 1) if model.num_layers % v == 0 or v & (v - 1) == 0), default=1)
-        kinds = [(1, plain)] + ([(chunks, interleaved)] if pp > 1 and chunks > 1 else [])
         for tp in (d for d in divisors(chips // pp) if model.num_attention_heads % d == 0):
             for cp in divisors(chips // pp // tp):
                 dp = chips // (pp * tp * cp)
                 if job.global_batch_size % dp or (cp > 1 and cp * MIN_CONTEXT > job.seq_len):
                     continue
-                spread = [ep for ep in experts if tp * cp * dp % ep == 0]
-                rows += [(pp, tp, cp, ep, dp, *kind) for ep in spread for kind in kinds]
+                kinds = ("ring", "ulysses") if cp > 1 and model.num_attention_heads % (tp * cp) == 0 else ("ring",)
+                rows += [(pp, tp, cp, dp, CHOICES["cp_kind"].index(kind)) for kind in kinds]
     return np.asarray(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
+
+
+def _experts(job: Job) -> dict[str, Array]:
+    """Return the expert degrees: an expert is cut only where all of them are spread already, as spreading costs less."""
+    moe = job.model.moe
+    pairs = [(1, 1)]
+    if moe is not None:
+        pairs = [(ep, 1) for ep in divisors(moe.num_experts)]
+        pairs += [(moe.num_experts, n) for n in divisors(moe.intermediate_size) if 1 < n <= MAX_EXPERT_TENSOR]
+    eps, etps = np.asarray(pairs).T
+    return {"ep": eps, "etp": etps}
+
+
+def _micro_batches(job: Job, dp: Array) -> Array:
+    """Return for each layout a few of its micro-batches, along the axis before the experts."""
+    most = max(MAX_MICRO_BATCH, MAX_MICRO_TOKENS // job.seq_len)
+    some = {n: _some([b for b in divisors(job.global_batch_size // n) if b <= most]) for n in np.unique(dp).tolist()}
+    return np.asarray([some[n] for n in dp.tolist()]).T.reshape(1, 1, 1, SMALL + LARGE, 1, len(dp))
+
+
+def _some(sizes: list[int]) -> list[int]:
+    """Return the smallest sizes and some up to the largest, which stands again where there are too few.
+
+    >>> _some([1, 2, 3, 5, 6, 10, 15]), _some([1, 2])
+    ([1, 2, 3, 5, 6, 15], [1, 2, 2, 2, 2, 2])
+    """
+    places = [*range(SMALL), *np.linspace(SMALL, max(len(sizes) - 1, SMALL), LARGE).round().astype(int).tolist()]
+    return [sizes[min(place, len(sizes) - 1)] for place in places]
+
+
+def _chunks(job: Job, pp: Array, schedules: tuple[str, ...]) -> Array:
+    """Return the chunks of each schedule and layout: the most that interleaving can have, elsewhere one."""
+    most = {n: max(chunk_counts(job.model.num_layers, n), default=1) for n in np.unique(pp).tolist()}
+    rows = [[most[n] if word == "interleaved" else 1 for n in pp.tolist()] for word in schedules]
+    return np.asarray(rows).reshape(1, 1, len(schedules), 1, 1, len(pp))
