@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tianji.comparison.assessment import Assessment, Assumptions
 from tianji.comparison.curve import Curve
-from tianji.comparison.sensitivity import Swing, weigh
+from tianji.comparison.sensitivity import Swing, find_rivals, pick, weigh
 from tianji.comparison.side_by_side import judge, spell_pool
 from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
 from tianji.hardware import Pool
@@ -67,12 +67,14 @@ def replace_pool(
             f"`tianji plan {first[0].model.name} {first[1].name} --chips {first[1].chips}` names the closest"
         )
     found = _match(match, base, theirs, days)
+    rivals = find_rivals(theirs, found)
+    found = theirs.points[found.pool.chips] = pick(theirs, rivals, calibration)
     _draw(mine, base.pool.chips, points)
     _draw(theirs, found.pool.chips, points)
     answer, ratio = _answer(match, base, found)
     return Replacement(
-        match, base, found, _bracket(match, base, found, theirs), mine, theirs, answer, weigh(theirs, base, found, ratio),
-        judge((base, found)), ratio(base, found),
+        match, base, found, _bracket(match, base, found, theirs), mine, theirs, answer,
+        weigh(theirs, base, found, ratio, rivals), judge((base, found)), ratio(base, found),
     )  # fmt: skip
 
 

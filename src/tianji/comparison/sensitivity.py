@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tianji.comparison.assessment import Assessment, assess
 from tianji.comparison.curve import Curve
+from tianji.comparison.narrow import find_fast
 from tianji.economics import Span
+from tianji.hardware.calibration import Calibration
+from tianji.parallel.plan import Plan
+from tianji.prediction import predict
 from tianji.result import Range
 
 SWING = 0.2
 """Link efficiency and MFU are moved this far to both sides: what separate releases of the same software differ by at most."""
+
+MOVED = {
+    "links": ("scale_up_efficiency", "scale_out_efficiency"),
+    "rates": ("matmul_efficiency", "narrow_efficiency", "attention_efficiency"),
+}
+"""The constants of a calibration that are moved together."""
+MOVES = tuple((what, factor) for what in MOVED for factor in (1 - SWING, 1 + SWING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +47,17 @@ class Swing:
 Answer = Callable[[Assessment, Assessment], float | None]
 
 
-def weigh(curve: Curve, first: Assessment, other: Assessment, answer: Answer) -> tuple[Swing, ...]:
-    """Return how the answer moves with each assumption about the other pool, the widest first."""
+def weigh(
+    curve: Curve, first: Assessment, other: Assessment, answer: Answer, rivals: Sequence[Plan]
+) -> tuple[Swing, ...]:
+    """Return how the answer moves with each assumption about the other pool, the widest first.
 
-    def moved(what: str) -> tuple[Assessment | None, Assessment | None]:
-        return _with(curve, other, what, 1 - SWING), _with(curve, other, what, 1 + SWING)
-
+    ``rivals`` are the plans of :func:`find_rivals`, of which ``other`` is the best as things are.
+    """
+    ends = {move: pick(curve, rivals, _move(curve, *move)) for move in MOVES}
     bars = (
-        ("link efficiency", "-20 %", "+20 %", *moved("links")),
-        ("MFU", "-20 %", "+20 %", *moved("matmul")),
+        ("link efficiency", "-20 %", "+20 %", ends["links", 1 - SWING], ends["links", 1 + SWING]),
+        ("MFU", "-20 %", "+20 %", ends["rates", 1 - SWING], ends["rates", 1 + SWING]),
         ("step time, by its range", "slow", "fast", *_steps(curve, other)),
         ("failure rate", "most", "fewest", *_failures(curve, other)),
         ("rent", *_rents(curve, other)),
@@ -52,6 +65,26 @@ def weigh(curve: Curve, first: Assessment, other: Assessment, answer: Answer) ->
     )
     found = [_swing(*bar, first, answer) for bar in bars]
     return tuple(sorted((s for s in found if s is not None), key=lambda s: -s.width))
+
+
+def find_rivals(curve: Curve, other: Assessment) -> list[Plan]:
+    """Return the plans that win on so many chips when links or rates are better or worse, the given one first.
+
+    The search of each end is near the fastest and not at it. Each end therefore takes the best of all that were found, so that
+    worse links cannot come out with the better plan.
+    """
+    strategies = {other.result.plan.strategy: None}
+    for move in MOVES:
+        found = find_fast(curve.job, other.pool, _move(curve, *move).constants(other.pool.chip))
+        strategies |= {found.strategy: None} if found else {}
+    return [Plan(curve.job, other.pool, strategy) for strategy in strategies]
+
+
+def pick(curve: Curve, rivals: Sequence[Plan], calibration: Calibration) -> Assessment:
+    """Return the plan with the most useful tokens a second under a calibration."""
+    return max(
+        (assess(predict(plan, calibration), curve.assumptions) for plan in rivals), key=lambda a: a.useful.nominal
+    )
 
 
 def _swing(
@@ -65,18 +98,14 @@ def _swing(
     return Swing(name, low, high, at_low, at_high, min(at_low, at_high) < 1 < max(at_low, at_high))
 
 
-def _with(curve: Curve, other: Assessment, what: str, factor: float) -> Assessment | None:
-    """Return the other pool with its chip's links or matrix rate off by a factor, under its own best strategy."""
-    chip = curve.pool.chip
-    constants = curve.calibration.constants(chip)
-    names = (
-        ("scale_up_efficiency", "scale_out_efficiency")
-        if what == "links"
-        else ("matmul_efficiency", "attention_efficiency")
-    )
-    moved = replace(constants, **{name: min(getattr(constants, name) * factor, 1.0) for name in names})
-    calibration = replace(curve.calibration, chips={**curve.calibration.chips, chip.name: moved})
-    return Curve(curve.job, curve.pool, calibration, curve.assumptions).at(other.pool.chips)
+def _move(curve: Curve, what: str, factor: float) -> Calibration:
+    """Return the calibration with the chip's links or matrix rates off by a factor.
+
+    The constants have the effects of the software inside already, so those are taken out: they would count twice.
+    """
+    constants = curve.calibration.constants(curve.pool.chip)
+    moved = replace(constants, **{name: min(getattr(constants, name) * factor, 1.0) for name in MOVED[what]})
+    return replace(curve.calibration, chips={curve.pool.chip.name: moved}, software={})
 
 
 def _steps(curve: Curve, other: Assessment) -> tuple[Assessment, Assessment]:
