@@ -9,7 +9,14 @@ from tianji.catalog import load_model, load_pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.memory import activation_bytes, fixed_bytes, layer_activations, state_bytes, usable_memory
+from tianji.perf.memory import (
+    activation_bytes,
+    dense_parameters,
+    fixed_bytes,
+    layer_activations,
+    state_bytes,
+    usable_memory,
+)
 from tianji.perf.stages import stage
 from tianji.perf.step import every_stage, price_memory
 from tianji.units import GIB
@@ -135,3 +142,30 @@ def test_memory_broadcasts_over_a_grid() -> None:
 
 def test_usable_memory_is_a_share_of_the_chip() -> None:
     assert usable_memory(load_pool("hgx-a100")) == pytest.approx(0.98 * 80 * GIB)
+
+
+def test_tensor_ranks_hold_all_of_norms_routers_and_latent_projections() -> None:
+    model = load_model("deepseek-v3")
+    whole = stage(model, np.asarray([1]), np.asarray([0]))
+    one_rank, eight = (one(dense_parameters(model, whole, Grid.of(Strategy(tp=tp)))) for tp in (1, 8))
+    norms, latents = 2 * 7168, 7168 * (1536 + 512 + 64) + 1536 + 512
+    layers = 61 + 1  # one more in the module that predicts a second token
+    shared = layers * (norms + latents) + (58 + 1) * 7168 * 256
+    assert eight == pytest.approx(shared + (one_rank - shared) / 8)
+
+
+def test_selective_recomputation_frees_what_mla_expands() -> None:
+    model = load_model("deepseek-v3")
+    heads, lanes = 128, 128 + 64
+    whole, kept = (one(x) for x in layer_activations(job(model), Grid.of(Strategy(recompute="selective")), moe=False))
+    expanded = (heads * lanes + heads * (lanes + 128)) * 2
+    norms_and_gates = 2 * 7168 * 2 + 18432 * 2
+    assert whole - kept == pytest.approx(expanded + norms_and_gates)
+
+
+def test_ranks_of_dualpipe_hold_a_stage_from_each_end() -> None:
+    model = load_model("deepseek-v3")
+    g = Grid.of(Strategy(pp=16, schedule="dualpipe", ep=64, dp=64))
+    first, last = (price_memory(job(model, 4096, 15360), BARE, g, [s])[0] for s in every_stage(job(model), 16)[::15])
+    assert one(first["weights"]) == one(last["weights"])
+    assert one(first["activations"]) == pytest.approx(one(last["activations"]))

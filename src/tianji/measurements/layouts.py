@@ -83,8 +83,8 @@ MODULES = {
 def read_recompute(text: str, model: Model, seq_len: int, layers: float, chunk: float, fused: bool) -> Recompute:
     """Return what is recomputed; ``layers`` are those of a pipeline stage, ``chunk`` those of a model chunk.
 
-    The strategy knows ``full`` and ``selective`` (the memory-bound ops, and the scores where attention is not fused) for a
-    share of the layers. Other descriptions become the nearest of these in time:
+    The strategy knows ``full`` and ``selective`` (the memory-bound ops, what MLA expands, and the scores where attention is not
+    fused) for a share of the layers. Other descriptions become the nearest of these in time:
 
     * ``block, N layers``: full, in N of the layers of each model chunk (Megatron counts them there);
     * a list of layers for each stage: its largest entry, because the slowest stage sets the pace;
@@ -125,7 +125,7 @@ def _read_modules(text: str, words: str, model: Model, seq_len: int, fused: bool
         named = ["core_attn"]
     if not named:
         raise FormatError(f"recompute: {text!r} names no module; known: {', '.join(MODULES)}")
-    if not fused and "core_attn" in named:
+    if (not fused and "core_attn" in named) or {"mla_up_proj", "layernorm"} <= set(named):
         return Recompute("selective")
     flops = _module_flops(model, seq_len)
     again = sum(flops.get(name, 0.0) for name in named)

@@ -30,6 +30,9 @@ UNALIGNED = 0.1
 QUANTIZE_BYTES = 4.0
 """Read two bytes, write one, and once more transposed for the weight gradient."""
 
+EXPANSIONS = ("q up", "kv up")
+"""Matmuls that expand MLA's latents to queries, keys and values; selective recomputation does them again."""
+
 Terms = dict[str, Array]
 
 
@@ -105,7 +108,8 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
     blocked = c.constants.op_blocking * launches
     forward["overhead"] = np.maximum(launches - total(forward), blocked) + routing
     backward["overhead"] = np.maximum(2.0 * launches - total(backward), 2.0 * blocked) + 2.0 * routing
-    backward["recompute"] = _recompute(forward, v_forward, a_forward, c)
+    expanded = _matmuls(tuple(m for m in layer.matmuls if m.name in EXPANSIONS), c)[0]
+    backward["recompute"] = _recompute(forward, v_forward + expanded, a_forward, c)
     return LayerTime(forward, backward, m_weight)
 
 
@@ -262,9 +266,9 @@ def _expert_communication(layer: Layer, c: Context) -> tuple[Array, Array]:
     return there + back, 2.0 * back
 
 
-def _recompute(forward: Terms, vector: Array, attention: Array, c: Context) -> Array:
-    """Full: the forward pass once more. Selective: vector ops, and the scores where attention is not fused."""
-    selective = vector + np.where(c.g.flash_attention, 0.0, attention)
+def _recompute(forward: Terms, cheap: Array, attention: Array, c: Context) -> Array:
+    """Full: the forward pass once more. Selective: vector ops, MLA's expansions, and the scores where attention is not fused."""
+    selective = cheap + np.where(c.g.flash_attention, 0.0, attention)
     again = np.where(c.g.among("recompute", "selective"), selective, 0.0)
     again = np.where(c.g.among("recompute", "full"), total(forward), again)
     return again * c.g.recompute_layers

@@ -14,6 +14,7 @@ from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, shard_group
 from tianji.perf.stages import Stage, in_flight
+from tianji.perf.stages import stage as find_stage
 from tianji.units import Array
 from tianji.workload import Job, Model
 
@@ -22,14 +23,20 @@ GATHERED_LAYERS = 2.0
 
 
 def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
-    """Return parameters on one chip of a stage that are not routed experts, before any ZeRO sharding."""
+    """Return parameters on one chip of a stage that are not routed experts, before any ZeRO sharding.
+
+    Every tensor rank holds all of the norms, the routers and MLA's projections to latents, and a part of the rest.
+    """
     common = model.moe_layer_parameters(0) if model.moe else 0
     found = stage.dense * model.dense_layer_parameters() + stage.moe * common
     found = found + stage.has_embedding * model.embedding_parameters()
     untied = model.head_parameters() + model.num_mtp_layers * _mtp_dense(model)
     shared = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
     found = found + stage.has_head * (untied + np.where(g.pp > 1, shared, 0))
-    on_chip: Array = found / g.tp
+    moe = stage.moe + stage.has_head * (model.num_mtp_layers if model.moe else 0)
+    dense = stage.dense + stage.has_head * (0 if model.moe else model.num_mtp_layers)
+    whole = dense * model.replicated_parameters(moe=False) + moe * model.replicated_parameters(moe=True)
+    on_chip: Array = whole + (found - whole) / g.tp
     return on_chip
 
 
@@ -50,10 +57,13 @@ def _mtp_dense(model: Model) -> int:
 def _layer_parameters(job: Job, stage: Stage, g: Grid) -> Array:
     """Return parameters of the largest layer of a stage on one chip, before any ZeRO sharding."""
     model = job.model
-    found: Array = (stage.dense > 0) * (model.dense_layer_parameters() / g.tp)
+    whole = model.replicated_parameters(moe=False)
+    found: Array = (stage.dense > 0) * (whole + (model.dense_layer_parameters() - whole) / g.tp)
     if model.moe:
         experts = model.moe.num_experts * model.expert_parameters() / (g.ep * g.etp)
-        found = np.maximum(found, (stage.moe > 0) * (model.moe_layer_parameters(0) / g.tp + experts))
+        whole = model.replicated_parameters(moe=True)
+        layer = whole + (model.moe_layer_parameters(0) - whole) / g.tp + experts
+        found = np.maximum(found, (stage.moe > 0) * layer)
     return found
 
 
@@ -61,13 +71,17 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
     """Return weights, gradients and optimizer state of one chip.
 
     ZeRO 1 divides the optimizer over the sharding group, 2 the gradients too, 3 the weights too; fully sharded training then
-    keeps the fp32 master copy as the weights and gathers two layers at a time. DualPipe holds the weights of two stages.
+    keeps the fp32 master copy as the weights and gathers two layers at a time. DualPipe's ranks hold two stages each, stage i
+    and stage p - 1 - i.
     """
     p, model = job.precision, job.model
     dense, expert = dense_parameters(model, stage, g), expert_parameters(model, stage, g)
     shard, expert_shard = shard_group(g).size * 1.0, np.minimum(expert_data_group(g).size, shard_group(g).size) * 1.0
-    copies = np.where(g.among("schedule", "dualpipe"), 2.0, 1.0)
-    dense, expert = dense * copies, expert * copies
+    dual = g.among("schedule", "dualpipe")
+    if np.any(dual):
+        other = find_stage(model, g.pp, g.pp - 1 - stage.index)
+        dense = dense + dual * dense_parameters(model, other, g)
+        expert = expert + dual * expert_parameters(model, other, g)
 
     def sharded(size: float, level: int) -> Array:
         cut, expert_cut = np.where(g.zero >= level, shard, 1.0), np.where(g.zero >= level, expert_shard, 1.0)
@@ -101,8 +115,9 @@ def layer_activations(job: Job, g: Grid, *, moe: bool) -> tuple[Array, Array]:
     narrow_inputs = 2.0 * h * w / cut
     norms = model.num_norms * h * a / cut
     qkv = (model.query_size + model.key_value_size) * a / g.tp
+    latents = 0.0 * cut
     if model.mla:
-        qkv = qkv + (model.mla.q_lora_rank + model.mla.kv_lora_rank + model.mla.qk_rope_head_dim) * a / cut
+        latents = (model.mla.q_lora_rank + model.mla.kv_lora_rank + model.mla.qk_rope_head_dim) * a / cut
     attention_out = model.value_size * w / g.tp
     gates = (2.0 if model.gated_mlp else 1.0) * width * a / g.tp
     mlp_out = width * w / g.tp
@@ -119,6 +134,7 @@ def layer_activations(job: Job, g: Grid, *, moe: bool) -> tuple[Array, Array]:
         + norms
         + 2.0 * dropout / cut
         + qkv
+        + latents
         + attention_out
         + gates
         + mlp_out
@@ -126,8 +142,9 @@ def layer_activations(job: Job, g: Grid, *, moe: bool) -> tuple[Array, Array]:
         + experts
         + expert_out
     )
-    # With fused attention the cheap outputs go (of norms and activations); without, the scores, as published.
-    cheap = np.where(g.flash_attention, narrow_inputs + mlp_out + expert_out, scores)
+    # With fused attention the cheap outputs go (of norms and activations); without, the scores, as published. What MLA
+    # expands from its latents goes too, as DeepSeek-V3's makers and Megatron's `mla_up_proj` have it.
+    cheap = np.where(g.flash_attention, narrow_inputs + mlp_out + expert_out, scores) + (qkv if model.mla else 0.0)
     kept = np.where(g.among("recompute", "selective"), whole - cheap, whole)
     kept = np.where(g.among("recompute", "full"), h * a / cut, kept)
     return whole, whole + g.recompute_layers * (kept - whole)
@@ -140,12 +157,14 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     or in the loss, when no layer is at work; the larger of the two counts.
     """
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
-    whole, kept = layer_activations(job, g, moe=False)
-    held = stage.dense * kept
-    if job.model.moe:
-        whole_moe, kept_moe = layer_activations(job, g, moe=True)
-        held = held + (stage.moe + stage.has_head * job.model.num_mtp_layers) * kept_moe
-        whole, kept = np.maximum(whole, whole_moe), np.maximum(kept, kept_moe)
+    kinds = [layer_activations(job, g, moe=moe) for moe in (False, True)[: 2 if job.model.moe else 1]]
+    held = _kept_bytes(job.model, stage, kinds)
+    dual = g.among("schedule", "dualpipe")
+    if np.any(dual):
+        # Half of the micro-batches in flight on a rank came in at the other end.
+        other = _kept_bytes(job.model, find_stage(job.model, g.pp, g.pp - 1 - stage.index), kinds)
+        held = np.where(dual, (held + other) / 2.0, held)
+    whole, kept = (np.maximum(a, b) for a, b in zip(kinds[0], kinds[-1], strict=True))
     flying = in_flight(g, microbatches, stage.index)
     again = np.where(stage.layers > 0, whole - kept, 0.0)
     layer = tokens * again + _dispatch_bytes(job, stage, g, tokens)
@@ -154,6 +173,14 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
         "activations": tokens * held * flying * constants.activation_overhead,
         "working": working * constants.activation_overhead,
     }
+
+
+def _kept_bytes(model: Model, stage: Stage, kinds: list[tuple[Array, Array]]) -> Array:
+    """Return bytes that one token leaves behind in all layers of a stage; ``kinds`` are those of a dense and of a MoE layer."""
+    found: Array = stage.dense * kinds[0][1]
+    if model.moe:
+        found = found + (stage.moe + stage.has_head * model.num_mtp_layers) * kinds[1][1]
+    return found
 
 
 def _dispatch_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:

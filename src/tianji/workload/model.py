@@ -171,6 +171,17 @@ class Model:
         common = self.attention_parameters() + self.norm_parameters() + self.moe_common_parameters()
         return common + count * self.expert_parameters()
 
+    def replicated_parameters(self, *, moe: bool) -> int:
+        """Parameters of one layer that tensor parallelism does not divide: norms, the router, MLA's projections to latents."""
+        found = self.norm_parameters()
+        if self.mla:
+            a = self.mla
+            latents = a.q_lora_rank + a.kv_lora_rank
+            found += self.hidden_size * (latents + a.qk_rope_head_dim) + latents
+        if moe and self.moe:
+            found += self.hidden_size * self.moe.num_experts
+        return found
+
     def embedding_parameters(self) -> int:
         """Parameters of the token and position tables."""
         return self.hidden_size * (self.vocab_size + self.learned_positions) + (
