@@ -1,8 +1,10 @@
 """Every plan says what failures leave of it."""
 
+from dataclasses import replace
+
 import pytest
 
-from tianji import Plan, Strategy, expect_goodput, load_pool, make_job, predict
+from tianji import Plan, Reliability, Strategy, expect_goodput, load_pool, make_job, predict
 from tianji.report.lasting import lasting_document, lasting_lines
 from tianji.result import Result
 
@@ -25,3 +27,29 @@ def test_the_run_with_failures_ends_later_than_without(result: Result) -> None:
     lines = dict(lasting_lines(result))
     assert "with failures" in lines["run"]
     assert lasting_document(result)["days"] > result.days
+
+
+def test_a_lost_replica_costs_less_than_a_lost_job(result: Result) -> None:
+    whole, part = (lasting_document(result, Reliability(loss=loss)) for loss in ("job", "replica"))
+    assert whole == lasting_document(result)
+    assert (whole["loss"], whole["replicas"], part["loss"], part["replicas"]) == ("job", 1, "replica", 32)
+    assert part["goodput"]["nominal"] > whole["goodput"]["nominal"]
+    assert (
+        "stops one of 32 replicas, 32 chips, not the job"
+        in dict(lasting_lines(result, Reliability(loss="replica")))["loss"]
+    )
+
+
+def test_what_a_lost_replica_asks_of_the_plan_is_said(result: Result) -> None:
+    assert "ZeRO spreads over 32 ranks" in lasting_document(result, Reliability(loss="replica"))["loss_in_words"]
+    inside = replace(result.plan.strategy, zero=3, zero_group=2)
+    pods = Reliability(loss="replica", replica_chips=64)
+    safe = predict(replace(result.plan, strategy=inside))
+    assert "ZeRO" not in lasting_document(safe, pods)["loss_in_words"]
+
+
+def test_experts_that_are_spread_over_replicas_make_one_copy_of_them() -> None:
+    plan = Plan(make_job("mixtral-8x7b"), load_pool("hgx-h100", 128), Strategy(tp=2, ep=8, dp=64))
+    found = expect_goodput(predict(plan), Reliability(loss="replica"))
+    assert found.replicas == 128 // 8
+    assert expect_goodput(predict(plan), Reliability(loss="replica", replica_chips=4)).replicas == 128 // 8

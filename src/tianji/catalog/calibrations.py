@@ -51,7 +51,12 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "communicator_size": (0, TB),
 }
 """Least and most of a constant; efficiencies lie above 0 and at most at 1, latencies and overheads below a minute."""
-_BOUNDS_BY_ENDING = {"_efficiency": (0.001, 1.0), "_latency": (0.0, 1.0), "_overhead": (0.0, 60.0), "_factor": (0.1, 100.0)}
+_BOUNDS_BY_ENDING = {
+    "_efficiency": (0.001, 1.0),
+    "_latency": (0.0, 1.0),
+    "_overhead": (0.0, 60.0),
+    "_factor": (0.1, 100.0),
+}
 _SIZES = ("activation_overhead", "framework_reserve", "communicator_size")
 """Constants of memory: they belong to a software, not to a chip."""
 _SPREAD = (0.01, 100.0)

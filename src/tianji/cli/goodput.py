@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tianji.cli.options import job_options, json_option, strategy_options
+from tianji.cli.options import LOSS_OPTIONS, job_options, json_option, strategy_options
 from tianji.cli.output import make_console, print_json
 from tianji.cli.prediction import find_plan
 from tianji.cli.reports import Reports, report_options
@@ -17,10 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS = (
     click.option("--failures", metavar="NAME|FILE",
                  help="Failure profile: a name of the catalog or a TOML file.  [default: that of the chip]"),
-    click.option("--loss", default="job", show_default=True, metavar="job|replica",
-                 help="What a failure stops: the whole job, or one data-parallel replica."),
-    click.option("--replica-chips", metavar="N",
-                 help="Chips of one replica that fails alone.  [default: a pod, or one copy of the model]"),
+    *LOSS_OPTIONS,
     click.option("--recovery", default="job", show_default=True, metavar="RUNG",
                  help="Fastest rung of the recovery ladder: in-process, process, pod or job."),
     click.option("--replacement", default="spare", show_default=True, metavar="spare|shrink",

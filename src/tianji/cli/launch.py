@@ -12,6 +12,7 @@ from tianji.errors import InputError
 if TYPE_CHECKING:
     from tianji.cli.reports import Reports
     from tianji.export.launches import Launch
+    from tianji.reliability import Reliability
     from tianji.result import Result
 
 USUAL_POOLS = {"megatron": "hgx-h100", "mindspeed": "atlas-900-a2"}
@@ -19,8 +20,9 @@ USUAL_POOLS = {"megatron": "hgx-h100", "mindspeed": "atlas-900-a2"}
 
 
 def predict_launch(
-    path: str, pool: str | None, changes: dict[str, Any], options: dict[str, Any], reports: Reports, as_json: bool
-) -> None:
+    path: str, pool: str | None, changes: dict[str, Any], options: dict[str, Any], reliability: Reliability, reports: Reports,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Print the prediction of a launch script beside the best plan of the same job on the same chips.
 
     Raises InputError for a script that cannot be read, and what :func:`tianji.predict` raises.
@@ -32,6 +34,7 @@ def predict_launch(
     from tianji.parallel.layouts import complete_layout
     from tianji.parallel.plan import Plan
     from tianji.prediction import predict
+    from tianji.report.documents import prediction_document
     from tianji.units import parse_count
 
     chips = None if options["chips"] is None else parse_count(options["chips"], "--chips")
@@ -53,12 +56,12 @@ def predict_launch(
     calibration = load_calibration(options["calibration"])
     result = predict(Plan(job, found, strategy), calibration)
     best = _find_best(result, calibration)
-    document = _make_document(launch, told, result, best, calibration)
+    document = {**prediction_document(result, calibration, reliability), **_beside_best(launch, told, result, best)}
     reports.write(document, "predict")
     if as_json:
         print_json(document)
         return
-    _print_tables(launch, result, best, calibration)
+    _print_tables(launch, result, best, calibration, reliability)
 
 
 def _find_best(result: Result, calibration: Any) -> Result | str:
@@ -71,14 +74,11 @@ def _find_best(result: Result, calibration: Any) -> Result | str:
         return str(error)
 
 
-def _make_document(
-    launch: Launch, told: list[str], result: Result, best: Result | str, calibration: Any
-) -> dict[str, Any]:
+def _beside_best(launch: Launch, told: list[str], result: Result, best: Result | str) -> dict[str, Any]:
+    """Return the keys of a document that a launch script adds: what was read, and how far it is from the best."""
     from tianji.parallel.layouts import spell_layout
-    from tianji.report.documents import prediction_document
 
-    document = prediction_document(result, calibration)
-    document["launch"] = {"engine": launch.engine, "assumed": told, "ignored": list(launch.ignored)}
+    document: dict[str, Any] = {"launch": {"engine": launch.engine, "assumed": told, "ignored": list(launch.ignored)}}
     if isinstance(best, str):
         document["best"] = {"reason": best}
     else:
@@ -91,7 +91,9 @@ def _make_document(
     return document
 
 
-def _print_tables(launch: Launch, result: Result, best: Result | str, calibration: Any) -> None:
+def _print_tables(
+    launch: Launch, result: Result, best: Result | str, calibration: Any, reliability: Reliability
+) -> None:
     from tianji.parallel.layouts import abbreviate_layout
     from tianji.report.headline import print_headline
     from tianji.report.result_tables import print_result
@@ -99,7 +101,7 @@ def _print_tables(launch: Launch, result: Result, best: Result | str, calibratio
     console = make_console()
     print_headline(console, result.plan.job, result.plan.pool, calibration)
     console.print()
-    print_result(console, result)
+    print_result(console, result, reliability)
     console.print()
     if isinstance(best, str):
         console.print(f"Best     none to compare with: {best}", markup=False)

@@ -13,6 +13,7 @@ from tianji.parallel.strategy import CHOICES, DEGREES, FIELDS, Strategy
 if TYPE_CHECKING:
     from tianji.hardware import Pool
     from tianji.hardware.calibration import Calibration
+    from tianji.reliability import Reliability
     from tianji.workload import Job
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -78,6 +79,34 @@ def read_request(
         model, seq, batch, tokens, precision, optimizer_dtype=optimizer_dtype, moe_imbalance=imbalance, chips=found.chips
     )  # fmt: skip
     return Request(job, found, load_calibration(calibration))
+
+
+# --- failures -------------------------------------------------------------------------------------------------
+LOSS_OPTIONS = (
+    click.option("--loss", default="job", show_default=True, metavar="job|replica",
+                 help="What a failure stops: the whole job, or one data-parallel replica."),
+    click.option("--replica-chips", metavar="N",
+                 help="Chips of one replica that fails alone, at least a copy of the model.  [default: a pod]"),
+)  # fmt: skip
+
+
+def loss_options(command: F) -> F:
+    """Add the options that :func:`read_loss` takes."""
+    for option in reversed(LOSS_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_loss(loss: str, replica_chips: str | None) -> Reliability:
+    """Return the choices of a run under failures: the usual ones, but for what a failure stops.
+
+    Raises InputError for a word or a count that cannot be used.
+    """
+    from tianji.reliability import Reliability
+    from tianji.units import parse_count
+
+    chips = 0 if replica_chips is None else parse_count(replica_chips, "--replica-chips")
+    return Reliability(loss=loss, replica_chips=chips)
 
 
 # --- strategies -----------------------------------------------------------------------------------------------

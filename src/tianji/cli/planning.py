@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from tianji.cli.options import SWITCHES, engine_option, job_options, json_option, read_request
+from tianji.cli.options import (
+    SWITCHES,
+    engine_option,
+    job_options,
+    json_option,
+    loss_options,
+    read_loss,
+    read_request,
+)
 from tianji.cli.output import make_console, print_json, watch
 from tianji.cli.reports import Reports, report_options
 from tianji.errors import InfeasibleError
@@ -36,13 +44,14 @@ MOST_PLANS = 1000
 @click.option(
     "--explain", "explain", metavar="LAYOUT", help="Set a layout like tp=8,pp=4 against the best, term by term."
 )
+@loss_options
 @click.option("--out", metavar="FILE", help="Write the best plan as a file for `tianji predict`.")
 @engine_option
 @report_options
 @json_option
 def plan_command(
     model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], top: str, explain: str | None,
-    out: str | None, engine: str, reports: Reports, as_json: bool, **options: Any,
+    loss: str, replica_chips: str | None, out: str | None, engine: str, reports: Reports, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     r"""Find the best way to cut MODEL over POOL.
 
@@ -56,6 +65,7 @@ def plan_command(
       tianji plan llama-3.1-405b hgx-h100 --chips 1024 --fix tp=8,zero=1 --top 10
       tianji plan llama-3.1-70b hgx-h100 --chips 64 --explain tp=8,pp=2
       tianji plan llama-3.1-70b hgx-h100 --chips 64 --html plan.html --plots plots --csv tables
+      tianji plan deepseek-v3 cloudmatrix384 --chips 1536 --loss replica
       tianji plan llama-3.1-8b a100-h100        (a mixture of unlike chips)
     """
     from tianji.backends.sweeps import open_mapper
@@ -70,6 +80,7 @@ def plan_command(
     from tianji.units import parse_count
 
     fixed = read_layout(",".join(fix), "--fix") if fix else {}
+    reliability = read_loss(loss, replica_chips)
     wanted = parse_count(top, "--top")
     if wanted > MOST_PLANS:
         raise InfeasibleError(f"--top: {top} plans are more than anyone reads; expected at most {MOST_PLANS:,}")
@@ -87,9 +98,11 @@ def plan_command(
         explained = predict(Plan(request.job, request.pool, layout), request.calibration)
     with open_mapper(engine) as mapper, watch("Pricing strategies") as progress:
         if objective != "time":
+            from tianji.comparison import Assumptions
             from tianji.comparison.frugality import find_frugal
 
-            best = find_frugal(request.job, request.pool, request.calibration, objective, mapper=mapper)
+            given = Assumptions(reliability=reliability)
+            best = find_frugal(request.job, request.pool, request.calibration, objective, given, mapper=mapper)
             request = replace(request, pool=best)
         outcome = plan(
             request.job, request.pool, request.calibration, fixed=fixed, extra={name: (False, True) for name in vary},
@@ -99,13 +112,15 @@ def plan_command(
         write_plan(outcome.results[0].plan, out)
     from tianji.report.documents import outcome_document
 
-    document = outcome_document(outcome, request.calibration, objective=objective, explained=explained)
+    document = outcome_document(
+        outcome, request.calibration, objective=objective, explained=explained, reliability=reliability
+    )
     reports.write(document, "plan")
     if as_json:
         print_json(document)
         return
     from tianji.report.plan_tables import print_outcome
 
-    print_outcome(make_console(), outcome, request.calibration, explained=explained)
+    print_outcome(make_console(), outcome, request.calibration, explained=explained, reliability=reliability)
     if out is not None:
         click.echo(f"\nPlan 1 is in {out}; `tianji predict {out}` explains it again.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tianji.cli.options import calibration_option, json_option
+from tianji.cli.options import LOSS_OPTIONS, calibration_option, json_option, read_loss
 
 if TYPE_CHECKING:
     from tianji.comparison import Assumptions
@@ -33,6 +33,7 @@ _OPTIONS = (
                  help="Watts of one chip with its share of all that serves it, like 1.3kW; repeat for more."),
     click.option("--electricity", metavar="USD", help="Dollars of 1 kWh."),
     click.option("--pue", metavar="X", help="Power of the site over that of the pool."),
+    *LOSS_OPTIONS,
     calibration_option,
     json_option,
 )  # fmt: skip
@@ -74,9 +75,9 @@ def read_cases(
 
 def read_assumptions(
     *, site: str | None, rent: tuple[str, ...], own: bool, chip_price: tuple[str, ...], power: tuple[str, ...],
-    electricity: str | None, pue: str | None,
+    electricity: str | None, pue: str | None, loss: str, replica_chips: str | None,
 ) -> Assumptions:  # fmt: skip
-    """Return what the user states of prices and power.
+    """Return what the user states of prices, power and failures.
 
     Raises FormatError for a value that is no price, power or ratio, UnknownNameError for a chip that nobody knows.
     """
@@ -94,6 +95,7 @@ def read_assumptions(
     return Assumptions(
         site=site, rents=_pairs(rent, "--rent", "money"), chip_prices=_pairs(chip_price, "--chip-price", "money"),
         powers=_pairs(power, "--power", "power"), electricity=price, pue=ratio, own=own,
+        reliability=read_loss(loss, replica_chips),
     )  # fmt: skip
 
 
@@ -138,9 +140,9 @@ def _pairs(given: tuple[str, ...], where: str, dimension: str) -> dict[str, floa
 
 
 JOB = ("batch", "seq", "tokens", "precision")
-MONEY = ("site", "rent", "own", "chip_price", "power", "electricity", "pue")
+GIVEN = ("site", "rent", "own", "chip_price", "power", "electricity", "pue", "loss", "replica_chips")
 
 
 def split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the options of the work and those of prices and power."""
-    return {name: options[name] for name in JOB}, {name: options[name] for name in MONEY}
+    """Return the options of the work and those of prices, power and failures."""
+    return {name: options[name] for name in JOB}, {name: options[name] for name in GIVEN}

@@ -10,6 +10,8 @@ from tianji.cli.options import (
     drop_strategy_options,
     job_options,
     json_option,
+    loss_options,
+    read_loss,
     read_request,
     read_strategy_options,
     strategy_options,
@@ -28,11 +30,13 @@ from tianji.errors import FormatError
 )  # fmt: skip
 @strategy_options
 @job_options
+@loss_options
 @report_options
 @json_option
 def predict_command(
-    model_or_plan: str | None, pool: str | None, script: str | None, reports: Reports, as_json: bool, **options: Any
-) -> None:
+    model_or_plan: str | None, pool: str | None, script: str | None, loss: str, replica_chips: str | None, reports: Reports,
+    as_json: bool, **options: Any,
+) -> None:  # fmt: skip
     r"""Predict one plan: step time, memory and where they go.
 
     Takes either a plan file, as `tianji plan --out` writes it, or a MODEL and a POOL with a strategy. Strategy options
@@ -48,6 +52,7 @@ def predict_command(
     """
     from tianji.prediction import predict
 
+    reliability = read_loss(loss, replica_chips)
     if script is not None:
         from tianji.cli.launch import predict_launch
 
@@ -55,7 +60,7 @@ def predict_command(
             raise FormatError("--from-megatron brings its own model: name only the POOL beside it")
         others = drop_strategy_options(options)
         _refuse_job_options({k: v for k, v in others.items() if k != "chips"})
-        predict_launch(script, model_or_plan, read_strategy_options(options), others, reports, as_json)
+        predict_launch(script, model_or_plan, read_strategy_options(options), others, reliability, reports, as_json)
         return
     if model_or_plan is None:
         raise click.MissingParameter(param_hint="MODEL_OR_PLAN", param_type="argument")
@@ -63,7 +68,7 @@ def predict_command(
     result = predict(plan, calibration)
     from tianji.report.documents import prediction_document
 
-    document = prediction_document(result, calibration)
+    document = prediction_document(result, calibration, reliability)
     reports.write(document, "predict")
     if as_json:
         print_json(document)
@@ -74,7 +79,7 @@ def predict_command(
     console = make_console()
     print_headline(console, plan.job, plan.pool, calibration)
     console.print()
-    print_result(console, result)
+    print_result(console, result, reliability)
 
 
 def find_plan(model_or_plan: str, pool: str | None, options: dict[str, Any]) -> tuple[Any, Any]:

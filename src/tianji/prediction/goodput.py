@@ -10,6 +10,7 @@ from typing import Any
 from tianji.catalog.failures import failures_of
 from tianji.errors import EnvelopeError, UnknownNameError
 from tianji.hardware.failures import RUNGS, FailureProfile
+from tianji.parallel.strategy import Strategy
 from tianji.reliability import Expectation, Reliability, expect
 from tianji.reliability.checkpoints import Exposure
 from tianji.reliability.montecarlo import sample
@@ -30,6 +31,8 @@ class Goodput:
     profile: FailureProfile
     """The failure profile that was used."""
     chips: int
+    caveat: str = ""
+    """What a lost replica would need that the plan has not; empty where nothing lacks."""
 
     @property
     def goodput(self) -> Range:
@@ -41,6 +44,11 @@ class Goodput:
     def spare_nodes(self) -> int:
         """Nodes that stand by beyond those that work: those given, or enough for the low case."""
         return self.nominal.spares
+
+    @property
+    def replicas(self) -> int:
+        """Replicas of which a failure stops only one; 1: it stops the job."""
+        return self.nominal.replicas
 
     def chip_hours(self, share: float, hours: float) -> float:
         """Return what a share of the time of all working chips is: times a price it is money.
@@ -72,6 +80,13 @@ def expect_goodput(
     settings = reliability or Reliability()
     profile = settings.profile or failures_of(result.plan.pool.chip)
     exposure = find_exposure(result)
+    found = _expect(settings, profile, exposure, method, jobs, seed)
+    return replace(found, caveat=_find_caveat(result.plan.strategy, found))
+
+
+def _expect(
+    settings: Reliability, profile: FailureProfile, exposure: Exposure, method: str, jobs: int, seed: int
+) -> Goodput:
     if method != "montecarlo":
         try:
             return _bracket(settings, profile, exposure, expect)
@@ -79,6 +94,18 @@ def expect_goodput(
             if method == "closed":
                 raise
     return _bracket(settings, profile, exposure, partial(sample, jobs=jobs, seed=seed))
+
+
+def _find_caveat(strategy: Strategy, found: Goodput) -> str:
+    if found.replicas == 1 or not strategy.zero:
+        return ""
+    ranks = strategy.zero_group or strategy.dp * strategy.cp
+    if ranks * strategy.tp * strategy.pp <= found.chips // found.replicas:
+        return ""
+    return (
+        f"that asks for a copy elsewhere of what ZeRO spreads over {ranks:,} ranks, more than one replica has: cut it inside a"
+        " replica (zero=3 with a zero_group) or keep it in another's memory too"
+    )
 
 
 def _bracket(
@@ -125,7 +152,7 @@ def find_exposure(result: Result) -> Exposure:
     return Exposure(
         pool=result.plan.pool,
         chips=strategy.chips,
-        model_chips=strategy.tp * strategy.pp * strategy.cp,
+        model_chips=strategy.pp * max(strategy.tp * strategy.cp, strategy.ep * strategy.etp),
         step_time=result.step_time.nominal,
         state=state,
         share=max(share, state / strategy.chips),

@@ -15,7 +15,7 @@ class Exposure:
     """What failures can hit: a job's chips and what they hold.
 
     ``state`` is the whole checkpoint, weights and optimizer once; ``share`` what the fullest chip contributes to it.
-    ``model_chips`` hold one replica of the model (tp · pp · cp).
+    ``model_chips`` hold one copy of the model: pp · max(tp · cp, ep · etp), as experts may be spread over data-parallel ranks.
     """
 
     pool: Pool

@@ -77,7 +77,7 @@ def chart(
     needed = _needed_spares(settings, rate * repair)
     size = exposure.model_chips
     if settings.loss == "replica":
-        size = settings.replica_chips or max(exposure.pool.unit, exposure.model_chips)
+        size = max(settings.replica_chips or exposure.pool.unit, exposure.model_chips)
     return Course(
         settings=settings,
         hazards=hazards,

@@ -59,6 +59,8 @@ class Expectation:
     spares: int
     spares_needed: int
     failures: Mapping[str, float]
+    replicas: int = 1
+    """Of which a failure stops only one; 1: it stops the job."""
     standard_error: float = 0.0
     """Of the goodput, where it was sampled (:func:`tianji.reliability.montecarlo.sample`); 0 for the closed form."""
 
@@ -98,6 +100,7 @@ def summarize(course: Course, goodput: float, losses: Mapping[str, float], stand
         spares=course.spares,
         spares_needed=course.spares_needed,
         failures={hazard.component: hazard.rate * DAY for hazard in course.hazards},
+        replicas=course.replicas if course.is_replica_lost else 1,
         standard_error=standard_error,
     )
 

@@ -46,7 +46,7 @@ class Reliability:
     """None: as many as suffice with ``confidence``."""
     confidence: float = 0.99
     replica_chips: int = 0
-    """Chips of one replica that fails alone (``loss="replica"``); 0: the pool's unit or the model-parallel group."""
+    """Chips of one replica that fails alone (``loss="replica"``), at least one copy of the model; 0: the pool's unit."""
     straggle: float | None = None
     corruption: bool = True
     """Count silent corruption that nobody notices at once."""

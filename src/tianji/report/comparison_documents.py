@@ -14,6 +14,7 @@ from tianji.economics import Span
 from tianji.hardware.calibration import Calibration
 from tianji.report.documents import calibration_document, pool_document, result_document, work_document
 from tianji.report.figures import figure_document, figures_document, publications_in, site_figures_document
+from tianji.report.lasting import describe_loss
 
 
 def comparison_document(comparison: Comparison, calibration: Calibration) -> dict[str, Any]:
@@ -111,9 +112,11 @@ def assessment_document(a: Assessment, calibration: Calibration) -> dict[str, An
             "title": a.site.title,
             "figures": {k: figure_document(getattr(a.site, k)) for k in ("electricity", "carbon", "exchange")},
         },
+        "replicas": a.goodput.replicas,
+        "loss_in_words": describe_loss(a.goodput),
         "goodput_losses": dict(a.goodput.nominal.losses),
         "unknown": list(a.unknown),
-        "plan": result_document(a.result, in_full=False),
+        "plan": result_document(a.result, in_full=False, reliability=a.goodput.reliability),
         "precision": precision.name,
         "tiers": pool_document(pool)["tiers"],
         "calibration": calibration_document(calibration, pool),

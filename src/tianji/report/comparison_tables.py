@@ -17,6 +17,7 @@ from tianji.economics import Span
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.prediction.predict_plan import spell_basis
+from tianji.report.lasting import describe_loss
 from tianji.report.wording import bar, labelled, plain_table
 from tianji.units import KILO
 
@@ -161,6 +162,8 @@ def _basis(assessments: tuple[Assessment, ...], calibration: Calibration) -> lis
         lines.append(
             (spell_pool(a), f"stands in: {a.site.title}; calibration: {spell_basis(calibration, a.pool.chip)}")
         )
+        if a.goodput.reliability.loss == "replica":
+            lines.append(("  loss", describe_loss(a.goodput)))
         if a.hour.sources and a.hour.price is not None:
             lines.append(("  price", f"{a.hour.basis}: {'; '.join(a.hour.sources)}"))
         if a.draw is not None:

@@ -12,6 +12,7 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import OTHER, Calibration
 from tianji.parallel.layouts import spell_layout
 from tianji.prediction.predict_plan import spell_basis
+from tianji.reliability import Reliability
 from tianji.report.differences import subtract
 from tianji.report.figures import figures_document
 from tianji.report.lasting import lasting_document
@@ -21,17 +22,18 @@ from tianji.workload import Job
 
 
 def outcome_document(
-    outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None
-) -> dict[str, Any]:
+    outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None,
+    reliability: Reliability | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Return all that a search found."""
     best, found = outcome.results[0], outcome.found
     document = {
         "objective": objective,
         **request_document(best.plan.job, best.plan.pool, calibration),
-        "plans": [result_document(r) for r in outcome.results],
-        "front": [result_document(r, in_full=False) for r in outcome.front],
+        "plans": [result_document(r, reliability=reliability) for r in outcome.results],
+        "front": [result_document(r, in_full=False, reliability=reliability) for r in outcome.front],
         "binding": list(outcome.binding),
-        "naive": None if outcome.naive is None else against_document(outcome.naive, best),
+        "naive": None if outcome.naive is None else against_document(outcome.naive, best, reliability),
         "idle": {"chips": best.plan.idle_chips, "reason": outcome.idle_reason},
         "search": {
             "candidates": found.candidates,
@@ -41,15 +43,17 @@ def outcome_document(
         },
     }
     if explained is not None:
-        document["explained"] = against_document(explained, best)
+        document["explained"] = against_document(explained, best, reliability)
     return document
 
 
-def prediction_document(result: Result, calibration: Calibration) -> dict[str, Any]:
+def prediction_document(
+    result: Result, calibration: Calibration, reliability: Reliability | None = None
+) -> dict[str, Any]:
     """Return one predicted plan with what it stands on."""
     return {
         **request_document(result.plan.job, result.plan.pool, calibration),
-        "plans": [result_document(result)],
+        "plans": [result_document(result, reliability=reliability)],
         "idle": {"chips": result.plan.idle_chips, "reason": ""},
     }
 
@@ -131,7 +135,7 @@ def calibration_document(calibration: Calibration, pool: Pool) -> dict[str, Any]
     }  # fmt: skip
 
 
-def result_document(result: Result, *, in_full: bool = True) -> dict[str, Any]:
+def result_document(result: Result, *, in_full: bool = True, reliability: Reliability | None = None) -> dict[str, Any]:
     """Return one result. ``breakdown`` adds up to ``step_time_s``, ``memory`` to ``memory_total_bytes``.
 
     ``in_full`` also gives the memory of every stage.
@@ -149,7 +153,7 @@ def result_document(result: Result, *, in_full: bool = True) -> dict[str, Any]:
         "mfu": result.mfu,
         "days": result.days,
         "days_range": days_range(result),
-        "lasting": lasting_document(result),
+        "lasting": lasting_document(result, reliability),
         "fits": result.fits,
         "memory": dict(result.memory),
         "memory_total_bytes": result.memory_total,
@@ -171,11 +175,11 @@ def days_range(result: Result) -> dict[str, float] | None:
     return {"low": result.days * step.low / step.nominal, "high": result.days * step.high / step.nominal}
 
 
-def against_document(result: Result, best: Result) -> dict[str, Any]:
+def against_document(result: Result, best: Result, reliability: Reliability | None = None) -> dict[str, Any]:
     """Return a result beside the best one: what each term costs more (above zero) or less."""
     lost: Mapping[str, float] = subtract(result.breakdown, best.breakdown)
     return {
-        **result_document(result),
+        **result_document(result, reliability=reliability),
         "slower_by_s": result.step_time.nominal - best.step_time.nominal,
         "slower_by_ratio": result.step_time.nominal / best.step_time.nominal - 1,
         "breakdown_difference": dict(lost),

@@ -18,6 +18,7 @@ from tianji.reliability import Expectation
 from tianji.reliability.hazards import domain_chips
 from tianji.report.documents import request_document, result_document
 from tianji.report.figures import figure_document
+from tianji.report.lasting import describe_loss
 from tianji.report.wording import LOSSES, STORES, bar, labelled, plain_table
 from tianji.result import Result
 from tianji.units import DAY, HOUR, Dollars, show
@@ -51,6 +52,8 @@ def goodput_summary(result: Result, found: Goodput) -> RenderableType:
         ("failures", f"one in {show(nominal.mtbf, 'time')} ({show(found.low.mtbf, 'time')} to "
                      f"{show(found.high.mtbf, 'time')}), {show(nominal.recovery_time, 'time')} to recover"),
     ]  # fmt: skip
+    if found.reliability.loss == "replica":
+        rows.append(("loss", describe_loss(found)))
     rows += [
         (f"save to {STORES[store]}", describe_interval(seconds, result))
         for store, seconds in reversed(list(nominal.intervals.items()))
@@ -125,11 +128,13 @@ def goodput_document(
     choice_of = {f.name: getattr(found.reliability, f.name) for f in fields(found.reliability) if f.name != "profile"}
     return {
         **request_document(plan.job, plan.pool, calibration),
-        "plan": result_document(result, in_full=False),
+        "plan": result_document(result, in_full=False, reliability=found.reliability),
         "goodput": {"low": span.low, "nominal": span.nominal, "high": span.high, "leans_on": span.leans_on},
         "useful_tokens_per_s": result.tokens_per_s * span.nominal,
         "days": None if result.days is None else result.days / span.nominal,
         "spare_nodes": found.spare_nodes,
+        "replicas": found.replicas,
+        "loss_in_words": describe_loss(found),
         "cases": {
             name: case_document(case) for name, case in zip(("nominal", "low", "high"), _cases(found), strict=True)
         },

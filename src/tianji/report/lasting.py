@@ -6,13 +6,14 @@ from typing import Any
 
 from tianji.errors import InputError
 from tianji.prediction.goodput import Goodput, expect_goodput
+from tianji.reliability import Reliability
 from tianji.result import Result
 from tianji.units import DAY, show
 
 
-def lasting_lines(result: Result) -> list[tuple[str, str]]:
+def lasting_lines(result: Result, reliability: Reliability | None = None) -> list[tuple[str, str]]:
     """Return the lines on goodput that follow a plan's speed."""
-    found = _expect(result)
+    found = _expect(result, reliability)
     if isinstance(found, str):
         return [("goodput", f"not known: {found}")]
     span, rate = found.goodput, result.tokens_per_s
@@ -23,6 +24,8 @@ def lasting_lines(result: Result) -> list[tuple[str, str]]:
             f" {rate * span.nominal:,.0f} useful tokens/s",
         )
     ]
+    if found.reliability.loss == "replica":
+        lines.append(("loss", describe_loss(found)))
     if result.days is not None:
         step = result.step_time
         soonest = result.days * step.low / step.nominal / span.high
@@ -32,9 +35,18 @@ def lasting_lines(result: Result) -> list[tuple[str, str]]:
     return lines
 
 
-def lasting_document(result: Result) -> dict[str, Any]:
+def describe_loss(found: Goodput) -> str:
+    """Return what a failure stops, with what that asks of the plan."""
+    if found.replicas == 1:
+        only = " as there is only one replica" if found.reliability.loss == "replica" else ""
+        return f"a failure stops the whole job{only}"
+    text = f"a failure stops one of {found.replicas:,} replicas, {found.chips // found.replicas:,} chips, not the job"
+    return f"{text}; {found.caveat}" if found.caveat else text
+
+
+def lasting_document(result: Result, reliability: Reliability | None = None) -> dict[str, Any]:
     """Return the same for a program; ``tianji goodput`` gives the rest."""
-    found = _expect(result)
+    found = _expect(result, reliability)
     if isinstance(found, str):
         return {"goodput": None, "reason": found}
     span = found.goodput
@@ -43,15 +55,18 @@ def lasting_document(result: Result) -> dict[str, Any]:
         "goodput": {"low": span.low, "nominal": span.nominal, "high": span.high, "leans_on": span.leans_on},
         "mean_time_between_failures_s": found.nominal.mtbf,
         "spare_nodes": found.spare_nodes,
+        "loss": "job" if found.replicas == 1 else "replica",
+        "replicas": found.replicas,
+        "loss_in_words": describe_loss(found),
         "useful_tokens_per_s": result.tokens_per_s * span.nominal,
         "useful_tokens_per_day": result.tokens_per_s * span.nominal * DAY,
         "days": days,
     }
 
 
-def _expect(result: Result) -> Goodput | str:
-    """Return the goodput under the default choices, or why it cannot be known."""
+def _expect(result: Result, reliability: Reliability | None) -> Goodput | str:
+    """Return the goodput under some choices (None: the usual ones), or why it cannot be known."""
     try:
-        return expect_goodput(result)
+        return expect_goodput(result, reliability)
     except InputError as error:
         return str(error)

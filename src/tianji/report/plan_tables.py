@@ -8,6 +8,7 @@ from rich.text import Text
 
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
+from tianji.reliability import Reliability
 from tianji.report.differences import describe_changes, difference_table
 from tianji.report.headline import headlines
 from tianji.report.lasting import lasting_lines
@@ -26,8 +27,9 @@ RULE = "tp fills the node, smallest pp that fits"
 
 
 def print_outcome(
-    console: Console, outcome: Outcome, calibration: Calibration, *, explained: Result | None = None
-) -> None:
+    console: Console, outcome: Outcome, calibration: Calibration, *, explained: Result | None = None,
+    reliability: Reliability | None = None,
+) -> None:  # fmt: skip
     """Print all that a search found, most wanted first."""
     best = outcome.results[0]
     lines = [*headlines(best.plan.job, best.plan.pool, calibration), ("Search", describe_search(outcome))]
@@ -38,7 +40,7 @@ def print_outcome(
         console.print(part)
     console.print()
     console.print(Text("When chips fail, plan 1", style="bold"))
-    console.print(labelled(lasting_lines(best)))
+    console.print(labelled(lasting_lines(best, reliability)))
     console.print()
     console.print(Text("What binds plan 1", style="bold"))
     console.print(labelled(_parted(text) for text in outcome.binding))

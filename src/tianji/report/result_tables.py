@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tianji.parallel.layouts import abbreviate_layout
+from tianji.reliability import Reliability
 from tianji.report.headline import describe_range
 from tianji.report.lasting import lasting_lines
 from tianji.report.wording import KINDS, bar, labelled, plain_table, size
@@ -34,16 +35,16 @@ SHORT = {
 """Column heads where a part's name is too long for one."""
 
 
-def print_result(console: Console, result: Result) -> None:
+def print_result(console: Console, result: Result, reliability: Reliability | None = None) -> None:
     """Print a prediction in full."""
-    console.print(summary(result))
+    console.print(summary(result, reliability))
     console.print()
     console.print(breakdown_table(result, console.width))
     console.print()
     console.print(memory_table(result, console.width))
 
 
-def summary(result: Result) -> RenderableType:
+def summary(result: Result, reliability: Reliability | None = None) -> RenderableType:
     """Return the few numbers that most readers came for."""
     rows = [
         ("layout", abbreviate_layout(result.plan.strategy)),
@@ -57,7 +58,7 @@ def summary(result: Result) -> RenderableType:
         low, high = result.days * step.low / step.nominal, result.days * step.high / step.nominal
         ends = f" ({low:,.1f} to {high:,.1f})" if low != high else ""
         rows.append(("run", f"{result.days:,.1f} days{ends} without failures"))
-    rows += lasting_lines(result)
+    rows += lasting_lines(result, reliability)
     if result.plan.idle_chips:
         rows.append(("idle", f"{result.plan.idle_chips:,} of {result.plan.pool.chips:,} chips"))
     if not result.fits:

@@ -223,6 +223,7 @@ def _pool_facts(pool: Document) -> Iterator[tuple[str, str]]:
             show(tier["bandwidth_bytes_per_s"], "bandwidth") if tier["bandwidth_bytes_per_s"] else "bandwidth unknown"
         )
         yield "Tier", f"{tier['name']}: {tier['topology']} of {tier['span']:,} chips, {speed}"
+    yield "Loss", pool["loss_in_words"]
     yield "Stands in", pool["site"]["title"]
     price = pool["price"]
     yield (

@@ -21,6 +21,7 @@ def goodput_page(document: Document) -> Page:
     plan = document["plan"]
     title = f"Goodput: {document['model']['name']} on {document['pool']['chips']:,} x {document['pool']['name']}"
     lead = [f"{shorten_layout(plan['strategy'])} on {plan['chips']:,} chips; {document['goodput']['leans_on']}."]
+    lead.append(f"{document['loss_in_words'][0].upper()}{document['loss_in_words'][1:]}.")
     if not plan["fits"]:
         over = plan["memory_total_bytes"] - plan["memory_limit_bytes"]
         lead.append(f"This plan does not fit: its fullest chip needs {size(over)} more than the usable memory.")

@@ -72,7 +72,10 @@ def _title(what: str, document: Document) -> str:
 
 
 def _layout(plan: Document) -> str:
-    return f"{shorten_layout(plan['strategy'])} on {plan['chips']:,} chips, {plan['num_microbatches']:,} micro-batches a step."
+    lasting = plan["lasting"]
+    loss = f" Under failures: {lasting['loss_in_words']}." if lasting.get("replicas", 1) > 1 else ""
+    text = f"{shorten_layout(plan['strategy'])} on {plan['chips']:,} chips, {plan['num_microbatches']:,} micro-batches a step."
+    return text + loss
 
 
 def request_facts(document: Document) -> list[tuple[str, str]]:
