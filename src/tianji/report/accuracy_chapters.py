@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tianji.report.accuracy_tables import percent, signed
-from tianji.report.known_gaps import write_gaps
+from tianji.report.known_gaps import write_composed, write_gaps
 from tianji.report.wording import KINDS, duration
 from tianji.units import GIB
 from tianji.validation import Accuracy, Verdict, find_sweeps
@@ -49,6 +49,7 @@ def write_chapters(
         _table(["what", "target", "measured", "met"], [[b.what, b.target, spell_bar(b), _met(b)] for b in bars]),
         f"## Predicted against measured\n\n![Predicted against measured step times]({figure})\n",
         *_groups(verdict),
+        write_composed(verdict),
         *_calibration(verdict, bare),
         *_peers(verdict, compare_peers(verdict.predictions)),
         *_held_out(held_out),
