@@ -58,33 +58,43 @@ class Space:
     """Further switches to vary, each over the given values (the overlap switches, for one)."""
 
     def slices(self) -> Iterator[Grid]:
-        """Yield grids of which together every strategy is a member of exactly one."""
+        """Yield grids of which together every strategy is a legal member of exactly one."""
         for pp in self._choices("pp", [p for p in divisors(self.pool.chips) if p <= self.job.model.num_layers]):
             held = {k: v for k, v in self.fixed.items() if k not in DEGREES and k != "micro_batch_size"}
             defaults = replace(DEFAULTS, **held | {"pp": pp})
             layouts = self._layouts(pp)
             groups = self._sharding_groups(layouts, defaults)
-            for (sizes, levels), places in self._alike(pp, layouts, groups).items():
+            for levels, places in self._alike(pp, layouts, groups).items():
                 axes = (
                     {"zero": np.asarray(levels)}, self._extra_axis(), self._recompute_axis(), self._schedule_axis(pp),
-                    {"micro_batch_size": np.asarray(sizes)}, self._expert_axis(),
+                    self._expert_axis(),
                 )  # fmt: skip
                 width = int(np.prod([len(next(iter(axis.values()), [0])) for axis in axes]))
-                step = max(SLICE // max(width, 1), 1)
-                for start in range(0, len(places) if width else 0, step):
-                    some = places[start : start + step]
+                for some, sizes in self._cut(layouts["dp"], places, width):
                     part = {name: values[some] for name, values in layouts.items()}
-                    yield self._shard(Grid.product((*axes, part), defaults), [groups[i] for i in some])
+                    batches = {"micro_batch_size": np.asarray(sizes)}
+                    grid = Grid.product((*axes[:-1], batches, axes[-1], part), defaults)
+                    yield self._shard(grid, [groups[i] for i in some])
 
-    def _alike(
-        self, pp: int, layouts: Axis, groups: list[tuple[int, ...]]
-    ) -> dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]]:
-        """Return the places of the layouts by the micro-batch sizes and ZeRO levels they can have: one grid holds those alike."""
-        found: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
-        for i, (dp, cp) in enumerate(zip(layouts["dp"].tolist(), layouts["cp"].tolist(), strict=True)):
-            key = self._micro_batches(dp), self._levels(pp, dp * cp, len(groups[i]))
-            found.setdefault(key, []).append(i)
+    def _alike(self, pp: int, layouts: Axis, groups: list[tuple[int, ...]]) -> dict[tuple[int, ...], list[int]]:
+        """Return the places of the layouts by the ZeRO levels they can have: one grid holds those alike."""
+        found: dict[tuple[int, ...], list[int]] = {}
+        for i, ranks in enumerate((layouts["dp"] * layouts["cp"]).tolist()):
+            found.setdefault(self._levels(pp, ranks, len(groups[i])), []).append(i)
         return found
+
+    def _cut(self, dps: Array, places: list[int], width: int) -> Iterator[tuple[list[int], list[int]]]:
+        """Yield layouts for one grid each, with the micro-batch sizes that any of them can have.
+
+        Few large grids cost less than many small ones: a size that does not go with all layouts of a grid is no legal member
+        of it with the others. Layouts with about as many sizes stay together, so that such members are few.
+        """
+        sizes = {i: self._micro_batches(int(dps[i])) for i in places}
+        rest = sorted((i for i in places if sizes[i] and width), key=lambda i: -len(sizes[i]))
+        while rest:
+            count = max(SLICE // (width * len(sizes[rest[0]])), 1)
+            some, rest = rest[:count], rest[count:]
+            yield some, sorted({size for i in some for size in sizes[i]})
 
     def _choices(self, name: str, values: list[int]) -> list[int]:
         return [int(self.fixed[name])] if name in self.fixed else values
