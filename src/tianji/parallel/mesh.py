@@ -39,7 +39,7 @@ class Group:
         for span in spans[:-1]:
             inside: Array = np.asarray(1.0)
             for size, stride in self.runs:
-                inside = inside * np.clip(span // stride, 1, size)
+                inside = inside * np.minimum(np.maximum(span // stride, 1), size)
             found.append(inside)
         found.append(self.size * 1.0)
         return found
@@ -104,6 +104,6 @@ def expert_data_group(g: Grid) -> Group:
 def _spread(g: Grid, size: Array, stride: Array) -> Group:
     """Return ``size`` ranks, ``stride`` apart, of the tensor, context and data ranks in their order."""
     inner = g.tp * g.cp
-    inside = np.clip(inner // stride, 1, size)
+    inside = np.minimum(np.maximum(inner // stride, 1), size)
     beyond = np.maximum(stride // inner, 1) * _data_stride(g)
     return Group(((inside, stride), (np.maximum(size // inside, 1), beyond)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,11 +116,16 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
 
 def total(terms: Terms) -> Array:
     """Return the sum of all kinds."""
-    found: Array = np.zeros(())
-    for value in terms.values():
-        # Adding in place spares a new array for each term of a large grid.
-        shape = np.broadcast_shapes(found.shape, np.shape(value))
-        found = np.add(found, value, out=found if found.shape == shape else None)
+    return add_up(terms.values())
+
+
+def add_up(values: Iterable[Array]) -> Array:
+    """Return the sum of all values, the first ones first. Adding in place spares a new array for each value of a large grid."""
+    first, *rest = values
+    found, owned = first, False
+    for value in rest:
+        into = found if owned and np.broadcast(found, value).shape == found.shape else None
+        found, owned = np.add(found, value, out=into), True
     return found
 
 

@@ -81,13 +81,18 @@ def in_flight(g: Grid, microbatches: Array, index: Array) -> Array:
 
 
 def bubble_time(g: Grid, others: Array, forward: Array, backward: Array, weight: Array) -> Array:
-    """Return the seconds in which the slowest stage waits for the others.
+    """Return the seconds in which the slowest stage waits for the others: its share of ``others``.
 
     ``others`` is the time of one micro-batch through all other stages, there and back. 1F1B and GPipe: others, which for
     equal stages is (p - 1)(F + B), the ideal (p - 1)/(m + p - 1) of the step. Interleaved: others / v. Zero-bubble (ZB-H1):
     (p - 1)(F + B - 2W), weight gradients fill the gaps. ZB-V (Qi 2024): half of
     that, as a rank waits for half-stages. DualPipe: (p/2 - 1)(F + 2B - 4W), B with W inside it, never below 0.
     """
+    return others * bubble_share(g, forward, backward, weight)
+
+
+def bubble_share(g: Grid, forward: Array, backward: Array, weight: Array) -> Array:
+    """Return which share of the other stages' time the slowest one waits, as the schedule has it."""
     both = forward + backward
     zero_bubble = np.maximum(both - 2.0 * weight, 0.0) / both
     dual = (
@@ -95,8 +100,27 @@ def bubble_time(g: Grid, others: Array, forward: Array, backward: Array, weight:
     )
     share = np.where(g.among("schedule", "zero-bubble"), zero_bubble, 1.0 / g.vpp)
     share = np.where(g.among("schedule", "zbv"), zero_bubble / 2.0, share)
-    share = np.where(g.among("schedule", "dualpipe"), dual, share)
-    return others * share
+    found: Array = np.where(g.among("schedule", "dualpipe"), dual, share)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """The seconds in which the slowest stage waits, by their factors: only the product varies with every axis of a search."""
+
+    others: Array
+    """Seconds of one micro-batch through all other stages, there and back."""
+    share: Array
+    """The share of them that the slowest stage waits."""
+    busy: Array
+    """Seconds in which the slowest stage works."""
+    sharing: Array | float
+    """Chips that share each processor."""
+
+    @property
+    def seconds(self) -> Array:
+        """Seconds of a step."""
+        return share_bubble(self.others * self.share, self.busy, self.sharing)
 
 
 def share_bubble(bubble: Array, busy: Array, sharing: Array | float) -> Array:
@@ -105,5 +129,7 @@ def share_bubble(bubble: Array, busy: Array, sharing: Array | float) -> Array:
     All times are those of a chip while all work. With the processors to itself the pipeline would take (busy + bubble) /
     sharing; it takes no less, nor less than the work of all on their processors: max(busy, (busy + bubble) / sharing).
     """
+    if np.all(np.equal(sharing, 1.0)):
+        return bubble
     found: Array = np.maximum(bubble - (sharing - 1.0) * busy, 0.0) / sharing
     return found

@@ -21,14 +21,14 @@ from tianji.perf.communication import Network
 from tianji.perf.compute import Machine
 from tianji.perf.layer import Context, LayerTime, Terms, layer_time, total
 from tianji.perf.memory import activation_bytes, dense_parameters, expert_parameters, fixed_bytes, state_bytes
-from tianji.perf.stages import Stage, bubble_time, representative_stages, share_bubble, stage
+from tianji.perf.stages import Bubble, Stage, bubble_share, representative_stages, stage
 from tianji.units import Array
 from tianji.workload import Job, Model
 from tianji.workload.ops import dense_layer, embedding, head, moe_layer, mtp_layer
 
 KINDS = (
-    "matmul", "attention", "vector", "recompute", "tp_comm", "cp_comm", "ep_comm", "pp_comm", "waiting", "overhead",
-    "optimizer", "dp_comm", "bubble",
+    "matmul", "attention", "vector", "recompute", "tp_comm", "cp_comm", "ep_comm", "waiting", "overhead", "optimizer",
+    "dp_comm", "pp_comm", "bubble",
 )  # fmt: skip
 """Exclusive kinds of time on the critical path. Those that vary with most axes come last: sums stay small for long."""
 
@@ -42,10 +42,16 @@ BUCKET_SHARE = BUCKET / 40
 class Price:
     """What a grid of strategies costs. Arrays broadcast to the grid's shape."""
 
-    terms: Terms
-    """Seconds of a step by kind; their sum is the step time."""
+    parts: Terms
+    """Seconds of a step by kind, the bubble left out."""
+    bubble: Bubble
     memory: list[dict[str, Array]]
     """Bytes by part for each stage that was looked at."""
+
+    @property
+    def terms(self) -> Terms:
+        """Seconds of a step by kind; their sum is the step time."""
+        return self.parts | {"bubble": self.bubble.seconds}
 
     @property
     def step_time(self) -> Array:
@@ -67,13 +73,17 @@ def price(job: Job, pool: Pool, constants: Constants, g: Grid) -> Price:
     Raises UnknownFigureError when the chip or a tier lacks a figure that the job needs.
     """
     stages = representative_stages(job.model, g.pp)
-    return Price(price_time(job, pool, constants, g, stages), price_memory(job, constants, g, stages))
+    parts, bubble = _times(_context(job, pool, constants, g), pool, stages)
+    return Price(parts, bubble, price_memory(job, constants, g, stages))
 
 
 def price_time(job: Job, pool: Pool, constants: Constants, g: Grid, stages: list[Stage]) -> Terms:
     """Return seconds of a step by kind; constants may be arrays too, on axes before the grid's."""
-    context = Context(job, Machine.of(pool.chip, job.precision, constants), Network.of(pool, constants), constants, g)
-    return _times(context, pool, stages)
+    return Price(*_times(_context(job, pool, constants, g), pool, stages), []).terms
+
+
+def _context(job: Job, pool: Pool, constants: Constants, g: Grid) -> Context:
+    return Context(job, Machine.of(pool.chip, job.precision, constants), Network.of(pool, constants), constants, g)
 
 
 def price_memory(job: Job, constants: Constants, g: Grid, stages: list[Stage]) -> list[dict[str, Array]]:
@@ -94,7 +104,7 @@ def microbatches(job: Job, g: Grid) -> Array:
     return found
 
 
-def _times(c: Context, pool: Pool, stages: list[Stage]) -> Terms:
+def _times(c: Context, pool: Pool, stages: list[Stage]) -> tuple[Terms, Bubble]:
     job, g, constants = c.job, c.g, c.constants
     m = microbatches(job, g)
     layers = price_layers(c)
@@ -115,13 +125,14 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> Terms:
     terms["recompute"] = m * backward["recompute"]
     terms["pp_comm"] = m * hidden
     terms["dp_comm"] = m * sharded + per_step
-    waits = bubble_time(g, others, total(forward), total(backward), weight)
-    terms["bubble"] = share_bubble(waits, m * slowest, constants.sharing)
+    share = bubble_share(g, total(forward), total(backward), weight)
     terms["optimizer"] = optimizer_time(c, pool, stages)
     busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
     terms["waiting"] = busy * (constants.straggle * np.log(g.chips))
     terms["overhead"] = terms["overhead"] + constants.step_overhead
-    return {kind: terms[kind] * constants.software for kind in KINDS}
+    software = constants.software
+    bubble = Bubble(others * software, share, m * slowest * software, constants.sharing)
+    return {kind: terms[kind] * software for kind in KINDS if kind != "bubble"}, bubble
 
 
 Pass = tuple[Terms, Terms, Array]
@@ -212,17 +223,16 @@ def data_parallel_time(s: Stage, first: Pass, c: Context) -> tuple[Array, Array,
         gather = gather + c.network.all_gather(group, parameters * p.weight_wire, turns)
         reduce = reduce + c.network.reduce_scatter(group, parameters * p.gradient_wire, pieces)
     across = c.network.all_reduce(replica_group(g), groups[0][0] * p.gradient_wire / shard_group(g).size)
-    gather_hidden = c.hide(gather, work_forward, g.overlap_dp & delayed)
-    reduce_hidden = c.hide(reduce + across, work_backward, g.overlap_dp)
-    both_hidden = c.hide(gather + reduce, work_backward, g.overlap_dp)
     gather_back = gather * (p.gradient_wire / p.weight_wire)
     summed = c.network.reduce_factor * (reduce / c.network.scatter_factor + gather_back)
-    all_reduce_hidden = c.hide(summed + across, work_backward, g.overlap_dp)
-    every_forward = np.where(g.zero == 3, gather_hidden, 0.0)
-    every_backward = np.where(g.zero == 3, both_hidden, np.where(g.zero == 2, reduce_hidden, 0.0))
-    across_hidden = c.hide(across, work_backward, g.overlap_dp)
-    once = np.where(g.zero == 0, all_reduce_hidden, np.where(g.zero == 1, reduce_hidden + gather_hidden, gather_hidden))
-    return every_forward, every_backward, np.where(g.zero == 3, across_hidden, once)
+    # What each level sends is chosen before it is hidden: beside a pass it varies with every axis of a search.
+    level = [g.zero == 0, g.zero == 1, g.zero == 2, g.zero == 3]
+    every_backward = c.hide(np.select(level[2:], [reduce + across, gather + reduce]), work_backward, g.overlap_dp)
+    reduced = np.select(level, [summed + across, reduce + across, 0.0, across])
+    once = c.hide(reduced, work_backward, g.overlap_dp)
+    gathered = c.hide(gather, work_forward, g.overlap_dp & delayed)
+    every_forward = np.where(level[3], gathered, 0.0)
+    return every_forward, every_backward, once + np.where(level[1] | level[2], gathered, 0.0)
 
 
 def optimizer_time(c: Context, pool: Pool, stages: list[Stage]) -> Array:

@@ -13,11 +13,10 @@ import numpy as np
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
-from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
-from tianji.perf.step import Price, price
 from tianji.prediction.mapper import Mapper
+from tianji.search.blocks import Block, priced_blocks
 from tianji.search.space import Space
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job
@@ -52,6 +51,20 @@ class Found:
     """The legal strategy that needs least memory."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Some:
+    """A few strategies of a grid, by their places in it."""
+
+    grid: Grid
+    places: Array
+    step_time: Array
+    memory: Array
+
+    def candidate(self, i: int) -> Candidate:
+        index = tuple(int(n) for n in np.unravel_index(self.places[i], self.grid.shape))
+        return Candidate(self.grid.at(index), float(self.step_time[i]), float(self.memory[i]))
+
+
 @dataclass(slots=True)
 class _Ledger:
     top: int
@@ -66,15 +79,22 @@ class _Ledger:
         """Step time that a newcomer must beat to be among the best; with the slowest of them it may still tie and be smaller."""
         return float(np.nextafter(self.best[-1].step_time, np.inf)) if len(self.best) >= self.top else np.inf
 
-    def add(self, grid: Grid, legal: Array, step_time: Array, memory: Array, limit: Bytes) -> None:
-        fits = legal & (memory <= limit)
-        self.candidates += int(np.count_nonzero(legal))
+    @property
+    def slowest(self) -> float:
+        """Step time up to which the front goes."""
+        return FRONT_WINDOW * self.best[0].step_time if self.best else np.inf
+
+    def add(self, grid: Grid, block: Block, limit: Bytes) -> None:
+        fits = block.legal & (block.memory <= limit)
+        self.candidates += int(np.count_nonzero(block.legal))
         self.feasible += int(np.count_nonzero(fits))
-        if not self.feasible and legal.any():
-            self._note_closest(grid, np.where(legal, memory, np.inf), step_time)
-        seen = np.where(fits, step_time, np.inf)
-        self._keep_best(grid, seen, memory)
-        self._keep_front(grid, seen, memory)
+        if not self.feasible and block.legal.any():
+            self._note_closest(grid, block)
+        places = np.flatnonzero(fits & (block.step_time <= max(self.bar, self.slowest)))
+        if len(places):
+            some = _Some(grid, block.start + places, block.step_time[places], block.memory[places])
+            self._keep_best(some)
+            self._keep_front(some)
 
     def join(self, later: _Ledger) -> None:
         """Take in the ledger of a later slice, as if that slice had been added here."""
@@ -85,39 +105,34 @@ class _Ledger:
             self.closest = closest
         self.best = sorted([*self.best, *later.best], key=_order)[: self.top]
         if self.best:
-            self.front = _front([*self.front, *later.front], FRONT_WINDOW * self.best[0].step_time)
+            self.front = _front([*self.front, *later.front], self.slowest)
 
-    def _note_closest(self, grid: Grid, memory: Array, step_time: Array) -> None:
+    def _note_closest(self, grid: Grid, block: Block) -> None:
+        memory = np.where(block.legal, block.memory, np.inf)
         place = int(np.argmin(memory))
-        if self.closest is None or memory.flat[place] < self.closest.memory:
-            self.closest = _candidate(grid, place, step_time, memory)
+        if self.closest is None or memory[place] < self.closest.memory:
+            at = np.asarray([place])
+            self.closest = _Some(grid, block.start + at, block.step_time[at], block.memory[at]).candidate(0)
 
-    def _keep_best(self, grid: Grid, seen: Array, memory: Array) -> None:
-        flat = seen.ravel()
-        places = np.flatnonzero(flat < self.bar)
-        if len(places) > self.top:
+    def _keep_best(self, some: _Some) -> None:
+        order = np.flatnonzero(some.step_time < self.bar)
+        if len(order) > self.top:
             # Ties go to the smaller and then to the earlier, so that the answer does not hang on how the space is sliced.
-            last = np.partition(flat[places], self.top - 1)[self.top - 1]
-            places = places[flat[places] <= last]
-            sizes = memory[np.unravel_index(places, grid.shape)]
-            places = places[np.lexsort((sizes, flat[places]))[: self.top]]
-        fresh = [_candidate(grid, int(p), seen, memory) for p in places]
-        self.best = sorted([*self.best, *fresh], key=_order)[: self.top]
+            last = np.partition(some.step_time[order], self.top - 1)[self.top - 1]
+            order = order[some.step_time[order] <= last]
+            order = order[np.lexsort((some.memory[order], some.step_time[order]))[: self.top]]
+        self.best = sorted([*self.best, *(some.candidate(i) for i in order.tolist())], key=_order)[: self.top]
 
-    def _keep_front(self, grid: Grid, seen: Array, memory: Array) -> None:
-        if not self.best:
-            return
-        flat, size = seen.ravel(), memory.ravel()
-        slowest = FRONT_WINDOW * self.best[0].step_time
-        places = np.flatnonzero(flat <= slowest)
-        if self.front and len(places):
-            places = places[~self._is_beaten(flat[places], size[places])]
-        order = places[np.lexsort((size[places], flat[places]))]
-        running = np.minimum.accumulate(size[order]) if len(order) else size[order]
+    def _keep_front(self, some: _Some) -> None:
+        order = np.flatnonzero(some.step_time <= self.slowest)
+        if self.front and len(order):
+            order = order[~self._is_beaten(some.step_time[order], some.memory[order])]
+        order = order[np.lexsort((some.memory[order], some.step_time[order]))]
+        size = some.memory[order]
+        running = np.minimum.accumulate(size) if len(order) else size
         first = np.ones(len(order), dtype=bool)
         first[1:] = running[1:] < running[:-1]
-        fresh = [_candidate(grid, int(p), seen, memory) for p in order[first]]
-        self.front = _front([*self.front, *fresh], slowest)
+        self.front = _front([*self.front, *(some.candidate(i) for i in order[first].tolist())], self.slowest)
 
     def _is_beaten(self, step_time: Array, memory: Array) -> Array:
         """Return what some member of the front is as fast as, and as small."""
@@ -148,9 +163,8 @@ def explore(
     slices = Space(job, pool, fixed or {}, extra or {}).slices()
     if mapper is None:
         for grid in slices:
-            # Held until the next slice is priced: memory given back at once would have to be mapped anew each time.
-            priced = _price_slice(job, pool, constants, grid)
-            ledger.add(grid, *priced[1:], limit)
+            for block in priced_blocks(job, pool, constants, grid):
+                ledger.add(grid, block, limit)
             if progress:
                 progress(ledger.candidates)
     else:
@@ -162,27 +176,16 @@ def explore(
     return Found(ledger.candidates, ledger.feasible, seconds, tuple(ledger.best), tuple(ledger.front), ledger.closest)
 
 
-def _price_slice(job: Job, pool: Pool, constants: Constants, grid: Grid) -> tuple[Price, Array, Array, Array]:
-    """Return the prices of a slice, and over its whole shape what is legal, the step times and the memories."""
-    cost, shape = price(job, pool, constants, grid), grid.shape
-    legal = np.broadcast_to(is_legal(grid, job, pool), shape)
-    return cost, legal, np.broadcast_to(cost.step_time, shape), np.broadcast_to(cost.memory_total, shape)
-
-
 def _price_apart(top: int, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
     """Return the ledger of one slice alone."""
-    ledger = _Ledger(top)
-    ledger.add(grid, *_price_slice(job, pool, constants, grid)[1:], usable_memory(pool))
+    ledger, limit = _Ledger(top), usable_memory(pool)
+    for block in priced_blocks(job, pool, constants, grid):
+        ledger.add(grid, block, limit)
     return ledger
 
 
 def _order(c: Candidate) -> tuple[float, float]:
     return c.step_time, c.memory
-
-
-def _candidate(grid: Grid, place: int, step_time: Array, memory: Array) -> Candidate:
-    index = tuple(int(i) for i in np.unravel_index(place, grid.shape))
-    return Candidate(grid.at(index), float(step_time[index]), float(memory[index]))
 
 
 def _front(candidates: list[Candidate], slowest: Seconds) -> list[Candidate]:
