@@ -9,7 +9,7 @@ import pytest
 from tianji.catalog import load_chip, load_pool
 from tianji.catalog.entries import DATA, ENVIRONMENT, Entry, find_entry, find_folders, is_path, list_entries, read_text
 from tianji.catalog.mixtures import is_mixture, load_mixture
-from tianji.errors import FormatError
+from tianji.errors import FormatError, UnknownNameError
 
 PAGE = Path(__file__).parents[2] / "docs" / "catalog.md"
 
@@ -22,6 +22,11 @@ def test_a_path_is_told_from_a_name(name: str, expected: bool) -> None:
 def test_a_name_leads_into_the_catalog_and_a_path_to_its_file() -> None:
     assert find_entry("chips", "h20") == Entry(DATA / "chips" / "h20.toml", shipped=True)
     assert find_entry("chips", "mine.toml", beside=Path("folder")) == Entry(Path("folder/mine.toml"), shipped=False)
+
+
+def test_a_chip_in_the_place_of_a_pool_is_told() -> None:
+    with pytest.raises(UnknownNameError, match="There is a chip of that name"):
+        find_entry("pools", "ascend-950dt")
 
 
 def test_folders_of_ones_own_come_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,6 +192,13 @@ def test_a_chip_may_be_written_into_its_pool(tmp_path: Path) -> None:
             'topology = "clos"\nspan = 4',
             "tiers[1].span: 4 chips do not reach beyond the tier 'NVLink'",
         ),
+        (
+            'topology = "clos"',
+            'topology = "clos"\nspan = 20',
+            "tiers[1].span: 20 chips are no whole number of units of the tier 'NVLink' (8); expected a multiple of 8",
+        ),
+        ("node = 8", "node = 3\nunit = 8", "node: hosts of 3 chips do not make up a unit of 8; expected a divisor"),
+        ("node = 8", "node = 12", "node: hosts of 12 chips and units of 8 of the tier 'NVLink' cut through each other"),
         ("oversubscription = 2", "oversubscription = 0.5", "is absurd; expected 1 to"),
         ("node = 8", "node = 8\nchips = 16\nmax_chips = 8", "16 are over max_chips = 8"),
         ("node = 8", "node = 0", "node: expected 1 to"),

@@ -102,3 +102,11 @@ def test_nothing_fits_names_the_closest_miss() -> None:
     assert done.stdout == ""
     assert "closest" in done.stderr
     assert "more than the usable" in done.stderr
+
+
+def test_a_frugal_plan_says_what_its_size_saves() -> None:
+    asked = (*SMALL, "--objective", "energy", "--fix", "tp=2")
+    chosen = json.loads(run(*asked, "--json").stdout)["chosen"]
+    assert chosen["offered_chips"] == 16 >= chosen["chips"]
+    assert chosen["spent"]["nominal"] <= chosen["spent_on_all_chips"]["nominal"]
+    assert f"{chosen['chips']} of 16 chips: the least energy" in " ".join(run(*asked).stdout.split())

@@ -33,6 +33,13 @@ def test_the_range_is_the_calibrations() -> None:
     assert found.leans_on.startswith("measured: ")
 
 
+def test_no_end_of_a_range_is_above_the_peak() -> None:
+    wide = Calibration(spreads={CHIP.name: {"dense-unknown": Spread(0.001, 1.3, "inherited")}})
+    found = predict(make_plan(Strategy(dp=8)), wide)
+    assert found.step_time.low == pytest.approx(found.model_flops / (8 * 100 * TERA))
+    assert found.step_time.low < found.step_time.nominal
+
+
 def test_constants_of_the_chip_are_used() -> None:
     slow = Calibration(chips={CHIP.name: Constants(matmul_efficiency=0.5)})
     assert predict(make_plan(Strategy()), slow).breakdown["matmul"] == pytest.approx(

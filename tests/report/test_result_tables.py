@@ -32,6 +32,9 @@ def test_the_fullest_stage_is_shown_and_long_pipelines_are_thinned(deep: Result)
     assert str(deep.worst_stage) in rows
     assert {"0", "15"} <= set(rows)
     assert len(rows) <= MOST_ROWS
+    ends = [(int(a), int(b or a)) for a, b in re.findall(r"^(\d+)(?:-(\d+))? ", text, flags=re.MULTILINE)]
+    shown = sum(last - first + 1 for first, last in ends)
+    assert (f"shown: {shown} of {len(deep.stages)} stages" in text) == (shown < len(deep.stages))
 
 
 def test_totals_and_rests_are_those_of_the_result(deep: Result) -> None:

@@ -25,7 +25,7 @@ FIGURES = {
 }
 """For each figure of a chip its dimension and the least and the most that can be meant."""
 
-PEAK = span("rate", "1 GFLOP/s", "1 EFLOP/s")
+PEAK = span("rate", "1 GFLOP/s", "500 PFLOP/s")
 
 
 def list_chips() -> tuple[str, ...]:

@@ -91,6 +91,9 @@ def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = No
             if is_there(path):
                 return Entry(path, shipped)
     hint = "A file of your own is given by its path, with the ending .toml (docs/catalog.md)."
+    others = [other for other in ("chips", "pools") if other != kind and wanted in list_entries(other)]
+    if others:
+        hint = f"There is a {_SINGULAR[others[0]]} of that name (`tianji catalog {others[0]} {wanted}`). {hint}"
     raise UnknownNameError(_SINGULAR[kind], text, list_entries(kind), hint)
 
 

@@ -77,6 +77,7 @@ def read_pool(table: Table) -> Pool:
         notes=table.texts("notes"),
     )
     table.finish()
+    _check_hosts(table, pool)
     if pool.max_chips and pool.chips > pool.max_chips:
         raise FormatError(f"{table.where('chips')}: {pool.chips:,} are over max_chips = {pool.max_chips:,}")
     if usable is None:
@@ -103,7 +104,26 @@ def _read_tiers(table: Table) -> tuple[Tier, ...]:
                 f"{part.where('span')}: {outer.span:,} chips do not reach beyond the tier {inner.name!r} "
                 f"({inner.span:,}); expected tiers from the innermost to the outermost"
             )
+        if outer.span % inner.span:
+            raise FormatError(
+                f"{part.where('span')}: {outer.span:,} chips are no whole number of units of the tier {inner.name!r} "
+                f"({inner.span:,}); expected a multiple of {inner.span:,}"
+            )
     return tiers
+
+
+def _check_hosts(table: Table, pool: Pool) -> None:
+    """Raise FormatError where hosts and the units of the pool and its tiers cut through each other."""
+    if pool.unit % pool.node:
+        raise FormatError(
+            f"{table.where('node')}: hosts of {pool.node:,} chips do not make up a unit of {pool.unit:,}; expected a divisor"
+        )
+    for tier in pool.tiers:
+        if tier.span and max(tier.span, pool.node) % min(tier.span, pool.node):
+            raise FormatError(
+                f"{table.where('node')}: hosts of {pool.node:,} chips and units of {tier.span:,} of the tier {tier.name!r}"
+                " cut through each other; expected one to divide the other"
+            )
 
 
 def _read_tier(part: Table, outermost: bool) -> Tier:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 USUAL_POOLS = {"megatron": "hgx-h100", "mindspeed": "atlas-900-a2"}
 """What is assumed where no pool is named: eight chips a node, scale-out between nodes."""
+SAME = 5e-4
+"""Share of the best step time by which another is no slower."""
 
 
 def predict_launch(
@@ -106,11 +108,9 @@ def _print_tables(
     if isinstance(best, str):
         console.print(f"Best     none to compare with: {best}", markup=False)
     else:
-        times = result.step_time.nominal / best.step_time.nominal
+        slower = result.step_time.nominal / best.step_time.nominal - 1.0
         layout = abbreviate_layout(best.plan.strategy)
-        console.print(
-            f"Best     {layout}: {best.step_time.nominal:.4g} s a step; the script takes {times:.3g} times that",
-            markup=False,
-        )
+        how = f"the script takes {slower:.1%} longer" if slower > SAME else "the script is as fast"
+        console.print(f"Best     {layout}: {best.step_time.nominal:.4g} s a step; {how}", markup=False)
     if launch.ignored:
         click.echo(f"tianji: note: ignored, as they are not priced: {' '.join(launch.ignored)}", err=True)

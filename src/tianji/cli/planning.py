@@ -97,13 +97,16 @@ def plan_command(
         check(layout, request.job, request.pool)
         explained = predict(Plan(request.job, request.pool, layout), request.calibration)
     with open_mapper(engine) as mapper, watch("Pricing strategies") as progress:
+        frugal = None
         if objective != "time":
             from tianji.comparison import Assumptions
             from tianji.comparison.frugality import find_frugal
 
-            given = Assumptions(reliability=reliability)
-            best = find_frugal(request.job, request.pool, request.calibration, objective, given, mapper=mapper)
-            request = replace(request, pool=best)
+            frugal = find_frugal(
+                request.job, request.pool, request.calibration, objective, Assumptions(reliability=reliability),
+                fixed=fixed, mapper=mapper,
+            )  # fmt: skip
+            request = replace(request, pool=frugal.pool)
         outcome = plan(
             request.job, request.pool, request.calibration, fixed=fixed, extra={name: (False, True) for name in vary},
             top=wanted, progress=progress, mapper=mapper,
@@ -113,7 +116,7 @@ def plan_command(
     from tianji.report.documents import outcome_document
 
     document = outcome_document(
-        outcome, request.calibration, objective=objective, explained=explained, reliability=reliability
+        outcome, request.calibration, objective=objective, explained=explained, reliability=reliability, frugal=frugal
     )
     reports.write(document, "plan")
     if as_json:
@@ -121,6 +124,8 @@ def plan_command(
         return
     from tianji.report.plan_tables import print_outcome
 
-    print_outcome(make_console(), outcome, request.calibration, explained=explained, reliability=reliability)
+    print_outcome(
+        make_console(), outcome, request.calibration, explained=explained, reliability=reliability, frugal=frugal
+    )
     if out is not None:
         click.echo(f"\nPlan 1 is in {out}; `tianji predict {out}` explains it again.")

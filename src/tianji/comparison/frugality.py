@@ -2,46 +2,90 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from tianji.comparison.assessment import Assessment, Assumptions
+from tianji.comparison.assessment import Assessment, Assumptions, assess
 from tianji.comparison.curve import Curve
-from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
+from tianji.economics import Span
+from tianji.errors import IllegalStrategyError, InfeasibleError, UnknownNameError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.prediction.mapper import Mapper
+from tianji.search import plan
+from tianji.units import TERA
 from tianji.workload import Job
 
 OBJECTIVES = ("cost", "energy")
+WHERE = " (--rent, --power and --chip-price are options of `tianji compare`, `replace` and `size`)"
+UNITS = {"cost": "USD for 10¹² useful tokens", "energy": "J for a useful token"}
+
+
+@dataclass(frozen=True, slots=True)
+class Frugal:
+    """The number of chips that spends least, beside all that were offered."""
+
+    objective: str
+    pool: Pool
+    """With the chosen number of chips."""
+    offered: int
+    """Chips of the pool that was asked for."""
+    tried: int
+    """Numbers of chips on which something fits."""
+    spent: Span
+    on_all: Span | None
+    """The same on all offered chips; None where nothing fits them."""
+
+    @property
+    def unit(self) -> str:
+        """What ``spent`` counts."""
+        return UNITS[self.objective]
 
 
 def find_frugal(
-    job: Job, pool: Pool, calibration: Calibration, objective: str, assumptions: Assumptions | None = None, *, points: int = 12,
-    mapper: Mapper | None = None,
-) -> Pool:  # fmt: skip
-    """Return the pool with the number of chips, up to its own, that makes a useful token cheapest.
+    job: Job, pool: Pool, calibration: Calibration, objective: str, assumptions: Assumptions | None = None, *,
+    fixed: Mapping[str, Any] | None = None, points: int = 12, mapper: Mapper | None = None,
+) -> Frugal:  # fmt: skip
+    """Return the number of chips, up to those of the pool, that makes a useful token cheapest.
 
-    On a given number of chips the fastest plan is the cheapest too, so only that number is left to choose.
+    On a given number of chips the fastest plan is the cheapest too, so only that number is left to choose. ``fixed`` holds
+    strategy fields to values.
 
-    Raises InfeasibleError where the model fits no number, UnknownFigureError without a price or a power.
+    Raises InfeasibleError where the model fits no number, or where no price or power is known.
     """
     if objective not in OBJECTIVES:
         raise UnknownNameError("objective", objective, OBJECTIVES)
     curve = Curve(job, pool, calibration, assumptions or Assumptions(), mapper=mapper)
-    counts = {*curve.sample(min(pool.node, pool.chips), pool.chips, points), pool.chips}
-    curve.fill(sorted(counts))
-    found = [a for a in (curve.at(n) for n in sorted(counts)) if a is not None]
+    counts = sorted({*curve.sample(min(pool.node, pool.chips), pool.chips, points), pool.chips})
+    if fixed:
+        curve.points.update({n: _assess_fixed(curve, n, fixed) for n in counts})
+    curve.fill(counts)
+    found = {n: a for n in counts if (a := curve.at(n)) is not None}
+    if not found and fixed:
+        plan(job, pool, calibration, fixed=fixed, top=1)
     if not found:
         raise InfeasibleError(
             f"{job.model.name} fits no number of chips of {pool.name} up to {pool.chips:,}; take more chips or a pool with larger"
             " memory"
         )
-    best = min(found, key=lambda a: _spent(a, objective))
-    return replace(pool, chips=best.pool.chips)
+    spent = {n: _spent(a, objective) for n, a in found.items()}
+    best = min(spent, key=lambda n: spent[n].nominal)
+    return Frugal(objective, replace(pool, chips=best), pool.chips, len(spent), spent[best], spent.get(pool.chips))
 
 
-def _spent(a: Assessment, objective: str) -> float:
-    spent = None if a.bill is None else a.bill.energy if objective == "energy" else a.bill.cost
+def _assess_fixed(curve: Curve, chips: int, fixed: Mapping[str, Any]) -> Assessment | None:
+    try:
+        outcome = plan(curve.job, replace(curve.pool, chips=chips), curve.calibration, fixed=fixed, top=1)
+    except (IllegalStrategyError, InfeasibleError):
+        return None
+    return assess(outcome.results[0], curve.assumptions)
+
+
+def _spent(a: Assessment, objective: str) -> Span:
+    spent = None if a.bill is None else a.bill.energy * (1 / TERA) if objective == "energy" else a.bill.cost
     if spent is None:
-        raise UnknownFigureError(a.pool.chip.name, "price" if objective == "cost" else "power", "; ".join(a.unknown))
-    return spent.nominal
+        raise InfeasibleError(
+            f"{a.pool.name}: the {objective} of a token is not known. " + "; ".join(a.unknown) + WHERE
+        )
+    return spent

@@ -62,7 +62,7 @@ def complete_layout(given: Mapping[str, Any], chips: int, defaults: Strategy = D
             raise IllegalStrategyError(f"{product} is more than the {chips:,} chips of the pool; take smaller degrees")
         raise IllegalStrategyError(
             f"{product} does not divide {chips:,} chips; take other degrees, --chips {chips - rest}, or give --dp {dp}"
-            f" and leave {rest:,} chips idle"
+            f" and leave {rest:,} {'chip' if rest == 1 else 'chips'} idle"
         )
     return replace(strategy, dp=dp)
 

@@ -38,16 +38,20 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     stages = [_plain(parts) for parts in price_memory(plan.job, constants, g, every_stage(plan.job, plan.strategy.pp))]
     step_time = float(np.ravel(cost.step_time)[0])
     spread = calibration.spread(chip, moe=plan.job.model.moe is not None, chips=plan.strategy.chips)
+    flops = step_flops(plan.job.model, plan.job.seq_len, plan.job.tokens_per_step, plan.job.causal)
+    peak = chip.matrix_peak(plan.job.precision.linear)
+    # No run is faster than the datasheet's peak, however wide the range.
+    low = max(step_time * spread.low, min(step_time, flops / (plan.strategy.chips * peak)))
     return Result(
         plan=plan,
         kind="predicted",
-        step_time=Range(step_time * spread.low, step_time, step_time * spread.high, spell_basis(calibration, chip)),
+        step_time=Range(low, step_time, step_time * spread.high, spell_basis(calibration, chip)),
         breakdown=_plain(cost.terms),
         memory=max(stages, key=lambda parts: sum(parts.values())),
         stages=tuple(stages),
         memory_limit=usable_memory(used),
-        model_flops=step_flops(plan.job.model, plan.job.seq_len, plan.job.tokens_per_step, plan.job.causal),
-        peak=chip.matrix_peak(plan.job.precision.linear),
+        model_flops=flops,
+        peak=peak,
     )
 
 

@@ -6,7 +6,8 @@ Scripts rely on the names here; they are added to, never renamed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from tianji.hardware import Pool
 from tianji.hardware.calibration import OTHER, Calibration
@@ -20,12 +21,15 @@ from tianji.result import Result
 from tianji.search import Outcome
 from tianji.workload import Job
 
+if TYPE_CHECKING:
+    from tianji.comparison.frugality import Frugal
+
 
 def outcome_document(
     outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None,
-    reliability: Reliability | None = None,
+    reliability: Reliability | None = None, frugal: Frugal | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return all that a search found."""
+    """Return all that a search found; ``frugal`` says how its number of chips was chosen."""
     best, found = outcome.results[0], outcome.found
     document = {
         "objective": objective,
@@ -44,6 +48,15 @@ def outcome_document(
     }
     if explained is not None:
         document["explained"] = against_document(explained, best, reliability)
+    if frugal is not None:
+        document["chosen"] = {
+            "chips": frugal.pool.chips,
+            "offered_chips": frugal.offered,
+            "sizes_tried": frugal.tried,
+            "unit": frugal.unit,
+            "spent": asdict(frugal.spent),
+            "spent_on_all_chips": None if frugal.on_all is None else asdict(frugal.on_all),
+        }
     return document
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +19,9 @@ from tianji.report.wording import bar, duration, labelled, plain_table, size, sp
 from tianji.result import Result
 from tianji.search import Outcome
 
+if TYPE_CHECKING:
+    from tianji.comparison.frugality import Frugal
+
 MOST_FRONT = 8
 """Rows of the Pareto front; a longer one is thinned evenly, its ends kept."""
 BAR = 16
@@ -28,11 +33,13 @@ RULE = "tp fills the node, smallest pp that fits"
 
 def print_outcome(
     console: Console, outcome: Outcome, calibration: Calibration, *, explained: Result | None = None,
-    reliability: Reliability | None = None,
+    reliability: Reliability | None = None, frugal: Frugal | None = None,
 ) -> None:  # fmt: skip
     """Print all that a search found, most wanted first."""
     best = outcome.results[0]
     lines = [*headlines(best.plan.job, best.plan.pool, calibration), ("Search", describe_search(outcome))]
+    if frugal is not None:
+        lines.append(("Chosen", describe_choice(frugal)))
     console.print(labelled([*lines, ("Idle", outcome.idle_reason)] if outcome.idle_reason else lines))
     where = breakdown_table(best, console.width, "Where a step of plan 1 goes")
     for part in (top_table(outcome), where, memory_table(best, console.width), front_table(outcome)):
@@ -63,6 +70,21 @@ def describe_search(outcome: Outcome) -> str:
     rate = f" ({found.candidates / found.seconds:,.0f} a second)" if found.seconds > SOON else ""
     fit = f"{found.feasible:,} fit the memory"
     return f"{found.candidates:,} legal strategies, all priced in {duration(found.seconds)}{rate}; {fit}"
+
+
+def describe_choice(frugal: Frugal) -> str:
+    """Return what the chosen number of chips spends, beside all that were offered."""
+    spent = frugal.spent
+    least = f"{frugal.pool.chips:,} of {frugal.offered:,} chips: the least {frugal.objective} of {frugal.tried} numbers tried,"
+    nominal, low, high = (_figure(value) for value in (spent.nominal, spent.low, spent.high))
+    figure = f"{nominal} {frugal.unit} ({low} to {high})"
+    if frugal.on_all is None or frugal.pool.chips == frugal.offered:
+        return f"{least} {figure}"
+    return f"{least} {figure}; all {frugal.offered:,} chips: {_figure(frugal.on_all.nominal)}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def top_table(outcome: Outcome) -> Table:

@@ -90,22 +90,26 @@ def breakdown_table(result: Result, width: int, title: str = "Where a step goes"
 def memory_table(result: Result, width: int) -> RenderableType:
     """Return the memory of a chip of each stage, part by part, with the limit and what is left."""
     names, bar_width = _columns(result, (width - 33) // 9), 12
+    rows = _rows(result)
+    shown, stages = sum(last - first + 1 for (first, last), _, _ in rows), len(result.stages)
     table = plain_table(f"Memory of one chip, stage by stage, in GB (usable: {result.memory_limit / GB:.1f})")
     table.add_column("stage", no_wrap=True)
     for name in (*names, "total", "left"):
         table.add_column(SHORT.get(name, name), justify="right", no_wrap=True)
     table.add_column("used", no_wrap=True, min_width=bar_width)
-    for label, parts, is_worst in _rows(result):
+    for place, parts, is_worst in rows:
         total = sum(parts.values())
         others = total - sum(parts.get(name, 0.0) for name in names)
         cells = [f"{(others if name == OTHER else parts.get(name, 0.0)) / GB:.1f}" for name in names]
         left = result.memory_limit - total
         color = "red" if left < 0 else "green"
         drawn = Text(bar(total / result.memory_limit, bar_width), style=color)
-        table.add_row(label, *cells, f"{total / GB:.1f}", Text(f"{left / GB:.1f}", style=color), drawn,
+        table.add_row(_label(*place), *cells, f"{total / GB:.1f}", Text(f"{left / GB:.1f}", style=color), drawn,
                       style="bold" if is_worst else "")  # fmt: skip
     small = [n for n in result.memory if n not in names and any(p.get(n) for p in result.stages)]
-    return Group(table, Text(f"other: {', '.join(small)}", style="dim")) if OTHER in names else table
+    notes = [f"other: {', '.join(small)}"] if OTHER in names else []
+    notes += [f"shown: {shown} of {stages} stages"] if shown < stages else []
+    return Group(table, *(Text(note, style="dim") for note in notes)) if notes else table
 
 
 def _columns(result: Result, most: int) -> list[str]:
@@ -118,8 +122,8 @@ def _columns(result: Result, most: int) -> list[str]:
     return [*(name for name in used if name in largest), OTHER]
 
 
-def _rows(result: Result) -> list[tuple[str, Mapping[str, float], bool]]:
-    """Return label, parts and whether it is the fullest, for each stage or run of like stages."""
+def _rows(result: Result) -> list[tuple[tuple[int, int], Mapping[str, float], bool]]:
+    """Return first and last stage, parts and whether it is the fullest, for each stage or run of like stages."""
     runs: list[tuple[int, int, Mapping[str, float]]] = []
     for _, items in groupby(enumerate(result.stages), key=lambda item: _rounded(item[1])):
         members = list(items)
@@ -129,7 +133,7 @@ def _rows(result: Result) -> list[tuple[str, Mapping[str, float], bool]]:
         keep = {0, 1, len(runs) - 2, len(runs) - 1, *_evenly(len(runs), MOST_ROWS - 5)}
         keep |= {i for i, (first, last, _) in enumerate(runs) if first <= worst <= last}
         runs = [runs[i] for i in sorted(keep)]
-    return [(_label(first, last), parts, first <= worst <= last) for first, last, parts in runs]
+    return [((first, last), parts, first <= worst <= last) for first, last, parts in runs]
 
 
 def _rounded(parts: Mapping[str, float]) -> Sequence[float]:
