@@ -26,6 +26,15 @@ def test_json_stands_alone_on_stdout() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("words", [("catalog", "pools"), (*PLAN, "--json")])
+def test_a_full_disk_behind_stdout_ends_with_one_line(words: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*TIANJI, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "tianji: the output cannot be written (No space left on device); send it elsewhere\n"
+
+
 def test_an_interruption_ends_at_once_with_one_line(tmp_path: Path) -> None:
     out = tmp_path / "plan.json"
     # A shell starts what runs in the background deaf to Ctrl-C, and its children inherit that.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -75,6 +77,13 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except TianjiError as error:
             click.echo(f"tianji: {error}", err=True)
+            sys.exit(2)
+        except OSError as error:
+            # Of what Tianji opens, errors are told where they arise: this one has no file, so it is the output's.
+            if error.filename is not None or error.errno == errno.EPIPE:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            click.echo(f"tianji: the output cannot be written ({error.strerror}); send it elsewhere", err=True)
             sys.exit(2)
         except KeyboardInterrupt:
             click.echo("tianji: interrupted", err=True)
