@@ -60,7 +60,12 @@ def read_manifests(path: str) -> list[Manifest]:
     found = [_read(item, f"{path}, document {i}") for i, item in enumerate(_load(path), 1) if isinstance(item, Mapping)]
     manifests = [item for item in found if item.num_chips or "sp-block" in item.annotations]
     if not manifests:
-        raise FormatError(f"{path}: no document asks for chips; expected a job with one of {', '.join(RESOURCES)}")
+        kinds = sorted({item.kind for item in found if item.kind})
+        came = f" (it holds {', '.join(kinds)})" if kinds else ""
+        raise FormatError(
+            f"{path}: no pods that MindCluster's scheduler places on chips{came}; expected an AscendJob, a Volcano or a"
+            f" Kubernetes job with one of {', '.join(RESOURCES)}"
+        )
     return manifests
 
 
