@@ -78,6 +78,7 @@ def plan_command(
     from tianji.prediction import predict
     from tianji.search import plan
     from tianji.units import parse_count
+    from tianji.validation.precedents import weigh_precedents
 
     fixed = read_layout(",".join(fix), "--fix") if fix else {}
     reliability = read_loss(loss, replica_chips)
@@ -115,9 +116,11 @@ def plan_command(
         write_plan(outcome.results[0].plan, out)
     from tianji.report.documents import outcome_document
 
+    published = weigh_precedents(outcome.results[0], request.calibration)
     document = outcome_document(
-        outcome, request.calibration, objective=objective, explained=explained, reliability=reliability, frugal=frugal
-    )
+        outcome, request.calibration, objective=objective, explained=explained, reliability=reliability, frugal=frugal,
+        published=published,
+    )  # fmt: skip
     reports.write(document, "plan")
     if as_json:
         print_json(document)
@@ -125,7 +128,8 @@ def plan_command(
     from tianji.report.plan_tables import print_outcome
 
     print_outcome(
-        make_console(), outcome, request.calibration, explained=explained, reliability=reliability, frugal=frugal
-    )
+        make_console(), outcome, request.calibration, explained=explained, reliability=reliability, frugal=frugal,
+        published=published,
+    )  # fmt: skip
     if out is not None:
         click.echo(f"\nPlan 1 is in {out}; `tianji predict {out}` explains it again.")

@@ -49,7 +49,7 @@ def write_chapters(
         _table(["what", "target", "measured", "met"], [[b.what, b.target, spell_bar(b), _met(b)] for b in bars]),
         f"## Predicted against measured\n\n![Predicted against measured step times]({figure})\n",
         *_groups(verdict),
-        write_composed(verdict),
+        write_composed(verdict, held_out),
         *_calibration(verdict, bare),
         *_peers(verdict, compare_peers(verdict.predictions)),
         *_held_out(held_out),

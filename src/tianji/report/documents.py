@@ -5,7 +5,7 @@ Scripts rely on the names here; they are added to, never renamed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,14 @@ from tianji.workload import Job
 
 if TYPE_CHECKING:
     from tianji.comparison.frugality import Frugal
+    from tianji.validation.promises import Promise
 
 
 def outcome_document(
     outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None,
-    reliability: Reliability | None = None, frugal: Frugal | None = None,
+    reliability: Reliability | None = None, frugal: Frugal | None = None, published: Sequence[Promise] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """Return all that a search found; ``frugal`` says how its number of chips was chosen."""
+    """Return all that a search found; ``frugal`` says how its number of chips was chosen, ``published`` runs of this job."""
     best, found = outcome.results[0], outcome.found
     document = {
         "objective": objective,
@@ -46,6 +47,8 @@ def outcome_document(
             "candidates_per_s": found.candidates / found.seconds if found.seconds else None,
         },
     }
+    if published:
+        document["published"] = [promise_document(p) for p in published]
     if explained is not None:
         document["explained"] = against_document(explained, best, reliability)
     if frugal is not None:
@@ -58,6 +61,21 @@ def outcome_document(
             "spent_on_all_chips": None if frugal.on_all is None else asdict(frugal.on_all),
         }
     return document
+
+
+def promise_document(promise: Promise) -> dict[str, Any]:
+    """Return a published run of the planned job, and what the best plan promises over it."""
+    row = promise.prediction.row
+    return {
+        "id": row.id,
+        "source": row.source,
+        "layout": promise.published,
+        "measured_step_time_s": row.measured_step_time,
+        "predicted_step_time_s": promise.prediction.step_time,
+        "error": promise.prediction.error,
+        "gain_promised": promise.gain,
+        "saved_mostly_s": dict(promise.savings()),
+    }
 
 
 def prediction_document(

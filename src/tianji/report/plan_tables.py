@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,31 +12,35 @@ from rich.text import Text
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.reliability import Reliability
+from tianji.report.accuracy_tables import signed
 from tianji.report.differences import describe_changes, difference_table
 from tianji.report.headline import headlines
 from tianji.report.lasting import lasting_lines
 from tianji.report.result_tables import breakdown_table, memory_table
-from tianji.report.wording import bar, duration, labelled, plain_table, size, span_of
+from tianji.report.wording import KINDS, bar, duration, labelled, plain_table, size, span_of
 from tianji.result import Result
 from tianji.search import Outcome
 
 if TYPE_CHECKING:
     from tianji.comparison.frugality import Frugal
+    from tianji.validation.promises import Promise
 
 MOST_FRONT = 8
 """Rows of the Pareto front; a longer one is thinned evenly, its ends kept."""
 BAR = 16
 SOON = 0.1
 """Seconds of a search below which its rate says nothing."""
+DOUBTFUL = 0.15
+"""Gain over a published, tuned run from which on a plan is called in question."""
 RULE = "tp fills the node, smallest pp that fits"
 """What the naive choice is."""
 
 
 def print_outcome(
     console: Console, outcome: Outcome, calibration: Calibration, *, explained: Result | None = None,
-    reliability: Reliability | None = None, frugal: Frugal | None = None,
+    reliability: Reliability | None = None, frugal: Frugal | None = None, published: Sequence[Promise] = (),
 ) -> None:  # fmt: skip
-    """Print all that a search found, most wanted first."""
+    """Print all that a search found, most wanted first; ``published`` are runs of this very job."""
     best = outcome.results[0]
     lines = [*headlines(best.plan.job, best.plan.pool, calibration), ("Search", describe_search(outcome))]
     if frugal is not None:
@@ -51,6 +56,10 @@ def print_outcome(
     console.print()
     console.print(Text("What binds plan 1", style="bold"))
     console.print(labelled(_parted(text) for text in outcome.binding))
+    if published:
+        console.print()
+        console.print(Text("Published runs of this job", style="bold"))
+        console.print(labelled((p.prediction.row.id, describe_promise(p)) for p in published))
     if explained is not None:
         _print_against(console, explained, best, "yours")
     elif outcome.naive is not None:
@@ -70,6 +79,19 @@ def describe_search(outcome: Outcome) -> str:
     rate = f" ({found.candidates / found.seconds:,.0f} a second)" if found.seconds > SOON else ""
     fit = f"{found.feasible:,} fit the memory"
     return f"{found.candidates:,} legal strategies, all priced in {duration(found.seconds)}{rate}; {fit}"
+
+
+def describe_promise(promise: Promise) -> str:
+    """Return what was measured, how well it is predicted, and what plan 1 promises over it and why."""
+    row = promise.prediction.row
+    told = f"{row.source}: {duration(row.measured_step_time)} a step with {promise.published}"
+    known = (
+        f"{told}; predicted {signed(promise.prediction.error)}. Plan 1 promises {signed(promise.gain)} more tokens/s"
+    )
+    saved = ", ".join(f"{KINDS[kind]} {duration(seconds)}" for kind, seconds in promise.savings())
+    why = f", saved mostly in {saved}" if saved and promise.gain > 0 else ""
+    doubt = ": more than tuned runs leave; measure it before you count on it" if promise.gain > DOUBTFUL else ""
+    return f"{known}{why}{doubt}."
 
 
 def describe_choice(frugal: Frugal) -> str:

@@ -1,0 +1,60 @@
+"""Published runs of the very job that is planned: what was measured, and what a plan promises over it."""
+
+from __future__ import annotations
+
+from tianji.errors import InputError
+from tianji.hardware.calibration import Calibration
+from tianji.measurements.cells import Cells, read_cells
+from tianji.measurements.table import Row, read_row
+from tianji.parallel.plan import Plan
+from tianji.prediction import predict
+from tianji.result import Result
+from tianji.validation.pricing import predict_rows
+from tianji.validation.promises import Promise
+from tianji.validation.verdict import find_tables
+
+MOST = 3
+"""Published runs that are shown, fastest first."""
+
+
+def find_precedents(plan: Plan) -> list[Row]:
+    """Return the published runs of a plan's job on as many of the same chips, fastest first.
+
+    The same job has the same model sizes, sequence length, batch and dtype of the linear layers.
+    """
+    found = []
+    for path in find_tables():
+        for cells in read_cells(path):
+            if _may_be(plan, cells):
+                try:
+                    row = read_row(cells, cells.text("id"))
+                except InputError:
+                    continue
+                if row.pool.chip.name == plan.pool.chip.name and row.job.precision.linear == plan.job.precision.linear:
+                    found.append(row)
+    return sorted(found, key=lambda row: row.measured_step_time)[:MOST]
+
+
+def _may_be(plan: Plan, cells: Cells) -> bool:
+    """Return whether a row is of the same job by its plainest cells; most rows end here, before they are read."""
+    model, job = plan.job.model, plan.job
+    wanted = {
+        "n_chips": plan.strategy.chips,
+        "seq_len": job.seq_len,
+        "global_batch_size": job.global_batch_size,
+        "layers": model.num_layers,
+        "hidden": model.hidden_size,
+        "heads": model.num_attention_heads,
+    }
+    experts = str(model.moe.num_experts) if model.moe else ""
+    return all(cells.text(k) == str(v) for k, v in wanted.items()) and cells.text("n_experts") in (
+        experts,
+        experts or "0",
+    )
+
+
+def weigh_precedents(best: Result, calibration: Calibration) -> list[Promise]:
+    """Return each published run of a plan's job with what the plan promises over it, for the software that was measured."""
+    rows = [row for row in find_precedents(best.plan) if row.quality in ("A", "B")]
+    priced = predict_rows(rows, calibration)
+    return [Promise(p, predict(p.row.plan, calibration), best) for p in priced if p.step_time is not None]
