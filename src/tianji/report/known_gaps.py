@@ -69,13 +69,13 @@ def write_composed(verdict: Verdict, held: Sequence[HeldOut]) -> str:
         a, ranking = measure_accuracy(some), measure_ranking(some)
         told = [f"{ranking.spearman or 0.0:.2f}", str(ranking.chosen), percent(ranking.regret), percent(ranking.exact)]
         lines.append(f"| {' | '.join([name, f'{a.count:,}', percent(a.median), percent(a.p90), *told])} |\n")
-    told = ""
+    apart_told = ""
     if apart := [h for h in held if h.source not in COMPOSED_SOURCES]:
-        told = f"""
+        apart_told = f"""
 Of the measured rows {percent(cover(apart))} lie inside the range that the other sources give when their own is left out, and
 {percent(cover(apart, power=0.5))} with each source weighing by the root of its rows.
 """
-    return COMPOSED + "".join(lines) + told
+    return COMPOSED + "".join(lines) + apart_told
 
 
 def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
