@@ -51,16 +51,16 @@ class UnknownNameError(InputError):
 
 
 class UnknownFigureError(InputError):
-    """A plan needs a figure that nobody published."""
+    """A plan needs a figure that nobody published; ``option`` is how a command takes it, None: only a file does."""
 
-    def __init__(self, owner: str, figure: str, why: str = "") -> None:
+    def __init__(self, owner: str, figure: str, why: str = "", option: str | None = None) -> None:
         self.owner, self.figure = owner, figure
         reason = f" ({why})" if why else ""
-        super().__init__(
-            f"{owner} has no published {figure}, which this job needs{reason}. "
-            f"Supply it: copy the entry with `tianji catalog chips {owner} --toml > {owner}.toml`, fill in the "
-            f"figure with a source, and name that file in a pool file of your own (docs/catalog.md)."
+        supply = option or (
+            f"copy the entry with `tianji catalog chips {owner} --toml > {owner}.toml`, fill in the figure with a source,"
+            " and name that file in a pool file of your own (docs/catalog.md)"
         )
+        super().__init__(f"{owner} has no published {figure}, which this job needs{reason}. Supply it: {supply}.")
 
 
 class UnsupportedModelError(InputError):

@@ -221,3 +221,11 @@ def test_a_pool_without_tiers_is_refused(tmp_path: Path) -> None:
     path.write_text(MINE.partition("[[tiers]]")[0])
     with pytest.raises(FormatError, match="expected at least one table"):
         load_pool(path)
+
+
+@pytest.mark.parametrize("name", ["cloudmatrix384", "atlas-950-superpod-1024", "atlas-950-supercluster"])
+def test_superpods_say_what_joins_several_of_them(name: str) -> None:
+    pool = load_pool(name)
+    assert load_pool(name, pool.unit).caveat == ""
+    caveat = load_pool(name, 2 * pool.unit).caveat
+    assert "assumption" in caveat or "not published" in caveat

@@ -44,3 +44,10 @@ def test_no_larger_than_the_architecture() -> None:
     small = replace(pool(64), max_chips=64)
     with pytest.raises(IllegalStrategyError, match="joins at most 64 chips, but 65 were asked for"):
         small.with_chips(65)
+
+
+def test_what_is_assumed_of_more_than_one_unit_is_said() -> None:
+    small = replace(pool(16), beyond="Units are joined somehow.", unit=8)
+    assert small.caveat == "16 chips are more than one unit of 8. Units are joined somehow."
+    assert replace(small, chips=8).caveat == ""
+    assert replace(small, beyond="").caveat == ""

@@ -67,6 +67,7 @@ def read_pool(table: Table) -> Pool:
         unit=unit,
         node=node,
         max_chips=table.count("max_chips", 0, least=0),
+        beyond=table.text("beyond", ""),
         status=table.choice("status", STATUSES, "shipping"),
         power=figures["power"],
         price=figures["price"],

@@ -1,4 +1,4 @@
-"""``tianji catalog``: what is known of chips, pools, models and calibrations, and from where."""
+"""``tianji catalog``: what is known of chips, pools, models, calibrations and failures, and from where."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tianji.cli.options import json_option
 from tianji.cli.output import make_console, print_json
 from tianji.errors import FormatError, UnknownNameError
 
-KINDS = ("chips", "pools", "models", "calibrations")
+KINDS = ("chips", "pools", "models", "calibrations", "failures")
 
 
 @click.command("catalog")
@@ -19,7 +19,7 @@ KINDS = ("chips", "pools", "models", "calibrations")
 def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: bool) -> None:
     r"""List and show what is known, every figure with its source.
 
-    KIND is chips, pools, models or calibrations; NAME one entry of it, or the path of your own file. Figures of other
+    KIND is chips, pools, models, calibrations or failures; NAME one entry of it, or the path of your own file. Figures of other
     sources that contradict the one in use are shown beside it.
 
     \b
@@ -27,6 +27,7 @@ def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: 
       tianji catalog
       tianji catalog pools
       tianji catalog chips ascend-950dt
+      tianji catalog failures ascend-10k-claim
       tianji catalog pools hgx-h100 --toml > my-pool.toml
     """
     if kind is not None and kind not in KINDS:
@@ -58,8 +59,10 @@ def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: 
 def _find_kind(word: str, name: str | None) -> tuple[str, str]:
     """Return kind and name of an entry that was named without its kind."""
     from tianji.catalog import list_calibrations, list_chips, list_models, list_pools
+    from tianji.catalog.failures import list_failure_profiles
 
-    lists = dict(zip(KINDS, (list_chips, list_pools, list_models, list_calibrations), strict=True))
+    every = (list_chips, list_pools, list_models, list_calibrations, list_failure_profiles)
+    lists = dict(zip(KINDS, every, strict=True))
     places = [kind for kind, names in lists.items() if word.lower() in names()]
     if name is None and len(places) == 1:
         return places[0], word

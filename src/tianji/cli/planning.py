@@ -17,6 +17,7 @@ from tianji.cli.options import (
     read_request,
 )
 from tianji.cli.output import make_console, print_json, watch
+from tianji.cli.pools import POWER, RENT, read_pairs
 from tianji.cli.reports import Reports, report_options
 from tianji.errors import InfeasibleError
 
@@ -44,6 +45,8 @@ MOST_PLANS = 1000
 @click.option(
     "--explain", "explain", metavar="LAYOUT", help="Set a layout like tp=8,pp=4 against the best, term by term."
 )
+@RENT
+@POWER
 @loss_options
 @click.option("--out", metavar="FILE", help="Write the best plan as a file for `tianji predict`.")
 @engine_option
@@ -51,7 +54,8 @@ MOST_PLANS = 1000
 @json_option
 def plan_command(
     model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], top: str, explain: str | None,
-    loss: str, replica_chips: str | None, out: str | None, engine: str, reports: Reports, as_json: bool, **options: Any,
+    rent: tuple[str, ...], power: tuple[str, ...], loss: str, replica_chips: str | None, out: str | None, engine: str,
+    reports: Reports, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     r"""Find the best way to cut MODEL over POOL.
 
@@ -103,10 +107,14 @@ def plan_command(
             from tianji.comparison import Assumptions
             from tianji.comparison.frugality import find_frugal
 
+            given = Assumptions(
+                rents=read_pairs(rent, "--rent", "money"),
+                powers=read_pairs(power, "--power", "power"),
+                reliability=reliability,
+            )
             frugal = find_frugal(
-                request.job, request.pool, request.calibration, objective, Assumptions(reliability=reliability),
-                fixed=fixed, mapper=mapper,
-            )  # fmt: skip
+                request.job, request.pool, request.calibration, objective, given, fixed=fixed, mapper=mapper
+            )
             request = replace(request, pool=frugal.pool)
         outcome = plan(
             request.job, request.pool, request.calibration, fixed=fixed, extra={name: (False, True) for name in vary},

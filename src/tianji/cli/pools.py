@@ -19,6 +19,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _SIZED = re.compile(r"(?:(?P<count>[\d_,]+)\s*[x×]\s*)?(?P<name>[^@]+?)(?:@(?P<precision>[\w-]+))?$", re.IGNORECASE)
 
+RENT = click.option("--rent", multiple=True, metavar="CHIP=USD", help="Dollars of one chip-hour; repeat for more.")
+POWER = click.option(
+    "--power", multiple=True, metavar="CHIP=WATTS",
+    help="Watts of one chip with its share of all that serves it, like 1.3kW; repeat for more.",
+)  # fmt: skip
 _OPTIONS = (
     click.option("--batch", metavar="N", help="Global batch, in sequences.  [default: as in the published run]"),
     click.option("--seq", metavar="N", help="Tokens of one sequence.  [default: as in the published run]"),
@@ -26,11 +31,10 @@ _OPTIONS = (
     click.option("--precision", default="bf16", show_default=True, metavar="NAME",
                  help="Number formats of the run; a pool may have its own, like 64xhgx-h800@fp8."),
     click.option("--site", metavar="NAME|FILE", help="Where all pools stand.  [default: each at its vendor's home]"),
-    click.option("--rent", multiple=True, metavar="CHIP=USD", help="Dollars of one chip-hour; repeat for more."),
+    RENT,
     click.option("--buy", "own", is_flag=True, help="Own the pools, in place of renting them."),
     click.option("--chip-price", multiple=True, metavar="CHIP=USD", help="Dollars of one chip, to own it; repeat for more."),
-    click.option("--power", multiple=True, metavar="CHIP=WATTS",
-                 help="Watts of one chip with its share of all that serves it, like 1.3kW; repeat for more."),
+    POWER,
     click.option("--electricity", metavar="USD", help="Dollars of 1 kWh."),
     click.option("--pue", metavar="X", help="Power of the site over that of the pool."),
     *LOSS_OPTIONS,
@@ -93,8 +97,9 @@ def read_assumptions(
         raise FormatError(f"--pue: expected a ratio from 1 to 5, got {pue}")
     price = None if electricity is None else read_money(electricity, "--electricity")
     return Assumptions(
-        site=site, rents=_pairs(rent, "--rent", "money"), chip_prices=_pairs(chip_price, "--chip-price", "money"),
-        powers=_pairs(power, "--power", "power"), electricity=price, pue=ratio, own=own,
+        site=site, rents=read_pairs(rent, "--rent", "money"),
+        chip_prices=read_pairs(chip_price, "--chip-price", "money"), powers=read_pairs(power, "--power", "power"),
+        electricity=price, pue=ratio, own=own,
         reliability=read_loss(loss, replica_chips),
     )  # fmt: skip
 
@@ -117,7 +122,11 @@ def read_money(text: str, where: str) -> float:
     return value
 
 
-def _pairs(given: tuple[str, ...], where: str, dimension: str) -> dict[str, float]:
+def read_pairs(given: tuple[str, ...], where: str, dimension: str) -> dict[str, float]:
+    """Return figures by the names of chips or pools, like ``h800=2``, in SI units or dollars.
+
+    Raises FormatError for what is no such pair, UnknownNameError for a name that nobody knows.
+    """
     from tianji.catalog import list_chips, list_pools
     from tianji.errors import FormatError, UnknownNameError
     from tianji.units import parse

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tianji.catalog import Ownership, Site, load_site, site_of
-from tianji.economics import Bill, ChipHour, Draw, Footprint, Span, find_chip_hour, find_draw, find_footprint, price_run
+from tianji.economics import (
+    Bill,
+    ChipHour,
+    Draw,
+    Footprint,
+    Span,
+    ask_power,
+    find_chip_hour,
+    find_draw,
+    find_footprint,
+    price_run,
+)
 from tianji.errors import UnknownFigureError
 from tianji.hardware import Pool
 from tianji.prediction.goodput import Goodput, expect_goodput
@@ -109,7 +120,7 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
         terms=given.terms,
     )  # fmt: skip
     if hour.price is None:
-        unknown.append(ask_price(pool, hour))
+        unknown.append(f"price: {ask_price(pool, hour)}")
     found = Assessment(result, goodput, site, paid.chips, draw, hour, find_footprint(paid), None, tuple(unknown))
     if draw is None:
         return found
@@ -117,12 +128,18 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
     return replace(found, bill=price_run(TERA / found.useful, draw, hour, site, electricity=electricity))
 
 
-def ask_price(pool: Pool, hour: ChipHour) -> str:
+def ask_cost(a: Assessment) -> UnknownFigureError:
+    """Return the question for what a plan's cost lacks: a power or a price."""
+    return ask_power(a.pool) if a.draw is None else ask_price(a.pool, a.hour)
+
+
+def ask_price(pool: Pool, hour: ChipHour) -> UnknownFigureError:
     """Return the question for a price that nobody published, with the bracket of what is known."""
     known = ""
     if hour.bracket is not None:
         known = (
-            f"; owning it at the published prices of the chip ({', '.join(hour.sources)}) would cost {hour.bracket.low:.2f} to"
+            f"owning it at the published prices of the chip ({', '.join(hour.sources)}) would cost {hour.bracket.low:.2f} to"
             f" {hour.bracket.high:.2f} USD for a chip-hour before electricity, a bracket and not a price"
         )
-    return f"price: nobody published a rent of {pool.chip.name}{known}; give one: --rent {pool.chip.name}=USD"
+    name = pool.chip.name
+    return UnknownFigureError(name, "rent or price", known, f"--rent {name}=USD")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tianji.comparison.assessment import Assessment, Assumptions, assess
+from tianji.comparison.assessment import Assessment, Assumptions, ask_cost, assess
 from tianji.comparison.curve import Curve
-from tianji.economics import Span
+from tianji.economics import Span, ask_power
 from tianji.errors import IllegalStrategyError, InfeasibleError, UnknownNameError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -18,7 +18,6 @@ from tianji.units import TERA
 from tianji.workload import Job
 
 OBJECTIVES = ("cost", "energy")
-WHERE = " (--rent, --power and --chip-price are options of `tianji compare`, `replace` and `size`)"
 UNITS = {"cost": "USD for 10¹² useful tokens", "energy": "J for a useful token"}
 
 
@@ -52,7 +51,7 @@ def find_frugal(
     On a given number of chips the fastest plan is the cheapest too, so only that number is left to choose. ``fixed`` holds
     strategy fields to values.
 
-    Raises InfeasibleError where the model fits no number, or where no price or power is known.
+    Raises InfeasibleError where the model fits no number, UnknownFigureError where no price or power is known.
     """
     if objective not in OBJECTIVES:
         raise UnknownNameError("objective", objective, OBJECTIVES)
@@ -85,7 +84,5 @@ def _assess_fixed(curve: Curve, chips: int, fixed: Mapping[str, Any]) -> Assessm
 def _spent(a: Assessment, objective: str) -> Span:
     spent = None if a.bill is None else a.bill.energy * (1 / TERA) if objective == "energy" else a.bill.cost
     if spent is None:
-        raise InfeasibleError(
-            f"{a.pool.name}: the {objective} of a token is not known. " + "; ".join(a.unknown) + WHERE
-        )
+        raise ask_power(a.pool) if objective == "energy" else ask_cost(a)
     return spent

@@ -39,7 +39,7 @@ MEASURES = (
             lambda a: _count(1 - a.result.memory_total / a.result.memory_limit)),
     Measure("goodput", "goodput", "%", "more", 100.0,
             lambda a: Span(a.goodput.goodput.low, a.goodput.goodput.nominal, a.goodput.goodput.high)),
-    Measure("useful_tokens_per_day", "useful tokens a day", "B", "more", DAY / GIGA, lambda a: a.useful),
+    Measure("useful_tokens_per_day", "useful tokens a day", "billion", "more", DAY / GIGA, lambda a: a.useful),
     Measure("energy_per_token", "energy of a useful token", "J", "less", 1 / TERA, lambda a: _bill(a, "energy")),
     Measure("cost", "cost of 10¹² useful tokens", "k USD", "less", 1 / KILO, lambda a: a.cost),
     Measure("chip_hour", "price of a chip-hour", "USD", "less", 1.0, lambda a: a.hour.price),

@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tianji.comparison.assessment import Assessment, Assumptions
+from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
 from tianji.comparison.curve import Curve
 from tianji.comparison.sensitivity import Swing, find_rivals, pick, weigh
 from tianji.comparison.side_by_side import judge, spell_pool
-from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
+from tianji.economics import ask_power
+from tianji.errors import InfeasibleError, UnknownNameError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.prediction.mapper import Mapper
@@ -95,13 +96,13 @@ def _match(match: str, base: Assessment, theirs: Curve, days: float | None) -> A
 
 def _hourly(a: Assessment) -> float:
     if a.cost_per_hour is None:
-        raise UnknownFigureError(a.pool.chip.name, "price", "; ".join(a.unknown))
+        raise ask_cost(a)
     return a.cost_per_hour.nominal
 
 
 def _watts(a: Assessment) -> float:
     if a.draw is None:
-        raise UnknownFigureError(a.pool.chip.name, "power", "; ".join(a.unknown))
+        raise ask_power(a.pool)
     return a.draw.site.nominal
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tianji.comparison.assessment import Assessment, Assumptions
+from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
 from tianji.comparison.curve import Curve
-from tianji.errors import FormatError, InfeasibleError, UnknownFigureError
+from tianji.errors import FormatError, InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.units import TERA
@@ -59,7 +59,7 @@ def size_pool(
     cost = _cost(best)
     if budget is not None:
         if cost is None:
-            raise UnknownFigureError(pool.chip.name, "price", "; ".join(best.unknown))
+            raise ask_cost(best)
         if cost > budget:
             binding.append(_why_dear(curve, best, cost, budget))
     return Sizing(days, budget, best, curve, cost, cautious.pool.chips if cautious else None, tuple(binding))

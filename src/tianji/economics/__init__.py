@@ -2,12 +2,12 @@
 
 from tianji.economics.bill import Bill, price_run
 from tianji.economics.ownership import amortise, own_chip_hour
-from tianji.economics.power import Draw, find_draw
+from tianji.economics.power import Draw, ask_power, find_draw
 from tianji.economics.rents import ChipHour, find_chip_hour
 from tianji.economics.space import Footprint, find_footprint
 from tianji.economics.spans import Span
 
 __all__ = [
-    "Bill", "ChipHour", "Draw", "Footprint", "Span", "amortise", "find_chip_hour", "find_draw", "find_footprint",
+    "Bill", "ChipHour", "Draw", "Footprint", "Span", "amortise", "ask_power", "find_chip_hour", "find_draw", "find_footprint",
     "own_chip_hour", "price_run",
 ]  # fmt: skip

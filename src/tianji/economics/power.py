@@ -109,9 +109,11 @@ def _find_chip(pool: Pool, figures: PowerFigures, chip_power: Watts | None) -> t
         return pool.chip.power, Span.of(pool.chip.power) * Span.of(figures.server_over_chip), "derived"
     found = bracket_power(pool.chip, figures)
     if found is None:
-        raise UnknownFigureError(
-            pool.chip.name,
-            "power",
-            f"or give one: --power {pool.chip.name}=WATTS, with its share of all that serves it",
-        )
+        raise ask_power(pool)
     return found, Span.of(found), "bracket"
+
+
+def ask_power(pool: Pool) -> UnknownFigureError:
+    """Return the question for a power that nothing is known of."""
+    name = pool.chip.name
+    return UnknownFigureError(name, "power", "with its share of all that serves it", f"--power {name}=WATTS")

@@ -65,6 +65,8 @@ class Pool:
     """Chips of one host."""
     max_chips: int = 0
     """The largest count that the architecture joins; 0 where nothing limits it."""
+    beyond: str = ""
+    """What joins more than one unit and how much of that is assumed; empty where it is the usual network."""
     status: str = "shipping"
     usable_memory: float = 0.94
     power: Figure | None = None
@@ -92,6 +94,13 @@ class Pool:
                 f"take fewer (--chips {self.max_chips}) or a pool with a further tier"
             )
         return replace(self, chips=chips)
+
+    @property
+    def caveat(self) -> str:
+        """What is assumed of a pool of more than one unit; empty where nothing is."""
+        if not self.beyond or self.chips <= self.unit:
+            return ""
+        return f"{self.chips:,} chips are more than one unit of {self.unit:,}. {self.beyond}"
 
     def spans(self) -> tuple[int, ...]:
         """Return how many chips each tier joins in this pool, innermost first; the last equals ``chips``."""

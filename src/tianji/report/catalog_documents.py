@@ -15,13 +15,18 @@ from tianji.catalog import (
     load_chip,
     load_pool,
 )
+from tianji.catalog.failures import list_failure_profiles, load_failures
 from tianji.catalog.models import describe_model
 from tianji.parallel.records import encode
 
-KINDS = {"chips": list_chips, "pools": list_pools, "models": list_models, "calibrations": list_calibrations}
+KINDS = {
+    "chips": list_chips, "pools": list_pools, "models": list_models, "calibrations": list_calibrations,
+    "failures": list_failure_profiles,
+}  # fmt: skip
 """The kinds of entries, and the function that names all of one."""
 LOADERS: dict[str, Callable[[str], Any]] = {
     "chips": load_chip, "pools": load_pool, "models": describe_model, "calibrations": load_calibration,
+    "failures": load_failures,
 }  # fmt: skip
 
 

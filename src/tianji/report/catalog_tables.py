@@ -10,9 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from tianji.catalog import load_calibration, load_chip, load_pool
+from tianji.catalog.failures import load_failures
 from tianji.catalog.models import describe_model
 from tianji.hardware import DTYPES, Chip, Figure, Tier
 from tianji.hardware.calibration import CONSTANT_NAMES
+from tianji.hardware.failures import bound
 from tianji.report.catalog_documents import KINDS, entry_document, sources_in
 from tianji.report.wording import count, labelled, plain_table
 from tianji.units import GB, TERA, show
@@ -82,12 +84,23 @@ def _calibration_row(name: str) -> list[str]:
     ]
 
 
-_UNITS = {"chips": ": dense peaks in TFLOP/s, rates in GB/s, links one way, up and out of the pod"}
+def _failure_row(name: str) -> list[str]:
+    found = load_failures(name)
+    low, high = bound(found.node_rate, "low"), bound(found.node_rate, "high")
+    span = "" if low == high else f" ({low:.3g} to {high:.3g})"
+    return [f"{found.node_rate.value:.3g}{span}", f"{found.node}", found.title]
+
+
+_UNITS = {
+    "failures": ": failures that stop a synchronous job, for one node in a day",
+    "chips": ": dense peaks in TFLOP/s, rates in GB/s, links one way, up and out of the pod",
+}
 _LISTS: dict[str, tuple[tuple[str, ...], Callable[[str], list[str]]]] = {
     "chips": (("name", "bf16", "fp8", "memory", "rate", "up", "out", "status"), _chip_row),
     "pools": (("name", "size", "chip", "tiers", "status"), _pool_row),
     "models": (("name", "parameters", "active", "layers", "hidden", "trained on"), _model_row),
     "calibrations": (("name", "date", "of chips", "note"), _calibration_row),
+    "failures": (("name", "rate", "node", "title"), _failure_row),
 }
 
 
@@ -126,6 +139,7 @@ def _print_pool(console: Console, name: str) -> None:
         ("Chips", f"{pool.chips:,} x {pool.chip.name}{limit}; nodes of {pool.node}, sold by {pool.unit:,}"),
         ("Memory", f"{pool.usable_memory:.0%} of a chip's memory is usable"),
     ]
+    lines += [("Beyond", pool.beyond)] if pool.beyond else []
     console.print(labelled([*lines, ("Tiers", "; ".join(_describe_tier(tier) for tier in pool.tiers))]))
     figures: list[tuple[str, Figure | None]] = []
     for tier in pool.tiers:
@@ -198,8 +212,36 @@ def _print_calibration(console: Console, name: str) -> None:
             console.print(f"80 % range of step times, {kind.replace('-', ', software ')}: {says}")
 
 
+def _print_failures(console: Console, name: str) -> None:
+    found = load_failures(name)
+    lines = [("Failures", f"{found.name}: {found.title}"), ("Node", f"{found.node} chips")]
+    lines += [("Of chips", ", ".join(found.chips))] if found.chips else []
+    console.print(labelled(lines))
+    console.print()
+    figures = [(f.replace("_", " "), getattr(found, f)) for f in found.__dataclass_fields__]
+    console.print(_figure_table([(label, f) for label, f in figures if isinstance(f, Figure)]))
+    table = plain_table("Recovery ladder: from a failure until training could go on, loading apart")
+    for column in ("rung", "detection", "restart", "source"):
+        table.add_column(column, justify="left" if column in ("rung", "source") else "right")
+    for rung in found.rungs:
+        table.add_row(
+            rung.name, rung.detection.text, rung.restart.text, f"{rung.detection.source}; {rung.restart.source}"
+        )
+    console.print()
+    console.print(table)
+    table = plain_table(f"Causes of {found.events:,.0f} failures")
+    for column in ("cause", "component", "grows with", "count", "source"):
+        table.add_column(column, justify="right" if column == "count" else "left")
+    for cause in found.causes:
+        table.add_row(cause.name, cause.component, f"{cause.per}s", f"{cause.count.value:,.0f}", cause.count.source)
+    console.print()
+    console.print(table)
+    _print_notes(console, found.notes)
+
+
 _ENTRIES: dict[str, Callable[[Console, str], None]] = {
     "chips": _print_chip, "pools": _print_pool, "models": _print_model, "calibrations": _print_calibration,
+    "failures": _print_failures,
 }  # fmt: skip
 
 

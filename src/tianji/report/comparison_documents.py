@@ -94,6 +94,7 @@ def assessment_document(a: Assessment, calibration: Calibration) -> dict[str, An
         "pool": pool.name,
         "title": pool.title,
         "status": pool.status,
+        "beyond_unit": pool.caveat or None,
         "chip": pool.chip.name,
         "chips": pool.chips,
         "chips_with_spares": a.chips,

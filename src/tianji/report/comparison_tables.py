@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -25,10 +26,17 @@ WIDTH = 12
 """Columns of the longest bar: with it the widest table fits a terminal of 80."""
 
 
+def caveats(assessments: Sequence[Assessment]) -> list[str]:
+    """Return what is assumed of pools that are larger than one unit."""
+    return [f"{a.pool.name}: {a.pool.caveat}" for a in assessments if a.pool.caveat]
+
+
 def print_comparison(console: Console, comparison: Comparison, calibration: Calibration) -> None:
     """Print the verdict, the measures side by side with ratios to the first pool, and what they stand on."""
     for sentence in comparison.verdicts:
         console.print(Text(sentence, style="bold"))
+    for sentence in caveats(comparison.assessments):
+        console.print(Text(sentence))
     console.print()
     console.print(_measure_table(comparison.assessments, ratios=comparison))
     console.print()
@@ -37,8 +45,9 @@ def print_comparison(console: Console, comparison: Comparison, calibration: Cali
 
 def print_replacement(console: Console, found: Replacement, calibration: Calibration) -> None:
     """Print the answer, both curves, the tornado, the two pools side by side and what they stand on."""
+    pair = (found.first, found.other)
     console.print(Text(spell_answer(found), style="bold"))
-    for sentence in found.verdicts:
+    for sentence in (*caveats(pair), *found.verdicts):
         console.print(Text(sentence))
     console.print()
     most = max(span.nominal for curve in (found.first_curve, found.other_curve) for _, span in curve.spans())
@@ -47,7 +56,6 @@ def print_replacement(console: Console, found: Replacement, calibration: Calibra
         console.print()
     console.print(_tornado(found))
     console.print()
-    pair = (found.first, found.other)
     console.print(_measure_table(pair, ratios=Comparison(pair, ())))
     console.print()
     console.print(labelled(_basis(pair, calibration)))
@@ -68,6 +76,8 @@ def print_sizing(console: Console, found: Sizing, calibration: Calibration) -> N
         for reason in found.binding:
             console.print(Text(f"  {reason}"))
         console.print(Text(f"The nearest: {size}, {_cell(a.days, 1.0)} days."))
+    for sentence in caveats((a,)):
+        console.print(Text(sentence))
     if found.cost is not None:
         console.print(Text(f"The run costs {found.cost:,.0f} USD, nominally."))
     console.print()

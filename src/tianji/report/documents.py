@@ -137,6 +137,7 @@ def pool_document(pool: Pool) -> dict[str, Any]:
         "chip": pool.chip.name,
         "chip_status": pool.chip.status,
         "status": pool.status,
+        "beyond_unit": pool.caveat or None,
         "tiers": tiers,
     }
 

@@ -19,7 +19,7 @@ from tianji.reliability.hazards import domain_chips
 from tianji.report.documents import request_document, result_document
 from tianji.report.figures import figure_document
 from tianji.report.lasting import describe_loss
-from tianji.report.wording import LOSSES, STORES, bar, labelled, plain_table
+from tianji.report.wording import LOSSES, STORES, bar, labelled, plain_table, size
 from tianji.result import Result
 from tianji.units import DAY, HOUR, Dollars, show
 
@@ -64,6 +64,9 @@ def goodput_summary(result: Result, found: Goodput) -> RenderableType:
         ("spares", f"{found.spare_nodes:,} {nodes}; {found.high.spares_needed:,} / {nominal.spares_needed:,} / "
                    f"{found.low.spares_needed:,} needed at low / nominal / high failure rates"),
     ]  # fmt: skip
+    if not result.fits:
+        over = result.memory_total - result.memory_limit
+        rows.insert(0, ("memory", f"this plan does not fit: {size(over)} over the usable {size(result.memory_limit)}"))
     if result.days is not None:
         ends = f"{result.days / span.high:,.1f} to {result.days / span.low:,.1f}"
         rows.append(("run", f"{result.days / span.nominal:,.1f} days ({ends}) with failures, at the nominal step time"))

@@ -24,6 +24,7 @@ def headlines(job: Job, pool: Pool, calibration: Calibration) -> list[tuple[str,
     return [
         ("Job", describe_job(job)),
         ("Pool", describe_pool(pool)),
+        *([("Beyond", pool.caveat)] if pool.caveat else []),
         *assumed,
         ("Trust", describe_trust(calibration, pool)),
     ]

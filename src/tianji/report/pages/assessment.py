@@ -31,7 +31,7 @@ CLASSES = {
     "overhead": "other waiting",
 }
 LINKS = "links, exposed"
-UNITS = {"B": "billion tokens", "k USD": "thousand USD", "t": "tonnes", "J": "joules"}
+UNITS = {"billion": "billion tokens", "k USD": "thousand USD", "t": "tonnes", "J": "joules"}
 """Units of measures in words, where an axis has nothing else to say."""
 BASES = {
     "published": "published",
@@ -223,6 +223,8 @@ def _pool_facts(pool: Document) -> Iterator[tuple[str, str]]:
             show(tier["bandwidth_bytes_per_s"], "bandwidth") if tier["bandwidth_bytes_per_s"] else "bandwidth unknown"
         )
         yield "Tier", f"{tier['name']}: {tier['topology']} of {tier['span']:,} chips, {speed}"
+    if pool["beyond_unit"]:
+        yield "Beyond", pool["beyond_unit"]
     yield "Loss", pool["loss_in_words"]
     yield "Stands in", pool["site"]["title"]
     price = pool["price"]

@@ -28,7 +28,7 @@ def comparison_page(document: Document) -> Page:
         Section("Side by side", (*measure_bars(pools), measure_table(pools, ratios))),
         *assessment_sections(document, pools),
     )
-    return Page(title, tuple(document["verdicts"]), tuple(_ratio_tiles(pools, ratios)), sections)
+    return Page(title, (*document["verdicts"], *_caveats(pools)), tuple(_ratio_tiles(pools, ratios)), sections)
 
 
 def _ratio_tiles(pools: Sequence[Document], ratios: Document) -> Iterator[tuple[str, Number]]:
@@ -65,7 +65,7 @@ def replacement_page(document: Document) -> Page:
         *assessment_sections(document, pools),
     )
     title = f"{document['model']['name']}: how many {other['pool']} replace {first['name']}"
-    return Page(title, (document["answer"], *document["verdicts"]), tuple(tiles), sections)
+    return Page(title, (document["answer"], *_caveats(pools), *document["verdicts"]), tuple(tiles), sections)
 
 
 def sizing_page(document: Document) -> Page:
@@ -76,6 +76,7 @@ def sizing_page(document: Document) -> Page:
     lead = [f"{found} are in time; to be in time in the slow case too it takes {again}."]
     if not document["is_met"]:
         lead = ["It cannot be done as asked. What binds:", *document["binding"], f"The nearest is {found}."]
+    lead += _caveats((best,))
     tiles = [
         (
             "chips",
@@ -105,6 +106,10 @@ def sizing_page(document: Document) -> Page:
     )
     title = f"{document['model']['name']}: {count(job['tokens'])} tokens in {document['days_allowed']:g} days on {best['pool']}"
     return Page(title, tuple(lead), tuple(tiles), sections)
+
+
+def _caveats(pools: Sequence[Document]) -> list[str]:
+    return [f"{pool['pool']}: {pool['beyond_unit']}" for pool in pools if pool["beyond_unit"]]
 
 
 def _two_curves(document: Document) -> Curves:
