@@ -36,9 +36,13 @@ KEEP = 4
 """Degrees that are searched in full."""
 SMALL, LARGE = 3, 3
 """Micro-batches that are tried at first: the smallest, and so many more up to the largest."""
-FLAT = (("1f1b",), (1, 2, 3))
+Schedules = tuple[tuple[str, int], ...]
+"""Schedules, and which count of chunks each has: 1 the most, 2 the next to it, and so on; 0 for no interleaving."""
+FLAT: tuple[Schedules, tuple[int, ...]] = ((("1f1b", 0),), (1, 2, 3))
 """Schedules and levels of ZeRO that are tried without a pipeline."""
-PIPED = (("zero-bubble", "dualpipe", "interleaved"), (1, 3))
+PIPED: tuple[Schedules, tuple[int, ...]] = (
+    (("zero-bubble", 0), ("dualpipe", 0), ("interleaved", 1), ("interleaved", 3)), (1, 3),
+)  # fmt: skip
 CELLS = 400_000
 """Strategies that are priced at once: few enough for the cache."""
 DEGREES = ("pp", "tp", "cp", "dp")
@@ -78,7 +82,7 @@ def _grids(job: Job, pool: Pool) -> Iterator[Grid]:
     recompute = {"recompute": np.arange(len(CHOICES["recompute"]))}
     sizes = {"micro_batch_size": np.arange(SMALL + LARGE)}
     for rows, (schedules, levels) in ((table[table[:, 0] == 1], FLAT), (table[table[:, 0] > 1], PIPED)):
-        codes = np.asarray([CHOICES["schedule"].index(word) for word in schedules])
+        codes = np.asarray([CHOICES["schedule"].index(word) for word, _ in schedules])
         axes = (recompute, {"zero": np.asarray(levels)}, {"schedule": codes}, sizes, experts)
         step = max(CELLS // int(np.prod([len(next(iter(axis.values()))) for axis in axes])), 1)
         for start in range(0, len(rows), step):
@@ -133,8 +137,8 @@ def _some(sizes: list[int]) -> list[int]:
     return [sizes[min(place, len(sizes) - 1)] for place in places]
 
 
-def _chunks(job: Job, pp: Array, schedules: tuple[str, ...]) -> Array:
-    """Return the chunks of each schedule and layout: the most that interleaving can have, elsewhere one."""
-    most = {n: max(chunk_counts(job.model.num_layers, n), default=1) for n in np.unique(pp).tolist()}
-    rows = [[most[n] if word == "interleaved" else 1 for n in pp.tolist()] for word in schedules]
+def _chunks(job: Job, pp: Array, schedules: Schedules) -> Array:
+    """Return the chunks of each schedule and layout."""
+    counts = {n: chunk_counts(job.model.num_layers, n) or [1] for n in np.unique(pp).tolist()}
+    rows = [[counts[n][-min(place, len(counts[n]))] if place else 1 for n in pp.tolist()] for _, place in schedules]
     return np.asarray(rows).reshape(1, 1, len(schedules), 1, 1, len(pp))
