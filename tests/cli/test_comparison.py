@@ -119,9 +119,22 @@ def test_a_stated_price_power_and_site_are_used() -> None:
     assert other["unknown"] == []
 
 
+def test_more_than_one_superpod_is_said_to_be_an_assumption() -> None:
+    pools = ("64xhgx-h100", "768xcloudmatrix384")
+    found = document("compare", "llama-3.1-8b", *pools, *SMALL[1:])
+    assert "768 chips are more than one unit of 384" in found["pools"][1]["beyond_unit"]
+    assert found["pools"][0]["beyond_unit"] is None
+    assert "not published" in " ".join(run("compare", "llama-3.1-8b", *pools, *SMALL[1:]).split())
+    assert "Beyond" in run("predict", "llama-3.1-8b", "cloudmatrix384", "--chips", "768", "--batch", "768")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (
+            ("size", "llama-3.1-8b", "atlas-950-superpod", "--tokens", "1T", "--days", "60", "--budget", "1e6"),
+            "Supply it: --rent ascend-950dt=USD",
+        ),
         (("compare", "llama-3.1-8b", "64xhgx-h100"), "at least two pools"),
         (("compare", "llama-3.1-8b", "64xhgx-h10", "hgx-h200"), "did you mean"),
         (("compare", "llama-3.1-8b", "2xcloudmatrix384", "8xhgx-h100"), "768xcloudmatrix384"),

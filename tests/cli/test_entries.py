@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tianji.catalog import list_chips, list_models, list_pools, load_chip
+from tianji.catalog.failures import list_failure_profiles
 from tianji.cli import main
 
 
@@ -22,7 +23,7 @@ def test_all_lists_in_one_document() -> None:
     assert "none" in found["calibrations"]
 
 
-@pytest.mark.parametrize("kind", ["chips", "pools", "models", "calibrations"])
+@pytest.mark.parametrize("kind", ["chips", "pools", "models", "calibrations", "failures"])
 def test_a_list_names_every_entry(kind: str) -> None:
     names = json.loads(run(kind, "--json").stdout)["names"]
     text = run(kind).stdout
@@ -34,7 +35,8 @@ def test_a_list_names_every_entry(kind: str) -> None:
     ("kind", "name"),
     [("chips", n) for n in list_chips()]
     + [("pools", n) for n in list_pools()]
-    + [("models", n) for n in list_models()],
+    + [("models", n) for n in list_models()]
+    + [("failures", n) for n in list_failure_profiles()],
 )
 def test_every_entry_is_shown_with_its_sources(kind: str, name: str) -> None:
     document = json.loads(run(kind, name, "--json").stdout)

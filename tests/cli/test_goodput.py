@@ -125,3 +125,9 @@ def test_a_model_alone_needs_a_pool() -> None:
     done = run("llama-3.1-8b")
     assert done.exit_code == 2
     assert "tianji goodput llama-3.1-8b POOL --tp 8" in done.stderr
+
+
+def test_a_plan_that_does_not_fit_is_told() -> None:
+    done = run("llama-3.1-70b", "hgx-h100", "--chips", "64", "--tp", "8")
+    assert "this plan does not fit: 8" in done.stdout
+    assert "this plan does not fit" not in run(*JOB).stdout

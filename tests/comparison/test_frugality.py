@@ -1,9 +1,9 @@
 import pytest
 
 from tianji.catalog import load_pool
-from tianji.comparison.assessment import assess
+from tianji.comparison.assessment import Assumptions, assess
 from tianji.comparison.frugality import find_frugal
-from tianji.errors import IllegalStrategyError, InfeasibleError
+from tianji.errors import IllegalStrategyError, InfeasibleError, UnknownFigureError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.search import plan
@@ -35,6 +35,8 @@ def test_held_fields_count_when_the_size_is_chosen(job: Job, h100: Pool, calibra
 
 def test_a_pool_without_a_price_has_no_cheapest_size(job: Job, calibration: Calibration) -> None:
     pool = load_pool("atlas-950-superpod", 256)
-    with pytest.raises(InfeasibleError, match="the cost of a token is not known"):
+    with pytest.raises(UnknownFigureError, match="Supply it: --rent ascend-950dt=USD"):
         find_frugal(job, pool, calibration, "cost")
+    given = Assumptions(rents={"ascend-950dt": 1.5})
+    assert find_frugal(job, pool, calibration, "cost", given).spent.nominal > 0
     assert find_frugal(job, pool, calibration, "energy").pool.chips <= 256

@@ -98,6 +98,7 @@ def request_facts(document: Document) -> list[tuple[str, str]]:
         ("Model", f"{model['name']}, {sizes}; {model['source']}".strip("; ")),
         ("Work", work),
         ("Pool", f"{pool['title'] or pool['name']}: {chip}"),
+        *((("Beyond", pool["beyond_unit"]),) if pool["beyond_unit"] else ()),
         *(("Tier", text) for text in tiers),
     ]
 
