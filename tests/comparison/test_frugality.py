@@ -3,7 +3,7 @@ import pytest
 from tianji.catalog import load_pool
 from tianji.comparison.assessment import Assumptions, assess
 from tianji.comparison.frugality import find_frugal
-from tianji.errors import IllegalStrategyError, InfeasibleError, UnknownFigureError
+from tianji.errors import IllegalStrategyError, UnknownFigureError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.search import plan
