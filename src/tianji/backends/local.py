@@ -90,12 +90,12 @@ def _absolute(path: str) -> str:
     return str(Path(path).resolve()) if path else ""
 
 
-def start_agent(spec: Path) -> subprocess.Popen[str]:
-    """Start the agent of a spec as the leader of a process group of its own.
+def start_agent(spec: Path, module: str = "tianji.backends.agent") -> subprocess.Popen[str]:
+    """Start the agent of a spec as the leader of a process group of its own; ``module`` says what its ranks do.
 
     The kernel ties the agent to the calling thread: call this from one that lives as long as the agent should.
     """
-    command = [sys.executable, "-m", "tianji.backends.agent", str(spec)]
+    command = [sys.executable, "-m", module, str(spec)]
     quiet = {"TORCH_CPP_LOG_LEVEL": "ERROR", "PYTHONWARNINGS": "ignore"}
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **quiet}

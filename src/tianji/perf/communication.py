@@ -45,6 +45,8 @@ class Network:
     reduce_factor: float = 1.0
     exchange_factor: float = 1.0
     """Of reduce_scatter, all_reduce and all_to_all: what a library takes over the formula, of its own gather."""
+    call: Seconds = 0.0
+    """Of one collective, beside its steps."""
 
     @classmethod
     def of(cls, pool: Pool, constants: Constants) -> Network:
@@ -61,7 +63,7 @@ class Network:
             spans.append(span)
             inner = span
         c = constants
-        factors = (c.reduce_scatter_factor, c.all_reduce_factor, c.all_to_all_factor)
+        factors = (c.reduce_scatter_factor, c.all_reduce_factor, c.all_to_all_factor, c.call_overhead)
         return cls(tuple(spans), tuple(lanes), pool.chip.ecosystem == "cuda", *factors)
 
     def all_gather(self, group: Group, size: Array, pieces: Array | float = 1.0) -> Array:
@@ -69,6 +71,17 @@ class Network:
 
         Cut into ``pieces`` it pays the latency as many times.
         """
+        return self._go_round(group, size, pieces) + self._issue(group) * pieces
+
+    def reduce_scatter(self, group: Group, size: Array, pieces: Array | float = 1.0) -> Array:
+        """Return the seconds to sum ``size`` bytes of every member and leave each with its share."""
+        return self.scatter_factor * self._go_round(group, size, pieces) + self._issue(group) * pieces
+
+    def all_reduce(self, group: Group, size: Array) -> Array:
+        """Return the seconds to sum ``size`` bytes of every member and give all of them the result."""
+        return (2.0 * self.reduce_factor) * self._go_round(group, size, 1.0) + self._issue(group)
+
+    def _go_round(self, group: Group, size: Array, pieces: Array | float) -> Array:
         slowest: Array = np.asarray(0.0)
         delay: Array = np.asarray(0.0)
         for lane, n, inner in self._members(group):
@@ -76,13 +89,8 @@ class Network:
             delay = delay + (n - 1.0 if self.rings else steps(n)) * lane.latency
         return slowest + delay * pieces
 
-    def reduce_scatter(self, group: Group, size: Array, pieces: Array | float = 1.0) -> Array:
-        """Return the seconds to sum ``size`` bytes of every member and leave each with its share."""
-        return self.scatter_factor * self.all_gather(group, size, pieces)
-
-    def all_reduce(self, group: Group, size: Array) -> Array:
-        """Return the seconds to sum ``size`` bytes of every member and give all of them the result."""
-        return (2.0 * self.reduce_factor) * self.all_gather(group, size)
+    def _issue(self, group: Group) -> Array:
+        return self.call * (group.size > 1)
 
     def all_to_all(
         self,
@@ -108,7 +116,7 @@ class Network:
             slowest = np.maximum(slowest, crossing / _peer_rate(lane, n) * _hops(lane, n))
             delay = delay + steps(n) * lane.latency
             below = inner
-        return self.exchange_factor * (slowest + delay)
+        return self.exchange_factor * (slowest + delay) + self._issue(group)
 
     def send(self, group: Group, size: Array) -> Array:
         """Return the seconds to pass ``size`` bytes to the next member, over the slowest tier that lies between two."""
@@ -116,7 +124,7 @@ class Network:
         for lane, n, _ in self._members(group):
             rate = lane.rate / max(lane.units - 1, 1) if lane.topology == "mesh" else lane.rate
             slowest = np.maximum(slowest, (lane.latency + size / rate) * (n > 1))
-        return slowest
+        return slowest + self._issue(group)
 
     def _members(self, group: Group) -> list[tuple[Lane, Array, Array]]:
         found, below = [], np.asarray(1.0)

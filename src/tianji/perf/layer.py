@@ -226,9 +226,9 @@ def _tensor_communication(layer: Layer, c: Context) -> Array:
     size = c.job.precision.activation_size
     found: Array = np.asarray(0.0)
     if pairs:
-        one = c.network.all_gather(tensor_group(c.g), c.tokens * c.job.model.hidden_size * size)
-        net = c.network
-        found = found + pairs * np.where(c.g.sequence_parallel, 1.0 + net.scatter_factor, 2.0 * net.reduce_factor) * one
+        group, net, stream = tensor_group(c.g), c.network, c.tokens * c.job.model.hidden_size * size
+        there_and_back = net.all_gather(group, stream) + net.reduce_scatter(group, stream)
+        found = found + pairs * np.where(c.g.sequence_parallel, there_and_back, net.all_reduce(group, stream))
     if layer.experts:
         routed = c.tokens / c.g.tp * (layer.experts.top_k * c.job.model.hidden_size) * c.g.etp
         found = found + 2.0 * c.network.all_gather(expert_tensor_group(c.g), routed * size)

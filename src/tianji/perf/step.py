@@ -215,10 +215,11 @@ def data_parallel_time(s: Stage, first: Pass, c: Context) -> tuple[Array, Array,
     gather: Array = np.asarray(0.0)
     reduce: Array = np.asarray(0.0)
     for parameters, group in groups:
-        # Fully sharded training gathers and reduces layer by layer, the others in buckets.
+        # Fully sharded training gathers and reduces layer by layer, the others mostly in buckets.
         buckets = parameters / np.maximum(BUCKET, BUCKET_SHARE * group.size)
         some = parameters > 0.0
-        pieces = np.maximum(np.where(g.zero == 3, s.layers, buckets), 1.0) * some
+        wrapped = np.maximum(buckets, c.constants.layerwise * s.layers)
+        pieces = np.maximum(np.where(g.zero == 3, s.layers, wrapped), 1.0) * some
         turns = np.where(one_by_one, group.size * some, pieces)
         gather = gather + c.network.all_gather(group, parameters * p.weight_wire, turns)
         reduce = reduce + c.network.reduce_scatter(group, parameters * p.gradient_wire, pieces)

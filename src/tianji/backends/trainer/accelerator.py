@@ -37,6 +37,11 @@ class Accelerator:
         return float(peak) if sys.platform == "darwin" else peak * KIB
 
     @property
+    def fuses_updates(self) -> bool:
+        """Whether torch has an optimizer for this kind that reads and writes each weight's state once."""
+        return self.kind in ("cpu", "cuda", "xpu")
+
+    @property
     def title(self) -> str:
         """Name of the chip as its driver gives it."""
         if self.kind == "cpu":
@@ -50,6 +55,11 @@ def count_chips() -> int:
     return torch.accelerator.device_count() if torch.accelerator.is_available() else 0
 
 
+def count_cores() -> int:
+    """Return the cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def choose_accelerator(local_rank: int, local_size: int, kind: str = "") -> Accelerator:
     """Return the chip of one process, made current: the accelerator that torch finds, or else the CPU.
 
@@ -57,7 +67,7 @@ def choose_accelerator(local_rank: int, local_size: int, kind: str = "") -> Acce
     """
     found = torch.accelerator.current_accelerator() if kind != "cpu" and torch.accelerator.is_available() else None
     if found is None:
-        torch.set_num_threads(max((os.cpu_count() or 1) // local_size, 1))
+        torch.set_num_threads(max(count_cores() // local_size, 1))
         return Accelerator("cpu", torch.device("cpu"), COLLECTIVES["cpu"])
     torch.accelerator.set_device_index(local_rank)
     return Accelerator(found.type, torch.device(found.type, local_rank), COLLECTIVES.get(found.type, found.type))

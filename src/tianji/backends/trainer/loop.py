@@ -58,7 +58,7 @@ class Trainer:
         self.places = place_tokens(job.seq_len, strategy.cp, cp_rank, strategy.cp_kind)
         self.corpus = Corpus(Path(options.data) if options.data else None, job.seq_len, model.vocab_size)
         self.parts = [self._build(index) for index in stages_of_rank(strategy, self.pp_rank)]
-        self.optimizer = _make_optimizer(self.parameters(), options)
+        self.optimizer = make_optimizer(self.parameters(), accelerator, options)
         self.schedule: Any = None
         if strategy.pp > 1:
             group = view.get_group("pp")
@@ -152,7 +152,7 @@ class Trainer:
             found[0] = mean / (strategy.tp * strategy.cp * strategy.dp)
         ranks = strategy.chips // strategy.pp
         for gradient in self._gradients():
-            found[1] += local_part(gradient).double().square().sum() / (ranks // _num_shards(gradient))
+            found[1] += sum_squares(gradient) / (ranks // _num_shards(gradient))
         dist.all_reduce(found)
         return float(found[0]), float(found[1].sqrt())
 
@@ -216,15 +216,24 @@ def open_store(rendezvous: str) -> dist.Store:
     return dist.PrefixStore(place.path.strip("/") or "run", dist.TCPStore(place.hostname, place.port, is_master=False))
 
 
-def _make_optimizer(parameters: list[nn.Parameter], options: RunOptions) -> torch.optim.Optimizer:
-    """Group the weights by their mesh: one fused update takes weights of one mesh only."""
+def make_optimizer(
+    parameters: list[nn.Parameter], accelerator: Accelerator, options: RunOptions
+) -> torch.optim.Optimizer:
+    """Return the optimizer of some weights, grouped by their mesh: one fused update takes weights of one mesh only."""
     groups: dict[Any, list[nn.Parameter]] = {}
     for weight in parameters:
         groups.setdefault(weight.device_mesh if isinstance(weight, DTensor) else None, []).append(weight)
     tables = [{"params": weights} for weights in groups.values()]
     if options.optimizer == "sgd":
         return torch.optim.SGD(tables, lr=options.learning_rate)
-    return torch.optim.AdamW(tables, lr=options.learning_rate, betas=(0.9, 0.95), weight_decay=0.1)
+    return torch.optim.AdamW(
+        tables, lr=options.learning_rate, betas=(0.9, 0.95), weight_decay=0.1, fused=accelerator.fuses_updates
+    )
+
+
+def sum_squares(gradient: Tensor) -> Tensor:
+    """Return the sum of squares of this rank's part, added up in double precision but without a copy in it."""
+    return torch.linalg.vector_norm(local_part(gradient), dtype=torch.float64).square()
 
 
 def _num_shards(x: Tensor) -> int:
