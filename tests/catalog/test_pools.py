@@ -229,3 +229,59 @@ def test_superpods_say_what_joins_several_of_them(name: str) -> None:
     assert load_pool(name, pool.unit).caveat == ""
     caveat = load_pool(name, 2 * pool.unit).caveat
     assert "assumption" in caveat or "not published" in caveat
+
+
+SIZED = """
+name = "sized"
+title = "Chips that share cores"
+vendor = "Me"
+node = 8
+unit = 1
+chips = 8
+max_chips = 8
+
+[chip]
+{crowded}
+
+[[tiers]]
+name = "memory"
+topology = "switch"
+span = 0
+bandwidth = {{ value = "1 GB/s", source = "measured", confidence = "user" }}
+
+[[sizes]]
+chips = {count}
+
+[sizes.chip]
+{alone}
+
+[[sizes.tiers]]
+name = "memory"
+topology = "switch"
+span = 0
+bandwidth = {{ value = "4 GB/s", source = "measured", confidence = "user" }}
+"""
+
+
+def sized(tmp_path: Path, count: int = 2) -> Path:
+    path = tmp_path / "sized.toml"
+    rest = '\ntitle = "t"\nvendor = "v"\necosystem = "other"\nstatus = "shipping"'
+    crowded, alone = (f'name = "{name}"{rest}' for name in ("crowded", "alone"))
+    path.write_text(SIZED.format(crowded=crowded, alone=alone, count=count))
+    return path
+
+
+def test_a_pool_whose_chips_share_is_what_it_is_at_the_number_that_works(tmp_path: Path) -> None:
+    path = sized(tmp_path)
+    found = {chips: load_pool(path, chips) for chips in (1, 2, 3, 8)}
+    assert {chips: pool.chip.name for chips, pool in found.items()} == {
+        1: "alone", 2: "alone", 3: "crowded", 8: "crowded",
+    }  # fmt: skip
+    assert [found[2].tiers[0].rate("x"), found[3].tiers[0].rate("x")] == [4 * GB, 1 * GB]
+    assert [pool.chips for pool in found.values()] == [1, 2, 3, 8]
+    assert load_pool(path) == found[8]
+
+
+def test_a_size_that_is_not_smaller_than_the_pool_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"sizes\[0\].chips: expected fewer than the pool's own"):
+        load_pool(sized(tmp_path, 8))

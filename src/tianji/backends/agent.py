@@ -1,7 +1,8 @@
 """The agent of one node: imports torch once, forks the node's workers, and ends them all as soon as one fails.
 
-``python -m tianji.backends.agent SPEC`` trains; :func:`supervise` does the same for other work of ranks. It runs in a process group of its own. When its parent dies the kernel kills it, and the
-workers with it, so that nothing is left behind. What it has to say is one JSON line on stdout: the first worker that failed.
+``python -m tianji.backends.agent SPEC`` trains; :func:`supervise` does the same for other work of ranks. It runs in a process
+group of its own. When its parent dies the kernel kills it, and the workers with it, so that nothing is left behind. What it has
+to say is one JSON line on stdout: the first worker that failed.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class LocalEngine:
             # The agent is gone or must go, and its workers with it, also when a person stops us.
             end_agent(agent)
         if agent.returncode:
-            raise RunError(explain_failure(folder, _last_object(said), agent.returncode))
+            raise RunError(explain_failure(folder, last_object(said), agent.returncode))
 
 
 def prepare_run(plan: Plan, options: RunOptions) -> RunOptions:
@@ -109,7 +109,8 @@ def end_agent(agent: subprocess.Popen[str]) -> None:
     agent.wait()
 
 
-def _last_object(said: str) -> Mapping[str, Any]:
+def last_object(said: str) -> Mapping[str, Any]:
+    """Return what an agent said last of all."""
     lines = [line for line in said.splitlines() if line.startswith("{")]
     found: Mapping[str, Any] = json.loads(lines[-1]) if lines else {}
     return found

@@ -42,17 +42,18 @@ def load_pool(name_or_path: str | os.PathLike[str], chips: int | None = None) ->
     IllegalStrategyError for more chips than the architecture joins.
     """
     entry = find_entry("pools", name_or_path)
-    pool = _load(entry, entry.version())
+    pool = _load(entry, entry.version(), chips)
     return pool if chips is None else pool.with_chips(chips)
 
 
 @lru_cache(maxsize=256)
-def _load(entry: Entry, version: tuple[str, int, int]) -> Pool:
-    return read_pool(read_entry("pools", entry))
+def _load(entry: Entry, version: tuple[str, int, int], chips: int | None) -> Pool:
+    return read_pool(read_entry("pools", entry), chips)
 
 
-def read_pool(table: Table) -> Pool:
-    """Return the pool that a table describes."""
+def read_pool(table: Table, chips: int | None = None) -> Pool:
+    """Return the pool that a table describes; where it has ``sizes``, as it is when so many chips work."""
+    table = _choose_size(table, chips)
     figures = {key: table.figure(key, *bounds) for key, bounds in FIGURES.items()}
     usable = table.figure("usable_memory", *USABLE_MEMORY)
     node = table.count("node")
@@ -84,6 +85,36 @@ def read_pool(table: Table) -> Pool:
     if usable is None:
         return pool
     return replace(pool, usable_memory=usable.value, facts=(*pool.facts, ("usable memory", usable)))
+
+
+def _choose_size(table: Table, chips: int | None) -> Table:
+    """Return the table with chip and tiers of the smallest of its ``sizes`` that holds so many chips.
+
+    Chips that share cores or memory are slower the more of them work; a file says what they are at each number of them.
+    """
+    chosen, before = table.content, 0
+    sizes = table.children("sizes")
+    for part in sizes:
+        count = part.count("chips")
+        if count <= before:
+            raise FormatError(f"{part.where('chips')}: expected sizes from the smallest to the largest")
+        before = count
+        read_chip(_require_child(part, "chip"))
+        _read_tiers(part)
+        part.finish()
+        if chips is not None and chips <= count and chosen is table.content:
+            chosen = {**table.content, "chip": part.content["chip"], "tiers": part.content["tiers"]}
+    if sizes and before >= table.count("chips", table.count("unit", table.count("node"))):
+        raise FormatError(f"{sizes[-1].where('chips')}: expected fewer than the pool's own chips")
+    rest = {key: value for key, value in chosen.items() if key != "sizes"}
+    return Table(rest, table.file, table.path, table.sources)
+
+
+def _require_child(part: Table, key: str) -> Table:
+    child = part.child(key)
+    if child is None:
+        raise FormatError(f"{part.where(key)}: missing; expected a table [{key}] like the pool's own")
+    return child
 
 
 def _read_chip(table: Table) -> Chip:

@@ -1,4 +1,4 @@
-"""``tianji calibrate``: constants that datasheets do not give, fitted to measured runs."""
+"""``tianji calibrate``: constants that datasheets do not give, fitted to measured runs, or measured on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from tianji.errors import FormatError
 
 @click.command("calibrate")
 @click.argument("tables", nargs=-1, metavar="[TABLE.csv]...")
-@click.option("--out", required=True, metavar="FILE", help="Where the calibration goes, a TOML file.")
+@click.option(
+    "--out", required=True, metavar="FILE",
+    help="Where the calibration goes, a TOML file; with --here the pool, whose calibration goes beside it.",
+)  # fmt: skip
+@click.option("--here", is_flag=True, help="Measure the chips and links of this machine, and write a pool of them.")
+@click.option(
+    "--processes", default=0, metavar="N",
+    help="With --here: at most so many chips.  [default: all accelerators, or 8 processes on a CPU]",
+)  # fmt: skip
+@click.option("--rounds", default=5, show_default=True, metavar="N", help="With --here: repeats of each measurement.")
+@click.option("--seconds", default=0.05, show_default=True, metavar="X", help="With --here: length of one repeat.")
+@click.option("--device", default="", metavar="cpu", help="With --here: cpu measures processes even beside accelerators.")
 @click.option(
     "--split", default="fit", show_default=True, metavar="WORD",
     help="Only rows with this word in the column split set constants; rows of a table without that column all do.",
@@ -24,19 +35,31 @@ from tianji.errors import FormatError
 @click.option("--date", metavar="DATE", help="Date that the file states, like 2026-11-24.  [default: today]")
 @json_option
 def calibrate_command(
-    tables: tuple[str, ...], out: str, split: str, name: str | None, date: str | None, as_json: bool
-) -> None:
+    tables: tuple[str, ...], out: str, here: bool, processes: int, rounds: int, seconds: float, device: str, split: str,
+    name: str | None, date: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Fit what datasheets do not say (efficiencies, overlap, overheads, effects of software) to measured runs.
 
     TABLE.csv is a table as `tianji validate` takes it; without one the shipped tables are used. Every constant carries its
     evidence and its standard error, and a chip without runs inherits from its closest relative with a wider range. Datasheet
     figures are never changed. Use the file with --calibration FILE in any command.
 
+    With --here this machine is measured instead, in about two minutes: matmuls, memory, attention, layers, the optimizer and all
+    collectives, with 1, 2, 4 ... processes at work. It needs the extra: pip install 'tianji[run]'.
+
     \b
     Examples:
       tianji calibrate my-runs.csv --out mine.toml
       tianji validate my-runs.csv --calibration mine.toml
+      tianji calibrate --here --out pool.toml
+      tianji plan MODEL pool.toml --calibration pool-calibration.toml --chips 4 --precision fp32 --out plan.json
     """  # noqa: D301
+    named, dated = name or Path(out).stem, date or datetime.date.today().isoformat()
+    if here:
+        if tables:
+            raise FormatError("--here measures this machine and takes no table; leave out one of them")
+        _calibrate_here(out, named, dated, (processes, rounds, seconds, device), as_json)
+        return
     from tianji.calibration import calibrate_rows
     from tianji.catalog.calibrations import write_calibration
     from tianji.validation import read_runs
@@ -51,7 +74,7 @@ def calibrate_command(
     chosen = [replace(row, split="fit") if row.split == split else row for row in rows]
     with watch("Fitting rows") as tell:
         tell(len(chosen))
-        found = calibrate_rows(chosen, name or Path(out).stem, date or datetime.date.today().isoformat())
+        found = calibrate_rows(chosen, named, dated)
     try:
         write_calibration(found, out)
     except OSError as error:
@@ -64,3 +87,32 @@ def calibrate_command(
     from tianji.report.calibration_tables import print_calibration
 
     print_calibration(make_console(), found, out, len(chosen), len(skipped))
+
+
+def _calibrate_here(out: str, name: str, date: str, effort: tuple[int, int, float, str], as_json: bool) -> None:
+    """Measure this machine and write both files; where one cannot be written, neither is."""
+    from tianji.backends.probes.here import describe_calibration, measure_here
+    from tianji.backends.probes.pool_text import spell_pool
+    from tianji.catalog.calibrations import spell_calibration
+    from tianji.parallel.plan_file import find_target, write_text
+
+    beside = str(Path(out).with_name(f"{Path(out).stem}-calibration.toml"))
+    if not out.endswith(".toml"):
+        raise FormatError(f"--out: expected the name of a pool's file, which ends in .toml, got {out!r}")
+    for path in (out, beside):
+        find_target(path)
+    processes, rounds, seconds, device = effort
+    if rounds < 1 or not 0.0 < seconds <= 10.0:
+        raise FormatError(f"expected --rounds from 1 and --seconds up to 10, got {rounds} and {seconds:g}")
+    with watch("Things measured") as tell:
+        sizes = measure_here(processes, rounds=rounds, seconds=seconds, device=device, tell=tell)
+    write_text(beside, spell_calibration(describe_calibration(f"{name}-calibration", date, sizes, chips=name)))
+    write_text(out, spell_pool(name, date, sizes))
+    if as_json:
+        from tianji.report.here_tables import here_document
+
+        print_json(here_document(sizes, out, beside))
+        return
+    from tianji.report.here_tables import print_here
+
+    print_here(make_console(), sizes, out, beside)

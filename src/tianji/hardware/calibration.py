@@ -50,7 +50,7 @@ class Constants:
     all_to_all_factor: float = 1.0
     """Time of an all_to_all over what its bytes would take in a gather."""
     call_overhead: Seconds = 0.0
-    """Of one collective beside its steps: what the framework does to issue it."""
+    """Of one collective (not a send) beside its steps: what the framework does to issue it."""
     layerwise: float = 0.0
     """1 where data-parallel traffic goes layer by layer whatever is sharded (FSDP2), 0 where it goes in large buckets."""
     overlap_efficiency: float = 1.0

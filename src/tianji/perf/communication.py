@@ -46,7 +46,7 @@ class Network:
     exchange_factor: float = 1.0
     """Of reduce_scatter, all_reduce and all_to_all: what a library takes over the formula, of its own gather."""
     call: Seconds = 0.0
-    """Of one collective, beside its steps."""
+    """Of one collective, beside its steps; a send has none."""
 
     @classmethod
     def of(cls, pool: Pool, constants: Constants) -> Network:
@@ -124,7 +124,7 @@ class Network:
         for lane, n, _ in self._members(group):
             rate = lane.rate / max(lane.units - 1, 1) if lane.topology == "mesh" else lane.rate
             slowest = np.maximum(slowest, (lane.latency + size / rate) * (n > 1))
-        return slowest + self._issue(group)
+        return slowest
 
     def _members(self, group: Group) -> list[tuple[Lane, Array, Array]]:
         found, below = [], np.asarray(1.0)

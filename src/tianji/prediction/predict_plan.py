@@ -66,6 +66,8 @@ def spell_basis(calibration: Calibration, chip: Chip) -> str:
     rows = sum(s.rows for kind, s in calibration.spreads.get(chip.name, {}).items() if kind in ("dense", "moe"))
     if spread.basis == "measured":
         return f"measured: {rows} runs on {chip.title}"
+    if spread.basis == "micro-measured":
+        return f"micro-measured: parts of runs on {chip.title}, no whole run"
     homes = {e.inherited_from for e in calibration.evidence.get(chip.name, {}).values()} - {""}
     source = f"constants of {', '.join(sorted(homes))}" if homes else "published micro-benchmarks"
     return f"{spread.basis}: no measured run on {chip.title}; {source}" if spread.basis else ""

@@ -10,13 +10,12 @@ from torch import nn
 from torch.nn import functional
 
 from tianji.backends.options import RunOptions
+from tianji.backends.probes.tiny_models import WHOLE, model_of
 from tianji.backends.trainer.accelerator import Accelerator
 from tianji.backends.trainer.context import attend_whole
 from tianji.backends.trainer.loop import make_optimizer, sum_squares
 from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
 from tianji.units import MIB
-from tianji.workload import Model
-from tianji.workload.huggingface import read_config
 
 Probe = tuple[str, Mapping[str, float | str], Callable[[], object]]
 """Name, facts that the fit needs, and the work of one call."""
@@ -31,20 +30,8 @@ LARGER = 8
 ATTENTION = ((8, 4, 64), (4, 4, 128), (2, 4, 256), (1, 4, 512), (1, 2, 1024))
 """Sequences, heads and tokens."""
 HEAD_DIM = 64
-COPIED = 64 * MIB
-TINY = {"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-        "intermediate_size": 128, "vocab_size": 128}  # fmt: skip
-EXPERTS = {"model_type": "qwen3_moe", "head_dim": 16, "num_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": True}
-LAYERS: tuple[tuple[dict[str, Any], int, int], ...] = (
-    (TINY, 1, 32),
-    (TINY | {"num_hidden_layers": 4}, 1, 32),
-    (TINY | {"hidden_size": 192, "intermediate_size": 512}, 4, 128),
-    (TINY | {"hidden_size": 320, "num_attention_heads": 5, "num_key_value_heads": 5, "intermediate_size": 864}, 2, 256),
-    (TINY | {"hidden_size": 128, "num_hidden_layers": 1, "vocab_size": 4096}, 4, 128),
-    (TINY | EXPERTS | {"moe_intermediate_size": 64}, 1, 32),
-    (TINY | EXPERTS | {"hidden_size": 192, "head_dim": 48, "moe_intermediate_size": 256}, 4, 128),
-)
-"""Small whole models with sequences of a micro-batch and tokens of each: what stands between the matmuls."""
+COPIED = 256 * MIB
+"""Read and written; more than any cache holds."""
 UPDATED = 16
 """Square weights of 512 that the optimizer is timed on."""
 
@@ -58,14 +45,14 @@ def chip_probes(accelerator: Accelerator) -> Iterator[Probe]:
     yield _copy(accelerator)
     for batch, heads, length in ATTENTION:
         yield _attention(accelerator, batch * scale, heads, length)
-    for config, batch, length in LAYERS:
-        yield _transformer(accelerator, config, batch, length)
+    for index in range(len(WHOLE)):
+        yield _whole(accelerator, index)
     yield _update(accelerator)
 
 
 def _matmul(accelerator: Accelerator, dtype: str, m: int, k: int, n: int) -> Probe:
     """A linear layer there and back: its product, and the gradients of inputs and weights."""
-    make = {"device": accelerator.device, "dtype": DTYPES[dtype]}
+    make: dict[str, Any] = {"device": accelerator.device, "dtype": DTYPES[dtype]}
     x, w, g = torch.randn(m, k, **make), torch.randn(n, k, **make), torch.randn(m, n, **make)
 
     def work() -> None:
@@ -90,20 +77,16 @@ def _attention(accelerator: Accelerator, batch: int, heads: int, length: int) ->
     return "attention", facts, lambda: torch.autograd.grad(attend_whole(q, k, v), (q, k, v), grad)
 
 
-def _transformer(accelerator: Accelerator, config: Mapping[str, Any], batch: int, length: int) -> Probe:
+def _whole(accelerator: Accelerator, index: int) -> Probe:
+    """One micro-batch of a small model, there and back."""
+    config, batch, length = WHOLE[index]
     model = model_of(config)
     places = torch.arange(length)
     part = Transformer(model, range(model.num_layers), places, attend_whole, embed=True, predict=True)
     draw_weights(part, 0)
     part.to(accelerator.device)
     tokens = torch.randint(0, model.vocab_size, (batch, length + 1), device=accelerator.device)
-    facts = {"config": repr(dict(config)), "batch": batch, "length": length}
-    return "layers", facts, lambda: loss_of(part(tokens[:, :-1]), tokens[:, 1:]).backward()
-
-
-def model_of(config: Mapping[str, Any]) -> Model:
-    """Return the model of a probe."""
-    return read_config(dict(config), "probe")
+    return "whole", {"index": index}, lambda: loss_of(part(tokens[:, :-1]), tokens[:, 1:]).backward()
 
 
 def _update(accelerator: Accelerator) -> Probe:

@@ -87,9 +87,7 @@ class Survey:
 def read_survey(folder: Path, world: int) -> Survey:
     """Return what the ranks of a measurement wrote; the first rank speaks for all."""
     events = read_journal(folder / "rank-00000.jsonl")
-    samples = tuple(
-        Sample(e["probe"], e["facts"], tuple(e["seconds"])) for e in events if e["event"] == "sample"
-    )
+    samples = tuple(Sample(e["probe"], e["facts"], tuple(e["seconds"])) for e in events if e["event"] == "sample")
     (done,) = (e for e in events if e["event"] == "done")
     facts = {key: value for key, value in done.items() if key not in ("event",)}
     return Survey(samples, world, **facts)

@@ -52,9 +52,11 @@ class Experts(nn.Module):
 
 
 def _answer(x: Tensor, counts: list[int], gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    # Unbound, not indexed: the gradient of an index is a zero for every other expert's weights.
+    weights = zip(x.split(counts), gate.unbind(), up.unbind(), down.unbind(), strict=True)
     parts = [
-        functional.linear(functional.silu(functional.linear(t, gate[i])) * functional.linear(t, up[i]), down[i])
-        for i, t in enumerate(x.split(counts))
+        functional.linear(functional.silu(functional.linear(t, g)) * functional.linear(t, u), d)
+        for t, g, u, d in weights
     ]
     return torch.cat(parts)
 
@@ -104,7 +106,7 @@ class MixtureOfExperts(nn.Module):
     def _route(self, tokens: Tensor, weights: Tensor, chosen: Tensor) -> Tensor:
         order = chosen.flatten().argsort(stable=True)
         counts = torch.bincount(chosen.flatten(), minlength=self.num_experts)
-        copies = tokens[order // self.top_k]
+        copies = tokens.index_select(0, order // self.top_k)
         answers = self._serve(copies, counts) if self.group else self.experts(copies, counts.tolist())
         back = torch.zeros_like(answers).index_copy(0, order, answers)
         return (back.unflatten(0, (-1, self.top_k)) * weights.unsqueeze(-1)).sum(1)
@@ -122,7 +124,7 @@ class MixtureOfExperts(nn.Module):
         # They arrive sorted by sender, then expert; the experts want them by expert.
         of_expert = torch.arange(local, device=copies.device).repeat(size).repeat_interleave(arriving)
         order = of_expert.argsort(stable=True)
-        answers = self.experts(here[order], arriving.view(size, local).sum(0).tolist())
+        answers = self.experts(here.index_select(0, order), arriving.view(size, local).sum(0).tolist())
         unsorted = torch.zeros_like(answers).index_copy(0, order, answers)
         return all_to_all_single_autograd(unsorted, sent, received, self.group)
 
