@@ -67,14 +67,51 @@ def calibrate(pool: str) -> None:
     tianji(["calibrate", "--here", "--out", pool], standalone_mode=False)
 
 
+def count_imbalance(config: dict[str, Any], strategy: Strategy) -> float:
+    """Return the load of the busiest expert rank over the mean, by the untrained model on the first batch.
+
+    It is a fact of the job, not of the machine: what the router of fresh weights does with these tokens. Mean over layers and
+    micro-batches, each of which waits for its own busiest rank.
+    """
+    if strategy.ep == 1:
+        return 1.0
+    import torch
+
+    from tianji.backends.trainer.context import attend_whole
+    from tianji.backends.trainer.experts import MixtureOfExperts
+    from tianji.backends.trainer.tokens import Corpus
+    from tianji.backends.trainer.transformer import Transformer, draw_weights
+
+    model = read_config(config, "moe")
+    whole = Transformer(model, range(model.num_layers), torch.arange(SEQ_LEN), attend_whole, embed=True, predict=True)
+    draw_weights(whole, RunOptions().seed)
+    loads: list[float] = []
+
+    def count(module: MixtureOfExperts, inputs: tuple[torch.Tensor], _: torch.Tensor) -> None:
+        chosen = module._choose(module.router(inputs[0]).float().flatten(0, 1))[1]
+        ranks = torch.bincount(chosen.flatten(), minlength=module.num_experts).view(strategy.ep, -1).sum(1).double()
+        loads.append(float(ranks.max() / ranks.mean()))
+
+    for part in whole.modules():
+        if isinstance(part, MixtureOfExperts):
+            part.register_forward_hook(count)
+    tokens = Corpus(None, SEQ_LEN, model.vocab_size).sequences(0, 0, BATCH, BATCH)[:, :-1]
+    with torch.no_grad():
+        for together in tokens.split(strategy.micro_batch_size * strategy.ep):
+            whole(together)
+    return statistics.mean(loads)
+
+
 def predict_all(pool: str, out: str) -> None:
     """Write the predicted step time of every layout."""
     calibration = load_calibration(str(Path(pool).with_name(f"{Path(pool).stem}-calibration.toml")))
     rows = []
     for model, layouts in LAYOUTS.items():
-        job = Job(read_config(MODELS[model], model), SEQ_LEN, BATCH, find_precision("fp32"))
         for fields in layouts:
             strategy = Strategy(**{"zero": 1, **fields})
+            uneven = count_imbalance(MODELS[model], strategy)
+            precision = find_precision("fp32")
+            job = Job(read_config(MODELS[model], model), SEQ_LEN, BATCH, precision, moe_imbalance=uneven)
             plan = Plan(job, load_pool(pool, strategy.chips), strategy)
             check(strategy, job, plan.pool)
             found = predict(plan, calibration)
@@ -83,7 +120,7 @@ def predict_all(pool: str, out: str) -> None:
                 "predicted": found.step_time.nominal, "low": found.step_time.low, "high": found.step_time.high,
                 "terms": {kind: seconds for kind, seconds in found.breakdown.items() if seconds}, "plan": plan_document(plan),
             })  # fmt: skip
-            print(f"{model:5} {rows[-1]['layout']:40} {found.step_time.nominal:7.3f} s")
+            print(f"{model:5} {rows[-1]['layout']:50} {found.step_time.nominal:7.3f} s, imbalance {uneven:.2f}")
     Path(out).write_text(json.dumps(rows, indent=1))
 
 

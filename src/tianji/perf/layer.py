@@ -66,6 +66,12 @@ class Context:
         """Over how many tensor ranks the tokens between matmuls are divided."""
         return np.where(self.g.sequence_parallel, self.g.tp, 1)
 
+    @property
+    def imbalance(self) -> Array:
+        """Load of the busiest expert rank over the mean, as far as those that wait for it cannot lend it their processor."""
+        found: Array = np.maximum(self.job.moe_imbalance / self.constants.sharing, 1.0)
+        return found
+
     def hide(self, communication: Array, work: Array, on: Array) -> Array:
         """Return what stays exposed of a communication beside ``work`` seconds of computation."""
         return communication - on * self.constants.overlap_efficiency * np.minimum(communication, work)
@@ -154,7 +160,7 @@ def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:
 def _experts(experts: Experts, c: Context) -> tuple[Array, Array, Array, Array]:
     """Each rank holds num_experts / ep experts, each cut over etp ranks, and runs one matmul for each of them."""
     local = experts.num_experts / c.g.ep
-    routed = c.tokens / c.g.tp * experts.top_k * c.job.moe_imbalance
+    routed = c.tokens / c.g.tp * experts.top_k * c.imbalance
     m = routed * c.g.etp / local
     forward: Array = np.asarray(0.0)
     inputs: Array = np.asarray(0.0)
@@ -264,7 +270,7 @@ def _expert_communication(layer: Layer, c: Context) -> tuple[Array, Array]:
     if layer.experts is None:
         return np.asarray(0.0), np.asarray(0.0)
     precision, k = c.job.precision, layer.experts.top_k
-    routed = c.tokens / c.g.tp * (k * c.job.model.hidden_size) * c.job.moe_imbalance
+    routed = c.tokens / c.g.tp * (k * c.job.model.hidden_size) * c.imbalance
     group, routing = expert_group(c.g), layer.experts.routing
     once = c.g.among("ep_kind", "deduplicated")
     there = c.network.all_to_all(group, routed * precision.dispatch_size, k, routing, once)
