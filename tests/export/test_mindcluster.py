@@ -99,3 +99,10 @@ def test_what_is_no_manifest_is_told(text: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(FormatError, match=r"not valid YAML|asks for chips|cannot be read"):
         check_file(str(path))
+
+
+def test_a_manifest_of_another_scheduler_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "jobset.yaml"
+    path.write_text("kind: JobSet\nspec:\n  replicatedJobs: []\n")
+    with pytest.raises(FormatError, match=r"asks for chips \(it holds JobSet\); expected an AscendJob"):
+        check_file(str(path))

@@ -63,8 +63,8 @@ def read_manifests(path: str) -> list[Manifest]:
         kinds = sorted({item.kind for item in found if item.kind})
         came = f" (it holds {', '.join(kinds)})" if kinds else ""
         raise FormatError(
-            f"{path}: no pods that MindCluster's scheduler places on chips{came}; expected an AscendJob, a Volcano or a"
-            f" Kubernetes job with one of {', '.join(RESOURCES)}"
+            f"{path}: nothing that MindCluster's scheduler places asks for chips{came}; expected an AscendJob, a Volcano"
+            f" or a Kubernetes job with one of {', '.join(RESOURCES)}"
         )
     return manifests
 
