@@ -18,7 +18,7 @@ import numpy as np
 from tianji.calibration.least_squares import solve
 from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, Prior, choose_effects, priors
 from tianji.hardware import Chip
-from tianji.hardware.calibration import CONSTANT_NAMES, Constants, Effect, limit
+from tianji.hardware.calibration import BLOCKING, CONSTANT_NAMES, Constants, Effect, limit
 from tianji.parallel.plan import Plan
 from tianji.prediction.many import Bundle, bundle, predict_times
 from tianji.units import Array, Seconds
@@ -115,6 +115,7 @@ class _Problem:
         self.bundles = bundle([s.plan for s in samples])
         self.measured = np.log([s.step_time for s in samples])
         self.mask = np.asarray([[trait in s.traits for trait, _ in self.effects] for s in samples], dtype=np.float64)
+        self.blocked = np.asarray([float(BLOCKING in s.traits) for s in samples])
         self.chip_of = np.asarray([s.plan.pool.chip.name for s in samples])
         counts = Counter(find_job(s) for s in samples)
         share = np.asarray([counts[find_job(s)] / ROWS_OF_ONE_JOB for s in samples])
@@ -203,6 +204,7 @@ class _Problem:
                 lowered = np.asarray([[-STEP if name == probe else 0.0] for probe in probes])
                 shift = lowered + shifts[name][b.places] if name in shifts else lowered
                 values[name] = limit(name, getattr(constants[b.pool.chip.name], name) * np.exp(shift))
+            values["op_blocking"] = self.blocked[b.places]
             return Constants(**values)
 
         found: Array = np.log(predict_times(self.bundles, rowwise))

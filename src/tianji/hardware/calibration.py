@@ -140,6 +140,8 @@ class Footprint:
     source: str = ""
 
 
+BLOCKING = "launch-blocking"
+"""The mode in which the host waits for each op before it launches the next: ``op_blocking`` is 1."""
 CLASSES = ("dense", "moe", "dense-unknown", "moe-unknown")
 """Kinds of runs that have a range of their own: by model, and by whether the calibration knows the software."""
 OTHER = "other"
@@ -183,6 +185,8 @@ class Calibration:
                 factors[name] = factors.get(name, 1.0) * effect.factor
         changed: dict[str, Any] = {name: float(limit(name, getattr(found, name) * f)) for name, f in factors.items()}
         held = self.footprint(chip, traits)
+        if BLOCKING in (traits or ()):
+            changed["op_blocking"] = 1.0
         return replace(
             found,
             **changed,
