@@ -29,3 +29,9 @@ def test_a_relative_lends_its_own() -> None:
     kin = replace(CHIP, name="kin", relative="round")
     assert Calibration(chips={"round": SLOW}).constants(kin) == SLOW
     assert Calibration(chips={"round": SLOW}).constants(replace(CHIP, name="stranger")) == Constants()
+
+
+def test_a_host_that_waits_for_each_op_blocks() -> None:
+    given = Calibration(chips={CHIP.name: SLOW})
+    assert given.constants(CHIP, ("bigscience", "launch-blocking")) == replace(SLOW, op_blocking=1.0)
+    assert given.constants(CHIP, ("bigscience",)) == SLOW
