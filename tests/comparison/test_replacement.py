@@ -58,12 +58,32 @@ def test_equal_power_and_equal_cost_stay_within_them(job: Job, h100: Pool, calib
     assert cost.other.cost_per_hour is not None
     assert cost.first.cost_per_hour is not None
     assert cost.other.cost_per_hour.nominal <= cost.first.cost_per_hour.nominal
+    for found in (power, cost):
+        few, nominal, many = found.chips
+        assert few is not None
+        assert many is not None
+        assert few < nominal < many
+    # By hand: as many chips as the least money buys at the highest price, in whole nodes.
+    least, dearest = cost.first.cost_per_hour.low, cost.other.cost_per_hour.high / cost.other.pool.chips
+    assert cost.chips[0] == least / dearest // 8 * 8
 
 
 def test_a_deadline_of_its_own(job: Job, h100: Pool, calibration: Calibration) -> None:
     soon = replace_pool((job, h100), (job, h100), calibration, match="deadline", days=200.0)
     assert soon.other.days is not None
     assert soon.other.days.nominal <= 200.0
+
+
+def test_the_range_of_a_given_deadline_is_that_of_the_other_pool_alone(
+    job: Job, h100: Pool, calibration: Calibration
+) -> None:
+    given = replace_pool((job, h100), (job, h100), calibration, match="deadline", days=200.0)
+    own = replace_pool((job, h100), (job, h100), calibration, match="deadline")
+    assert given.chips[0] is not None
+    assert given.chips[2] is not None
+    assert own.chips[0] is not None
+    assert own.chips[2] is not None
+    assert given.chips[2] / given.chips[0] < own.chips[2] / own.chips[0]
 
 
 def test_a_price_that_nobody_published_is_asked_for(job: Job, h100: Pool, calibration: Calibration) -> None:

@@ -1,10 +1,12 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from tianji.catalog import load_pool
 from tianji.comparison import Assumptions, assess, compare
 from tianji.comparison.side_by_side import judge
+from tianji.economics import Span
 from tianji.errors import FormatError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -52,3 +54,28 @@ def test_a_rent_decides_the_cost(job: Job, h100: Pool, calibration: Calibration)
     a = compare([(job, h100), (job, h100)], calibration).assessments[0].result
     cheap, dear = (assess(a, Assumptions(rents={"hgx-h100": usd})) for usd in (0.1, 10.0))
     assert "decided by the price of a chip-hour ×100" in judge((cheap, dear))[1]
+
+
+def test_no_verdict_says_what_would_decide(job: Job, h100: Pool, calibration: Calibration) -> None:
+    said = compare([(job, h100), (job, load_pool("cloudmatrix384", 256))], calibration).verdicts
+    assert said[0].startswith("No verdict")
+    assert "The widest part is the speed of 256 × cloudmatrix384" in said[0]
+    assert "a measured step of llama-3.1-70b on cloudmatrix384 would narrow it most" in said[0]
+
+
+def test_the_widest_part_may_be_a_price(job: Job, h100: Pool, calibration: Calibration) -> None:
+    a = compare([(job, h100), (job, h100)], calibration).assessments[0]
+    assert a.hour.price is not None
+    dear = replace(a.hour, price=Span(a.hour.price.nominal / 9, a.hour.price.nominal, a.hour.price.nominal * 9))
+    unsure = replace(a, hourly=replace(a.hourly, cost=dear.price * a.chips), bill=replace(a.bill, cost=a.cost * 2.0))
+    assert "a firm price of h100-sxm would narrow it most" in judge((a, unsure))[1]
+
+
+def test_the_bill_of_an_hour_is_that_of_the_run_per_hour(job: Job, h100: Pool, calibration: Calibration) -> None:
+    a = compare([(job, h100), (job, h100)], calibration).assessments[0]
+    assert a.cost is not None
+    assert a.cost_per_hour is not None
+    hours = 10**12 / a.useful.nominal / 3600
+    assert a.cost_per_hour.nominal * hours == pytest.approx(a.cost.nominal)
+    assert a.hour.price is not None
+    assert a.cost_per_hour.high == pytest.approx(a.hour.price.high * a.chips)

@@ -65,6 +65,8 @@ class Assessment:
     hour: ChipHour
     footprint: Footprint
     bill: Bill | None
+    hourly: Bill | None
+    """The bill of one hour of the whole pool."""
     unknown: tuple[str, ...]
     """Figures that nobody published, and how to supply them."""
 
@@ -99,7 +101,7 @@ class Assessment:
     @property
     def cost_per_hour(self) -> Span | None:
         """Dollars of one hour of the whole pool."""
-        return None if self.cost is None else self.cost / (TERA / self.useful * (1 / HOUR))
+        return None if self.hourly is None else self.hourly.cost
 
 
 def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment:
@@ -121,11 +123,15 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
     )  # fmt: skip
     if hour.price is None:
         unknown.append(f"price: {ask_price(pool, hour)}")
-    found = Assessment(result, goodput, site, paid.chips, draw, hour, find_footprint(paid), None, tuple(unknown))
+    found = Assessment(result, goodput, site, paid.chips, draw, hour, find_footprint(paid), None, None, tuple(unknown))
     if draw is None:
         return found
     electricity = None if given.electricity is None else Span.of(given.electricity)
-    return replace(found, bill=price_run(TERA / found.useful, draw, hour, site, electricity=electricity))
+    bill, hourly = (
+        price_run(seconds, draw, hour, site, electricity=electricity)
+        for seconds in (TERA / found.useful, Span.of(HOUR))
+    )
+    return replace(found, bill=bill, hourly=hourly)
 
 
 def ask_cost(a: Assessment) -> UnknownFigureError:

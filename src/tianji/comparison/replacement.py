@@ -10,11 +10,12 @@ from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
 from tianji.comparison.curve import Curve
 from tianji.comparison.sensitivity import Swing, find_rivals, pick, weigh
 from tianji.comparison.side_by_side import judge, spell_pool
-from tianji.economics import ask_power
+from tianji.economics import Span, ask_power
 from tianji.errors import InfeasibleError, UnknownNameError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.prediction.mapper import Mapper
+from tianji.units import DAY
 from tianji.workload import Job
 
 MATCHES = ("throughput", "cost", "power", "deadline")
@@ -27,7 +28,8 @@ SPREAD = 4
 class Replacement:
     """The answer, the curves behind it, and what would flip it.
 
-    ``chips`` brackets the nominal answer by the ranges of both pools, read off the curve; a bound that no size reaches is None.
+    ``chips`` brackets the nominal answer by the ranges of both pools: of throughput, read off the curve (a bound that no size
+    reaches is None), of prices or of power.
     """
 
     match: str
@@ -67,43 +69,54 @@ def replace_pool(
             f"{first[0].model.name} does not fit {first[1].chips:,} chips of {first[1].name}: no legal strategy holds it; "
             f"`tianji plan {first[0].model.name} {first[1].name} --chips {first[1].chips}` names the closest"
         )
-    found = _match(match, base, theirs, days)
+    limit = _deadline(base, days) if match == "deadline" else None
+    found = _match(match, base, theirs, limit)
     rivals = find_rivals(theirs, found)
     found = theirs.points[found.pool.chips] = pick(theirs, rivals, calibration)
     _draw(mine, base.pool.chips, points)
     _draw(theirs, found.pool.chips, points)
     answer, ratio = _answer(match, base, found)
     return Replacement(
-        match, base, found, _bracket(match, base, found, theirs), mine, theirs, answer,
+        match, base, found, _bracket(match, base, found, theirs, limit), mine, theirs, answer,
         weigh(theirs, base, found, ratio, rivals), judge((base, found)), ratio(base, found),
     )  # fmt: skip
 
 
-def _match(match: str, base: Assessment, theirs: Curve, days: float | None) -> Assessment:
+def _deadline(base: Assessment, days: float | None) -> float:
+    limit = days if days is not None else None if base.days is None else base.days.nominal
+    if limit is None:
+        raise InfeasibleError("--match deadline needs the work: give --tokens, like --tokens 15T")
+    return limit
+
+
+def _match(match: str, base: Assessment, theirs: Curve, limit: float | None) -> Assessment:
     if match == "throughput":
         return _smallest(theirs, lambda a: a.useful.nominal >= base.useful.nominal, "as many useful tokens a second")
-    if match == "deadline":
-        limit = days if days is not None else None if base.days is None else base.days.nominal
-        if limit is None:
-            raise InfeasibleError("--match deadline needs the work: give --tokens, like --tokens 15T")
+    if limit is not None:
         return _smallest(
             theirs, lambda a: a.days is not None and a.days.nominal <= limit, f"to finish in {limit:.3g} days"
         )
-    of: Callable[[Assessment], float] = _hourly if match == "cost" else _watts
-    allowed = of(base)
-    return _fastest(theirs, lambda a: of(a) <= allowed, "that little money" if match == "cost" else "that little power")
+    of = SPENT[match]
+    allowed = of(base).nominal
+    return _fastest(
+        theirs, lambda a: of(a).nominal <= allowed, "that little money" if match == "cost" else "that little power"
+    )
 
 
-def _hourly(a: Assessment) -> float:
+def _hourly(a: Assessment) -> Span:
     if a.cost_per_hour is None:
         raise ask_cost(a)
-    return a.cost_per_hour.nominal
+    return a.cost_per_hour
 
 
-def _watts(a: Assessment) -> float:
+def _watts(a: Assessment) -> Span:
     if a.draw is None:
         raise ask_power(a.pool)
-    return a.draw.site.nominal
+    return a.draw.site
+
+
+SPENT: dict[str, Callable[[Assessment], Span]] = {"cost": _hourly, "power": _watts}
+"""What the two pools take equally much of."""
 
 
 def _smallest(curve: Curve, enough: Callable[[Assessment], bool], what: str) -> Assessment:
@@ -144,13 +157,19 @@ def _draw(curve: Curve, chips: int, points: int) -> None:
 
 
 def _bracket(
-    match: str, base: Assessment, found: Assessment, theirs: Curve
+    match: str, base: Assessment, found: Assessment, theirs: Curve, limit: float | None
 ) -> tuple[float | None, float, float | None]:
     nominal = float(found.pool.chips)
-    if match in ("cost", "power"):
-        return nominal, nominal, nominal
-    few, many = theirs.solve(base.useful.low, "high"), theirs.solve(base.useful.high, "low")
-    return few, nominal, many
+    if match in SPENT:
+        # Money and power grow with the chips, so their ranges move the number of chips alike; whole nodes count.
+        given, node = SPENT[match](base) / SPENT[match](found) * nominal, found.pool.node
+        few, many = (max(number // node, 1) * node for number in (given.low, given.high))
+        return min(few, nominal), nominal, min(max(many, nominal), float(theirs.most))
+    target = base.useful
+    if limit is not None and base.days is not None:
+        # A deadline that is the first pool's own moves with it; one that was given does not.
+        target = target if limit == base.days.nominal else Span.of(base.result.plan.job.tokens / (limit * DAY))
+    return theirs.solve(target.low, "high"), nominal, theirs.solve(target.high, "low")
 
 
 Ratio = Callable[[Assessment, Assessment], float | None]

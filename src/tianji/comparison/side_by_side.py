@@ -76,17 +76,46 @@ def _sentence(
     best, second = order[0], order[1]
     ratio = spans[best].nominal / spans[second].nominal
     ratio = ratio if better == "more" else 1 / ratio
-    names = spell_pool(assessments[best]), spell_pool(assessments[second])
+    pair = assessments[best], assessments[second]
+    names = spell_pool(pair[0]), spell_pool(pair[1])
     if spans[best].overlaps(spans[second]):
         return (
             f"No verdict on {what}: nominally {names[0]} is {ratio:.2f} times better than {names[1]}, but the ranges overlap"
-            f" ({_times(spans[best], spans[second])} of it)."
+            f" ({_times(spans[best], spans[second])} of it). {_decider(pair, (spans[best], spans[second]), better == 'less')}"
         )
-    parts = factors(assessments[best], assessments[second])
+    parts = factors(*pair)
     ranked = sorted(parts, key=lambda name: -abs(math.log(parts[name])))
     told = ", ".join(f"{name} ×{parts[name]:.2f}" for name in ranked[:3])
     ahead = f"{names[0]} is ahead of {names[1]} on {what}, {ratio:.2f} times, and the ranges do not overlap"
     return f"{ahead}; it is decided by {told}."
+
+
+def _decider(pair: tuple[Assessment, Assessment], spans: tuple[Span, Span], is_cost: bool) -> str:
+    """Return which figure, if it were known, would narrow two ranges most, and whether that would decide."""
+    every = [(i, name, span) for i, a in enumerate(pair) for name, span in _unsure(a, is_cost).items()]
+    place, name, widest = max(every, key=lambda one: one[2].high / one[2].low)
+    known = Span(spans[place].low * widest.nominal / widest.low, spans[place].nominal,
+                 spans[place].high * widest.nominal / widest.high)  # fmt: skip
+    after = "would still overlap" if known.overlaps(spans[1 - place]) else "would no longer overlap"
+    a, ends = pair[place], f"{widest.low / widest.nominal:.2f} to {widest.high / widest.nominal:.2f} times as told"
+    asked = {"step time": f"a measured step of {a.result.plan.job.model.name} on {a.pool.name}", "goodput": "its failure rate",
+             "price": f"a firm price of {a.pool.chip.name}"}[name]  # fmt: skip
+    why = f", {a.result.step_time.leans_on}" if name == "step time" and a.result.step_time.leans_on else ""
+    words = "speed" if name == "step time" else name
+    return (
+        f"The widest part is the {words} of {spell_pool(a)} ({ends}{why}): {asked} would narrow it most; with it known and as"
+        f" told, the ranges {after}."
+    )
+
+
+def _unsure(a: Assessment, is_cost: bool) -> dict[str, Span]:
+    """Return the factors of a plan's useful throughput, or of the cost of a useful token, that have a range."""
+    good = a.goodput.goodput
+    found = {"step time": a.tokens_per_s, "goodput": Span(good.low, good.nominal, good.high)}
+    if not is_cost:
+        return found
+    found = {name: 1.0 / span for name, span in found.items()}
+    return found if a.cost_per_hour is None else found | {"price": a.cost_per_hour}
 
 
 def _times(a: Span, b: Span) -> str:
