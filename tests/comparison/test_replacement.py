@@ -74,6 +74,28 @@ def test_a_deadline_of_its_own(job: Job, h100: Pool, calibration: Calibration) -
     assert soon.other.days.nominal <= 200.0
 
 
+def test_at_equal_money_a_higher_rent_buys_fewer_tokens(job: Job, h100: Pool, calibration: Calibration) -> None:
+    found = replace_pool((job, h100), (job, load_pool("cloudmatrix384")), calibration, match="cost", points=2)
+    rent = next(s for s in found.swings if s.assumption == "rent")
+    price = found.other.hour.price
+    assert price is not None
+    assert rent.at_low / rent.at_high == pytest.approx(price.high / price.low)
+    assert "for the same money" in found.answer
+
+
+def test_at_equal_power_a_bracketed_power_moves_the_answer(job: Job, h100: Pool, calibration: Calibration) -> None:
+    found = replace_pool((job, h100), (job, load_pool("atlas-950-superpod")), calibration, match="power", points=2)
+    power = next(s for s in found.swings if s.assumption.startswith("power"))
+    assert (power.low, power.high) == ("1,100 W", "1,500 W")
+    assert power.at_low / power.at_high == pytest.approx(1500 / 1100)
+
+
+def test_an_owner_is_shown_what_the_price_of_a_chip_does(job: Job, h100: Pool, calibration: Calibration) -> None:
+    owned = Assumptions(own=True)
+    found = replace_pool((job, h100), (job, h100), calibration, owned, points=2)
+    assert {"price of a chip", "electricity price"} <= {s.assumption for s in found.swings}
+
+
 def test_the_range_of_a_given_deadline_is_that_of_the_other_pool_alone(
     job: Job, h100: Pool, calibration: Calibration
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
 from tianji.comparison.curve import Curve
@@ -176,11 +177,16 @@ Ratio = Callable[[Assessment, Assessment], float | None]
 
 
 def _answer(match: str, base: Assessment, found: Assessment) -> tuple[str, Ratio]:
-    if match in ("cost", "power"):
-        return "useful tokens a second, the other pool over the first", lambda a, b: b.useful.nominal / a.useful.nominal
+    if match in SPENT:
+        what = "money" if match == "cost" else "power"
+        return f"useful tokens for the same {what}, the other pool over the first", partial(_yield_ratio, SPENT[match])
     if base.cost is not None and found.cost is not None:
         return "cost of a useful token, the other pool over the first", _cost_ratio
     return "energy of a useful token, the other pool over the first", _energy_ratio
+
+
+def _yield_ratio(spent: Callable[[Assessment], Span], a: Assessment, b: Assessment) -> float:
+    return b.useful.nominal / spent(b).nominal * spent(a).nominal / a.useful.nominal
 
 
 def _cost_ratio(a: Assessment, b: Assessment) -> float | None:

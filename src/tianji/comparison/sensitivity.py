@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tianji.comparison.assessment import Assessment, assess
+from tianji.comparison.assessment import Assessment, Assumptions, assess
 from tianji.comparison.curve import Curve
 from tianji.comparison.narrow import find_fast
 from tianji.economics import Span
@@ -61,7 +61,9 @@ def weigh(
         ("step time, by its range", "slow", "fast", *_steps(curve, other)),
         ("failure rate", "most", "fewest", *_failures(curve, other)),
         ("rent", *_rents(curve, other)),
+        ("price of a chip", *_prices(curve, other)),
         ("electricity price", *_electricity(curve, other)),
+        ("power of a chip, with its share", *_powers(curve, other)),
     )
     found = [_swing(*bar, first, answer) for bar in bars]
     return tuple(sorted((s for s in found if s is not None), key=lambda s: -s.width))
@@ -125,22 +127,47 @@ def _failures(curve: Curve, other: Assessment) -> tuple[Assessment, Assessment]:
     return most, fewest
 
 
-def _rents(curve: Curve, other: Assessment) -> tuple[str, str, Assessment | None, Assessment | None]:
+Ends = tuple[str, str, Assessment | None, Assessment | None]
+"""Both ends of an assumption in words, and what follows from them; without a range there is nothing."""
+NO_RANGE: Ends = ("", "", None, None)
+
+
+def _rents(curve: Curve, other: Assessment) -> Ends:
     price = other.hour.price
-    if price is None or price.low == price.high or other.hour.basis != "rent":
-        return "", "", None, None
-    low, high = (
-        assess(other.result, replace(curve.assumptions, rents={other.pool.name: value}))
-        for value in (price.low, price.high)
+    if price is None or other.hour.basis != "rent":
+        return NO_RANGE
+    return _ends(other, price, "{:.2f} USD", lambda usd: replace(curve.assumptions, rents={other.pool.name: usd}))
+
+
+def _prices(curve: Curve, other: Assessment) -> Ends:
+    stated, listed = curve.assumptions.of(curve.assumptions.chip_prices, other.pool), other.pool.chip.price
+    if other.hour.basis != "own" or stated is not None or listed is None:
+        return NO_RANGE
+    return _ends(
+        other,
+        Span.of(listed),
+        "{:,.0f} USD",
+        lambda usd: replace(curve.assumptions, chip_prices={other.pool.name: usd}),
     )
-    return f"{price.low:.2f} USD", f"{price.high:.2f} USD", low, high
 
 
-def _electricity(curve: Curve, other: Assessment) -> tuple[str, str, Assessment | None, Assessment | None]:
+def _electricity(curve: Curve, other: Assessment) -> Ends:
+    if other.hour.basis != "own" or curve.assumptions.electricity is not None:
+        return NO_RANGE
     price = Span.of(other.site.electricity)
-    if other.hour.basis != "own":
-        return "", "", None, None
-    low, high = (
-        assess(other.result, replace(curve.assumptions, electricity=value)) for value in (price.low, price.high)
+    return _ends(other, price, "{:.3f} USD", lambda usd: replace(curve.assumptions, electricity=usd))
+
+
+def _powers(curve: Curve, other: Assessment) -> Ends:
+    if other.draw is None:
+        return NO_RANGE
+    return _ends(
+        other, other.draw.chip, "{:,.0f} W", lambda watts: replace(curve.assumptions, powers={other.pool.name: watts})
     )
-    return f"{price.low:.3f} USD", f"{price.high:.3f} USD", low, high
+
+
+def _ends(other: Assessment, span: Span, form: str, assume: Callable[[float], Assumptions]) -> Ends:
+    if span.low == span.high:
+        return NO_RANGE
+    low, high = (assess(other.result, assume(value)) for value in (span.low, span.high))
+    return form.format(span.low), form.format(span.high), low, high

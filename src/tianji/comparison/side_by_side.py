@@ -97,14 +97,14 @@ def _decider(pair: tuple[Assessment, Assessment], spans: tuple[Span, Span], is_c
     known = Span(spans[place].low * widest.nominal / widest.low, spans[place].nominal,
                  spans[place].high * widest.nominal / widest.high)  # fmt: skip
     after = "would still overlap" if known.overlaps(spans[1 - place]) else "would no longer overlap"
-    a, ends = pair[place], f"{widest.low / widest.nominal:.2f} to {widest.high / widest.nominal:.2f} times as told"
+    a, ends = pair[place], f"{widest.low / widest.nominal:.2f} to {widest.high / widest.nominal:.2f} times the nominal"
     asked = {"step time": f"a measured step of {a.result.plan.job.model.name} on {a.pool.name}", "goodput": "its failure rate",
              "price": f"a firm price of {a.pool.chip.name}"}[name]  # fmt: skip
     why = f", {a.result.step_time.leans_on}" if name == "step time" and a.result.step_time.leans_on else ""
     words = "speed" if name == "step time" else name
     return (
-        f"The widest part is the {words} of {spell_pool(a)} ({ends}{why}): {asked} would narrow it most; with it known and as"
-        f" told, the ranges {after}."
+        f"The widest part is the {words} of {spell_pool(a)} ({ends}{why}): {asked} would narrow it most; if it proved"
+        f" nominal, the ranges {after}."
     )
 
 
