@@ -7,6 +7,7 @@ import pytest
 
 import tianji
 from tianji.export import TARGETS, render_plan
+from tianji.export.checks import check_file
 from tianji.parallel.plan import Plan
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,3 +49,12 @@ def test_the_files_are_the_golden_ones(target: str) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         assert text == path.read_text(), f"{path.relative_to(GOLDEN)}: TIANJI_WRITE_GOLDEN=1 writes it anew"
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*/*job*.yaml.golden")), ids=lambda p: p.name)
+def test_the_golden_manifests_fit_their_schemas(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / path.stem
+    copy.write_text(path.read_text())
+    found = check_file(str(copy))
+    assert found.violations == ()
+    assert found.kinds

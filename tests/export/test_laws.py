@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from legal_plans import plans
 from tianji.errors import ExportError
 from tianji.export import TARGETS, Bundle, render_plan
+from tianji.export.checks import check_file
 from tianji.export.launches import read_launch
-from tianji.export.mindcluster import check_file
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Model
@@ -84,15 +84,19 @@ def test_a_name_of_any_characters_is_quoted(target: str, name: str, plan: Plan) 
         check_syntax(bundle)
 
 
-@settings(max_examples=40)
-@given(plan=plans(("atlas-950-superpod",)))
-def test_what_we_write_for_mindcluster_keeps_its_rules(plan: Plan) -> None:
-    bundle = rendered(plan, "volcano")
+CHECKED = {"volcano": "job.yaml", "jobset": "jobset.yaml", "rayjob": "rayjob.yaml", "deepspeed": "ds_config.json"}
+
+
+@pytest.mark.parametrize(("target", "name"), CHECKED.items())
+@settings(max_examples=30)
+@given(plan=plans(("atlas-950-superpod", "hgx-h100", "gb200-nvl72")))
+def test_what_we_write_fits_its_schema_and_keeps_its_rules(target: str, name: str, plan: Plan) -> None:
+    bundle = rendered(plan, target)
     if bundle:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "job.yaml"
-            path.write_text(bundle.artefacts[0].text)
-            assert check_file(str(path)) == []
+            path = Path(folder) / name
+            path.write_text(next(a.text for a in bundle.artefacts if a.name == name))
+            assert check_file(str(path)).violations == ()
 
 
 def settle(s: Strategy) -> Strategy:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tianji.errors import FormatError
-from tianji.export.mindcluster import check_file
+from tianji.export.checks import check_file
 
 RIGHT = """
 apiVersion: mindxdl.gitee.com/v1
@@ -43,7 +42,7 @@ def broken(tmp_path: Path, **fields: object) -> list[str]:
     } | fields  # fmt: skip
     path = tmp_path / "job.yaml"
     path.write_text(RIGHT.format(**{"limits": values["chips"]} | values))
-    return [violation.rule for violation in check_file(str(path))]
+    return [violation.rule for violation in check_file(str(path)).violations]
 
 
 def test_a_right_manifest_breaks_no_rule(tmp_path: Path) -> None:
@@ -87,22 +86,29 @@ def test_annotations_are_checked(line: str, rule: str, tmp_path: Path) -> None:
         text = text.replace("    huawei.com/schedule_policy: chip8-node8-ra64-sp\n", "")
     path = tmp_path / "job.yaml"
     path.write_text(text.replace("  annotations:\n", f"  annotations:\n    {line}\n"))
-    assert [v.rule for v in check_file(str(path)) if v.rule.startswith(rule)]
-    assert all(v.fix for v in check_file(str(path)))
+    assert [v.rule for v in check_file(str(path)).violations if v.rule.startswith(rule)]
+    assert all(v.fix for v in check_file(str(path)).violations)
 
 
-@pytest.mark.parametrize(
-    "text", ["a: [1", "just text", "kind: Service\n", "!!python/object/apply:os.system ['true']\n", "\x00"]
-)
-def test_what_is_no_manifest_is_told(text: str, tmp_path: Path) -> None:
+def test_a_scheduler_without_chips_is_one_of_the_pods(tmp_path: Path) -> None:
+    text = RIGHT.format(sp=64, ra=64, workers=15, least=17, chips=8, limits=8, resource="huawei.com/npu")
     path = tmp_path / "job.yaml"
-    path.write_text(text)
-    with pytest.raises(FormatError, match=r"not valid YAML|asks for chips|cannot be read"):
-        check_file(str(path))
+    scheduler = "    Scheduler:\n      replicas: 1\n      template: {spec: {containers: [{name: ascend}]}}\n"
+    path.write_text(text + scheduler)
+    assert check_file(str(path)).violations == ()
 
 
-def test_a_manifest_of_another_scheduler_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "jobset.yaml"
-    path.write_text("kind: JobSet\nspec:\n  replicatedJobs: []\n")
-    with pytest.raises(FormatError, match=r"asks for chips \(it holds JobSet\); expected an AscendJob"):
-        check_file(str(path))
+def test_a_part_of_a_node_is_asked_for_outside_super_pods(tmp_path: Path) -> None:
+    text = RIGHT.format(sp=64, ra=64, workers=1, least=2, chips=4, limits=4, resource="huawei.com/Ascend910")
+    text = text.replace("chip8-node8-ra64-sp", "chip4-node8").replace("huawei.com/npu", "x")
+    path = tmp_path / "job.yaml"
+    path.write_text(text.replace('    sp-block: "64"\n    ra-block: "64"\n', ""))
+    assert all(v.rule == "resource of the chips" for v in check_file(str(path)).violations)
+
+
+@pytest.mark.parametrize("policy", ["multilevel", "chip1-softShareDev"])
+def test_a_policy_that_binds_to_no_build_is_known(policy: str, tmp_path: Path) -> None:
+    text = RIGHT.format(sp=64, ra=64, workers=1, least=2, chips=3, limits=3, resource="huawei.com/npu")
+    path = tmp_path / "job.yaml"
+    path.write_text(text.replace("chip8-node8-ra64-sp", policy))
+    assert check_file(str(path)).violations == ()

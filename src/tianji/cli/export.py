@@ -11,7 +11,9 @@ from tianji.cli.output import print_json
 @click.argument("plan", required=False)
 @click.option("--to", "target", help="Engine or scheduler to write for; `tianji export` without arguments lists them.")
 @click.option("--out", help="Folder for the files; without it they are printed.", metavar="DIR")
-@click.option("--check", "manifest", help="Check your own YAML manifest against MindCluster's rules.", metavar="FILE")
+@click.option(
+    "--check", "manifest", help="Check your own manifest against its schema and its scheduler's rules.", metavar="FILE"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document: files, their texts, notes.")
 def export_command(plan: str | None, target: str | None, out: str | None, manifest: str | None, as_json: bool) -> None:
     r"""Write a plan as launch scripts, configurations and manifests of other engines and schedulers.
@@ -64,16 +66,18 @@ def _check(path: str, as_json: bool) -> None:
     """Print every rule that a manifest breaks; exit with 2 when there is one."""
     from dataclasses import asdict
 
-    from tianji.export.mindcluster import check_file
+    from tianji.export.checks import check_file
 
-    found = check_file(path)
+    checked = check_file(path)
+    found = checked.violations
     if as_json:
-        print_json({"file": path, "violations": [asdict(v) for v in found]})
+        print_json({"file": path, "schemas": list(checked.kinds), "violations": [asdict(v) for v in found]})
     else:
         for v in found:
             click.echo(f"{v.where}: {v.found}\n  rule: {v.rule}\n  fix:  {v.fix}")
         if not found:
-            click.echo(f"{path}: keeps all rules of MindCluster's scheduler that Tianji knows")
+            fits = f"fits the schema of {', '.join(checked.kinds)} and " if checked.kinds else ""
+            click.echo(f"{path}: {fits}keeps all rules of its scheduler that Tianji knows")
     if found:
         click.get_current_context().exit(2)
 

@@ -47,7 +47,8 @@ def _job_set(plan: Plan, hosts: Hosts, script: str) -> Tree:
         Argument("backoffLimit", 0, "a lost pod restarts the set, not itself"),
         Argument("template", template),
     )
-    failure = (Argument("maxRestarts", 10), Argument("restartStrategy", "InPlaceRestart", "healthy pods stay"))
+    # InPlaceRestart would keep healthy pods, but wants a feature gate and an agent beside each container.
+    failure = (Argument("maxRestarts", 10), Argument("restartStrategy", "Recreate"))
     labels = (Argument("kueue.x-k8s.io/queue-name", "fill-in", "FILL IN: your queue"),)
     return (
         Argument("apiVersion", "jobset.x-k8s.io/v1alpha2"),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.export.violations import Violation
 from tianji.units import MB, show
 
 LARGEST_FILE = 5 * MB
+LARGEST_DOCUMENT, DEEPEST = 300_000, 64
+"""Values of a document, and how deep they lie: more comes of aliases only."""
 RESOURCES = ("huawei.com/npu", "huawei.com/Ascend910", "nvidia.com/gpu")
 
 
@@ -52,21 +57,60 @@ class Manifest:
         return sum(p.replicas * p.chips for p in self.pods)
 
 
-def read_manifests(path: str) -> list[Manifest]:
-    """Return the documents of a YAML file that start pods on chips.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file as plain values: keys are text, and what stands there as null is left out, as servers do."""
 
-    Raises FormatError for a file that cannot be read, is no YAML, or has no such document.
+    where: str
+    body: Mapping[str, Any]
+    violations: tuple[Violation, ...] = ()
+
+
+def read_documents(path: str) -> list[Document]:
+    """Return the documents of a YAML or JSON file; those of a ``kind: List`` one by one.
+
+    Raises FormatError for a file that cannot be read, is no YAML, holds nothing, or holds something else than mappings.
     """
-    found = [_read(item, f"{path}, document {i}") for i, item in enumerate(_load(path), 1) if isinstance(item, Mapping)]
-    manifests = [item for item in found if item.num_chips or "sp-block" in item.annotations]
-    if not manifests:
-        kinds = sorted({item.kind for item in found if item.kind})
-        came = f" (it holds {', '.join(kinds)})" if kinds else ""
-        raise FormatError(
-            f"{path}: nothing that MindCluster's scheduler places asks for chips{came}; expected an AscendJob, a Volcano"
-            f" or a Kubernetes job with one of {', '.join(RESOURCES)}"
-        )
-    return manifests
+    found: list[Document] = []
+    for number, item in enumerate(_load(path), 1):
+        if item is None:
+            continue
+        where = f"{path}, document {number}"
+        if not isinstance(item, Mapping):
+            came = "a list" if isinstance(item, list) else f"{str(item)[:40]!r}"
+            raise FormatError(f"{where}: {came}; expected a mapping with apiVersion and kind, one that asks for chips")
+        cleaner = _Cleaner(where)
+        body = cleaner.clean(item, 0)
+        if body.get("kind") == "List" and isinstance(body.get("items"), list):
+            inner = [i for i in body["items"] if isinstance(i, Mapping)]
+            found += [Document(f"{where}, item {n}", i) for n, i in enumerate(inner, 1)]
+        else:
+            found.append(Document(where, body, tuple(cleaner.violations)))
+    if not found:
+        raise FormatError(f"{path}: empty; expected a YAML manifest of a job that asks for chips")
+    return found
+
+
+class _Cleaner:
+    """Copies a document with keys as text and without nulls; a document whose aliases unfold without end is refused."""
+
+    def __init__(self, where: str) -> None:
+        self.where, self.count = where, 0
+        self.violations: list[Violation] = []
+
+    def clean(self, value: Any, depth: int) -> Any:
+        self.count += 1
+        if self.count > LARGEST_DOCUMENT or depth > DEEPEST:
+            raise FormatError(f"{self.where}: its aliases unfold into more than a manifest holds")
+        if isinstance(value, Mapping):
+            for key in value:
+                if not isinstance(key, str):
+                    found, fix = f"{key!r} ({type(key).__name__})", f'write "{key}", in quotes'
+                    self.violations.append(Violation("keys are text", self.where, found, fix))
+            return {str(k): self.clean(v, depth + 1) for k, v in value.items() if v is not None}
+        if isinstance(value, list):
+            return [self.clean(v, depth + 1) for v in value]
+        return value if isinstance(value, str | int | float) else str(value)
 
 
 def _load(path: str) -> list[Any]:
@@ -86,15 +130,38 @@ def _load(path: str) -> list[Any]:
         reason = getattr(error, "strerror", None) or str(error)
         raise FormatError(f"{path}: cannot be read ({reason}); expected a YAML file") from None
     try:
-        return list(yaml.safe_load_all(text))
+        if path.endswith(".json"):  # what numbers are differs: YAML takes 1e9 for text
+            return [json.loads(text)] if text.strip() else []
+        return list(yaml.load_all(text, _make_loader()))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or type(error).__name__
-        raise FormatError(f"{path}: not valid YAML{place}: {problem}") from None
+        problem = getattr(error, "problem", None) or str(error) or type(error).__name__
+        language = "JSON" if path.endswith(".json") else "YAML"
+        raise FormatError(f"{path}: not valid {language}{place}: {problem}") from None
 
 
-def _read(body: Mapping[str, Any], where: str) -> Manifest:
+@cache
+def _make_loader() -> Any:
+    """Return YAML's safe loader, which also refuses a key that stands twice: servers do, and one of the two would be lost."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen: set[str] = set()
+            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                if key.value in seen and key.value != "<<":
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} stands twice", key.start_mark
+                    )
+                seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    return Loader
+
+
+def read_manifest(body: Mapping[str, Any], where: str) -> Manifest:
+    """Return a document with its pods and annotations taken out."""
     spec = _child(body, "spec")
     pods = tuple(_find_pods(str(body.get("kind", "")), spec))
     annotations: dict[str, str] = {}

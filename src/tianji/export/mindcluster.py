@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from tianji.export.hosts import largest_divisor
-from tianji.export.manifests import Manifest, read_manifests
+from tianji.export.manifests import Manifest
+from tianji.export.violations import Violation
 
 NODE, RACK = 8, 64
 """Chips of a node and of a rack of the Atlas 950."""
@@ -47,31 +48,17 @@ POLICIES: dict[str, Policy] = {
     "chip4-node8": Policy("", 8),
     "chip4-node16": Policy(A5, 16),
 }
+UNBOUND = ("multilevel", "chip1-softShareDev")
+"""Policies that bind a job to no build: levels of `affinity-config`, and shares of a chip."""
 RECOVERIES = ("retry", "recover-in-place", "recover", "dump", "exit", "elastic-training")
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A rule that a manifest breaks: where, what stands there, and what to do."""
-
-    rule: str
-    where: str
-    found: str
-    fix: str
-
-
-def check_file(path: str) -> list[Violation]:
-    """Return every rule that the manifests of a YAML file break.
-
-    Raises FormatError for a file that is no YAML or starts no pods on chips.
-    """
-    return [violation for manifest in read_manifests(path) for violation in check_manifest(manifest)]
 
 
 def check_manifest(manifest: Manifest) -> list[Violation]:
     """Return every rule that one manifest breaks."""
     found = [*_check_pods(manifest), *_check_scheduling(manifest), *_check_partitions(manifest)]
     name = manifest.annotations.get("huawei.com/schedule_policy", "")
+    if name in UNBOUND:
+        return found
     if name and name not in POLICIES:
         near = get_close_matches(name, POLICIES, n=1, cutoff=0.4)
         fix = f"write {near[0]}" if near else f"write one of {', '.join(POLICIES)}"
@@ -102,9 +89,12 @@ def _check_policy(m: Manifest, policy: Policy) -> Iterator[Violation]:
             yield Violation("one pod fits a node", m.where, f"{chips} chips", f"ask for 1 to {policy.node}")
     else:
         for pods in m.pods:
-            if pods.chips and pods.chips != policy.node:
+            place, found = f"{m.where}, {pods.role}", f"{pods.chips} chips"
+            if policy.super_pod and pods.chips and pods.chips != policy.node:
                 rule = f"a pod of a distributed job takes a whole node of {policy.node} chips"
-                yield Violation(rule, f"{m.where}, {pods.role}", f"{pods.chips} chips", f"ask for {policy.node}")
+                yield Violation(rule, place, found, f"ask for {policy.node}")
+            elif pods.chips > policy.node:
+                yield Violation("a pod fits a node", place, found, f"ask for {policy.node} or fewer")
     if policy.super_pod:
         yield from _check_super_pod(m, policy)
     if policy.has_racks:
@@ -195,9 +185,10 @@ def _check_scheduling(m: Manifest) -> Iterator[Violation]:
     run = spec.get("runPolicy")
     policy = run.get("schedulingPolicy") if isinstance(run, dict) else None
     least = policy.get("minAvailable") if isinstance(policy, dict) else spec.get("minAvailable")
-    if isinstance(least, int) and m.num_pods and least != m.num_pods:
-        found = f"minAvailable: {least}, {m.num_pods:,} pods"
-        yield Violation("all pods start or none", m.where, found, f"write minAvailable: {m.num_pods}")
+    total = sum(p.replicas for p in m.pods)  # a scheduler of MindSpore has no chips, and counts
+    if isinstance(least, int) and m.num_pods and least != total:
+        found = f"minAvailable: {least}, {total:,} pods"
+        yield Violation("all pods start or none", m.where, found, f"write minAvailable: {total}")
     wait = _number(m, "wait-reschedule-timeout")
     if "wait-reschedule-timeout" in m.annotations and not (wait and 30 <= wait <= 270):
         found = f"wait-reschedule-timeout: {m.annotations['wait-reschedule-timeout']}"

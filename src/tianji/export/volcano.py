@@ -9,6 +9,7 @@ from tianji.export.arguments import Argument, Artefact, Limits, Tree
 from tianji.export.documents import comment_lines, to_yaml
 from tianji.export.engines import node_artefacts
 from tianji.export.hosts import Hosts, count_hosts, segment_nodes
+from tianji.export.launchers import PORT
 from tianji.export.mindcluster import RACK, RACK_BLOCKS
 from tianji.export.pods import chip_resource, host_network, node_container, node_volumes, scripts_map
 from tianji.export.slurm import job_name
@@ -91,7 +92,10 @@ def _replica(plan: Plan, hosts: Hosts, script: str, count: int) -> Tree:
     )  # fmt: skip
     env = next(a for a in container if a.name == "env")
     assert isinstance(env.value, list)
-    container = tuple(Argument("env", [visible, *env.value]) if a.name == "env" else a for a in container)
+    # MindCluster's documentation wants the rendezvous port under this name.
+    port = (Argument("containerPort", PORT), Argument("name", "ascendjob-port"))
+    own = {"env": [visible, *env.value], "ports": [port]}
+    container = tuple(Argument(a.name, own[a.name]) if a.name in own else a for a in container)
     pod = (
         *host_network(hosts),
         Argument("nodeSelector", (Argument("host-arch", "huawei-arm"),)),
