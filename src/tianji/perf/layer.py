@@ -44,6 +44,8 @@ class LayerTime:
     forward: Terms
     backward: Terms
     weight: Array
+    seconds: tuple[Array, Array]
+    """Forward and backward, all kinds together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +115,13 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
     launches = c.constants.op_overhead * _num_ops(layer, c)
     routing = np.asarray(c.constants.moe_overhead if layer.experts else 0.0)
     blocked = c.constants.op_blocking * launches
-    forward["overhead"] = np.maximum(launches - total(forward), blocked) + routing
-    backward["overhead"] = np.maximum(2.0 * launches - total(backward), 2.0 * blocked) + 2.0 * routing
+    one_way, back = total(forward), total(backward)
+    forward["overhead"] = np.maximum(launches - one_way, blocked) + routing
+    backward["overhead"] = np.maximum(2.0 * launches - back, 2.0 * blocked) + 2.0 * routing
+    one_way = one_way + forward["overhead"]
     expanded = _matmuls(tuple(m for m in layer.matmuls if m.name in EXPANSIONS), c)[0]
-    backward["recompute"] = _recompute(forward, v_forward + expanded, a_forward, c)
-    return LayerTime(forward, backward, m_weight)
+    backward["recompute"] = _recompute(one_way, v_forward + expanded, a_forward, c)
+    return LayerTime(forward, backward, m_weight, (one_way, back + backward["overhead"] + backward["recompute"]))
 
 
 def total(terms: Terms) -> Array:
@@ -278,9 +282,9 @@ def _expert_communication(layer: Layer, c: Context) -> tuple[Array, Array]:
     return there + back, 2.0 * back
 
 
-def _recompute(forward: Terms, cheap: Array, attention: Array, c: Context) -> Array:
+def _recompute(forward: Array, cheap: Array, attention: Array, c: Context) -> Array:
     """Full: the forward pass once more. Selective: vector ops, MLA's expansions, and the scores where attention is not fused."""
     selective = cheap + np.where(c.g.flash_attention, 0.0, attention)
     again = np.where(c.g.among("recompute", "selective"), selective, 0.0)
-    again = np.where(c.g.among("recompute", "full"), total(forward), again)
+    again = np.where(c.g.among("recompute", "full"), forward, again)
     return again * c.g.recompute_layers

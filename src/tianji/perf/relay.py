@@ -70,7 +70,10 @@ def price_relay(job: Job, legs: Sequence[Leg], joint: Tier, g: Grid) -> RelayPri
     for other in sums[1:]:
         slowest = np.maximum(slowest, other)
     forward, backward, weight = pick_slowest(every, sums, slowest)
-    exchanged = [data_parallel_time(leg.stages[0], p[0], c) for leg, p, c in zip(legs, passes, contexts, strict=True)]
+    exchanged = [
+        data_parallel_time(leg.stages[0], (total(p[0][0]), total(p[0][1])), c)
+        for leg, p, c in zip(legs, passes, contexts, strict=True)
+    ]
     sharded, once = _slowest([a + b for a, b, _ in exchanged]), _slowest([each for _, _, each in exchanged])
     sends, between = [send_time(c) for c in contexts], _joint_send(job, legs, joint, g)
     passing = 2.0 * (len(legs) - 1) * between

@@ -19,7 +19,7 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, pipeline_group, replica_group, shard_group
 from tianji.perf.communication import Network
 from tianji.perf.compute import Machine
-from tianji.perf.layer import Context, LayerTime, Terms, layer_time, total
+from tianji.perf.layer import Context, LayerTime, Terms, add_up, layer_time, total
 from tianji.perf.memory import activation_bytes, dense_parameters, expert_parameters, fixed_bytes, state_bytes
 from tianji.perf.stages import Bubble, Stage, bubble_share, representative_stages, stage
 from tianji.units import Array
@@ -108,24 +108,25 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> tuple[Terms, Bubble]:
     job, g, constants = c.job, c.g, c.constants
     m = microbatches(job, g)
     layers = price_layers(c)
-    passes = [stage_pass(s, layers, job.model.num_mtp_layers) for s in stages]
-    sums = [total(f) + total(b) for f, b, _ in passes]
+    counts = [_stage_counts(s, job.model.num_mtp_layers) for s in stages]
+    seconds = [_pass_seconds(some, layers) for some in counts]
+    sums = [forth + back for forth, back in seconds]
     slowest = sums[0]
     for other in sums[1:]:
         slowest = np.maximum(slowest, other)
-    picked = pick_slowest(passes, sums, slowest)
-    whole = _whole_pass(layers, job.model)
-    gather_forward, gather_backward, per_step = data_parallel_time(stages[0], passes[0], c)
+    picked = _slowest_counts(counts, sums, slowest)
+    whole = sum(_pass_seconds(_all_counts(job.model), layers))
+    gather_forward, gather_backward, per_step = data_parallel_time(stages[0], seconds[0], c)
     sharded = gather_forward + gather_backward
     send = send_time(c)
     others = whole + send * (2.0 * (g.pp - 1)) + sharded * (g.pp - 1) - slowest
-    forward, backward, weight = picked
+    forward, backward, weight = _weighted(picked, layers)
     hidden = c.hide(2.0 * g.vpp * send, slowest, g.overlap_pp & g.among("schedule", "interleaved"))
     terms = {kind: m * (forward[kind] + backward[kind]) for kind in forward}
     terms["recompute"] = m * backward["recompute"]
     terms["pp_comm"] = m * hidden
     terms["dp_comm"] = m * sharded + per_step
-    share = bubble_share(g, total(forward), total(backward), weight)
+    share = bubble_share(g, *_pass_seconds(picked, layers), weight)
     terms["optimizer"] = optimizer_time(c, pool, stages)
     busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
     terms["waiting"] = busy * (constants.straggle * np.log(g.chips))
@@ -136,6 +137,8 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> tuple[Terms, Bubble]:
 
 
 Pass = tuple[Terms, Terms, Array]
+Counts = dict[str, Array]
+"""How many layers of each kind a stage has; kinds of which it has none are left out."""
 
 
 def price_layers(c: Context) -> dict[str, LayerTime]:
@@ -152,23 +155,45 @@ def price_layers(c: Context) -> dict[str, LayerTime]:
 
 def stage_pass(s: Stage, layers: dict[str, LayerTime], num_mtp_layers: int) -> Pass:
     """Return forward, backward and weight-gradient time of one micro-batch on one stage."""
+    return _weighted(_stage_counts(s, num_mtp_layers), layers)
+
+
+def _stage_counts(s: Stage, num_mtp_layers: int) -> Counts:
     counts = {"dense": s.dense, "moe": s.moe, "embedding": s.has_embedding, "head": s.has_head}
-    return _weighted(counts | {"mtp": s.has_head * num_mtp_layers}, layers)
+    counts["mtp"] = s.has_head * num_mtp_layers
+    return {name: n for name, n in counts.items() if np.any(n)} or counts
 
 
-def _whole_pass(layers: dict[str, LayerTime], model: Model) -> Array:
-    """Return the time of one micro-batch through all stages, there and back."""
+def _all_counts(model: Model) -> Counts:
     one = np.asarray(1.0)
     counts = {"dense": one * model.num_dense_layers, "moe": one * model.num_moe_layers, "embedding": one, "head": one}
-    forward, backward, _ = _weighted(counts | {"mtp": one * model.num_mtp_layers}, layers)
-    return total(forward) + total(backward)
+    counts["mtp"] = one * model.num_mtp_layers
+    return {name: n for name, n in counts.items() if np.any(n)}
 
 
-def _weighted(counts: dict[str, Array], layers: dict[str, LayerTime]) -> Pass:
+def _slowest_counts(counts: list[Counts], sums: list[Array], slowest: Array) -> Counts:
+    """Return the layers of the slowest stage at each place of the grid."""
+    picked = counts[-1]
+    for some, value in zip(reversed(counts[:-1]), reversed(sums[:-1]), strict=True):
+        here = value == slowest
+        if np.all(here):
+            picked = some
+        elif np.any(here):
+            picked = {name: np.where(here, some.get(name, 0.0), picked.get(name, 0.0)) for name in some | picked}
+    return picked
+
+
+def _pass_seconds(counts: Counts, layers: dict[str, LayerTime]) -> tuple[Array, Array]:
+    """Return forward and backward time of one micro-batch through so many layers."""
+    some = [(n, layers[name].seconds) for name, n in counts.items() if name in layers]
+    return add_up(n * forth for n, (forth, _) in some), add_up(n * back for n, (_, back) in some)
+
+
+def _weighted(counts: Counts, layers: dict[str, LayerTime]) -> Pass:
     forward: Terms = {}
     backward: Terms = {}
     weight: Array = np.asarray(0.0)
-    for name, layer in layers.items():
+    for name, layer in ((name, layers[name]) for name in counts if name in layers):
         for into, terms in ((forward, layer.forward), (backward, layer.backward)):
             for kind, value in terms.items():
                 into[kind] = into[kind] + counts[name] * value if kind in into else counts[name] * value
@@ -196,15 +221,17 @@ def send_time(c: Context) -> Array:
     return c.network.send(pipeline_group(c.g), size) * (c.g.pp > 1)
 
 
-def data_parallel_time(s: Stage, first: Pass, c: Context) -> tuple[Array, Array, Array]:
+def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple[Array, Array, Array]:
     """Return exposed data-parallel time: of each forward, of each backward pass, and once a step.
+
+    ``work`` is the time of one forward and one backward pass on stage ``s``, the first one.
 
     The first stage decides: it finishes last, with its whole reduction still to do, and starts first. Reductions hide
     behind one micro-batch's backward pass, gathers behind its forward pass; that of updated weights does so only where the
     framework delays it until the weights are used (``weight_gather``).
     """
     g, p = c.g, c.job.precision
-    work_forward, work_backward = total(first[0]), total(first[1])
+    work_forward, work_backward = work
     groups = (
         (dense_parameters(c.job.model, s, g), shard_group(g)),
         (expert_parameters(c.job.model, s, g), expert_data_group(g)),
