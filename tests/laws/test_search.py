@@ -1,11 +1,14 @@
 """The search is exhaustive: one by one, over all combinations of the fields, nothing legal is faster."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 
-from samples import CHIP, DENSE, SPARSE, job, pool
+from samples import CHIP, DENSE, SPARSE, figure, job, pool
+from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration, Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
@@ -16,6 +19,9 @@ from tianji.perf.memory import usable_memory
 from tianji.perf.step import price
 from tianji.prediction import predict
 from tianji.search import explore
+from tianji.search.exploration import FRONT_WINDOW
+from tianji.search.space import Space
+from tianji.units import GB
 from tianji.workload import Job
 
 REAL = Constants(
@@ -59,6 +65,47 @@ def test_one_by_one_finds_the_same_best(task: Job, chips: int) -> None:
     fastest = min(t for t, ok in zip(cost.step_time, fits, strict=True) if ok)
     found = explore(task, where, REAL)
     assert found.best[0].step_time == fastest
+
+
+Priced = tuple[float, float, Strategy]
+
+
+def price_alone(task: Job, where: Pool, vary: tuple[str, ...]) -> list[Priced]:
+    """Return step time, memory and strategy of every legal member of the space, each priced as a strategy of its own."""
+    space = Space(task, where, {}, {name: (False, True) for name in vary})
+    members = [g.at(i) for g in space.slices() for i in np.ndindex(g.shape) if not refusals(g.at(i), task, where)]
+    cost = price(task, where, REAL, Grid.of(*members))
+    return list(zip(cost.step_time.tolist(), cost.memory_total.tolist(), members, strict=True))
+
+
+@pytest.mark.parametrize("memory", [100.0, 0.3])
+@pytest.mark.parametrize(
+    ("task", "chips", "vary"),
+    [
+        (job(batch=12), 6, ("overlap_dp", "offload_optimizer")),
+        (job(SPARSE, batch=4, precision="fp8"), 4, ()),
+        (job(replace(SPARSE, num_layers=3, num_mtp_layers=1), batch=6), 3, ()),
+    ],
+)
+def test_a_search_says_what_pricing_one_by_one_says(
+    task: Job, chips: int, vary: tuple[str, ...], memory: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = pool(chips, chip=replace(CHIP, memory=figure(memory * GB)))
+    every = price_alone(task, where, vary)
+    fitting = sorted((p for p in every if p[1] <= usable_memory(where)), key=lambda p: p[:2])
+    front: list[Priced] = []
+    for one in fitting:
+        if one[0] <= FRONT_WINDOW * fitting[0][0] and (not front or one[1] < front[-1][1]):
+            front.append(one)
+    monkeypatch.setattr("tianji.search.space.SLICE", 5_000)
+    monkeypatch.setattr("tianji.search.blocks.BLOCK", 700)
+    found = explore(task, where, REAL, extra={name: (False, True) for name in vary}, top=30)
+    assert (found.candidates, found.feasible) == (len(every), len(fitting))
+    assert 0 < found.feasible <= found.candidates
+    assert [(c.step_time, c.memory) for c in found.best] == [p[:2] for p in fitting[:30]]
+    assert [(c.step_time, c.memory) for c in found.front] == [p[:2] for p in front]
+    for c in (*found.best, *found.front):
+        assert (c.step_time, c.memory, c.strategy) in fitting
 
 
 def test_no_legal_layout_of_a_larger_pool_beats_the_search() -> None:

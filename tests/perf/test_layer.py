@@ -9,7 +9,8 @@ from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.perf.communication import Network
 from tianji.perf.compute import ATTENTION_BACKWARD, Machine
-from tianji.perf.layer import Context, LayerTime, Terms, layer_time, total
+from tianji.perf.context import Context, Terms, total
+from tianji.perf.layer import LayerTime, layer_time
 from tianji.units import GB, TERA
 from tianji.workload import Model
 from tianji.workload.ops import dense_layer, head, moe_layer

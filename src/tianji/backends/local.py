@@ -24,7 +24,11 @@ from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import write_plan
 from tianji.result import Result, write_result
 
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**31), "MALLOC_TRIM_THRESHOLD_": str(2**33), "MALLOC_TOP_PAD_": str(2**26)}
+KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**31),
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
 """Have the C library keep what was freed: on CPUs it would give each large tensor back, and the next one costs page faults."""
 LOG_TAIL = 400
 """Characters of a failed worker's log that a message shows."""

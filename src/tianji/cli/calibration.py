@@ -26,7 +26,9 @@ from tianji.errors import FormatError
 )  # fmt: skip
 @click.option("--rounds", default=5, show_default=True, metavar="N", help="With --here: repeats of each measurement.")
 @click.option("--seconds", default=0.05, show_default=True, metavar="X", help="With --here: length of one repeat.")
-@click.option("--device", default="", metavar="cpu", help="With --here: cpu measures processes even beside accelerators.")
+@click.option(
+    "--device", default="", metavar="cpu", help="With --here: cpu measures processes even beside accelerators."
+)
 @click.option(
     "--split", default="fit", show_default=True, metavar="WORD",
     help="Only rows with this word in the column split set constants; rows of a table without that column all do.",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from tianji.hardware.calibration import Constants
-from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import context_group, expert_group, expert_tensor_group, tensor_group
-from tianji.perf.communication import Network
-from tianji.perf.compute import ATTENTION_BACKWARD, Machine, attention_time, matmul_time, vector_time
+from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, matmul_time, vector_time
+from tianji.perf.context import Context, Terms, total
 from tianji.units import Array
-from tianji.workload import Job
 from tianji.workload.ops import Attention, Experts, Layer, Matmul, Vector
 
 SCORE_PASSES = 6.0
@@ -34,8 +31,6 @@ QUANTIZE_BYTES = 4.0
 EXPANSIONS = ("q up", "kv up")
 """Matmuls that expand MLA's latents to queries, keys and values; selective recomputation does them again."""
 
-Terms = dict[str, Array]
-
 
 @dataclass(frozen=True, slots=True)
 class LayerTime:
@@ -48,50 +43,21 @@ class LayerTime:
     """Forward and backward, all kinds together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What pricing a layer needs: the job, the rates, the links and the grid of strategies."""
-
-    job: Job
-    machine: Machine
-    network: Network
-    constants: Constants
-    g: Grid
-
-    @property
-    def tokens(self) -> Array:
-        """Tokens of a micro-batch on one chip, the tensor cut left out."""
-        return self.g.micro_batch_size * (self.job.seq_len / self.g.cp)
-
-    @property
-    def sequence_cut(self) -> Array:
-        """Over how many tensor ranks the tokens between matmuls are divided."""
-        return np.where(self.g.sequence_parallel, self.g.tp, 1)
-
-    @property
-    def imbalance(self) -> Array:
-        """Load of the busiest expert rank over the mean, as far as those that wait for it cannot lend it their processor."""
-        found: Array = np.maximum(self.job.moe_imbalance / self.constants.sharing, 1.0)
-        return found
-
-    def hide(self, communication: Array, work: Array, on: Array) -> Array:
-        """Return what stays exposed of a communication beside ``work`` seconds of computation."""
-        return communication - on * self.constants.overlap_efficiency * np.minimum(communication, work)
-
-
 def layer_time(layer: Layer, c: Context) -> LayerTime:
     """Return the seconds of one layer (or of the embedding or head, which are layers of other ops)."""
     m_forward, m_input, m_weight = _matmuls(layer.matmuls, c)
     v_forward, v_backward = _vectors(layer, c)
     if layer.experts:
-        e_forward, e_input, e_weight, e_vector = _experts(layer.experts, c)
+        experts = layer.experts
+        e_forward, e_input, e_weight, e_vector = c.once("experts", lambda: _experts(experts, c))
         m_forward, m_input, m_weight = m_forward + e_forward, m_input + e_input, m_weight + e_weight
         v_forward, v_backward = v_forward + e_vector, v_backward + 2.0 * e_vector
-    a_forward, a_backward = _attention(layer.attention, c)
+    attends = bool(layer.attention)
+    a_forward, a_backward = c.once(("attention", attends), lambda: _attention(layer.attention, c))
     tp_forward = _tensor_communication(layer, c)
     tp_backward = tp_forward
-    cp_forward, cp_backward = _context_communication(layer, c, a_forward)
-    ep_forward, ep_backward = _expert_communication(layer, c)
+    cp_forward, cp_backward = c.once(("cp_comm", attends), lambda: _context_communication(layer, c, a_forward))
+    ep_forward, ep_backward = c.once(("ep_comm", bool(layer.experts)), lambda: _expert_communication(layer, c))
     tp_forward = c.hide(tp_forward, m_forward, c.g.overlap_tp)
     tp_backward = c.hide(tp_backward, m_input + m_weight, c.g.overlap_tp)
     ep_forward = c.hide(ep_forward, m_forward + a_forward, c.g.overlap_ep)
@@ -124,21 +90,6 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
     return LayerTime(forward, backward, m_weight, (one_way, back + backward["overhead"] + backward["recompute"]))
 
 
-def total(terms: Terms) -> Array:
-    """Return the sum of all kinds."""
-    return add_up(terms.values())
-
-
-def add_up(values: Iterable[Array]) -> Array:
-    """Return the sum of all values, the first ones first. Adding in place spares a new array for each value of a large grid."""
-    first, *rest = values
-    found, owned = first, False
-    for value in rest:
-        into = found if owned and np.broadcast(found, value).shape == found.shape else None
-        found, owned = np.add(found, value, out=into), True
-    return found
-
-
 def _num_ops(layer: Layer, c: Context) -> Array:
     plain: Array = np.asarray(0)
     for _, a in layer.attention:
@@ -152,13 +103,20 @@ def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:
     inputs: Array = np.asarray(0.0)
     weights: Array = np.asarray(0.0)
     for op in ops:
-        m = c.tokens / c.sequence_cut if op.cut == "none" else c.tokens
-        k = op.k / c.g.tp if op.cut == "row" else np.asarray(op.k * 1.0)
-        n = op.n / c.g.tp if op.cut == "column" else np.asarray(op.n * 1.0)
-        forward = forward + matmul_time(c.machine, m, k, n, high=op.high)
-        inputs = inputs + matmul_time(c.machine, m, n, k, high=op.high)
-        weights = weights + matmul_time(c.machine, k, m, n, high=op.high)
+        one = c.once(("matmul", op.name), partial(_matmul, op, c))
+        forward, inputs, weights = forward + one[0], inputs + one[1], weights + one[2]
     return forward, inputs, weights
+
+
+def _matmul(op: Matmul, c: Context) -> tuple[Array, Array, Array]:
+    m = c.tokens / c.sequence_cut if op.cut == "none" else c.tokens
+    k = op.k / c.g.tp if op.cut == "row" else np.asarray(op.k * 1.0)
+    n = op.n / c.g.tp if op.cut == "column" else np.asarray(op.n * 1.0)
+    return (
+        matmul_time(c.machine, m, k, n, high=op.high),
+        matmul_time(c.machine, m, n, k, high=op.high),
+        matmul_time(c.machine, k, m, n, high=op.high),
+    )
 
 
 def _experts(experts: Experts, c: Context) -> tuple[Array, Array, Array, Array]:
@@ -236,13 +194,19 @@ def _tensor_communication(layer: Layer, c: Context) -> Array:
     size = c.job.precision.activation_size
     found: Array = np.asarray(0.0)
     if pairs:
-        group, net, stream = tensor_group(c.g), c.network, c.tokens * c.job.model.hidden_size * size
-        there_and_back = net.all_gather(group, stream) + net.reduce_scatter(group, stream)
-        found = found + pairs * np.where(c.g.sequence_parallel, there_and_back, net.all_reduce(group, stream))
+        found = found + pairs * c.once("tp_comm of a pair", lambda: _pair_communication(c))
     if layer.experts:
-        routed = c.tokens / c.g.tp * (layer.experts.top_k * c.job.model.hidden_size) * c.g.etp
-        found = found + 2.0 * c.network.all_gather(expert_tensor_group(c.g), routed * size)
+        routed = c.tokens / c.g.tp * (layer.experts.top_k * c.job.model.hidden_size) * c.g.etp * size
+        spread = c.once("tp_comm of experts", lambda: c.network.all_gather(expert_tensor_group(c.g), routed))
+        found = found + 2.0 * spread
     return found
+
+
+def _pair_communication(c: Context) -> Array:
+    group, net = tensor_group(c.g), c.network
+    stream = c.tokens * c.job.model.hidden_size * c.job.precision.activation_size
+    there_and_back = net.all_gather(group, stream) + net.reduce_scatter(group, stream)
+    return np.where(c.g.sequence_parallel, there_and_back, net.all_reduce(group, stream))
 
 
 def _context_communication(layer: Layer, c: Context, attention: Array) -> tuple[Array, Array]:

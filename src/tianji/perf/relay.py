@@ -17,19 +17,16 @@ from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
 from tianji.perf.communication import Network
 from tianji.perf.compute import Machine
-from tianji.perf.layer import Context, Terms, total
+from tianji.perf.context import Context, Terms, total
+from tianji.perf.passes import Pass, pick_slowest, price_layers, price_pass, stage_counts
 from tianji.perf.stages import Stage, bubble_time
 from tianji.perf.step import (
     KINDS,
-    Pass,
     data_parallel_time,
     microbatches,
     optimizer_time,
-    pick_slowest,
-    price_layers,
     price_memory,
     send_time,
-    stage_pass,
 )
 from tianji.units import Array
 from tianji.workload import Job
@@ -105,7 +102,7 @@ def _passes(c: Context, leg: Leg) -> list[Pass]:
     layers, factor = price_layers(c), leg.constants.software
     found: list[Pass] = []
     for stage in leg.stages:
-        forward, backward, weight = stage_pass(stage, layers, c.job.model.num_mtp_layers)
+        forward, backward, weight = price_pass(stage_counts(stage, c.job.model.num_mtp_layers), layers)
         found.append((_scale(forward, factor), _scale(backward, factor), weight * factor))
     return found
 

@@ -19,12 +19,12 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, pipeline_group, replica_group, shard_group
 from tianji.perf.communication import Network
 from tianji.perf.compute import Machine
-from tianji.perf.layer import Context, LayerTime, Terms, add_up, layer_time, total
+from tianji.perf.context import Context, Terms, total
 from tianji.perf.memory import activation_bytes, dense_parameters, expert_parameters, fixed_bytes, state_bytes
+from tianji.perf.passes import all_counts, pass_seconds, price_layers, price_pass, slowest_counts, stage_counts
 from tianji.perf.stages import Bubble, Stage, bubble_share, representative_stages, stage
 from tianji.units import Array
-from tianji.workload import Job, Model
-from tianji.workload.ops import dense_layer, embedding, head, moe_layer, mtp_layer
+from tianji.workload import Job
 
 KINDS = (
     "matmul", "attention", "vector", "recompute", "tp_comm", "cp_comm", "ep_comm", "waiting", "overhead", "optimizer",
@@ -108,25 +108,25 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> tuple[Terms, Bubble]:
     job, g, constants = c.job, c.g, c.constants
     m = microbatches(job, g)
     layers = price_layers(c)
-    counts = [_stage_counts(s, job.model.num_mtp_layers) for s in stages]
-    seconds = [_pass_seconds(some, layers) for some in counts]
+    counts = [stage_counts(s, job.model.num_mtp_layers) for s in stages]
+    seconds = [pass_seconds(some, layers) for some in counts]
     sums = [forth + back for forth, back in seconds]
     slowest = sums[0]
     for other in sums[1:]:
         slowest = np.maximum(slowest, other)
-    picked = _slowest_counts(counts, sums, slowest)
-    whole = sum(_pass_seconds(_all_counts(job.model), layers))
+    picked = slowest_counts(counts, sums, slowest)
+    whole = sum(pass_seconds(all_counts(job.model), layers))
     gather_forward, gather_backward, per_step = data_parallel_time(stages[0], seconds[0], c)
     sharded = gather_forward + gather_backward
     send = send_time(c)
     others = whole + send * (2.0 * (g.pp - 1)) + sharded * (g.pp - 1) - slowest
-    forward, backward, weight = _weighted(picked, layers)
+    forward, backward, weight = price_pass(picked, layers)
     hidden = c.hide(2.0 * g.vpp * send, slowest, g.overlap_pp & g.among("schedule", "interleaved"))
     terms = {kind: m * (forward[kind] + backward[kind]) for kind in forward}
     terms["recompute"] = m * backward["recompute"]
     terms["pp_comm"] = m * hidden
     terms["dp_comm"] = m * sharded + per_step
-    share = bubble_share(g, *_pass_seconds(picked, layers), weight)
+    share = bubble_share(g, *pass_seconds(picked, layers), weight)
     terms["optimizer"] = optimizer_time(c, pool, stages)
     busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
     terms["waiting"] = busy * (constants.straggle * np.log(g.chips))
@@ -134,82 +134,6 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> tuple[Terms, Bubble]:
     software = constants.software
     bubble = Bubble(others * software, share, m * slowest * software, constants.sharing)
     return {kind: terms[kind] * software for kind in KINDS if kind != "bubble"}, bubble
-
-
-Pass = tuple[Terms, Terms, Array]
-Counts = dict[str, Array]
-"""How many layers of each kind a stage has; kinds of which it has none are left out."""
-
-
-def price_layers(c: Context) -> dict[str, LayerTime]:
-    """Return the time of one layer of each kind that the model has, with embedding, head and prediction module."""
-    model = c.job.model
-    found = {"dense": layer_time(dense_layer(model), c), "embedding": layer_time(embedding(model), c)}
-    found["head"] = layer_time(head(model), c)
-    if model.moe:
-        found["moe"] = layer_time(moe_layer(model), c)
-    if model.num_mtp_layers:
-        found["mtp"] = layer_time(mtp_layer(model), c)
-    return found
-
-
-def stage_pass(s: Stage, layers: dict[str, LayerTime], num_mtp_layers: int) -> Pass:
-    """Return forward, backward and weight-gradient time of one micro-batch on one stage."""
-    return _weighted(_stage_counts(s, num_mtp_layers), layers)
-
-
-def _stage_counts(s: Stage, num_mtp_layers: int) -> Counts:
-    counts = {"dense": s.dense, "moe": s.moe, "embedding": s.has_embedding, "head": s.has_head}
-    counts["mtp"] = s.has_head * num_mtp_layers
-    return {name: n for name, n in counts.items() if np.any(n)} or counts
-
-
-def _all_counts(model: Model) -> Counts:
-    one = np.asarray(1.0)
-    counts = {"dense": one * model.num_dense_layers, "moe": one * model.num_moe_layers, "embedding": one, "head": one}
-    counts["mtp"] = one * model.num_mtp_layers
-    return {name: n for name, n in counts.items() if np.any(n)}
-
-
-def _slowest_counts(counts: list[Counts], sums: list[Array], slowest: Array) -> Counts:
-    """Return the layers of the slowest stage at each place of the grid."""
-    picked = counts[-1]
-    for some, value in zip(reversed(counts[:-1]), reversed(sums[:-1]), strict=True):
-        here = value == slowest
-        if np.all(here):
-            picked = some
-        elif np.any(here):
-            picked = {name: np.where(here, some.get(name, 0.0), picked.get(name, 0.0)) for name in some | picked}
-    return picked
-
-
-def _pass_seconds(counts: Counts, layers: dict[str, LayerTime]) -> tuple[Array, Array]:
-    """Return forward and backward time of one micro-batch through so many layers."""
-    some = [(n, layers[name].seconds) for name, n in counts.items() if name in layers]
-    return add_up(n * forth for n, (forth, _) in some), add_up(n * back for n, (_, back) in some)
-
-
-def _weighted(counts: Counts, layers: dict[str, LayerTime]) -> Pass:
-    forward: Terms = {}
-    backward: Terms = {}
-    weight: Array = np.asarray(0.0)
-    for name, layer in ((name, layers[name]) for name in counts if name in layers):
-        for into, terms in ((forward, layer.forward), (backward, layer.backward)):
-            for kind, value in terms.items():
-                into[kind] = into[kind] + counts[name] * value if kind in into else counts[name] * value
-        weight = weight + counts[name] * layer.weight
-    return forward, backward, weight
-
-
-def pick_slowest(passes: list[Pass], sums: list[Array], slowest: Array) -> Pass:
-    """Return the terms of the slowest stage at each place of the grid."""
-    forward, backward, weight = passes[-1]
-    for (f, b, w), value in zip(reversed(passes[:-1]), reversed(sums[:-1]), strict=True):
-        here = value == slowest
-        forward = {k: np.where(here, f[k], forward[k]) for k in f}
-        backward = {k: np.where(here, b[k], backward[k]) for k in b}
-        weight = np.where(here, w, weight)
-    return forward, backward, weight
 
 
 def send_time(c: Context) -> Array:

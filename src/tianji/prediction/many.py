@@ -12,7 +12,7 @@ from tianji.hardware import Chip, Pool
 from tianji.hardware.calibration import CONSTANT_NAMES, Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
-from tianji.perf.layer import total
+from tianji.perf.context import total
 from tianji.perf.stages import representative_stages
 from tianji.perf.step import KINDS, price, price_time
 from tianji.units import Array

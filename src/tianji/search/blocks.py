@@ -16,7 +16,7 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
-from tianji.perf.layer import add_up
+from tianji.perf.context import add_up
 from tianji.perf.stages import Bubble
 from tianji.perf.step import price
 from tianji.units import Array

@@ -1,0 +1,76 @@
+"""What the formulas of a layer share: the job, the rates, the links and the grid of strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tianji.hardware.calibration import Constants
+from tianji.parallel.grid import Grid
+from tianji.perf.communication import Network
+from tianji.perf.compute import Machine
+from tianji.units import Array
+from tianji.workload import Job
+
+Terms = dict[str, Array]
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What pricing a layer needs."""
+
+    job: Job
+    machine: Machine
+    network: Network
+    constants: Constants
+    g: Grid
+    known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What :meth:`once` has computed."""
+
+    @cached_property
+    def tokens(self) -> Array:
+        """Tokens of a micro-batch on one chip, the tensor cut left out."""
+        return self.g.micro_batch_size * (self.job.seq_len / self.g.cp)
+
+    @cached_property
+    def sequence_cut(self) -> Array:
+        """Over how many tensor ranks the tokens between matmuls are divided."""
+        return np.where(self.g.sequence_parallel, self.g.tp, 1)
+
+    @property
+    def imbalance(self) -> Array:
+        """Load of the busiest expert rank over the mean, as far as those that wait for it cannot lend it their processor."""
+        found: Array = np.maximum(self.job.moe_imbalance / self.constants.sharing, 1.0)
+        return found
+
+    def hide(self, communication: Array, work: Array, on: Array) -> Array:
+        """Return what stays exposed of a communication beside ``work`` seconds of computation."""
+        return communication - on * self.constants.overlap_efficiency * np.minimum(communication, work)
+
+    def once(self, key: Hashable, compute: Callable[[], R]) -> R:
+        """Return what ``compute`` gives, computed for the first who asks: ops of one name are the same in layers of all kinds."""
+        if key not in self.known:
+            self.known[key] = compute()
+        found: R = self.known[key]
+        return found
+
+
+def total(terms: Terms) -> Array:
+    """Return the sum of all kinds."""
+    return add_up(terms.values())
+
+
+def add_up(values: Iterable[Array]) -> Array:
+    """Return the sum of all values, the first ones first. Adding in place spares a new array for each value of a large grid."""
+    first, *rest = values
+    found, owned = first, False
+    for value in rest:
+        into = found if owned and np.broadcast(found, value).shape == found.shape else None
+        found = np.add(found, value, out=into)
+        owned = found.ndim > 0
+    return found
