@@ -1,4 +1,4 @@
-"""A narrow search: the best strategy of one number of chips in a tenth of a second, for curves over many numbers.
+"""A narrow search: the best strategy of one number of chips in a fraction of a second, for curves over many numbers.
 
 First every dealing of the chips to the degrees is priced under a few settings each: a spread of micro-batches, each amount of
 recomputation, the levels of ZeRO and the schedules that win. Then the best few are searched in full. What it may lose to the
