@@ -21,7 +21,7 @@ from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.perf.communication import steps
 from tianji.perf.compute import ATTENTION_BACKWARD, SHORT
-from tianji.perf.layer import total
+from tianji.perf.context import total
 from tianji.perf.step import price
 from tianji.units import GB, KIB, TERA, Array, BytesPerSecond, FlopsPerSecond, Seconds
 from tianji.workload import Job
