@@ -155,6 +155,12 @@ def test_a_file_of_ones_own_loads(tmp_path: Path) -> None:
     assert pool.tiers[1].kind == "scale-out"
 
 
+def test_chips_of_a_host_may_be_taken_one_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINE.replace("node = 8", "node = 8\nunit = 1"))
+    assert load_pool(path, chips=3).chips == 3
+
+
 def test_a_chip_may_lie_beside_its_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "chip.toml").write_text('like = "h20"\nname = "h20-of-ours"\n')
@@ -197,7 +203,7 @@ def test_a_chip_may_be_written_into_its_pool(tmp_path: Path) -> None:
             'topology = "clos"\nspan = 20',
             "tiers[1].span: 20 chips are no whole number of units of the tier 'NVLink' (8); expected a multiple of 8",
         ),
-        ("node = 8", "node = 3\nunit = 8", "node: hosts of 3 chips do not make up a unit of 8; expected a divisor"),
+        ("node = 8", "node = 3\nunit = 8", "node: hosts of 3 chips and units of 8 cut through each other"),
         ("node = 8", "node = 12", "node: hosts of 12 chips and units of 8 of the tier 'NVLink' cut through each other"),
         ("oversubscription = 2", "oversubscription = 0.5", "is absurd; expected 1 to"),
         ("node = 8", "node = 8\nchips = 16\nmax_chips = 8", "16 are over max_chips = 8"),

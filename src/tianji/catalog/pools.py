@@ -146,9 +146,10 @@ def _read_tiers(table: Table) -> tuple[Tier, ...]:
 
 def _check_hosts(table: Table, pool: Pool) -> None:
     """Raise FormatError where hosts and the units of the pool and its tiers cut through each other."""
-    if pool.unit % pool.node:
+    if max(pool.unit, pool.node) % min(pool.unit, pool.node):
         raise FormatError(
-            f"{table.where('node')}: hosts of {pool.node:,} chips do not make up a unit of {pool.unit:,}; expected a divisor"
+            f"{table.where('node')}: hosts of {pool.node:,} chips and units of {pool.unit:,} cut through each other; expected one"
+            " to divide the other"
         )
     for tier in pool.tiers:
         if tier.span and max(tier.span, pool.node) % min(tier.span, pool.node):
