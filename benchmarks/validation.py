@@ -28,7 +28,9 @@ def main() -> None:
         predict_rows([row], calibration)
     alone = ALONE / (time.perf_counter() - start)
     print(f"reading: {len(rows) / reading:,.0f} rows/s")
-    print(f"predicting together: {together:,.0f} rows/s; one at a time: {alone:,.0f} rows/s; ratio {together / alone:.1f}")
+    print(
+        f"predicting together: {together:,.0f} rows/s; one at a time: {alone:,.0f} rows/s; ratio {together / alone:.1f}"
+    )
     print(f"reading and predicting: {1.0 / (reading / len(rows) + 1.0 / together):,.0f} rows/s")
 
 
