@@ -134,7 +134,7 @@ def ask_replace(folder: Path, net: str) -> dict[str, Any]:
         return {"chips": None, "answer": done.stderr.strip().replace(str(folder) + "/", "")}
     answer = json.loads(done.stdout)
     print(f"{net:6} replace says: {answer['chips']['nominal']:g} chips")
-    return {"chips": answer.get("chips"), "answer": answer}
+    return {"chips": answer["chips"]}
 
 
 def run_all(folder: Path, repeats: int, only: str) -> None:
@@ -191,7 +191,7 @@ def report(folder: Path) -> None:
         layouts = predicted["pools"][net]["layouts"]
         guess = min(layouts, key=lambda name: layouts[name]["predicted"])
         expected = "match" if said[1] <= predicted["pools"]["whole"]["layouts"]["1"]["predicted"] else "do not match"
-        answer = predicted["replace"][net].get("answer", predicted["replace"][net])
+        answer = predicted["replace"][net]
         print(
             f"{net}: best {best} (predicted {guess}; plan says {said[0]}); four weak chips {match} (predicted: {expected})"
         )

@@ -242,7 +242,6 @@ name = "sized"
 title = "Chips that share cores"
 vendor = "Me"
 node = 8
-unit = 1
 chips = 8
 max_chips = 8
 

@@ -25,7 +25,6 @@ def spell_pool(name: str, date: str, sizes: Sequence[Size]) -> str:
         f"title = {_text(f'{largest.chips} {what}, as measured')}",
         'vendor = "host"',
         f"chips = {largest.chips}",
-        "unit = 1",
         f"node = {largest.chips}",
         f"max_chips = {largest.chips}",
         f"notes = [{_text(_note(largest))}]",
