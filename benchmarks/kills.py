@@ -57,7 +57,7 @@ class Killer:
             raise KeyboardInterrupt
         chip = self.random.choice(controller.attempt.chips)
         part = "agent" if self.random.random() < 0.2 else "rank"
-        pids = operation.cluster.agents() if part == "agent" else operation.cluster.pids()
+        pids = operation.cluster.hosts.agents() if part == "agent" else operation.cluster.pids()
         pid = pids.get(chip // controller.node if part == "agent" else chip)
         self.next = now + self.random.expovariate(1.0 / self.gap)
         if pid is None:

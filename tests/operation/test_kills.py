@@ -21,8 +21,8 @@ from tianji.backends.journal import read_journal
 from tianji.catalog import load_pool
 from tianji.operation.controller import State
 from tianji.operation.event_log import Event, read_events
-from tianji.operation.local_cluster import FolderStore
 from tianji.operation.operating import Operation, Order, begin
+from tianji.operation.real_world import FolderStore
 from tianji.operation.settings import Settings
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
@@ -96,7 +96,7 @@ class Killer:
         self.at, self.done = 0.0, 0
 
     def __call__(self, operation: Operation) -> None:
-        self.seen |= {*operation.cluster.pids().values(), *operation.cluster.agents().values()}
+        self.seen |= {*operation.cluster.pids().values(), *operation.cluster.hosts.agents().values()}
         controller = operation.controller
         is_noticed = controller.failures == self.done
         if controller.state is not State.TRAINING or controller.attempt is None or not self.parts or not is_noticed:
@@ -108,7 +108,7 @@ class Killer:
         part, self.at, self.done = self.parts.pop(), 0.0, self.done + 1
         chip = self.random.choice(controller.attempt.chips)
         if part == "agent":
-            os.kill(operation.cluster.agents()[chip // controller.node], signal.SIGKILL)
+            os.kill(operation.cluster.hosts.agents()[chip // controller.node], signal.SIGKILL)
         else:
             os.kill(operation.cluster.pids()[chip], signal.SIGKILL if part == "rank" else signal.SIGSTOP)
 

@@ -24,6 +24,8 @@ from tianji.backends.spec import Spec
 from tianji.errors import RunError, TianjiError
 
 PR_SET_PDEATHSIG = 1
+QUIET = {"TORCH_CPP_LOG_LEVEL": "ERROR", "PYTHONWARNINGS": "ignore", "OMP_WAIT_POLICY": "PASSIVE"}
+"""Environment of an agent that stays: it says nothing that nobody can act on, and waiting workers leave the cores to others."""
 GRACE = 0.5
 """Seconds that the other workers have to notice a failure and write down what they know."""
 

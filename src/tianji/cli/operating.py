@@ -59,6 +59,13 @@ if TYPE_CHECKING:
 @click.option("--learning-rate", default=1e-3, show_default=True, metavar="X", help="Step size of the optimizer.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Of the first weights, or of the simulation.")
 @click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    metavar="local|ray",
+    help="Where the nodes are: all on this machine, or on the hosts of a Ray cluster.",
+)
+@click.option(
     "--out", default="operation", show_default=True, metavar="DIR", help="A new folder for all that is written."
 )
 @click.option("--resume", metavar="DIR", help="Go on with an operation that was stopped or cut off.")
@@ -69,7 +76,7 @@ if TYPE_CHECKING:
 def operate_command(
     model_or_plan: str | None, pool: str | None, resume: str | None, simulate: bool, as_json: bool, **options: Any
 ) -> None:  # fmt: skip
-    r"""Train a job on this machine and keep it going while its chips die.
+    r"""Train a job and keep it going while its chips die.
 
     Takes a plan file, or a MODEL and a POOL, as `tianji predict` does; how the model is cut is found anew for the chips that are
     left. A process or an agent that dies or hangs is noticed, what is left of the attempt is ended, a spare is taken or the job
@@ -79,6 +86,7 @@ def operate_command(
     Examples:
       tianji operate ./config.json hgx-h100 --chips 4 --node 2 --batch 8 --seq 32 --precision fp32 --steps 200
       tianji operate plan.json --spares 1 --out runs/long
+      tianji operate plan.json --engine ray --out shared/long
       tianji operate --resume runs/long
       tianji operate --simulate --seed 7
     """
@@ -112,7 +120,7 @@ def operate_command(
 
 _OWN = (
     "steps", "node", "spares", "checkpoint_every", "mtbf", "save_time", "repair_time", "hang_time", "data", "optimizer",
-    "learning_rate", "seed", "out",
+    "learning_rate", "seed", "out", "engine",
 )  # fmt: skip
 
 
@@ -144,7 +152,7 @@ def _read_order(model_or_plan: str, pool: str | None, options: dict[str, Any]) -
         advice = recommend(found, calibration)
         mtbf, save = mtbf or advice[0], save or advice[1]
     name = drop_strategy_options(rest)["calibration"]
-    return Order(found, settings, run, mtbf=mtbf, save_time=save, repair=repair, calibration=name)
+    return Order(found, settings, run, mtbf=mtbf, save_time=save, repair=repair, calibration=name, engine=own["engine"])
 
 
 @contextmanager

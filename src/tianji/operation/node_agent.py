@@ -1,7 +1,9 @@
 """The agent of one node: stays, with torch imported, starts the workers of one attempt after another, and reports their state.
 
-``python -m tianji.operation.node_agent FIRST COUNT`` hears orders on stdin and reports on stdout, a JSON object a line. It
-reports every second and at once when a worker ends. When its parent dies the kernel kills it, and its workers with it.
+``python -m tianji.operation.node_agent FIRST COUNT LEASE HOST`` hears orders on stdin and reports on stdout, a JSON object a
+line. It reports every second and at once when a worker ends. When its parent dies the kernel kills it, and its workers with it.
+When none of the reports that it sent in the last ``LEASE`` seconds was acknowledged, it ends its workers by itself: the
+controller, which cannot reach it, counts on that before it starts others.
 """
 
 from __future__ import annotations
@@ -26,9 +28,12 @@ from tianji.backends.agent import die_with_parent
 from tianji.backends.journal import Journal
 from tianji.backends.spec import Spec
 from tianji.errors import TianjiError
+from tianji.units import Seconds
 
 BEAT = 1.0
 """Seconds between two reports, and between two signs of life of a worker."""
+MARGIN = 2 * BEAT
+"""How long before the end of its lease an agent ends its workers; it looks once in a beat."""
 _SIGN = struct.Struct("dq")
 """When a worker last gave a sign of life, and the last step that it finished."""
 
@@ -44,14 +49,16 @@ class _Worker:
 
 
 class NodeAgent:
-    """Chips ``first`` to ``first + count - 1`` and their workers."""
+    """Chips ``first`` to ``first + count - 1`` of a host, by its address, and their workers."""
 
-    def __init__(self, first: int, count: int) -> None:
-        self.chips = range(first, first + count)
+    def __init__(self, first: int, count: int, lease: Seconds, host: str) -> None:
+        self.chips, self.lease, self.host = range(first, first + count), lease, host
         self.workers: dict[int, _Worker] = {}
-        self.keepers: dict[int, int] = {}
-        """Attempt: the process that keeps the store at which its ranks meet."""
+        self.keepers: dict[int, tuple[int, str]] = {}
+        """Attempt: the process that keeps the store at which its ranks meet, and the store's address."""
         self.stopped = 0
+        self.renewed = time.monotonic()
+        """When it sent the newest report that was acknowledged."""
 
     def serve(self) -> None:
         """Hear orders until stdin ends."""
@@ -62,6 +69,7 @@ class NodeAgent:
         signal.set_wakeup_fd(signalled, warn_on_full_buffer=False)
         pending, reported = b"", float("-inf")
         while True:
+            has_orders = False
             ready, _, _ = select.select([0, wake], [], [], max(reported + BEAT - time.monotonic(), 0.0))
             if wake in ready:
                 os.read(wake, 4096)
@@ -71,43 +79,53 @@ class NodeAgent:
                     return
                 *lines, pending = (pending + chunk).split(b"\n")
                 for line in lines:
-                    self._obey(json.loads(line))
-            has_news = self._reap() or bool(0 in ready)
+                    has_orders |= self._obey(json.loads(line))
+            if not self._is_leased():
+                self._end_workers(max(worker.attempt for worker in self.workers.values()) if self.workers else 0)
+            has_news = self._reap() or has_orders
             if has_news or time.monotonic() - reported >= BEAT:
                 reported = time.monotonic()
-                self._say(state=self._describe(), stopped=self.stopped)
+                self._say(state=self._describe(), stopped=self.stopped, at=reported)
 
     def end(self) -> None:
         """Kill all that is left."""
-        for pid in [*self.keepers.values(), *(w.pid for w in self.workers.values() if w.code is None)]:
+        keepers = [pid for pid, _ in self.keepers.values()]
+        for pid in [*keepers, *(w.pid for w in self.workers.values() if w.code is None)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def _is_leased(self) -> bool:
+        return time.monotonic() - self.renewed <= self.lease - MARGIN
 
     def _say(self, **facts: object) -> None:
         print(json.dumps(facts), flush=True)
 
-    def _obey(self, order: Mapping[str, Any]) -> None:
+    def _obey(self, order: Mapping[str, Any]) -> bool:
+        """Follow an order; whether that may have changed what is to be reported."""
+        if order["do"] == "renew":
+            self.renewed = max(self.renewed, float(order["at"]))
+            return False
         attempt = int(order["attempt"])
         if order["do"] == "stop":
-            self._stop(attempt)
+            self.stopped = max(self.stopped, attempt)
+            self._end_workers(attempt)
         elif attempt > self.stopped and order["do"] == "keep":
             self._say(rendezvous=self._keep_store(attempt), attempt=attempt)
-        elif attempt > self.stopped and order["do"] == "start":
-            ranks = {int(chip): int(rank) for chip, rank in order["ranks"].items()}
-            for chip, rank in ranks.items():
-                known = self.workers.get(chip)
+        elif attempt > self.stopped and order["do"] == "start" and self._is_leased():
+            for chip, seat in order["ranks"].items():
+                known = self.workers.get(int(chip))
                 if known is None or known.attempt < attempt:
-                    self.workers[chip] = self._fork(order, attempt, rank)
+                    self.workers[int(chip)] = self._fork(order, attempt, seat)
+        return True
 
-    def _stop(self, attempt: int) -> None:
-        self.stopped = max(self.stopped, attempt)
+    def _end_workers(self, attempt: int) -> None:
         for worker in self.workers.values():
             if worker.attempt <= attempt and worker.code is None:
                 os.kill(worker.pid, signal.SIGKILL)
                 # Waited for here: a report must never call a chip free on which a worker may still write.
                 worker.code = os.waitstatus_to_exitcode(os.waitpid(worker.pid, 0)[1])
         for number in [n for n in self.keepers if n <= attempt]:
-            pid = self.keepers.pop(number)
+            pid, _ = self.keepers.pop(number)
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
 
@@ -134,6 +152,8 @@ class NodeAgent:
 
     def _keep_store(self, attempt: int) -> str:
         """Fork the keeper of a store, so that this process stays free of threads, and return the store's address."""
+        if attempt in self.keepers:
+            return self.keepers[attempt][1]
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -142,19 +162,20 @@ class NodeAgent:
                 signal.set_wakeup_fd(-1)
                 from tianji.backends.rendezvous import open_keeper
 
-                keeper, port = open_keeper()
+                keeper, port = open_keeper(self.host)
                 os.write(write_end, str(port).encode())
                 while keeper:
                     signal.pause()
             finally:
                 os._exit(1)
         os.close(write_end)
-        address = f"tcp://127.0.0.1:{os.read(read_end, 64).decode()}/attempt-{attempt}"
+        address = f"tcp://{self.host}:{os.read(read_end, 64).decode()}/attempt-{attempt}"
         os.close(read_end)
-        self.keepers[attempt] = pid
+        self.keepers[attempt] = pid, address
         return address
 
-    def _fork(self, order: Mapping[str, Any], attempt: int, rank: int) -> _Worker:
+    def _fork(self, order: Mapping[str, Any], attempt: int, seat: Mapping[str, int]) -> _Worker:
+        rank = seat["rank"]
         signs = mmap.mmap(-1, _SIGN.size)
         signs[: _SIGN.size] = _SIGN.pack(time.monotonic(), int(order["step"]))
         path = Path(order["spec"])
@@ -170,7 +191,7 @@ class NodeAgent:
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            code = _work(Spec.read(path), rank, str(order["rendezvous"]), signs)
+            code = _work(Spec.read(path), seat, str(order["rendezvous"]), signs)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -180,7 +201,7 @@ class NodeAgent:
             os._exit(code)
 
 
-def _work(spec: Spec, rank: int, rendezvous: str, signs: mmap.mmap) -> int:
+def _work(spec: Spec, seat: Mapping[str, int], rendezvous: str, signs: mmap.mmap) -> int:
     """Train on one rank, with a thread that gives signs of life."""
     from tianji.backends.trainer.loop import Step
     from tianji.backends.worker import work
@@ -202,14 +223,14 @@ def _work(spec: Spec, rank: int, rendezvous: str, signs: mmap.mmap) -> int:
 
     threading.Thread(target=live, daemon=True).start()
     try:
-        # All nodes are on one host, and share its accelerators or cores.
         work(
-            spec.plan, rank, spec.world, rendezvous, spec.options, local_rank=rank, local_size=spec.world, on_step=note
-        )
+            spec.plan, seat["rank"], spec.world, rendezvous, spec.options, local_rank=seat["place"],
+            local_size=seat["crowd"], on_step=note,
+        )  # fmt: skip
     except Exception as error:
         traceback.print_exc()
         message = str(error) if isinstance(error, TianjiError) else f"{type(error).__name__}: {error}"
-        Journal(Path(spec.options.out), rank).write("failed", message=message[:2000])
+        Journal(Path(spec.options.out), seat["rank"]).write("failed", message=message[:2000])
         return 1
     return 0
 
@@ -222,14 +243,14 @@ def _read_message(worker: _Worker) -> str:
     return next((str(e["message"])[:300] for e in reversed(events) if e["event"] == "failed"), "")
 
 
-def main(first: int, count: int) -> None:
+def main(first: int, count: int, lease: Seconds, host: str) -> None:
     """Serve the chips of a node."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the controller, which ends us
     import tianji.backends.trainer.loop
     import tianji.backends.worker  # noqa: F401  (before the forks, so that torch is imported once for all)
 
-    agent = NodeAgent(first, count)
+    agent = NodeAgent(first, count, lease, host)
     try:
         agent.serve()
     finally:
@@ -237,4 +258,4 @@ def main(first: int, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4])

@@ -1,4 +1,4 @@
-"""Operate a job for real on this machine: the controller, the local cluster and the folder in which everything is kept."""
+"""Operate a job for real: the controller, the hosts of its nodes and the folder in which everything is kept."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tianji.backends.machine import check_extra, check_machine, make_folder
+from tianji.backends.engine import find_engine
+from tianji.backends.machine import check_extra, make_folder
 from tianji.backends.options import RunOptions
 from tianji.backends.support import check_support
 from tianji.catalog import load_calibration
-from tianji.errors import FormatError, InfeasibleError, RunError
+from tianji.errors import FormatError, InfeasibleError, RunError, TianjiError
 from tianji.hardware.calibration import Calibration
 from tianji.operation.account import Account, read_attempts, settle
+from tianji.operation.agent_cluster import AgentCluster, Hosts
 from tianji.operation.controller import ENDS, Controller, State
 from tianji.operation.event_log import EventLog
-from tianji.operation.local_cluster import FolderStore, LocalCluster, WallClock
+from tianji.operation.local_hosts import LocalHosts
 from tianji.operation.planner import SearchPlanner
+from tianji.operation.real_world import FolderStore, WallClock
 from tianji.operation.settings import Settings
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import plan_document, plan_from
@@ -28,6 +31,8 @@ from tianji.units import Seconds
 
 WAIT: Seconds = 0.5
 """The controller looks at the time at least this often."""
+LEASE = 2.0
+"""How many times the silence after which a node counts as lost its workers go on where nobody can end them."""
 ORDER = "operation.json"
 EVENTS = "events.jsonl"
 
@@ -44,10 +49,12 @@ class Order:
     save_time: Seconds
     repair: Seconds = 600.0
     calibration: str = "default"
+    engine: str = "local"
+    """Where the nodes are: ``local``, all on this machine, or ``ray``."""
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
-        values = {name: getattr(self, name) for name in ("mtbf", "save_time", "repair", "calibration")}
+        values = {name: getattr(self, name) for name in ("mtbf", "save_time", "repair", "calibration", "engine")}
         document = {**values, "plan": plan_document(self.plan), "settings": asdict(self.settings)}
         path.write_text(json.dumps(document | {"options": asdict(self.options)}), encoding="utf-8")
 
@@ -79,7 +86,8 @@ class Outcome:
 def begin(order: Order, folder: Path, watch: Callable[[Operation], None] | None = None) -> Outcome:
     """Operate a job in a new folder until it is done; ``watch`` is called again and again and may raise to end it.
 
-    Raises MissingExtraError without torch, InfeasibleError when no plan fits, RunError when the job is given up.
+    Raises UnknownNameError for an engine that is none, MissingExtraError without torch or Ray, InfeasibleError when no plan fits,
+    and RunError when the hosts lack the chips.
     """
     check_extra()
     folder = folder.resolve()
@@ -88,7 +96,12 @@ def begin(order: Order, folder: Path, watch: Callable[[Operation], None] | None 
         raise RunError(f"{folder}: holds another operation; go on with it by --resume, or name a new folder with --out")
     make_folder(folder)
     order.write(folder / ORDER)
-    return _operate(Operation(folder, planner), watch)
+    try:
+        operation = Operation(folder, planner)
+    except TianjiError:
+        (folder / ORDER).unlink()  # it has not begun: the folder stays free
+        raise
+    return _operate(operation, watch)
 
 
 def go_on(folder: Path, watch: Callable[[Operation], None] | None = None) -> Outcome:
@@ -113,13 +126,13 @@ class Operation:
         self.planner = planner or make_planner(order)
         self.calibration = self.planner.calibration
         node = min(pool.node, pool.chips)
+        hosts = _open_hosts(order, self.planner, folder, node)
         self.log = EventLog(folder / EVENTS)
         clock = WallClock(self.log.events[-1]["at"] if self.log.events else 0.0)
         options = replace(order.options, steps=order.settings.steps, warmup=0)
-        nodes = -(-pool.chips // node)
-        self.cluster = LocalCluster(nodes, node, folder, options, order.repair, order.settings.node_timeout)
+        self.cluster = AgentCluster(hosts, pool.chips, node, folder, options, order.repair, order.settings.node_timeout)
         self.controller = Controller(
-            nodes, node, order.settings, planner=self.planner, clock=clock, cluster=self.cluster,
+            len(self.cluster.nodes), node, order.settings, planner=self.planner, clock=clock, cluster=self.cluster,
             store=FolderStore(folder / "checkpoints"), log=self.log,
         )  # fmt: skip
 
@@ -153,10 +166,20 @@ class Operation:
         self.log.close()
 
 
+def _open_hosts(order: Order, planner: SearchPlanner, folder: Path, node: int) -> Hosts:
+    if order.engine == "local":
+        return LocalHosts(folder)
+    from tianji.backends.ray_cluster.hosts import RayHosts
+
+    first = planner.propose(order.plan.pool.chips)
+    plan = replace(first.plan, pool=order.plan.pool) if first else order.plan
+    return RayHosts(plan, order.options, folder, node, lease=LEASE * order.settings.node_timeout)
+
+
 def make_planner(order: Order) -> SearchPlanner:
     """Return the planner of an order, which has found the plan for all chips.
 
-    Raises InfeasibleError when there is none, and RunError when this machine cannot hold it.
+    Raises InfeasibleError when there is none, and what the engine raises for one that it cannot run.
     """
     planner = SearchPlanner(
         order.plan.job, order.plan.pool, load_calibration(order.calibration), mtbf=order.mtbf, save_time=order.save_time,
@@ -165,7 +188,7 @@ def make_planner(order: Order) -> SearchPlanner:
     first = planner.propose(order.plan.pool.chips)
     if first is None:
         raise InfeasibleError(planner.refusal)
-    check_machine(first.plan, order.options)
+    find_engine("torch", order.engine).check(first.plan, order.options)
     return planner
 
 

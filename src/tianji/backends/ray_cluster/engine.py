@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tianji.backends.local import finish_run, prepare_run
-from tianji.backends.machine import check_extra, check_machine, memory_of_ranks
+from tianji.backends.machine import check_extra, check_machine
 from tianji.backends.options import RunOptions
 from tianji.backends.ray_cluster.connection import answers, check_ray, connect, count_cpus
-from tianji.backends.ray_cluster.placement import UNITS, Seat, reserve
+from tianji.backends.ray_cluster.placement import Seat, hides_chips, reserve, seat_options
 from tianji.backends.ray_cluster.pool_state import has_cluster
-from tianji.backends.ray_cluster.rank_actor import RankActor, Whereabouts
+from tianji.backends.ray_cluster.rank_actor import RankActor
+from tianji.backends.ray_cluster.whereabouts import ASK, first_line, meet_hosts
 from tianji.backends.support import check_support
 from tianji.errors import RunError
 from tianji.parallel.plan import Plan
 from tianji.result import Result
-from tianji.units import show
 
 GRACE = 1.5
 """Seconds after a first failure in which others are heard too: the peers of a dead rank often speak before its death is known."""
-ASK = 120.0
-"""Seconds for a worker to start and say where it is."""
 
 
 class RayEngine:
@@ -53,34 +50,17 @@ class RayEngine:
             reserve(ray, plan.pool, chips) as (group, seats),
             _actors(ray, group, seats) as actors,
         ):
-            _train(ray, actors, seats, plan, options, alone=_hides_chips(group))
+            _train(ray, actors, seats, plan, options, alone=hides_chips(group))
         return finish_run(plan, options, self.name)
-
-
-def _hides_chips(group: Any) -> bool:
-    """Return whether Ray shows each worker only the accelerator that it was given."""
-    return any(name in bundle for bundle in group.bundle_specs for name in UNITS[1:])
 
 
 @contextmanager
 def _actors(ray: Any, group: Any, seats: Sequence[Seat]) -> Iterator[list[Any]]:
     """Yield one actor for each rank; none outlives the block."""
-    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
-
-    made = []
-    for rank, seat in enumerate(seats):
-        names = group.bundle_specs[seat.bundle]
-        made.append(
-            ray.remote(RankActor)
-            .options(
-                num_cpus=0,
-                num_gpus=1 if "GPU" in names else 0,
-                resources={name: 1 for name in names if name != "GPU"},
-                max_restarts=0,
-                scheduling_strategy=PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=seat.bundle),
-            )
-            .remote(rank, seat.host)
-        )
+    made = [
+        ray.remote(RankActor).options(**seat_options(group, seat.bundle, 1)).remote(rank, seat.host)
+        for rank, seat in enumerate(seats)
+    ]
     try:
         yield made
     finally:
@@ -90,13 +70,7 @@ def _actors(ray: Any, group: Any, seats: Sequence[Seat]) -> Iterator[list[Any]]:
 
 def _train(ray: Any, actors: list[Any], seats: Sequence[Seat], plan: Plan, options: RunOptions, *, alone: bool) -> None:
     folder, world = Path(options.out), len(actors)
-    mark = folder / f".seen-{uuid.uuid4().hex}"
-    mark.touch()
-    try:
-        found = _ask(ray, [actor.look_around.remote(str(mark)) for actor in actors], seats)
-    finally:
-        mark.unlink(missing_ok=True)
-    _check_hosts(plan, options, found)
+    found = meet_hosts(ray, actors, seats, plan, options)
     try:
         rendezvous = ray.get(actors[0].keep_store.remote(options.port), timeout=ASK)
     except OSError as error:
@@ -112,41 +86,6 @@ def _train(ray: Any, actors: list[Any], seats: Sequence[Seat], plan: Plan, optio
         for rank, (actor, seat, here) in enumerate(zip(actors, seats, found, strict=True))
     }  # fmt: skip
     _supervise(ray, running, seats, folder)
-
-
-def _ask(ray: Any, questions: list[Any], seats: Sequence[Seat]) -> list[Whereabouts]:
-    found: list[Whereabouts] = []
-    for rank, question in enumerate(questions):
-        try:
-            found.append(ray.get(question, timeout=ASK))
-        except ray.exceptions.RayError as error:
-            raise RunError(
-                f"the worker of rank {rank} on {seats[rank].host} does not come up ({_first_line(error)}); is Tianji"
-                " installed there, with the same extras: pip install 'tianji[run,ray]'?"
-            ) from None
-    return found
-
-
-def _check_hosts(plan: Plan, options: RunOptions, found: Sequence[Whereabouts]) -> None:
-    """Raise RunError where hosts differ in version, do not see the checkpoints' folder, or lack memory for their ranks."""
-    odd = next((here for here in found if here.version != found[0].version), None)
-    if odd:
-        raise RunError(
-            f"{odd.host} has Tianji {odd.version}, {found[0].host} has {found[0].version}; install one version on all nodes"
-        )
-    blind = next((here for here in found if not here.sees_folder), None)
-    if blind and (options.checkpoint_every or options.resume_from):
-        raise RunError(
-            f"{blind.host} does not see {options.out}: checkpoints need a folder that all nodes share; name one with --out"
-        )
-    each = memory_of_ranks(plan) / len(found)
-    for here in found:
-        need = each * sum(other.host == here.host for other in found)
-        if need > here.memory:
-            raise RunError(
-                f"{here.host} has {show(here.memory, 'bytes')} of memory free, but its ranks need about"
-                f" {show(need, 'bytes')}; take a smaller model, or fewer chips on a node"
-            )
 
 
 def _supervise(ray: Any, running: dict[Any, int], seats: Sequence[Seat], folder: Path) -> None:
@@ -185,8 +124,4 @@ def _death(rank: int, seat: Seat, error: Exception) -> str:
         return _lost_with_node(rank, seat)
     if "worker process has died" in said:
         return f"rank {rank} was lost: its worker on {seat.host} was killed or crashed"
-    return f"rank {rank} was lost on {seat.host}: {_first_line(error)}"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return f"rank {rank} was lost on {seat.host}: {first_line(error)}"

@@ -106,6 +106,25 @@ def reserve(ray: Any, pool: Pool, chips: int) -> Iterator[tuple[Any, list[Seat]]
         ray.util.remove_placement_group(group)
 
 
+def seat_options(group: Any, bundle: int, chips: int) -> dict[str, Any]:
+    """Return the options of an actor that takes so many chips of a bundle; Ray starts none again by itself."""
+    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+    names = group.bundle_specs[bundle]
+    return {
+        "num_cpus": 0,
+        "num_gpus": chips if "GPU" in names else 0,
+        "resources": {name: chips for name in names if name != "GPU"},
+        "max_restarts": 0,
+        "scheduling_strategy": PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=bundle),
+    }
+
+
+def hides_chips(group: Any) -> bool:
+    """Return whether Ray shows each actor only the accelerators that it was given."""
+    return any(name in bundle for bundle in group.bundle_specs for name in UNITS[1:])
+
+
 def order_nodes(found: Mapping[int, Mapping[str, Any]], sizes: Sequence[int]) -> list[int]:
     """Return the bundles in the order of the ranks: by place, then by address; a node that is filled in part stays last."""
     return sorted(found, key=lambda b: (-sizes[b], _natural((found[b].get("Labels") or {}).get(PLACE, "")),

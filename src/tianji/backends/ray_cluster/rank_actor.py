@@ -9,29 +9,16 @@ import sys
 import tempfile
 import traceback
 import warnings
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tianji.backends.journal import Journal
-from tianji.backends.machine import available_memory, make_folder
+from tianji.backends.machine import make_folder
 from tianji.backends.options import RunOptions
+from tianji.backends.ray_cluster.whereabouts import Whereabouts, look_around
 from tianji.errors import TianjiError
 from tianji.parallel.plan import Plan
-from tianji.units import Bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Whereabouts:
-    """What an actor says of its host before the run."""
-
-    host: str
-    version: str
-    memory: Bytes
-    """Free on the host."""
-    sees_folder: bool
-    """The folder of the run is on a disk that it shares with the driver."""
 
 
 class RankActor:
@@ -43,7 +30,7 @@ class RankActor:
 
     def look_around(self, mark: str) -> Whereabouts:
         """Say where this actor is; ``mark`` is a file that the driver made in the folder of the run."""
-        return Whereabouts(self.host, version("tianji"), available_memory(), Path(mark).exists())
+        return look_around(self.host, mark)
 
     def keep_store(self, port: int) -> str:
         """Open the store that the ranks meet at, on this node's own address; return where.
@@ -70,7 +57,7 @@ class RankActor:
         _keep_quiet()
         from tianji.backends.worker import work  # imports torch, which looking around does without
 
-        _meet_at(self.host)
+        meet_at(self.host)
         if apart:
             options = replace(options, out=tempfile.mkdtemp(prefix="tianji-rank-"))
         folder, message = Path(options.out), ""
@@ -102,7 +89,7 @@ def _print_to(path: Path) -> None:
     os.dup2(log, 2)
 
 
-def _meet_at(host: str) -> None:
+def meet_at(host: str) -> None:
     """Have the collectives use the interface that carries this node's address, where nobody chose one."""
     name = interface_of(host)
     for library in ("GLOO", "NCCL", "HCCL") if name else ():
