@@ -1,0 +1,106 @@
+"""A job on a Ray cluster of two nodes: a rank is killed, then an actor of Ray, and the losses are those of an undisturbed run."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tianji.backends import run
+from tianji.operation.event_log import Event, read_events
+
+from ..backends.ray_cluster.clusters import Host, find_rank, free_port
+from .test_kills import CONFIG, QUICK, assert_nothing_saved_is_lost, is_alive, losses, plan
+
+pytestmark = pytest.mark.slow
+
+STEPS = 400
+JOB = ("--chips", "4", "--node", "2", "--batch", "8", "--seq", "32", "--precision", "fp32")
+LEARNING = ("--steps", str(STEPS), "--checkpoint-every", "10", "--optimizer", "sgd", "--learning-rate", "0.1")
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+class Watcher:
+    """Follows an operation by what it writes."""
+
+    def __init__(self, running: Any, out: Path) -> None:
+        self.running, self.out = running, out
+
+    def events(self) -> list[Event]:
+        path = self.out / "events.jsonl"
+        return read_events(path) if path.exists() else []
+
+    def await_training(self, attempt: int) -> list[int]:
+        """Wait until an attempt trains and has saved; return the processes of its ranks."""
+
+        def is_on() -> bool:
+            events = self.events()
+            at = next((i for i, e in enumerate(events) if e["event"] == "training" and e["attempt"] == attempt), None)
+            return at is not None and any(e["event"] == "checkpoint" for e in events[at:])
+
+        self.await_(is_on)
+        chips = next(e["chips"] for e in self.events() if e["event"] == "start" and e["attempt"] == attempt)
+        return [find_rank(rank, self.out / "attempts" / f"{attempt:05d}") for rank in range(len(chips))]
+
+    def await_(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 100
+        while not condition():
+            assert time.monotonic() < deadline
+            assert self.running.poll() is None, self.running.communicate()
+            time.sleep(0.05)
+
+
+def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path) -> None:
+    config, out = tmp_path / "config.json", tmp_path / "out"
+    config.write_text(json.dumps(CONFIG))
+    head, other = Host(tmp_path / "head.json"), Host(tmp_path / "other.json")
+    address = f"127.0.0.1:{free_port()}"
+    with ExitStack() as stack:
+        stack.enter_context(head.up("--chips", "2", "--cpus", "1", "--port", address.rpartition(":")[2]))
+        token = json.loads(head.state.read_text())["token_file"]
+        join = ("--host", "127.0.0.2", "--join", address, "--token", token)
+        stack.enter_context(other.up("--chips", "2", "--cpus", "1", *join))
+        more = ("--engine", "ray", "--repair-time", "90 s", "--hang-time", "20 s", "--out", str(out), "--json")
+        running = head.start("operate", str(config), "hgx-h100", *JOB, *LEARNING, *more)
+        try:
+            watcher = Watcher(running, out)
+            first = watcher.await_training(1)
+            os.kill(first[1], signal.SIGKILL)
+            second = watcher.await_training(2)
+            agent = parent(second[-1])
+            actor = parent(agent)
+            assert "AgentActor" in Path(f"/proc/{actor}/cmdline").read_text()
+            os.kill(actor, signal.SIGKILL)
+            said, error = running.communicate(timeout=100)
+        finally:
+            running.kill()
+        assert running.returncode == 0, error
+        assert (json.loads(said)["state"], json.loads(said)["steps"]) == ("done", STEPS)
+        assert not any(map(is_alive, [*first, *second, agent, actor]))
+        assert json.loads(head.run("pool", "status", "--json").stdout)["free"] == 4
+    events = read_events(out / "events.jsonl")
+    starts = [e for e in events if e["event"] == "start"]
+    # Where Ray is slower to say that the actor is gone than its peers to end without it, their exit is the first sign.
+    kinds = [e["kind"] for e in events if e["event"] == "failure"]
+    assert kinds[0] == "killed"
+    assert kinds[1] in ("node", "exit")
+    assert [len(e["chips"]) for e in starts][:2] == [4, 3]
+    lost = starts[1]["chips"][-1] // 2
+    assert not any(chip // 2 == lost for chip in starts[2]["chips"])
+    assert_nothing_saved_is_lost(events)
+    measurement = run(plan(1, 1), replace(QUICK, steps=STEPS, out=str(tmp_path / "undisturbed"))).measurement
+    assert measurement is not None
+    found = list(losses(out))
+    assert {index for index, _ in found} == set(range(STEPS))
+    assert len(found) > STEPS  # some were done again
+    for index, loss in found:
+        assert loss == pytest.approx(measurement.losses[index], rel=1e-5), f"step {index}"
