@@ -36,9 +36,10 @@ def test_every_chip_loads_under_its_own_name(name: str) -> None:
 
 def test_the_catalog_has_the_chips_of_its_table() -> None:
     names = list_chips()
-    assert len(names) >= 51
+    assert len(names) >= 52
     assert set(names) >= {
-        *(f"ascend-910b{i}" for i in (1, 2, 3, 4)), "ascend-910c", "ascend-950pr", "ascend-950dt", "ascend-950dt-96",
+        *(f"ascend-910b{i}" for i in (1, 2, 3, 4)), "ascend-910c", "ascend-910c-die", "ascend-950pr", "ascend-950dt",
+        "ascend-950dt-96",
         "ascend-960dt", "ascend-980", "a100-80", "h100-sxm", "h100-96-500w", "h800", "h20", "h200", "b200", "b300", "gb200",
         "gb300", "rubin", "mi300x", "mi355x", "tpu-v5p", "tpu-v7", "trainium2", "mlu590", "kunlun-p800",
     }  # fmt: skip
@@ -60,6 +61,7 @@ SHEETS = [
     ("ascend-910b2", "bf16", 353.9, 64, 1.6, 196),
     ("ascend-910b3", "fp16", 313, 64, 1.6, 196),
     ("ascend-910c", "fp16", 752, 128, 3.2, 392),
+    ("ascend-910c-die", "fp16", 376, 64, 1.6, 224),
     ("ascend-950pr", "fp8", 865, 128, 1.6, 1008),
     ("ascend-950dt", "fp8", 973, 144, 4.0, 840),
     ("ascend-950dt-96", "fp8", 919, 96, 4.0, 840),
@@ -210,3 +212,14 @@ def test_a_slip_is_named_with_its_place(tmp_path: Path, old: str, new: str, mess
     with pytest.raises(FormatError) as caught:
         load_chip(path)
     assert message in str(caught.value)
+
+
+def test_two_dies_are_a_package() -> None:
+    die, package = load_chip("ascend-910c-die"), load_chip("ascend-910c")
+    assert set(die.peak) == set(package.peak)
+    for name, figure in package.peak.items():
+        assert 2 * die.peak[name].value == pytest.approx(figure.value)
+    for name, figure in package.vector_peak.items():
+        assert 2 * die.vector_peak[name].value == pytest.approx(figure.value)
+    for name in ("memory", "memory_bandwidth", "scale_out_bandwidth"):
+        assert 2 * getattr(die, name).value == pytest.approx(getattr(package, name).value)

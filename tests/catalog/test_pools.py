@@ -67,7 +67,7 @@ def test_the_catalog_has_the_pools_that_scripts_rely_on() -> None:
     assert set(list_pools()) >= {
         "dgx-a100", "hgx-a100", "dgx-h100", "hgx-h100", "hgx-h800", "hgx-h20", "hgx-h200", "hgx-b200", "dgx-b200",
         "dgx-b300", "hgx-b300", "gb200-nvl72", "gb300-nvl72", "vr-nvl72", "mi300x-node", "mi355x-node",
-        "rtx-pro-6000-box", "atlas-900-a2", "cloudmatrix384", "atlas-900-a3-superpod", "atlas-950-superpod",
+        "rtx-pro-6000-box", "atlas-900-a2", "cloudmatrix384", "atlas-900-a3-superpod", "atlas-900-a3-dies", "atlas-950-superpod",
         "atlas-950-superpod-1024", "atlas-950-supercluster", "atlas-960-superpod", "atlas-960e-superpod",
         "tpu-v5p-pod", "tpu-v6e-pod", "ironwood-pod", "h100-superpod",
     }  # fmt: skip
@@ -78,6 +78,7 @@ def test_the_catalog_has_the_pools_that_scripts_rely_on() -> None:
     [
         ("atlas-900-a2", "ascend-910b2", 8, (8, 8)),
         ("cloudmatrix384", "ascend-910c", 384, (8, 384, 384)),
+        ("atlas-900-a3-dies", "ascend-910c-die", 768, (2, 16, 768, 768)),
         ("atlas-950-superpod", "ascend-950dt", 8192, (8, 64, 8192)),
         ("atlas-950-superpod-1024", "ascend-950dt-96", 1024, (8, 64, 1024, 1024)),
         ("atlas-950-supercluster", "ascend-950dt", 524_288, (8, 64, 8192, 524_288)),
@@ -290,3 +291,12 @@ def test_a_pool_whose_chips_share_is_what_it_is_at_the_number_that_works(tmp_pat
 def test_a_size_that_is_not_smaller_than_the_pool_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"sizes\[0\].chips: expected fewer than the pool's own"):
         load_pool(sized(tmp_path, 8))
+
+
+def test_a_superpod_in_dies_is_the_superpod_in_packages() -> None:
+    dies, packages = load_pool("atlas-900-a3-dies"), load_pool("cloudmatrix384")
+    assert (dies.chips, dies.node) == (2 * packages.chips, 2 * packages.node)
+    for mine, theirs in zip(dies.tiers[1:], packages.tiers, strict=True):
+        assert (mine.name, mine.span) == (theirs.name, 2 * theirs.span)
+        assert 2 * mine.bandwidth.value == pytest.approx(theirs.bandwidth.value)
+        assert mine.latency == theirs.latency

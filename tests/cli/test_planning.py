@@ -110,3 +110,15 @@ def test_a_frugal_plan_says_what_its_size_saves() -> None:
     assert chosen["offered_chips"] == 16 >= chosen["chips"]
     assert chosen["spent"]["nominal"] <= chosen["spent_on_all_chips"]["nominal"]
     assert f"{chosen['chips']} of 16 chips: the least energy" in " ".join(run(*asked).stdout.split())
+
+
+def test_a_plan_for_an_engine_exports_as_it_is(tmp_path: Path) -> None:
+    out = tmp_path / "plan.json"
+    words = ["plan", "llama-3.1-8b", "hgx-h100", "--runs-on", "deepspeed", "--out", str(out), "--json"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["runs_on"]["engine"] == "deepspeed"
+    exported = CliRunner().invoke(main, ["export", str(out), "--to", "deepspeed", "--out", str(tmp_path / "files")])
+    assert exported.exit_code == 0, exported.stderr
+    unknown = CliRunner().invoke(main, ["plan", "llama-3.1-8b", "hgx-h100", "--runs-on", "deepsped"])
+    assert (unknown.exit_code, "did you mean deepspeed" in unknown.stderr) == (2, True)

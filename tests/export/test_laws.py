@@ -89,7 +89,7 @@ CHECKED = {"volcano": "job.yaml", "jobset": "jobset.yaml", "rayjob": "rayjob.yam
 
 @pytest.mark.parametrize(("target", "name"), CHECKED.items())
 @settings(max_examples=30)
-@given(plan=plans(("atlas-950-superpod", "hgx-h100", "gb200-nvl72")))
+@given(plan=plans(("atlas-950-superpod", "atlas-900-a3-dies", "hgx-h100", "gb200-nvl72")))
 def test_what_we_write_fits_its_schema_and_keeps_its_rules(target: str, name: str, plan: Plan) -> None:
     bundle = rendered(plan, target)
     if bundle:

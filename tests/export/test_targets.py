@@ -4,10 +4,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 import tianji
 from tianji.errors import ExportError, UnknownNameError
 from tianji.export import render_plan, write_bundle
+from tianji.export.checks import check_file
 from tianji.parallel.plan import Plan
 
 
@@ -37,3 +39,28 @@ def test_the_files_are_written_and_the_script_can_be_started(tmp_path: Path) -> 
     missing = subprocess.run(["bash", str(script)], capture_output=True, text=True, check=False)
     assert missing.returncode != 0
     assert "FILL IN" in missing.stderr
+
+
+def a3(pool: str, chips: int) -> Plan:
+    job = tianji.make_job("deepseek-v3", global_batch_size=1536, seq_len=4096, tokens="1T")
+    strategy = tianji.Strategy(tp=2, pp=chips // 96, ep=16, dp=48, recompute="full", overlap_tp=False)
+    return Plan(job, tianji.load_pool(pool, chips), strategy)
+
+
+def test_a_plan_over_packages_is_refused_with_the_way_out() -> None:
+    with pytest.raises(ExportError, match=r"tianji plan MODEL atlas-900-a3-dies --chips 768 --out"):
+        render_plan(a3("cloudmatrix384", 384), "volcano")
+
+
+@pytest.mark.parametrize(("chips", "block"), [(768, "768"), (384, "384"), (1536, "768")])
+def test_a_plan_over_dies_goes_to_mindcluster(chips: int, block: str, tmp_path: Path) -> None:
+    bundle = render_plan(a3("atlas-900-a3-dies", chips), "volcano")
+    write_bundle(bundle, tmp_path)
+    job = list(yaml.safe_load_all((tmp_path / "job.yaml").read_text()))[1]
+    notes = job["metadata"]["annotations"]
+    assert (notes["huawei.com/schedule_policy"], notes["sp-block"]) == ("chip2-node16-sp", block)
+    (container,) = job["spec"]["replicaSpecs"]["Master"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"] == {"huawei.com/Ascend910": 16}
+    assert "pretrain_mindspeed.sh" in container["command"][2]
+    assert check_file(str(tmp_path / "job.yaml")).violations == ()
+    assert (tmp_path / "ranks.tsv").read_text().splitlines()[2].split("\t")[:4] == ["1", "0", "1", "0"]

@@ -41,6 +41,10 @@ MOST_PLANS = 1000
     "--fix", multiple=True, metavar="FIELD=VALUE", help="Hold a strategy field, like tp=8; repeat or join by commas."
 )
 @click.option("--vary", multiple=True, type=click.Choice(SWITCHES), help="Try a switch on and off; repeat for more.")
+@click.option(
+    "--runs-on", "runs_on", metavar="ENGINE",
+    help="Only plans that this engine runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",
+)  # fmt: skip
 @click.option("--top", default="5", show_default=True, metavar="K", help="How many plans to show.")
 @click.option(
     "--explain", "explain", metavar="LAYOUT", help="Set a layout like tp=8,pp=4 against the best, term by term."
@@ -53,9 +57,9 @@ MOST_PLANS = 1000
 @report_options
 @json_option
 def plan_command(
-    model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], top: str, explain: str | None,
-    rent: tuple[str, ...], power: tuple[str, ...], loss: str, replica_chips: str | None, out: str | None, engine: str,
-    reports: Reports, as_json: bool, **options: Any,
+    model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], runs_on: str | None, top: str,
+    explain: str | None, rent: tuple[str, ...], power: tuple[str, ...], loss: str, replica_chips: str | None,
+    out: str | None, engine: str, reports: Reports, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     r"""Find the best way to cut MODEL over POOL.
 
@@ -70,6 +74,7 @@ def plan_command(
       tianji plan llama-3.1-70b hgx-h100 --chips 64 --explain tp=8,pp=2
       tianji plan llama-3.1-70b hgx-h100 --chips 64 --html plan.html --plots plots --csv tables
       tianji plan deepseek-v3 cloudmatrix384 --chips 1536 --loss replica
+      tianji plan deepseek-v3 atlas-900-a3-dies --runs-on mindspeed --out plan.json
       tianji plan llama-3.1-8b a100-h100        (a mixture of unlike chips)
     """
     from tianji.backends.sweeps import open_mapper
@@ -92,7 +97,13 @@ def plan_command(
     if out is not None:
         find_target(out)
     if is_mixture(pool):
-        refused = {"--explain": explain, "--out": out, "--vary": vary, "--engine": engine != "local"}
+        refused = {
+            "--explain": explain,
+            "--out": out,
+            "--vary": vary,
+            "--engine": engine != "local",
+            "--runs-on": runs_on,
+        }
         plan_on_mixture(model, pool, fixed, refused, reports, as_json, options)
         return
     request = read_request(model, pool, **options)
@@ -116,10 +127,19 @@ def plan_command(
                 request.job, request.pool, request.calibration, objective, given, fixed=fixed, mapper=mapper
             )
             request = replace(request, pool=frugal.pool)
-        outcome = plan(
-            request.job, request.pool, request.calibration, fixed=fixed, extra={name: (False, True) for name in vary},
-            top=wanted, progress=progress, mapper=mapper,
-        )  # fmt: skip
+        search: dict[str, Any] = {
+            "fixed": fixed, "extra": {name: (False, True) for name in vary}, "top": wanted, "progress": progress,
+            "mapper": mapper,
+        }  # fmt: skip
+        where = (request.job, request.pool, request.calibration)
+        runnable = None
+        if runs_on is None:
+            outcome = plan(*where, **search)
+        else:
+            from tianji.export.runnable import plan_for_engine
+
+            runnable = plan_for_engine(runs_on, *where, **search)
+            outcome = runnable.outcome
     if out is not None:
         write_plan(outcome.results[0].plan, out)
     from tianji.report.documents import outcome_document
@@ -129,6 +149,8 @@ def plan_command(
         outcome, request.calibration, objective=objective, explained=explained, reliability=reliability, frugal=frugal,
         published=published,
     )  # fmt: skip
+    if runnable is not None:
+        document["runs_on"] = {"engine": runnable.engine, "faster_refused": runnable.refused, "why": runnable.why}
     reports.write(document, "plan")
     if as_json:
         print_json(document)
@@ -139,5 +161,8 @@ def plan_command(
         make_console(), outcome, request.calibration, explained=explained, reliability=reliability, frugal=frugal,
         published=published,
     )  # fmt: skip
+    if runnable is not None:
+        faster = f"; {runnable.refused} faster ones are refused: {runnable.why}" if runnable.refused else ""
+        click.echo(f"\nEvery plan above runs on {runnable.engine} as it is priced{faster}.")
     if out is not None:
         click.echo(f"\nPlan 1 is in {out}; `tianji predict {out}` explains it again.")

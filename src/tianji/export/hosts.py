@@ -87,16 +87,19 @@ def largest_divisor(value: int, most: int) -> int:
     return next(n for n in range(min(value, max(most, 1)), 0, -1) if value % n == 0)
 
 
-DIES = {"ascend-910c": 2}
-"""Chips of the catalog that are packages: the system shows each die as a device, and a process drives one device."""
+DIES = {"ascend-910c": (2, "ascend-910c-die", "atlas-900-a3-dies")}
+"""Chips of the catalog that are packages: how many dies, the die as a chip, a pool of it. A process drives one die."""
 
 
 def refuse_packages(plan: Plan, limits: Limits) -> None:
-    """Refuse a plan whose ranks are packages of several devices."""
-    dies = DIES.get(plan.pool.chip.name, 1)
-    if dies > 1:
-        limits.refuse(
-            f"a rank of this plan is a package of {dies} dies ({plan.pool.chip.name}), and engines start a process for"
-            f" each die: the {plan.strategy.chips:,} ranks would become {plan.strategy.chips * dies:,} with other groups"
-            " (describe the die as the chip in a pool file of your own, and plan on that)"
-        )
+    """Refuse a plan whose ranks are packages of several devices, and say which pool counts devices."""
+    if plan.pool.chip.name not in DIES:
+        return
+    dies, die, pool = DIES[plan.pool.chip.name]
+    chips = plan.strategy.chips
+    limits.refuse(
+        f"a rank of this plan is a package of {dies} dies ({plan.pool.chip.name}), and engines start a process for"
+        f" each die: the {chips:,} ranks would become {chips * dies:,} with other groups (plan the same hardware counted"
+        f" in dies: `tianji plan MODEL {pool} --chips {chips * dies} --out plan.json`; in a pool file of your own the chip"
+        f" is {die})"
+    )
