@@ -10,7 +10,7 @@ from tianji.errors import IllegalStrategyError, InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration, Constants
 from tianji.search import plan
-from tianji.search.planner import naive_strategy
+from tianji.search.planner import LINKS, naive_strategy
 from tianji.units import GB
 
 REAL = Calibration(chips={CHIP.name: Constants(matmul_half_size=50.0, scale_up_latency=3e-6, scale_out_latency=1e-5)})
@@ -60,6 +60,15 @@ def test_no_legal_strategy() -> None:
         plan(job(), pool(16), REAL, fixed={"tp": 3})
 
 
+def test_a_degree_that_divides_nothing_is_refused_for_itself_alone() -> None:
+    with pytest.raises(IllegalStrategyError) as caught:
+        plan(job(), pool(16), REAL, fixed={"tp": 3})
+    said = str(caught.value)
+    assert "tp·pp·cp = 3 does not divide 16 chips; tp=3 does not divide the 8 attention heads" in said
+    assert "batch of 64 sequences" not in said
+    assert "does not divide by cp" not in said
+
+
 def test_nothing_fits_and_the_closest_miss_is_named() -> None:
     with pytest.raises(InfeasibleError) as caught:
         plan(job(SPARSE), small(1e6), REAL)
@@ -93,7 +102,8 @@ def test_links_bind_where_they_are_slow() -> None:
     slow = pool(
         64, replace(pool().tiers[0], bandwidth=figure(0.05 * GB)), replace(pool().tiers[1], bandwidth=figure(0.01 * GB))
     )
-    assert any(said.startswith("links: ") for said in plan(job(batch=64), slow, REAL).binding)
+    (links,) = (said for said in plan(job(batch=64), slow, REAL).binding if said.startswith("links: "))
+    assert any(f"most of it {words} (" in links for words in LINKS.values())
 
 
 def test_a_catalog_pair() -> None:

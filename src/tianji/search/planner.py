@@ -24,6 +24,13 @@ from tianji.search.space import divisors
 from tianji.units import show
 from tianji.workload import Job
 
+LINKS = {
+    "tp_comm": "between tensor ranks",
+    "cp_comm": "between context ranks",
+    "ep_comm": "the experts' all_to_all",
+    "pp_comm": "between pipeline stages",
+    "dp_comm": "gradients and weights between data ranks",
+}
 RETREATS = 12
 """How many smaller numbers of chips are tried when no strategy uses all of them."""
 
@@ -175,7 +182,7 @@ def _binding(best: Result, found: Found) -> tuple[str, ...]:
     if links > 0.1:
         worst = max((k for k in share if k.endswith("_comm")), key=lambda k: share[k])
         said.append(
-            f"links: exposed communication takes {links:.0%} of the step, most of it {worst} ({share[worst]:.0%})"
+            f"links: exposed communication takes {links:.0%} of the step, most of it {LINKS[worst]} ({share[worst]:.0%})"
         )
     if share["bubble"] > 0.05:
         said.append(
@@ -211,8 +218,15 @@ def _why_illegal(job: Job, pool: Pool, fixed: Mapping[str, Any]) -> str:
         probe = Strategy(**known)
     except TypeError:
         return "check the fixed fields"
-    rest = max(pool.chips // (probe.tp * probe.pp * probe.cp), 1)
-    reasons = refusals(replace(probe, dp=int(fixed.get("dp", rest))), job, pool)
-    if pool.chips % (probe.tp * probe.pp * probe.cp):
-        reasons.append(f"tp·pp·cp = {probe.tp * probe.pp * probe.cp} does not divide {pool.chips:,} chips")
+    degrees, reasons = probe.tp * probe.pp * probe.cp, []
+    if pool.chips % degrees:
+        # No number of replicas goes with it: any would only add reasons that nobody asked for.
+        reasons, rest = [f"tp·pp·cp = {degrees} does not divide {pool.chips:,} chips"], 1
+    else:
+        rest = pool.chips // degrees
+    whole = job.seq_len % (probe.tp * probe.cp) == 0
+    filled = {"dp": rest, "sequence_parallel": whole} | {
+        k: v for k, v in fixed.items() if k in ("dp", "sequence_parallel")
+    }
+    reasons += refusals(replace(probe, **filled), job, pool)
     return "; ".join(reasons) or "chips, batch and degrees do not divide each other; try another --batch or --chips"

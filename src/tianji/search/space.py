@@ -1,4 +1,4 @@
-"""The space of strategies for a job on a pool, in grids that fit the processor's cache.
+"""The space of strategies for a job on a pool, in grids of about a million.
 
 Each axis of a grid varies what the others do not decide, so that a term which depends on few of them is priced once. The last
 axis lists the layouts (how the chips are dealt out to the degrees); it is the longest, which NumPy needs for its inner loops.
@@ -39,7 +39,7 @@ MAX_MICRO_TOKENS = 65_536
 MIN_CONTEXT = 128
 MAX_EXPERT_TENSOR = 4
 SLICE = 1_000_000
-"""Strategies of one grid: few enough for the cache, enough to make the cost of a call small."""
+"""Strategies of one grid: enough to make the cost of a call small, few enough for the cache that its terms share."""
 ON_REQUEST = ("zbv", "all_gather")
 """Words that a search takes only when they are asked for: few engines know them, and no published run checks their price."""
 LAYOUT = ("dp", "tp", "cp", "cp_kind", "placement", "sequence_parallel")
