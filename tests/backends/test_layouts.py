@@ -54,6 +54,7 @@ EIGHT: list[Case] = [
     ("llama", {"pp": 2, "cp": 2, "tp": 2, "schedule": "zbv", "micro_batch_size": 2}),
     ("llama", {"tp": 8, "micro_batch_size": 8}),
     ("qwen-moe", {"pp": 2, "dp": 4, "ep": 4}),
+    ("qwen-moe", {"dp": 8, "ep": 4}),
     ("qwen-moe", {"pp": 2, "dp": 2, "tp": 2, "ep": 2, "micro_batch_size": 2}),
     ("deepseek", {"pp": 2, "cp": 2, "dp": 2, "ep": 4, "zero_group": 2}),
     ("deepseek", {"dp": 2, "cp": 2, "tp": 2, "ep": 8, "zero": 3, "micro_batch_size": 4}),

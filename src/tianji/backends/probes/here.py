@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
+import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,16 +92,21 @@ def _survey(orders: Orders, tell: Callable[[int], None]) -> Survey:
     journal = folder / "rank-00000.jsonl"
     agent = start_agent(folder / "orders.json", MODULE)
     try:
-        while agent.poll() is None:
-            time.sleep(POLL)
-            if journal.exists():
-                tell(journal.read_bytes().count(b"\n"))
-        said = agent.stdout.read() if agent.stdout else ""
+        said = _listen(agent, lambda: tell(journal.read_bytes().count(b"\n") if journal.exists() else 0))
     finally:
         end_agent(agent)
     if agent.returncode:
         raise RunError(explain_failure(folder, last_object(said), agent.returncode))
     return read_survey(folder, orders.world)
+
+
+def _listen(agent: subprocess.Popen[str], look: Callable[[], None]) -> str:
+    """Wait for an agent's end, with a look at its work now and then, and return what it said."""
+    while True:
+        try:
+            return agent.communicate(timeout=POLL)[0]
+        except subprocess.TimeoutExpired:
+            look()
 
 
 def describe_calibration(name: str, date: str, sizes: Sequence[Size], *, chips: str) -> Calibration:
