@@ -81,7 +81,8 @@ def shard_state(part: Transformer, meshes: Meshes, strategy: Strategy, dtype: st
                 experts, mesh=expert, shard_placement_fn=functools.partial(_place, size=expert.size(-1)), **options
             )
             cast(FSDPModule, experts).set_gradient_divide_factor(strategy.dp * strategy.cp)
-            cast(FSDPModule, experts).set_force_sum_reduction_for_comms(True)  # gloo has no sum that divides
+            if expert.size(-1) > 1:  # gloo has no sum that divides; over a shard of one FSDP would then divide twice
+                cast(FSDPModule, experts).set_force_sum_reduction_for_comms(True)
         fully_shard(layer, mesh=dense, **options)
     fully_shard(part, mesh=dense, **options)
 
