@@ -33,7 +33,7 @@ from tianji.units import Array
 from tianji.workload import Job
 
 KEEP = 4
-"""Degrees that are searched in full."""
+"""Degrees that are searched in full, at most."""
 SMALL, LARGE = 3, 3
 """Micro-batches that are tried at first: the smallest, and so many more up to the largest."""
 Schedules = tuple[tuple[str, int], ...]
@@ -43,6 +43,8 @@ FLAT: tuple[Schedules, tuple[int, ...]] = ((("1f1b", 0),), (1, 2, 3))
 PIPED: tuple[Schedules, tuple[int, ...]] = (
     (("zero-bubble", 0), ("dualpipe", 0), ("interleaved", 1), ("interleaved", 3)), (1, 3),
 )  # fmt: skip
+MOST_EXPERTS = 32
+"""Experts of a layer that one rank holds at most: more fill its memory."""
 CELLS = 400_000
 """Strategies that are priced at once: few enough for the cache."""
 DEGREES = ("pp", "tp", "cp", "dp")
@@ -114,7 +116,7 @@ def _experts(job: Job) -> dict[str, Array]:
     moe = job.model.moe
     pairs = [(1, 1)]
     if moe is not None:
-        pairs = [(ep, 1) for ep in divisors(moe.num_experts)]
+        pairs = [(ep, 1) for ep in divisors(moe.num_experts) if ep * MOST_EXPERTS >= moe.num_experts]
         pairs += [(moe.num_experts, n) for n in divisors(moe.intermediate_size) if 1 < n <= MAX_EXPERT_TENSOR]
     eps, etps = np.asarray(pairs).T
     return {"ep": eps, "etp": etps}
