@@ -53,13 +53,13 @@ def judge(assessments: Sequence[Assessment]) -> tuple[str, ...]:
     """Return a sentence on speed and one on cost: who is ahead and what decides it, or that the ranges overlap."""
     speeds = [a.useful for a in assessments]
     said = [_sentence(assessments, speeds, "more", "useful tokens a day", _speed_factors)]
-    costs = [a.cost for a in assessments]
-    if all(cost is not None for cost in costs):
-        known = [cost for cost in costs if cost is not None]
-        said.append(_sentence(assessments, known, "less", "cost of a useful token", _cost_factors))
-    else:
-        lacking = ", ".join(spell_pool(a) for a, cost in zip(assessments, costs, strict=True) if cost is None)
-        said.append(f"No verdict on cost: no price is known of {lacking}.")
+    priced = [(a, a.cost) for a in assessments if a.cost is not None]
+    if len(priced) > 1:
+        known, costs = zip(*priced, strict=True)
+        said.append(_sentence(known, costs, "less", "cost of a useful token", _cost_factors))
+    if len(priced) < len(assessments):
+        lacking = ", ".join(spell_pool(a) for a in assessments if a.cost is None)
+        said.append(f"No verdict on cost{' with the others' * (len(priced) > 1)}: no price is known of {lacking}.")
     return tuple(said)
 
 

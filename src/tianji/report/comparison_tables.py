@@ -92,7 +92,7 @@ def _measure_table(assessments: tuple[Assessment, ...], ratios: Comparison | Non
     table = plain_table("Nominal, with low and high" + ("; ratios to the first" if ratios else ""))
     table.add_column("")
     for place, a in enumerate(assessments):
-        table.add_column(spell_pool(a), justify="right")
+        table.add_column(spell_pool(a), justify="right", overflow="fold")
         if place:
             table.add_column("ratio", justify="right", no_wrap=True)
     for m in MEASURES:
