@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -20,6 +20,8 @@ from tianji.workload import Job
 
 MOST_CHIPS = 262_144
 """Where a pool's architecture has no limit of its own."""
+SLACK = 1.1
+"""By which a chip of a smaller pool may be faster than the fastest seen."""
 KNEE = 0.5
 """Past the knee another chip gives less than this share of what a chip gives at its best."""
 
@@ -71,22 +73,32 @@ class Curve:
         near = {min(counts, key=lambda n, w=w: (abs(math.log(n / w)), -_twos(n))) for w in wanted}  # type: ignore[misc]
         return sorted(near)
 
-    def find_smallest(self, enough: Callable[[Assessment], bool], least: int, most: int) -> Assessment | None:
-        """Return the smallest size that is enough, by halving; None where the largest is not.
+    def find_smallest(self, target: float, least: int, most: int, case: str = "nominal") -> Assessment | None:
+        """Return the smallest size that reaches a useful throughput in one case; None where none was found.
 
-        Sizes that nothing fits count as not enough. What halving jumps over because a size is odd is looked at afterwards.
+        By halving, where sizes that nothing fits count as too small. Some sizes divide badly and give less than smaller ones,
+        so halving may jump over the answer: every size that could reach the target at the best rate of a chip seen, and a tenth
+        more, is looked at afterwards.
         """
+
+        def reaches(a: Assessment | None) -> bool:
+            return a is not None and getattr(a.useful, case) >= target
+
         counts = self.counts(least, most)
         low, high = 0, len(counts)
         while low < high:
             middle = (low + high) // 2
-            found = self.at(counts[middle])
-            if found is not None and enough(found):
+            if reaches(self.at(counts[middle])):
                 high = middle
             else:
                 low = middle + 1
-        near = [self.at(n) for n in counts[max(low - 3, 0) : low + 1]]
-        return next((a for a in near if a is not None and enough(a)), None)
+        best = max((getattr(a.useful, case) / n for n, a in self.points.items() if a is not None), default=0.0)
+        if not best:
+            return None
+        # Where even the largest is too small, only what was tried on the way: all others would be searched in vain.
+        smaller = counts[: low + 1] if low < len(counts) else [n for n in counts if n in self.points]
+        near = (n for n in smaller if n * best * SLACK >= target)
+        return next((self.at(n) for n in near if reaches(self.at(n))), None)
 
     def solve(self, target: float, case: str) -> float | None:
         """Return the chips that reach a useful throughput in one case, read off the tried sizes; None beyond them."""

@@ -92,11 +92,12 @@ def _deadline(base: Assessment, days: float | None) -> float:
 
 def _match(match: str, base: Assessment, theirs: Curve, limit: float | None) -> Assessment:
     if match == "throughput":
-        return _smallest(theirs, lambda a: a.useful.nominal >= base.useful.nominal, "as many useful tokens a second")
+        return _smallest(theirs, base.useful.nominal, "as many useful tokens a second")
     if limit is not None:
-        return _smallest(
-            theirs, lambda a: a.days is not None and a.days.nominal <= limit, f"to finish in {limit:.3g} days"
-        )
+        target = base.result.plan.job.tokens / (limit * DAY)
+        if not target:
+            raise InfeasibleError("--match deadline needs the work: give --tokens, like --tokens 15T")
+        return _smallest(theirs, target, f"to finish in {limit:.3g} days")
     of = SPENT[match]
     allowed = of(base).nominal
     return _fastest(
@@ -120,8 +121,8 @@ SPENT: dict[str, Callable[[Assessment], Span]] = {"cost": _hourly, "power": _wat
 """What the two pools take equally much of."""
 
 
-def _smallest(curve: Curve, enough: Callable[[Assessment], bool], what: str) -> Assessment:
-    found = curve.find_smallest(enough, curve.pool.node, curve.most)
+def _smallest(curve: Curve, target: float, what: str) -> Assessment:
+    found = curve.find_smallest(target, curve.pool.node, curve.most)
     if found is None:
         best = max((a for a in curve.points.values() if a), key=lambda a: a.useful.nominal, default=None)
         reached = (

@@ -9,7 +9,7 @@ from tianji.comparison.curve import Curve
 from tianji.errors import FormatError, InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
-from tianji.units import TERA
+from tianji.units import DAY, TERA
 from tianji.workload import Job
 
 
@@ -49,8 +49,9 @@ def size_pool(
     if not 0 < days < 10**5:
         raise FormatError(f"--days: expected a number of days above 0, got {days:g}")
     curve = Curve(job, pool, calibration, assumptions or Assumptions())
-    found = curve.find_smallest(lambda a: _days(a) <= days, pool.node, curve.most)
-    cautious = None if found is None else curve.find_smallest(lambda a: _latest(a) <= days, pool.node, curve.most)
+    target = job.tokens / (days * DAY)
+    found = curve.find_smallest(target, pool.node, curve.most)
+    cautious = None if found is None else curve.find_smallest(target, pool.node, curve.most, "low")
     binding = [] if found else [_why_late(curve, days)]
     best = found or _best(curve)
     for n in curve.sample(max(best.pool.chips // 4, pool.node), min(best.pool.chips * 4, curve.most), points):
@@ -67,10 +68,6 @@ def size_pool(
 
 def _days(a: Assessment) -> float:
     return float("inf") if a.days is None else a.days.nominal
-
-
-def _latest(a: Assessment) -> float:
-    return float("inf") if a.days is None else a.days.high
 
 
 def _cost(a: Assessment) -> float | None:
