@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tianji.backends.checkpoints import find_newest, list_complete
+from tianji.backends.local import explain_failure
 from tianji.result import read_result
 
 pytestmark = pytest.mark.slow
@@ -167,6 +168,7 @@ def test_a_port_in_use_is_named(plan_file: Plans, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert f"port {port} cannot be had" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_full_disk_is_named(plan_file: Plans, tmp_path: Path) -> None:
@@ -185,3 +187,36 @@ def test_a_full_disk_is_named(plan_file: Plans, tmp_path: Path) -> None:
     assert agent.returncode == 1
     assert json.loads(said.splitlines()[-1])["rank"] == 1
     assert "No space left on device" in (tmp_path / "rank-00001.log").read_text()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 70 MB, of its own; skips where this user may not mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=70m", "tmpfs", str(disk)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_without_room_gets_nothing(plan_file: Plans, small_disk: Path) -> None:
+    (small_disk / "fill").write_bytes(b"0" * 40_000_000)
+    done = run("run", plan_file(dp=2), "--out", str(small_disk / "out"))
+    assert done.returncode == 2
+    assert "are free on its disk" in done.stderr
+    assert not (small_disk / "out").exists()
+
+
+def test_a_disk_that_fills_while_a_run_writes_is_named(small_disk: Path) -> None:
+    log = small_disk / "rank-00000.log"
+    log.touch()
+    failure = {"rank": 0, "code": 1}
+    assert "no message" in explain_failure(small_disk, failure, 1)
+    with suppress(OSError), (small_disk / "fill").open("wb") as file:
+        while True:
+            file.write(b"0" * 1_000_000)
+    assert f"the disk of {small_disk} is full" in explain_failure(small_disk, failure, 1)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import tianji
-from tianji.errors import ExportError, UnknownNameError
+from tianji.errors import ExportError, InputError, UnknownNameError
 from tianji.export import render_plan, write_bundle
 from tianji.export.checks import check_file
 from tianji.parallel.plan import Plan
@@ -64,3 +64,24 @@ def test_a_plan_over_dies_goes_to_mindcluster(chips: int, block: str, tmp_path: 
     assert "pretrain_mindspeed.sh" in container["command"][2]
     assert check_file(str(tmp_path / "job.yaml")).violations == ()
     assert (tmp_path / "ranks.tsv").read_text().splitlines()[2].split("\t")[:4] == ["1", "0", "1", "0"]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_full_disk_gets_all_files_or_none(is_new: bool, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(disk)]  # room for one file of two
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small disk")
+    try:
+        folder = disk / "files"
+        if not is_new:
+            folder.mkdir()
+            (folder / "pretrain_megatron.sh").write_text("mine")
+        before = sorted(disk.rglob("*"))
+        with pytest.raises(InputError, match=r"cannot be written .*No space left.*none was"):
+            write_bundle(render_plan(dense(), "megatron"), folder)
+        assert sorted(disk.rglob("*")) == before
+        assert is_new or (folder / "pretrain_megatron.sh").read_text() == "mine"
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

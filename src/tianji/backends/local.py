@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tianji.backends.journal import read_journal
-from tianji.backends.machine import check_extra, check_machine, make_folder
+from tianji.backends.machine import check_extra, check_machine, check_port, make_folder
 from tianji.backends.measured import measure
 from tianji.backends.options import RunOptions
 from tianji.backends.spec import Spec
@@ -23,6 +24,7 @@ from tianji.errors import RunError
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import write_plan
 from tianji.result import Result, write_result
+from tianji.units import MB
 
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(2**31),
@@ -32,6 +34,8 @@ KEEP_MEMORY = {
 """Have the C library keep what was freed: on CPUs it would give each large tensor back, and the next one costs page faults."""
 LOG_TAIL = 400
 """Characters of a failed worker's log that a message shows."""
+FULL = MB
+"""A disk with less than this free is full."""
 
 
 class LocalEngine:
@@ -44,6 +48,7 @@ class LocalEngine:
         check_support(plan)
         check_extra()
         check_machine(plan, options)
+        check_port(options.port)
 
     def run(self, plan: Plan, options: RunOptions) -> Result:
         """Run a plan and return the measured result, which is written to ``options.out`` too.
@@ -142,4 +147,6 @@ def _reason(folder: Path, rank: int, log: Path) -> str:
     events = read_journal(journal) if journal.exists() else []
     messages = [str(e["message"]) for e in events if e["event"] == "failed"]
     tail = log.read_text(encoding="utf-8", errors="replace").strip()[-LOG_TAIL:] if log.exists() else ""
+    if not messages and not tail and shutil.disk_usage(folder).free < FULL:
+        return f"the disk of {folder} is full, and took no message either; free some space and run again"
     return messages[-1] if messages else (tail.splitlines()[-1] if tail else "no message")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -72,11 +73,23 @@ def make_folder(path: Path) -> None:
     if (path / "result.json").exists() or any(path.glob("rank-*.jsonl")):
         raise RunError(f"{path}: holds another run; name a new folder with --out, or remove this one")
     try:
+        # Before anything is made: a full disk gets no empty folder.
+        free = shutil.disk_usage(next(p for p in (path, *path.absolute().parents) if p.exists())).free
+        if free < LEAST_DISK:
+            raise RunError(
+                f"{path}: only {show(free, 'bytes')} are free on its disk; at least {show(LEAST_DISK, 'bytes')} are needed"
+            )
         path.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(path).free
     except OSError as error:
         raise RunError(f"{path}: cannot be made ({error.strerror}); name another folder with --out") from None
-    if free < LEAST_DISK:
-        raise RunError(
-            f"{path}: only {show(free, 'bytes')} are free on its disk; at least {show(LEAST_DISK, 'bytes')} are needed"
-        )
+
+
+def check_port(port: int) -> None:
+    """Raise RunError when another process holds a port; 0 stands for any free one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise RunError(f"port {port} cannot be had ({reason}); leave --port out to take a free one") from None

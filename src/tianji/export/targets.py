@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,20 +58,31 @@ def render_plan(plan: Plan, target: str) -> Bundle:
 
 
 def write_bundle(bundle: Bundle, folder: str | os.PathLike[str]) -> list[Path]:
-    """Write the files of a bundle into a folder, made where it is missing, and return their paths.
+    """Write the files of a bundle into a folder, made where it is missing, and return their paths: all of them or none.
 
     Raises InputError when the folder cannot be made or a file cannot be written.
     """
     where = Path(folder)
+    is_new = not where.exists()
     try:
         where.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".export.", dir=where))
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: cannot be made ({getattr(error, 'strerror', None) or error})") from None
-    paths = []
-    for artefact in bundle.artefacts:
-        path = where / artefact.name
-        write_text(path, artefact.text)
-        if artefact.is_executable:
-            path.chmod(path.stat().st_mode | (path.stat().st_mode & 0o444) >> 2)
-        paths.append(path)
+    paths = [where / artefact.name for artefact in bundle.artefacts]
+    try:
+        for artefact in bundle.artefacts:
+            path = draft / artefact.name
+            write_text(path, artefact.text)
+            if artefact.is_executable:
+                path.chmod(path.stat().st_mode | (path.stat().st_mode & 0o444) >> 2)
+        for path in paths:
+            os.replace(draft / path.name, path)
+    except (InputError, OSError) as error:
+        reason = str(error).partition(" cannot be written ")[2] or f"({error})"
+        shutil.rmtree(draft, ignore_errors=True)
+        if is_new:
+            where.rmdir()
+        raise InputError(f"{folder}: the files cannot be written {reason}; none was") from None
+    draft.rmdir()
     return paths
