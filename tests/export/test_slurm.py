@@ -47,12 +47,35 @@ def test_the_topology_has_a_block_for_each_unit() -> None:
 
 
 @pytest.fixture
-def controller(tmp_path: Path) -> Iterator[dict[str, str]]:
+def munge(tmp_path: Path) -> Iterator[Path]:
+    """Start a munge of its own, by which Slurm's parts know each other; yields its socket."""
+    if not shutil.which("munged") or os.geteuid() != 0:
+        pytest.skip("munge, which Slurm authenticates by, is not installed, or not startable by this user")
+    home = tmp_path / "munge"
+    home.mkdir(mode=0o755)
+    key = home / "key"
+    key.write_bytes(os.urandom(128))
+    key.chmod(0o600)
+    files = [f"--{what}={home / what.split('-')[0]}" for what in ("key-file", "pid-file", "log-file", "seed-file")]
+    process = subprocess.Popen(["munged", "--foreground", "--force", *files, f"--socket={home / 'socket'}"],
+                               stderr=subprocess.DEVNULL)  # fmt: skip
+    try:
+        answers = ["munge", "-n", f"--socket={home / 'socket'}"]
+        for _ in range(50):
+            if subprocess.run(answers, capture_output=True, check=False).returncode == 0:
+                break
+            time.sleep(0.2)
+        yield home / "socket"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+@pytest.fixture
+def controller(munge: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     """Start Slurm's own controller on this machine's loopback address, with nodes that only it believes in."""
-    if not (shutil.which("slurmctld") and shutil.which("sbatch")) or os.geteuid() != 0:
-        pytest.skip("Slurm's controller is not installed, or not startable by this user")
-    if not shutil.which("munge") or subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode:
-        pytest.skip("munge, which Slurm authenticates by, is not running")
+    if not (shutil.which("slurmctld") and shutil.which("sbatch")):
+        pytest.skip("Slurm's controller is not installed")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -60,6 +83,7 @@ def controller(tmp_path: Path) -> Iterator[dict[str, str]]:
     conf.write_text(f"""ClusterName=t
 SlurmctldHost={socket.gethostname().split(".")[0]}(127.0.0.1)
 SlurmUser=root
+AuthInfo=socket={munge}
 SlurmctldPort={port}
 StateSaveLocation={tmp_path}
 SlurmctldPidFile={tmp_path}/pid
