@@ -61,20 +61,20 @@ def test_a_run_equals_the_local_engines_in_losses_type_and_files(host: Host, tmp
 
 def test_a_killed_actor_ends_the_run_with_a_message_and_frees_the_chips(host: Host, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    plan = plan_on_nodes(tmp_path / "plan.json", 4, dp=2, pp=2)
+    plan = plan_on_nodes(tmp_path / "plan.json", 2, pp=2)
     running = host.start("run", plan, "--engine", "ray", "--steps", "100000", "--out", str(out), "--json")
     try:
-        journal, deadline = out / "rank-00002.jsonl", time.monotonic() + 120
+        journal, deadline = out / "rank-00001.jsonl", time.monotonic() + 120
         while not (journal.exists() and journal.stat().st_size):
             assert time.monotonic() < deadline
             assert running.poll() is None, running.communicate()
             time.sleep(0.1)
-        os.kill(find_rank(2, out), signal.SIGKILL)
+        os.kill(find_rank(1, out), signal.SIGKILL)
         said, error = running.communicate(timeout=60)
     finally:
         running.kill()
     assert (running.returncode, said) == (2, "")
-    assert "rank 2 was lost: its worker on" in error
+    assert "rank 1 was lost: its worker on" in error
     assert "Traceback" not in error
     assert not (out / "result.json").exists()
     assert json.loads((out / "rank-00000.jsonl").read_text().splitlines()[0])["event"] == "step"
