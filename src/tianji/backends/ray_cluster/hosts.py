@@ -30,6 +30,8 @@ class _Place:
     actor: Any
     agent: AgentProcess | None = None
     """The last agent, until it is certain that nothing of it is left."""
+    machine: str = ""
+    """The host of the last agent that was opened, by the name that Ray gave it."""
     is_open: bool = False
     heard: Seconds = 0.0
     gone_at: Seconds | None = None
@@ -63,10 +65,8 @@ class RayHosts:
             self._stack = stack.pop_all()
 
     def machine(self, node: int) -> str:
-        """Return the name of the machine of a node, as far as it shares cores or accelerators with others."""
-        place = self.places[node]
-        name = place.agent.ray_node if place.agent else place.seat.raylet
-        return f"{name}/{node}" if self._is_alone else name
+        """Return where the last agent of a node was opened; the node alone counts where Ray hides the chips of others."""
+        return f"{self.places[node].machine}/{node}" if self._is_alone else self.places[node].machine
 
     def open(self, node: int, words: Sequence[str]) -> None:
         """Start the agent of a node."""
@@ -133,7 +133,7 @@ class RayHosts:
             return
         place.heard = time.monotonic()
         if what == "open":
-            place.agent = answer
+            place.agent, place.machine = answer, answer.ray_node
         elif answer is None:
             self._note_end(node)
             return
