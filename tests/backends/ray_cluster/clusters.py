@@ -22,7 +22,8 @@ class Host:
 
     def environment(self) -> dict[str, str]:
         plain = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "TIANJI_"))}
-        return {**plain, "TIANJI_POOL_STATE": str(self.state), "COLUMNS": "200"}
+        # Threads that wait leave the cores to others: tests share the machine.
+        return {**plain, "TIANJI_POOL_STATE": str(self.state), "COLUMNS": "200", "OMP_WAIT_POLICY": "PASSIVE"}
 
     def run(self, *words: str, seconds: float = 200) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
