@@ -111,11 +111,13 @@ def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path, monkeypat
     lost = starts[1]["chips"][-1] // 2
     assert not any(chip // 2 == lost for chip in starts[2]["chips"])
     assert_nothing_saved_is_lost(events)
+    # The undisturbed run goes as far beyond the last checkpoint that was loaded as a difference would need to show.
+    compared = starts[2]["resume"] + 60
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to others, as under an agent
-    measurement = run(plan(1, 1), replace(QUICK, steps=STEPS, out=str(tmp_path / "undisturbed"))).measurement
+    measurement = run(plan(1, 1), replace(QUICK, steps=compared, out=str(tmp_path / "undisturbed"))).measurement
     assert measurement is not None
     found = list(losses(out))
     assert {index for index, _ in found} == set(range(STEPS))
     assert len(found) > STEPS  # some were done again
-    for index, loss in found:
+    for index, loss in [pair for pair in found if pair[0] < compared]:
         assert loss == pytest.approx(measurement.losses[index], rel=1e-5), f"step {index}"
