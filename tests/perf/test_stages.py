@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from samples import DENSE, SPARSE
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.stages import bubble_time, in_flight, representative_stages, share_bubble, stage
+from tianji.perf.stages import Bubble, in_flight, representative_stages, share_bubble, stage
 from tianji.workload import Model
 
 
@@ -78,27 +78,41 @@ def test_micro_batches_in_flight(fields: dict[str, object], m: int, index: int, 
 
 
 FORWARD, BACKWARD, WEIGHT = 1.0, 2.0, 1.0
+SEND, GATHER = 0.0625, 0.125
+PASSING = SEND + GATHER
 
 
 def waiting(p: int, **fields: object) -> float:
     g = Grid.of(Strategy(pp=p, **fields))  # type: ignore[arg-type]
-    others = np.asarray([(p - 1) * (FORWARD + BACKWARD)])
-    return float(np.ravel(bubble_time(g, others, np.asarray(FORWARD), np.asarray(BACKWARD), np.asarray(WEIGHT)))[0])
+    others = [np.asarray([(p - 1) * seconds]) for seconds in (FORWARD + BACKWARD, BACKWARD, WEIGHT)]
+    sends, gathers = np.asarray([(p - 1) * SEND]), np.asarray([(p - 1) * GATHER])
+    return float(np.ravel(Bubble.between(g, *others, sends, gathers, np.asarray([1.0])).seconds)[0])
 
 
 @pytest.mark.parametrize("p", [1, 2, 4, 8])
 def test_bubbles_of_equal_stages(p: int) -> None:
-    assert waiting(p) == pytest.approx((p - 1) * 3)
-    assert waiting(p, schedule="gpipe") == pytest.approx((p - 1) * 3)
-    assert waiting(p, schedule="zero-bubble") == pytest.approx((p - 1) * (1 + 2 - 2)), "Qi 2023: (p - 1)(F + B - 2W)"
+    others = p - 1
+    assert waiting(p) == pytest.approx(others * (3 + PASSING))
+    assert waiting(p, schedule="gpipe") == pytest.approx(others * (3 + PASSING))
+    zero = others * (1 + 2 - 2 + PASSING)
+    assert waiting(p, schedule="zero-bubble") == pytest.approx(zero), "Qi 2023: (p - 1)(F + B - 2W)"
     if p > 1:
-        assert waiting(p, vpp=2, schedule="interleaved") == pytest.approx((p - 1) * 3 / 2)
+        chunks = others * (3 / 2 + SEND + GATHER / 2)
+        assert waiting(p, vpp=2, schedule="interleaved") == pytest.approx(chunks), "as many sends, of smaller chunks"
+        dual = (p / 2 - 1) * (1 + 2 * 2 - 3 + PASSING)
+        assert waiting(p, schedule="dualpipe") == pytest.approx(dual), "DeepSeek-V3 report: (p/2 - 1)(F&B + B - 3W)"
 
 
 @given(st.integers(2, 64), st.integers(1, 256))
 def test_the_ideal_share_of_the_bubble(p: int, m: int) -> None:
-    bubble = waiting(p)
+    bubble = waiting(p) - (p - 1) * PASSING
     assert bubble / (m * (FORWARD + BACKWARD) + bubble) == pytest.approx((p - 1) / (m + p - 1))
+
+
+def test_weight_gradients_fill_no_more_than_there_is_to_wait() -> None:
+    g = Grid.of(Strategy(pp=4, schedule="zero-bubble"))
+    work, backward, weight, none = (np.asarray([x]) for x in (3.0, 2.9, 2.0, 0.0))
+    assert Bubble.between(g, work, backward, weight, none, none, none).seconds == 0.0
 
 
 def test_chips_that_share_a_processor_fill_their_bubbles() -> None:

@@ -61,6 +61,11 @@ def pass_seconds(counts: Counts, layers: dict[str, LayerTime]) -> tuple[Array, A
     return add_up(n * forth for n, (forth, _) in some), add_up(n * back for n, (_, back) in some)
 
 
+def weight_seconds(counts: Counts, layers: dict[str, LayerTime]) -> Array:
+    """Return the seconds of the weight gradients of one micro-batch through so many layers."""
+    return add_up(n * layers[name].weight for name, n in counts.items() if name in layers)
+
+
 def price_pass(counts: Counts, layers: dict[str, LayerTime]) -> Pass:
     """Return the same by kind, and the seconds of the weight gradients."""
     forward: Terms = {}

@@ -19,7 +19,7 @@ from tianji.perf.communication import Network
 from tianji.perf.compute import Machine
 from tianji.perf.context import Context, Terms, total
 from tianji.perf.passes import Pass, pick_slowest, price_layers, price_pass, stage_counts
-from tianji.perf.stages import Stage, bubble_time
+from tianji.perf.stages import Bubble, Stage
 from tianji.perf.step import (
     KINDS,
     data_parallel_time,
@@ -76,12 +76,14 @@ def price_relay(job: Job, legs: Sequence[Leg], joint: Tier, g: Grid) -> RelayPri
     passing = 2.0 * (len(legs) - 1) * between
     for leg, send in zip(legs, sends, strict=True):
         passing = passing + 2.0 * (len(leg.stages) - 1) * send
-    m, others = microbatches(job, g), sum(sums) - slowest + passing + sharded * (g.pp - 1)
+    m = microbatches(job, g)
+    back = sum(total(b) for _, b, _ in every) - total(backward)
+    others = (sum(sums) - slowest, back, sum(w for _, _, w in every) - weight)
     terms = {kind: m * (forward[kind] + backward[kind]) for kind in forward}
     terms["recompute"] = m * backward["recompute"]
     terms["pp_comm"] = m * 2.0 * _slowest([between, *sends])
     terms["dp_comm"] = m * sharded + once
-    terms["bubble"] = bubble_time(g, others, total(forward), total(backward), weight)
+    terms["bubble"] = Bubble.between(g, *others, passing, sharded * (g.pp - 1), m * slowest).seconds
     terms["optimizer"] = _slowest(
         [optimizer_time(c, leg.pool, list(leg.stages)) for c, leg in zip(contexts, legs, strict=True)]
     )

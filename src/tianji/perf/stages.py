@@ -47,21 +47,26 @@ def stage(model: Model, pp: Array, index: Array) -> Stage:
     return Stage(index, count - moe, moe, index == 0, index == pp - 1)
 
 
-def representative_stages(model: Model, pp: Array) -> list[Stage]:
+def representative_stages(model: Model, pp: Array, *, paired: bool = False) -> list[Stage]:
     """Return stages among which is the slowest and the fullest of all ``pp``: the first four and the last.
 
-    Later middle stages hold the same layers as the fourth, or fewer, with fewer micro-batches in flight.
+    Later middle stages hold the same layers as the fourth, or fewer, with fewer micro-batches in flight. Where ranks hold a
+    stage ``paired`` with the one as far from the other end, the pair in the middle may be the fullest, too.
     """
     places = [np.minimum(i, pp - 1) for i in range(4)]
-    found = [stage(model, pp, index) for index in [*places, pp - 1]]
-    return found if np.size(pp) > 1 or np.size(model.num_layers) > 1 else _unlike(found)
+    middle = [np.maximum(pp // 2 - 1, 0)] if paired else []
+    found = [stage(model, pp, index) for index in [*places, *middle, pp - 1]]
+    if np.size(pp) > 1 or np.size(model.num_layers) > 1:
+        return found
+    return _unlike(found, [stage(model, pp, pp - 1 - s.index) for s in found] if paired else found)
 
 
-def _unlike(stages: list[Stage]) -> list[Stage]:
+def _unlike(stages: list[Stage], partners: list[Stage]) -> list[Stage]:
     """Leave out what repeats: of stages with the same content the earliest has the most micro-batches in flight."""
     kept: dict[tuple[float, ...], Stage] = {}
-    for s in stages:
-        kept.setdefault(tuple(np.ravel(x).item() for x in (s.dense, s.moe, s.has_embedding, s.has_head)), s)
+    for s, other in zip(stages, partners, strict=True):
+        parts = (s.dense, s.moe, s.has_embedding, s.has_head, other.dense, other.moe)
+        kept.setdefault(tuple(np.ravel(x).item() for x in parts), s)
     return list(kept.values())
 
 
@@ -80,47 +85,85 @@ def in_flight(g: Grid, microbatches: Array, index: Array) -> Array:
     return np.where(g.among("schedule", "dualpipe"), np.minimum(microbatches, g.pp + 1), found)
 
 
-def bubble_time(g: Grid, others: Array, forward: Array, backward: Array, weight: Array) -> Array:
-    """Return the seconds in which the slowest stage waits for the others: its share of ``others``.
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How a schedule makes a bubble of what one micro-batch takes on all stages but the slowest: a factor for each part."""
 
-    ``others`` is the time of one micro-batch through all other stages, there and back. 1F1B and GPipe: others, which for
-    equal stages is (p - 1)(F + B), the ideal (p - 1)/(m + p - 1) of the step. Interleaved: others / v. Zero-bubble (ZB-H1):
-    (p - 1)(F + B - 2W), weight gradients fill the gaps. ZB-V (Qi 2024): half of
-    that, as a rank waits for half-stages. DualPipe: (p/2 - 1)(F + 2B - 4W), B with W inside it, never below 0.
-    """
-    return others * bubble_share(g, forward, backward, weight)
+    work: Array
+    """Of the passes forward and backward."""
+    backward: Array
+    """Of the passes backward, once more."""
+    weight: Array
+    """Of the weight gradients, which fill gaps."""
+    sends: Array
+    gathers: Array
 
+    @classmethod
+    def of(cls, g: Grid) -> Waits:
+        """Return the factors of each strategy's schedule.
 
-def bubble_share(g: Grid, forward: Array, backward: Array, weight: Array) -> Array:
-    """Return which share of the other stages' time the slowest one waits, as the schedule has it."""
-    both = forward + backward
-    zero_bubble = np.maximum(both - 2.0 * weight, 0.0) / both
-    dual = (
-        np.maximum(both + backward - 4.0 * weight, 0.0) / both * np.maximum(g.pp / 2 - 1, 0) / np.maximum(g.pp - 1, 1)
-    )
-    share = np.where(g.among("schedule", "zero-bubble"), zero_bubble, 1.0 / g.vpp)
-    share = np.where(g.among("schedule", "zbv"), zero_bubble / 2.0, share)
-    found: Array = np.where(g.among("schedule", "dualpipe"), dual, share)
-    return found
+        1F1B and GPipe: all of it, for equal stages (p - 1)(F + B), the ideal (p - 1)/(m + p - 1) of the step. Interleaved: work
+        and gathers divided by v, but as many sends. Zero-bubble (ZB-H1): (p - 1)(F + B - 2W). ZB-V (Qi 2024): half of that, as a
+        rank waits for half-stages. DualPipe: (p/2 - 1)(F + 2B - 3W), with F and B beside each other in F + B. B holds W.
+        """
+        zero, half, dual = (g.among("schedule", word) for word in ("zero-bubble", "zbv", "dualpipe"))
+        both_ends = np.where(dual, np.maximum(g.pp / 2 - 1, 0) / np.maximum(g.pp - 1, 1), 1.0)
+        work = np.where(half, 0.5, both_ends / np.where(dual, 1.0, g.vpp))
+        return cls(
+            work=work,
+            backward=np.where(dual, both_ends, 0.0),
+            weight=np.where(zero, 2.0, np.where(half, 1.0, np.where(dual, 3.0 * both_ends, 0.0))),
+            sends=both_ends,
+            gathers=work,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Bubble:
-    """The seconds in which the slowest stage waits, by their factors: only the product varies with every axis of a search."""
+    """The seconds in which the slowest stage waits, by their factors: only the sum varies with every axis of a search."""
 
-    others: Array
-    """Seconds of one micro-batch through all other stages, there and back."""
-    share: Array
-    """The share of them that the slowest stage waits."""
+    work: Array
+    """Seconds of one micro-batch forward and backward through all other stages."""
+    backward: Array
+    weight: Array
+    """The backward and the weight gradients' part of it."""
+    passing: Array
+    """Seconds of sends and gathers on the way, as far as they are waited for."""
+    shares: tuple[Array, Array, Array]
+    """Of work, backward and weight that are waited for, see :class:`Waits`."""
     busy: Array
     """Seconds in which the slowest stage works."""
     sharing: Array | float
     """Chips that share each processor."""
 
+    @classmethod
+    def between(
+        cls, g: Grid, work: Array, backward: Array, weight: Array, sends: Array, gathers: Array, busy: Array,
+        sharing: Array | float = 1.0, software: Array | float = 1.0,
+    ) -> Bubble:  # fmt: skip
+        """Return the bubble of the slowest stage; all seconds but ``busy`` are those of the others, for one micro-batch."""
+        waits = Waits.of(g)
+        passing = (waits.sends * sends + waits.gathers * gathers) * software
+        shares = (waits.work, waits.backward, waits.weight)
+        return cls(work * software, backward * software, weight * software, passing, shares, busy * software, sharing)
+
+    @property
+    def factors(self) -> list[Array]:
+        """All that varies, for :meth:`put_together`."""
+        return [self.work, self.backward, self.weight, self.passing, *self.shares, self.busy]
+
     @property
     def seconds(self) -> Array:
         """Seconds of a step."""
-        return share_bubble(self.others * self.share, self.busy, self.sharing)
+        return self.put_together(self.factors)
+
+    def put_together(self, factors: list[Array]) -> Array:
+        """Return the seconds of a step of some part of the grid, from that part of the factors."""
+        work, backward, weight, passing, all_share, backward_share, weight_share, busy = factors
+        waited = work * all_share
+        if np.any(weight_share):
+            waited = np.maximum(waited + (backward * backward_share - weight * weight_share), 0.0)
+        return share_bubble(waited + passing, busy, self.sharing)
 
 
 def share_bubble(bubble: Array, busy: Array, sharing: Array | float) -> Array:

@@ -21,8 +21,16 @@ from tianji.perf.communication import Network
 from tianji.perf.compute import Machine
 from tianji.perf.context import Context, Terms, total
 from tianji.perf.memory import activation_bytes, dense_parameters, expert_parameters, fixed_bytes, state_bytes
-from tianji.perf.passes import all_counts, pass_seconds, price_layers, price_pass, slowest_counts, stage_counts
-from tianji.perf.stages import Bubble, Stage, bubble_share, representative_stages, stage
+from tianji.perf.passes import (
+    all_counts,
+    pass_seconds,
+    price_layers,
+    price_pass,
+    slowest_counts,
+    stage_counts,
+    weight_seconds,
+)
+from tianji.perf.stages import Bubble, Stage, representative_stages, stage
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -74,7 +82,8 @@ def price(job: Job, pool: Pool, constants: Constants, g: Grid) -> Price:
     """
     stages = representative_stages(job.model, g.pp)
     parts, bubble = _times(_context(job, pool, constants, g), pool, stages)
-    return Price(parts, bubble, price_memory(job, constants, g, stages))
+    paired = representative_stages(job.model, g.pp, paired=bool(np.any(g.among("schedule", "dualpipe"))))
+    return Price(parts, bubble, price_memory(job, constants, g, paired))
 
 
 def price_time(job: Job, pool: Pool, constants: Constants, g: Grid, stages: list[Stage]) -> Terms:
@@ -115,24 +124,25 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> tuple[Terms, Bubble]:
     for other in sums[1:]:
         slowest = np.maximum(slowest, other)
     picked = slowest_counts(counts, sums, slowest)
-    whole = sum(pass_seconds(all_counts(job.model), layers))
+    whole = all_counts(job.model)
     gather_forward, gather_backward, per_step = data_parallel_time(stages[0], seconds[0], c)
     sharded = gather_forward + gather_backward
     send = send_time(c)
-    others = whole + send * (2.0 * (g.pp - 1)) + sharded * (g.pp - 1) - slowest
     forward, backward, weight = price_pass(picked, layers)
     hidden = c.hide(2.0 * g.vpp * send, slowest, g.overlap_pp & g.among("schedule", "interleaved"))
     terms = {kind: m * (forward[kind] + backward[kind]) for kind in forward}
     terms["recompute"] = m * backward["recompute"]
     terms["pp_comm"] = m * hidden
     terms["dp_comm"] = m * sharded + per_step
-    share = bubble_share(g, *pass_seconds(picked, layers), weight)
+    there, back = (a - b for a, b in zip(pass_seconds(whole, layers), pass_seconds(picked, layers), strict=True))
+    others = (there + back, back, weight_seconds(whole, layers) - weight)
+    passing = (send * (2.0 * (g.pp - 1)), sharded * (g.pp - 1))
     terms["optimizer"] = optimizer_time(c, pool, stages)
     busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
     terms["waiting"] = busy * (constants.straggle * np.log(g.chips))
     terms["overhead"] = terms["overhead"] + constants.step_overhead
     software = constants.software
-    bubble = Bubble(others * software, share, m * slowest * software, constants.sharing)
+    bubble = Bubble.between(g, *others, *passing, m * slowest, constants.sharing, software)
     return {kind: terms[kind] * software for kind in KINDS if kind != "bubble"}, bubble
 
 

@@ -17,7 +17,6 @@ from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
 from tianji.perf.context import add_up
-from tianji.perf.stages import Bubble
 from tianji.perf.step import price
 from tianji.units import Array
 from tianji.workload import Job
@@ -50,8 +49,7 @@ def priced_blocks(job: Job, pool: Pool, constants: Constants, grid: Grid) -> Ite
     start = 0
     for index, part in _indices(shape):
         memory = _largest([add_up(_take(terms, index)) for terms in stages])
-        others, share, busy = _take([bubble.others, bubble.share, bubble.busy], index)
-        time = add_up([*_take(parts, index), Bubble(others, share, busy, bubble.sharing).seconds])
+        time = add_up([*_take(parts, index), bubble.put_together(_take(bubble.factors, index))])
         found = (*_take([legal], index), time, memory)
         yield Block(start, *(np.broadcast_to(values, part).ravel() for values in found))
         start += prod(part)
