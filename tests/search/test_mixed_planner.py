@@ -39,7 +39,7 @@ def test_over_a_fast_link_the_mix_beats_its_best_part(fast: MixedOutcome) -> Non
 
 
 def test_over_a_slow_link_one_pipeline_runs_through_both() -> None:
-    outcome = planned(0.05)
+    outcome = planned(0.1)
     assert outcome.choice == "stages"
     assert outcome.step_time.nominal < best_alone(outcome)
 
