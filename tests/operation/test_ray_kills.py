@@ -20,7 +20,7 @@ from .test_kills import CONFIG, QUICK, assert_nothing_saved_is_lost, losses, pla
 
 pytestmark = pytest.mark.slow
 
-STEPS = 400
+STEPS = 300
 """Enough that both kills find the job at work on a quiet machine: agents report once a second."""
 JOB = ("--chips", "4", "--node", "2", "--batch", "8", "--seq", "32", "--precision", "fp32")
 LEARNING = ("--steps", str(STEPS), "--checkpoint-every", "10", "--optimizer", "sgd", "--learning-rate", "0.1")
@@ -112,7 +112,7 @@ def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path, monkeypat
     assert not any(chip // 2 == lost for chip in starts[2]["chips"])
     assert_nothing_saved_is_lost(events)
     # The undisturbed run goes as far beyond the last checkpoint that was loaded as a difference would need to show.
-    compared = starts[2]["resume"] + 60
+    compared = starts[2]["resume"] + 40
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to others, as under an agent
     measurement = run(plan(1, 1), replace(QUICK, steps=compared, out=str(tmp_path / "undisturbed"))).measurement
     assert measurement is not None
