@@ -6,12 +6,14 @@ import pytest
 
 import tianji
 from samples import CHIP, SPARSE, figure, job, pool
+from tianji.catalog import load_model, load_pool
 from tianji.errors import IllegalStrategyError, InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration, Constants
 from tianji.search import plan
 from tianji.search.planner import LINKS, naive_strategy
 from tianji.units import GB
+from tianji.workload import Job, find_precision
 
 REAL = Calibration(chips={CHIP.name: Constants(matmul_half_size=50.0, scale_up_latency=3e-6, scale_out_latency=1e-5)})
 
@@ -35,6 +37,13 @@ def test_every_chip_works_or_the_plan_says_why_not(chips: int) -> None:
     assert bool(idle) == bool(outcome.idle_reason)
     if idle:
         assert f"{idle:,} of {chips:,} chips stand idle" in outcome.idle_reason
+
+
+@pytest.mark.parametrize(("many", "fewer"), [(13, 12), (31, 24), (65, 64)])
+def test_a_number_of_chips_that_divides_badly_is_no_slower_than_a_smaller_one(many: int, fewer: int) -> None:
+    task, where = Job(load_model("llama-3.1-8b"), 8192, 2048, find_precision("bf16")), load_pool("hgx-h100")
+    slow, quick = (plan(task, where.with_chips(n)).results[0].step_time.nominal for n in (many, fewer))
+    assert slow <= quick
 
 
 def test_a_prime_that_no_axis_takes_is_named() -> None:

@@ -21,7 +21,7 @@ from tianji.prediction.mapper import Mapper
 from tianji.result import Result
 from tianji.search.exploration import Found, explore
 from tianji.search.space import divisors
-from tianji.units import show
+from tianji.units import Seconds, show
 from tianji.workload import Job
 
 LINKS = {
@@ -33,6 +33,12 @@ LINKS = {
 }
 RETREATS = 12
 """How many smaller numbers of chips are tried when no strategy uses all of them."""
+NEAR = 0.75
+"""The smallest share of the chips that is tried for dividing well."""
+FEW_NODES = 8
+"""Up to so many nodes chips are left idle one by one, beyond node by node."""
+ROUNDER = 2
+"""How many smaller numbers that divide more often by two are tried when some strategy does: 12 chips may beat 13."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +81,21 @@ def plan(
     constants = calibration.constants(pool.chip)
     tried: list[tuple[Pool, Found]] = []
     for chips in _counts(pool, fixed):
+        if tried and tried[0][1].best and _twos(chips) <= _twos(pool.chips):
+            # All chips do; only numbers that divide more often by two may be faster yet.
+            continue
         used = replace(pool, chips=chips)
         found = explore(job, used, constants, fixed=fixed, extra=extra, top=top, progress=progress, mapper=mapper)
         tried.append((used, found))
-        if chips == pool.chips and tried[-1][1].best:
+        if len(tried) > ROUNDER and tried[0][1].best:
             break
     fitting = [(used, found) for used, found in tried if found.best]
     if not fitting:
         raise _failure(job, pool, fixed, [found for _, found in tried])
     # Fewer chips can be faster: one node less may divide where one node more does not.
     used, found = min(fitting, key=lambda pair: pair[1].best[0].step_time)
-    return _outcome(job, pool, used, calibration, _together(found, [f for _, f in tried]))
+    on_all = tried[0][1].best[0].step_time if tried[0][1].best and tried[0][0].chips == pool.chips else None
+    return _outcome(job, pool, used, calibration, _together(found, [f for _, f in tried]), on_all)
 
 
 def _together(chosen: Found, tried: list[Found]) -> Found:
@@ -99,26 +109,29 @@ def _together(chosen: Found, tried: list[Found]) -> Found:
 
 
 def _counts(pool: Pool, fixed: Mapping[str, Any]) -> list[int]:
-    """Return the numbers of chips to try: all of them, then fewer whole units or nodes."""
+    """Return the numbers of chips to try: all of them, then fewer whole nodes, those first that divide most often by two."""
     degrees = [fixed.get(name) for name in ("tp", "pp", "cp", "dp")]
     if all(d is not None for d in degrees):
         product = 1
         for d in degrees:
             product *= int(d or 1)
         return [product]
-    step = pool.node if pool.chips > pool.node else 1
+    step = pool.node if pool.chips > FEW_NODES * pool.node else 1
     top = pool.chips - pool.chips % step
     fewer = [c for c in range(top, 0, -step) if c < pool.chips]
-    # The largest counts, and among those at most a fifth smaller the ones that divide most often by two.
-    near = sorted((c for c in fewer if c > 0.8 * pool.chips), key=lambda c: (-_twos(c), -c))[: RETREATS // 2]
-    return [pool.chips, *sorted({*fewer[: RETREATS // 2], *near}, reverse=True)]
+    # The largest counts, and among those at most a quarter smaller the ones that divide most often by two.
+    near = sorted((c for c in fewer if c >= NEAR * pool.chips), key=lambda c: (-_twos(c), -c))[: RETREATS // 2]
+    rest = {*fewer[: RETREATS // 2], *near}
+    return [pool.chips, *sorted(rest, key=lambda c: (-_twos(c), -c))]
 
 
 def _twos(n: int) -> int:
     return (n & -n).bit_length()
 
 
-def _outcome(job: Job, pool: Pool, used: Pool, calibration: Calibration, found: Found) -> Outcome:
+def _outcome(
+    job: Job, pool: Pool, used: Pool, calibration: Calibration, found: Found, on_all: Seconds | None
+) -> Outcome:
     def result(strategy: Strategy) -> Result:
         return predict(Plan(job, pool, strategy), calibration)
 
@@ -127,8 +140,11 @@ def _outcome(job: Job, pool: Pool, used: Pool, calibration: Calibration, found: 
     naive = naive_strategy(job, used, calibration)
     idle = ""
     if used.chips < pool.chips:
+        why = _why_idle(job, pool)
+        if on_all is not None:
+            why = f"the fastest plan on all of them takes {show(on_all, 'time')} a step"
         idle = (
-            f"{pool.chips - used.chips:,} of {pool.chips:,} chips stand idle: {_why_idle(job, pool)}; of the smaller numbers"
+            f"{pool.chips - used.chips:,} of {pool.chips:,} chips stand idle: {why}; of the smaller numbers"
             f" that were tried {used.chips:,} is the fastest. Try --chips {used.chips} or another --batch"
         )
     return Outcome(results, front, found, result(naive) if naive else None, _binding(results[0], found), idle)
