@@ -21,7 +21,7 @@ SWITCH, PORT = "10.214.0.254", 29611
 PERIOD = 20_000
 """Microseconds over which a quota holds: shorter than a step's parts, or a chip at 40 % would sleep 60 ms at a time."""
 V1, V2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
-SHARES = 40960
+SHARES = 262144
 """CPU shares of the rig beside other work on the machine; the quota bounds it."""
 
 
