@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from tianji import Plan, Reliability, Strategy, expect_goodput, load_pool, make_job, predict
+from tianji.catalog.mixtures import load_mixture
 from tianji.report.lasting import lasting_document, lasting_lines
 from tianji.result import Result
+from tianji.search.mixed_planner import MixedOutcome, plan_mixture
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +55,30 @@ def test_experts_that_are_spread_over_replicas_make_one_copy_of_them() -> None:
     found = expect_goodput(predict(plan), Reliability(loss="replica"))
     assert found.replicas == 128 // 8
     assert expect_goodput(predict(plan), Reliability(loss="replica", replica_chips=4)).replicas == 128 // 8
+
+
+@pytest.fixture(scope="module")
+def mixed() -> MixedOutcome:
+    found = load_mixture("a100-h100")
+    small = replace(found, parts=tuple(part.with_chips(16) for part in found.parts))
+    return plan_mixture(make_job("llama-3.1-8b", 4096, 128, "1T"), small)
+
+
+def test_a_mixture_says_what_failures_leave_of_it(mixed: MixedOutcome) -> None:
+    document, lines = lasting_document(mixed), dict(lasting_lines(mixed))
+    assert mixed.choice == "batches"
+    # Two nodes of eight A100 and two of eight H100, 3.789e-3 failures of each in a day.
+    assert document["mean_time_between_failures_s"] == pytest.approx(86400 / (4 * 3.789e-3))
+    share = document["goodput"]["nominal"]
+    assert document["useful_tokens_per_s"] == pytest.approx(mixed.tokens_per_s * share)
+    assert mixed.days is not None
+    assert document["days"] == pytest.approx(mixed.days / share)
+    assert f"{share:.1%}" in lines["goodput"]
+    assert "with failures" in lines["run"]
+
+
+def test_a_mixture_says_why_it_cannot_lose_a_replica_alone(mixed: MixedOutcome) -> None:
+    lost = Reliability(loss="replica")
+    assert lasting_document(mixed, lost)["goodput"] is None
+    assert "priced on a pool of one chip only" in lasting_document(mixed, lost)["reason"]
+    assert "not known: a lost replica" in dict(lasting_lines(mixed, lost))["goodput"]

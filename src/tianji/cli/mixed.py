@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tianji.cli.output import make_console, print_json, watch
 from tianji.cli.reports import Reports
 from tianji.errors import IllegalStrategyError
+
+if TYPE_CHECKING:
+    from tianji.reliability import Reliability
 
 
 def plan_on_mixture(
@@ -15,6 +18,7 @@ def plan_on_mixture(
     mixture: str,
     fixed: Mapping[str, Any],
     refused: Mapping[str, object],
+    reliability: Reliability,
     reports: Reports,
     as_json: bool,
     options: Mapping[str, Any],
@@ -43,9 +47,9 @@ def plan_on_mixture(
         outcome = plan_mixture(job, found, calibration, fixed=fixed, progress=progress)
     from tianji.report.mixture import mixed_document, print_mixed_outcome
 
-    document = mixed_document(outcome, calibration)
+    document = mixed_document(outcome, calibration, reliability)
     reports.write(document, "mixture")
     if as_json:
         print_json(document)
     else:
-        print_mixed_outcome(make_console(), outcome)
+        print_mixed_outcome(make_console(), outcome, reliability)

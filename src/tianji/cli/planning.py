@@ -104,7 +104,7 @@ def plan_command(
             "--engine": engine != "local",
             "--runs-on": runs_on,
         }
-        plan_on_mixture(model, pool, fixed, refused, reports, as_json, options)
+        plan_on_mixture(model, pool, fixed, refused, reliability, reports, as_json, options)
         return
     request = read_request(model, pool, **options)
     explained = None

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from tianji.catalog.failures import failures_of
 from tianji.errors import EnvelopeError, UnknownNameError
+from tianji.hardware import Pool
 from tianji.hardware.failures import RUNGS, FailureProfile
 from tianji.parallel.strategy import Strategy
 from tianji.reliability import Expectation, Reliability, expect
 from tianji.reliability.checkpoints import Exposure
+from tianji.reliability.course import chart_parts
+from tianji.reliability.expectation import expect_course
 from tianji.reliability.montecarlo import sample
 from tianji.result import Range, Result
+from tianji.units import Bytes, Seconds
+from tianji.workload import Job
 
 METHODS = ("auto", "closed", "montecarlo")
 
@@ -28,8 +33,8 @@ class Goodput:
     high: Expectation
     reliability: Reliability
     """The choices it holds for."""
-    profile: FailureProfile
-    """The failure profile that was used."""
+    profiles: tuple[FailureProfile, ...]
+    """The failure profiles that were used, each once: one for a pool."""
     chips: int
     caveat: str = ""
     """What a lost replica would need that the plan has not; empty where nothing lacks."""
@@ -37,8 +42,14 @@ class Goodput:
     @property
     def goodput(self) -> Range:
         """The share of wall-clock time that becomes lasting progress."""
-        leans_on = f"failure profile {self.profile.name}"
+        leans_on = "failure profiles " if len(self.profiles) > 1 else "failure profile "
+        leans_on += ", ".join(profile.name for profile in self.profiles)
         return Range(self.low.goodput, self.nominal.goodput, self.high.goodput, leans_on)
+
+    @property
+    def profile(self) -> FailureProfile:
+        """The failure profile of the pool."""
+        return self.profiles[0]
 
     @property
     def spare_nodes(self) -> int:
@@ -115,7 +126,20 @@ def _bracket(
     low = engine(settings, profile, exposure, "high")
     nominal = engine(settings, profile, exposure, "nominal", low.spares)
     high = engine(settings, profile, exposure, "low", low.spares)
-    return Goodput(low, nominal, high, settings, profile, exposure.chips)
+    return Goodput(low, nominal, high, settings, (profile,), exposure.chips)
+
+
+def expect_goodput_of_parts(parts: Sequence[Exposure], settings: Reliability) -> Goodput:
+    """Return the goodput of one job on several parts by the closed forms; a failure in any part stops the whole job.
+
+    Raises EnvelopeError where they do not hold.
+    """
+    exposed = [(settings.profile or failures_of(part.pool.chip), part) for part in parts]
+    worst = chart_parts(settings, exposed, "high")
+    spares = [stock.spares for stock in worst.stocks]
+    nominal, high = (expect_course(chart_parts(settings, exposed, case, spares)) for case in ("nominal", "low"))
+    profiles = tuple({profile.name: profile for profile, _ in exposed}.values())
+    return Goodput(expect_course(worst), nominal, high, settings, profiles, sum(part.chips for part in parts))
 
 
 def weigh_choices(result: Result, reliability: Reliability | None = None, **how: Any) -> dict[str, Goodput]:
@@ -143,17 +167,22 @@ def find_exposure(result: Result) -> Exposure:
     same part of the weights. Where nothing says how the optimizer is shared out (a measured result, an offloaded optimizer) all
     chips write alike.
     """
-    strategy, job = result.plan.strategy, result.plan.job
+    plan = result.plan
+    return expose(plan.job, plan.pool, plan.strategy, result.memory.get("optimizer", 0.0), result.step_time.nominal)
+
+
+def expose(job: Job, pool: Pool, strategy: Strategy, held: Bytes, step_time: Seconds) -> Exposure:
+    """Return what failures can hit of a strategy whose fullest chip has ``held`` bytes of the optimizer."""
     weight, optimizer = job.precision.weight_size, job.precision.optimizer_size
     state = job.model.num_parameters * (weight + optimizer)
-    share = result.memory.get("optimizer", 0.0) * (1.0 + weight / optimizer) if optimizer else 0.0
+    share = held * (1.0 + weight / optimizer) if optimizer else 0.0
     if strategy.zero == 0:
         share /= strategy.dp
     return Exposure(
-        pool=result.plan.pool,
+        pool=pool,
         chips=strategy.chips,
         model_chips=strategy.pp * max(strategy.tp * strategy.cp, strategy.ep * strategy.etp),
-        step_time=result.step_time.nominal,
+        step_time=step_time,
         state=state,
         share=max(share, state / strategy.chips),
     )

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tianji.hardware.failures import FailureProfile, bound
 from tianji.reliability.checkpoints import Exposure, Save, price_saves
 from tianji.reliability.cycles import Cycle, nest
 from tianji.reliability.hazards import YEAR, Hazard, find_hazards
-from tianji.reliability.ladder import assign
+from tianji.reliability.ladder import Level, assign
 from tianji.reliability.settings import Reliability
-from tianji.reliability.spares import spares_for
+from tianji.reliability.spares import mean_excess, spares_for, waiting_share
 from tianji.units import Seconds
+
+Exposed = tuple[FailureProfile, Exposure]
+"""Chips of one kind, with how they fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Spare nodes of one kind of chip: those that stand by, those that this case asks for, and the mean number in repair."""
+
+    spares: int
+    needed: int
+    away: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +39,9 @@ class Course:
     storage: Save
     cycles: list[Cycle]
     repair: Seconds
-    spares: int
-    spares_needed: int
+    """Mean time until a failed node is back."""
+    stocks: tuple[Stock, ...]
+    """Of each kind of chip: a node of one kind takes no place of another's."""
     replicas: int
     """Of which one failure stops only one (``loss="replica"``), or lacks a node (``replacement="shrink"``)."""
     reconfigure: Seconds
@@ -48,7 +62,27 @@ class Course:
     @property
     def nodes_away(self) -> float:
         """Mean number of nodes in repair."""
-        return self.rate * self.repair
+        return sum(stock.away for stock in self.stocks)
+
+    @property
+    def spares(self) -> int:
+        """Nodes that stand by."""
+        return sum(stock.spares for stock in self.stocks)
+
+    @property
+    def spares_needed(self) -> int:
+        """Spares that this case asks for."""
+        return sum(stock.needed for stock in self.stocks)
+
+    @property
+    def waiting(self) -> float:
+        """Share of time in which a node of some kind is wanted and none of its kind stands by."""
+        return 1.0 - math.prod(1.0 - waiting_share(stock.spares, stock.away) for stock in self.stocks)
+
+    @property
+    def lacking(self) -> float:
+        """Mean number of nodes in repair for which no spare is left."""
+        return sum(mean_excess(stock.spares, stock.away) for stock in self.stocks)
 
     @property
     def recovery_time(self) -> Seconds:
@@ -70,29 +104,82 @@ def chart(
 
     ``spares`` nodes stand by; None: those of the settings, or as many as this case needs.
     """
-    hazards = find_hazards(profile, exposure.pool, exposure.chips, case)
-    saves = price_saves(settings, profile, exposure)
-    rate = sum(hazard.rate for hazard in hazards)
-    repair = settings.repair_time or profile.repair.value
-    needed = _needed_spares(settings, rate * repair)
-    size = exposure.model_chips
-    if settings.loss == "replica":
-        size = max(settings.replica_chips or exposure.pool.unit, exposure.model_chips)
+    return chart_parts(settings, [(profile, exposure)], case, None if spares is None else [spares])
+
+
+def chart_parts(
+    settings: Reliability, parts: Sequence[Exposed], case: str = "nominal", spares: Sequence[int] | None = None
+) -> Course:
+    """Return the course of one job on several parts, each failing by its own profile.
+
+    Failures of all parts add up; a save ends with the part that is the slowest at it; parts of the same chip share their spares.
+    ``spares`` are those of each kind of chip in the order of the parts; None: those of the settings for each kind, or as many as
+    this case needs.
+    """
+    hazards = [find_hazards(profile, exposure.pool, exposure.chips, case) for profile, exposure in parts]
+    saves = _slowest([price_saves(settings, *part) for part in parts])
+    levels = [assign(found, settings, profile, saves) for found, (profile, _) in zip(hazards, parts, strict=True)]
+    rates = [sum(hazard.rate for hazard in found) for found in hazards]
+    repairs = [settings.repair_time or profile.repair.value for profile, _ in parts]
+    corrupting = [bound(profile.corruption_rate, case) / YEAR * exposure.chips for profile, exposure in parts]
+    away: dict[str, float] = {}
+    for (_, exposure), rate, repair in zip(parts, rates, repairs, strict=True):
+        away[exposure.pool.chip.name] = away.get(exposure.pool.chip.name, 0.0) + rate * repair
+    needed = [_needed_spares(settings, mean) for mean in away.values()]
+    stocks = tuple(map(Stock, needed if spares is None else spares, needed, away.values()))
     return Course(
         settings=settings,
-        hazards=hazards,
-        rate=rate,
+        hazards=_join_hazards(hazards),
+        rate=sum(rates),
         storage=saves["storage"],
-        cycles=nest(assign(hazards, settings, profile, saves), saves, exposure.step_time, settings.interval),
-        repair=repair,
-        spares=needed if spares is None else spares,
-        spares_needed=needed,
-        replicas=max(exposure.chips // size, 1),
-        reconfigure=profile.reconfigure.value,
-        corruption_rate=bound(profile.corruption_rate, case) / YEAR * exposure.chips if settings.corruption else 0.0,
-        corruption_delay=profile.corruption_delay.value,
-        straggle=profile.straggle.value if settings.straggle is None else settings.straggle,
+        cycles=nest(_join_levels(levels), saves, parts[0][1].step_time, settings.interval),
+        repair=_mean(repairs, rates),
+        stocks=stocks,
+        replicas=max(sum(exposure.chips // _replica_size(settings, exposure) for _, exposure in parts), 1),
+        reconfigure=max(profile.reconfigure.value for profile, _ in parts),
+        corruption_rate=sum(corrupting) if settings.corruption else 0.0,
+        corruption_delay=_mean([profile.corruption_delay.value for profile, _ in parts], corrupting),
+        straggle=max(p.straggle.value for p, _ in parts) if settings.straggle is None else settings.straggle,
     )
+
+
+def _replica_size(settings: Reliability, exposure: Exposure) -> int:
+    if settings.loss == "replica":
+        return max(settings.replica_chips or exposure.pool.unit, exposure.model_chips)
+    return exposure.model_chips
+
+
+def _mean(values: Sequence[float], weights: Sequence[float]) -> float:
+    # One value stays itself to the last digit.
+    whole = sum(weights)
+    is_plain = len(set(values)) == 1 or not whole
+    return values[0] if is_plain else sum(v * w for v, w in zip(values, weights, strict=True)) / whole
+
+
+def _slowest(saves: Sequence[dict[str, Save]]) -> dict[str, Save]:
+    return {
+        store: Save(
+            max(found[store].stop for found in saves),
+            max(found[store].drain for found in saves),
+            max(found[store].load for found in saves),
+        )
+        for store in saves[0]
+    }
+
+
+def _join_hazards(parts: Iterable[Iterable[Hazard]]) -> tuple[Hazard, ...]:
+    rates: dict[str, float] = {}
+    for hazard in (hazard for part in parts for hazard in part):
+        rates[hazard.component] = rates.get(hazard.component, 0.0) + hazard.rate
+    return tuple(Hazard(component, rate) for component, rate in rates.items())
+
+
+def _join_levels(parts: Sequence[list[Level]]) -> list[Level]:
+    """Return the failures of all parts by what they roll back to; the parts have the same levels."""
+    return [
+        Level(same[0].name, sum(level.rate for level in same), [way for level in same for way in level.recoveries])
+        for same in zip(*parts, strict=True)
+    ]
 
 
 def _needed_spares(settings: Reliability, away: float) -> int:

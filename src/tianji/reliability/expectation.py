@@ -16,7 +16,6 @@ from tianji.reliability.checkpoints import Exposure
 from tianji.reliability.course import Course, chart
 from tianji.reliability.cycles import LEAST
 from tianji.reliability.settings import Reliability
-from tianji.reliability.spares import mean_excess, waiting_share
 from tianji.units import DAY, Seconds
 
 LOST = (
@@ -74,7 +73,14 @@ def expect(
 
     Raises EnvelopeError where the closed forms do not hold.
     """
-    course = chart(settings, profile, exposure, case, spares)
+    return expect_course(chart(settings, profile, exposure, case, spares))
+
+
+def expect_course(course: Course) -> Expectation:
+    """Return the expected goodput of a course by the closed forms.
+
+    Raises EnvelopeError where they do not hold.
+    """
     check_envelope(course)
     losses = dict.fromkeys(LOST, 0.0)
     left = _lose_nodes(losses, course)
@@ -119,7 +125,7 @@ def check_envelope(course: Course) -> None:
     if settings.recovery_spread:
         _refuse(f"recoveries scatter log-normally by {settings.recovery_spread:g}")
     is_waiting = settings.replacement == "spare" and not course.is_replica_lost
-    waiting = waiting_share(course.spares, course.nodes_away) if is_waiting else 0.0
+    waiting = course.waiting if is_waiting else 0.0
     if waiting > MOST_WAITING:
         _refuse(f"{course.spares} spares leave the job waiting {waiting:.0%} of the time")
     if course.is_replica_lost:
@@ -141,8 +147,8 @@ def check_envelope(course: Course) -> None:
 
 def _refuse(reason: str) -> None:
     raise EnvelopeError(
-        f"the closed form of goodput does not hold: {reason}; sample it instead (`tianji goodput --method montecarlo`, "
-        "or method='auto' in Python)"
+        f"the closed form of goodput does not hold: {reason}; sample it instead, which a pool of one chip can "
+        "(`tianji goodput --method montecarlo`, or method='auto' in Python)"
     )
 
 
@@ -154,7 +160,7 @@ def _lose(losses: dict[str, float], kind: str, left: float, share: float) -> flo
 def _lose_nodes(losses: dict[str, float], course: Course) -> float:
     """Return what waiting for spares leaves of the time, or, without spares, the replicas that lack a node."""
     if course.settings.replacement == "spare" and not course.is_replica_lost:
-        return _lose(losses, "waiting_for_spares", 1.0, waiting_share(course.spares, course.nodes_away))
+        return _lose(losses, "waiting_for_spares", 1.0, course.waiting)
     if course.settings.replacement == "spare":
         lacking = _lacking_replicas(course)
         return _lose(losses, "waiting_for_spares", 1.0, lacking / (1.0 + lacking))
@@ -166,7 +172,7 @@ def _lacking_replicas(course: Course) -> float:
     """Return the replicas without a node, to those that have all: only those wait for which no spare is left."""
     if course.settings.replacement == "shrink":
         return 0.0
-    return mean_excess(course.spares, course.nodes_away) / course.replicas
+    return course.lacking / course.replicas
 
 
 def _lose_cycles(losses: dict[str, float], left: float, course: Course) -> float:

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from tianji.reliability.course import Course
-from tianji.reliability.spares import waiting_share
 from tianji.units import Array
 
 NEVER = 1e-9
@@ -24,7 +23,7 @@ class Repairs:
     def __init__(self, course: Course, jobs: int) -> None:
         self.repair, self.spares = course.repair, course.spares
         has_spares = course.settings.replacement == "spare"
-        self.is_counted = has_spares and waiting_share(course.spares, course.nodes_away) > NEVER
+        self.is_counted = has_spares and course.waiting > NEVER
         size = course.spares + 1 if self.is_counted else 0
         self.ring = np.full((size, jobs), -math.inf)
         self.next, self.runs = np.zeros(jobs, dtype=np.intp), np.arange(jobs)

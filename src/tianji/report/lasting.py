@@ -8,11 +8,13 @@ from tianji.errors import InputError
 from tianji.prediction.goodput import Goodput, expect_goodput
 from tianji.reliability import Reliability
 from tianji.result import Result
+from tianji.search.mixed_goodput import expect_mixed_goodput
+from tianji.search.mixed_planner import MixedOutcome
 from tianji.units import DAY, show
 
 
-def lasting_lines(result: Result, reliability: Reliability | None = None) -> list[tuple[str, str]]:
-    """Return the lines on goodput that follow a plan's speed."""
+def lasting_lines(result: Result | MixedOutcome, reliability: Reliability | None = None) -> list[tuple[str, str]]:
+    """Return the lines on goodput that follow the speed of a plan, on a pool or on a mixture."""
     found = _expect(result, reliability)
     if isinstance(found, str):
         return [("goodput", f"not known: {found}")]
@@ -44,7 +46,7 @@ def describe_loss(found: Goodput) -> str:
     return f"{text}; {found.caveat}" if found.caveat else text
 
 
-def lasting_document(result: Result, reliability: Reliability | None = None) -> dict[str, Any]:
+def lasting_document(result: Result | MixedOutcome, reliability: Reliability | None = None) -> dict[str, Any]:
     """Return the same for a program; ``tianji goodput`` gives the rest."""
     found = _expect(result, reliability)
     if isinstance(found, str):
@@ -64,9 +66,11 @@ def lasting_document(result: Result, reliability: Reliability | None = None) -> 
     }
 
 
-def _expect(result: Result, reliability: Reliability | None) -> Goodput | str:
+def _expect(result: Result | MixedOutcome, reliability: Reliability | None) -> Goodput | str:
     """Return the goodput under some choices (None: the usual ones), or why it cannot be known."""
     try:
+        if isinstance(result, MixedOutcome):
+            return expect_mixed_goodput(result, reliability)
         return expect_goodput(result, reliability)
     except InputError as error:
         return str(error)

@@ -11,18 +11,20 @@ from rich.text import Text
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.mixture import Mixture
 from tianji.parallel.layouts import abbreviate_layout
+from tianji.reliability import Reliability
 from tianji.report.documents import calibration_document, request_document
 from tianji.report.figures import figures_document
 from tianji.report.headline import describe_job, describe_pool, describe_range
+from tianji.report.lasting import lasting_document, lasting_lines
 from tianji.report.wording import WAYS, duration, labelled, plain_table, size
 from tianji.search.mixed_batches import Division
 from tianji.search.mixed_planner import Alone, MixedOutcome
 from tianji.search.mixed_stages import Chain
-from tianji.units import DAY, show
+from tianji.units import show
 
 
-def print_mixed_outcome(console: Console, outcome: MixedOutcome) -> None:
-    """Print the verdict, how long each way takes, and what every part does in it."""
+def print_mixed_outcome(console: Console, outcome: MixedOutcome, reliability: Reliability | None = None) -> None:
+    """Print the verdict, how long each way takes, what every part does in it, and what failures leave of it."""
     job, mixture = outcome.job, outcome.mixture
     lines = [("Job", describe_job(job))]
     lines += [(f"Part {i}", describe_pool(part)) for i, part in enumerate(mixture.parts, 1)]
@@ -38,6 +40,9 @@ def print_mixed_outcome(console: Console, outcome: MixedOutcome) -> None:
     if outcome.chain:
         console.print()
         console.print(chain_table(outcome.chain))
+    console.print()
+    console.print(Text("When chips fail", style="bold"))
+    console.print(labelled(lasting_lines(outcome, reliability)))
 
 
 def describe_joint(mixture: Mixture) -> str:
@@ -98,10 +103,11 @@ def chain_table(chain: Chain) -> Table:
     return table
 
 
-def mixed_document(outcome: MixedOutcome, calibration: Calibration) -> dict[str, Any]:
+def mixed_document(
+    outcome: MixedOutcome, calibration: Calibration, reliability: Reliability | None = None
+) -> dict[str, Any]:
     """Return the same for a program, in SI units."""
     job, mixture, step = outcome.job, outcome.mixture, outcome.step_time
-    days = job.tokens / outcome.tokens_per_s / DAY if job.tokens else None
     dtypes = (job.precision.linear, job.precision.high)
     first = request_document(job, mixture.parts[0], calibration)
     return {
@@ -122,7 +128,8 @@ def mixed_document(outcome: MixedOutcome, calibration: Calibration) -> dict[str,
         "step_time_s": step.nominal,
         "step_time_range": {"low": step.low, "high": step.high, "leans_on": step.leans_on},
         "tokens_per_s": outcome.tokens_per_s,
-        "days": days,
+        "days": outcome.days,
+        "lasting": lasting_document(outcome, reliability),
         "batches": _division_document(outcome.division),
         "stages": _chain_document(outcome.chain),
         "alone": [_alone_document(a) for a in outcome.alone],

@@ -15,7 +15,7 @@ from tianji.result import Range, Result
 from tianji.search.mixed_batches import Division, divide_batch
 from tianji.search.mixed_stages import Chain, chain_stages
 from tianji.search.planner import plan
-from tianji.units import Seconds, show
+from tianji.units import DAY, Seconds, show
 from tianji.workload import Job
 
 
@@ -45,15 +45,24 @@ class MixedOutcome:
     verdict: str
 
     @property
+    def taken_alone(self) -> Result | None:
+        """The plan of the part that does the whole job; None where the parts are mixed."""
+        return _fastest_alone(self.alone) if self.choice == "alone" else None
+
+    @property
     def chips(self) -> int:
         """Chips that work under the choice."""
-        best = _fastest_alone(self.alone)
-        return best.plan.strategy.chips if self.choice == "alone" and best else self.mixture.chips
+        return self.taken_alone.plan.strategy.chips if self.taken_alone else self.mixture.chips
 
     @property
     def tokens_per_s(self) -> float:
         """Tokens of the whole job in a second."""
         return self.job.tokens_per_step / self.step_time.nominal
+
+    @property
+    def days(self) -> float | None:
+        """Days for the job's tokens without any failure, or None when the job states none."""
+        return self.job.tokens / self.tokens_per_s / DAY if self.job.tokens else None
 
 
 def plan_mixture(

@@ -113,7 +113,7 @@ def _fastest(
     best: Chain | None,
 ) -> Chain | None:
     """Return the fastest of a grid that is legal, fits every part and beats ``best``."""
-    legs = [Leg(p, constants(p), part) for p, part in zip(pools, _stages(job.model, layers), strict=True)]
+    legs = [Leg(p, constants(p), part) for p, part in zip(pools, find_stages(job.model, layers), strict=True)]
     cost = price_relay(job, legs, mixture.joint, grid)
     whole = replace(pools[0], chips=mixture.chips, max_chips=0)
     usable = is_legal(grid, job, whole)
@@ -133,7 +133,7 @@ def _fastest(
     )  # fmt: skip
 
 
-def _stages(model: Model, layers: tuple[tuple[int, ...], ...]) -> Iterator[tuple[Stage, ...]]:
+def find_stages(model: Model, layers: tuple[tuple[int, ...], ...]) -> Iterator[tuple[Stage, ...]]:
     """Yield the stages of each part: leading dense layers first, embedding on the first stage, head on the last."""
     leading = model.moe.num_leading_dense if model.moe else 0
     share = model.num_moe_layers / max(model.num_layers - leading, 1)

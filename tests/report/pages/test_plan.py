@@ -98,9 +98,12 @@ def test_what_cannot_be_written_is_said_before_the_search(option: str, tmp_path:
 def test_a_mixture_has_a_page(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     done = CliRunner().invoke(
-        main, ["plan", "llama-3.1-8b", "a100-h100", "--json", "--html", str(page)], catch_exceptions=False
-    )
+        main, ["plan", "llama-3.1-8b", "a100-h100", "--tokens", "1T", "--json", "--html", str(page)],
+        catch_exceptions=False,
+    )  # fmt: skip
     document = json.loads(done.stdout)
     found = read(page.read_text())
     assert document["verdict"] in found.text
+    assert f"{document['lasting']['goodput']['nominal']:.1%}" in found.text
+    assert "days with failures" in found.text
     assert not strangers(found.values, numbers(document))

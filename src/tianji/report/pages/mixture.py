@@ -12,7 +12,7 @@ from tianji.report.pages.basis import (
 )
 from tianji.report.pages.charts import Bar, Bars
 from tianji.report.pages.parts import Cell, Column, Facts, Number, Page, Part, Section, Table
-from tianji.report.pages.step import ranged, shorten_layout
+from tianji.report.pages.step import failing_days_tiles, goodput_tiles, ranged, shorten_layout
 from tianji.report.wording import WAYS, count, duration, size
 from tianji.units import show
 
@@ -23,9 +23,10 @@ def mixture_page(document: Document) -> Page:
     ways = _ways(document)
     speed = document["tokens_per_s"]
     tiles = [("step time", ranged({"nominal": document["step_time_s"], **document["step_time_range"]}, duration)),
-             ("tokens/s", Number(speed, f"{speed:,.0f}"))]  # fmt: skip
+             ("tokens/s", Number(speed, f"{speed:,.0f}")), *goodput_tiles(document["lasting"])]  # fmt: skip
     if document["days"] is not None:
         tiles.append(("days without failures", Number(document["days"], f"{document['days']:,.1f}")))
+        tiles += failing_days_tiles(document["lasting"])
     bars = tuple(Bar(way, (("step", seconds),), duration(seconds)) for way, seconds in ways)
     parts: list[Part] = [
         Bars("ways", "Step time of each way to use these chips", "time of a step, s", bars),
@@ -44,7 +45,9 @@ def mixture_page(document: Document) -> Page:
         _basis(document),
     )
     title = f"Plan: {document['model']['name']} on {mixture['name']}, {mixture['chips']:,} unlike chips"
-    return Page(title, (document["verdict"],), tuple(tiles), sections)
+    unknown = document["lasting"].get("reason")
+    lead = (document["verdict"], *([f"The goodput is not known: {unknown}."] if unknown else []))
+    return Page(title, lead, tuple(tiles), sections)
 
 
 def _ways(document: Document) -> list[tuple[str, float]]:

@@ -44,16 +44,27 @@ def tiles(plan: Document) -> tuple[tuple[str, Number], ...]:
         ("MFU", Number(plan["mfu"], f"{plan['mfu']:.1%}", span=each if span else "")),
         ("memory of the fullest chip", Number(plan["memory_total_bytes"], size(plan["memory_total_bytes"]), span=left)),
     ]
-    lasting = plan["lasting"]
-    if lasting["goodput"] is not None:
-        found.append(("goodput, failures counted", ranged(lasting["goodput"], lambda share: f"{share:.1%}")))
+    found += goodput_tiles(plan["lasting"])
     if plan["days"] is not None:
         days = ranged({"nominal": plan["days"], **plan["days_range"]}, lambda value: f"{value:,.1f}")
         found.append(("days without failures", days))
-        if lasting["goodput"] is not None:
-            useful = f"{lasting['useful_tokens_per_s']:,.0f} useful tokens/s"
-            found.append(("days with failures", Number(lasting["days"], f"{lasting['days']:,.1f}", span=useful)))
+        found += failing_days_tiles(plan["lasting"])
     return tuple(found)
+
+
+def goodput_tiles(lasting: Document) -> list[tuple[str, Number]]:
+    """Return the goodput, if it is known."""
+    if lasting["goodput"] is None:
+        return []
+    return [("goodput, failures counted", ranged(lasting["goodput"], lambda share: f"{share:.1%}"))]
+
+
+def failing_days_tiles(lasting: Document) -> list[tuple[str, Number]]:
+    """Return the days of a run of so many tokens with its failures, if they are known."""
+    if lasting["goodput"] is None:
+        return []
+    useful = f"{lasting['useful_tokens_per_s']:,.0f} useful tokens/s"
+    return [("days with failures", Number(lasting["days"], f"{lasting['days']:,.1f}", span=useful))]
 
 
 def breakdown_chart(plan: Document, title: str) -> Bars:
