@@ -85,7 +85,7 @@ def _memory(result: Result) -> str:
         return "It fits the memory."
     return (
         f"By the formulas it needs {result.memory_total / GB:.0f} GB of {result.memory_limit / GB:.0f} on a chip; the makers kept"
-        " activations in FP8 and recomputed more, and the formulas do not have these savings."
+        " more of their activations in FP8 (of the inputs of SwiGLU, for one) than the formulas have it."
     )
 
 
