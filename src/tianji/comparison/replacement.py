@@ -92,12 +92,12 @@ def _deadline(base: Assessment, days: float | None) -> float:
 
 def _match(match: str, base: Assessment, theirs: Curve, limit: float | None) -> Assessment:
     if match == "throughput":
-        return _smallest(theirs, base.useful.nominal, "as many useful tokens a second")
+        return _smallest(theirs, base.useful.nominal, "gives as many useful tokens a second")
     if limit is not None:
         target = base.result.plan.job.tokens / (limit * DAY)
         if not target:
             raise InfeasibleError("--match deadline needs the work: give --tokens, like --tokens 15T")
-        return _smallest(theirs, target, f"to finish in {limit:.3g} days")
+        return _smallest(theirs, target, f"finishes in {limit:.3g} days")
     of = SPENT[match]
     allowed = of(base).nominal
     return _fastest(
@@ -129,7 +129,7 @@ def _smallest(curve: Curve, target: float, what: str) -> Assessment:
             f"; the most is {best.useful.nominal:,.0f} useful tokens/s with {best.pool.chips:,} chips" if best else ""
         )
         raise InfeasibleError(
-            f"no number of chips of {curve.pool.name} (at most {curve.most:,}) is enough {what}{reached}; take a pool with a "
+            f"no number of chips of {curve.pool.name} (at most {curve.most:,}) {what}{reached}; take a pool with a "
             f"further tier or a larger --batch"
         )
     return found
