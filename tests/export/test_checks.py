@@ -72,6 +72,7 @@ def test_items_of_a_list_are_checked_one_by_one(tmp_path: Path) -> None:
         ("apiVersion: ray.io/v1\n", "no kind; expected RayJob"),
         ("apiVersion: ray.io/v1alpha1\nkind: RayJob\n", "unknown apiVersion 'ray.io/v1alpha1' for kind RayJob; exp"),
         ("apiVersion: batch.volcano.sh/v1\nkind: Job\n", "expected batch.volcano.sh/v1alpha1"),
+        ("apiVersion: [v1]\nkind: Job\n", "unknown apiVersion \"['v1']\" for kind Job"),
         ("x: &a {y: *a}\n", "aliases unfold"),
     ],
 )  # fmt: skip

@@ -40,7 +40,7 @@ def calibrate_command(
     tables: tuple[str, ...], out: str, here: bool, processes: int, rounds: int, seconds: float, device: str, split: str,
     name: str | None, date: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Fit what datasheets do not say (efficiencies, overlap, overheads, effects of software) to measured runs.
+    r"""Fit what datasheets do not say (efficiencies, overlap, overheads, effects of software) to measured runs.
 
     TABLE.csv is a table as `tianji validate` takes it; without one the shipped tables are used. Every constant carries its
     evidence and its standard error, and a chip without runs inherits from its closest relative with a wider range. Datasheet
@@ -55,7 +55,7 @@ def calibrate_command(
       tianji validate my-runs.csv --calibration mine.toml
       tianji calibrate --here --out pool.toml
       tianji plan MODEL pool.toml --calibration pool-calibration.toml --chips 4 --precision fp32 --out plan.json
-    """  # noqa: D301
+    """
     named, dated = name or Path(out).stem, date or datetime.date.today().isoformat()
     if here:
         if tables:

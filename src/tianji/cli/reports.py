@@ -73,4 +73,5 @@ def report_options(command: F) -> F:
     wrapped: Any = with_reports
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)
+    # An option gives back what it is put on: the command, with one option more.
     return wrapped  # type: ignore[no-any-return]

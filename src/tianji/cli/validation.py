@@ -42,7 +42,7 @@ def validate_command(
     tables: tuple[str, ...], calibration: str, split: str, quality: str, group_by: str | None, every_row: bool,
     report: str | None, engine: str, reports: Reports, as_json: bool,
 ) -> None:  # fmt: skip
-    """Predict measured runs and say how far off the predictions are.
+    r"""Predict measured runs and say how far off the predictions are.
 
     TABLE.csv has the columns of the published measurements that come with Tianji (docs/accuracy.md); a row that cannot be
     predicted is skipped, and the reasons are counted. Without a table the shipped ones are used. Layouts of one job are
@@ -53,7 +53,7 @@ def validate_command(
       tianji validate --split check --quality A
       tianji validate my-runs.csv --group-by chip,feature --html report.html
       tianji validate --calibration none --json
-    """  # noqa: D301
+    """
     from tianji.backends.sweeps import open_mapper
     from tianji.catalog import load_calibration
     from tianji.report.accuracy_documents import verdict_document

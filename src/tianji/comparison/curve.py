@@ -70,8 +70,7 @@ class Curve:
             return counts
         low, high = math.log(counts[0]), math.log(counts[-1])
         wanted = [math.exp(low + (high - low) * i / (points - 1)) for i in range(points)]
-        near = {min(counts, key=lambda n, w=w: (abs(math.log(n / w)), -_twos(n))) for w in wanted}  # type: ignore[misc]
-        return sorted(near)
+        return sorted({_nearest(counts, w) for w in wanted})
 
     def find_smallest(self, target: float, least: int, most: int, case: str = "nominal") -> Assessment | None:
         """Return the smallest size that reaches a useful throughput in one case; None where none was found.
@@ -140,6 +139,11 @@ def _assess_size(
     pool = replace(pool, chips=chips)
     best = find_fast(job, pool, calibration.constants(pool.chip))
     return assess(predict(Plan(job, pool, best.strategy), calibration), assumptions) if best else None
+
+
+def _nearest(counts: list[int], wanted: float) -> int:
+    """Return the number nearest to a wanted one by their logarithms; of equally near ones that which divides best by two."""
+    return min(counts, key=lambda n: (abs(math.log(n / wanted)), -_twos(n)))
 
 
 def _smooth(most: int, primes: set[int], step: int) -> list[int]:

@@ -68,8 +68,9 @@ def _find_schema(body: Mapping[str, Any], where: str) -> str | None:
             return DEEPSPEED
         first = ", ".join(repr(k) for k in list(body)[:3])
         raise FormatError(f"{where}: no apiVersion and no kind (its first keys: {first}); expected one of {KINDS}")
-    if (version, kind) in SCHEMAS:
-        return SCHEMAS[version, kind]  # type: ignore[index]
+    for (known_version, known_kind), schema in SCHEMAS.items():
+        if (known_version, known_kind) == (version, kind):
+            return schema
     versions = [v for v, k in SCHEMAS if k == kind]
     if versions:
         came = "no apiVersion" if version is None else f"unknown apiVersion {str(version)!r}"

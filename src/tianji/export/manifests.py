@@ -146,7 +146,7 @@ def _make_loader() -> Any:
     """Return YAML's safe loader, which also refuses a key that stands twice: servers do, and one of the two would be lost."""
     import yaml
 
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen: set[str] = set()
             for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from tianji.operation.reports import Attempt, ChipReport, NodeReport, WorkerReport
 from tianji.operation.simulation.scenario import Scenario
@@ -85,7 +86,7 @@ class SimulatedCluster:
         self.chips = [SimulatedChip(i) for i in range(self.scenario.nodes * count)]
         self.nodes = [SimulatedNode(i, self.chips[i * count : (i + 1) * count]) for i in range(self.scenario.nodes)]
         for node in self.nodes:
-            self.world.after(self.world.random.uniform(0.0, BEAT), lambda node=node: self._beat(node))  # type: ignore[misc]
+            self.world.after(self.world.random.uniform(0.0, BEAT), partial(self._beat, node))
 
     # --- what the controller calls ----------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tianji.operation.reports import Attempt
@@ -93,7 +94,7 @@ class Training:
         world = self.cluster.world
         for chip, other in [(self.chips[n], w) for n, w in sorted(self.workers.items()) if w.code is None]:
             if world.random.random() < 0.8:
-                world.after(world.random.uniform(0.0, NOTICE), lambda c=chip, w=other: self._give_up(c, w))  # type: ignore[misc]
+                world.after(world.random.uniform(0.0, NOTICE), partial(self._give_up, chip, other))
 
     def _give_up(self, chip: SimulatedChip, worker: Worker) -> None:
         if chip.worker is worker and worker.frozen_at is None:

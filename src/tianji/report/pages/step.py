@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import groupby
+from typing import Any
 
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.parallel.strategy import Strategy
@@ -19,9 +20,9 @@ COMPUTING = ("matmul", "attention", "vector", "recompute", "optimizer")
 """Kinds of a breakdown in which the chip computes."""
 
 
-def shorten_layout(strategy: Mapping[str, object]) -> str:
+def shorten_layout(strategy: Mapping[str, Any]) -> str:
     """Return the strategy of a document in as few words as a table has room for."""
-    return abbreviate_layout(Strategy(**strategy))  # type: ignore[arg-type]
+    return abbreviate_layout(Strategy(**strategy))
 
 
 def ranged(span: Document, spell: Callable[[float], str]) -> Number:
