@@ -13,8 +13,6 @@ from tianji.parallel.plan import Plan
 FOLDER = "/launch"
 MANY_NODES = 1000
 """Nodes beyond which the pods use the hosts' network: an overlay network's set-up would take longer than the job's patience."""
-MAX_MAP = 900_000
-"""Bytes that a ConfigMap holds are at most 1 MiB; the table of ranks of a large job stays outside."""
 
 
 def chip_resource(plan: Plan) -> str:
@@ -26,6 +24,7 @@ def chip_resource(plan: Plan) -> str:
 
 def scripts_map(plan: Plan, artefacts: list[Artefact]) -> str:
     """Return a ConfigMap with the files of a node, so that the manifest is complete by itself."""
+    # A ConfigMap holds at most 1 MiB: the table of ranks of a large job stays outside.
     small = [a for a in artefacts if not a.name.endswith(".tsv")]
     tree = (
         Argument("apiVersion", "v1"),

@@ -17,8 +17,6 @@ from tianji.report.pages.step import ranged
 from tianji.report.wording import count
 from tianji.units import DAY
 
-TIMES = "times the first"
-
 
 def comparison_page(document: Document) -> Page:
     """Return the page of ``comparison_document``."""
