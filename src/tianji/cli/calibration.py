@@ -21,7 +21,7 @@ from tianji.errors import FormatError
 )  # fmt: skip
 @click.option("--here", is_flag=True, help="Measure the chips and links of this machine, and write a pool of them.")
 @click.option(
-    "--processes", default=0, metavar="N",
+    "--processes", type=int, metavar="N",
     help="With --here: at most so many chips.  [default: all accelerators, or 8 processes on a CPU]",
 )  # fmt: skip
 @click.option("--rounds", default=5, show_default=True, metavar="N", help="With --here: repeats of each measurement.")
@@ -37,7 +37,7 @@ from tianji.errors import FormatError
 @click.option("--date", metavar="DATE", help="Date that the file states, like 2026-11-24.  [default: today]")
 @json_option
 def calibrate_command(
-    tables: tuple[str, ...], out: str, here: bool, processes: int, rounds: int, seconds: float, device: str, split: str,
+    tables: tuple[str, ...], out: str, here: bool, processes: int | None, rounds: int, seconds: float, device: str, split: str,
     name: str | None, date: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     r"""Fit what datasheets do not say (efficiencies, overlap, overheads, effects of software) to measured runs.
@@ -91,7 +91,7 @@ def calibrate_command(
     print_calibration(make_console(), found, out, len(chosen), len(skipped))
 
 
-def _calibrate_here(out: str, name: str, date: str, effort: tuple[int, int, float, str], as_json: bool) -> None:
+def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, int, float, str], as_json: bool) -> None:
     """Measure this machine and write both files; where one cannot be written, neither is."""
     from tianji.backends.probes.here import describe_calibration, measure_here
     from tianji.backends.probes.pool_text import spell_pool

@@ -77,6 +77,7 @@ def test_an_interruption_leaves_neither_files_nor_processes(tmp_path: Path) -> N
     ("words", "reason"),
     [
         (("--processes", "1000"), "expected 1 to 64 processes on this machine, got 1000"),
+        (("--processes", "0"), "expected 1 to 64 processes on this machine, got 0"),
         (("--rounds", "0"), "expected --rounds from 1"),
         (("table.csv",), "--here measures this machine and takes no table"),
     ],

@@ -45,10 +45,10 @@ class Size:
 
 
 def measure_here(
-    processes: int = 0, *, rounds: int = 5, seconds: float = 0.05, device: str = "",
+    processes: int | None = None, *, rounds: int = 5, seconds: float = 0.05, device: str = "",
     tell: Callable[[int], None] | None = None,
 ) -> list[Size]:  # fmt: skip
-    """Measure this machine with 1, 2, 4 ... up to ``processes`` ranks at work (0: all accelerators, or 8 on a CPU).
+    """Measure this machine with 1, 2, 4 ... up to ``processes`` ranks at work (None: all accelerators, or 8 on a CPU).
 
     ``tell`` hears how many things have been timed. Raises MissingExtraError without torch, RunError when the ranks fail.
     """
@@ -56,7 +56,7 @@ def measure_here(
     from tianji.backends.trainer.accelerator import count_chips
 
     chips = 0 if device == "cpu" else count_chips()
-    most = processes or chips or USUAL_PROCESSES
+    most = (chips or USUAL_PROCESSES) if processes is None else processes
     if not 1 <= most <= (chips or MOST_PROCESSES):
         raise RunError(f"expected 1 to {chips or MOST_PROCESSES} processes on this machine, got {most}")
     found: list[Size] = []
