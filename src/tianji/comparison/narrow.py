@@ -16,10 +16,9 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.layouts import DEFAULTS
-from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import CHOICES
 from tianji.perf.memory import usable_memory
-from tianji.perf.step import price
+from tianji.search.blocks import priced_blocks
 from tianji.search.exploration import Candidate, explore
 from tianji.search.space import (
     MAX_EXPERT_TENSOR,
@@ -41,7 +40,7 @@ Schedules = tuple[tuple[str, int], ...]
 FLAT: tuple[Schedules, tuple[int, ...]] = ((("1f1b", 0),), (1, 2, 3))
 """Schedules and levels of ZeRO that are tried without a pipeline."""
 PIPED: tuple[Schedules, tuple[int, ...]] = (
-    (("zero-bubble", 0), ("dualpipe", 0), ("interleaved", 1), ("interleaved", 3)), (1, 3),
+    (("zero-bubble", 0), ("interleaved", 1), ("interleaved", 3)), (1, 3),
 )  # fmt: skip
 MOST_EXPERTS = 32
 """Experts of a layer that one rank holds at most: more fill its memory."""
@@ -64,10 +63,12 @@ def find_fast(job: Job, pool: Pool, constants: Constants, keep: int = KEEP) -> C
 
 def _fastest(job: Job, pool: Pool, constants: Constants, grid: Grid, keep: int) -> list[tuple[float, dict[str, int]]]:
     """Return the fastest degrees of a grid, each with its step time; the grid's last two axes are experts and layouts."""
-    cost = price(job, pool, constants, grid)
-    fits = is_legal(grid, job, pool) & (cost.memory_total <= usable_memory(pool))
-    seconds = np.broadcast_to(np.where(fits, cost.step_time, np.inf), grid.shape)
-    seconds = seconds.reshape(-1, *grid.shape[-2:]).min(axis=0)
+    limit, width = usable_memory(pool), int(np.prod(grid.shape[-2:]))
+    seconds = np.full(width, np.inf)
+    for block in priced_blocks(job, pool, constants, grid):
+        fitting = np.where(block.legal & (block.memory <= limit), block.step_time, np.inf)
+        seconds = np.minimum(seconds, fitting.reshape(-1, width).min(axis=0))
+    seconds = seconds.reshape(grid.shape[-2:])
     chosen: dict[tuple[int, ...], float] = {}
     for place in np.argsort(seconds, axis=None):
         expert, layout = np.unravel_index(place, seconds.shape)
