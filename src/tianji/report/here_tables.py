@@ -13,6 +13,7 @@ from tianji.report.wording import plain_table
 from tianji.units import GB, TERA
 
 if TYPE_CHECKING:
+    from tianji.backends.probes.fitting import Fitted
     from tianji.backends.probes.here import Size
 
 
@@ -46,8 +47,12 @@ def constants_table(sizes: Sequence[Size]) -> Table:
     names = dict.fromkeys(name for size in sizes for name in size.findings.constants)
     for name in names:
         cells = [size.findings.constants.get(name) for size in sizes]
-        table.add_row(name, *(f"{cell.value:.3g} ±{cell.error:.0%}" if cell else "" for cell in cells))
+        table.add_row(name, *(_spell(cell) if cell else "" for cell in cells))
     return table
+
+
+def _spell(cell: Fitted) -> str:
+    return f"{cell.value:.3g} ±{cell.error:.0%}" if cell.error is not None else f"{cell.value:.3g} ± ?"
 
 
 def _table(title: str, sizes: Sequence[Size]) -> Table:

@@ -1,10 +1,17 @@
 """Constants from micro-measurements: times made by the formulas give the constants back that made them."""
 
+import io
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
 
 from tianji.backends.probes.fitting import Fitted, Rates, fit_survey
 from tianji.backends.probes.here import Size, describe_calibration, list_sizes
@@ -16,6 +23,7 @@ from tianji.catalog import load_calibration, load_pool
 from tianji.catalog.calibrations import spell_calibration
 from tianji.parallel import Strategy
 from tianji.perf.layer import total
+from tianji.report.here_tables import here_document, print_here
 
 PEAK, MEMORY, LINK, WORLD = 50e9, 10e9, 1e9, 4
 TRUE = {
@@ -91,6 +99,33 @@ def test_the_files_load_and_say_where_their_figures_come_from(tmp_path: Path) ->
     assert found.constants(four.chip).reduce_scatter_factor == pytest.approx(2.0, rel=0.01)
     assert found.evidence["mine-4"]["op_overhead"].tier == "measured"
     assert found.spread(four.chip).high > 1.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_what_a_noisy_machine_says_is_finite_and_can_be_written(chance: Random) -> None:
+    # Other programs hold a core for a while: any sample may be many times too slow.
+    noisy = [replace(s, seconds=tuple(t * 10 ** chance.uniform(0, 1.5) for t in s.seconds)) for s in made_up().samples]
+    survey = replace(made_up(), samples=tuple(noisy))
+    size = Size(survey, fit_survey(survey))
+    json.dumps(here_document([size], "pool.toml", "calibration.toml"), allow_nan=False)
+    text = spell_calibration(describe_calibration("c", "2026-11-25", [size], chips="mine"))
+    assert re.search(r"= (inf|nan)", text) is None
+    for name, fitted in size.findings.constants.items():
+        assert fitted.value >= 0.0, name
+        assert fitted.error is None or 0.0 <= fitted.error <= 10.0, name
+    print_here(Console(file=io.StringIO()), [size], "pool.toml", "calibration.toml")
+
+
+def test_attention_that_seems_faster_than_matmuls_is_as_fast_as_they_are() -> None:
+    # Only the time of each row is seen: the products cost nothing beside it.
+    quick = [
+        replace(s, seconds=(1e-9 * float(s.facts["length"]),)) if s.probe == "attention" else s
+        for s in made_up().samples
+    ]
+    found = fit_survey(replace(made_up(), samples=tuple(quick))).constants
+    assert found["attention_efficiency"].value == pytest.approx(1.0)
+    assert found["attention_efficiency"].error is None
 
 
 def test_no_rate_is_negative() -> None:

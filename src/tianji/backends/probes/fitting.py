@@ -39,7 +39,8 @@ class Fitted:
     """One constant with its relative standard error and the samples behind it."""
 
     value: float
-    error: float
+    error: float | None
+    """None where the samples are best told without this constant, so that they say nothing of how sure it is."""
     samples: int
     source: str
 
@@ -141,11 +142,15 @@ def _fit_attention(samples: Sequence[Sample], peak: FlopsPerSecond, found: dict[
         np.array([float(f[name]) for f in facts]) for name in ("batch", "heads", "length", "dim")
     )
     flops = (1.0 + ATTENTION_BACKWARD) * batch * heads * length * length * 2.0 * dim
-    (full, short), errors = fit_times(np.stack([flops, flops / length], axis=1), np.array([s.middle for s in samples]))
-    full = max(full, 1.0 / peak)
+    times = np.array([s.middle for s in samples])
+    (full, short), errors = fit_times(np.stack([flops, flops / length], axis=1), times)
+    if full < 1.0 / peak:  # a noisy machine: attention is no faster than matmuls, and what is left goes by rows
+        full, left = 1.0 / peak, np.maximum(times - flops / peak, 0.05 * times)
+        (short,), slope = fit_times((flops / length)[:, None], left)
+        errors = np.array([np.nan, slope[0]])
     source = f"causal attention of {int(length.min())} to {int(length.max())} tokens, there and back"
-    found["attention_efficiency"] = Fitted(1.0 / full / peak, float(errors[0]), len(samples), source)
-    found["attention_half_length"] = Fitted(short / full, min(float(errors[1]), 9.99), len(samples), source)
+    found["attention_efficiency"] = Fitted(float(1.0 / full / peak), _known(errors[0]), len(samples), source)
+    found["attention_half_length"] = Fitted(float(short / full), _known(errors[1]), len(samples), source)
 
 
 def _fit_whole(samples: Sequence[Sample], rates: Rates, found: dict[str, Fitted]) -> None:
@@ -166,10 +171,10 @@ def _fit_whole(samples: Sequence[Sample], rates: Rates, found: dict[str, Fitted]
     (vector, launch, route), errors = fit_times(np.array(rows) * (scale / scale)[:, None], left)
     source = f"whole small models of {len(samples)} kinds, less their matmuls and attention"
     found["vector_efficiency"] = Fitted(
-        min(1.0 / vector if vector else 1.0, 1.0), _finite(errors[0]), len(samples), source
+        min(1.0 / vector if vector else 1.0, 1.0), _known(errors[0]), len(samples), source
     )
-    found["op_overhead"] = Fitted(float(launch), _finite(errors[1]), len(samples), source)
-    found["moe_overhead"] = Fitted(float(route), _finite(errors[2]), len(samples), source)
+    found["op_overhead"] = Fitted(float(launch), _known(errors[1]), len(samples), source)
+    found["moe_overhead"] = Fitted(float(route), _known(errors[2]), len(samples), source)
 
 
 def _fit_update(samples: Sequence[Sample], memory: BytesPerSecond, found: dict[str, Fitted]) -> None:
@@ -189,7 +194,7 @@ def _fit_links(survey: Survey, found: dict[str, Fitted]) -> BytesPerSecond:
     source = (
         f"all_gather in groups of {_spell(gathers, 'members')}, all groups at once, {_spell(gathers, 'bytes')} bytes"
     )
-    found["scale_up_latency"] = Fitted(float(latency), _finite(errors[1]), len(gathers), source)
+    found["scale_up_latency"] = Fitted(float(latency), _known(errors[1]), len(gathers), source)
     for kind, name, rounds in (
         ("reduce_scatter", "reduce_scatter_factor", 1.0),
         ("all_reduce", "all_reduce_factor", 2.0),
@@ -233,8 +238,8 @@ def _fit_steps(samples: Sequence[Sample], rates: Rates, found: dict[str, Fitted]
         found["step_overhead"] = Fitted(left[0], samples[0].noise, 1, source)
         return
     (call, each), errors = fit_times(terms, np.array(left))
-    found["call_overhead"] = Fitted(float(call), _finite(errors[0]), len(samples), source)
-    found["step_overhead"] = Fitted(float(each), _finite(errors[1]), len(samples), source)
+    found["call_overhead"] = Fitted(float(call), _known(errors[0]), len(samples), source)
+    found["step_overhead"] = Fitted(float(each), _known(errors[1]), len(samples), source)
 
 
 def _misfit_whole(samples: Sequence[Sample], rates: Rates, found: Mapping[str, Fitted]) -> list[float]:
@@ -256,5 +261,6 @@ def _misfit_steps(samples: Sequence[Sample], rates: Rates, found: Mapping[str, F
     ]
 
 
-def _finite(error: float) -> float:
-    return float(error) if np.isfinite(error) else 0.0
+def _known(error: float) -> float | None:
+    """Return a relative standard error, at most 10 times the constant itself: there it says no more than "unknown"."""
+    return min(float(error), 10.0) if np.isfinite(error) else None

@@ -18,7 +18,7 @@ import numpy as np
 
 from tianji.backends.local import end_agent, explain_failure, last_object, start_agent
 from tianji.backends.machine import check_extra
-from tianji.backends.probes.fitting import Findings, fit_survey
+from tianji.backends.probes.fitting import Findings, Fitted, fit_survey
 from tianji.backends.probes.orders import Orders, Survey, read_survey
 from tianji.errors import RunError
 from tianji.hardware.calibration import CLASSES, Calibration, Constants, Evidence, Footprint, Spread
@@ -120,7 +120,7 @@ def describe_calibration(name: str, date: str, sizes: Sequence[Size], *, chips: 
     for size in sizes:
         chip = spell_chip(chips, size.chips)
         proofs = {
-            key: Evidence("measured", f.samples, f"{f.source}; {spell_origin(date, size)}", round(f.error, 4))
+            key: Evidence("measured", f.samples, f"{_source(f)}; {spell_origin(date, size)}", round(f.error or 0.0, 4))
             for key, f in size.findings.constants.items()
         }
         values = {key: float(f"{f.value:.5g}") for key, f in size.findings.constants.items()}
@@ -152,6 +152,10 @@ def spell_origin(date: str, size: Size) -> str:
     """Return where a figure of a size comes from, without a word about which machine it is."""
     rounds = len(size.survey.samples[0].seconds)
     return f"measured here on {date}, {size.chips} at work, {rounds} repeats, noise {size.findings.noise:.1%}"
+
+
+def _source(fitted: Fitted) -> str:
+    return fitted.source if fitted.error is not None else f"{fitted.source}, which show nothing of it"
 
 
 def _physics(size: Size) -> dict[str, tuple[float, str]]:

@@ -12,7 +12,8 @@ from tianji.units import Array
 def fit_times(terms: Array, times: Array) -> tuple[Array, Array]:
     """Return x >= 0 that makes terms · x closest to times, relatively, and the relative standard error of each x.
 
-    ``terms`` is (rows, unknowns). With so few unknowns every set of them is tried and the best that is not negative is kept.
+    ``terms`` is (rows, unknowns). The error of an x that is best left at 0 is not a number: the rows say nothing of it.
+    With so few unknowns every set of them is tried and the best that is not negative is kept.
 
     >>> x, error = fit_times(np.array([[1.0, 1.0], [1.0, 100.0], [1.0, 1000.0]]), np.array([12.0, 210.0, 2010.0]))
     >>> x.round(6).tolist(), bool(error.max() < 1e-9)
@@ -30,7 +31,7 @@ def fit_times(terms: Array, times: Array) -> tuple[Array, Array]:
             if np.all(found >= 0.0) and left < least:
                 best, least, chosen = np.zeros(unknowns), left, some
                 best[list(some)] = found
-    errors = np.full(unknowns, np.inf)
+    errors = np.full(unknowns, np.nan)
     if chosen:
         part = a[:, chosen]
         variance = least / max(rows - len(chosen), 1)
