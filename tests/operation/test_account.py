@@ -1,8 +1,11 @@
 """An operation's account, added up by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from tianji.operation.account import Account, settle
+from tianji.operation.settings import LOOK
 from tianji.reliability import efficiency
 
 EVENTS = [{"event": "start"}, {"event": "failure"}, {"event": "start"}, {"event": "done"}]
@@ -35,9 +38,12 @@ def test_the_expectation_is_the_renewal_formula() -> None:
     assert settle(EVENTS[:1], {1: FIRST}).expect(5) == 1.0
 
 
-def test_a_growth_costs_a_restart() -> None:
+def test_a_growth_costs_a_restart_and_the_steps_since_its_checkpoint() -> None:
     found = settle([{"event": "start"}, {"event": "grow"}, {"event": "start"}], {1: FIRST, 2: SECOND})
-    assert found.expect(5) == pytest.approx(1.0 - 4.0 / 48.0)
+    assert found.expect(5) == pytest.approx(1.0 - (4.0 + LOOK / 2) / 48.0)
+    # Checkpoints that come faster than the looks: half of the steps between two of them.
+    quick = replace(found, steps=2_000, useful=40.0)
+    assert quick.expect(5) == pytest.approx(1.0 - (4.0 + 5 * 0.02 / 2) / 48.0)
 
 
 def test_nothing_has_no_account() -> None:

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from tianji.backends.journal import read_journal
+from tianji.operation.settings import LOOK
 from tianji.reliability import efficiency
 from tianji.units import Seconds
 
@@ -31,7 +32,7 @@ class Account:
     attempts: int
     failures: int
     growths: int
-    """Changes to a plan for more chips, right after a checkpoint: each costs a restart and next to no steps."""
+    """Changes to a plan for more chips, as soon as a checkpoint is seen: each costs a restart and the steps since then."""
     recoveries: tuple[Seconds, ...]
     """From the last step of an attempt to the begin of the first of the next, detection included."""
 
@@ -53,17 +54,18 @@ class Account:
     def expect(self, interval: int) -> float:
         """Return the goodput by the renewal formula for checkpoints ``interval`` steps apart.
 
-        With this account's failure rate, recovery time and step time; each growth costs a restart more. Saves are in the step
-        time on both sides.
+        With this account's failure rate, recovery time and step time. Each growth costs a restart more and what was done since
+        its checkpoint: half of the time between two looks at the store, or between two checkpoints where these come faster.
+        Saves are in the step time on both sides.
         """
         if not self.seconds:
             return 1.0
-        left = max(1.0 - self.growths * self.recovery_time / self.seconds, 0.0)
+        between = interval * self.step_time
+        growth = self.recovery_time + min(between, LOOK) / 2.0
+        left = max(1.0 - self.growths * growth / self.seconds, 0.0)
         if not self.failures:
             return left
-        return left * efficiency(
-            interval * self.step_time, 0.0, self.recovery_time, left * self.seconds / self.failures
-        )
+        return left * efficiency(between, 0.0, self.recovery_time, left * self.seconds / self.failures)
 
 
 def settle(events: Sequence[Mapping[str, Any]], attempts: Mapping[int, Steps]) -> Account:

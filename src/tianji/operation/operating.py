@@ -22,15 +22,13 @@ from tianji.operation.event_log import EventLog
 from tianji.operation.local_hosts import LocalHosts
 from tianji.operation.planner import SearchPlanner
 from tianji.operation.real_world import FolderStore, WallClock
-from tianji.operation.settings import Settings
+from tianji.operation.settings import LOOK, Settings
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import plan_document, plan_from
 from tianji.prediction import predict
 from tianji.prediction.goodput import expect_goodput
 from tianji.units import Seconds
 
-WAIT: Seconds = 0.5
-"""The controller looks at the time at least this often."""
 LEASE = 2.0
 """How many times the silence after which a node counts as lost its workers go on where nobody can end them."""
 ORDER = "operation.json"
@@ -140,7 +138,7 @@ class Operation:
         """Operate to the end; when a person interrupts, everything is ended and the folder can be resumed."""
         try:
             while self.controller.state not in ENDS:
-                self.cluster.listen(WAIT)
+                self.cluster.listen(LOOK)
                 self.controller.advance()
                 if watch:
                     watch(self)
@@ -157,7 +155,7 @@ class Operation:
     def _stop(self) -> None:
         self.controller.end()
         while self.controller.state not in ENDS:
-            self.cluster.listen(WAIT)
+            self.cluster.listen(LOOK)
             self.controller.advance()
 
     def close(self) -> None:

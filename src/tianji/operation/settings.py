@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from tianji.errors import FormatError
 from tianji.units import Seconds
 
+LOOK: Seconds = 0.5
+"""The controller looks at the time and at the checkpoints at least this often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
