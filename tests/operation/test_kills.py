@@ -35,7 +35,7 @@ CONFIG = {
     "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 4,
     "intermediate_size": 96, "vocab_size": 256,
 }  # fmt: skip
-STEPS = 600
+STEPS = 1_000
 """Enough that four kills find the job at work on a quiet machine too."""
 QUICK = RunOptions(steps=STEPS, warmup=0, optimizer="sgd", learning_rate=0.1, trace=False)
 
