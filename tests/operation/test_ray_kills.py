@@ -23,7 +23,8 @@ pytestmark = pytest.mark.slow
 STEPS = 300
 """Enough that both kills find the job at work on a quiet machine: agents report once a second."""
 JOB = ("--chips", "4", "--node", "2", "--batch", "8", "--seq", "32", "--precision", "fp32")
-LEARNING = ("--steps", str(STEPS), "--checkpoint-every", "10", "--optimizer", "sgd", "--learning-rate", "0.1")
+RATE = str(QUICK.learning_rate)
+LEARNING = ("--steps", str(STEPS), "--checkpoint-every", "10", "--optimizer", "sgd", "--learning-rate", RATE)
 
 
 def parent(pid: int) -> int:
