@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tianji.calibration import Sample, fit_chips, priors
-from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, prior_constants
+from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, choose_effects, prior_constants
 
 Samples = Callable[..., list[Sample]]
 
@@ -41,6 +41,11 @@ def test_a_software_that_is_slower_than_others_on_the_same_chip_gets_the_blame(s
     fit = fit_chips(rows)
     slow, usual = fit.effects["slow"]["software"], fit.effects["megatron-lm"]["software"]
     assert slow.factor / usual.factor == pytest.approx(1.2, rel=0.05)
+
+
+def test_a_known_regression_may_cost_more_than_any_release() -> None:
+    effects = choose_effects([("megatron-lm", "known-regression")])
+    assert effects["known-regression", "software"] > effects["megatron-lm", "software"]
 
 
 def test_few_rows_free_few_constants_and_never_more_than_eight(samples: Samples) -> None:

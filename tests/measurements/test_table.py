@@ -58,5 +58,34 @@ def test_traits_tell_framework_release_modes_recipe_and_port() -> None:
     assert found == ("nemo", "nemo-dgxc-25.02", "hybridep", "nemo/mixtral", "nemo@b200")
 
 
+SWITCHES = {
+    "cuda_graph=full_iteration scope=[]": {"full-graph"},
+    "cuda_graph=local scope=full_iteration": {"full-graph"},
+    "cuda_graph=transformer_engine scope=['attn']": {"cuda-graph"},
+    "cuda_graph=none scope=full_iteration": set(),
+    "DEEPSEEK_V3_PRETRAIN_256GPU_GB200_FP8MX_CONFIG@v0.6.0: cuda_graph=transformer_engine scope=['attn']": {
+        "hybridep",
+        "full-graph",
+    },
+    "GPT_OSS_120B_PRETRAIN_CONFIG_GB300_FP8_MX_V2@v0.5.1": {"known-regression"},
+}
+
+
+@pytest.mark.parametrize(("notes", "modes"), SWITCHES.items())
+def test_switches_are_read_where_a_recipe_or_a_footnote_states_them(
+    notes: str, modes: set[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text(f'{HEAD},notes\n{GOOD},"{notes}"\n')
+    (row,) = read_table(path).rows
+    assert set(row.tags) == modes
+
+
+def test_selective_without_modules_recomputes_nothing(tmp_path: Path) -> None:
+    text = "selective (no modules listed; Mcore default core_attn)"
+    (row,) = read_table(table(tmp_path, GOOD.replace(",none,", f",{text},"))).rows
+    assert row.strategy.recompute == "none"
+
+
 def test_a_generation_is_named_by_the_chip_at_the_end_of_the_line() -> None:
     assert find_generation(load_chip("gb300")) == find_generation(load_chip("b200")) == "b200"

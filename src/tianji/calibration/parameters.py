@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tianji.hardware import Chip
-from tianji.hardware.calibration import Constants
+from tianji.hardware.calibration import REGRESSION, Constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,13 @@ ROWS_FOR_EACH = 3
 TRAIT_SPREAD = {"family": 0.10, "release": 0.05, "recipe": 0.03, "port": 0.08}
 """Relative spread of a trait's effect on time around the mean of all software, by kind of trait."""
 
+REGRESSION_SPREAD = 0.5
+"""Of what the publisher of a run calls a known regression: it may cost anything."""
+
 SPECIFIC = {
     "attention_efficiency": (0.5, ()),
     "op_overhead": (0.5, ()),
-    "moe_overhead": (0.5, ("cuda-graph", "hybridep", "deepep", "token-drop")),
+    "moe_overhead": (0.5, ("cuda-graph", "full-graph", "hybridep", "deepep", "token-drop")),
     "narrow_efficiency": (0.3, ("rowwise",)),
     "step_overhead": (0.5, ()),
 }
@@ -71,7 +74,7 @@ def choose_effects(traits: Iterable[Sequence[str]]) -> dict[tuple[str, str], flo
             kind = (
                 "recipe" if "/" in trait else "port" if "@" in trait else "family" if trait == stated[0] else "release"
             )
-            found[(trait, "software")] = TRAIT_SPREAD[kind]
+            found[(trait, "software")] = REGRESSION_SPREAD if trait == REGRESSION else TRAIT_SPREAD[kind]
         for constant, (spread, owners) in SPECIFIC.items():
             for trait in (t for t in stated if t in owners) if owners else stated[:1]:
                 found[(trait, constant)] = spread

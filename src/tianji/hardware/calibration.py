@@ -142,6 +142,8 @@ class Footprint:
 
 BLOCKING = "launch-blocking"
 """The mode in which the host waits for each op before it launches the next: ``op_blocking`` is 1."""
+REGRESSION = "known-regression"
+"""The mode of a run that its publisher calls slower than it should be."""
 CLASSES = ("dense", "moe", "dense-unknown", "moe-unknown")
 """Kinds of runs that have a range of their own: by model, and by whether the calibration knows the software."""
 OTHER = "other"

@@ -90,6 +90,8 @@ def read_recompute(text: str, model: Model, seq_len: int, layers: float, chunk: 
     * a list of layers for each stage: its largest entry, because the slowest stage sets the pace;
     * ``every Nth layer``: full, 1/N; torchtitan's op-level rule saves every second matmul and all attention and
       reductions, recomputes the rest: full, 1/2;
+    * selective with no modules listed: nothing (Megatron-Core recomputes core attention only where the list is not given; the
+      recipes of Megatron-Bridge that this is said of give an empty one);
     * named modules: full, for their share of the layers' forward FLOPs (``saved`` modules: for the rest's share), because
       a matmul or a fused attention computed again costs that part of a full recompute; norms and activation functions
       alone: selective.
@@ -104,6 +106,8 @@ def read_recompute(text: str, model: Model, seq_len: int, layers: float, chunk: 
     kind = "full" if words in YES or words.startswith(("full", "uniform", "block")) else "selective"
     if kind == "selective" and not words.startswith("selective"):
         raise FormatError(f"recompute: {text!r} is not understood; write none, selective or full")
+    if "no modules listed" in words:
+        return Recompute("none")
     if listed := re.search(r"\[([\d, ]+)\]", words):
         most = max((int(n) for n in re.findall(r"\d+", listed[1])), default=0)
         return Recompute(kind, min(1.0, most / layers))

@@ -28,7 +28,7 @@ from tianji.measurements.layouts import (
     read_sharding,
 )
 from tianji.measurements.machines import find_machine
-from tianji.measurements.recipes import find_family, read_precision, read_software, uses_flash_attention
+from tianji.measurements.recipes import find_family, read_precision, read_software, state_switches, uses_flash_attention
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.units import GIB, KB, MIB, Bytes, Seconds
@@ -53,7 +53,9 @@ TAGS: tuple[tuple[str, str], ...] = (
     ("launch-blocking", r"cuda_launch_blocking=1"),
     ("deepep", r"\bdeepep\b"),
     ("hybridep", r"\bhybridep\b"),
-    ("cuda-graph", r"cuda_graph=(?!none)"),
+    ("cuda-graph", r"cuda_graph=(?!none|full_iteration|local scope=full_iteration)"),
+    ("full-graph", r"cuda_graph=(?:local scope=)?full_iteration"),
+    ("known-regression", r"known regression"),
     ("token-drop", r"token[- ]drop \(|capacity factor"),
     ("natural-routing", r"natural routing|router (aux_loss|group_limited_greedy)"),
     ("activation-offload", r"activation offload|swap-attention"),
@@ -69,8 +71,8 @@ TAGS: tuple[tuple[str, str], ...] = (
 
 
 MODES = (
-    "launch-blocking", "deepep", "hybridep", "cuda-graph", "token-drop", "natural-routing", "activation-offload", "eager",
-    "compiled", "legacy", "rowwise",
+    "launch-blocking", "deepep", "hybridep", "cuda-graph", "full-graph", "known-regression", "token-drop", "natural-routing",
+    "activation-offload", "eager", "compiled", "legacy", "rowwise",
 )  # fmt: skip
 """Tags that are modes of running the same software: a calibration may hold an effect on time for each."""
 
@@ -188,6 +190,7 @@ def read_row(cells: Cells, name: str) -> Row:
     if task == "lora":
         raise FormatError("task: LoRA is not modelled; its frozen weights need no gradients")
     software = read_software(cells.text("framework"), cells.text("source"), cells.text("notes"))
+    cells = _state_switches(cells)
     model = _read_model(cells)
     pool = _read_pool(cells)
     precision = read_precision(cells.require("precision"), software, cells.text("notes"))
@@ -210,6 +213,11 @@ def read_row(cells: Cells, name: str) -> Row:
         measured_memory=_read_memory(cells, software),
         tags=_read_tags(cells),
     )
+
+
+def _state_switches(cells: Cells) -> Cells:
+    overlap, notes = state_switches(cells.text("overlap"), cells.text("notes"))
+    return Cells({**cells.row, "overlap": overlap, "notes": notes}, cells.line)
 
 
 def _read_model(cells: Cells) -> Model:
