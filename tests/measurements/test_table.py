@@ -67,6 +67,10 @@ SWITCHES = {
         "hybridep",
         "full-graph",
     },
+    "NeMo container 25.09. MoE token-drop (capacity factor 1.0). MoE dispatcher=hybridep; cuda_graph=local": {
+        "cuda-graph",
+        "token-drop",
+    },
     "GPT_OSS_120B_PRETRAIN_CONFIG_GB300_FP8_MX_V2@v0.5.1": {"known-regression"},
 }
 
