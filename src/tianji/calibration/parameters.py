@@ -37,6 +37,7 @@ FREE = (
     "memory_efficiency",
     "scale_up_efficiency",
     "scale_out_efficiency",
+    "scale_up_latency",
     "overlap_efficiency",
     "op_overhead",
     "moe_overhead",
@@ -111,7 +112,7 @@ _BROAD: dict[str, Prior] = {
         0.73, 0.25, "share of the network card's rate reached at 1 GiB on four B200 nodes", 0.95
     ),
     "scale_up_latency": Prior(
-        3e-6, 0.5, "small-message time over steps of an 8-chip collective (AIConfigurator tables)"
+        3e-6, 1.0, "small-message time over steps of an 8-chip collective (AIConfigurator tables)"
     ),
     "scale_out_latency": Prior(1e-5, 0.7, "small-message time of a collective over several nodes"),
     "overlap_efficiency": Prior(0.80, 0.20, _SOURCE_GUESS, 0.98),

@@ -28,7 +28,7 @@ class Constants:
     narrow_efficiency: float = 1.0
     """Of the dense fp8 or fp4 peak, on the linear layers of a narrow recipe."""
     matmul_half_size: float = 0.0
-    """A matmul whose output has this size squared runs at half speed: u = mn/(mn + half²) · k/(k + half/2)."""
+    """A matmul whose output has this size squared runs at half speed: u = mn/(mn + half²) · k/(k + half/4)."""
     attention_efficiency: float = 1.0
     """Of the dense bf16 peak, by the fused attention kernel, forward."""
     attention_half_length: float = 0.0
@@ -41,7 +41,7 @@ class Constants:
     scale_up_efficiency: float = 1.0
     scale_out_efficiency: float = 1.0
     scale_up_latency: Seconds = 0.0
-    """Of one step of a collective, software included."""
+    """Of one step of a collective, software included: all ranks wait for the one whose host is late."""
     scale_out_latency: Seconds = 0.0
     reduce_scatter_factor: float = 1.0
     """Time of a reduce_scatter over that of an all_gather of the same bytes; NCCL and HCCL: 1."""
