@@ -44,7 +44,7 @@ def made_up() -> Survey:
     """A survey of a machine with two cores and four ranks, as the formulas would have it."""
     found = []
     for m, k, n in ((64, 64, 64), (256, 256, 256), (1024, 256, 512), (1024, 1024, 1024), (4096, 4096, 4096)):
-        work = sum(2 * (a * b + 40.0**2) * (c + 20.0) for a, b, c in ((m, n, k), (m, k, n), (k, n, m)))
+        work = sum(2 * (a * b + 40.0**2) * (c + 10.0) for a, b, c in ((m, n, k), (m, k, n), (k, n, m)))
         found.append(sample("matmul", work / PEAK, m=m, k=k, n=n, dtype="fp32"))
     found.append(sample("copy", 1e9 / MEMORY, bytes=1e9))
     for length in (64, 256, 1024):
