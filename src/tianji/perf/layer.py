@@ -58,10 +58,14 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
     tp_backward = tp_forward
     cp_forward, cp_backward = c.once(("cp_comm", attends), lambda: _context_communication(layer, c, a_forward))
     ep_forward, ep_backward = c.once(("ep_comm", bool(layer.experts)), lambda: _expert_communication(layer, c))
+    m_backward = m_input + m_weight
+    # Expert dispatch hides behind what tensor parallelism leaves: no second of work hides two.
+    rest_forward = m_forward + a_forward - c.g.overlap_tp * np.minimum(tp_forward, m_forward)
+    rest_backward = m_backward + a_backward - c.g.overlap_tp * np.minimum(tp_backward, m_backward)
     tp_forward = c.hide(tp_forward, m_forward, c.g.overlap_tp)
-    tp_backward = c.hide(tp_backward, m_input + m_weight, c.g.overlap_tp)
-    ep_forward = c.hide(ep_forward, m_forward + a_forward, c.g.overlap_ep)
-    ep_backward = c.hide(ep_backward, m_input + m_weight + a_backward, c.g.overlap_ep)
+    tp_backward = c.hide(tp_backward, m_backward, c.g.overlap_tp)
+    ep_forward = c.hide(ep_forward, rest_forward, c.g.overlap_ep)
+    ep_backward = c.hide(ep_backward, rest_backward, c.g.overlap_ep)
     forward = {
         "matmul": m_forward,
         "attention": a_forward,
@@ -71,7 +75,7 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
         "ep_comm": ep_forward,
     }
     backward = {
-        "matmul": m_input + m_weight,
+        "matmul": m_backward,
         "attention": a_backward,
         "vector": v_backward,
         "tp_comm": tp_backward,
