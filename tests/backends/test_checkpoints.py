@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from tianji.backends.checkpoints import find_newest, list_complete, step_folder, step_of
+import pytest
+
+from tianji.backends.checkpoints import drop, find_newest, list_complete, step_folder, step_of, write_sizes
 
 
 def make(folder: Path, index: int, *, complete: bool = True) -> Path:
@@ -25,3 +27,20 @@ def test_the_newest_complete_one_is_found(tmp_path: Path) -> None:
 
 def test_where_nothing_is_there_is_none(tmp_path: Path) -> None:
     assert find_newest(tmp_path / "nowhere") is None
+
+
+def test_one_whose_file_was_cut_short_or_lost_afterwards_does_not_count(tmp_path: Path) -> None:
+    old, cut, lost = make(tmp_path, 9), make(tmp_path, 19), make(tmp_path, 29)
+    for path in (old, cut, lost):
+        write_sizes(path)
+    assert find_newest(tmp_path) == lost
+    (lost / "__0_0.distcp").unlink()
+    (cut / "__0_0.distcp").write_bytes(b"pa")
+    assert find_newest(tmp_path) == old
+
+
+def test_a_dropped_one_loses_its_mark_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make(tmp_path, 9)
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)  # killed before the first file is gone
+    drop(path)
+    assert find_newest(tmp_path) is None

@@ -67,3 +67,19 @@ def test_a_prediction_cannot_be_explained() -> None:
     result = predict(plan_of("llama", {}))
     with pytest.raises(FormatError, match="only a measured result"):
         explain_gap(result, result)
+
+
+def test_another_job_beside_the_run_is_told() -> None:
+    run = measured(plan_of("llama", {}), 1.0, {"matmul": 1.0})
+    plan = run.plan
+    longer = replace(plan, job=replace(plan.job, seq_len=plan.job.seq_len * 2))
+    assert any("compare tokens/s" in remark for remark in explain_gap(run, predict(longer)).remarks)
+    assert not any("compare tokens/s" in remark for remark in explain_gap(run, predict(plan)).remarks)
+
+
+@pytest.mark.parametrize("times", [(), (0.0, 1.0)])
+def test_a_measurement_without_step_times_is_refused(times: tuple[float, ...]) -> None:
+    run = measured(plan_of("llama", {}), 1.0, {"matmul": 1.0})
+    assert run.measurement is not None
+    with pytest.raises(FormatError, match="step_times"):
+        replace(run.measurement, step_times=times)

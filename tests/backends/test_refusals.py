@@ -114,10 +114,29 @@ def test_a_folder_that_cannot_be_made_is_named(plan_file: Plans, tmp_path: Path)
         ("--backend", "torchh", "did you mean torch"),
         ("--steps", "0", "at least 1"),
         ("--optimizer", "adam", "adamw, sgd"),
+        ("--learning-rate", "nan", "a positive number"),
+        ("--learning-rate", "inf", "a positive number"),
+        ("--device", "cuda", "expected cpu"),
+        ("--checkpoint-every", "-3", "at least 0"),
+        ("--data", "no-such-file.txt", "cannot be read as tokens"),
+        ("--resume", "no-such-folder", "not a complete checkpoint"),
     ],
 )
-def test_a_slip_in_an_option_is_answered(plan_file: Plans, option: str, value: str, reason: str) -> None:
-    assert reason in refused(plan_file(), option, value)
+def test_a_slip_in_an_option_is_answered_before_a_folder_is_made(
+    plan_file: Plans, option: str, value: str, reason: str, tmp_path: Path
+) -> None:
+    assert reason in refused(plan_file(), option, value, "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_that_leaves_no_step_is_refused_and_a_folder_of_some_names_the_newest(
+    plan_file: Plans, tmp_path: Path
+) -> None:
+    newest = tmp_path / "checkpoints" / "step-000000009"
+    newest.mkdir(parents=True)
+    (newest / ".metadata").write_bytes(b"mark")
+    assert "10 steps behind it already" in refused(plan_file(), "--resume", str(newest))
+    assert f"the newest in there is {newest}" in refused(plan_file(), "--resume", str(tmp_path))
 
 
 @pytest.mark.parametrize(("command", "code"), [("predict", 0), ("run", 2)])

@@ -26,6 +26,8 @@ def test_a_seed_is_played_and_printed() -> None:
         (["--resume", "nowhere", "plan.json"], "leave out what else is named"),
         ([], "Missing argument"),
         (["llama-3.1-8b", "hgx-h100", "--hang-time", "10"], "hang-time"),
+        (["llama-3.1-8b", "hgx-h100", "--save-time=-1s"], "--save-time: expected a time above zero"),
+        (["llama-3.1-8b", "hgx-h100", "--mtbf", "0 s"], "--mtbf: expected a time above zero"),
         (["llama-3.1-8b", "hgx-h100", "--spares", "-1"], "spares: expected at least 0"),
         (["llama-3.1-70b", "hgx-h100", "--chips", "64"], "this machine has"),
     ],

@@ -58,7 +58,7 @@ def test_a_prediction_is_no_run(measured: Result) -> None:
 
 def test_an_explanation_shows_both_and_the_gap(measured: Result) -> None:
     text = shown(print_explanation, explain_gap(measured, predict(measured.plan)))
-    for part in ("matrix multiplications", "1.333333", "step", "tp sends of one chip", "CPU processes"):
+    for part in ("matrix multiplications", "1.33 s", "step", "tp sends of one chip", "CPU processes"):
         assert part in text
 
 

@@ -104,7 +104,9 @@ def _fork(crew: Crew, work: Work, index: int, pipes: list[tuple[int, int]]) -> i
     code = 1
     try:
         die_with_parent()
-        log = os.open(Path(crew.out) / f"rank-{crew.first + index:05d}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        log = os.open(
+            Path(crew.out) / f"rank-{crew.first + index:05d}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
+        )
         os.dup2(log, 1)
         os.dup2(log, 2)
         for _, write_end in pipes:

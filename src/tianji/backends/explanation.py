@@ -110,6 +110,11 @@ def _remarks(measured: Result, predicted: Result, terms: tuple[Term, ...]) -> tu
             f"the ranks ran on CPU processes, and the plan is for {chip.name}: the gap is first of all that of the chips;"
             " a pool that describes this machine gives a prediction to hold against it"
         )
+    if predicted.plan.job.tokens_per_step != measured.plan.job.tokens_per_step:
+        found.append(
+            f"the predicted step has {predicted.plan.job.tokens_per_step:,} tokens and the measured one"
+            f" {measured.plan.job.tokens_per_step:,}: compare tokens/s, not steps"
+        )
     if abs(gap) <= facts.noise * measured.step_time.nominal:
         found.append(f"the gap is within the run's own noise (step times spread by {facts.noise:.0%})")
     elif gap and terms:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tianji.backends.journal import read_journal
-from tianji.backends.machine import check_extra, check_machine, check_port, make_folder
+from tianji.backends.machine import check_extra, check_inputs, check_machine, check_port, make_folder
 from tianji.backends.measured import measure
 from tianji.backends.options import RunOptions
 from tianji.backends.spec import Spec
@@ -47,6 +47,7 @@ class LocalEngine:
         """Raise InputError unless the plan can run on this machine."""
         check_support(plan)
         check_extra()
+        check_inputs(plan, options)
         check_machine(plan, options)
         check_port(options.port)
 

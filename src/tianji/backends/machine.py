@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tianji.backends.checkpoints import find_newest, step_of
 from tianji.backends.options import RunOptions
 from tianji.errors import MissingExtraError, RunError
 from tianji.hardware.calibration import Constants
@@ -82,6 +83,29 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{path}: cannot be made ({error.strerror}); name another folder with --out") from None
+
+
+def check_inputs(plan: Plan, options: RunOptions) -> None:
+    """Raise FormatError or RunError, before a process starts, unless the tokens and the checkpoint of a run can be read."""
+    from tianji.backends.trainer.tokens import Corpus
+
+    if options.data:
+        Corpus(Path(options.data), plan.job.seq_len, plan.job.model.vocab_size)
+    if options.resume_from:
+        check_checkpoint(Path(options.resume_from).resolve(), options.steps)
+
+
+def check_checkpoint(path: Path, steps: int) -> None:
+    """Raise RunError unless a complete checkpoint stands at a path, and leaves steps to do."""
+    step = step_of(path)
+    if step is None:
+        newest = find_newest(path) or find_newest(path / "checkpoints")
+        hint = f"; the newest in there is {newest}" if newest else ""
+        raise RunError(
+            f"{path}: not a complete checkpoint: expected a folder step-N with .metadata in it and all files whole{hint}"
+        )
+    if step + 1 >= steps:
+        raise RunError(f"{path}: has {step + 1} steps behind it already; ask for more than that with --steps")
 
 
 def check_port(port: int) -> None:

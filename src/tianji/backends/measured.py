@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,13 +24,19 @@ def measure(plan: Plan, options: RunOptions, engine: str) -> Result:
     """Return the measured result of a run that is done, from the journals and traces in its folder.
 
     A step lasts as long as on its slowest rank; the breakdown is of the rank whose profiled step waited least, as that rank
-    was on the critical path. Raises RunError when a rank's journal has no steps.
+    was on the critical path. Raises RunError when a rank's journal lacks steps, or when training diverged.
     """
     folder, world = Path(options.out), plan.strategy.chips
     journals = [read_journal(folder / f"rank-{rank:05d}.jsonl") for rank in range(world)]
     steps = [[e for e in events if e["event"] == "step"] for events in journals]
     if any(not events or events[-1]["index"] != options.steps - 1 for events in steps):
         raise RunError(f"{folder}: not every rank has written all of its steps; is the run still going on?")
+    lost = next((e for e in steps[0] if not math.isfinite(e["loss"] + e["gradient_norm"])), None)
+    if lost:
+        raise RunError(
+            f"{folder}: from step {lost['index']} on the loss is {lost['loss']} and the gradients' norm {lost['gradient_norm']}:"
+            " training diverged, so there is no result; take a smaller --learning-rate"
+        )
     by_step = list(zip(*steps, strict=True))
     seconds = [max(e["seconds"] for e in at) for at in by_step]
     measured = seconds[min(options.warmup, len(seconds) - 1) :]  # a resumed run may have few steps left
@@ -53,7 +60,7 @@ def measure(plan: Plan, options: RunOptions, engine: str) -> Result:
         measurement=Measurement(
             engine=engine,
             chip=str(done[0]["chip"]),
-            warmup=options.warmup,
+            warmup=len(seconds) - len(measured),
             step_times=tuple(measured),
             losses=tuple(e["loss"] for e in steps[0]),
             gradient_norms=tuple(e["gradient_norm"] for e in steps[0]),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from tianji.errors import FormatError
 from tianji.units import Seconds
 
 OPTIMIZERS = ("adamw", "sgd")
+DEVICES = ("", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +52,10 @@ class RunOptions:
             raise FormatError(f"warmup: expected fewer than the {self.steps} steps, got {self.warmup}")
         if self.optimizer not in OPTIMIZERS:
             raise FormatError(f"optimizer: expected one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
-        if self.learning_rate <= 0:
+        if not 0 < self.learning_rate < math.inf:
             raise FormatError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+        if self.device not in DEVICES:
+            raise FormatError(f"device: expected cpu, or nothing for what torch finds, got {self.device!r}")
+        for name in ("checkpoint_every", "seed"):
+            if getattr(self, name) < 0:
+                raise FormatError(f"{name}: expected at least 0, got {getattr(self, name)}")

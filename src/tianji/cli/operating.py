@@ -130,14 +130,14 @@ def _read_order(model_or_plan: str, pool: str | None, options: dict[str, Any]) -
     from tianji.backends.options import RunOptions
     from tianji.operation.operating import Order, recommend
     from tianji.operation.settings import Settings
-    from tianji.units import parse, parse_count
+    from tianji.units import parse_count
 
     own = {name: options[name] for name in _OWN}
     rest = {name: value for name, value in options.items() if name not in _OWN}
     found, calibration = find_plan(model_or_plan, pool, rest)
     if own["node"] is not None:
         found = replace(found, pool=replace(found.pool, node=parse_count(own["node"], "--node")))
-    repair, hang = parse(own["repair_time"], "time", "--repair-time"), parse(own["hang_time"], "time", "--hang-time")
+    repair, hang = _read_time(own, "repair_time"), _read_time(own, "hang_time")
     settings = Settings(
         steps=own["steps"], spares=own["spares"], checkpoint_every=own["checkpoint_every"], heartbeat_timeout=hang,
         node_timeout=hang, quarantine=repair,
@@ -146,13 +146,23 @@ def _read_order(model_or_plan: str, pool: str | None, options: dict[str, Any]) -
         steps=own["steps"], warmup=0, data=str(Path(own["data"]).resolve()) if own["data"] else "", seed=own["seed"],
         optimizer=own["optimizer"], learning_rate=own["learning_rate"],
     )  # fmt: skip
-    mtbf = None if own["mtbf"] is None else parse(own["mtbf"], "time", "--mtbf")
-    save = None if own["save_time"] is None else parse(own["save_time"], "time", "--save-time")
+    mtbf = None if own["mtbf"] is None else _read_time(own, "mtbf")
+    save = None if own["save_time"] is None else _read_time(own, "save_time")
     if mtbf is None or save is None:
         advice = recommend(found, calibration)
         mtbf, save = mtbf or advice[0], save or advice[1]
     name = drop_strategy_options(rest)["calibration"]
     return Order(found, settings, run, mtbf=mtbf, save_time=save, repair=repair, calibration=name, engine=own["engine"])
+
+
+def _read_time(own: dict[str, Any], name: str) -> float:
+    from tianji.units import parse
+
+    option = "--" + name.replace("_", "-")
+    value = parse(own[name], "time", option)
+    if value <= 0:
+        raise FormatError(f"{option}: expected a time above zero, got {own[name]}")
+    return value
 
 
 @contextmanager

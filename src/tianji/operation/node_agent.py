@@ -187,7 +187,7 @@ class NodeAgent:
             die_with_parent()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            log = os.open(path.parent / f"rank-{rank:05d}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            log = os.open(path.parent / f"rank-{rank:05d}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -26,7 +26,7 @@ def print_explanation(console: Console, found: Explanation) -> None:
             term.name,
             _seconds(term.predicted),
             _seconds(term.measured),
-            f"{'+' if term.gap >= 0 else ''}{_seconds(term.gap)}",
+            f"{'+' if term.gap > 0 else ''}{_seconds(term.gap)}",
         )
     predicted, measured = found.predicted.step_time.nominal, found.measured.step_time.nominal
     table.add_row("step", _seconds(predicted), _seconds(measured), f"x {found.ratio:.3g}", style="bold")
@@ -69,4 +69,4 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:.6f}"
+    return show(value, "time") if value else "0"

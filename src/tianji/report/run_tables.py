@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tianji.parallel.layouts import abbreviate_layout
@@ -21,12 +22,12 @@ def print_run(console: Console, result: Result) -> None:
     if measured is None:
         raise ValueError("only a measured result can be printed as a run")
     chips = result.plan.strategy.chips
-    time = result.step_time
+    time, steps = result.step_time, len(measured.step_times)
     lines = {
         "layout": abbreviate_layout(result.plan.strategy),
-        "ran on": f"{chips:,} x {measured.chip}, engine {measured.engine}, torch {measured.versions.get('torch', '?')}",
+        "ran on": f"{chips:,} x {measured.chip}, engine {measured.engine}, {_trained_by(measured.versions)}",
         "step": f"{show(time.nominal, 'time')}, from {show(time.low, 'time')} to {show(time.high, 'time')}"
-        f" over {len(measured.step_times)} steps (first {measured.warmup} left out)",
+        f" over {steps} step{'s' if steps != 1 else ''} (first {measured.warmup} left out)",
         "speed": f"{result.tokens_per_s:,.0f} tokens/s, {result.tokens_per_s_per_chip:,.0f} for each of {chips:,} chips",
         "MFU": f"{result.mfu:.2%} of the peak of the plan's {result.plan.pool.chip.name}"
         + (", which CPU processes stood in for" if measured.chip == "cpu" else ""),
@@ -43,3 +44,9 @@ def print_run(console: Console, result: Result) -> None:
             table.add_row(axis, f"{traffic.calls:,}", show(traffic.bytes, "bytes"))
         console.print()
         console.print(table)
+
+
+def _trained_by(versions: Mapping[str, str]) -> str:
+    """Return the library that trained, with its version."""
+    name = "mindspore" if "mindspore" in versions else "torch"
+    return f"{name} {versions.get(name, '?')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tianji.errors import FormatError
 from tianji.units import Bytes, Seconds
 
 
@@ -37,6 +38,10 @@ class Measurement:
     versions: Mapping[str, str] = field(default_factory=dict)
     folder: str = ""
     """Where the journals and the trace of the run are."""
+
+    def __post_init__(self) -> None:
+        if not self.step_times or min(self.step_times) <= 0:
+            raise FormatError("step_times: expected one time at least, and each above 0")
 
     @property
     def noise(self) -> float:

@@ -60,9 +60,8 @@ def result_from(data: object, where: str = "result") -> Result:
     Raises FormatError for anything that is not a result.
     """
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise FormatError(
-            f"{where}: not a result: expected the key format with the value {FORMAT!r}, got {shown(data)}"
-        )
+        came = shown(data["format"]) if isinstance(data, dict) and "format" in data else shown(data)
+        raise FormatError(f"{where}: not a result: expected the key format with the value {FORMAT!r}, got {came}")
     if data.get("version") != VERSION:
         raise FormatError(f"{where}: version {shown(data.get('version'))} of the format; this Tianji reads {VERSION}")
     missing = [name for name in ("kind", "plan", "step_time", "breakdown", "memory", "stages") if name not in data]

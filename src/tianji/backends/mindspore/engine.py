@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tianji.backends.local import explain_failure, finish_run, prepare_run
-from tianji.backends.machine import check_extra, check_machine
+from tianji.backends.machine import check_extra, check_inputs, check_machine
 from tianji.backends.mindspore.carried import WEIGHTS, draw_carried, write_carried
 from tianji.backends.mindspore.environment import find_python
 from tianji.backends.mindspore.limits import check_limits
@@ -45,6 +45,7 @@ class MindSporeEngine:
         check_limits(plan, options)
         check_extra()  # torch draws the first weights
         find_python()
+        check_inputs(plan, options)
         check_machine(plan, replace(options, device="cpu"))
 
     def run(self, plan: Plan, options: RunOptions) -> Result:

@@ -7,7 +7,6 @@ the whole model, so that a resumed run may have other degrees.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import checkpoint
+from torch.distributed.checkpoint import CheckpointException
 
-from tianji.backends.checkpoints import list_complete, step_folder, step_of
+from tianji.backends.checkpoints import drop, list_complete, step_folder, write_sizes
+from tianji.backends.machine import check_checkpoint
 from tianji.backends.options import RunOptions
 from tianji.errors import RunError
 
@@ -46,10 +47,12 @@ class Checkpoints:
         self.finish()
         path = step_folder(self.folder, index)
         if dist.get_rank() == 0:
-            shutil.rmtree(path, ignore_errors=True)  # of a run before: its mark must not vouch for our files
+            drop(path)  # of a run before: its mark must not vouch for our files
         dist.barrier(self.group)
         state = self._state() | {"step": torch.tensor(index)}
         self._pending = checkpoint.async_save(state, checkpoint_id=path, process_group=self.group)
+        if dist.get_rank() == 0:
+            self._pending.add_done_callback(lambda done: write_sizes(path) if done.exception() is None else None)
 
     def finish(self) -> None:
         """Wait for the save that is under way, then drop all complete checkpoints but the newest ``keep``.
@@ -60,26 +63,25 @@ class Checkpoints:
             return
         try:
             self._pending.result()
-        except Exception as error:
+        except (Exception, CheckpointException) as error:
             raise RunError(f"{self.folder}: the checkpoint could not be written ({_cause(error)})") from None
         finally:
             self._pending = None
         if dist.get_rank() == 0:
             for old in list_complete(self.folder)[: -self.options.keep]:
-                shutil.rmtree(old, ignore_errors=True)
+                drop(old)
 
     def resume(self, path: Path) -> int:
         """Load a complete checkpoint, cut as this run is; return the index of the step to go on with.
 
-        Raises RunError for a torn checkpoint, or for one of another model.
+        Raises RunError for a torn checkpoint, for one of another model, and for one that leaves no steps to do.
         """
-        if step_of(path) is None:
-            raise RunError(f"{path}: not a complete checkpoint: expected a folder step-N with .metadata in it")
+        check_checkpoint(path, self.options.steps)
         state = self._state() | {"step": torch.tensor(0)}
         try:
             checkpoint.load(state, checkpoint_id=path, process_group=self.group)
-        except Exception as error:
-            raise RunError(f"{path}: does not fit this plan's model ({_cause(error)})") from None
+        except (Exception, CheckpointException) as error:  # torch's is no Exception
+            raise RunError(f"{path}: cannot be loaded for this plan's model ({_cause(error)})") from None
         return int(state["step"]) + 1
 
     def _state(self) -> dict[str, Tensor]:
@@ -116,5 +118,7 @@ def _tensors(state: Mapping[str, Any]) -> dict[str, Tensor]:
     return {key: value for key, value in state.items() if isinstance(value, Tensor)}
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
+    if isinstance(error, CheckpointException) and error.failures:
+        error = next(iter(error.failures.values()))[0]  # without the traceback of each rank
     return " ".join(str(error).split())[:300]

@@ -30,7 +30,6 @@ from tianji.backends.trainer.shards import begin_microbatch, recompute_activatio
 from tianji.backends.trainer.tokens import Corpus
 from tianji.backends.trainer.traffic import TrafficCounter
 from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
-from tianji.errors import RunError
 from tianji.parallel.plan import Plan
 from tianji.units import Bytes, Seconds
 
@@ -183,10 +182,6 @@ def train(
     trainer = Trainer(plan, rank, accelerator, options)
     checkpoints = Checkpoints(trainer, options) if options.checkpoint_every or options.resume_from else None
     first = checkpoints.resume(Path(options.resume_from)) if checkpoints and options.resume_from else 0
-    if first >= options.steps:
-        raise RunError(
-            f"{options.resume_from} has {first} steps behind it already; ask for more than that with --steps"
-        )
     for index in range(first, options.steps):
         accelerator.synchronize()
         began = time.perf_counter()

@@ -31,7 +31,9 @@ class Corpus:
         try:
             self.tokens: NDArray[np.unsignedinteger] = np.memmap(self.path, dtype=kind, mode="r")
         except (OSError, ValueError) as error:
-            raise FormatError(f"{self.path}: cannot be read as tokens ({error})") from None
+            raise FormatError(
+                f"{self.path}: cannot be read as tokens ({getattr(error, 'strerror', None) or error})"
+            ) from None
         self.seq_len, self.vocab_size = seq_len, vocab_size
         if len(self.tokens) < 2:
             raise FormatError(f"{self.path}: expected at least two tokens, got {len(self.tokens)}")
