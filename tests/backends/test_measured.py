@@ -41,5 +41,5 @@ def test_the_warm_up_that_is_told_is_the_one_that_was_left_out(tmp_path: Path) -
 
 def test_a_run_that_diverged_says_where_and_what_to_do(tmp_path: Path) -> None:
     options = write_steps(tmp_path, [5.0, float("nan"), float("nan")])
-    with pytest.raises(RunError, match="from step 1 on the loss is nan.*smaller --learning-rate"):
+    with pytest.raises(RunError, match=r"from step 1 on the loss is nan.*smaller --learning-rate"):
         measure(plan_of("llama", {}), options, "local")

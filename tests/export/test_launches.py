@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tianji.errors import FormatError
+from tianji.cli import main
+from tianji.errors import FormatError, UnsupportedModelError
 from tianji.export.launches import Launch, read_launch
 
 MEGATRON = """#!/bin/bash
@@ -139,3 +141,29 @@ def test_a_file_without_a_launch_is_told(text: str, tmp_path: Path) -> None:
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="cannot be read"):
         read_launch(tmp_path / "none.sh")
+
+
+def test_minus_one_means_that_every_layer_has_experts(tmp_path: Path) -> None:
+    text = MINDSPEED.replace("--first-k-dense-replace 3", "--first-k-dense-replace -1")
+    moe = read(tmp_path, text.replace("--moe-layer-freq 1", "--moe-layer-freq -1")).job.model.moe
+    assert moe is not None
+    assert (moe.num_leading_dense, moe.layer_step) == (0, 1)
+
+
+def test_adapters_are_told(tmp_path: Path) -> None:
+    assert any("--lora-r" in told for told in read(tmp_path, MEGATRON.replace("--bf16", "--bf16 --lora-r 8")).told)
+
+
+def test_layers_without_attention_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedModelError, match="--hybrid-override-pattern"):
+        read(tmp_path, MEGATRON.replace("--bf16", "--bf16 --hybrid-override-pattern M-M*"))
+
+
+def test_a_script_that_does_not_fit_is_not_called_as_fast_as_the_best(tmp_path: Path) -> None:
+    path = tmp_path / "launch.sh"
+    path.write_text(
+        MEGATRON.replace("TP=4", "TP=1").replace("PP=2", "PP=1").replace("--num-layers-per-virtual", "--no-virtual")
+    )
+    done = CliRunner().invoke(main, ["predict", "--from-megatron", str(path), "hgx-h100"], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "its plan does not fit the memory" in " ".join(done.stdout.split())

@@ -110,7 +110,14 @@ def _print_tables(
     else:
         slower = result.step_time.nominal / best.step_time.nominal - 1.0
         layout = abbreviate_layout(best.plan.strategy)
-        how = f"the script takes {slower:.1%} longer" if slower > SAME else "the script is as fast"
+        pace = (
+            f"takes {slower:.1%} longer"
+            if slower > SAME
+            else "is as fast"
+            if slower > -SAME
+            else f"is {-slower:.1%} faster"
+        )
+        how = f"the script {pace}" if result.fits else f"the script {pace}, and its plan does not fit the memory"
         console.print(f"Best     {layout}: {best.step_time.nominal:.4g} s a step; {how}", markup=False)
     if launch.ignored:
         click.echo(f"tianji: note: ignored, as they are not priced: {' '.join(launch.ignored)}", err=True)

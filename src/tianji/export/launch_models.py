@@ -17,6 +17,9 @@ def read_model(options: Options, name: str, told: list[str]) -> Model:
     Raises FormatError for a missing size, UnsupportedModelError for layers in an order that Tianji's models do not have.
     """
     hidden, heads = options.count("--hidden-size"), options.count("--num-attention-heads")
+    _refuse_hybrids(options)
+    if options.has("--lora-r"):
+        told.append("--lora-r: adapters alone are trained, and the price is that of training all weights")
     layers = _count_layers(options, told)
     gated = options.has("--swiglu", "--geglu")
     mla = _read_mla(options) if options.has("--multi-latent-attention") else None
@@ -59,6 +62,14 @@ def read_model(options: Options, name: str, told: list[str]) -> Model:
     )
 
 
+def _refuse_hybrids(options: Options) -> None:
+    for name in ("--hybrid-layer-pattern", "--hybrid-override-pattern", "--mamba-state-dim", "--linear-num-key-heads"):
+        if options.has(name):
+            raise UnsupportedModelError(
+                f"{options.where}: {name}: Tianji's models have attention in every layer, none of state space or linear attention"
+            )
+
+
 def _count_layers(options: Options, told: list[str]) -> int:
     layers = options.count("--num-layers")
     if layers > MAX_LAYERS:
@@ -87,7 +98,8 @@ def _read_vocabulary(options: Options, told: list[str]) -> int:
     for name in ("--padded-vocab-size", "--vocab-size"):
         if options.has(name):
             return options.count(name)
-    kind = options.text("--tokenizer-type") or ""
+    # Merges of byte pairs are GPT-2's.
+    kind = options.text("--tokenizer-type") or ("GPT2BPETokenizer" if options.has("--merge-file") else "")
     if kind in VOCABULARIES:
         told.append(f"{VOCABULARIES[kind]:,} tokens in the vocabulary, as in every {kind}")
         return VOCABULARIES[kind]
@@ -168,7 +180,12 @@ def _read_routing(options: Options, experts: int) -> tuple[int, int]:
 def _read_frequency(options: Options, layers: int, told: list[str]) -> tuple[int, int]:
     """Return how many leading layers are dense and the step of MoE layers after them."""
     text = options.text("--moe-layer-freq", "1") or "1"
-    leading = options.count("--first-k-dense-replace", 0, least=0)
+    # MindSpeed's scripts say -1 where there are none such.
+    leading = (
+        0 if options.text("--first-k-dense-replace") == "-1" else options.count("--first-k-dense-replace", 0, least=0)
+    )
+    if text == "-1":
+        return min(leading, layers), 1
     if "[" not in text:
         step = options.count("--moe-layer-freq", 1)
         if step > 1:

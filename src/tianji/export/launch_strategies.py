@@ -25,7 +25,7 @@ def read_strategy_options(options: Options, model: Model, world: int, engine: st
     if rest or not dp:
         raise FormatError(
             f"{options.where}: --tensor-model-parallel-size {tp} · --pipeline-model-parallel-size {pp} ·"
-            f" --context-parallel-size {cp} = {tp * pp * cp} does not divide {world:,} chips"
+            f" --context-parallel-size {cp} = {tp * pp * cp} does not divide {world:,} chips; --chips N gives another number"
         )
     vpp = _read_chunks(options, model, pp)
     ep, etp = _read_experts(options, model, tp, engine)

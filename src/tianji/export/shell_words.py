@@ -6,17 +6,17 @@ a reader who needs the value can say where it comes from.
 
 from __future__ import annotations
 
-import ast
-import operator
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from tianji.errors import FormatError
+from tianji.export.shell_values import calculate, decide
 
 LARGEST = 1_000_000
 """Characters that a script, or what its variables grow to, may have."""
-MAX_ARITHMETIC = 10**15
+DEEPEST = 3
+"""Commands within commands (``bash -c "..."``, a script fed to sbatch) that are followed."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[[^\]]*\])?(\+?=)")
@@ -25,6 +25,9 @@ _KEYWORDS = frozenset(
 ) | frozenset(("nohup", "sudo", "eval"))
 _BRANCHES = frozenset({"if", "elif", "case", "while", "until", "for"})
 _ENDS = frozenset({"fi", "esac", "done"})
+_SHELLS = frozenset({"bash", "sh", "/bin/bash", "/bin/sh"})
+_FED = _SHELLS | {"sbatch", "ssh", "cat", "tee", "qsub"}
+"""Commands whose here-document may be a script."""
 
 
 @dataclass(slots=True)
@@ -36,7 +39,17 @@ class Script:
     arrays: dict[str, list[str]] = field(default_factory=dict)
     contested: set[str] = field(default_factory=set)
     """Variables that a branch sets: which value counts depends on what is not executed here."""
-    depth: int = 0
+
+
+@dataclass(slots=True)
+class _Branch:
+    """An ``if``, a loop or a ``case`` that is open: whether its present part runs, and whether one before did or may have."""
+
+    runs: bool | None = None
+    done: bool = False
+    maybe: bool = False
+    asks: bool = False
+    """The words that come are its condition."""
 
 
 def read_script(text: str, where: str) -> Script:
@@ -54,9 +67,15 @@ def read_script(text: str, where: str) -> Script:
 class _Reader:
     """Walks through a script once, from left to right."""
 
-    def __init__(self, text: str, where: str, script: Script) -> None:
-        self.text, self.where, self.script, self.at = text, where, script, 0
+    def __init__(self, text: str, where: str, script: Script, depth: int = 0) -> None:
+        self.text, self.where, self.script, self.at, self.depth = text, where, script, 0, depth
         self.words: list[str] = []
+        self.branches: list[_Branch] = []
+        self.guard: bool | None = True
+        """Whether the present command runs: what stands before its ``&&`` or ``||`` decides."""
+        self.status: bool | None = None
+        """How the command before ended."""
+        self.negated = False
         self.grown = 0
 
     def run(self) -> None:
@@ -73,27 +92,78 @@ class _Reader:
         elif char == "#":
             self.at = _end_of_line(self.text, self.at)
         elif char in "\n;|&()":
-            self.at += 1
-            self.finish()
+            joint = self.text[self.at : self.at + 2]
+            self.at += 2 if joint in ("&&", "||") else 1
+            self.finish(joint if joint in ("&&", "||") else char)
         elif char in "<>":
             self.skip_redirection()
         else:
             self.word()
 
-    def finish(self) -> None:
-        """Close a command."""
-        if self.words:
-            self.script.commands.append(self.words)
-            self.words = []
+    def finish(self, joint: str = "\n") -> None:
+        """Close a command; ``joint`` is what follows it."""
+        words, self.words = self.words, []
+        if words:
+            self.status = decide(words) if self.guard else self.guard
+            if self.negated and self.status is not None and self.guard:
+                self.status = not self.status
+            self.negated = False
+            if self.branches and self.branches[-1].asks:
+                self.ask(joint)
+            elif self.runs is not False:
+                self.script.commands.append(words)
+                self.follow(words)
+        if joint in ("&&", "||"):
+            wanted = joint == "&&"
+            self.guard = None if self.status is None else self.status is wanted
+        elif joint in "\n;":
+            self.guard, self.status = True, None
+
+    def ask(self, joint: str) -> None:
+        """Take in a part of a condition; one of several parts is left open."""
+        branch = self.branches[-1]
+        found = self.status if joint in "\n;" and self.guard else None
+        branch.runs = False if branch.done else None if branch.maybe and found else found
+        branch.asks = joint not in "\n;"
+
+    @property
+    def runs(self) -> bool | None:
+        """Whether what stands here runs; None where the script's surroundings decide."""
+        states = [self.guard, *(branch.runs for branch in self.branches)]
+        return False if False in states else None if None in states else True
+
+    def follow(self, words: list[str]) -> None:
+        """Read what a command has another shell do: ``bash -c "..."``, or a quoted command after ``eval``."""
+        texts = words if len(words) == 1 and re.search(r"\s", words[0]) else []
+        for i in range(len(words) - 2):
+            if words[i] in _SHELLS:
+                texts = [b for a, b in zip(words[i + 1 :], words[i + 2 :], strict=False) if re.fullmatch(r"-\w*c", a)]
+        for text in texts[:1]:
+            self.read_inner(text)
+
+    def read_inner(self, text: str) -> None:
+        """Read a script within this one, which changes none of its variables; what cannot be read is no script."""
+        if self.depth < DEEPEST:
+            own = self.script
+            inner = replace(own, commands=[], variables=dict(own.variables), arrays=dict(own.arrays))
+            with suppress(FormatError):
+                _Reader(text, self.where, inner, self.depth + 1).run()
+            own.commands += inner.commands
 
     def skip_redirection(self) -> None:
         if self.words and self.words[-1].isdigit() and self.text[self.at - 1].isdigit():
             self.words.pop()  # the 2 of 2>&1
+        if self.words and self.words[0] == "[[":
+            self.words.append(self.text[self.at])  # it compares there, and nothing is redirected
+            self.at += 1
+            return
         here = re.compile(r"<<-?\s*(['\"]?)(\w+)\1").match(self.text, self.at)
         if here and not self.text.startswith("<<<", self.at):
             end = re.compile(rf"^\t*{re.escape(here[2])}$", re.MULTILINE).search(
                 self.text, _end_of_line(self.text, self.at)
             )
+            if self.words and self.words[0] in _FED and self.runs is not False:
+                self.read_inner(self.text[_end_of_line(self.text, self.at) : end.start() if end else len(self.text)])
             self.at = end.end() if end else len(self.text)
             return
         while self.at < len(self.text) and self.text[self.at] in "<>& \t":
@@ -109,20 +179,34 @@ class _Reader:
             return
         words = self.read_parts()
         if not self.words and len(words) == 1:
-            if words[0] in _BRANCHES:
-                self.script.depth += 1
-            elif words[0] in _ENDS:
-                self.script.depth = max(self.script.depth - 1, 0)
+            self.branch(words[0])
+            self.negated = self.negated or words[0] == "!"
             if words[0] in _KEYWORDS | _BRANCHES | _ENDS:
                 return
         self.grow(sum(len(w) for w in words))
         self.words += words
 
+    def branch(self, word: str) -> None:
+        """Open, turn or close a branch where a word does so."""
+        if word in _BRANCHES and word != "elif":
+            self.branches.append(_Branch(asks=word == "if"))
+        elif word in _ENDS and self.branches:
+            self.branches.pop()
+        elif word in ("elif", "else") and self.branches:
+            branch = self.branches[-1]
+            branch.done, branch.maybe = branch.done or branch.runs is True, branch.maybe or branch.runs is None
+            branch.runs = False if branch.done else None if branch.maybe else True
+            branch.asks = word == "elif"
+        elif word == "then" and self.branches:
+            self.branches[-1].asks = False
+
     def assign(self, found: re.Match[str]) -> None:
         name, adds = found[1], found[2] == "+="
         self.at = found.end()
-        script = self.script
-        if script.depth:
+        script, self.status = self.script, True if self.guard else self.guard
+        if self.runs is False:  # read all the same, to get past it
+            script = replace(script, variables=dict(script.variables), arrays=dict(script.arrays))
+        elif self.runs is None:
             script.contested.add(name)
         if self.text.startswith("(", self.at):
             self.at += 1
@@ -305,39 +389,6 @@ class _Reader:
         self.grown += more
         if more > LARGEST or self.grown > 20 * LARGEST:
             raise FormatError(f"{self.where}: its variables grow without end; expected a launch script")
-
-
-_OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-}
-
-
-def calculate(text: str) -> int | None:
-    """Return the whole number that an arithmetic text gives, or None where it is none.
-
-    >>> calculate("8 * (4 + 1) / 2")
-    20
-    """
-    try:
-        return _evaluate(ast.parse(text.strip().replace("/", "//"), mode="eval").body)
-    except (SyntaxError, ValueError, ZeroDivisionError, RecursionError, MemoryError):
-        return None
-
-
-def _evaluate(node: ast.expr) -> int:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int) and abs(node.value) <= MAX_ARITHMETIC:
-        return int(node.value)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_evaluate(node.operand)
-    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        found = _OPERATORS[type(node.op)](_evaluate(node.left), _evaluate(node.right))
-        if abs(found) <= MAX_ARITHMETIC:
-            return found
-    raise ValueError("no whole number")
 
 
 def _end_of_line(text: str, start: int) -> int:
