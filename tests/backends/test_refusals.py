@@ -37,6 +37,7 @@ def refused(*arguments: str) -> str:
         ("tied", {"pp": 2}, "tied embedding"),
         ("llama", {"pp": 4, "schedule": "dualpipe"}, "two layers on each pipeline rank"),
         ("llama", {"dp": 3}, "does not divide by"),
+        ("llama", {"pp": 2, "micro_batch_size": 8}, r"fewer micro-batches \(1\) than stages \(2\)"),
     ],
 )
 def test_a_strategy_that_the_trainer_lacks_is_refused_with_the_reason(

@@ -52,3 +52,14 @@ def test_a_very_slow_joint_sets_the_pace_itself() -> None:
     microbatches, activations = 16, 4096 / 2 * 4096 * 2.0
     rate = 1e5
     assert relay(rate) == pytest.approx((2 * microbatches + 2) * activations / (rate * 0.7), rel=0.01)
+
+
+def test_chips_that_share_processors_lend_their_waits_as_in_the_plain_pipeline() -> None:
+    shared = replace(CONSTANTS, sharing=2.0)
+    stages, pool = every_stage(JOB, 4), replace(EQUAL, chips=16)
+    plain = float(np.ravel(price(JOB, EQUAL, shared, Grid.of(STRATEGY)).step_time)[0])
+    legs = [Leg(pool, shared, tuple(stages[:2])), Leg(pool, shared, tuple(stages[2:]))]
+    both = float(np.ravel(price_relay(JOB, legs, joint(50e9), Grid.of(STRATEGY)).step_time)[0])
+    assert both == pytest.approx(plain, rel=1e-3)
+    assert both < relay(50e9)
+    assert relay(50e9, shared) == pytest.approx(relay(50e9), rel=1e-9)  # the others lend nothing

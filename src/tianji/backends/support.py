@@ -43,6 +43,21 @@ STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy, Model], bool], str], ...] = (
 )
 
 
+def _schedule_limits(plan: Plan) -> list[str]:
+    """Return what PyTorch's schedules ask of the number of micro-batches, as far as the plan does not keep it."""
+    s, count = plan.strategy, plan.num_microbatches
+    if s.pp > 1 and s.schedule == "1f1b" and count < s.pp:
+        return [
+            f"schedule=1f1b with fewer micro-batches ({count}) than stages ({s.pp}); take a smaller micro_batch_size, or gpipe"
+        ]
+    rounds = max(count // s.pp, 1)
+    if s.pp > 1 and s.schedule == "zero-bubble" and count % rounds:
+        return [
+            f"schedule=zero-bubble with {count} micro-batches, which are no multiple of their {rounds} rounds through pp={s.pp}"
+        ]
+    return []
+
+
 def check_support(plan: Plan) -> None:
     """Raise InputError, with every reason, unless the trainer can train a plan's model as its strategy says."""
     check(plan.strategy, plan.job, plan.pool)
@@ -50,7 +65,7 @@ def check_support(plan: Plan) -> None:
     lacking = [what for is_so, what in MODEL_LIMITS if is_so(model)]
     if lacking:
         raise UnsupportedModelError(f"{model.name}: the trainer has no {'; no '.join(lacking)}")
-    reasons = [what for is_so, what in STRATEGY_LIMITS if is_so(plan.strategy, model)]
+    reasons = [what for is_so, what in STRATEGY_LIMITS if is_so(plan.strategy, model)] + _schedule_limits(plan)
     if reasons:
         raise IllegalStrategyError("the trainer does not run this strategy: " + "; ".join(reasons))
     if not plan.job.causal:

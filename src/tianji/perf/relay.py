@@ -83,7 +83,9 @@ def price_relay(job: Job, legs: Sequence[Leg], joint: Tier, g: Grid) -> RelayPri
     terms["recompute"] = m * backward["recompute"]
     terms["pp_comm"] = m * 2.0 * _slowest([between, *sends])
     terms["dp_comm"] = m * sharded + once
-    terms["bubble"] = Bubble.between(g, *others, passing, sharded * (g.pp - 1), m * slowest).seconds
+    # Only what every leg's chips lend each other may shorten the wait: they share processors within a leg at most.
+    sharing = min(leg.constants.sharing for leg in legs)
+    terms["bubble"] = Bubble.between(g, *others, passing, sharded * (g.pp - 1), m * slowest, sharing).seconds
     terms["optimizer"] = _slowest(
         [optimizer_time(c, leg.pool, list(leg.stages)) for c, leg in zip(contexts, legs, strict=True)]
     )

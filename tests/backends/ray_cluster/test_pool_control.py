@@ -122,3 +122,9 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_an_engine_that_is_none_is_answered_with_the_nearest() -> None:
     assert "did you mean ray?" in say("plan", "llama-3.1-8b", "hgx-h100", "--engine", "rya")
+
+
+@pytest.mark.parametrize("port", [0, -1, 8265, 10002, 19999, 52365])
+def test_a_port_that_ray_keeps_for_itself_is_told_before_ray_starts(port: int) -> None:
+    with pytest.raises(RunError, match="that Ray does not keep for itself"):
+        check_port("127.0.0.1", port)

@@ -33,6 +33,8 @@ from tianji.backends.ray_cluster.pool_state import PoolState, find_state, start_
 from tianji.errors import FormatError, RunError
 
 STARTED = "Ray runtime started"
+OWN_PORTS = (range(10001, 20000), range(8265, 8266), range(52365, 52366))
+"""What Ray keeps for its clients and workers, its dashboard and the dashboard's agent: it refuses them for a head."""
 START, DRAIN = 90.0, 10.0
 """Seconds that a node has to start, and to end by itself before it is killed."""
 
@@ -120,7 +122,11 @@ def _refuse_second() -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise RunError unless one can listen at ``host:port``."""
+    """Raise RunError unless a head can listen at ``host:port``."""
+    if port < 1 or any(port in ports for ports in OWN_PORTS):
+        raise RunError(
+            f"--port {port}: expected one from 1 to 65535 that Ray does not keep for itself (8265, 10001 to 19999, 52365)"
+        )
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trying:
             trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
