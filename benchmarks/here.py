@@ -4,16 +4,19 @@
     python benchmarks/here.py predict POOL.toml predicted.json
     python benchmarks/here.py run predicted.json measured.json --repeats 3
     python benchmarks/here.py report measured.json
+    python benchmarks/here.py between FIRST/measured.json SECOND/measured.json
 
 ``predict`` writes the predictions before anything is run; ``run`` never changes them. Two models, dense and with experts, each
 under layouts of 1 to 8 gloo processes, good ones and bad ones. The runs of all layouts take turns, so that a busy minute of the
-machine hits all alike.
+machine hits all alike. ``between`` says how far two campaigns of micro-measurements differ on the same layouts: what one of them
+cannot know of the next, and so a part of the range.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import tempfile
@@ -21,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from tianji.backends import RunOptions, run
+from tianji.backends.probes.here import RANGE_80
 from tianji.catalog import load_calibration, load_pool
 from tianji.parallel import Strategy
 from tianji.parallel.layouts import spell_layout
@@ -175,6 +179,26 @@ def report(measured: str) -> None:
     print(f"80 % range         holds {inside} of {len(rows)}")
 
 
+def between(*campaigns: str) -> None:
+    """Print the spread of two campaigns' predictions, and how many runs of each the range holds without it and with it."""
+    first, second = (json.loads(Path(path).read_text()) for path in campaigns)
+    logs = [math.log(a["predicted"] / b["predicted"]) for a, b in zip(first, second, strict=True)]
+    spread = math.sqrt(statistics.fmean(x * x for x in logs) / 2.0)
+    print(
+        f"one campaign's predictions are off by {spread:.3f} from the middle of both (in the logarithm, {len(logs)} layouts)"
+    )
+    for path, rows in zip(campaigns, (first, second), strict=True):
+        held, now = (sum(holds(row, more) for row in rows) for more in (0.0, RANGE_80 * spread))
+        print(f"{path}: the range of the fit alone holds {held} of {len(rows)}, with the spread {now}")
+
+
+def holds(row: dict[str, Any], more: float) -> bool:
+    """Return whether a run lies in its predicted range, made wider by an independent ``more`` in the logarithm."""
+    error = math.log(statistics.median(statistics.median(steps) for steps in row["measured"]) / row["predicted"])
+    end = math.log((row["high"] if error > 0 else row["low"]) / row["predicted"])
+    return abs(error) <= math.hypot(end, more)
+
+
 def rank_correlation(a: list[float], b: list[float]) -> float:
     """Return Spearman's rho of two lists without ties.
 
@@ -187,9 +211,9 @@ def rank_correlation(a: list[float], b: list[float]) -> float:
 
 
 def main() -> None:
-    """Do one of the four."""
+    """Do one of the five."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("calibrate", "predict", "run", "report"))
+    parser.add_argument("what", choices=("calibrate", "predict", "run", "report", "between"))
     parser.add_argument("files", nargs="+")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5)
@@ -201,6 +225,8 @@ def main() -> None:
         predict_all(*choices.files)
     elif choices.what == "run":
         run_all(*choices.files, choices.repeats, choices.steps, choices.only)
+    elif choices.what == "between":
+        between(*choices.files)
     else:
         report(*choices.files)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from tianji.backends.probes.fitting import Fitted, Rates, fit_survey
-from tianji.backends.probes.here import Size, describe_calibration, list_sizes
+from tianji.backends.probes.here import BETWEEN, RANGE_80, Size, describe_calibration, list_sizes
 from tianji.backends.probes.least_squares import fit_times
 from tianji.backends.probes.orders import Sample, Survey
 from tianji.backends.probes.pool_text import spell_pool
@@ -137,3 +138,20 @@ def test_no_rate_is_negative() -> None:
 
 def test_sizes_double_up_to_the_last() -> None:
     assert list_sizes(5) == [1, 2, 4, 5]
+
+
+def test_a_range_is_never_surer_than_two_campaigns_agree() -> None:
+    data = Path(__file__).parents[3] / "benchmarks" / "here_data"
+    first, second = (
+        [row["predicted"] for row in json.loads(path.read_text())]
+        for path in (data / "predicted.json", data / "second" / "predicted.json")
+    )
+    apart = np.log(np.array(first) / np.array(second))
+    assert pytest.approx(float(np.sqrt(np.mean(apart**2) / 2.0)), abs=0.005) == BETWEEN
+    survey = made_up()
+    calibration = describe_calibration("x", "2026-11-25", [Size(survey, fit_survey(survey))], chips="x")
+    spreads = [spread for kinds in calibration.spreads.values() for spread in kinds.values()]
+    assert spreads
+    for spread in spreads:
+        assert spread.high >= math.exp(RANGE_80 * BETWEEN) - 1e-3
+        assert spread.low == pytest.approx(1.0 / spread.high, abs=2e-3)
