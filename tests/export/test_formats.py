@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from legal_plans import plans
 from tianji.errors import ExportError
 from tianji.export import render_plan
+from tianji.export.schemas import MINDFORMERS, check_document
 from tianji.export.shell_words import read_script
 from tianji.parallel.plan import Plan
 
@@ -111,15 +112,43 @@ def test_every_torchtitan_option_is_known_with_its_type(plan: Plan) -> None:
             assert type(value).__name__ == kind, f"{name}: {value!r} is no {kind}"
 
 
+def fits(value: ast.expr, kind: str = "") -> bool:
+    """Whether a literal is of a type as annotations spell it; what is no literal, or of no type that is listed, passes."""
+    try:
+        found = ast.literal_eval(value)
+    except ValueError:
+        return True
+    words = set(re.findall(r"\w+", kind))
+    if found is None:
+        return not kind or bool(words & {"None", "Optional"})
+    wide = {"int": {"int", "float"}, "list": {"list", "List"}, "tuple": {"tuple", "Tuple"}}.get(type(found).__name__)
+    return not kind or bool(words & (wide or {type(found).__name__})) or (isinstance(found, str) and found in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "right"),
+    [
+        ("3", "int", True), ("3", "Optional[float]", True), ("True", "int", False), ("'3'", "int", False),
+        ("None", "Optional[str]", True), ("None", "bool", False), ("'a'", "Literal['a', 'b']", True), ("1.5", "int", False),
+        ("AttnBackend.flash", "AttnBackend", True),
+    ],
+)  # fmt: skip
+def test_a_literal_is_held_against_its_type(text: str, kind: str, right: bool) -> None:
+    assert fits(ast.parse(text, mode="eval").body, kind) is right
+
+
 @settings(max_examples=80)
 @given(plan=plans(("hgx-h100",)))
-def test_every_field_of_the_nemo_recipe_is_known(plan: Plan) -> None:
+def test_every_field_of_the_nemo_recipe_is_known_with_its_type(plan: Plan) -> None:
     text = text_of(plan, "nemo", "nemo_recipe.py")
     if text is None:
         return
-    targets = [ast.unparse(n.targets[0]) for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Assign)]
-    names = [t for t in targets if t not in ("cfg", "model")]
-    assert not set(names) - set(listed("megatron_bridge_fields.txt"))
+    known = listed("megatron_bridge_fields.txt")
+    for node in (n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Assign)):
+        name = ast.unparse(node.targets[0])
+        if name not in ("cfg", "model"):
+            assert name in known, f"{name} is no field of the recipe"
+            assert fits(node.value, *known[name]), f"{name} = {ast.unparse(node.value)} is no {known[name]}"
 
 
 @settings(max_examples=80)
@@ -129,6 +158,7 @@ def test_every_mindformers_key_is_known(plan: Plan) -> None:
     if text:
         names = {part for name in leaves(yaml.safe_load(text)) for part in name.split(".")}
         assert not names - set(listed("mindformers_keys.txt"))
+        assert check_document(yaml.safe_load(text), MINDFORMERS, "file") == []
 
 
 def test_the_lists_say_where_they_come_from() -> None:

@@ -11,7 +11,15 @@ from jsonschema import Draft202012Validator
 
 import tianji
 from tianji.export import schemas
-from tianji.export.schemas import DEEPSPEED, KUBERNETES, SCHEMAS, check_document, describe_path, read_schema
+from tianji.export.schemas import (
+    DEEPSPEED,
+    KUBERNETES,
+    MINDFORMERS,
+    SCHEMAS,
+    check_document,
+    describe_path,
+    read_schema,
+)
 
 FOLDER = Path(tianji.__file__).parent / "export" / "schemas"
 NAMES = sorted(path.name for path in FOLDER.glob("*.json"))
@@ -79,7 +87,7 @@ def test_every_reference_within_the_schemas_is_met(name: str) -> None:
 
 
 def test_every_file_is_in_use() -> None:
-    used = {s.partition("#")[0] for s in SCHEMAS.values()} | {DEEPSPEED, KUBERNETES.partition("#")[0]}
+    used = {s.partition("#")[0] for s in SCHEMAS.values()} | {DEEPSPEED, MINDFORMERS, KUBERNETES.partition("#")[0]}
     assert used == set(NAMES)
 
 
@@ -169,3 +177,39 @@ def test_deepspeed_is_checked_key_by_key(change: dict[str, Any], rule: str, fix:
     assert check_document(body, DEEPSPEED, "f") == []
     found = check_document(body | change, DEEPSPEED, "f")
     assert any(v.rule == rule and fix in v.fix for v in found), json.dumps([v.fix for v in found])
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "rule", "fix"),
+    [
+        (["runner_config", "batch_size"], "1", "type of a field", "write 1, without quotes"),
+        (["parallel_config", "data_parallel"], 0, "range of a value", "at least 1"),
+        (["parallel_config", "model_paralel"], 2, "known name", "write model_parallel"),
+        (["parallel_config", "context_parallel_algo"], "ring", "known value", "colossalai_cp"),
+        (["parallel", "pipeline_config", "pipeline_scheduler"], "1F1B", "known value", "1f1b"),
+        (["recompute_config", "recompute"], "full", "type of a field", "true or false or a list"),
+        (["model", "model_config", "hidden_size"], 5120.5, "type of a field", "a whole number"),
+        (["model", "model_config", "compute_dtype"], "bf16", "known value", "bfloat16"),
+        (["optimizer", "betas"], 0.9, "type of a field", "a list"),
+        (["use_paralel"], True, "known name", "write use_parallel"),
+        (["callbacks"], [{"save_checkpoint_steps": 5}], "required field", "add type"),
+    ],
+)
+def test_mindformers_is_checked_by_the_types_of_its_values(path: list[str], value: Any, rule: str, fix: str) -> None:
+    body: dict[str, Any] = {
+        "trainer": {"type": "CausalLanguageModelingTrainer"},
+        "runner_config": {"epochs": 1, "batch_size": 1},
+        "parallel_config": {"data_parallel": 2},
+        "parallel": {"pipeline_config": {"pipeline_scheduler": "1f1b"}},
+        "recompute_config": {"recompute": [2, 2]},
+        "model": {"model_config": {"hidden_size": 5120, "a_setting_of_its_own": 3}},
+        "optimizer": {"betas": [0.9, 0.95]},
+        "callbacks": [{"type": "MFLossMonitor"}],
+    }
+    assert check_document(body, MINDFORMERS, "f") == []
+    place = body
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    found = check_document(body, MINDFORMERS, "f")
+    assert any(v.rule == rule and fix in v.fix for v in found), [(v.rule, v.fix) for v in found]

@@ -11,10 +11,17 @@ from tianji.errors import FormatError, UnknownNameError
 from tianji.export.counts import check_counts
 from tianji.export.manifests import RESOURCES, read_documents, read_manifest
 from tianji.export.mindcluster import check_manifest
-from tianji.export.schemas import DEEPSPEED, SCHEMAS, check_document, read_schema
+from tianji.export.schemas import CONFIGURATIONS, DEEPSPEED, MINDFORMERS, SCHEMAS, check_document, read_schema
 from tianji.export.violations import Violation
 
+TELLING = frozenset(
+    {"runner_config", "parallel_config", "trainer", "use_parallel", "runner_wrapper", "train_dataset_task"}
+)
+"""Keys of which a configuration of MindSpore Transformers has two at least, and one of DeepSpeed none."""
 KINDS = ", ".join(f"{kind} ({version})" for version, kind in SCHEMAS)
+
+
+OTHERS = "DeepSpeed's JSON or MindSpore Transformers' YAML"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ def check_file(path: str) -> Check:
         if schema == DEEPSPEED:
             body = _settle(body)
         if schema:
-            kinds.append(str(body.get("kind", "DeepSpeed")))
+            kinds.append(CONFIGURATIONS.get(schema) or str(body["kind"]))
             found += check_document(body, schema, where)
             num_jobs += schema != SCHEMAS["v1", "ConfigMap"]
         manifest = read_manifest(body, where)
@@ -54,7 +61,7 @@ def check_file(path: str) -> Check:
         resources, held = ", ".join(RESOURCES), sorted({str(d.body["kind"]) for d in documents if "kind" in d.body})
         came = f" (it holds {', '.join(held)})" if held else ""
         raise FormatError(
-            f"{path}: no document asks for chips ({resources}){came}; expected a job, one of {KINDS}, or DeepSpeed's JSON"
+            f"{path}: no document asks for chips ({resources}){came}; expected a job, one of {KINDS}, {OTHERS}"
         )
     return Check(tuple(dict.fromkeys(kinds)), tuple(dict.fromkeys(found)))
 
@@ -63,11 +70,15 @@ def _find_schema(body: Mapping[str, Any], where: str) -> str | None:
     """Return the schema of a document, None for a kind that has none here."""
     version, kind = body.get("apiVersion"), body.get("kind")
     if version is None and kind is None:
+        if len(TELLING & set(body)) > 1:
+            return MINDFORMERS
         known = set(read_schema(DEEPSPEED)["properties"])
         if known & set(body):
             return DEEPSPEED
         first = ", ".join(repr(k) for k in list(body)[:3])
-        raise FormatError(f"{where}: no apiVersion and no kind (its first keys: {first}); expected one of {KINDS}")
+        raise FormatError(
+            f"{where}: no apiVersion and no kind (its first keys: {first}); expected one of {KINDS}, {OTHERS}"
+        )
     for (known_version, known_kind), schema in SCHEMAS.items():
         if (known_version, known_kind) == (version, kind):
             return schema

@@ -57,6 +57,10 @@ class Manifest:
         return sum(p.replicas * p.chips for p in self.pods)
 
 
+SCRIPTS = (".py", ".sh", ".sbatch", ".toml")
+"""What an export holds beside YAML and JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One document of a file as plain values: keys are text, and what stands there as null is left out, as servers do."""
@@ -120,6 +124,8 @@ def _load(path: str) -> list[Any]:
     try:
         if file.is_dir():
             raise FormatError(f"{path}: a folder; expected a YAML file")
+        if file.suffix in SCRIPTS and file.exists():
+            raise FormatError(f"{path}: a script or a configuration in another language; expected YAML or JSON")
         size = file.stat().st_size
         if size > LARGEST_FILE:
             raise FormatError(

@@ -28,6 +28,9 @@ SCHEMAS: dict[tuple[str, str], str] = {
 }
 """The schema of each apiVersion and kind."""
 DEEPSPEED = "deepspeed.json"
+MINDFORMERS = "mindformers.json"
+CONFIGURATIONS = {DEEPSPEED: "DeepSpeed", MINDFORMERS: "MindSpore Transformers"}
+"""Configurations that have no apiVersion and no kind, and what they are called."""
 WORDS = {
     "string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list",
     "object": "a mapping", "null": "nothing",
