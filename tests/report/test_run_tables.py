@@ -51,6 +51,21 @@ def test_a_run_shows_speed_losses_and_what_each_axis_sends(measured: Result) -> 
         assert part in text
 
 
+def test_processes_stand_in_for_other_chips_only(measured: Result) -> None:
+    assert "CPU processes stood in for" in shown(print_run, measured)
+    plan = measured.plan
+    host = replace(plan, pool=replace(plan.pool, chip=replace(plan.pool.chip, vendor="host")))
+    assert "stood in for" not in shown(print_run, replace(measured, plan=host))
+
+
+def test_one_step_is_no_steps_and_mindspore_is_named(measured: Result) -> None:
+    assert measured.measurement is not None
+    facts = replace(measured.measurement, step_times=(2.0,), versions={"mindspore": "2.10.0"})
+    text = shown(print_run, replace(measured, measurement=facts))
+    assert "over 1 step (" in text
+    assert "mindspore 2.10.0" in text
+
+
 def test_a_prediction_is_no_run(measured: Result) -> None:
     with pytest.raises(ValueError, match="only a measured result"):
         shown(print_run, replace(measured, measurement=None))

@@ -25,6 +25,8 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """What can be told apart in both: a run sees a rank wait in its pipeline, but not whether for a link or for another stage."""
 
+HOSTS = ("host", "cpu")
+"""Vendors of chips that are this machine's own processes."""
 COMPUTED = ("matmul", "attention", "vector", "recompute")
 
 
@@ -105,7 +107,7 @@ def _remarks(measured: Result, predicted: Result, terms: tuple[Term, ...]) -> tu
         return ()
     found = []
     gap = measured.step_time.nominal - predicted.step_time.nominal
-    if facts.chip == "cpu" and chip.vendor.lower() not in ("host", "cpu"):
+    if facts.chip == "cpu" and chip.vendor.lower() not in HOSTS:
         found.append(
             f"the ranks ran on CPU processes, and the plan is for {chip.name}: the gap is first of all that of the chips;"
             " a pool that describes this machine gives a prediction to hold against it"

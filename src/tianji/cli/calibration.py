@@ -46,7 +46,7 @@ def calibrate_command(
     evidence and its standard error, and a chip without runs inherits from its closest relative with a wider range. Datasheet
     figures are never changed. Use the file with --calibration FILE in any command.
 
-    With --here this machine is measured instead, in about two minutes: matmuls, memory, attention, layers, the optimizer and all
+    With --here this machine is measured instead, in some minutes: matmuls, memory, attention, layers, the optimizer and all
     collectives, with 1, 2, 4 ... processes at work. It needs the extra: pip install 'tianji[run]'.
 
     \b

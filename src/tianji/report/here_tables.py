@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tianji.backends.probes.here import Size
 
 
+NOISY, MISSED = 0.1, 0.5
+"""Noise of one repeat, and what a fit misses its samples by, from which a measurement is called that of a busy machine."""
+
+
 def print_here(console: Console, sizes: Sequence[Size], pool: str, calibration: str) -> None:
     """Print the figures of all sizes side by side, and where they were written."""
     console.print(Text(f"The pool is in {pool}, its calibration in {calibration}.", style="bold"))
@@ -24,6 +28,14 @@ def print_here(console: Console, sizes: Sequence[Size], pool: str, calibration: 
     console.print(figures_table(sizes))
     console.print()
     console.print(constants_table(sizes))
+    noisy = [size.findings for size in sizes if size.findings.noise > NOISY or size.findings.misfit > MISSED]
+    if noisy:
+        noise, missed = max(f.noise for f in noisy), max(f.misfit for f in noisy)
+        console.print(
+            f"\nThe machine was busy with other things: a repeat is off by up to {noise:.0%}, the fit by up to {missed:.0%}. The"
+            " ranges of plans are as wide as that; measure again when it is quiet.",
+            highlight=False,
+        )
     command = f"tianji plan MODEL {pool} --calibration {calibration} --chips {sizes[-1].chips} --precision fp32"
     console.print(Text(f"\nPlan with them: {command}"))
 
@@ -52,7 +64,9 @@ def constants_table(sizes: Sequence[Size]) -> Table:
 
 
 def _spell(cell: Fitted) -> str:
-    return f"{cell.value:.3g} ±{cell.error:.0%}" if cell.error is not None else f"{cell.value:.3g} ± ?"
+    if cell.error is None:
+        return f"{cell.value:.2g} ± ?"
+    return f"{cell.value:.2g} ±{cell.error:.0%}" if cell.error < 1.0 else f"{cell.value:.2g} ±>99%"
 
 
 def _table(title: str, sizes: Sequence[Size]) -> Table:

@@ -155,3 +155,15 @@ def test_a_range_is_never_surer_than_two_campaigns_agree() -> None:
     for spread in spreads:
         assert spread.high >= math.exp(RANGE_80 * BETWEEN) - 1e-3
         assert spread.low == pytest.approx(1.0 / spread.high, abs=2e-3)
+
+
+def test_a_busy_machine_is_told_and_no_cell_is_cut() -> None:
+    survey = made_up()
+    sizes = [Size(survey, fit_survey(survey))] * 4
+    quiet, busy = io.StringIO(), io.StringIO()
+    print_here(Console(file=quiet, width=80), sizes, "pool.toml", "calibration.toml")
+    noisy = [replace(s, findings=replace(s.findings, noise=0.2)) for s in sizes]
+    print_here(Console(file=busy, width=80), noisy, "pool.toml", "calibration.toml")
+    assert "measure again when it is quiet" not in quiet.getvalue()
+    assert "measure again when it is quiet" in " ".join(busy.getvalue().split())
+    assert "…" not in quiet.getvalue()
