@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tianji.errors import FormatError
+from tianji.errors import FormatError, RunError
 from tianji.operation.event_log import EventLog, read_events
 
 
@@ -28,3 +28,16 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
     path.write_text('{"n": 0, "at": 1.0, "event": "begin"}\n[]\n')
     with pytest.raises(FormatError, match="line 2: expected an event"):
         read_events(path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+def test_a_full_disk_is_told_once_and_closing_hides_nothing(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    assert log._file is not None
+    log._file.close()
+    log._file = Path("/dev/full").open("a", encoding="utf-8")  # noqa: SIM115
+    try:
+        with pytest.raises(RunError, match="free some space and go on with --resume"):
+            log.write(1.0, "start")
+    finally:
+        log.close()

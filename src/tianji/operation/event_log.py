@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -49,9 +50,10 @@ class EventLog:
         return next((entry for entry in reversed(self.events) if entry["event"] == event), None)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what a full disk did not take was told by :meth:`write`."""
         if self._file:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
 
 
 def read_events(path: Path) -> list[Event]:

@@ -111,6 +111,11 @@ def go_on(folder: Path, watch: Callable[[Operation], None] | None = None) -> Out
 def _operate(operation: Operation, watch: Callable[[Operation], None] | None) -> Outcome:
     try:
         return operation.run(watch)
+    except OSError as error:
+        folder = operation.folder
+        raise RunError(
+            f"{folder}: cannot be written ({error.strerror or error}); free some space and go on with --resume {folder}"
+        ) from None
     finally:
         operation.close()
 
