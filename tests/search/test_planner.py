@@ -39,9 +39,14 @@ def test_every_chip_works_or_the_plan_says_why_not(chips: int) -> None:
         assert f"{idle:,} of {chips:,} chips stand idle" in outcome.idle_reason
 
 
-@pytest.mark.parametrize(("many", "fewer"), [(13, 12), (31, 24), (65, 64)])
-def test_a_number_of_chips_that_divides_badly_is_no_slower_than_a_smaller_one(many: int, fewer: int) -> None:
-    task, where = Job(load_model("llama-3.1-8b"), 8192, 2048, find_precision("bf16")), load_pool("hgx-h100")
+@pytest.mark.parametrize(
+    ("many", "fewer", "batch"),
+    [(13, 12, 2048), (31, 24, 2048), (65, 64, 2048), (184, 128, 2048), (376, 256, 2048), (192, 160, 1000)],
+)
+def test_a_number_of_chips_that_divides_badly_is_no_slower_than_a_smaller_one(
+    many: int, fewer: int, batch: int
+) -> None:
+    task, where = Job(load_model("llama-3.1-8b"), 8192, batch, find_precision("bf16")), load_pool("hgx-h100")
     slow, quick = (plan(task, where.with_chips(n)).results[0].step_time.nominal for n in (many, fewer))
     assert slow <= quick
 

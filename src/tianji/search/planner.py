@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import gcd, prod
 from typing import Any
 
 from tianji.catalog import load_calibration
@@ -31,14 +32,16 @@ LINKS = {
     "pp_comm": "between pipeline stages",
     "dp_comm": "gradients and weights between data ranks",
 }
+AXES = ("tp", "pp", "cp", "dp")
+"""The degrees whose product is the number of chips."""
 RETREATS = 12
 """How many smaller numbers of chips are tried when no strategy uses all of them."""
-NEAR = 0.75
+NEAR = 2 / 3
 """The smallest share of the chips that is tried for dividing well."""
 FEW_NODES = 8
 """Up to so many nodes chips are left idle one by one, beyond node by node."""
-ROUNDER = 2
-"""How many smaller numbers that divide more often by two are tried when some strategy does: 12 chips may beat 13."""
+MANY = 5_000_000
+"""Strategies of a search that is too long to be made again for a smaller number, if all chips divide well enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +82,14 @@ def plan(
     """
     calibration, fixed = load_calibration() if calibration is None else calibration, dict(fixed or {})
     constants = calibration.constants(pool.chip)
-    tried: list[tuple[Pool, Found]] = []
-    for chips in _counts(pool, fixed):
-        if tried and tried[0][1].best and _twos(chips) <= _twos(pool.chips):
-            # All chips do; only numbers that divide more often by two may be faster yet.
-            continue
+
+    def search(chips: int) -> tuple[Pool, Found]:
         used = replace(pool, chips=chips)
-        found = explore(job, used, constants, fixed=fixed, extra=extra, top=top, progress=progress, mapper=mapper)
-        tried.append((used, found))
-        if len(tried) > ROUNDER and tried[0][1].best:
-            break
+        return used, explore(job, used, constants, fixed=fixed, extra=extra, top=top, progress=progress, mapper=mapper)
+
+    tried = [search(_wanted(pool, fixed))]
+    if not _holds_chips(fixed):
+        tried += map(search, _rounder(job, pool, tried[0][1]) if tried[0][1].best else _fewer(pool))
     fitting = [(used, found) for used, found in tried if found.best]
     if not fitting:
         raise _failure(job, pool, fixed, [found for _, found in tried])
@@ -108,21 +109,45 @@ def _together(chosen: Found, tried: list[Found]) -> Found:
     )
 
 
-def _counts(pool: Pool, fixed: Mapping[str, Any]) -> list[int]:
-    """Return the numbers of chips to try: all of them, then fewer whole nodes, those first that divide most often by two."""
-    degrees = [fixed.get(name) for name in ("tp", "pp", "cp", "dp")]
-    if all(d is not None for d in degrees):
-        product = 1
-        for d in degrees:
-            product *= int(d or 1)
-        return [product]
-    step = pool.node if pool.chips > FEW_NODES * pool.node else 1
-    top = pool.chips - pool.chips % step
-    fewer = [c for c in range(top, 0, -step) if c < pool.chips]
-    # The largest counts, and among those at most a quarter smaller the ones that divide most often by two.
+def _holds_chips(fixed: Mapping[str, Any]) -> bool:
+    return all(fixed.get(name) is not None for name in AXES)
+
+
+def _wanted(pool: Pool, fixed: Mapping[str, Any]) -> int:
+    """Return the chips that the held degrees take, where all are held; all of the pool's otherwise."""
+    return prod(int(fixed[name]) for name in AXES) if _holds_chips(fixed) else pool.chips
+
+
+def _step(pool: Pool) -> int:
+    return pool.node if pool.chips > FEW_NODES * pool.node else 1
+
+
+def _fewer(pool: Pool) -> list[int]:
+    """Return smaller numbers of chips to try where all do not work: those first that divide most often by two."""
+    step = _step(pool)
+    fewer = [c for c in range(pool.chips - pool.chips % step, 0, -step) if c < pool.chips]
+    # The largest counts, and among those at most a third smaller the ones that divide most often by two.
     near = sorted((c for c in fewer if c >= NEAR * pool.chips), key=lambda c: (-_twos(c), -c))[: RETREATS // 2]
-    rest = {*fewer[: RETREATS // 2], *near}
-    return [pool.chips, *sorted(rest, key=lambda c: (-_twos(c), -c))]
+    return sorted({*fewer[: RETREATS // 2], *near}, key=lambda c: (-_twos(c), -c))
+
+
+def _rounder(job: Job, pool: Pool, found: Found) -> list[int]:
+    """Return smaller numbers of chips that may be faster than all: the largest for each larger share of replicas.
+
+    The batch limits the replicas to a common divisor; what is left over falls to the axes that communicate more. Those take
+    powers of two well, so that a long search is not repeated for them.
+    """
+    common = gcd(pool.chips, job.global_batch_size)
+    left = pool.chips // common
+    if left & (left - 1) == 0 and (pool.node % left == 0 or found.candidates > MANY):
+        return []
+    numbers: list[int] = []
+    step = _step(pool)
+    for c in range((pool.chips - 1) // step * step, int(NEAR * pool.chips), -step):
+        if gcd(c, job.global_batch_size) > common:
+            common = gcd(c, job.global_batch_size)
+            numbers.append(c)
+    return numbers
 
 
 def _twos(n: int) -> int:
