@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from tianji.catalog import list_chips, list_models, list_pools, load_chip
 from tianji.catalog.failures import list_failure_profiles
 from tianji.cli import main
+from tianji.cli.entries import KINDS
 
 
 def run(*arguments: str) -> Result:
@@ -23,7 +24,7 @@ def test_all_lists_in_one_document() -> None:
     assert "none" in found["calibrations"]
 
 
-@pytest.mark.parametrize("kind", ["chips", "pools", "models", "calibrations", "failures"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_list_names_every_entry(kind: str) -> None:
     names = json.loads(run(kind, "--json").stdout)["names"]
     text = run(kind).stdout

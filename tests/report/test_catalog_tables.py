@@ -2,12 +2,13 @@
 
 import pytest
 
+from tianji.report.catalog_documents import KINDS
 from tianji.report.catalog_tables import UNKNOWN, print_entry, print_list
 
 from .test_headline import console_of
 
 
-@pytest.mark.parametrize("kind", ["chips", "pools", "models", "calibrations"])
+@pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("width", [80, 140])
 def test_a_list_fits(kind: str, width: int) -> None:
     console = console_of(width)

@@ -28,6 +28,11 @@ class Quote:
     market: str
 
 
+def list_prices() -> tuple[str, ...]:
+    """Return the names of all known price lists."""
+    return list_entries(KIND)
+
+
 def load_quotes(name_or_path: str | os.PathLike[str] | None = None) -> tuple[Quote, ...]:
     """Return the quotes of one price list, or of all that are known.
 
@@ -36,7 +41,7 @@ def load_quotes(name_or_path: str | os.PathLike[str] | None = None) -> tuple[Quo
 
     Raises UnknownNameError for a name that the catalog lacks, FormatError for a file that cannot be used.
     """
-    names = list_entries(KIND) if name_or_path is None else (name_or_path,)
+    names = list_prices() if name_or_path is None else (name_or_path,)
     return tuple(q for entry in (find_entry(KIND, n) for n in names) for q in _load(entry, entry.version()))
 
 

@@ -1,4 +1,4 @@
-"""``tianji catalog``: what is known of chips, pools, models, calibrations and failures, and from where."""
+"""``tianji catalog``: what is known of chips, pools, models, calibrations, failures, sites and prices, and from where."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tianji.cli.options import json_option
 from tianji.cli.output import make_console, print_json
 from tianji.errors import FormatError, UnknownNameError
 
-KINDS = ("chips", "pools", "models", "calibrations", "failures")
+KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "sites", "prices")
 
 
 @click.command("catalog")
@@ -19,8 +19,8 @@ KINDS = ("chips", "pools", "models", "calibrations", "failures")
 def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: bool) -> None:
     r"""List and show what is known, every figure with its source.
 
-    KIND is chips, pools, models, calibrations or failures; NAME one entry of it, or the path of your own file. Figures of other
-    sources that contradict the one in use are shown beside it.
+    KIND is chips, pools, models, calibrations, failures, mixtures, sites or prices; NAME one entry of it, or the path of your own
+    file. Figures of other sources that contradict the one in use are shown beside it.
 
     \b
     Examples:
@@ -58,15 +58,17 @@ def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: 
 
 def _find_kind(word: str, name: str | None) -> tuple[str, str]:
     """Return kind and name of an entry that was named without its kind."""
-    from tianji.catalog import list_calibrations, list_chips, list_models, list_pools
-    from tianji.catalog.failures import list_failure_profiles
+    from tianji.report.catalog_documents import KINDS as LISTERS
 
-    every = (list_chips, list_pools, list_models, list_calibrations, list_failure_profiles)
-    lists = dict(zip(KINDS, every, strict=True))
-    places = [kind for kind, names in lists.items() if word.lower() in names()]
+    lists = {kind: LISTERS[kind]() for kind in KINDS}
+    places = [kind for kind, names in lists.items() if word.lower() in names]
     if name is None and len(places) == 1:
         return places[0], word
-    known = KINDS if name is not None else [*KINDS, *(n for names in lists.values() for n in names())]
+    if name is None and places:
+        raise FormatError(
+            f"{word}: there is one of that name in {' and in '.join(places)}; say which, like {places[0]} {word}"
+        )
+    known = KINDS if name is not None else [*KINDS, *(n for names in lists.values() for n in names)]
     raise UnknownNameError("kind" if name is not None else "kind or entry", word, known)
 
 

@@ -15,7 +15,7 @@ from tianji.cli.output import WORDS
 from tianji.errors import TianjiError, UnknownNameError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "catalog": ("tianji.cli.entries:catalog_command", "List and show chips, pools, models and calibrations."),
+    "catalog": ("tianji.cli.entries:catalog_command", "List and show chips, pools, models, prices and more."),
     "plan": ("tianji.cli.planning:plan_command", "Find the best way to cut a model over a pool."),
     "predict": ("tianji.cli.prediction:predict_command", "Predict one plan, each second accounted for."),
     "run": ("tianji.cli.running:run_command", "Train a plan's model for real, and measure it."),

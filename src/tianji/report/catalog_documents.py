@@ -11,22 +11,27 @@ from tianji.catalog import (
     list_chips,
     list_models,
     list_pools,
+    list_sites,
     load_calibration,
     load_chip,
     load_pool,
+    load_quotes,
+    load_site,
 )
 from tianji.catalog.failures import list_failure_profiles, load_failures
+from tianji.catalog.mixtures import list_mixtures, load_mixture
 from tianji.catalog.models import describe_model
+from tianji.catalog.prices import list_prices
 from tianji.parallel.records import encode
 
 KINDS = {
     "chips": list_chips, "pools": list_pools, "models": list_models, "calibrations": list_calibrations,
-    "failures": list_failure_profiles,
+    "failures": list_failure_profiles, "mixtures": list_mixtures, "sites": list_sites, "prices": list_prices,
 }  # fmt: skip
 """The kinds of entries, and the function that names all of one."""
 LOADERS: dict[str, Callable[[str], Any]] = {
     "chips": load_chip, "pools": load_pool, "models": describe_model, "calibrations": load_calibration,
-    "failures": load_failures,
+    "failures": load_failures, "mixtures": load_mixture, "sites": load_site, "prices": load_quotes,
 }  # fmt: skip
 
 
@@ -60,7 +65,7 @@ def entry_document(kind: str, name: str) -> dict[str, Any]:
     else:
         entry = encode(found)
     sources = {s.key or s.title: {"title": s.title, "url": s.url, "kind": s.kind} for s in sources_in(entry)}
-    return {"kind": kind, "name": found.name, "entry": entry, "sources": sources}
+    return {"kind": kind, "name": getattr(found, "name", name), "entry": entry, "sources": sources}
 
 
 def sources_in(entry: object) -> list[Any]:

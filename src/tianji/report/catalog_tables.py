@@ -15,6 +15,7 @@ from tianji.catalog.models import describe_model
 from tianji.hardware import DTYPES, Chip, Figure, Tier
 from tianji.hardware.calibration import CONSTANT_NAMES
 from tianji.hardware.failures import bound
+from tianji.report import catalog_places
 from tianji.report.catalog_documents import KINDS, entry_document, sources_in
 from tianji.report.wording import count, labelled, plain_table
 from tianji.units import GB, TERA, show
@@ -27,9 +28,10 @@ def print_list(console: Console, kind: str) -> None:
     """Print all entries of a kind with their main figures."""
     columns, row = _LISTS[kind]
     names = KINDS[kind]()
-    table = plain_table(f"{len(names)} {kind}{_UNITS.get(kind, '')}")
+    title = _TITLES.get(kind, kind)
+    table = plain_table(f"{len(names)} {title.removesuffix('s') if len(names) == 1 else title}{_UNITS.get(kind, '')}")
     for i, column in enumerate(columns):
-        is_text = column in ("name", "title", "chip", "tiers", "status", "note", "run", "chips")
+        is_text = column in ("name", "title", "chip", "tiers", "status", "note", "run", "chips", "parts", "joint", "of")
         table.add_column(column, justify="left" if is_text else "right", no_wrap=i == 0)
     for name in names:
         table.add_row(name, *row(name))
@@ -91,8 +93,10 @@ def _failure_row(name: str) -> list[str]:
     return [f"{found.node_rate.value:.3g}{span}", f"{found.node}", found.title]
 
 
+_TITLES = {"prices": "price lists"}
 _UNITS = {
     "failures": ": failures that stop a synchronous job, for one node in a day",
+    "sites": ": electricity in USD and carbon in kg of CO₂, of 1 kWh",
     "chips": ": dense peaks in TFLOP/s, rates in GB/s, links one way, up and out of the pod",
 }
 _LISTS: dict[str, tuple[tuple[str, ...], Callable[[str], list[str]]]] = {
@@ -101,6 +105,7 @@ _LISTS: dict[str, tuple[tuple[str, ...], Callable[[str], list[str]]]] = {
     "models": (("name", "parameters", "active", "layers", "hidden", "trained on"), _model_row),
     "calibrations": (("name", "date", "of chips", "note"), _calibration_row),
     "failures": (("name", "rate", "node", "title"), _failure_row),
+    **catalog_places.ROWS,
 }
 
 
@@ -241,7 +246,7 @@ def _print_failures(console: Console, name: str) -> None:
 
 _ENTRIES: dict[str, Callable[[Console, str], None]] = {
     "chips": _print_chip, "pools": _print_pool, "models": _print_model, "calibrations": _print_calibration,
-    "failures": _print_failures,
+    "failures": _print_failures, **catalog_places.ENTRIES,
 }  # fmt: skip
 
 
