@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         make_job,
     )
     from tianji.comparison import Assumptions, Comparison, Replacement, Sizing, compare, replace_pool, size_pool
+    from tianji.errors import InfeasibleError, TianjiError
     from tianji.hardware import Chip, Figure, Pool, Tier
     from tianji.hardware.calibration import Calibration
     from tianji.parallel import Strategy
@@ -39,12 +40,12 @@ if TYPE_CHECKING:
     from tianji.workload import MLA, Job, Model, MoE, Precision
 
 __all__ = [
-    "MLA", "Assumptions", "Calibration", "Chip", "Comparison", "Figure", "Goodput", "Job", "Measurement", "MoE",
-    "Model", "Outcome", "Plan", "Pool", "Precision", "Range", "Reliability", "Replacement", "Result", "RunOptions",
-    "Sizing", "Strategy", "Tier", "Verdict", "abbreviate_layout", "compare", "complete_layout", "expect_goodput",
-    "list_chips", "list_failure_profiles", "list_models", "list_pools", "load_calibration", "load_chip",
-    "load_failures", "load_model", "load_pool", "make_job", "plan", "predict", "read_plan", "read_result",
-    "replace_pool", "run", "size_pool", "validate", "write_plan", "write_result",
+    "MLA", "Assumptions", "Calibration", "Chip", "Comparison", "Figure", "Goodput", "InfeasibleError", "Job",
+    "Measurement", "MoE", "Model", "Outcome", "Plan", "Pool", "Precision", "Range", "Reliability", "Replacement",
+    "Result", "RunOptions", "Sizing", "Strategy", "TianjiError", "Tier", "Verdict", "abbreviate_layout", "compare",
+    "complete_layout", "expect_goodput", "list_chips", "list_failure_profiles", "list_models", "list_pools",
+    "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job", "plan", "predict",
+    "read_plan", "read_result", "replace_pool", "run", "size_pool", "validate", "write_plan", "write_result",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -54,6 +55,7 @@ _ROOMS = {
         "load_failures", "load_model", "load_pool", "make_job",
     ),
     "comparison": ("Assumptions", "Comparison", "Replacement", "Sizing", "compare", "replace_pool", "size_pool"),
+    "errors": ("InfeasibleError", "TianjiError"),
     "hardware": ("Chip", "Figure", "Pool", "Tier"),
     "hardware.calibration": ("Calibration",),
     "parallel": ("Strategy",),

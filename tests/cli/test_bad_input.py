@@ -54,6 +54,12 @@ def refusal(*arguments: str) -> str:
         (["predict"], "Missing argument"),
         (["predict", "nofile.json"], "No such file"),
         (["predict", "llama-3.1-8b"], "needs a pool"),
+        (["plan", "llama-3.1-8b", "64xhgx-h100"], "hgx-h100 --chips 64"),
+        (
+            ["plan", "llama-3.1-8b", "hgx-a100", "--precision", "fp8"],
+            "published: fp32, bf16; --precision takes another",
+        ),
+        (["catalog", "china"], "in sites and in prices"),
         (["catalog", "chip"], "did you mean chips"),
         (["catalog", "chips", "h201"], "did you mean"),
         (["catalog", "x", "y", "z"], "unexpected extra argument"),

@@ -119,6 +119,12 @@ def test_a_stated_price_power_and_site_are_used() -> None:
     assert other["unknown"] == []
 
 
+def test_chips_that_stand_idle_are_told() -> None:
+    arguments = ("compare", "llama-3.1-8b", "13xhgx-h100", "8xhgx-h100")
+    assert "hgx-h100: 1 of the 13 chips stand idle: the best plan uses 12" in " ".join(run(*arguments).split())
+    assert [p["idle"] is None for p in json.loads(run(*arguments, "--json"))["pools"]] == [False, True]
+
+
 def test_more_than_one_superpod_is_said_to_be_an_assumption() -> None:
     pools = ("64xhgx-h100", "768xcloudmatrix384")
     found = document("compare", "llama-3.1-8b", *pools, *SMALL[1:])

@@ -40,11 +40,17 @@ def test_the_architecture_binds(job: Job, calibration: Calibration) -> None:
     assert found.binding[0].startswith("the architecture")
 
 
+def test_the_fastest_tried_is_the_nearest(job: Job, h100: Pool, calibration: Calibration) -> None:
+    found = size_pool(job, h100, calibration, 1e-9)
+    assert f"the fastest tried, {found.found.pool.chips:,} chips" in found.binding[0]
+
+
 def test_bad_requests(job: Job, h100: Pool, calibration: Calibration) -> None:
     with pytest.raises(FormatError, match="--tokens"):
         size_pool(make_job("llama-3.1-70b"), h100, calibration, 60.0)
-    with pytest.raises(FormatError, match="--days"):
-        size_pool(job, h100, calibration, -1.0)
+    for days in (-1.0, 1e5):
+        with pytest.raises(FormatError, match="--days: expected a number of days above 0 and below 100,000"):
+            size_pool(job, h100, calibration, days)
     with pytest.raises(UnknownFigureError, match="--rent"):
         size_pool(job, load_pool("atlas-950-superpod"), calibration, 100.0, budget=10.0**6)
     with pytest.raises(InfeasibleError, match="fits no number"):

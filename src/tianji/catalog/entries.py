@@ -7,6 +7,7 @@ through first, so that an entry of the same name there takes the place of the sh
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,9 @@ def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = No
     others = [other for other in ("chips", "pools") if other != kind and wanted in list_entries(other)]
     if others:
         hint = f"There is a {_SINGULAR[others[0]]} of that name (`tianji catalog {others[0]} {wanted}`). {hint}"
+    counted = re.fullmatch(r"([\d_,]+)\s*[x×]\s*(.+)", wanted)
+    if counted and counted[2] in list_entries(kind):
+        hint = f"The number of chips is an option here: {counted[2]} --chips {counted[1]}. {hint}"
     raise UnknownNameError(_SINGULAR[kind], text, list_entries(kind), hint)
 
 

@@ -105,18 +105,19 @@ def read_assumptions(
 
 
 def read_money(text: str, where: str) -> float:
-    """Return dollars; the currency may be left out.
+    """Return dollars; the currency may be left out, and ``k``, ``M`` and ``B`` stand for zeros.
 
-    >>> read_money("1.5", "--rent"), read_money("2 USD", "--rent")
-    (1.5, 2.0)
+    >>> read_money("1.5", "--rent"), read_money("2 USD", "--rent"), read_money("5.6M", "--budget")
+    (1.5, 2.0, 5600000.0)
 
     Raises FormatError for what is no amount above zero.
     """
     from tianji.errors import FormatError
     from tianji.units import parse
 
-    plain = re.fullmatch(r"[\d_,.]+(?:[eE][-+]?\d+)?", text.strip())
-    value = parse(f"{text} USD" if plain else text, "money", where)
+    amount = text.strip().removesuffix("USD")
+    plain = re.fullmatch(r"\d[\d_,]*\.?\d*(?:[eE][-+]?\d+)?\s*[kKMB]?\s*", amount)
+    value = parse(amount, "count", where) if plain else parse(text, "money", where)
     if value <= 0:
         raise FormatError(f"{where}: expected an amount above zero, got {text!r}")
     return value

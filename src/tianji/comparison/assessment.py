@@ -76,6 +76,14 @@ class Assessment:
         return self.result.plan.pool
 
     @property
+    def idle(self) -> str:
+        """How many chips stand idle, in words; empty where every chip works."""
+        plan = self.result.plan
+        if not plan.idle_chips:
+            return ""
+        return f"{plan.idle_chips:,} of the {self.pool.chips:,} chips stand idle: the best plan uses {plan.strategy.chips:,}"
+
+    @property
     def tokens_per_s(self) -> Span:
         """Tokens a second while nothing fails."""
         step, tokens = self.result.step_time, self.result.plan.job.tokens_per_step

@@ -47,16 +47,16 @@ def size_pool(
     if not job.tokens:
         raise FormatError("the work is missing: give --tokens, like --tokens 15T")
     if not 0 < days < 10**5:
-        raise FormatError(f"--days: expected a number of days above 0, got {days:g}")
+        raise FormatError(f"--days: expected a number of days above 0 and below 100,000, got {days:g}")
     curve = Curve(job, pool, calibration, assumptions or Assumptions())
     target = job.tokens / (days * DAY)
     found = curve.find_smallest(target, pool.node, curve.most)
     cautious = None if found is None else curve.find_smallest(target, pool.node, curve.most, "low")
-    binding = [] if found else [_why_late(curve, days)]
     best = found or _best(curve)
     for n in curve.sample(max(best.pool.chips // 4, pool.node), min(best.pool.chips * 4, curve.most), points):
         curve.at(n)
     best = found or _best(curve)
+    binding = [] if found else [_why_late(curve, days)]
     cost = _cost(best)
     if budget is not None:
         if cost is None:
@@ -92,8 +92,8 @@ def _why_late(curve: Curve, days: float) -> str:
     if curve.pool.max_chips and best.pool.chips > 0.8 * curve.pool.max_chips:
         return f"the architecture: {curve.pool.name} joins at most {curve.pool.max_chips:,} chips, and {at_most}"
     return (
-        f"the batch: {curve.job.global_batch_size:,} sequences a step do not feed more chips, and {at_most}; most of its step is"
-        f" {worst} ({rows[worst]:.0%}); a larger --batch would help"
+        f"the batch: {curve.job.global_batch_size:,} sequences a step do not feed more chips, and {at_most}; the largest part of"
+        f" its step is {worst} ({rows[worst]:.0%}); a larger --batch would help"
     )
 
 

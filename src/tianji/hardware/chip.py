@@ -10,6 +10,8 @@ from tianji.hardware.figure import Figure
 from tianji.units import Bytes, BytesPerSecond, FlopsPerSecond
 
 DTYPES = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4", "int8")
+NOT_TRAINED_IN = ("tf32", "int8")
+"""Published peaks that no precision of a job stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,8 @@ class Chip:
         twin = {"bf16": "fp16", "fp16": "bf16"}.get(dtype, dtype)
         found = self.peak.get(dtype) or self.peak.get(twin)
         if found is None:
-            known = (
-                f"published: {', '.join(self.peak)}; --precision takes another" if self.peak else "it has none at all"
-            )
+            trained = [name for name in self.peak if name not in NOT_TRAINED_IN]
+            known = f"published: {', '.join(trained)}; --precision takes another" if trained else "it has none at all"
             raise UnknownFigureError(self.name, f"dense {dtype} peak", known)
         return found.value
 

@@ -98,6 +98,7 @@ def assessment_document(a: Assessment, calibration: Calibration) -> dict[str, An
         "chip": pool.chip.name,
         "chips": pool.chips,
         "chips_with_spares": a.chips,
+        "idle": a.idle or None,
         "units": place.units,
         "unit_chips": place.unit_chips,
         "measures": {

@@ -27,8 +27,8 @@ WIDTH = 12
 
 
 def caveats(assessments: Sequence[Assessment]) -> list[str]:
-    """Return what is assumed of pools that are larger than one unit."""
-    return [f"{a.pool.name}: {a.pool.caveat}" for a in assessments if a.pool.caveat]
+    """Return what is assumed of pools that are larger than one unit, and which chips stand idle."""
+    return [f"{a.pool.name}: {said}" for a in assessments for said in (a.pool.caveat, a.idle) if said]
 
 
 def print_comparison(console: Console, comparison: Comparison, calibration: Calibration) -> None:

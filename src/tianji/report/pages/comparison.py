@@ -107,7 +107,7 @@ def sizing_page(document: Document) -> Page:
 
 
 def _caveats(pools: Sequence[Document]) -> list[str]:
-    return [f"{pool['pool']}: {pool['beyond_unit']}" for pool in pools if pool["beyond_unit"]]
+    return [f"{pool['pool']}: {pool[key]}" for pool in pools for key in ("beyond_unit", "idle") if pool[key]]
 
 
 def _two_curves(document: Document) -> Curves:
