@@ -10,6 +10,7 @@ from tianji.catalog import load_model, load_pool
 from tianji.errors import IllegalStrategyError, InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration, Constants
+from tianji.parallel.strategy import Strategy
 from tianji.search import plan
 from tianji.search.planner import LINKS, naive_strategy
 from tianji.units import GB
@@ -67,6 +68,16 @@ def test_a_batch_of_a_prime_size() -> None:
 def test_held_fields_stay() -> None:
     outcome = plan(job(), pool(16), REAL, fixed={"tp": 2, "zero": 3})
     assert all((r.plan.strategy.tp, r.plan.strategy.zero) == (2, 3) for r in outcome.results)
+
+
+def test_a_layout_is_listed_once_at_its_better_placement() -> None:
+    def without(placement: str) -> list[Strategy]:
+        return [r.plan.strategy for r in plan(job(), pool(16), REAL, top=20, fixed={"placement": placement}).results]
+
+    listed = [r.plan.strategy for r in plan(job(), pool(16), REAL, top=20).results]
+    assert len(listed) == 20
+    assert len({replace(s, placement="dp-inside") for s in listed}) == 20
+    assert set(listed) <= {*without("dp-inside"), *without("pp-inside")}
 
 
 def test_no_legal_strategy() -> None:

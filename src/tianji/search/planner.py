@@ -20,7 +20,7 @@ from tianji.perf.memory import usable_memory
 from tianji.prediction import predict
 from tianji.prediction.mapper import Mapper
 from tianji.result import Result
-from tianji.search.exploration import Found, explore
+from tianji.search.exploration import Candidate, Found, explore
 from tianji.search.space import divisors
 from tianji.units import Seconds, show
 from tianji.workload import Job
@@ -49,7 +49,7 @@ class Outcome:
     """What a search found: the best plans with the story behind them."""
 
     results: tuple[Result, ...]
-    """The fastest plans, best first."""
+    """The fastest plans, best first, each layout at its better placement."""
     front: tuple[Result, ...]
     """Pareto front of time against memory, fastest first."""
     found: Found
@@ -85,7 +85,9 @@ def plan(
 
     def search(chips: int) -> tuple[Pool, Found]:
         used = replace(pool, chips=chips)
-        return used, explore(job, used, constants, fixed=fixed, extra=extra, top=top, progress=progress, mapper=mapper)
+        # A layout has at most two placements: twice as many are kept, so that enough are left of unlike ones.
+        found = explore(job, used, constants, fixed=fixed, extra=extra, top=2 * top, progress=progress, mapper=mapper)
+        return used, replace(found, best=_unlike(found.best)[:top])
 
     tried = [search(_wanted(pool, fixed))]
     if not _holds_chips(fixed):
@@ -97,6 +99,14 @@ def plan(
     used, found = min(fitting, key=lambda pair: pair[1].best[0].step_time)
     on_all = tried[0][1].best[0].step_time if tried[0][1].best and tried[0][0].chips == pool.chips else None
     return _outcome(job, pool, used, calibration, _together(found, [f for _, f in tried]), on_all)
+
+
+def _unlike(best: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Leave out what differs from a faster one in its placement alone: it would fill the list with the same layouts."""
+    seen: dict[Strategy, Candidate] = {}
+    for c in best:
+        seen.setdefault(replace(c.strategy, placement=DEFAULTS.placement), c)
+    return tuple(seen.values())
 
 
 def _together(chosen: Found, tried: list[Found]) -> Found:
