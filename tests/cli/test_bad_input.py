@@ -57,8 +57,9 @@ def refusal(*arguments: str) -> str:
         (["plan", "llama-3.1-8b", "64xhgx-h100"], "hgx-h100 --chips 64"),
         (
             ["plan", "llama-3.1-8b", "hgx-a100", "--precision", "fp8"],
-            "published: fp32, bf16; --precision takes another",
+            "published: fp32, bf16, --precision takes another",
         ),
+        (["plan", "llama-3.1-8b", "atlas-960-superpod", "--precision", "fp8"], "fp8, fp4, whose jobs keep parts in bf16"),
         (["catalog", "china"], "in sites and in prices"),
         (["catalog", "chip"], "did you mean chips"),
         (["catalog", "chips", "h201"], "did you mean"),

@@ -12,6 +12,8 @@ from tianji.units import Bytes, BytesPerSecond, FlopsPerSecond
 DTYPES = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4", "int8")
 NOT_TRAINED_IN = ("tf32", "int8")
 """Published peaks that no precision of a job stands for."""
+NARROW = {"fp8", "fp4"}
+"""Too narrow for all parts of a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Chip:
         found = self.peak.get(dtype) or self.peak.get(twin)
         if found is None:
             trained = [name for name in self.peak if name not in NOT_TRAINED_IN]
-            known = f"published: {', '.join(trained)}; --precision takes another" if trained else "it has none at all"
+            other = f"whose jobs keep parts in {dtype}" if {*trained} <= NARROW else "--precision takes another"
+            known = f"published: {', '.join(trained)}, {other}" if trained else "it has none at all"
             raise UnknownFigureError(self.name, f"dense {dtype} peak", known)
         return found.value
 

@@ -40,7 +40,7 @@ NEAR = 2 / 3
 """The smallest share of the chips that is tried for dividing well."""
 FEW_NODES = 8
 """Up to so many nodes chips are left idle one by one, beyond node by node."""
-MANY = 5_000_000
+MANY = 2_000_000
 """Strategies of a search that is too long to be made again for a smaller number, if all chips divide well enough."""
 
 
