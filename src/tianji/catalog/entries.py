@@ -95,6 +95,8 @@ def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = No
     others = [other for other in ("chips", "pools") if other != kind and wanted in list_entries(other)]
     if others:
         hint = f"There is a {_SINGULAR[others[0]]} of that name (`tianji catalog {others[0]} {wanted}`). {hint}"
+    if kind == "pools" and wanted in list_entries("mixtures"):
+        hint = f"There is a mixture of that name, and `tianji plan` alone takes mixtures. {hint}"
     counted = re.fullmatch(r"([\d_,]+)\s*[x×]\s*(.+)", wanted)
     if counted and counted[2] in list_entries(kind):
         hint = f"The number of chips is an option here: {counted[2]} --chips {counted[1]}. {hint}"

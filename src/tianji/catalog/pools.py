@@ -53,6 +53,8 @@ def _load(entry: Entry, version: tuple[str, int, int], chips: int | None) -> Poo
 
 def read_pool(table: Table, chips: int | None = None) -> Pool:
     """Return the pool that a table describes; where it has ``sizes``, as it is when so many chips work."""
+    if "parts" in table.content:
+        raise FormatError(f"{table.file}: a mixture, with [[parts]]; `tianji plan` alone takes mixtures")
     table = _choose_size(table, chips)
     figures = {key: table.figure(key, *bounds) for key, bounds in FIGURES.items()}
     usable = table.figure("usable_memory", *USABLE_MEMORY)

@@ -34,9 +34,8 @@ def plan_on_mixture(
 
     for name, value in {**refused, "--chips": options["chips"]}.items():
         if value:
-            raise IllegalStrategyError(
-                f"{name} goes with a pool of one chip, and {mixture} is a mixture; its file says how many chips each part has"
-            )
+            why = "; its file says how many chips each part has" if name == "--chips" else ""
+            raise IllegalStrategyError(f"{name} goes with a pool of one chip, and {mixture} is a mixture{why}")
     found, calibration = load_mixture(mixture), load_calibration(options["calibration"])
     job = make_job(
         model, options["seq"], options["batch"], options["tokens"], options["precision"],

@@ -19,7 +19,7 @@ from tianji.cli.options import (
 from tianji.cli.output import make_console, print_json, watch
 from tianji.cli.pools import POWER, RENT, read_pairs
 from tianji.cli.reports import Reports, report_options
-from tianji.errors import InfeasibleError
+from tianji.errors import FormatError, InfeasibleError
 
 OBJECTIVES = ("time", "cost", "energy")
 """What a plan is the best in; of the last two the number of chips is chosen too."""
@@ -94,6 +94,9 @@ def plan_command(
     wanted = parse_count(top, "--top")
     if wanted > MOST_PLANS:
         raise InfeasibleError(f"--top: {top} plans are more than anyone reads; expected at most {MOST_PLANS:,}")
+    if objective == "time" and (rent or power):
+        option = "--rent" if rent else "--power"
+        raise FormatError(f"{option} counts only with --objective cost or energy; give one of them, or leave it out")
     if out is not None:
         find_target(out)
     if is_mixture(pool):
@@ -103,6 +106,7 @@ def plan_command(
             "--vary": vary,
             "--engine": engine != "local",
             "--runs-on": runs_on,
+            "--objective": objective != "time",
         }
         plan_on_mixture(model, pool, fixed, refused, reliability, reports, as_json, options)
         return
