@@ -67,6 +67,8 @@ def refusal(*arguments: str) -> str:
         (["plan", "llama-3.1-8b", "a100-h100", "--objective", "cost"], "--objective goes with a pool of one chip"),
         (["plan", *JOB, "--rent", "h100-sxm=2"], "--rent counts only with --objective cost or energy"),
         (["predict", "llama-3.1-8b", str(DATA / "mixtures" / "a100-h100.toml")], "`tianji plan` alone takes mixtures"),
+        (["plan", *JOB, "--replica-chips", "8"], "--replica-chips counts only with --loss replica"),
+        (["plan", *JOB, "--objective", "cost", "--rent", "h100-sxm=-2"], "--rent: expected an amount above zero"),
         (["catalog", "china"], "in sites and in prices"),
         (["catalog", "chip"], "did you mean chips"),
         (["catalog", "chips", "h201"], "did you mean"),

@@ -133,6 +133,14 @@ def test_a_page_is_light_and_dark_as_the_system_is(name: str, driver: Any, pages
     assert chart - ground > 100
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_tables_are_whole_on_a_laptop(name: str, driver: Any, pages: dict[str, Path]) -> None:
+    open_page(driver, pages[name], LAPTOP)
+    script = """return [...document.querySelectorAll('.scroll')].filter(t => t.scrollWidth > t.clientWidth + 1)
+      .map(t => t.getAttribute('aria-label'));"""
+    assert driver.execute_script(script) == []
+
+
 def test_paper_gets_whole_tables_in_dark_letters(driver: Any, pages: dict[str, Path]) -> None:
     open_page(driver, pages["plan"], (794, 1123, False), "dark", "print")
     script = """

@@ -102,9 +102,12 @@ def read_loss(loss: str, replica_chips: str | None) -> Reliability:
 
     Raises InputError for a word or a count that cannot be used.
     """
+    from tianji.errors import FormatError
     from tianji.reliability import Reliability
     from tianji.units import parse_count
 
+    if replica_chips is not None and loss == "job":
+        raise FormatError("--replica-chips counts only with --loss replica; give both, or neither")
     chips = 0 if replica_chips is None else parse_count(replica_chips, "--replica-chips")
     return Reliability(loss=loss, replica_chips=chips)
 

@@ -116,7 +116,7 @@ def read_money(text: str, where: str) -> float:
     from tianji.units import parse
 
     amount = text.strip().removesuffix("USD")
-    plain = re.fullmatch(r"\d[\d_,]*\.?\d*(?:[eE][-+]?\d+)?\s*[kKMB]?\s*", amount)
+    plain = re.fullmatch(r"[-+]?\d[\d_,]*\.?\d*(?:[eE][-+]?\d+)?\s*[kKMB]?\s*", amount)
     value = parse(amount, "count", where) if plain else parse(text, "money", where)
     if value <= 0:
         raise FormatError(f"{where}: expected an amount above zero, got {text!r}")

@@ -60,6 +60,12 @@ def test_swings_reach_from_the_base_to_both_ends() -> None:
     assert float(high.attrib["width"]) == pytest.approx(2 * float(low.attrib["width"]), abs=0.05)
 
 
+def test_no_line_is_drawn_over_a_number() -> None:
+    order = [e.attrib.get("class") for e in drawn(SWINGS) if e.tag != f"{SVG}rect"]
+    assert order.index("mark") < len(order) - 2
+    assert order[-2:] == ["halo", "halo"]
+
+
 def test_both_ends_on_one_side_keep_their_texts_apart() -> None:
     both = Swings(
         "s",

@@ -142,6 +142,7 @@ def draw_swings(chart: Swings, width: int, top: float) -> tuple[list[Element], f
     bottom = top + row * len(chart.swings) + 4
     found = list(_axis(scale, top, bottom, chart.axis))
     base = scale.at(chart.base[0])
+    words: list[Element] = []
     for i, s in enumerate(chart.swings):
         y = top + row * i + (row - BAR)
         found += _label(s.label, left, y, s.label, width)
@@ -155,11 +156,12 @@ def draw_swings(chart: Swings, width: int, top: float) -> tuple[list[Element], f
             found.append(tag("rect", title, class_=colour, x=start, y=y, width=wide, height=BAR, rx=1))
             # One text to each side, so that they cannot meet where both ends lie on one side of the base.
             at = max(x, base) + 5 if is_right else min(x, base) - 5
-            found.append(tag("text", text, class_="halo", x=at, y=y + 11, text_anchor="start" if is_right else "end"))
+            words.append(tag("text", text, class_="halo", x=at, y=y + 11, text_anchor="start" if is_right else "end"))
     found.append(tag("path", class_="axis", d=f"M{base:.1f} {top - 2}V{bottom}"))
     if chart.mark:
         found += _line(scale.at(chart.mark[0]), top - 2, bottom, chart.mark[1], width)
-    return found, bottom + 40
+    # Above the lines: a mark through a number would make another number of it.
+    return [*found, *words], bottom + 40
 
 
 def _label_column(labels: Sequence[str], width: int) -> tuple[float, float]:

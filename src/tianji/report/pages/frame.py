@@ -15,8 +15,8 @@ from tianji.report.pages.markup import Child, tag, to_html
 from tianji.report.pages.parts import Cell, Column, Facts, Number, Page, Part, Publications, Section, Table
 
 STYLE = Path(__file__).parent / "frame.css"
-SLIM = 6
-"""Columns up to which a table stands beside a chart."""
+SLIM, SLIM_WITH_TEXT = 6, 4
+"""Columns up to which a table stands beside another part: without long texts, and with them."""
 LONG = 28
 """Letters from which on a text needs room to wrap."""
 
@@ -87,8 +87,21 @@ def _table(table: Table) -> Element:
     ]
     note = tag("p", table.note, class_="soft") if table.note else None
     whole = tag("table", tag("caption", table.title), tag("thead", head), tag("tbody", *rows))
-    slim = " slim" if len(table.columns) <= SLIM else ""
-    return tag("div", whole, note, class_=f"scroll{slim}", tabindex="0", role="region", aria_label=table.title)
+    return tag(
+        "div",
+        whole,
+        note,
+        class_="scroll slim" if _is_slim(table) else "scroll",
+        tabindex="0",
+        role="region",
+        aria_label=table.title,
+    )
+
+
+def _is_slim(table: Table) -> bool:
+    """Whether a table is narrow enough to stand beside another; long texts take the room of columns."""
+    is_wordy = any(isinstance(cell, str) and len(cell) > LONG for row in table.rows for cell in row)
+    return len(table.columns) <= (SLIM_WITH_TEXT if is_wordy else SLIM)
 
 
 def _holds_numbers(rows: Sequence[Sequence[Cell]], place: int) -> bool:
