@@ -79,6 +79,7 @@ def plan_command(
     """
     from tianji.backends.sweeps import open_mapper
     from tianji.catalog.mixtures import is_mixture
+    from tianji.cli.allocation import keep_freed_memory
     from tianji.cli.mixed import plan_on_mixture
     from tianji.parallel.layouts import complete_layout, read_layout
     from tianji.parallel.legality import check
@@ -89,6 +90,7 @@ def plan_command(
     from tianji.units import parse_count
     from tianji.validation.precedents import weigh_precedents
 
+    keep_freed_memory()
     fixed = read_layout(",".join(fix), "--fix") if fix else {}
     reliability = read_loss(loss, replica_chips)
     wanted = parse_count(top, "--top")

@@ -46,11 +46,13 @@ def replace_command(
     """
     from tianji.backends.sweeps import open_mapper
     from tianji.catalog import load_calibration
+    from tianji.cli.allocation import keep_freed_memory
     from tianji.comparison import replace_pool
     from tianji.errors import FormatError
     from tianji.report.comparison_documents import replacement_document
     from tianji.units import parse_count
 
+    keep_freed_memory()
     work, money = split(options)
     cases, given, found = (
         read_cases(model, (first, other), **work),

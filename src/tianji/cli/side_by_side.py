@@ -32,9 +32,11 @@ def compare_command(
       tianji compare deepseek-v3 2048xhgx-h800@fp8 768xcloudmatrix384 --site china --rent h800=2
     """
     from tianji.catalog import load_calibration
+    from tianji.cli.allocation import keep_freed_memory
     from tianji.comparison import compare
     from tianji.report.comparison_documents import comparison_document
 
+    keep_freed_memory()
     work, money = split(options)
     cases, given, found = read_cases(model, pools, **work), read_assumptions(**money), load_calibration(calibration)
     with watch("Pricing strategies") as progress:

@@ -38,9 +38,11 @@ def size_command(
       tianji size deepseek-v3 cloudmatrix384 --tokens 14.8T --days 90 --budget 20000000
     """
     from tianji.catalog import load_calibration
+    from tianji.cli.allocation import keep_freed_memory
     from tianji.comparison import size_pool
     from tianji.report.comparison_documents import sizing_document
 
+    keep_freed_memory()
     work, money = split(options)
     ((job, found),) = read_cases(model, (pool,), **work)
     given, corrections = read_assumptions(**money), load_calibration(calibration)

@@ -77,7 +77,9 @@ def _figure_row(figure: Document) -> tuple[Cell, ...]:
     span = ""
     if low is not None and high is not None and low != high and " to " not in text:
         span = f"{low / figure['value']:.0%} to {high / figure['value']:.0%} of it" if figure["value"] else ""
-    notes = "; ".join([figure["note"].rstrip("."), *(f"contradicted by {other}" for other in figure["contradicts"])]).strip("; ")
+    notes = "; ".join(
+        [figure["note"].rstrip("."), *(f"contradicted by {other}" for other in figure["contradicts"])]
+    ).strip("; ")
     keys = ", ".join(source["key"] or source["title"] for source in figure["sources"])
     return (
         figure["of"],
