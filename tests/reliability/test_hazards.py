@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.reliability.samples import PROFILE
 
-from tianji.catalog import load_pool
+from tianji.catalog import failures_of, load_pool
 from tianji.hardware import Figure
 from tianji.reliability.hazards import YEAR, domain_chips, find_hazards
 from tianji.units import DAY
@@ -67,3 +67,12 @@ def test_more_chips_never_fail_less(chips: int) -> None:
     more = min(chips + 8, 131_072)
     fewer_rate, more_rate = (sum(h.rate for h in find_hazards(PROFILE, H100, n)) for n in (chips, more))
     assert more_rate >= fewer_rate
+
+
+@pytest.mark.parametrize("case", ["low", "nominal", "high"])
+def test_the_same_hardware_fails_as_often_counted_in_packages_and_in_dies(case: str) -> None:
+    packages, dies = load_pool("cloudmatrix384"), load_pool("atlas-900-a3-dies")
+    found = find_hazards(failures_of(packages.chip), packages, 384, case)
+    assert {h.component: h.rate for h in find_hazards(failures_of(dies.chip), dies, 768, case)} == pytest.approx(
+        {h.component: h.rate for h in found}
+    )
