@@ -118,7 +118,6 @@ def test_a_slip_on_the_command_line(words: list[str], expected: str) -> None:
         ("--fix", "recompute=half", "none, selective, full"),
         ("--fix", "recompute_layers=nan", "fraction from 0 to 1"),
         ("--fix", "overlap_dp=maybe", "on or off"),
-        ("--fix", "zero=2,pp=2", "take zero 1 or 3"),
         ("--top", "0", "at least 1"),
         ("--top", "1e9", "at most 1,000"),
         ("--objective", "beauty", "'beauty' is not"),

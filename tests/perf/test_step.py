@@ -102,6 +102,16 @@ def test_fully_sharded_training_gathers_for_every_micro_batch() -> None:
     assert found["dp_comm"] == pytest.approx(expected, rel=1e-6)
 
 
+def test_sharded_gradients_under_a_pipeline_are_reduced_for_every_micro_batch() -> None:
+    # Nothing hidden: level 1 reduces 4 bytes and gathers 2 of each parameter once, level 2 reduces m times.
+    cut = Strategy(pp=2, dp=4, overlap_dp=False)
+    once, each = (
+        terms(replace(cut, zero=level), batch=32, constants=Constants(memory_efficiency=1e9))["dp_comm"]
+        for level in (1, 2)
+    )
+    assert each / once == pytest.approx((4 * 8 + 2) / 6, rel=1e-6)
+
+
 def test_the_optimizer_reads_and_writes_its_state() -> None:
     # state of 12 bytes twice, gradients of 4, weights of 2, at 1 TB/s; over 8 ranks with ZeRO-1
     alone, sharded = (terms(Strategy(dp=8, zero=z), constants=Constants()) for z in (0, 1))

@@ -32,6 +32,10 @@ STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy, Model], bool], str], ...] = (
     (lambda s, m: m.tied_embeddings and s.pp > 1, "a tied embedding over pipeline stages; take pp=1"),
     (lambda s, m: m.vocab_size % s.tp != 0, "a vocabulary that tp does not divide; pad vocab_size or take another tp"),
     (
+        lambda s, m: s.pp > 1 and s.zero == 2,
+        "zero=2 under a pipeline: PyTorch's schedules reduce the gradients once a step; take zero=1 or 3",
+    ),
+    (
         lambda s, m: s.pp > 1 and s.schedule in SPLIT and s.zero == 3,
         "zero=3 under a schedule that splits the backward pass: weights dropped after the forward pass lose their"
         " gradients in PyTorch's split; take zero=1, or the schedule 1f1b or interleaved",

@@ -82,7 +82,8 @@ def _sharding(plan: Plan, limits: Limits, is_mindspeed: bool) -> list[Argument]:
         if is_mindspeed:
             limits.refuse(f"zero={s.zero}: its Megatron back end shards the optimizer only (take --fix zero=1)")
         if s.pp > 1:
-            limits.note("Megatron-FSDP under pipelining gathers the weights anew for each micro-batch, as priced.")
+            each = "reduces the gradients" if s.zero == 2 else "gathers the weights anew"
+            limits.note(f"Megatron-FSDP under pipelining {each} for each micro-batch, as priced.")
         kind = "optim_grads" if s.zero == 2 else "optim_grads_params"
         found += [
             Argument("--use-megatron-fsdp"),

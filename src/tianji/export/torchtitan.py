@@ -58,6 +58,8 @@ def _refuse_strategy(plan: Plan, limits: Limits) -> None:
     s = plan.strategy
     if s.zero == 1 and s.dp * s.cp > 1:
         limits.refuse("zero=1: FSDP shards the gradients with the optimizer (take --fix zero=2, or 3)")
+    if s.zero == 2 and s.pp > 1:
+        limits.refuse("zero=2 under a pipeline: its schedules keep whole gradients and reduce them once a step")
     if s.tp > 1 and not s.sequence_parallel:
         limits.refuse("tp without sequence_parallel: its tensor parallelism cuts the sequence too")
     if s.cp > 1 and s.cp_kind == "ulysses":

@@ -158,13 +158,6 @@ RULES: tuple[Rule, ...] = (
         lambda s, job, pool: f"zero_group={s.zero_group} does not divide the {s.cp * s.dp} data and context ranks",
     ),
     Rule(
-        "zero and pipeline",
-        lambda g, job, pool: (g.zero < 2) | (g.pp == 1) | (g.zero == 3),
-        lambda s, job, pool: (
-            "ZeRO-2 reduces gradients at every micro-batch, which pipelines accumulate: take zero 1 or 3"
-        ),
-    ),
-    Rule(
         "sequence-parallel experts",
         lambda g, job, pool: g.sequence_parallel | (g.tp == 1) | (np.asarray(_num_experts(job)) == 1),
         lambda s, job, pool: "experts under tensor parallelism need sequence_parallel=on",

@@ -8,7 +8,8 @@ The space is every legal strategy that uses all chips, within these bounds:
 * micro-batches of at most 16 sequences, or 65,536 tokens where that is more; at least 128 tokens of a sequence on a chip; ``etp``
   at most 4;
 * interleaving with one number of chunks for each size of the largest chunk (more chunks of the same size shorten no pipeline);
-* ZeRO over all data ranks, and level 3 also over those inside one unit of each tier (HSDP);
+* ZeRO over all data ranks, and level 3 also over those inside one unit of each tier (HSDP); level 2 under a pipeline only when
+  ``fixed`` asks for it: it reduces the gradients of every micro-batch, and few engines have it;
 * schedule ``zbv`` and context kind ``all_gather`` only when ``fixed`` asks for them;
 * ``recompute_layers`` 1, fused attention, and the overlap switches as the engine has them (``extra`` varies any of these).
 
