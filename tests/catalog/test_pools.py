@@ -223,6 +223,16 @@ def test_a_slip_is_named_with_its_place(tmp_path: Path, old: str, new: str, mess
     assert message in str(caught.value)
 
 
+def test_the_outermost_tier_is_the_limit_where_none_is_stated(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINE.replace("oversubscription = 2", "span = 64"))
+    with pytest.raises(IllegalStrategyError, match="joins at most 64 chips"):
+        load_pool(path, 128)
+    path.write_text(MINE.replace("oversubscription = 2", "span = 64").replace("node = 8", "node = 8\nmax_chips = 128"))
+    with pytest.raises(FormatError, match="more than the 64 that the outermost tier 'network' joins"):
+        load_pool(path)
+
+
 def test_a_pool_without_tiers_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(MINE.partition("[[tiers]]")[0])

@@ -55,6 +55,7 @@ def read_pool(table: Table, chips: int | None = None) -> Pool:
     """Return the pool that a table describes; where it has ``sizes``, as it is when so many chips work."""
     if "parts" in table.content:
         raise FormatError(f"{table.file}: a mixture, with [[parts]]; `tianji plan` alone takes mixtures")
+    outermost = _read_tiers(table)[-1]
     table = _choose_size(table, chips)
     figures = {key: table.figure(key, *bounds) for key, bounds in FIGURES.items()}
     usable = table.figure("usable_memory", *USABLE_MEMORY)
@@ -69,7 +70,7 @@ def read_pool(table: Table, chips: int | None = None) -> Pool:
         chips=table.count("chips", unit),
         unit=unit,
         node=node,
-        max_chips=table.count("max_chips", 0, least=0),
+        max_chips=table.count("max_chips", 0, least=0) or outermost.span,
         beyond=table.text("beyond", ""),
         status=table.choice("status", STATUSES, "shipping"),
         power=figures["power"],
@@ -82,6 +83,11 @@ def read_pool(table: Table, chips: int | None = None) -> Pool:
     )
     table.finish()
     _check_hosts(table, pool)
+    if outermost.span and pool.max_chips > outermost.span:
+        raise FormatError(
+            f"{table.where('max_chips')}: {pool.max_chips:,} are more than the {outermost.span:,} that the outermost tier"
+            f" {outermost.name!r} joins; give it span = 0, or add a tier"
+        )
     if pool.max_chips and pool.chips > pool.max_chips:
         raise FormatError(f"{table.where('chips')}: {pool.chips:,} are over max_chips = {pool.max_chips:,}")
     if usable is None:
