@@ -69,6 +69,10 @@ def refusal(*arguments: str) -> str:
         (["predict", "llama-3.1-8b", str(DATA / "mixtures" / "a100-h100.toml")], "`tianji plan` alone takes mixtures"),
         (["plan", *JOB, "--replica-chips", "8"], "--replica-chips counts only with --loss replica"),
         (["plan", *JOB, "--objective", "cost", "--rent", "h100-sxm=-2"], "--rent: expected an amount above zero"),
+        (
+            ["replace", "llama-3.1-8b", "--from", "64xhgx-h100", "--with", "hgx-a100", "--days", "5"],
+            "--days counts only with --match deadline",
+        ),
         (["catalog", "china"], "in sites and in prices"),
         (["catalog", "chip"], "did you mean chips"),
         (["catalog", "chips", "h201"], "did you mean"),

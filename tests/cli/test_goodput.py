@@ -105,7 +105,7 @@ def test_sampled_runs_say_how_sure_they_are() -> None:
         (["--confidence", "2"], "expected a share from 0.5"),
         (["--spares", "-1"], "expected a whole number"),
         (["--shape", "0"], "shape: expected 0.2 to 5"),
-        (["--price", "2"], "has no unit"),
+        (["--price", "2 EUR"], "has the unit 'EUR'"),
         (["--runs", "0"], "at least 1"),
         (["--runs", "1M", "--method", "montecarlo"], "expected 1 to 100,000 runs"),
         (["--seed", "-1"], "not in the range x>=0"),

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from tianji.catalog import load_pool, make_job
+from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.comparison import size_pool
 from tianji.errors import FormatError, InfeasibleError, UnknownFigureError
 from tianji.hardware import Pool
@@ -19,6 +19,16 @@ def test_the_size_meets_the_deadline_and_the_cautious_one_is_larger(
     assert found.found.days.nominal <= 100.0
     assert found.cautious is not None
     assert found.cautious >= found.found.pool.chips
+
+
+def test_a_size_past_which_failures_take_more_is_found() -> None:
+    # 65,536 chips give the most: the largest that are tried give less than half of it
+    work, pool = make_job("llama-3.1-8b", tokens="15T"), load_pool("hgx-h100")
+    found = size_pool(work, pool, load_calibration(), 1.58)
+    assert found.is_met
+    assert found.found.days is not None
+    assert found.found.days.nominal <= 1.58
+    assert found.curve.points[262_144] is not None
 
 
 def test_a_shorter_deadline_takes_no_fewer_chips(job: Job, h100: Pool, calibration: Calibration) -> None:

@@ -55,12 +55,12 @@ def read_pool(table: Table, chips: int | None = None) -> Pool:
     """Return the pool that a table describes; where it has ``sizes``, as it is when so many chips work."""
     if "parts" in table.content:
         raise FormatError(f"{table.file}: a mixture, with [[parts]]; `tianji plan` alone takes mixtures")
-    outermost = _read_tiers(table)[-1]
-    table = _choose_size(table, chips)
+    whole, table = table, _choose_size(table, chips)
     figures = {key: table.figure(key, *bounds) for key, bounds in FIGURES.items()}
     usable = table.figure("usable_memory", *USABLE_MEMORY)
     node = table.count("node")
     unit = table.count("unit", node)
+    outermost = _read_tiers(whole)[-1]
     pool = Pool(
         name=table.text("name"),
         title=table.text("title"),

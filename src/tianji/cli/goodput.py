@@ -85,13 +85,14 @@ def goodput_command(
       tianji goodput plan.json --loss replica --replica-chips 8192
       tianji goodput plan.json --recovery-spread 2.2 --method montecarlo --runs 10000
     """
+    from tianji.cli.pools import read_money
     from tianji.prediction import predict
     from tianji.prediction.goodput import expect_goodput, weigh_choices
-    from tianji.units import parse, parse_count
+    from tianji.units import parse_count
 
     names = {parameter.name for parameter in _parameters()}
     settings = _read_settings(**{k: v for k, v in options.items() if k in names})
-    dollars = None if price is None else parse(price, "money", "--price")
+    dollars = None if price is None else read_money(price, "--price")
     how: dict[str, Any] = {"method": method, "jobs": parse_count(runs, "--runs"), "seed": seed}
     plan, calibration = find_plan(model_or_plan, pool, {k: v for k, v in options.items() if k not in names})
     result = predict(plan, calibration)

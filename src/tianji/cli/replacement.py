@@ -62,6 +62,10 @@ def replace_command(
     wanted = parse_count(points, "--points")
     if not 2 <= wanted <= 100:
         raise FormatError(f"--points: expected 2 to 100 sizes, got {points}")
+    if days is not None and match != "deadline":
+        raise FormatError("--days counts only with --match deadline; give both, or neither")
+    if days is not None and match != "deadline":
+        raise FormatError("--days counts only with --match deadline; give both, or neither")
     limit = None if days is None else read_days(days)
     with open_mapper(engine) as mapper:
         answer = replace_pool(cases[0], cases[1], found, given, match=match, days=limit, points=wanted, mapper=mapper)
@@ -91,5 +95,5 @@ def read_days(text: str) -> float:
     except ValueError:
         days = parse(text, "time", "--days") / DAY
     if not 0 < days < 10**5:
-        raise FormatError(f"--days: expected a number of days above 0, got {text}")
+        raise FormatError(f"--days: expected a number of days above 0 and below 100,000, got {text}")
     return days

@@ -77,7 +77,8 @@ class Curve:
 
         By halving, where sizes that nothing fits count as too small. Some sizes divide badly and give less than smaller ones,
         so halving may jump over the answer: every size that could reach the target at the best rate of a chip seen, and a tenth
-        more, is looked at afterwards.
+        more, is looked at afterwards. The largest may give less than one in the middle, as failures take more and more: where it
+        is too small, the sizes that divide best are tried, powers of two.
         """
 
         def reaches(a: Assessment | None) -> bool:
@@ -94,10 +95,13 @@ class Curve:
         best = max((getattr(a.useful, case) / n for n, a in self.points.items() if a is not None), default=0.0)
         if not best:
             return None
-        # Where even the largest is too small, only what was tried on the way: all others would be searched in vain.
-        smaller = counts[: low + 1] if low < len(counts) else [n for n in counts if n in self.points]
-        near = (n for n in smaller if n * best * SLACK >= target)
-        return next((self.at(n) for n in near if reaches(self.at(n))), None)
+        near = [n for n in counts if n * best * SLACK >= target]
+        if low == len(counts) and near:
+            self.fill(n for n in near if _twos(n // self.pool.node) == n // self.pool.node)
+        enough = next((n for n in counts if n in self.points and reaches(self.points[n])), None)
+        if enough is None:
+            return None
+        return next(self.at(n) for n in near if n == enough or reaches(self.at(n)))
 
     def solve(self, target: float, case: str) -> float | None:
         """Return the chips that reach a useful throughput in one case, read off the tried sizes; None beyond them."""

@@ -51,10 +51,11 @@ def size_pool(
     curve = Curve(job, pool, calibration, assumptions or Assumptions())
     target = job.tokens / (days * DAY)
     found = curve.find_smallest(target, pool.node, curve.most)
-    cautious = None if found is None else curve.find_smallest(target, pool.node, curve.most, "low")
     best = found or _best(curve)
     for n in curve.sample(max(best.pool.chips // 4, pool.node), min(best.pool.chips * 4, curve.most), points):
         curve.at(n)
+    found = found or curve.find_smallest(target, pool.node, curve.most)
+    cautious = None if found is None else curve.find_smallest(target, pool.node, curve.most, "low")
     best = found or _best(curve)
     binding = [] if found else [_why_late(curve, days)]
     cost = _cost(best)
