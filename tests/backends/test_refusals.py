@@ -32,6 +32,7 @@ def refused(*arguments: str) -> str:
     ("name", "strategy", "reason"),
     [
         ("llama", {"pp": 2, "schedule": "zbv", "zero": 3}, "lose their gradients"),
+        ("llama", {"pp": 2, "dp": 2, "zero": 2}, "reduce the gradients once a step"),
         ("qwen-moe", {"tp": 2, "etp": 2}, "etp above 1"),
         ("llama", {"offload_optimizer": True}, "offload_optimizer"),
         ("tied", {"pp": 2}, "tied embedding"),

@@ -29,6 +29,13 @@ def test_a_schedule_that_the_engine_lacks_is_refused_with_what_to_do() -> None:
         render_plan(dense(schedule="zero-bubble"), "megatron")
 
 
+def test_sharded_gradients_under_a_pipeline_go_to_who_reduces_each_micro_batch() -> None:
+    with pytest.raises(ExportError, match="keep whole gradients and reduce them once a step"):
+        render_plan(dense(zero=2), "torchtitan")
+    text = "".join(a.text for a in render_plan(dense(zero=2), "megatron").artefacts)
+    assert "optim_grads" in text
+
+
 def test_the_files_are_written_and_the_script_can_be_started(tmp_path: Path) -> None:
     paths = write_bundle(render_plan(dense(), "megatron"), tmp_path / "new folder")
     script = paths[0]

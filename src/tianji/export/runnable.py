@@ -96,7 +96,10 @@ def _parts(engine: str, held: dict[str, Any]) -> Iterator[dict[str, Any]]:
             )
     free = {name: words for name, words in own.items() if name not in held}
     for values in product(*free.values()):
-        yield held | dict(zip(free, values, strict=True))
+        part = held | dict(zip(free, values, strict=True))
+        if engine == "torchtitan" and part["zero"] == 2:
+            part.setdefault("pp", 1)  # its pipelines keep whole gradients, which the exporter refuses
+        yield part
 
 
 def _choose(engine: str, outcomes: list[Outcome], top: int) -> Runnable:
