@@ -59,6 +59,14 @@ def test_a_prime_that_no_axis_takes_is_named() -> None:
     assert "no axis takes the factor 11 of 88" in outcome.idle_reason
 
 
+def test_long_searches_end_with_the_second_number_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = plan(job(batch=16), pool(88), REAL)
+    monkeypatch.setattr("tianji.search.planner.MANY", 0)
+    first = plan(job(batch=16), pool(88), REAL)
+    assert first.found.candidates < every.found.candidates
+    assert first.results[0].step_time.nominal <= 1.1 * every.results[0].step_time.nominal
+
+
 def test_a_batch_of_a_prime_size() -> None:
     outcome = plan(job(batch=13), pool(16), REAL)
     assert outcome.results[0].plan.strategy.dp in (1, 13)

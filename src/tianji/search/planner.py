@@ -41,7 +41,9 @@ NEAR = 2 / 3
 FEW_NODES = 8
 """Up to so many nodes chips are left idle one by one, beyond node by node."""
 MANY = 2_000_000
-"""Strategies of a search that is too long to be made again for a smaller number, if all chips divide well enough."""
+"""Strategies of a search that is too long to be made again: where all chips divide well enough, or smaller numbers work."""
+ENOUGH = 2
+"""Numbers that work, after which long searches end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,15 @@ def plan(
 
     tried = [search(_wanted(pool, fixed))]
     if not _holds_chips(fixed):
-        tried += map(search, _rounder(job, pool, tried[0][1]) if tried[0][1].best else _fewer(pool))
+        numbers = _rounder(job, pool, tried[0][1]) if tried[0][1].best else _fewer(job, pool)
+        for chips in numbers:
+            tried.append(search(chips))
+            if (
+                not tried[0][1].best
+                and tried[-1][1].candidates > MANY
+                and sum(bool(f.best) for _, f in tried) == ENOUGH
+            ):
+                break
     fitting = [(used, found) for used, found in tried if found.best]
     if not fitting:
         raise _failure(job, pool, fixed, [found for _, found in tried])
@@ -132,25 +142,31 @@ def _step(pool: Pool) -> int:
     return pool.node if pool.chips > FEW_NODES * pool.node else 1
 
 
-def _fewer(pool: Pool) -> list[int]:
-    """Return smaller numbers of chips to try where all do not work: those first that divide most often by two."""
+def _fewer(job: Job, pool: Pool) -> list[int]:
+    """Return smaller numbers of chips to try where all do not work: first what shares most with the batch, then powers of two."""
     step = _step(pool)
     fewer = [c for c in range(pool.chips - pool.chips % step, 0, -step) if c < pool.chips]
     # The largest counts, and among those at most a third smaller the ones that divide most often by two.
     near = sorted((c for c in fewer if c >= NEAR * pool.chips), key=lambda c: (-_twos(c), -c))[: RETREATS // 2]
-    return sorted({*fewer[: RETREATS // 2], *near}, key=lambda c: (-_twos(c), -c))
+    rest = sorted({*fewer[: RETREATS // 2], *near}, key=lambda c: (-_twos(c), -c))
+    sharing = _sharing(job, pool)
+    return list(dict.fromkeys([*sharing[-1:], *rest, *sharing]))
 
 
 def _rounder(job: Job, pool: Pool, found: Found) -> list[int]:
-    """Return smaller numbers of chips that may be faster than all: the largest for each larger share of replicas.
+    """Return smaller numbers of chips that may be faster than all.
 
     The batch limits the replicas to a common divisor; what is left over falls to the axes that communicate more. Those take
     powers of two well, so that a long search is not repeated for them.
     """
+    left = pool.chips // gcd(pool.chips, job.global_batch_size)
+    is_fine = left & (left - 1) == 0 and (pool.node % left == 0 or found.candidates > MANY)
+    return [] if is_fine else _sharing(job, pool)
+
+
+def _sharing(job: Job, pool: Pool) -> list[int]:
+    """Return the largest number of chips for each larger divisor that it shares with the batch, the largest number first."""
     common = gcd(pool.chips, job.global_batch_size)
-    left = pool.chips // common
-    if left & (left - 1) == 0 and (pool.node % left == 0 or found.candidates > MANY):
-        return []
     numbers: list[int] = []
     step = _step(pool)
     for c in range((pool.chips - 1) // step * step, int(NEAR * pool.chips), -step):
