@@ -16,8 +16,8 @@ from tianji.units import Array, BytesPerSecond, FlopsPerSecond
 from tianji.workload import Precision
 
 SHORT = 0.25
-"""A sum of this share of the half size costs as much to start as to run. Of 0.05, 0.1, 0.25 and 0.5 this one predicts jobs that the
-fit did not see best."""
+"""A sum of this share of the half size costs as much to start as to run. Of 0.05, 0.1, 0.25 and 0.5 this one predicts jobs that
+the fit did not see best."""
 ATTENTION_BACKWARD = 2.5
 """FLOPs of the fused backward pass over forward: scores once more, then four products in place of two."""
 
