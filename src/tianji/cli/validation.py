@@ -90,7 +90,7 @@ def read_groups(text: str | None) -> tuple[str, ...]:
 
 
 def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: str, quality: str) -> None:
-    """Write the page on accuracy and its figure; the fit without each source takes most of a minute."""
+    """Write the page on accuracy and its figure; the fits without each source take some minutes."""
     from tianji.hardware.calibration import Calibration
     from tianji.report.accuracy_chapters import write_chapters
     from tianji.report.accuracy_documents import prediction_row
@@ -113,8 +113,7 @@ def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: st
     jobs, series = rank_published(), [*scale_published(), *scale_measured(verdict.predictions)]
     with watch("Leaving out each source") as tell:
         runs, _ = read_runs(tables)
-        tell(len(runs))
-        held = hold_out_sources(runs)
+        held = hold_out_sources(runs, tell)
     promises = promise_tuned(verdict.predictions)
     bars = judge(verdict.predictions, jobs, series, held, promises)
     write_page(path, write_chapters(verdict, bare, bars, jobs, series, held, promises, figure.name))

@@ -141,9 +141,9 @@ def _held_out(held: Sequence[HeldOut]) -> list[str]:
     rows = [[h.source, f"{h.rows:,}", percent(h.median), percent(h.coverage)] for h in held]
     return [
         "## Sources never seen\n",
-        "Each source of rows that set constants is left out of the fit in turn and predicted with the range that the other "
-        f"sources give. Of {total:,} rows {percent(cover(held))} lie inside their 80 % range; {largest.rows:,} of these rows "
-        f"are of one source ({largest.source}). With each source weighing by the root of its rows it is "
+        "Each source of rows that set constants is left out in turn, and predicted with the constants, the effects of software "
+        f"and the range that a whole calibration on the others gives. Of {total:,} rows {percent(cover(held))} lie inside their "
+        f"80 % range; {largest.rows:,} of these rows are of one source ({largest.source}). With each source weighing by the root of its rows it is "
         f"{percent(cover(held, power=0.5))}.\n",
         _table(["source left out", "rows", "median", "in 80 % range"], rows),
     ]
