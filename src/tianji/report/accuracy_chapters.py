@@ -143,8 +143,8 @@ def _held_out(held: Sequence[HeldOut]) -> list[str]:
         "## Sources never seen\n",
         "Each source of rows that set constants is left out in turn, and predicted with the constants, the effects of software "
         f"and the range that a whole calibration on the others gives. Of {total:,} rows {percent(cover(held))} lie inside their "
-        f"80 % range; {largest.rows:,} of these rows are of one source ({largest.source}). With each source weighing by the root of its rows it is "
-        f"{percent(cover(held, power=0.5))}.\n",
+        f"80 % range; {largest.rows:,} of these rows are of one source ({largest.source}). With each source weighing by the root "
+        f"of its rows it is {percent(cover(held, power=0.5))}.\n",
         _table(["source left out", "rows", "median", "in 80 % range"], rows),
     ]
 
