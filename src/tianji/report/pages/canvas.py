@@ -30,7 +30,7 @@ SHAPES = f"""\
 .chart .grid{{stroke-width:1}}
 .chart .band{{fill-opacity:.16}}
 .chart .mark{{stroke-dasharray:4 3;stroke-width:1.5;fill:none}}
-.chart .halo{{stroke-width:4;paint-order:stroke;stroke-linejoin:round}}
+.chart .halo{{stroke-width:8;paint-order:stroke;stroke-linejoin:round}}
 """
 LETTER = 7.0
 """Pixels of a letter at 12 pixels, on average; drawings do not measure text."""
