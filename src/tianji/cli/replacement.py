@@ -64,8 +64,6 @@ def replace_command(
         raise FormatError(f"--points: expected 2 to 100 sizes, got {points}")
     if days is not None and match != "deadline":
         raise FormatError("--days counts only with --match deadline; give both, or neither")
-    if days is not None and match != "deadline":
-        raise FormatError("--days counts only with --match deadline; give both, or neither")
     limit = None if days is None else read_days(days)
     with open_mapper(engine) as mapper:
         answer = replace_pool(cases[0], cases[1], found, given, match=match, days=limit, points=wanted, mapper=mapper)

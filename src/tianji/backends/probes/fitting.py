@@ -165,10 +165,8 @@ def _fit_whole(samples: Sequence[Sample], rates: Rates, found: dict[str, Fitted]
         rows.append([float(np.sum(unit["vector"])), float(np.sum(unit["overhead"])), float(np.sum(routed["overhead"]))])
         times.append((sample.middle, fixed))
     whole, fixed_part = np.array([t for t, _ in times]), np.array([f for _, f in times])
-    # The errors stay relative to the whole time, or a model that is nearly all matmuls would weigh too much.
-    scale = whole / np.maximum(whole - fixed_part, 0.05 * whole)
     left = np.maximum(whole - fixed_part, 0.05 * whole)
-    (vector, launch, route), errors = fit_times(np.array(rows) * (scale / scale)[:, None], left)
+    (vector, launch, route), errors = fit_times(np.array(rows), left)
     source = f"whole small models of {len(samples)} kinds, less their matmuls and attention"
     found["vector_efficiency"] = Fitted(
         min(1.0 / vector if vector else 1.0, 1.0), _known(errors[0]), len(samples), source
