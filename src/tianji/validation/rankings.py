@@ -80,19 +80,20 @@ def rank_published(calibration: Calibration | None = None) -> list[RankedJob]:
 def _rank(entry: dict[str, object], calibration: Calibration) -> RankedJob:
     model = load_architecture(str(entry["arch_key"]))
     assert model is not None
-    seq_len, batch, chips = (_whole(entry[name]) for name in ("seq_len", "global_batch_size", "chips"))
-    job = Job(model, seq_len, batch, PRECISIONS["bf16"])
+    seq_len, chips = _whole(entry["seq_len"]), _whole(entry["chips"])
     pool = find_machine(str(entry["chip"])).with_chips(chips)
     layouts = entry["layouts"]
     assert isinstance(layouts, list)
     places = []
     for item in layouts:
+        told = {**entry, **item}
+        job = Job(model, seq_len, _whole(told["global_batch_size"]), PRECISIONS["bf16"])
         strategy = complete_layout(read_layout(str(item["layout"])), chips)
         layers = model.num_layers / strategy.pp
         again = read_recompute(str(entry["recompute"]), model, seq_len, layers, layers, True)
         strategy = replace(
-            strategy, micro_batch_size=_whole(entry["micro_batch_size"]), zero=1, overlap_tp=False,
-            recompute=again.kind, recompute_layers=again.share,
+            strategy, micro_batch_size=_whole(told["micro_batch_size"]), zero=1, overlap_tp=False,
+            sequence_parallel=bool(entry["sequence_parallel"]), recompute=again.kind, recompute_layers=again.share,
         )  # fmt: skip
         cost = price(job, pool, calibration.constants(pool.chip, TRAITS), Grid.of(strategy))
         rate = job.tokens_per_step / float(np.ravel(cost.step_time)[0]) / chips
