@@ -29,7 +29,7 @@ def test_every_shipped_calibration_survives_writing(name: str, tmp_path: Path) -
     found = load_calibration(name)
     write_calibration(found, tmp_path / "again.toml")
     again = load_calibration(tmp_path / "again.toml")
-    assert again.chips == found.chips
+    assert again.chips == found.chips and again.correlations == found.correlations
     assert spell_calibration(again) == spell_calibration(found)
 
 
@@ -52,6 +52,11 @@ def test_constants_come_with_their_evidence(tmp_path: Path) -> None:
         (CONSTANTS.replace("0.5", "1.5") + EVIDENCE, "expected a number from 0.001 to 1, got 1.5"),
         (CONSTANTS.replace("0.5", '"half"') + EVIDENCE, "expected a plain number in SI units"),
         ('[chips."Y"]\ninherited_from = "X"\n', "'X' has no constants in this file"),
+        (
+            '[correlations.straggle]\n"X.straggle" = 0.5\n',
+            "expected a chip or a trait, a dot and a constant, got 'straggle'",
+        ),
+        ('[correlations."X.straggle"]\n"X.op_overhead" = 1.5\n', "expected a number from -1 to 1, got 1.5"),
         ('[chips."X".spread]\nnear = { low = 1.2, high = 0.9 }\n', "near"),
     ],
 )

@@ -2,8 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from samples import CHIP
-from tianji.hardware.calibration import Calibration, Constants, Spread
+from tianji.hardware.calibration import CONSTANT_NAMES, OTHER, Calibration, Constants, Effect, Evidence, Spread
+from tianji.hardware.doubt import DOUBTED, combine
 
 SLOW = Constants(matmul_efficiency=0.5)
 
@@ -15,14 +21,66 @@ def test_without_a_calibration_there_is_pure_physics() -> None:
 
 def test_a_chip_has_its_own_before_its_relatives() -> None:
     kin = replace(CHIP, name="kin", relative="round")
-    ranges = {"dense": Spread(0.9, 1.2), "dense-unknown": Spread(0.8, 1.3)}
+    ranges = {"dense": Spread(0.8, 1.3)}
     both = Calibration(
         chips={"round": SLOW, "kin": Constants(straggle=0.1)},
         spreads={"round": ranges},
     )
     assert both.constants(CHIP) == SLOW
     assert both.constants(kin).straggle == 0.1
-    assert both.spread(kin) == Spread(0.8, 1.3), "no software was stated"
+    assert both.spread(kin) == Spread(0.8, 1.3)
+
+
+def test_a_framework_that_is_not_known_widens_the_range_by_what_frameworks_differ() -> None:
+    fitted = Calibration(
+        spreads={CHIP.name: {"dense": Spread(0.9, 1.2)}},
+        software={OTHER: {"software": Effect(1.0, 0, 0.1)}, "megatron-lm": {}},
+    )
+    sure, unsure = fitted.spread(CHIP, traits=("megatron-lm",)), fitted.spread(CHIP, traits=("nobody",))
+    assert (sure.low, sure.high) == (0.9, 1.2)
+    assert unsure == sure.doubted(0.1) == fitted.spread(CHIP) and unsure.low < sure.low < sure.high < unsure.high
+
+
+def test_the_doubt_about_a_plan_joins_its_chips_constants_and_the_effects_of_its_software() -> None:
+    proofs = {
+        "matmul_efficiency": Evidence("fitted", 9, standard_error=0.1),
+        "straggle": Evidence("fitted", 9, standard_error=0.3, inherited_from="kin"),
+        "memory_efficiency": Evidence("physics", standard_error=5.0),
+    }
+    fitted = Calibration(
+        evidence={CHIP.name: proofs},
+        software={"megatron-lm": {"matmul_efficiency": Effect(1.1, 9, 0.2), "software": Effect(0.9, 9, 0.05)}},
+        correlations={(CHIP.name, "matmul_efficiency"): {("megatron-lm", "matmul_efficiency"): -0.5}},
+    )
+    alone, together = fitted.doubt(CHIP, ()), fitted.doubt(CHIP, ("megatron-lm", "unheard-of"))
+    assert alone.names == ("matmul_efficiency", "straggle")
+    assert together.names == ("matmul_efficiency", "software", "straggle")
+    expected = DOUBTED**2 * np.diag([0.1**2 + 0.2**2 - 2 * 0.5 * 0.1 * 0.2, 0.05**2, 0.3**2])
+    assert together.covariance == pytest.approx(expected)
+    assert fitted.doubt(replace(CHIP, name="stranger")).names == ()
+
+
+@given(low=st.floats(0.3, 1.0), high=st.floats(1.0, 3.0), one=st.floats(0.0, 1.0), more=st.floats(0.0, 1.0))
+def test_doubt_never_narrows_a_range(low: float, high: float, one: float, more: float) -> None:
+    spread = Spread(low, high, "measured")
+    assert spread.doubted(0.0) == spread
+    less, doubted = spread.doubted(one), spread.doubted(one + more)
+    assert doubted.low <= less.low <= low + 1e-12 and high - 1e-12 <= less.high <= doubted.high
+
+
+@given(size=st.integers(1, 6), seed=st.integers(0, 99))
+def test_the_deviation_is_that_of_a_sum_of_correlated_errors(size: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    root = random.normal(size=(size, size))
+    covariance = root @ root.T
+    errors = np.sqrt(np.diag(covariance))
+    unknowns = [("chip", name) for name in CONSTANT_NAMES[:size]]
+    known = covariance / np.outer(errors, errors)
+    pairs = {a: {b: known[i, j] for j, b in enumerate(unknowns) if j > i} for i, a in enumerate(unknowns)}
+    doubt = combine(dict(zip(unknowns, errors, strict=True)), pairs)
+    slopes = random.normal(size=size)
+    order = [CONSTANT_NAMES.index(name) for name in doubt.names]
+    assert doubt.deviation(slopes[order]) == pytest.approx(DOUBTED * np.sqrt(slopes @ covariance @ slopes))
 
 
 def test_a_relative_lends_its_own() -> None:
@@ -32,6 +90,6 @@ def test_a_relative_lends_its_own() -> None:
 
 
 def test_a_host_that_waits_for_each_op_blocks() -> None:
-    given = Calibration(chips={CHIP.name: SLOW})
-    assert given.constants(CHIP, ("bigscience", "launch-blocking")) == replace(SLOW, op_blocking=1.0)
-    assert given.constants(CHIP, ("bigscience",)) == SLOW
+    fitted = Calibration(chips={CHIP.name: SLOW})
+    assert fitted.constants(CHIP, ("bigscience", "launch-blocking")) == replace(SLOW, op_blocking=1.0)
+    assert fitted.constants(CHIP, ("bigscience",)) == SLOW

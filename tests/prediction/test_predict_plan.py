@@ -1,12 +1,14 @@
 """One plan in, one result out."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from samples import CHIP, DENSE, SPARSE, figure, make_plan
 from tianji.errors import IllegalStrategyError
-from tianji.hardware.calibration import Calibration, Constants, Spread
+from tianji.hardware.calibration import Calibration, Constants, Evidence, Spread
+from tianji.hardware.doubt import DOUBTED, RANGE_80
 from tianji.parallel import Strategy
 from tianji.prediction import predict
 from tianji.units import GB, TERA
@@ -27,14 +29,27 @@ def test_what_a_prediction_carries() -> None:
 
 
 def test_the_range_is_the_calibrations() -> None:
-    spread = Calibration(spreads={CHIP.name: {"dense-unknown": Spread(0.9, 1.3, "measured")}})
+    spread = Calibration(spreads={CHIP.name: {"dense": Spread(0.9, 1.3, "measured")}})
     found = predict(make_plan(Strategy(dp=8)), spread).step_time
     assert (found.low, found.high) == (0.9 * found.nominal, 1.3 * found.nominal)
     assert found.leans_on.startswith("measured: ")
 
 
+def test_a_constant_that_few_runs_told_about_widens_the_range_by_its_share_of_the_time() -> None:
+    unsure = Calibration(
+        chips={CHIP.name: Constants(matmul_efficiency=0.5)},
+        evidence={CHIP.name: {"matmul_efficiency": Evidence("fitted", 3, standard_error=1.0)}},
+        spreads={CHIP.name: {"dense": Spread(0.9, 1.1, "measured")}},
+    )
+    found = predict(make_plan(Strategy()), unsure)
+    share = found.breakdown["matmul"] / found.step_time.nominal
+    assert 0.1 < share < 1.0
+    high = math.hypot(math.log(1.1), RANGE_80 * DOUBTED * share)
+    assert found.step_time.high / found.step_time.nominal == pytest.approx(math.exp(high), rel=1e-3)
+
+
 def test_no_end_of_a_range_is_above_the_peak() -> None:
-    wide = Calibration(spreads={CHIP.name: {"dense-unknown": Spread(0.001, 1.3, "inherited")}})
+    wide = Calibration(spreads={CHIP.name: {"dense": Spread(0.001, 1.3, "inherited")}})
     found = predict(make_plan(Strategy(dp=8)), wide)
     assert found.step_time.low == pytest.approx(found.model_flops / (8 * 100 * TERA))
     assert found.step_time.low < found.step_time.nominal

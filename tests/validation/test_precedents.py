@@ -8,7 +8,8 @@ from tianji.catalog import load_calibration, load_model, load_pool
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
-from tianji.validation.precedents import find_precedents, weigh_precedents
+from tianji.validation.precedents import find_precedents
+from tianji.validation.promises import weigh_precedents
 from tianji.workload import Job
 from tianji.workload.precision import PRECISIONS
 

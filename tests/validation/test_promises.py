@@ -1,8 +1,11 @@
 """What the search promises over a tuned layout, and where the time would be saved."""
 
+from dataclasses import replace
+
 import pytest
 
 from tianji.validation import Prediction, validate
+from tianji.validation.bars import judge
 from tianji.validation.promises import LEAST_CHIPS, MOST_JOBS, Promise, promise_tuned
 
 
@@ -39,3 +42,16 @@ def test_small_and_untuned_runs_are_left_out(predictions: tuple[Prediction, ...]
     small = [p for p in predictions if p.row.strategy.chips < LEAST_CHIPS or p.row.source.startswith("vTrain")]
     assert promise_tuned(small) == []
     assert MOST_JOBS > 1
+
+
+def test_a_gain_that_tuned_runs_leave_no_room_for_counts_unless_whoever_plans_is_told(promise: Promise) -> None:
+    step_time = promise.prediction.step_time
+    assert step_time is not None and promise.is_told and not promise.is_doubtful
+    bold = replace(promise, prediction=replace(promise.prediction, step_time=step_time / 2))
+    assert bold.is_doubtful
+    (told,), (untold,) = (
+        [bar for bar in judge([], [], [], promises=[promise, p]) if bar.what.startswith("gain promised")]
+        for p in (bold, replace(bold, is_told=False))
+    )
+    assert told.is_met and told.value == promise.gain
+    assert not untold.is_met and untold.value == bold.gain

@@ -19,8 +19,9 @@ from tianji.calibration.least_squares import solve
 from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, Prior, choose_effects, priors
 from tianji.hardware import Chip
 from tianji.hardware.calibration import BLOCKING, CONSTANT_NAMES, Constants, Effect, limit
+from tianji.hardware.doubt import Unknown
 from tianji.parallel.plan import Plan
-from tianji.prediction.many import Bundle, bundle, predict_times
+from tianji.prediction.many import STEP, Bundle, bundle, predict_times
 from tianji.units import Array, Seconds
 
 NOISE = 0.10
@@ -30,8 +31,8 @@ KINSHIP = 0.2
 """A constant lies so much nearer to that of the chip's relative than to what is believed of any chip."""
 LEAST = 1.0
 """A constant whose prior spread moves all rows of a chip together by less than their noise is not fitted."""
-STEP = 1e-3
-"""Step of the finite differences, in the logarithm of a constant."""
+FAINT = 0.1
+"""Weaker correlations are not kept: without them no range of the measured runs changes by more than 5 %."""
 ROWS_OF_ONE_JOB = 4
 """From so many rows of one job on, n rows weigh together as much as the root of their number."""
 
@@ -64,6 +65,12 @@ class System:
     prior: Array
     """Hessian of what is believed: (unknowns, unknowns)."""
 
+    @property
+    def hessian(self) -> Array:
+        """Of half the loss: (unknowns, unknowns)."""
+        found: Array = self.slopes.T @ (self.slopes * self.weights[:, None]) + self.prior
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -79,20 +86,25 @@ class Fit:
     residuals: Array
     """log(predicted / measured) of each sample, software effects included."""
     system: System
+    correlations: Mapping[Unknown, Mapping[Unknown, float]]
+    """Of the errors of free constants and effects."""
 
 
 def fit_chips(samples: Sequence[Sample]) -> Fit:
     """Return the constants of every chip that has samples; with few samples only the first of FREE leave what is believed."""
     problem = _Problem(samples)
     solution = solve(problem.residuals, problem.jacobian, problem.start, problem.low, problem.high)
+    system = problem.system(solution.x)
+    covariance = np.linalg.inv(system.hessian)
+    deviations = np.sqrt(np.diag(covariance))
     count = len(problem.slots)
     errors: dict[str, dict[str, float]] = {chip: {} for chip in problem.chips}
-    for (chip, name), error in zip(problem.slots, solution.errors, strict=False):
+    for (chip, name), error in zip(problem.slots, deviations, strict=False):
         errors[chip][name] = float(error)
     effects: dict[str, dict[str, Effect]] = {}
     for i, (trait, name) in enumerate(problem.effects):
         rows = int(problem.mask[:, i].sum())
-        factor, error = float(np.exp(solution.x[count + i])), float(solution.errors[count + i])
+        factor, error = float(np.exp(solution.x[count + i])), float(deviations[count + i])
         effects.setdefault(trait, {})[name] = Effect(round(factor, 4), rows, round(error, 4))
     return Fit(
         {chip: _round(values) for chip, values in problem.unpack(solution.x).items()},
@@ -100,8 +112,19 @@ def fit_chips(samples: Sequence[Sample]) -> Fit:
         errors,
         effects,
         problem.misfit(solution.x),
-        problem.system(solution.x),
+        system,
+        _correlate([*problem.slots, *problem.effects], covariance / np.outer(deviations, deviations)),
     )
+
+
+def _correlate(unknowns: Sequence[Unknown], correlations: Array) -> dict[Unknown, dict[Unknown, float]]:
+    """Return the correlations of at least FAINT, each pair under the one that comes first."""
+    found: dict[Unknown, dict[Unknown, float]] = {}
+    for i, one in enumerate(unknowns):
+        felt = {other: round(float(c), 2) for other, c in zip(unknowns[i + 1 :], correlations[i, i + 1 :], strict=True)}
+        if kept := {other: c for other, c in felt.items() if abs(c) >= FAINT}:
+            found[one] = kept
+    return found
 
 
 class _Problem:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from tianji.calibration.fit import Fit, Sample, fit_chips
 from tianji.calibration.memory_fit import fit_memory
-from tianji.calibration.parameters import Prior, prior_constants, priors
+from tianji.calibration.parameters import TRAIT_SPREAD, Prior, prior_constants, priors
 from tianji.calibration.ranges import measure_spreads, widen
 from tianji.catalog import list_chips, load_chip
 from tianji.errors import FormatError
 from tianji.hardware import Chip
-from tianji.hardware.calibration import OTHER, Calibration, Constants, Evidence, Spread
+from tianji.hardware.calibration import OTHER, Calibration, Constants, Effect, Evidence, Spread
 from tianji.measurements.table import Row
 
 QUALITIES = ("", "A", "B")
@@ -45,7 +45,10 @@ def calibrate_rows(
             spreads[chip.name] = _widen_all(chip, spreads)
     spreads[OTHER] = {kind: widen(spread, "inherited") for kind, spread in spreads[OTHER].items()}
     memory = fit_memory([row for row in chosen if row.quality != "B"])
-    return Calibration(name, date, constants, evidence, spreads, fit.effects, dict(REFERENCE), NOTE, memory)
+    software = {**fit.effects, OTHER: {"software": Effect(1.0, 0, TRAIT_SPREAD["family"])}}
+    return Calibration(
+        name, date, constants, evidence, spreads, software, dict(REFERENCE), NOTE, memory, fit.correlations
+    )
 
 
 def choose_rows(rows: Iterable[Row]) -> list[Row]:
@@ -68,7 +71,8 @@ def _show_evidence(fit: Fit, chip: str, samples: Sequence[Sample]) -> dict[str, 
         if name in fit.free[chip]:
             found[name] = Evidence("fitted", len(mine), said, round(fit.errors[chip][name], 4))
         elif kind.relative in fit.constants and name in fit.free[kind.relative]:
-            found[name] = Evidence("fitted", inherited_from=kind.relative)
+            error = round(fit.errors[kind.relative][name], 4)
+            found[name] = Evidence("fitted", standard_error=error, inherited_from=kind.relative)
     return found
 
 

@@ -1,9 +1,9 @@
 """How sure a prediction is: 80 % ranges from the residuals of rows that the fit did not see.
 
 Leaving rows out and fitting anew is done in closed form. At the fit's minimum one Gauss-Newton step without the rows G moves the
-unknowns by d = (H - J_G' W J_G)^-1 J_G' W r_G, and their residuals to r_G + J_G d (Cook & Weisberg 1982 for single rows). A run
-whose software is known is like one of a job that was not seen of a framework that was: jobs are left out. One whose software is
-not known is like one of a framework never seen: frameworks are left out.
+unknowns by d = (H - J_G' W J_G)^-1 J_G' W r_G, and their residuals to r_G + J_G d (Cook & Weisberg 1982 for single rows). The
+same inverse says how unsure those residuals are because of the unknowns alone. A range adds both as squares: that doubt, which
+each prediction has for itself, and what runs of jobs that were left out missed beyond it, which a chip's predictions share.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from tianji.calibration.fit import Fit, Sample, find_job
 from tianji.hardware.calibration import CLASSES, OTHER, Spread
+from tianji.hardware.doubt import DOUBTED, RANGE_80
 from tianji.units import Array
 
 SHARE = 0.8
@@ -36,17 +37,28 @@ ROADMAP = 0.40
 
 def leave_out(fit: Fit, samples: Sequence[Sample], group: Callable[[Sample], Hashable]) -> Array:
     """Return log(predicted / measured) of each sample when all of its group were left out of the fit."""
+    return leave_out_with_doubt(fit, samples, group)[0]
+
+
+def leave_out_with_doubt(
+    fit: Fit, samples: Sequence[Sample], group: Callable[[Sample], Hashable]
+) -> tuple[Array, Array]:
+    """Return log(predicted / measured) of each sample when all of its group were left out, and how unsure that is.
+
+    The latter is its standard deviation from the errors of the unknowns alone.
+    """
     members: dict[Hashable, list[int]] = defaultdict(list)
     for i, sample in enumerate(samples):
         members[group(sample)].append(i)
-    system, found = fit.system, np.zeros(len(samples))
-    weighted = system.slopes * system.weights[:, None]
-    hessian = system.slopes.T @ weighted + system.prior
+    system, found, doubt = fit.system, np.zeros(len(samples)), np.zeros(len(samples))
+    weighted, hessian = system.slopes * system.weights[:, None], system.hessian
     for places in members.values():
         slopes, mine = system.slopes[places], weighted[places]
-        moved = np.linalg.solve(hessian - slopes.T @ mine, mine.T @ fit.residuals[places])
+        covariance = np.linalg.inv(hessian - slopes.T @ mine)
+        moved = covariance @ (mine.T @ fit.residuals[places])
         found[places] = fit.residuals[places] + np.clip(slopes @ moved, -FARTHEST, FARTHEST)
-    return found
+        doubt[places] = np.sqrt(np.einsum("ij,jk,ik->i", slopes, covariance, slopes))
+    return found, doubt
 
 
 def find_source(sample: Sample) -> Hashable:
@@ -60,33 +72,27 @@ def find_framework(sample: Sample) -> Hashable:
 
 
 def measure_spreads(fit: Fit, samples: Sequence[Sample]) -> dict[str, dict[str, Spread]]:
-    """Return the ranges of each chip by kind of run, and under OTHER those of all chips together."""
-    errors = {"": -leave_out(fit, samples, find_job), "-unknown": -leave_out(fit, samples, find_framework)}
-    # A framework's runs weigh together like one framework, a job's like the root of their number.
-    weights = {"": np.sqrt(share_of(samples, find_job)), "-unknown": share_of(samples, find_framework)}
+    """Return the ranges of each chip by kind of model, and under OTHER those of all chips together."""
+    missed, doubt = leave_out_with_doubt(fit, samples, find_job)
+    beyond = -np.sign(missed) * np.sqrt(np.maximum(missed**2 - (RANGE_80 * DOUBTED * doubt) ** 2, 0.0))
+    # A job's runs weigh together like the root of their number.
+    weights = np.sqrt(share_of(samples, find_job))
     kinds = np.asarray(["moe" if s.plan.job.model.moe else "dense" for s in samples])
     chips = np.asarray([s.plan.pool.chip.name for s in samples])
     found: dict[str, dict[str, Spread]] = {OTHER: {}}
     for kind in CLASSES:
-        model, _, suffix = kind.partition("-")
-        known = "-unknown" if suffix else ""
-        seen, sizes = errors[known], weights[known]
-        alike = kinds == model
+        alike = kinds == kind
         if not alike.any():
             alike = np.ones(len(samples), dtype=bool)
-        whole = _ends(seen[alike], sizes[alike])
+        whole = _ends(beyond[alike], weights[alike])
         found[OTHER][kind] = _spread(*whole, "measured", [s for s, a in zip(samples, alike, strict=True) if a])
         for chip in fit.constants:
             mine = alike & (chips == chip)
             rows = [s for s, m in zip(samples, mine, strict=True) if m]
             jobs = len({find_job(s) for s in rows})
             own = jobs / (jobs + BORROWED)
-            ends = _ends(seen[mine], sizes[mine]) if jobs else whole
+            ends = _ends(beyond[mine], weights[mine]) if jobs else whole
             low, high = (own * a + (1.0 - own) * b for a, b in zip(ends, whole, strict=True))
-            if suffix:
-                # Knowing the software never makes a range wider.
-                sure = found[chip][model]
-                low, high = min(low, math.log(sure.low)), max(high, math.log(sure.high))
             found.setdefault(chip, {})[kind] = _spread(low, high, "measured", rows)
     return found
 

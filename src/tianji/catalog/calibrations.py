@@ -4,8 +4,9 @@ A file is TOML: ``name``, ``date`` and ``note``; ``[reference]``, the traits of 
 ``[software.<trait>]``, the effect of a trait on each constant (factor, rows, standard_error); ``[memory]``, what each
 software family or ecosystem holds beyond the formulas; then for each chip ``[chips.<chip>.constants]`` (SI numbers),
 ``[chips.<chip>.evidence]`` (of each constant: tier, rows, source, standard_error, inherited_from) and
-``[chips.<chip>.spread]`` (by kind of run: low, high, basis, rows, chips). A chip that only says ``inherited_from`` has the
-constants of that chip, and ranges of its own.
+``[chips.<chip>.spread]`` (by kind of model: low, high, basis, rows, chips). A chip that only says ``inherited_from`` has the
+constants of that chip, and ranges of its own. Last come ``[correlations."<chip or trait>.<constant>"]``, of the errors of
+fitted constants and effects.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tianji.hardware.calibration import (
     Footprint,
     Spread,
 )  # fmt: skip
+from tianji.hardware.doubt import Unknown
 from tianji.units import TB
 
 KIND = "calibrations"
@@ -116,8 +118,11 @@ def read_calibration(table: Table) -> Calibration:
     reference = table.child("reference")
     stacks = {} if reference is None else {eco: reference.texts(eco) for eco in reference.content}
     memory = {family: _read_footprint(one) for family, one in _children(table, "memory")}
+    correlations = {
+        _read_unknown(part.path, key): _read_correlations(part) for key, part in _children(table, "correlations")
+    }
     table.finish()
-    return Calibration(name, date, constants, evidence, spreads, software, stacks, note, memory)
+    return Calibration(name, date, constants, evidence, spreads, software, stacks, note, memory, correlations)
 
 
 def write_calibration(calibration: Calibration, path: str | os.PathLike[str]) -> None:
@@ -142,6 +147,9 @@ def spell_calibration(calibration: Calibration) -> str:
         held = sorted(calibration.memory.items())
         blocks.append(_table("memory", {_key(f): _inline(_stated(one, _SIZES)) for f, one in held}))
     blocks += [_spell_chip(calibration, chip) for chip in sorted({*calibration.chips, *calibration.spreads})]
+    for one, others in sorted(calibration.correlations.items()):
+        lines = {_text(".".join(other)): repr(value) for other, value in sorted(others.items())}
+        blocks.append(_table(f"correlations.{_text('.'.join(one))}", lines))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -237,6 +245,18 @@ def _read_footprint(table: Table) -> Footprint:
     rows, error = table.count("rows", 0, least=0), _number(table, "standard_error", 0.0, TB, 0.0)
     table.finish()
     return Footprint(**sizes, tier=tier, rows=rows, standard_error=error, source=source)
+
+
+def _read_correlations(table: Table) -> dict[Unknown, float]:
+    table.asked.update(table.content)
+    return {_read_unknown(table.where(key), key): _number(table, key, -1.0, 1.0) for key in table.content}
+
+
+def _read_unknown(where: str, text: str) -> Unknown:
+    owner, _, constant = text.rpartition(".")
+    if not owner or constant not in CONSTANT_NAMES:
+        raise FormatError(f"{where}: expected a chip or a trait, a dot and a constant, got {text!r:.60}")
+    return owner, constant
 
 
 def _named(table: Table, names: Iterable[str]) -> list[tuple[str, Table]]:

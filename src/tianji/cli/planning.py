@@ -88,7 +88,7 @@ def plan_command(
     from tianji.prediction import predict
     from tianji.search import plan
     from tianji.units import parse_count
-    from tianji.validation.precedents import weigh_precedents
+    from tianji.validation.promises import weigh_precedents
 
     keep_freed_memory()
     fixed = read_layout(",".join(fix), "--fix") if fix else {}

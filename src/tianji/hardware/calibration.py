@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tianji.hardware.chip import Chip
+from tianji.hardware.doubt import RANGE_80, Correlations, Doubt, Unknown, combine
 from tianji.units import Bytes, Seconds
 
 
@@ -125,6 +126,18 @@ class Spread:
     chips: int = 0
     """Chips of the largest of them; beyond, the range widens."""
 
+    def doubted(self, deviation: float) -> Spread:
+        """Return the range widened by a doubt about the constants: the standard deviation of log time that comes from them.
+
+        What runs missed and what constants leave open are independent: they add as squares.
+
+        >>> print(round(Spread(0.9, 1.1).doubted(0.1).high, 3), Spread(0.9, 1.1).doubted(0.0).low)
+        1.173 0.9
+        """
+        more = RANGE_80 * deviation
+        low, high = -math.hypot(math.log(self.low), more), math.hypot(math.log(self.high), more)
+        return replace(self, low=math.exp(low), high=math.exp(high)) if more else self
+
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
@@ -144,10 +157,10 @@ BLOCKING = "launch-blocking"
 """The mode in which the host waits for each op before it launches the next: ``op_blocking`` is 1."""
 REGRESSION = "known-regression"
 """The mode of a run that its publisher calls slower than it should be."""
-CLASSES = ("dense", "moe", "dense-unknown", "moe-unknown")
-"""Kinds of runs that have a range of their own: by model, and by whether the calibration knows the software."""
+CLASSES = ("dense", "moe")
+"""Kinds of models that have a range of their own."""
 OTHER = "other"
-"""The entry for chips that the calibration does not know: broad beliefs and a wide range."""
+"""The entry for chips that the calibration does not know (broad beliefs and a wide range), and for software that it does not."""
 WIDENING = 0.02
 """By which an end of the range moves (in the logarithm) for each doubling of the chips beyond the largest measured run."""
 
@@ -165,7 +178,7 @@ class Calibration:
     chips: Mapping[str, Constants] = field(default_factory=dict)
     evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
     spreads: Mapping[str, Mapping[str, Spread]] = field(default_factory=dict)
-    """By chip, then by one of CLASSES."""
+    """By chip, then by one of CLASSES: what runs miss beyond what the doubt about constants explains."""
     software: Mapping[str, Mapping[str, Effect]] = field(default_factory=dict)
     """By trait, then by the constant that it changes; ``software`` is time as a whole."""
     reference: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -173,6 +186,8 @@ class Calibration:
     note: str = ""
     memory: Mapping[str, Footprint] = field(default_factory=dict)
     """By software family, and by ecosystem for software that is not known."""
+    correlations: Correlations = field(default_factory=dict)
+    """Of fitted constants and effects of software; their standard errors stand with their evidence."""
 
     def constants(self, chip: Chip, traits: Sequence[str] | None = None) -> Constants:
         """Return the constants of a chip under some software (None: the reference of its ecosystem).
@@ -204,14 +219,29 @@ class Calibration:
         return known or self.memory.get(chip.ecosystem) or Footprint()
 
     def spread(self, chip: Chip, *, moe: bool = False, chips: int = 1, traits: Sequence[str] | None = None) -> Spread:
-        """Return the 80 % range of step times over the nominal one.
+        """Return the 80 % range of step times over the nominal one, where the constants are sure.
 
-        It widens for each doubling of ``chips`` beyond the largest run that was measured. Software counts as known when
-        the calibration knows its first trait (the framework).
+        It widens for each doubling of ``chips`` beyond the largest run that was measured, and where no framework is stated (the
+        first trait) or none that is known, by what frameworks are believed to differ.
         """
         found = self.spreads.get(chip.name) or self.spreads.get(chip.relative) or self.spreads.get(OTHER) or {}
-        known = traits is not None and bool(traits) and traits[0] in self.software
-        base = found.get(("moe" if moe else "dense") + ("" if known else "-unknown"), Spread())
+        base = found.get("moe" if moe else "dense", Spread())
         doublings = max(math.log2(max(chips, 1) / base.chips), 0.0) if base.chips else 0.0
         wider = math.exp(WIDENING * doublings)
-        return replace(base, low=base.low / wider, high=base.high * wider)
+        wide = replace(base, low=base.low / wider, high=base.high * wider)
+        known = any(trait in self.software for trait in (traits or ())[:1])
+        unseen = self.software.get(OTHER, {}).get("software")
+        return wide if known or unseen is None else wide.doubted(unseen.standard_error)
+
+    def doubt(self, chip: Chip, traits: Sequence[str] | None = None) -> Doubt:
+        """Return how unsure the fitted constants of a chip are under some software (None: the reference of its ecosystem)."""
+        home = next((name for name in (chip.name, chip.relative) if name in self.evidence), "")
+        errors: dict[Unknown, float] = {
+            (proof.inherited_from or home, name): proof.standard_error
+            for name, proof in self.evidence.get(home, {}).items()
+            if proof.tier == "fitted"
+        }
+        stated = self.reference.get(chip.ecosystem, ()) if traits is None else traits
+        for trait in stated:
+            errors |= {(trait, name): effect.standard_error for name, effect in self.software.get(trait, {}).items()}
+        return combine(errors, self.correlations)

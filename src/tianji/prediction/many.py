@@ -19,6 +19,9 @@ from tianji.units import Array
 from tianji.workload import Job
 from tianji.workload.batch import stack, structure
 
+STEP = 1e-3
+"""Step of the finite differences, in the logarithm of a constant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -37,6 +40,8 @@ class Prices:
     step_time: Array
     memory: Array
     terms: dict[str, Array]
+    slopes: Array
+    """By how much the log step time moves with the logarithm of each constant that was asked for: (constants, plans)."""
 
 
 def bundle(plans: Sequence[Plan]) -> list[Bundle]:
@@ -72,20 +77,28 @@ def predict_times(bundles: Sequence[Bundle], constants: Callable[[Bundle], Const
     return ordered
 
 
-def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constants]) -> Prices:
+def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constants], felt: Sequence[str] = ()) -> Prices:
     """Return the prices of all bundled plans, in the plans' own order, each under its chip's constants.
 
-    Constants may hold arrays, a value for each plan of the bundle.
+    Constants may hold arrays, a value for each plan of the bundle. ``felt`` names those whose slopes are wanted.
     """
     count = max((int(b.places.max()) + 1 for b in bundles), default=0)
-    step_time, memory = np.zeros(count), np.zeros(count)
+    step_time, memory, slopes = np.zeros(count), np.zeros(count), np.zeros((len(felt), count))
     terms = {kind: np.zeros(count) for kind in KINDS}
     for b in bundles:
-        cost = price(b.job, b.pool, constants(b.pool.chip), b.grid)
-        step_time[b.places], memory[b.places] = cost.step_time, cost.memory_total
+        cost = price(b.job, b.pool, _lower_each(constants(b.pool.chip), felt), b.grid)
+        times = np.broadcast_to(cost.step_time, (len(felt) + 1, len(b.places)))
+        step_time[b.places], memory[b.places] = times[0], cost.memory_total
+        slopes[:, b.places] = np.log(times[0] / times[1:]) / STEP
         for kind in KINDS:
-            terms[kind][b.places] = cost.terms[kind]
-    return Prices(step_time, memory, terms)
+            terms[kind][b.places] = np.atleast_2d(cost.terms[kind])[0]
+    return Prices(step_time, memory, terms, slopes)
+
+
+def _lower_each(constants: Constants, names: Sequence[str]) -> Constants:
+    """Return constants with an axis before that of the plans: as they are, then with one after the other lowered by STEP."""
+    shifts = np.exp(-STEP * np.eye(len(names) + 1, len(names), -1))
+    return replace(constants, **{name: getattr(constants, name) * shifts[:, [i]] for i, name in enumerate(names)})
 
 
 def stack_constants(found: Sequence[Constants]) -> Constants:

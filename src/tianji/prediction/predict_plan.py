@@ -11,12 +11,13 @@ import numpy as np
 
 from tianji.catalog import load_calibration
 from tianji.hardware import Chip
-from tianji.hardware.calibration import Calibration
+from tianji.hardware.calibration import Calibration, Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
 from tianji.perf.step import every_stage, price, price_memory
+from tianji.prediction.many import bundle, predict_many
 from tianji.result import Range, Result
 from tianji.units import Array
 from tianji.workload.ops import step_flops
@@ -38,6 +39,7 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     stages = [_plain(parts) for parts in price_memory(plan.job, constants, g, every_stage(plan.job, plan.strategy.pp))]
     step_time = float(np.ravel(cost.step_time)[0])
     spread = calibration.spread(chip, moe=plan.job.model.moe is not None, chips=plan.strategy.chips)
+    spread = spread.doubted(doubt_time(plan, calibration, constants))
     flops = step_flops(plan.job.model, plan.job.seq_len, plan.job.tokens_per_step, plan.job.causal)
     peak = chip.matrix_peak(plan.job.precision.linear)
     # No run is faster than the datasheet's peak, however wide the range.
@@ -53,6 +55,15 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
         model_flops=flops,
         peak=peak,
     )
+
+
+def doubt_time(plan: Plan, calibration: Calibration, constants: Constants) -> float:
+    """Return the standard deviation of a plan's log step time that comes from the errors of fitted constants alone."""
+    doubt = calibration.doubt(plan.pool.chip)
+    if not doubt.names:
+        return 0.0
+    slopes = predict_many(bundle([plan]), lambda _: constants, doubt.names).slopes
+    return float(doubt.deviation(slopes[:, 0]))
 
 
 def spell_basis(calibration: Calibration, chip: Chip) -> str:

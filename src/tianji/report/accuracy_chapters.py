@@ -185,13 +185,16 @@ def _promises(promises: Sequence[Promise]) -> list[str]:
         row = p.prediction.row
         saved = ", ".join(f"{KINDS[kind]} {duration(seconds)}" for kind, seconds in p.savings())
         job = f"{row.arch_key} on {row.strategy.chips:,} {row.pool.chip.name} ({row.id})"
-        rows.append([job, signed(p.prediction.error), f"`{p.published}`", f"`{p.layout}`", signed(p.gain), saved])
+        rows.append(
+            [job, signed(p.prediction.error), f"`{p.published}`", f"`{p.layout}`", signed(p.gain), _question(p), saved]
+        )
     head = [
         "job",
         "error on the published layout",
         "published layout",
         "our best plan",
         "gain promised",
+        "`plan` says",
         "saved mostly in",
     ]
     return [
@@ -201,6 +204,11 @@ def _promises(promises: Sequence[Promise]) -> list[str]:
         "the run lacked.\n",
         _table(head, rows),
     ]
+
+
+def _question(promise: Promise) -> str:
+    shown = "run, gain and savings" if promise.is_told else "nothing"
+    return f"{shown}; in question" if promise.is_told and promise.is_doubtful else shown
 
 
 def _memory(verdict: Verdict) -> list[str]:

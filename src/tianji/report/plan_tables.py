@@ -30,8 +30,6 @@ MOST_FRONT = 8
 BAR = 16
 SOON = 0.1
 """Seconds of a search below which its rate says nothing."""
-DOUBTFUL = 0.15
-"""Gain over a published, tuned run from which on a plan is called in question."""
 RULE = "tp fills the node, smallest pp that fits"
 """What the naive choice is."""
 
@@ -90,7 +88,7 @@ def describe_promise(promise: Promise) -> str:
     )
     saved = ", ".join(f"{KINDS[kind]} {duration(seconds)}" for kind, seconds in promise.savings())
     why = f", saved mostly in {saved}" if saved and promise.gain > 0 else ""
-    doubt = ": more than tuned runs leave; measure it before you count on it" if promise.gain > DOUBTFUL else ""
+    doubt = ": more than tuned runs leave; measure it before you count on it" if promise.is_doubtful else ""
     return f"{known}{why}{doubt}."
 
 

@@ -101,7 +101,7 @@ def plan_mixture(
     choice = "alone" if is_refused else best_mix
     seconds = single.step_time.nominal if choice == "alone" and single else times[choice]
     return MixedOutcome(
-        job, mixture, division, chain, alone, choice, _range(job, mixture, calibration, seconds),
+        job, mixture, division, chain, alone, choice, _range(alone, job, calibration, seconds),
         _verdict(mixture, division, chain, single, choice, seconds),
     )  # fmt: skip
 
@@ -118,12 +118,15 @@ def _fastest_alone(alone: tuple[Alone, ...]) -> Result | None:
     return min(results, key=lambda r: r.step_time.nominal, default=None)
 
 
-def _range(job: Job, mixture: Mixture, calibration: Calibration, seconds: Seconds) -> Range:
+def _range(alone: tuple[Alone, ...], job: Job, calibration: Calibration, seconds: Seconds) -> Range:
     """The widest of the parts' ranges: nobody has measured a mixture."""
     moe = job.model.moe is not None
-    spreads = [calibration.spread(part.chip, moe=moe, chips=part.chips) for part in mixture.parts]
+    spreads = [calibration.spread(a.pool.chip, moe=moe, chips=a.pool.chips) for a in alone]
     bases = sorted({s.basis for s in spreads if s.basis})
-    low, high = min(s.low for s in spreads), max(s.high for s in spreads)
+    # A part that cannot run the job alone has no plan whose constants could be doubted.
+    times = [a.result.step_time for a in alone if a.result]
+    low = min([s.low for s in spreads] + [t.low / t.nominal for t in times])
+    high = max([s.high for s in spreads] + [t.high / t.nominal for t in times])
     leans = f"{', '.join(bases)} on the parts; the mixture itself is not measured" if bases else ""
     return Range(seconds * low, seconds, seconds * high, leans)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tianji.validation.accuracy import group_predictions, measure_accuracy, measure_memory
 from tianji.validation.held_out import HeldOut, cover
 from tianji.validation.pricing import Prediction
-from tianji.validation.promises import Promise
+from tianji.validation.promises import DOUBTFUL, Promise
 from tianji.validation.rankings import RankedJob
 from tianji.validation.scaling import Series
 from tianji.validation.sweeps import measure_ranking
@@ -84,8 +84,9 @@ def _judge_range(predictions: Sequence[Prediction], held: Sequence[HeldOut]) -> 
 def _judge_promises(promises: Sequence[Promise]) -> list[Bar]:
     if not promises:
         return []
-    most_gain = max(p.gain for p in promises)
-    return [most(f"gain promised over {len(promises)} tuned layouts, largest", most_gain, 0.15)]
+    unquestioned = [p.gain for p in promises if not (p.is_doubtful and p.is_told)]
+    what = f"gain promised over {len(promises)} tuned layouts, largest that `tianji plan` does not question"
+    return [most(what, max(unquestioned, default=0.0), DOUBTFUL)]
 
 
 def _judge_ranking(predictions: Sequence[Prediction], jobs: Sequence[RankedJob]) -> list[Bar]:

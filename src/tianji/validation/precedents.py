@@ -1,16 +1,11 @@
-"""Published runs of the very job that is planned: what was measured, and what a plan promises over it."""
+"""Published runs of the very job that is planned."""
 
 from __future__ import annotations
 
 from tianji.errors import InputError
-from tianji.hardware.calibration import Calibration
 from tianji.measurements.cells import Cells, read_cells
 from tianji.measurements.table import Row, read_row
 from tianji.parallel.plan import Plan
-from tianji.prediction import predict
-from tianji.result import Result
-from tianji.validation.pricing import predict_rows
-from tianji.validation.promises import Promise
 from tianji.validation.verdict import find_tables
 
 MOST = 3
@@ -51,10 +46,3 @@ def _may_be(plan: Plan, cells: Cells) -> bool:
         experts,
         experts or "0",
     )
-
-
-def weigh_precedents(best: Result, calibration: Calibration) -> list[Promise]:
-    """Return each published run of a plan's job with what the plan promises over it, for the software that was measured."""
-    rows = [row for row in find_precedents(best.plan) if row.quality in ("A", "B")]
-    priced = predict_rows(rows, calibration)
-    return [Promise(p, predict(p.row.plan, calibration), best) for p in priced if p.step_time is not None]

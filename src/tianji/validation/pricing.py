@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from tianji.catalog import load_calibration
 from tianji.errors import InputError
 from tianji.hardware import Chip
@@ -69,32 +71,38 @@ def predict_rows(
     places = [group.places for group in bundle([row.plan for row in rows])]
     stacks = [[rows[place] for place in some] for some in places]
     answers = (map if mapper is None else mapper)(partial(_price_stack, calibration), stacks)
-    for some, (step_times, memories, reason) in zip(places, answers, strict=True):
+    for some, (step_times, memories, deviations, reason) in zip(places, answers, strict=True):
         for i, place in enumerate(some):
             if reason:
                 found[place] = Prediction(rows[place], reason=reason)
             else:
-                found[place] = _predict(rows[place], calibration, step_times[i], memories[i])
+                found[place] = _predict(rows[place], calibration, step_times[i], memories[i], deviations[i])
     return found
 
 
-def _price_stack(calibration: Calibration, rows: list[Row]) -> tuple[list[Seconds], list[Bytes], str]:
-    """Return the step times and the memories of rows that can be stacked, or why they have none."""
+def _price_stack(calibration: Calibration, rows: list[Row]) -> tuple[list[Seconds], list[Bytes], list[float], str]:
+    """Return step times, memories and deviations of log times of rows that can be stacked, or why they have none."""
     groups = bundle([row.plan for row in rows])
     stacked = stack_constants([calibration.constants(row.pool.chip, row.traits) for row in rows])
+    doubts = {traits: calibration.doubt(rows[0].pool.chip, traits) for traits in {row.traits for row in rows}}
+    names = sorted({name for doubt in doubts.values() for name in doubt.names})
     try:
-        prices = predict_many(groups, partial(_same, stacked))
+        prices = predict_many(groups, partial(_same, stacked), names)
     except InputError as error:
-        return [], [], str(error)
-    return prices.step_time.tolist(), prices.memory.tolist(), ""
+        return [], [], [], str(error)
+    deviations = np.zeros(len(rows))
+    for traits, doubt in doubts.items():
+        mine = [i for i, row in enumerate(rows) if row.traits == traits]
+        deviations[mine] = doubt.deviation(prices.slopes[np.ix_([names.index(name) for name in doubt.names], mine)])
+    return prices.step_time.tolist(), prices.memory.tolist(), deviations.tolist(), ""
 
 
 def _same(constants: Constants, _: Chip) -> Constants:
     return constants
 
 
-def _predict(row: Row, calibration: Calibration, time: Seconds, memory: Bytes) -> Prediction:
+def _predict(row: Row, calibration: Calibration, time: Seconds, memory: Bytes, deviation: float) -> Prediction:
     moe = row.job.model.moe is not None
-    spread = calibration.spread(row.pool.chip, moe=moe, chips=row.strategy.chips, traits=row.traits)
+    spread = calibration.spread(row.pool.chip, moe=moe, chips=row.strategy.chips, traits=row.traits).doubted(deviation)
     held = None if "activation-offload" in row.tags else memory
     return Prediction(row, time, time * spread.low, time * spread.high, held, usable_memory(row.pool))

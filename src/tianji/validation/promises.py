@@ -1,4 +1,4 @@
-"""What the search promises for jobs whose published layouts were tuned by their makers, and where it would save the time."""
+"""What a plan promises over published runs of its job, and for jobs whose layouts were tuned by their makers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from tianji.prediction import predict
 from tianji.result import Result
 from tianji.search import plan
 from tianji.units import Seconds
-from tianji.validation.pricing import Prediction
+from tianji.validation.precedents import find_precedents
+from tianji.validation.pricing import Prediction, predict_rows
 
 TUNED = ("MLPerf", "NVIDIA dgxc", "NVIDIA NeMo docs", "NVIDIA Megatron-Bridge")
 """Sources whose layouts were tuned for the rate: benchmark submissions and published performance recipes."""
 MOST_JOBS = 8
 LEAST_CHIPS = 64
+DOUBTFUL = 0.15
+"""Gain over a published, tuned run from which on a plan is called in question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,13 @@ class Promise:
     same: Result
     """The published layout as a plan, predicted for the reference software."""
     best: Result
+    is_told: bool = True
+    """Whether who plans this job is shown the run, the gain over it and what it comes from."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """A tuned run leaves less to gain: who plans this is told to measure it first."""
+        return self.gain > DOUBTFUL
 
     @property
     def gain(self) -> float:
@@ -66,6 +76,15 @@ def promise_tuned(predictions: Sequence[Prediction], calibration: Calibration | 
     return [_promise(p, calibration) for p in largest]
 
 
+def weigh_precedents(best: Result, calibration: Calibration) -> list[Promise]:
+    """Return each published run of a plan's job with what the plan promises over it, for the software that was measured."""
+    rows = [row for row in find_precedents(best.plan) if row.quality in ("A", "B")]
+    priced = predict_rows(rows, calibration)
+    return [Promise(p, predict(p.row.plan, calibration), best) for p in priced if p.step_time is not None]
+
+
 def _promise(p: Prediction, calibration: Calibration) -> Promise:
     same = predict(p.row.plan, calibration)
-    return Promise(p, same, plan(p.row.job, p.row.pool, calibration, top=1).results[0])
+    best = plan(p.row.job, p.row.pool, calibration, top=1).results[0]
+    told = {promise.prediction.row.id for promise in weigh_precedents(best, calibration)}
+    return Promise(p, same, best, is_told=p.row.id in told)
