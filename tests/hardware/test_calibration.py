@@ -60,6 +60,13 @@ def test_the_doubt_about_a_plan_joins_its_chips_constants_and_the_effects_of_its
     assert fitted.doubt(replace(CHIP, name="stranger")).names == ()
 
 
+def test_a_framework_that_is_not_known_may_change_constants() -> None:
+    effects = {"software": Effect(1.0, 0, 0.1), "op_overhead": Effect(1.0, 0, 0.5)}
+    fitted = Calibration(software={OTHER: effects, "megatron-lm": {}}, reference={CHIP.ecosystem: ("megatron-lm",)})
+    assert fitted.doubt(CHIP).names == fitted.doubt(CHIP, ("megatron-lm",)).names == ()
+    assert fitted.doubt(CHIP, ("nobody",)).names == fitted.doubt(CHIP, ()).names == ("op_overhead",)
+
+
 @given(low=st.floats(0.3, 1.0), high=st.floats(1.0, 3.0), one=st.floats(0.0, 1.0), more=st.floats(0.0, 1.0))
 def test_doubt_never_narrows_a_range(low: float, high: float, one: float, more: float) -> None:
     spread = Spread(low, high, "measured")

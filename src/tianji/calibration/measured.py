@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from tianji.calibration.fit import Fit, Sample, fit_chips
 from tianji.calibration.memory_fit import fit_memory
-from tianji.calibration.parameters import TRAIT_SPREAD, Prior, prior_constants, priors
+from tianji.calibration.parameters import Prior, choose_effects, prior_constants, priors
 from tianji.calibration.ranges import measure_spreads, widen
 from tianji.catalog import list_chips, load_chip
 from tianji.errors import FormatError
@@ -45,7 +45,8 @@ def calibrate_rows(
             spreads[chip.name] = _widen_all(chip, spreads)
     spreads[OTHER] = {kind: widen(spread, "inherited") for kind, spread in spreads[OTHER].items()}
     memory = fit_memory([row for row in chosen if row.quality != "B"])
-    software = {**fit.effects, OTHER: {"software": Effect(1.0, 0, TRAIT_SPREAD["family"])}}
+    unseen = {constant: Effect(1.0, 0, spread) for (_, constant), spread in choose_effects([(OTHER,)]).items()}
+    software = {**fit.effects, OTHER: unseen}
     return Calibration(
         name, date, constants, evidence, spreads, software, dict(REFERENCE), NOTE, memory, fit.correlations
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tianji.hardware import Chip
-from tianji.hardware.calibration import REGRESSION, Constants
+from tianji.hardware.calibration import BEST_ATTENTION, REGRESSION, Constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ _BROAD: dict[str, Prior] = {
     "matmul_efficiency": Prior(0.70, 0.20, _SOURCE_GUESS, 0.95),
     "narrow_efficiency": Prior(0.65, 0.25, _SOURCE_GUESS, 0.95),
     "matmul_half_size": Prior(600.0, 0.6, _SOURCE_GUESS),
-    "attention_efficiency": Prior(0.45, 0.40, _SOURCE_GUESS, 0.95),
+    "attention_efficiency": Prior(0.45, 0.40, _SOURCE_GUESS, BEST_ATTENTION),
     "attention_half_length": Prior(300.0, 0.5, _SOURCE_GUESS),
     "memory_efficiency": Prior(0.70, 0.30, _SOURCE_GUESS, 0.95),
     "scale_up_efficiency": Prior(0.60, 0.25, _SOURCE_GUESS, 0.95),

@@ -108,8 +108,15 @@ class Effect:
     """Of the factor's logarithm."""
 
 
+BEST_ATTENTION = 0.9
+"""No attention kernel is known to reach more of a chip's dense bf16 peak: FlashAttention-3's best reaches 0.85 of an H100's on
+16 K tokens (Shah et al. 2024), which is 0.87 on endless ones."""
+
+
 def limit(name: str, value: Any) -> Any:
-    """Return the value of a constant, or an array of values, an efficiency cut at 1."""
+    """Return the value of a constant, or an array of values, an efficiency cut at the most that it can be."""
+    if name == "attention_efficiency":
+        return np.minimum(value, BEST_ATTENTION)
     return np.minimum(value, 1.0) if name.endswith("_efficiency") else value
 
 
@@ -234,7 +241,10 @@ class Calibration:
         return wide if known or unseen is None else wide.doubted(unseen.standard_error)
 
     def doubt(self, chip: Chip, traits: Sequence[str] | None = None) -> Doubt:
-        """Return how unsure the fitted constants of a chip are under some software (None: the reference of its ecosystem)."""
+        """Return how unsure the fitted constants of a chip are under some software (None: the reference of its ecosystem).
+
+        A framework that is not known may change constants; what it does to time as a whole is in the spread.
+        """
         home = next((name for name in (chip.name, chip.relative) if name in self.evidence), "")
         errors: dict[Unknown, float] = {
             (proof.inherited_from or home, name): proof.standard_error
@@ -242,6 +252,9 @@ class Calibration:
             if proof.tier == "fitted"
         }
         stated = self.reference.get(chip.ecosystem, ()) if traits is None else traits
+        if not any(trait in self.software for trait in stated[:1]):
+            unseen = self.software.get(OTHER, {})
+            errors |= {(OTHER, name): effect.standard_error for name, effect in unseen.items() if name != "software"}
         for trait in stated:
             errors |= {(trait, name): effect.standard_error for name, effect in self.software.get(trait, {}).items()}
         return combine(errors, self.correlations)
