@@ -46,6 +46,7 @@ def test_a_constant_that_few_runs_told_about_widens_the_range_by_its_share_of_th
     assert 0.1 < share < 1.0
     high = math.hypot(math.log(1.1), RANGE_80 * DOUBTED * share)
     assert found.step_time.high / found.step_time.nominal == pytest.approx(math.exp(high), rel=1e-3)
+    assert found.step_time.leans_on.endswith("; least sure of matmul efficiency")
 
 
 def test_no_end_of_a_range_is_above_the_peak() -> None:

@@ -54,10 +54,10 @@ def leave_out_with_doubt(
     weighted, hessian = system.slopes * system.weights[:, None], system.hessian
     for places in members.values():
         slopes, mine = system.slopes[places], weighted[places]
-        covariance = np.linalg.inv(hessian - slopes.T @ mine)
-        moved = covariance @ (mine.T @ fit.residuals[places])
-        found[places] = fit.residuals[places] + np.clip(slopes @ moved, -FARTHEST, FARTHEST)
-        doubt[places] = np.sqrt(np.einsum("ij,jk,ik->i", slopes, covariance, slopes))
+        sides = np.column_stack([mine.T @ fit.residuals[places], slopes.T])
+        moved = np.linalg.solve(hessian - slopes.T @ mine, sides)
+        found[places] = fit.residuals[places] + np.clip(slopes @ moved[:, 0], -FARTHEST, FARTHEST)
+        doubt[places] = np.sqrt(np.einsum("ij,ji->i", slopes, moved[:, 1:]))
     return found, doubt
 
 

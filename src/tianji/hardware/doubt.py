@@ -40,6 +40,10 @@ class Doubt:
         found: Array = np.sqrt(np.maximum(variance, 0.0))
         return found
 
+    def name_worst(self, slopes: Array) -> str:
+        """Return the constant that most of the variance of log time comes from: ``slopes`` are (names,)."""
+        return self.names[int(np.argmax(slopes * (self.covariance @ slopes)))] if self.names else ""
+
 
 def combine(errors: Mapping[Unknown, float], correlations: Correlations) -> Doubt:
     """Return the doubt about the constants that some unknowns make up together, from their standard errors.

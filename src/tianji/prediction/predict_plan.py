@@ -22,6 +22,9 @@ from tianji.result import Range, Result
 from tianji.units import Array
 from tianji.workload.ops import step_flops
 
+NOTABLE = 0.05
+"""From such a standard deviation of log time on, the constant that most of it comes from is named."""
+
 
 def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     """Return the predicted result of a plan, under the shipped calibration where none is given.
@@ -39,15 +42,19 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     stages = [_plain(parts) for parts in price_memory(plan.job, constants, g, every_stage(plan.job, plan.strategy.pp))]
     step_time = float(np.ravel(cost.step_time)[0])
     spread = calibration.spread(chip, moe=plan.job.model.moe is not None, chips=plan.strategy.chips)
-    spread = spread.doubted(doubt_time(plan, calibration, constants))
+    deviation, worst = doubt_time(plan, calibration, constants)
+    spread = spread.doubted(deviation)
     flops = step_flops(plan.job.model, plan.job.seq_len, plan.job.tokens_per_step, plan.job.causal)
     peak = chip.matrix_peak(plan.job.precision.linear)
     # No run is faster than the datasheet's peak, however wide the range.
     low = max(step_time * spread.low, min(step_time, flops / (plan.strategy.chips * peak)))
+    leans = spell_basis(calibration, chip)
+    if deviation >= NOTABLE:
+        leans += f"; least sure of {worst.replace('_', ' ')}"
     return Result(
         plan=plan,
         kind="predicted",
-        step_time=Range(low, step_time, step_time * spread.high, spell_basis(calibration, chip)),
+        step_time=Range(low, step_time, step_time * spread.high, leans),
         breakdown=_plain(cost.terms),
         memory=max(stages, key=lambda parts: sum(parts.values())),
         stages=tuple(stages),
@@ -57,13 +64,13 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     )
 
 
-def doubt_time(plan: Plan, calibration: Calibration, constants: Constants) -> float:
-    """Return the standard deviation of a plan's log step time that comes from the errors of fitted constants alone."""
+def doubt_time(plan: Plan, calibration: Calibration, constants: Constants) -> tuple[float, str]:
+    """Return the standard deviation of a plan's log step time from the errors of fitted constants, and the worst of them."""
     doubt = calibration.doubt(plan.pool.chip)
     if not doubt.names:
-        return 0.0
-    slopes = predict_many(bundle([plan]), lambda _: constants, doubt.names).slopes
-    return float(doubt.deviation(slopes[:, 0]))
+        return 0.0, ""
+    slopes = predict_many(bundle([plan]), lambda _: constants, doubt.names).slopes[:, 0]
+    return float(doubt.deviation(slopes)), doubt.name_worst(slopes)
 
 
 def spell_basis(calibration: Calibration, chip: Chip) -> str:
