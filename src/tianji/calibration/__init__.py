@@ -3,7 +3,7 @@
 from tianji.calibration.fit import Fit, Sample, find_job, fit_chips
 from tianji.calibration.measured import calibrate_rows, choose_rows, sample_row
 from tianji.calibration.parameters import FREE, Prior, priors
-from tianji.calibration.ranges import find_framework, find_source, leave_out
+from tianji.calibration.ranges import leave_out
 
 __all__ = [
     "FREE",
@@ -12,9 +12,7 @@ __all__ = [
     "Sample",
     "calibrate_rows",
     "choose_rows",
-    "find_framework",
     "find_job",
-    "find_source",
     "fit_chips",
     "leave_out",
     "priors",

@@ -61,16 +61,6 @@ def leave_out_with_doubt(
     return found, doubt
 
 
-def find_source(sample: Sample) -> Hashable:
-    """Return the source of a run: all its runs are left out together to see how a new source would be predicted."""
-    return sample.source
-
-
-def find_framework(sample: Sample) -> Hashable:
-    """Return the framework of a run: all its runs are left out together to see how unknown software would be predicted."""
-    return sample.traits[:1] or sample.source
-
-
 def measure_spreads(fit: Fit, samples: Sequence[Sample]) -> dict[str, dict[str, Spread]]:
     """Return the ranges of each chip by kind of model, and under OTHER those of all chips together."""
     missed, doubt = leave_out_with_doubt(fit, samples, find_job)

@@ -129,6 +129,16 @@ def text_width(texts: Sequence[str]) -> float:
     return max((len(text) for text in texts), default=0) * LETTER
 
 
+def keep_inside(x: float, text: str, width: float) -> float:
+    """Return where the middle of a text that belongs to x stands: at x, or as near as all of it can be seen.
+
+    >>> keep_inside(300, "1,000", 375), keep_inside(370, "1,000", 375)
+    (300, 357.5)
+    """
+    half = text_width([text]) / 2
+    return min(max(x, half), width - half)
+
+
 def shorten(text: str, pixels: float) -> str:
     """Return a text cut to a width; the whole of it belongs into the title beside it.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from tianji.report.pages.canvas import COLOURS, Scale, spell_tick, text_width
+from tianji.report.pages.canvas import COLOURS, Scale, keep_inside, spell_tick, text_width
 from tianji.report.pages.charts import Curves, Point, Series
 from tianji.report.pages.markup import tag
 
@@ -32,7 +32,9 @@ def draw_curves(chart: Curves, width: int, top: float) -> tuple[list[Element], f
     for tick in x_scale.ticks(8 if width > 400 else 5):
         x = x_scale.at(tick)
         found.append(tag("path", class_="grid", d=f"M{x:.1f} {top}V{bottom}"))
-        found.append(tag("text", spell_tick(tick), class_="soft", x=x, y=bottom + 16, text_anchor="middle"))
+        text = spell_tick(tick)
+        middle = keep_inside(x, text, width)
+        found.append(tag("text", text, class_="soft", x=middle, y=bottom + 16, text_anchor="middle"))
     found.append(tag("path", class_="axis", d=f"M{left:.1f} {bottom}H{width - 14}"))
     found.append(tag("text", chart.x_axis, class_="soft", x=(left + width) / 2, y=bottom + 34, text_anchor="middle"))
     for i, series in enumerate(chart.series):

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
-from tianji.report.pages.canvas import COLOURS, LETTER, Scale, chart_style, shorten, spell_tick, text_width
+from tianji.report.pages.canvas import COLOURS, LETTER, Scale, chart_style, keep_inside, shorten, spell_tick, text_width
 from tianji.report.pages.charts import Bar, Bars, Chart, Curves, Point, Scatter, Swings, describe_chart
 from tianji.report.pages.curves import draw_curves, make_marker
 from tianji.report.pages.markup import extend, tag
@@ -96,7 +96,7 @@ def draw_bars(chart: Bars, width: int, top: float) -> tuple[list[Element], float
     scale = Scale(0.0, max([*ends, chart.limit[0] if chart.limit else 0.0]) or 1.0, left, right)
     top += LINE if chart.limit else 0
     bottom = top + row * len(chart.bars) + 4
-    found = list(_axis(scale, top, bottom, chart.axis))
+    found = list(_axis(scale, top, bottom, chart.axis, width))
     for i, bar in enumerate(chart.bars):
         y = top + row * i + (row - BAR)
         beside = bar.text if is_tight and not is_stacked else ""
@@ -140,7 +140,7 @@ def draw_swings(chart: Swings, width: int, top: float) -> tuple[list[Element], f
     scale = Scale(low, high if high > low else low + 1.0, left + edge, width - edge)
     top += LINE if chart.mark else 0
     bottom = top + row * len(chart.swings) + 4
-    found = list(_axis(scale, top, bottom, chart.axis))
+    found = list(_axis(scale, top, bottom, chart.axis, width))
     base = scale.at(chart.base[0])
     words: list[Element] = []
     for i, s in enumerate(chart.swings):
@@ -180,17 +180,16 @@ def _label(label: str, left: float, y: float, title: str, width: int, text: str 
     yield tag("text", shorten(label, room), beside, tag("title", title), x=0.0, y=y - 5)
 
 
-def _axis(scale: Scale, top: float, bottom: float, words: str) -> Iterator[Element]:
+def _axis(scale: Scale, top: float, bottom: float, words: str, width: int) -> Iterator[Element]:
     for tick in scale.ticks(6 if scale.end - scale.start > 260 else 4):
         x = scale.at(tick)
         yield tag("path", class_="grid", d=f"M{x:.1f} {top - 2}V{bottom}")
-        yield tag("text", spell_tick(tick), class_="soft", x=x, y=bottom + 15, text_anchor="middle")
+        text = spell_tick(tick)
+        yield tag("text", text, class_="soft", x=keep_inside(x, text, width), y=bottom + 15, text_anchor="middle")
     yield tag("path", class_="axis", d=f"M{scale.start:.1f} {bottom}H{scale.end:.1f}")
     yield tag("text", words, class_="soft", x=(scale.start + scale.end) / 2, y=bottom + 32, text_anchor="middle")
 
 
 def _line(x: float, top: float, bottom: float, words: str, width: int) -> Iterator[Element]:
     yield tag("path", class_="mark", d=f"M{x:.1f} {top}V{bottom}")
-    half = text_width([words]) / 2
-    middle = min(max(x, half), width - half)
-    yield tag("text", words, class_="halo", x=middle, y=top - 5, text_anchor="middle")
+    yield tag("text", words, class_="halo", x=keep_inside(x, words, width), y=top - 5, text_anchor="middle")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from xml.etree.ElementTree import Element
 
-from tianji.report.pages.canvas import COLOURS, Scale, spell_tick, text_width
+from tianji.report.pages.canvas import COLOURS, Scale, keep_inside, spell_tick, text_width
 from tianji.report.pages.charts import Scatter
 from tianji.report.pages.curves import make_marker
 from tianji.report.pages.markup import tag
@@ -24,7 +24,9 @@ def draw_scatter(chart: Scatter, width: int, top: float) -> tuple[list[Element],
     for tick in ticks:
         x, y = x_scale.at(tick), y_scale.at(tick)
         found.append(tag("path", class_="grid", d=f"M{x:.1f} {top}V{bottom}M{left:.1f} {y:.1f}H{right:.1f}"))
-        found.append(tag("text", spell_tick(tick), class_="soft", x=x, y=bottom + 16, text_anchor="middle"))
+        text = spell_tick(tick)
+        middle = keep_inside(x, text, width)
+        found.append(tag("text", text, class_="soft", x=middle, y=bottom + 16, text_anchor="middle"))
         found.append(tag("text", spell_tick(tick), class_="soft", x=left - 6, y=y + 4, text_anchor="end"))
     edge = [(low, low * (1 + chart.band)), (high / (1 + chart.band), high), (high, high), (high, high * (1 - chart.band)),
             (low / (1 - chart.band), low), (low, low)]  # fmt: skip
