@@ -51,14 +51,15 @@ CAUSES = (
     "check on H100 by 5.3 in place of 4.3 %; it was not done, and that choice is not blind.",
     "**Ascend 910B.** Errors spread over many jobs, with no term in common. Of the rows of split fit that were left out with "
     "their job, DeepSeek-V2 under MindFormers is predicted three times too fast, GPT2-13B half as fast as it ran and LLaMA3-8B "
-    "at 128K tokens 55 % too slow. A longer half length of attention was tried (15.4 to 15.0 % of left-out jobs) and is within "
+    "at 128K tokens 55 % too slow (its script asks for a band of the scores, `--sparse-mode 4`, whose width it does not state). "
+    "A longer half length of attention was tried (15.4 to 15.0 % of left-out jobs) and is within "
     "noise. On rows of split check, sequences cut by cp are predicted too fast and most others too slow.",
     "**GB200.** 30 of its 38 rows of split fit are NeMo's, and most of its rows of split check Megatron-Bridge's. Llama 3.1 405B "
-    "in fp8 is predicted 6 to 11 % too fast under both, Llama 3 8B and 70B up to 11 % too slow; in bf16 it is the other way "
-    "round. A half size of matmuls that grows with the rate was tried (within noise), and so was the quantization of whole "
+    "in fp8 is predicted 6 to 11 % too fast under both and 5 % too slow in bf16, Llama 3 8B and 70B in fp8 up to 11 % too slow. "
+    "A half size of matmuls that grows with the rate was tried (within noise), and so was the quantization of whole "
     "activations on every tensor rank (within noise for dense models). GPT-OSS of one release in one precision ran 15 % slower "
     "than on GB300, with ep 64 in place of 16, which no term explains.",
-    "**Narrow matmuls on A100.** FlagPerf's two tables are ranked as measured, but `tp=8` is predicted too slow in both (12 and "
+    "**Narrow matmuls on A100.** FlagPerf's two tables are ranked as measured, but the rate of `tp=8` is too low in both (by 12 and "
     "13 %). The half size of A100 comes from vTrain's rows above all, and fits of the other A100 rows alone gave about 60 % of "
     "it. A measured table of matmuls on A100 would settle it.",
     "**Attention under Megatron-Bridge.** Its rows tell of an attention 1.8 times as fast as that of other software on the same "
