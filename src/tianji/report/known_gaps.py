@@ -59,7 +59,7 @@ CAUSES = (
     "A half size of matmuls that grows with the rate was tried (within noise), and so was the quantization of whole "
     "activations on every tensor rank (within noise for dense models). GPT-OSS of one release in one precision ran 15 % slower "
     "than on GB300, with ep 64 in place of 16, which no term explains.",
-    "**Narrow matmuls on A100.** FlagPerf's two tables are ranked as measured, but the rate of `tp=8` is too low in both (by 12 and "
+    "**Narrow matmuls on A100.** FlagPerf's two tables are ranked as measured, but `tp=8` has too low a rate in both (by 12 and "
     "13 %). The half size of A100 comes from vTrain's rows above all, and fits of the other A100 rows alone gave about 60 % of "
     "it. A measured table of matmuls on A100 would settle it.",
     "**Attention under Megatron-Bridge.** Its rows tell of an attention 1.8 times as fast as that of other software on the same "
