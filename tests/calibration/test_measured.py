@@ -1,3 +1,4 @@
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -6,6 +7,7 @@ from tianji.calibration import calibrate_rows, choose_rows
 from tianji.catalog import load_chip, write_calibration
 from tianji.catalog.calibrations import load_calibration
 from tianji.errors import FormatError
+from tianji.hardware.calibration import UNSEEN
 from tianji.measurements.table import Row, read_table
 
 
@@ -53,3 +55,10 @@ def test_a_plan_without_stated_software_gets_the_reference_stack() -> None:
     reference = shipped.constants(chip, shipped.reference["cuda"])
     assert shipped.constants(chip) == reference != shipped.constants(chip, ())
     assert shipped.constants(chip, ("nobody-knows-this",)) == shipped.constants(chip, ())
+
+
+def test_a_framework_that_is_called_other_keeps_its_effects(rows: list[Row]) -> None:
+    some = [replace(r, software="other") for r in choose_rows(rows) if r.pool.chip.name == "ascend-910b2"]
+    found = calibrate_rows(some)
+    assert found.software["other"]["software"].rows == len(some)
+    assert found.software[UNSEEN]["software"].rows == 0

@@ -57,6 +57,13 @@ def test_constants_come_with_their_evidence(tmp_path: Path) -> None:
             "expected a chip or a trait, a dot and a constant, got 'straggle'",
         ),
         ('[correlations."X.straggle"]\n"X.op_overhead" = 1.5\n', "expected a number from -1 to 1, got 1.5"),
+        ('[correlations."X.straggle"]\n"X.straggle" = -1.0\n', "expected each pair of two once"),
+        (
+            '[correlations."X.straggle"]\n"Y.straggle" = 0.5\n[correlations."Y.straggle"]\n"X.straggle" = 0.5\n',
+            "expected each pair of two once",
+        ),
+        ("[software.mine]\nactivation_overhead = { factor = 1.1 }\n", "activation_overhead"),
+        ('[chips."X".spread]\ndense = { low = 1.1, high = 1.3 }\n', "expected low <= 1 <= high"),
         ('[chips."X".spread]\nnear = { low = 1.2, high = 0.9 }\n', "near"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samples import CHIP
-from tianji.hardware.calibration import CONSTANT_NAMES, OTHER, Calibration, Constants, Effect, Evidence, Spread
+from tianji.hardware.calibration import CONSTANT_NAMES, UNSEEN, Calibration, Constants, Effect, Evidence, Spread
 from tianji.hardware.doubt import DOUBTED, combine
 
 SLOW = Constants(matmul_efficiency=0.5)
@@ -33,8 +33,8 @@ def test_a_chip_has_its_own_before_its_relatives() -> None:
 
 def test_a_framework_that_is_not_known_widens_the_range_by_what_frameworks_differ() -> None:
     fitted = Calibration(
-        spreads={CHIP.name: {"dense": Spread(0.9, 1.2)}},
-        software={OTHER: {"software": Effect(1.0, 0, 0.1)}, "megatron-lm": {}},
+        spreads={CHIP.name: {"dense": Spread(0.9, 1.2, "measured")}},
+        software={UNSEEN: {"software": Effect(1.0, 0, 0.1)}, "megatron-lm": {}},
     )
     sure, unsure = fitted.spread(CHIP, traits=("megatron-lm",)), fitted.spread(CHIP, traits=("nobody",))
     assert (sure.low, sure.high) == (0.9, 1.2)
@@ -60,9 +60,44 @@ def test_the_doubt_about_a_plan_joins_its_chips_constants_and_the_effects_of_its
     assert fitted.doubt(replace(CHIP, name="stranger")).names == ()
 
 
+def test_what_is_inherited_twice_is_doubted_with_those_whose_runs_set_it() -> None:
+    def proof(origin: str) -> dict[str, Evidence]:
+        return {"straggle": Evidence("fitted", standard_error=0.3, inherited_from=origin)}
+
+    own = {n: Evidence("fitted", standard_error=e) for n, e in {"straggle": 0.3, "op_overhead": 0.4}.items()}
+    shared = {("first", "straggle"): {("trait", "straggle"): -1.0}}
+    fitted = Calibration(
+        evidence={"first": own, "second": proof("first"), CHIP.name: proof("second")},
+        software={"trait": {"straggle": Effect(1.0, 1, 0.3)}},
+        correlations=shared,
+    )
+    assert fitted.doubt(CHIP, ("trait",)).covariance == pytest.approx(np.zeros((1, 1)))
+    loop = Calibration(evidence={"first": proof(CHIP.name), CHIP.name: proof("first")})
+    assert loop.doubt(CHIP, ()).names == ("straggle",)
+
+
+def test_constants_of_memory_cost_no_time() -> None:
+    proofs = {"activation_overhead": Evidence("fitted", 9, standard_error=0.1)}
+    assert Calibration(evidence={CHIP.name: proofs}).doubt(CHIP).names == ()
+
+
+def test_correlations_that_cannot_be_make_no_negative_variance() -> None:
+    unknowns = [("chip", name) for name in CONSTANT_NAMES[:3]]
+    impossible = {a: {b: -0.9 for b in unknowns[i + 1 :]} for i, a in enumerate(unknowns)}
+    doubt = combine(dict.fromkeys(unknowns, 1.0), impossible)
+    assert np.linalg.eigvalsh(doubt.covariance).min() >= -1e-12
+    assert doubt.deviation(np.ones(3)) >= 0
+
+
+def test_a_doubt_beyond_all_measure_stays_a_number() -> None:
+    spread = Spread(0.9, 1.1, "measured").doubted(1e12)
+    assert (spread.low, spread.high) == pytest.approx((0.01, 100.0))
+    assert Spread().doubted(1.0) == Spread(), "nothing is known of this range"
+
+
 def test_a_framework_that_is_not_known_may_change_constants() -> None:
     effects = {"software": Effect(1.0, 0, 0.1), "op_overhead": Effect(1.0, 0, 0.5)}
-    fitted = Calibration(software={OTHER: effects, "megatron-lm": {}}, reference={CHIP.ecosystem: ("megatron-lm",)})
+    fitted = Calibration(software={UNSEEN: effects, "megatron-lm": {}}, reference={CHIP.ecosystem: ("megatron-lm",)})
     assert fitted.doubt(CHIP).names == fitted.doubt(CHIP, ("megatron-lm",)).names == ()
     assert fitted.doubt(CHIP, ("nobody",)).names == fitted.doubt(CHIP, ()).names == ("op_overhead",)
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tianji.report.accuracy_chapters import spell_bar
-from tianji.report.known_gaps import write_gaps
+from tianji.report.known_gaps import spell_bar, write_gaps
 from tianji.validation import validate
 from tianji.validation.bars import Bar, judge, least, most
 from tianji.validation.rankings import rank_published

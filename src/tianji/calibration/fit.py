@@ -93,8 +93,8 @@ class Fit:
 def fit_chips(samples: Sequence[Sample]) -> Fit:
     """Return the constants of every chip that has samples; with few samples only the first of FREE leave what is believed."""
     problem = _Problem(samples)
-    solution = solve(problem.residuals, problem.jacobian, problem.start, problem.low, problem.high)
-    system = problem.system(solution.x)
+    x = solve(problem.residuals, problem.jacobian, problem.start, problem.low, problem.high)
+    system = problem.system(x)
     covariance = np.linalg.inv(system.hessian)
     deviations = np.sqrt(np.diag(covariance))
     count = len(problem.slots)
@@ -104,14 +104,14 @@ def fit_chips(samples: Sequence[Sample]) -> Fit:
     effects: dict[str, dict[str, Effect]] = {}
     for i, (trait, name) in enumerate(problem.effects):
         rows = int(problem.mask[:, i].sum())
-        factor, error = float(np.exp(solution.x[count + i])), float(deviations[count + i])
+        factor, error = float(np.exp(x[count + i])), float(deviations[count + i])
         effects.setdefault(trait, {})[name] = Effect(round(factor, 4), rows, round(error, 4))
     return Fit(
-        {chip: _round(values) for chip, values in problem.unpack(solution.x).items()},
+        {chip: _round(values) for chip, values in problem.unpack(x).items()},
         {chip: tuple(problem.free[chip]) for chip in problem.chips},
         errors,
         effects,
-        problem.misfit(solution.x),
+        problem.misfit(x),
         system,
         _correlate([*problem.slots, *problem.effects], covariance / np.outer(deviations, deviations)),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,21 +17,12 @@ MOST_DAMPING = 500_000.0
 """So short a step that does not lower the loss either says that none does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Solution:
-    """Where the loss is least, the residuals there and the standard error of each unknown."""
-
-    x: Array
-    residuals: Array
-    errors: Array
-
-
 def solve(
     residuals: Callable[[Array], Array], jacobian: Callable[[Array], Array], start: Array, low: Array, high: Array
-) -> Solution:
+) -> Array:
     """Return the x within bounds that minimises the sum of squared residuals.
 
-    Unknowns at a bound that want to cross it rest there. Errors come from the Gauss-Newton Hessian, which priors keep invertible.
+    Unknowns at a bound that want to cross it rest there.
     """
     x = np.clip(start, low, high)
     r = residuals(x)
@@ -56,4 +46,4 @@ def solve(
         j = jacobian(x)
         if gained <= TOLERANCE * loss:
             break
-    return Solution(x, r, np.sqrt(np.diag(np.linalg.inv(j.T @ j))))
+    return x

@@ -11,7 +11,7 @@ from tianji.calibration.ranges import measure_spreads, widen
 from tianji.catalog import list_chips, load_chip
 from tianji.errors import FormatError
 from tianji.hardware import Chip
-from tianji.hardware.calibration import OTHER, Calibration, Constants, Effect, Evidence, Spread
+from tianji.hardware.calibration import OTHER, UNSEEN, Calibration, Constants, Effect, Evidence, Spread
 from tianji.measurements.table import Row
 
 QUALITIES = ("", "A", "B")
@@ -45,8 +45,8 @@ def calibrate_rows(
             spreads[chip.name] = _widen_all(chip, spreads)
     spreads[OTHER] = {kind: widen(spread, "inherited") for kind, spread in spreads[OTHER].items()}
     memory = fit_memory([row for row in chosen if row.quality != "B"])
-    unseen = {constant: Effect(1.0, 0, spread) for (_, constant), spread in choose_effects([(OTHER,)]).items()}
-    software = {**fit.effects, OTHER: unseen}
+    unseen = {constant: Effect(1.0, 0, spread) for (_, constant), spread in choose_effects([(UNSEEN,)]).items()}
+    software = {**fit.effects, UNSEEN: unseen}
     return Calibration(
         name, date, constants, evidence, spreads, software, dict(REFERENCE), NOTE, memory, fit.correlations
     )

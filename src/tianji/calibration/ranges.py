@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from tianji.calibration.fit import Fit, Sample, find_job
+from tianji.calibration.fit import NOISE, Fit, Sample, find_job
 from tianji.hardware.calibration import CLASSES, OTHER, Spread
 from tianji.hardware.doubt import DOUBTED, RANGE_80
 from tianji.units import Array
@@ -24,7 +24,10 @@ SHARE = 0.8
 FARTHEST = 0.5
 """Beyond a change of a residual (a logarithm) by this much one linear step says nothing."""
 BORROWED = 6.0
-"""A chip with so many jobs takes half of its range from its own rows and half from those of all chips."""
+"""A chip with so many jobs takes half of its range from its own rows and half from those of all chips; where all have so many
+together, half of theirs comes from BELIEVED."""
+BELIEVED = RANGE_80 * NOISE
+"""An end of a range before any run is seen: a run differs from its like by NOISE at least."""
 INHERITED = 0.28
 """What borrowed constants add to a range, in the logarithm.
 
@@ -35,36 +38,29 @@ ROADMAP = 0.40
 """The same for a chip to come; its figures are taken to be as unsure as the constants that it borrows (an assumption)."""
 
 
-def leave_out(fit: Fit, samples: Sequence[Sample], group: Callable[[Sample], Hashable]) -> Array:
-    """Return log(predicted / measured) of each sample when all of its group were left out of the fit."""
-    return leave_out_with_doubt(fit, samples, group)[0]
+def leave_out(fit: Fit, samples: Sequence[Sample], group: Callable[[Sample], Hashable]) -> tuple[Array, Array]:
+    """Return log(predicted / measured) of each sample when all of its group were left out, and its standard deviation.
 
-
-def leave_out_with_doubt(
-    fit: Fit, samples: Sequence[Sample], group: Callable[[Sample], Hashable]
-) -> tuple[Array, Array]:
-    """Return log(predicted / measured) of each sample when all of its group were left out, and how unsure that is.
-
-    The latter is its standard deviation from the errors of the unknowns alone.
+    The latter is that from the errors of the unknowns alone.
     """
     members: dict[Hashable, list[int]] = defaultdict(list)
     for i, sample in enumerate(samples):
         members[group(sample)].append(i)
-    system, found, doubt = fit.system, np.zeros(len(samples)), np.zeros(len(samples))
+    system, found, deviations = fit.system, np.zeros(len(samples)), np.zeros(len(samples))
     weighted, hessian = system.slopes * system.weights[:, None], system.hessian
     for places in members.values():
         slopes, mine = system.slopes[places], weighted[places]
         sides = np.column_stack([mine.T @ fit.residuals[places], slopes.T])
         moved = np.linalg.solve(hessian - slopes.T @ mine, sides)
         found[places] = fit.residuals[places] + np.clip(slopes @ moved[:, 0], -FARTHEST, FARTHEST)
-        doubt[places] = np.sqrt(np.einsum("ij,ji->i", slopes, moved[:, 1:]))
-    return found, doubt
+        deviations[places] = np.sqrt(np.einsum("ij,ji->i", slopes, moved[:, 1:]))
+    return found, deviations
 
 
 def measure_spreads(fit: Fit, samples: Sequence[Sample]) -> dict[str, dict[str, Spread]]:
     """Return the ranges of each chip by kind of model, and under OTHER those of all chips together."""
-    missed, doubt = leave_out_with_doubt(fit, samples, find_job)
-    beyond = -np.sign(missed) * np.sqrt(np.maximum(missed**2 - (RANGE_80 * DOUBTED * doubt) ** 2, 0.0))
+    missed, deviations = leave_out(fit, samples, find_job)
+    beyond = -np.sign(missed) * np.sqrt(np.maximum(missed**2 - (RANGE_80 * DOUBTED * deviations) ** 2, 0.0))
     # A job's runs weigh together like the root of their number.
     weights = np.sqrt(share_of(samples, find_job))
     kinds = np.asarray(["moe" if s.plan.job.model.moe else "dense" for s in samples])
@@ -72,19 +68,30 @@ def measure_spreads(fit: Fit, samples: Sequence[Sample]) -> dict[str, dict[str, 
     found: dict[str, dict[str, Spread]] = {OTHER: {}}
     for kind in CLASSES:
         alike = kinds == kind
-        if not alike.any():
-            alike = np.ones(len(samples), dtype=bool)
-        whole = _ends(beyond[alike], weights[alike])
-        found[OTHER][kind] = _spread(*whole, "measured", [s for s, a in zip(samples, alike, strict=True) if a])
+        # A kind that no run is of has the range of the other, and no row to show for it.
+        seen = alike if alike.any() else ~alike
+        whole = _learn(samples, seen, beyond, weights, (-BELIEVED, BELIEVED))
+        found[OTHER][kind] = _spread(*whole, "measured", _pick(samples, alike))
         for chip in fit.constants:
-            mine = alike & (chips == chip)
-            rows = [s for s, m in zip(samples, mine, strict=True) if m]
-            jobs = len({find_job(s) for s in rows})
-            own = jobs / (jobs + BORROWED)
-            ends = _ends(beyond[mine], weights[mine]) if jobs else whole
-            low, high = (own * a + (1.0 - own) * b for a, b in zip(ends, whole, strict=True))
-            found.setdefault(chip, {})[kind] = _spread(low, high, "measured", rows)
+            ends = _learn(samples, seen & (chips == chip), beyond, weights, whole)
+            found.setdefault(chip, {})[kind] = _spread(*ends, "measured", _pick(samples, alike & (chips == chip)))
     return found
+
+
+def _pick(samples: Sequence[Sample], chosen: Array) -> list[Sample]:
+    return [s for s, is_one in zip(samples, chosen, strict=True) if is_one]
+
+
+def _learn(
+    samples: Sequence[Sample], mine: Array, errors: Array, weights: Array, others: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the ends that some samples tell, and the fewer their jobs, the more those of ``others``."""
+    jobs = len({find_job(s) for s in _pick(samples, mine)})
+    if not jobs:
+        return others
+    own = jobs / (jobs + BORROWED)
+    low, high = (own * a + (1.0 - own) * b for a, b in zip(_ends(errors[mine], weights[mine]), others, strict=True))
+    return low, high
 
 
 def share_of(samples: Sequence[Sample], group: Callable[[Sample], Hashable]) -> Array:

@@ -26,6 +26,7 @@ from tianji.errors import FormatError
 from tianji.hardware.calibration import (
     CLASSES,
     CONSTANT_NAMES,
+    MEMORY_CONSTANTS,
     TIERS,
     Calibration,
     Constants,
@@ -61,9 +62,9 @@ _BOUNDS_BY_ENDING = {
     "_overhead": (0.0, 60.0),
     "_factor": (0.1, 100.0),
 }
-_SIZES = ("activation_overhead", "framework_reserve", "communicator_size")
-"""Constants of memory: they belong to a software, not to a chip."""
 _SPREAD = (0.01, 100.0)
+_EFFECTS = tuple(name for name in CONSTANT_NAMES if name not in MEMORY_CONSTANTS)
+"""Constants that a trait of the software may change; what it holds in memory stands in [memory]."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _HEADER = "# Constants in SI units: seconds, bytes, tokens; efficiencies and ratios as fractions."
 
@@ -112,15 +113,13 @@ def read_calibration(table: Table) -> Calibration:
         constants[chip] = constants[home]
         evidence[chip] = {n: replace(e, inherited_from=home) for n, e in evidence[home].items()}
     software = {
-        trait: {name: _read_effect(one) for name, one in _named(part, CONSTANT_NAMES)}
+        trait: {name: _read_effect(one) for name, one in _named(part, _EFFECTS)}
         for trait, part in _children(table, "software")
     }
     reference = table.child("reference")
     stacks = {} if reference is None else {eco: reference.texts(eco) for eco in reference.content}
     memory = {family: _read_footprint(one) for family, one in _children(table, "memory")}
-    correlations = {
-        _read_unknown(part.path, key): _read_correlations(part) for key, part in _children(table, "correlations")
-    }
+    correlations = _read_correlations(table)
     table.finish()
     return Calibration(name, date, constants, evidence, spreads, software, stacks, note, memory, correlations)
 
@@ -145,7 +144,7 @@ def spell_calibration(calibration: Calibration) -> str:
         blocks.append(_table(f"software.{_key(trait)}", lines))
     if calibration.memory:
         held = sorted(calibration.memory.items())
-        blocks.append(_table("memory", {_key(f): _inline(_stated(one, _SIZES)) for f, one in held}))
+        blocks.append(_table("memory", {_key(f): _inline(_stated(one, MEMORY_CONSTANTS)) for f, one in held}))
     blocks += [_spell_chip(calibration, chip) for chip in sorted({*calibration.chips, *calibration.spreads})]
     for one, others in sorted(calibration.correlations.items()):
         lines = {_text(".".join(other)): repr(value) for other, value in sorted(others.items())}
@@ -225,8 +224,8 @@ def _read_chip(part: Table) -> tuple[Constants, dict[str, Evidence]]:
 
 def _read_spread(table: Table) -> Spread:
     low, high = _number(table, "low", *_SPREAD), _number(table, "high", *_SPREAD)
-    if low > high:
-        raise FormatError(f"{table.where('low')}: expected low <= high, got {low} and {high}")
+    if not low <= 1.0 <= high:
+        raise FormatError(f"{table.where('low')}: expected low <= 1 <= high, got {low} and {high}")
     basis, rows, chips = table.text("basis", ""), table.count("rows", 0, least=0), table.count("chips", 0, least=0)
     table.finish()
     return Spread(low, high, basis, rows, chips)
@@ -240,16 +239,27 @@ def _read_effect(table: Table) -> Effect:
 
 
 def _read_footprint(table: Table) -> Footprint:
-    sizes = {name: _number(table, name, *BOUNDS[name]) for name in _SIZES}
+    sizes = {name: _number(table, name, *BOUNDS[name]) for name in MEMORY_CONSTANTS}
     tier, source = table.choice("tier", TIERS), table.text("source", "")
     rows, error = table.count("rows", 0, least=0), _number(table, "standard_error", 0.0, TB, 0.0)
     table.finish()
     return Footprint(**sizes, tier=tier, rows=rows, standard_error=error, source=source)
 
 
-def _read_correlations(table: Table) -> dict[Unknown, float]:
-    table.asked.update(table.content)
-    return {_read_unknown(table.where(key), key): _number(table, key, -1.0, 1.0) for key in table.content}
+def _read_correlations(table: Table) -> dict[Unknown, dict[Unknown, float]]:
+    found: dict[Unknown, dict[Unknown, float]] = {}
+    for key, part in _children(table, "correlations"):
+        one = _read_unknown(part.where(key), key)
+        found[one] = {}
+        part.asked.update(part.content)
+        for name in part.content:
+            other = _read_unknown(part.where(name), name)
+            if other == one or one in found.get(other, {}):
+                raise FormatError(
+                    f"{part.where(name)}: expected each pair of two once, got {name!r} under {key!r} again"
+                )
+            found[one][other] = _number(part, name, -1.0, 1.0)
+    return found
 
 
 def _read_unknown(where: str, text: str) -> Unknown:

@@ -122,7 +122,10 @@ def limit(name: str, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Relative 80 % range of step times: measured / predicted lies from ``low`` to ``high``."""
+    """Relative 80 % range of step times, where the constants are sure: measured / predicted lies from ``low`` to ``high``.
+
+    Without a ``basis`` nothing is known of a range.
+    """
 
     low: float = 1.0
     high: float = 1.0
@@ -138,12 +141,14 @@ class Spread:
 
         What runs missed and what constants leave open are independent: they add as squares.
 
-        >>> print(round(Spread(0.9, 1.1).doubted(0.1).high, 3), Spread(0.9, 1.1).doubted(0.0).low)
-        1.173 0.9
+        >>> print(round(Spread(0.9, 1.1, "measured").doubted(0.1).high, 3), Spread(0.9, 1.1).doubted(0.1).high)
+        1.173 1.1
         """
         more = RANGE_80 * deviation
-        low, high = -math.hypot(math.log(self.low), more), math.hypot(math.log(self.high), more)
-        return replace(self, low=math.exp(low), high=math.exp(high)) if more else self
+        if not more or not self.basis:
+            return self
+        low, high = (min(math.hypot(math.log(end), more), WIDEST) for end in (self.low, self.high))
+        return replace(self, low=math.exp(-low), high=math.exp(high))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,13 @@ REGRESSION = "known-regression"
 CLASSES = ("dense", "moe")
 """Kinds of models that have a range of their own."""
 OTHER = "other"
-"""The entry for chips that the calibration does not know (broad beliefs and a wide range), and for software that it does not."""
+"""The entry for chips that the calibration does not know: broad beliefs and a wide range."""
+UNSEEN = "*"
+"""The entry for software that no run is of: what a framework may do. No trait has this name."""
+MEMORY_CONSTANTS = ("activation_overhead", "framework_reserve", "communicator_size")
+"""They belong to a software, not to a chip, and cost no time."""
+WIDEST = math.log(100.0)
+"""No end of a range lies farther from the nominal value, in the logarithm."""
 WIDENING = 0.02
 """By which an end of the range moves (in the logarithm) for each doubling of the chips beyond the largest measured run."""
 
@@ -200,7 +211,7 @@ class Calibration:
         """Return the constants of a chip under some software (None: the reference of its ecosystem).
 
         A chip without constants has those of its relative, else those of an unknown chip, else pure physics. The effects of
-        all traits that are known multiply; an efficiency stays at most 1.
+        all traits that are known multiply; an efficiency that they change stays at most what it can be (:func:`limit`).
         """
         found = self.chips.get(chip.name) or self.chips.get(chip.relative) or self.chips.get(OTHER) or Constants()
         factors: dict[str, float] = {}
@@ -228,8 +239,9 @@ class Calibration:
     def spread(self, chip: Chip, *, moe: bool = False, chips: int = 1, traits: Sequence[str] | None = None) -> Spread:
         """Return the 80 % range of step times over the nominal one, where the constants are sure.
 
-        It widens for each doubling of ``chips`` beyond the largest run that was measured, and where no framework is stated (the
-        first trait) or none that is known, by what frameworks are believed to differ.
+        It widens for each doubling of ``chips`` beyond the largest run that was measured, and by what frameworks are believed
+        to differ where none is stated (the first trait) or none that is known: a plan that states none is predicted for the
+        reference, and whoever runs it may use another.
         """
         found = self.spreads.get(chip.name) or self.spreads.get(chip.relative) or self.spreads.get(OTHER) or {}
         base = found.get("moe" if moe else "dense", Spread())
@@ -237,7 +249,7 @@ class Calibration:
         wider = math.exp(WIDENING * doublings)
         wide = replace(base, low=base.low / wider, high=base.high * wider)
         known = any(trait in self.software for trait in (traits or ())[:1])
-        unseen = self.software.get(OTHER, {}).get("software")
+        unseen = self.software.get(UNSEEN, {}).get("software")
         return wide if known or unseen is None else wide.doubted(unseen.standard_error)
 
     def doubt(self, chip: Chip, traits: Sequence[str] | None = None) -> Doubt:
@@ -247,14 +259,24 @@ class Calibration:
         """
         home = next((name for name in (chip.name, chip.relative) if name in self.evidence), "")
         errors: dict[Unknown, float] = {
-            (proof.inherited_from or home, name): proof.standard_error
+            (self._find_origin(home, name), name): proof.standard_error
             for name, proof in self.evidence.get(home, {}).items()
-            if proof.tier == "fitted"
+            if proof.tier == "fitted" and name not in MEMORY_CONSTANTS
         }
         stated = self.reference.get(chip.ecosystem, ()) if traits is None else traits
         if not any(trait in self.software for trait in stated[:1]):
-            unseen = self.software.get(OTHER, {})
-            errors |= {(OTHER, name): effect.standard_error for name, effect in unseen.items() if name != "software"}
+            unseen = self.software.get(UNSEEN, {})
+            errors |= {(UNSEEN, name): effect.standard_error for name, effect in unseen.items() if name != "software"}
         for trait in stated:
             errors |= {(trait, name): effect.standard_error for name, effect in self.software.get(trait, {}).items()}
         return combine(errors, self.correlations)
+
+    def _find_origin(self, chip: str, constant: str) -> str:
+        """Return the chip whose runs set a constant: that which a chip inherits it from, or which that one does."""
+        seen = {chip}
+        while proof := self.evidence.get(chip, {}).get(constant):
+            if not proof.inherited_from or proof.inherited_from in seen:
+                break
+            chip = proof.inherited_from
+            seen.add(chip)
+        return chip

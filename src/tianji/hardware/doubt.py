@@ -1,7 +1,8 @@
 """How unsure a calibration's constants are, and what that does to a prediction.
 
 A prediction whose time hangs on a constant that few runs told about is less sure than one of the kind that was measured. With the
-slope g of log time by the logarithm of each constant and their covariance C, its variance is gᵀ C g (Gaussian error propagation).
+slope g of log time by the logarithm of each constant and their covariance C, its variance is gᵀ C g (Gaussian error propagation);
+ranges count DOUBTED of its root.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def combine(errors: Mapping[Unknown, float], correlations: Correlations) -> Doub
     """Return the doubt about the constants that some unknowns make up together, from their standard errors.
 
     A constant of a plan is that of its chip times the effect of each trait of its software: in the logarithm they add.
+    Correlations that were rounded, or that a file makes up, may be those of nothing: the nearest that can be counts.
     """
     names = tuple(sorted({constant for _, constant in errors}))
     place = {name: i for i, name in enumerate(names)}
@@ -60,4 +62,6 @@ def combine(errors: Mapping[Unknown, float], correlations: Correlations) -> Doub
             j, shared = place[other[1]], correlations[one][other] * error * errors[other]
             covariance[i, j] += shared
             covariance[j, i] += shared
-    return Doubt(names, DOUBTED**2 * covariance)
+    values, vectors = np.linalg.eigh(covariance)
+    possible = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return Doubt(names, DOUBTED**2 * possible)

@@ -49,7 +49,7 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     # No run is faster than the datasheet's peak, however wide the range.
     low = max(step_time * spread.low, min(step_time, flops / (plan.strategy.chips * peak)))
     leans = spell_basis(calibration, chip)
-    if deviation >= NOTABLE:
+    if deviation >= NOTABLE and leans:
         leans += f"; least sure of {worst.replace('_', ' ')}"
     return Result(
         plan=plan,
@@ -81,7 +81,7 @@ def spell_basis(calibration: Calibration, chip: Chip) -> str:
     ''
     """
     spread = calibration.spread(chip)
-    rows = sum(s.rows for kind, s in calibration.spreads.get(chip.name, {}).items() if kind in ("dense", "moe"))
+    rows = sum(s.rows for s in calibration.spreads.get(chip.name, {}).values())
     if spread.basis == "measured":
         return f"measured: {rows} runs on {chip.title}"
     if spread.basis == "micro-measured":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tianji.report.accuracy_tables import percent, signed
-from tianji.report.known_gaps import write_composed, write_gaps
+from tianji.report.known_gaps import spell_bar, write_composed, write_gaps
 from tianji.report.wording import KINDS, duration
 from tianji.units import GIB
 from tianji.validation import Accuracy, Verdict, find_sweeps
@@ -60,19 +60,6 @@ def write_chapters(
         write_gaps(verdict, bars),
     ]
     return "\n".join(parts)
-
-
-def spell_bar(bar: Bar) -> str:
-    """Return the value of a bar.
-
-    >>> spell_bar(Bar("regret", "at most 2.5 %", 0.031, False))
-    '3.1 %'
-    """
-    if bar.target == "all":
-        return "yes" if bar.is_met else "no"
-    if bar.kind == "number":
-        return f"{bar.value:.2f}"
-    return f"{bar.value * 100:.1f} points" if bar.kind == "points" else percent(bar.value)
 
 
 def _met(bar: Bar) -> str:

@@ -214,7 +214,7 @@ def _print_calibration(console: Console, name: str) -> None:
         console.print(table)
         for kind, spread in found.spreads.get(chip, {}).items():
             says = f"{spread.low:.2f} to {spread.high:.2f} of nominal, {spread.basis}"
-            console.print(f"80 % range of step times, {kind.replace('-', ', software ')}: {says}")
+            console.print(f"80 % range of step times where constants are sure, {kind}: {says}")
 
 
 def _print_failures(console: Console, name: str) -> None:

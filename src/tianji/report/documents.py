@@ -74,6 +74,7 @@ def promise_document(promise: Promise) -> dict[str, Any]:
         "predicted_step_time_s": promise.prediction.step_time,
         "error": promise.prediction.error,
         "gain_promised": promise.gain,
+        "is_doubtful": promise.is_doubtful,
         "saved_mostly_s": dict(promise.savings()),
     }
 

@@ -123,7 +123,7 @@ def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
     lines = ["## Known gaps\n"]
     if missed:
         lines.append("Bars that are missed, by how much:\n")
-        lines += [f"* {b.what}: {_spell(b)} where the target is {b.target}" for b in missed]
+        lines += [f"* {b.what}: {spell_bar(b)} where the target is {b.target}" for b in missed]
     else:
         lines.append("Every bar is met.")
     lines.append("\nThe sources with the largest median error, of those with at least three rows:\n")
@@ -134,7 +134,16 @@ def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
     return "\n".join([*lines, *(f"* {cause}" for cause in CAUSES)]) + "\n"
 
 
-def _spell(bar: Bar) -> str:
+def spell_bar(bar: Bar) -> str:
+    """Return the value of a bar.
+
+    >>> spell_bar(Bar("regret", "at most 2.5 %", 0.031, False))
+    '3.1 %'
+    """
+    if bar.target == "all":
+        return "yes" if bar.is_met else "no"
+    if bar.kind == "count":
+        return f"{bar.value:.0f}"
     if bar.kind == "number":
         return f"{bar.value:.2f}"
     return f"{bar.value * 100:.1f} points" if bar.kind == "points" else percent(bar.value)

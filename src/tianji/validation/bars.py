@@ -26,7 +26,7 @@ class Bar:
     value: float
     is_met: bool
     kind: str = "percent"
-    """How the value is written: ``percent``, ``number`` or ``points``."""
+    """How the value is written: ``percent``, ``number``, ``points`` or ``count``."""
 
 
 def judge(
@@ -84,9 +84,13 @@ def _judge_range(predictions: Sequence[Prediction], held: Sequence[HeldOut]) -> 
 def _judge_promises(promises: Sequence[Promise]) -> list[Bar]:
     if not promises:
         return []
-    unquestioned = [p.gain for p in promises if not (p.is_doubtful and p.is_told)]
-    what = f"gain promised over {len(promises)} tuned layouts, largest that `tianji plan` does not question"
-    return [most(what, max(unquestioned, default=0.0), DOUBTFUL)]
+    silent = sum(p.is_doubtful and not p.is_told for p in promises)
+    bold, largest = sum(p.is_doubtful for p in promises), max(p.gain for p in promises)
+    what = (
+        f"gains promised over {len(promises)} tuned layouts (largest {largest:.1%}; above {DOUBTFUL:.0%}: {bold}): "
+        "those above that `tianji plan` does not call in question"
+    )
+    return [Bar(what, "none", float(silent), not silent, "count")]
 
 
 def _judge_ranking(predictions: Sequence[Prediction], jobs: Sequence[RankedJob]) -> list[Bar]:

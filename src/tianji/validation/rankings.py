@@ -93,7 +93,8 @@ def _rank(entry: dict[str, object], calibration: Calibration) -> RankedJob:
         again = read_recompute(str(entry["recompute"]), model, seq_len, layers, layers, True)
         strategy = replace(
             strategy, micro_batch_size=_whole(told["micro_batch_size"]), zero=1, overlap_tp=False,
-            sequence_parallel=bool(entry["sequence_parallel"]), recompute=again.kind, recompute_layers=again.share,
+            sequence_parallel=bool(entry["sequence_parallel"]), overlap_dp=bool(entry["overlap_dp"]),
+            recompute=again.kind, recompute_layers=again.share,
         )  # fmt: skip
         cost = price(job, pool, calibration.constants(pool.chip, TRAITS), Grid.of(strategy))
         rate = job.tokens_per_step / float(np.ravel(cost.step_time)[0]) / chips

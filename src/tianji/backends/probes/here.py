@@ -22,13 +22,12 @@ from tianji.backends.probes.fitting import Findings, Fitted, fit_survey
 from tianji.backends.probes.orders import Orders, Survey, read_survey
 from tianji.errors import RunError
 from tianji.hardware.calibration import CLASSES, Calibration, Constants, Evidence, Footprint, Spread
+from tianji.hardware.doubt import RANGE_80
 
 MODULE = "tianji.backends.probes.agent"
 POLL = 0.25
 MOST_PROCESSES = 64
 USUAL_PROCESSES = 8
-RANGE_80 = 1.28
-"""Standard deviations on each side that hold 80 % of a normal distribution."""
 BETWEEN = 0.15
 """How far one campaign of micro-measurements is off from the next, in the logarithm (a standard deviation).
 
