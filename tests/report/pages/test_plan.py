@@ -107,3 +107,14 @@ def test_a_mixture_has_a_page(tmp_path: Path) -> None:
     assert f"{document['lasting']['goodput']['nominal']:.1%}" in found.text
     assert "days with failures" in found.text
     assert not strangers(found.values, numbers(document))
+
+
+def test_published_runs_of_the_job_are_on_the_page(tmp_path: Path) -> None:
+    job = ("llama-3.1-405b", "hgx-h100", "--chips", "8192", "--batch", "1536", "--seq", "8192", "--precision", "fp8")
+    done = CliRunner().invoke(main, ["plan", *job, "--html", str(tmp_path / "page.html"), "--json"])
+    assert done.exit_code == 0, done.stderr
+    (run,) = json.loads(done.stdout)["published"]
+    text = read((tmp_path / "page.html").read_text()).text
+    assert run["id"] == "MLPF-012" and not run["is_doubtful"]
+    assert f"({run['id']})" in text and f"{run['gain_promised']:+.1%}" in text
+    assert "measure it before you count on it" not in text

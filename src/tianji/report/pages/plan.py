@@ -35,6 +35,7 @@ def plan_page(document: Document) -> Page:
         Section("The fastest plans", plans),
         Section("Time against memory", (front_chart(document), front_table(document["front"]))),
         Section("What binds plan 1", tuple(document["binding"])),
+        *_published(document),
         *_against(document),
         Section("Every term", (breakdown_table(best), memory_table(best))),
         Section("What was asked", (Facts(tuple(request_facts(document))),)),
@@ -53,6 +54,21 @@ def prediction_page(document: Document) -> Page:
         basis_section(document),
     )
     return Page(_title("Prediction", document), (_layout(best), *_beside_best(document)), tiles(best), sections)
+
+
+def _published(document: Document) -> list[Section]:
+    """Return what published runs of this job took, and what plan 1 promises over them."""
+    told = []
+    for run in document.get("published", []):
+        measured, predicted = duration(run["measured_step_time_s"]), f"{run['error']:+.1%}"
+        saved = ", ".join(f"{KINDS[kind]} {duration(seconds)}" for kind, seconds in run["saved_mostly_s"].items())
+        why = f", saved mostly in {saved}" if saved and run["gain_promised"] > 0 else ""
+        question = ": more than tuned runs leave; measure it before you count on it" if run["is_doubtful"] else ""
+        told.append(
+            f"{run['source']} ({run['id']}): {measured} a step with {run['layout']}, predicted {predicted}. "
+            f"Plan 1 promises {run['gain_promised']:+.1%} tokens/s{why}{question}."
+        )
+    return [Section("Published runs of this job", tuple(told))] if told else []
 
 
 def _beside_best(document: Document) -> list[str]:
