@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from tianji.calibration import Sample, fit_chips, priors
-from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, choose_effects, prior_constants
+from tianji.calibration.parameters import (
+    FREE,
+    MAX_FREE,
+    ROWS_FOR_EACH,
+    UNFUSED_LOSS,
+    choose_effects,
+    prior_constants,
+)
+from tianji.catalog import load_chip
+from tianji.hardware.calibration import FUSED_LOSS
 
 Samples = Callable[..., list[Sample]]
 
@@ -57,5 +66,11 @@ def test_few_rows_free_few_constants_and_never_more_than_eight(samples: Samples)
 
 
 def test_every_prior_lies_below_its_ceiling() -> None:
-    for prior in priors().values():
-        assert 0 < prior.median <= prior.ceiling and prior.spread > 0
+    for name, prior in priors().items():
+        assert 0 < prior.median <= prior.ceiling
+        assert prior.spread > 0 or name not in FREE, "what is counted is not fitted"
+
+
+def test_chips_without_a_fused_loss_pay_for_its_passes() -> None:
+    assert priors(load_chip("ascend-910b2"))["loss_size"].median == UNFUSED_LOSS > FUSED_LOSS
+    assert priors(load_chip("h100-sxm"))["loss_size"].median == FUSED_LOSS

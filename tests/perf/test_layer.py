@@ -1,5 +1,7 @@
 """One layer on one chip under pure physics: what each cut does to computing and to communication."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -132,3 +134,14 @@ def test_the_logits_stay_in_high_precision() -> None:
     for precision in ("bf16", "fp8", "fp4"):
         layer = layer_time(head(DENSE), context(precision=precision))
         assert one(layer.forward, "matmul") == pytest.approx(flops / (100 * TERA))
+
+
+def test_a_loss_that_is_not_fused_passes_more_bytes_both_ways() -> None:
+    fused = context(memory=1.0)
+    unfused = replace(fused, constants=replace(fused.constants, loss_size=52.0), known={})
+    seconds = [
+        sum(one(layer.forward, "vector") + one(layer.backward, "vector") for layer in [layer_time(head(DENSE), c)])
+        for c in (fused, unfused)
+    ]
+    rate = CHIP.memory_rate()
+    assert seconds[1] - seconds[0] == pytest.approx(1024 * DENSE.vocab_size * (52 - 36) / rate)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tianji.hardware import Chip
-from tianji.hardware.calibration import BEST_ATTENTION, REGRESSION, Constants
+from tianji.hardware.calibration import BEST_ATTENTION, FUSED_LOSS, REGRESSION, Constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Prior:
 
     @property
     def is_published(self) -> bool:
-        """A micro-benchmark was published for it; the others are broad beliefs."""
-        return self.source != _SOURCE_GUESS
+        """A micro-benchmark was published for it; the others are broad beliefs, or counted and sure."""
+        return self.source != _SOURCE_GUESS and self.spread > 0.0
 
 
 FREE = (
@@ -44,6 +44,10 @@ FREE = (
     "straggle",
 )
 """Constants that whole runs may move, in the order in which rows are spent on them. The others keep their prior median."""
+
+UNFUSED_LOSS = 52.0
+"""Bytes that Megatron-LM's vocabulary-parallel cross entropy moves for each logit: its fp32 copy (6), the largest (4), less the
+largest (8), powers (8), their sum (4), shares (8), and back the shares less the target (8) and their copy in bf16 (6)."""
 
 MAX_FREE = 8
 """Free constants of one chip at most."""
@@ -107,6 +111,7 @@ _BROAD: dict[str, Prior] = {
     "attention_efficiency": Prior(0.45, 0.40, _SOURCE_GUESS, BEST_ATTENTION),
     "attention_half_length": Prior(300.0, 0.5, _SOURCE_GUESS),
     "memory_efficiency": Prior(0.70, 0.30, _SOURCE_GUESS, 0.95),
+    "loss_size": Prior(FUSED_LOSS, 0.0, "passes of a fused cross entropy, counted"),
     "scale_up_efficiency": Prior(0.60, 0.25, _SOURCE_GUESS, 0.95),
     "scale_out_efficiency": Prior(
         0.73, 0.25, "share of the network card's rate reached at 1 GiB on four B200 nodes", 0.95
@@ -141,6 +146,11 @@ def priors(chip: Chip | None = None) -> dict[str, Prior]:
         found["memory_efficiency"] = Prior(0.60, 0.30, _SOURCE_HCCL, 0.95)
         found["scale_up_efficiency"] = Prior(0.70, 0.20, _SOURCE_HCCL, 0.95)
         found["scale_out_efficiency"] = Prior(0.70, 0.25, _SOURCE_HCCL, 0.95)
+        found["loss_size"] = Prior(
+            UNFUSED_LOSS,
+            0.0,
+            "passes of Megatron-LM's own cross entropy, counted; the scripts of MindSpeed-LLM ask for no fused one",
+        )
     return found
 
 

@@ -48,6 +48,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "straggle": (0, 1),
     "op_blocking": (0, 1),
     "layerwise": (0, 1),
+    "loss_size": (1, 1000),
     "overlap_efficiency": (0, 1),
     "sharing": (1, 1000),
     "software": (0.1, 10),

@@ -16,6 +16,9 @@ from tianji.hardware.chip import Chip
 from tianji.hardware.doubt import RANGE_80, Correlations, Doubt, Unknown, combine
 from tianji.units import Bytes, Seconds
 
+FUSED_LOSS: Bytes = 36.0
+"""Bytes that a fused cross entropy moves for each logit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Constants:
@@ -39,6 +42,8 @@ class Constants:
     """Of the sustained memory rate, by elementwise work as the framework runs it: one pass for each primitive is below 1."""
     optimizer_efficiency: float = 1.0
     """Of the sustained memory rate, by the update of the weights with the gradients' norm."""
+    loss_size: Bytes = FUSED_LOSS
+    """Bytes that the cross entropy moves for each logit, forward and back."""
     scale_up_efficiency: float = 1.0
     scale_out_efficiency: float = 1.0
     scale_up_latency: Seconds = 0.0

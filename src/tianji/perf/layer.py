@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from tianji.hardware.calibration import FUSED_LOSS
 from tianji.parallel.mesh import context_group, expert_group, expert_tensor_group, tensor_group
 from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
@@ -146,7 +147,8 @@ def _vectors(layer: Layer, c: Context) -> tuple[Array, Array]:
     size = c.job.precision.activation_size
     forward: Array = np.asarray(0.0)
     for op in layer.vectors:
-        forward = forward + vector_time(c.machine, c.tokens / _vector_cut(op, c) * op.elements, size)
+        times = c.constants.loss_size / FUSED_LOSS if op.name == "loss" else 1.0
+        forward = forward + vector_time(c.machine, c.tokens / _vector_cut(op, c) * (op.elements * times), size)
     backward = 2.0 * forward
     if c.machine.quantized:
         routed = [] if layer.experts is None else [(m, layer.experts.top_k / c.g.tp) for m in layer.experts.matmuls]
