@@ -48,7 +48,7 @@ CAUSES = (
     "ranges count (0.3, for all) was chosen by the interval score of left-out sources, these among them.",
     "**Bytes of the loss.** A cross entropy moves 36 bytes a logit where it is fused, 40 in PyTorch and 52 in Megatron-LM's own "
     "kernels. On Ascend, whose scripts ask for no fused one, it is priced at 52 (median error of left-out jobs on 910B2 7.6 in "
-    "place of 8.1 %, of rows of split check 9.6 in place of 9.9 %, seen before it was done), elsewhere at 36. Priced apart by "
+    "place of 8.1 %, of rows of split check 9.5 in place of 9.9 %, seen before it was done), elsewhere at 36. Priced apart by "
     "framework, left-out jobs of the fit are missed by 5.0 in place of 5.2 % and rows of split check on H100 by 5.3 in place of "
     "4.3 %; that was not done, and the choice is not blind.",
     "**Ascend 910B.** Errors spread over many jobs, with no term in common. Of the rows of split fit that were left out with "
