@@ -74,3 +74,13 @@ def test_a_terminal_without_unicode_gets_its_tables() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     done = subprocess.run([*TIANJI, *PLAN], env=environment, capture_output=True, text=True, check=True)
     assert "Fastest plans" in done.stdout
+
+
+def test_the_same_question_has_the_same_answer_to_the_last_digit_in_every_process() -> None:
+    command = (*TIANJI, "predict", "llama-3.1-8b", "hgx-h100", "--chips", "64", "--tp", "2", "--json")
+    # Python orders its sets anew in each process; no sum may follow that order.
+    answers = {
+        subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(answers) == 1

@@ -58,10 +58,11 @@ def combine(errors: Mapping[Unknown, float], correlations: Correlations) -> Doub
     for one, error in errors.items():
         i = place[one[1]]
         covariance[i, i] += error**2
-        for other in correlations.get(one, {}).keys() & errors.keys():
-            j, shared = place[other[1]], correlations[one][other] * error * errors[other]
-            covariance[i, j] += shared
-            covariance[j, i] += shared
+        for other, alike in correlations.get(one, {}).items():
+            if other in errors:
+                j, shared = place[other[1]], alike * error * errors[other]
+                covariance[i, j] += shared
+                covariance[j, i] += shared
     values, vectors = np.linalg.eigh(covariance)
     possible = (vectors * np.maximum(values, 0.0)) @ vectors.T
     return Doubt(names, DOUBTED**2 * possible)
