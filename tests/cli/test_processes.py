@@ -77,7 +77,7 @@ def test_a_terminal_without_unicode_gets_its_tables() -> None:
 
 
 def test_the_same_question_has_the_same_answer_to_the_last_digit_in_every_process() -> None:
-    command = (*TIANJI, "predict", "llama-3.1-8b", "hgx-h100", "--chips", "64", "--tp", "2", "--json")
+    command = (*TIANJI, "validate", "--split", "check", "--quality", "A", "--json")
     # Python orders its sets anew in each process; no sum may follow that order.
     answers = {
         subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
