@@ -106,8 +106,8 @@ def widen(spread: Spread, basis: str) -> Spread:
     What its relative's runs miss and what borrowing adds are independent: they add as squares.
     """
     more = ROADMAP if basis == "roadmap" else INHERITED
-    low, high = -math.hypot(math.log(spread.low), more), math.hypot(math.log(spread.high), more)
-    return Spread(round(math.exp(low), 4), round(math.exp(high), 4), basis, 0, spread.chips)
+    wide = spread.doubted(more / RANGE_80)
+    return Spread(round(wide.low, 4), round(wide.high, 4), basis, 0, spread.chips)
 
 
 def _ends(errors: Array, sizes: Array) -> tuple[float, float]:

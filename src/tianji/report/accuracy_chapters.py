@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tianji.report.accuracy_tables import percent, signed
 from tianji.report.known_gaps import spell_bar, write_composed, write_gaps
-from tianji.report.wording import KINDS, duration
+from tianji.report.wording import list_savings
 from tianji.units import GIB
 from tianji.validation import Accuracy, Verdict, find_sweeps
 from tianji.validation.bars import Bar
@@ -170,7 +170,7 @@ def _promises(promises: Sequence[Promise]) -> list[str]:
     rows = []
     for p in promises:
         row = p.prediction.row
-        saved = ", ".join(f"{KINDS[kind]} {duration(seconds)}" for kind, seconds in p.savings())
+        saved = list_savings(p.savings())
         job = f"{row.arch_key} on {row.strategy.chips:,} {row.pool.chip.name} ({row.id})"
         rows.append(
             [job, signed(p.prediction.error), f"`{p.published}`", f"`{p.layout}`", signed(p.gain), _question(p), saved]

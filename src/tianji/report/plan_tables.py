@@ -17,7 +17,7 @@ from tianji.report.differences import describe_changes, difference_table
 from tianji.report.headline import headlines
 from tianji.report.lasting import lasting_lines
 from tianji.report.result_tables import breakdown_table, memory_table
-from tianji.report.wording import KINDS, bar, duration, labelled, plain_table, size, span_of
+from tianji.report.wording import bar, duration, explain_gain, labelled, plain_table, size, span_of
 from tianji.result import Result
 from tianji.search import Outcome
 
@@ -86,10 +86,7 @@ def describe_promise(promise: Promise) -> str:
     known = (
         f"{told}; predicted {signed(promise.prediction.error)}. Plan 1 promises {signed(promise.gain)} more tokens/s"
     )
-    saved = ", ".join(f"{KINDS[kind]} {duration(seconds)}" for kind, seconds in promise.savings())
-    why = f", saved mostly in {saved}" if saved and promise.gain > 0 else ""
-    doubt = ": more than tuned runs leave; measure it before you count on it" if promise.is_doubtful else ""
-    return f"{known}{why}{doubt}."
+    return f"{known}{explain_gain(promise.gain, promise.savings(), promise.is_doubtful)}."
 
 
 def describe_choice(frugal: Frugal) -> str:

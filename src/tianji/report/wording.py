@@ -112,6 +112,22 @@ def _three_digits(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:#.3g}".rstrip(".")
 
 
+def list_savings(savings: Iterable[tuple[str, float]]) -> str:
+    """Return kinds of time with what a plan saves of each.
+
+    >>> list_savings([("bubble", 0.5)])
+    'pipeline bubble 500 ms'
+    """
+    return ", ".join(f"{KINDS[kind]} {duration(seconds)}" for kind, seconds in savings)
+
+
+def explain_gain(gain: float, savings: Iterable[tuple[str, float]], is_doubtful: bool) -> str:
+    """Return, to follow the gain over a published run, where it comes from and whether it is in question."""
+    saved = list_savings(savings)
+    why = f", saved mostly in {saved}" if saved and gain > 0 else ""
+    return f"{why}: more than tuned runs leave; measure it before you count on it" if is_doubtful else why
+
+
 def plain_table(title: str, *, expand: bool = False) -> Table:
     """Return an empty table in the house's style."""
     return Table(

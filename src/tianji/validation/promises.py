@@ -86,5 +86,4 @@ def weigh_precedents(best: Result, calibration: Calibration) -> list[Promise]:
 def _promise(p: Prediction, calibration: Calibration) -> Promise:
     same = predict(p.row.plan, calibration)
     best = plan(p.row.job, p.row.pool, calibration, top=1).results[0]
-    told = {promise.prediction.row.id for promise in weigh_precedents(best, calibration)}
-    return Promise(p, same, best, is_told=p.row.id in told)
+    return Promise(p, same, best, is_told=p.row.id in {row.id for row in find_precedents(best.plan)})

@@ -17,7 +17,7 @@ from tianji.report.pages.step import (
     shorten_layout,
     tiles,
 )
-from tianji.report.wording import KINDS, count, duration, size
+from tianji.report.wording import KINDS, count, duration, explain_gain, size
 from tianji.units import GB, show
 
 NEGLIGIBLE = 1e-3
@@ -61,12 +61,10 @@ def _published(document: Document) -> list[Section]:
     told = []
     for run in document.get("published", []):
         measured, predicted = duration(run["measured_step_time_s"]), f"{run['error']:+.1%}"
-        saved = ", ".join(f"{KINDS[kind]} {duration(seconds)}" for kind, seconds in run["saved_mostly_s"].items())
-        why = f", saved mostly in {saved}" if saved and run["gain_promised"] > 0 else ""
-        question = ": more than tuned runs leave; measure it before you count on it" if run["is_doubtful"] else ""
+        why = explain_gain(run["gain_promised"], run["saved_mostly_s"].items(), run["is_doubtful"])
         told.append(
             f"{run['source']} ({run['id']}): {measured} a step with {run['layout']}, predicted {predicted}. "
-            f"Plan 1 promises {run['gain_promised']:+.1%} tokens/s{why}{question}."
+            f"Plan 1 promises {run['gain_promised']:+.1%} tokens/s{why}."
         )
     return [Section("Published runs of this job", tuple(told))] if told else []
 
