@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from tianji.backends import RunOptions, run
-from tianji.backends.probes.here import RANGE_80
+from tianji.backends.microbenchmarks.measure_machine import RANGE_80
 from tianji.catalog import load_calibration, load_pool
 from tianji.parallel import Strategy
 from tianji.parallel.layouts import spell_layout
@@ -81,8 +81,8 @@ def count_imbalance(config: dict[str, Any], strategy: Strategy) -> float:
         return 1.0
     import torch
 
-    from tianji.backends.trainer.context import attend_whole
-    from tianji.backends.trainer.experts import MixtureOfExperts
+    from tianji.backends.trainer.context_parallel import attend_whole
+    from tianji.backends.trainer.moe import MixtureOfExperts
     from tianji.backends.trainer.tokens import Corpus
     from tianji.backends.trainer.transformer import Transformer, draw_weights
 

@@ -25,10 +25,10 @@ from typing import Any
 from rig import open_rig, rendezvous
 from tianji.backends import RunOptions
 from tianji.backends.local import finish_run
-from tianji.backends.probes.fitting import fit_survey
-from tianji.backends.probes.here import MODULE, Size, describe_calibration
-from tianji.backends.probes.orders import Orders, read_survey
-from tianji.backends.probes.pool_text import spell_pool
+from tianji.backends.microbenchmarks.fitting import fit_survey
+from tianji.backends.microbenchmarks.measure_machine import MODULE, Size, describe_calibration
+from tianji.backends.microbenchmarks.orders import Orders, read_survey
+from tianji.backends.microbenchmarks.pool_text import spell_pool
 from tianji.backends.spec import Spec
 from tianji.catalog import load_calibration, load_pool
 from tianji.catalog.calibrations import write_calibration

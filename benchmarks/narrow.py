@@ -6,8 +6,8 @@ python benchmarks/narrow.py      (about two minutes)
 from __future__ import annotations
 
 from tianji.catalog import load_calibration, load_pool, make_job
-from tianji.comparison.narrow import find_fast
-from tianji.search.exploration import explore
+from tianji.search.coarse import find_fast
+from tianji.search.exhaustive import explore
 
 MODELS = (
     "llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b", "gpt3-175b", "mixtral-8x7b", "qwen3-235b-a22b", "deepseek-v3",

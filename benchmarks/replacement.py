@@ -11,8 +11,8 @@ from typing import TypeVar
 from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.comparison import Assumptions
 from tianji.comparison.curve import Curve
-from tianji.comparison.narrow import find_fast
-from tianji.search.exploration import explore
+from tianji.search.coarse import find_fast
+from tianji.search.exhaustive import explore
 
 POOLS = ("hgx-h100", "atlas-950-superpod")
 SIZES = 12

@@ -73,7 +73,7 @@ def in_process(arguments: list[str]) -> dict[str, Any]:
 
 
 def run_calculon(checkout: Path, seconds: float) -> dict[str, Any]:
-    """Price a random sample of Calculon's space of GPT-3 175B on 4,096 A100 with its own code, for that many CPU-seconds."""
+    """Estimate a random sample of Calculon's space of GPT-3 175B on 4,096 A100 with its own code, for that many CPU-seconds."""
     import logging
     import random
     import time

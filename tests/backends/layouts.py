@@ -14,7 +14,7 @@ import torch.distributed as dist
 
 from tianji.backends.options import RunOptions
 from tianji.backends.trainer.accelerator import choose_accelerator
-from tianji.backends.trainer.context import attend_whole
+from tianji.backends.trainer.context_parallel import attend_whole
 from tianji.backends.trainer.loop import Trainer, open_store
 from tianji.backends.trainer.tokens import Corpus
 from tianji.backends.trainer.traffic import TrafficCounter

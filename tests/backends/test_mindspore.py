@@ -12,7 +12,7 @@ from tianji.backends import RunOptions, run
 from tianji.backends.journal import read_journal
 from tianji.backends.mindspore.engine import MindSporeEngine
 from tianji.backends.mindspore.environment import find_python
-from tianji.backends.mindspore.places import Place, axis_of
+from tianji.backends.mindspore.sharding import Place, axis_of
 from tianji.errors import InputError, RunError
 from tianji.parallel.plan import Plan
 
@@ -48,7 +48,7 @@ def _environment() -> None:
 def first_step_of_torch(plan: Plan) -> dict[str, np.ndarray]:
     """Logits and gradients of the first step, of one plain model on the whole batch."""
     torch = pytest.importorskip("torch")
-    from tianji.backends.trainer.context import attend_whole
+    from tianji.backends.trainer.context_parallel import attend_whole
     from tianji.backends.trainer.tokens import Corpus
     from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
 

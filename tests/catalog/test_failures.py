@@ -6,7 +6,7 @@ import pytest
 
 from tianji.catalog import failures_of, list_failure_profiles, load_chip, load_failures, read_failure_rows
 from tianji.errors import FormatError, UnknownNameError
-from tianji.hardware.failures import COMPONENTS, RUNGS
+from tianji.hardware.failure_profile import COMPONENTS, RUNGS
 from tianji.units import DAY, HOUR
 
 LLAMA3 = "annualised job-stopping rate"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from samples import CHIP
 from tianji.hardware.calibration import CONSTANT_NAMES, UNSEEN, Calibration, Constants, Effect, Evidence, Spread
-from tianji.hardware.doubt import DOUBTED, combine
+from tianji.hardware.uncertainty import DOUBTED, combine
 
 SLOW = Constants(matmul_efficiency=0.5)
 

@@ -11,7 +11,7 @@ from samples import pool, tier
 from tianji.hardware import TOPOLOGIES, Pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel.mesh import Group
-from tianji.perf.communication import Network
+from tianji.perf.communication import Links
 
 RATE = st.floats(1e9, 1e12)
 TOPOLOGY = st.sampled_from(TOPOLOGIES)
@@ -38,7 +38,7 @@ CONSTANTS = st.builds(Constants, scale_up_latency=st.floats(0, 1e-4), scale_out_
 
 @given(pools(), groups(), SIZE, CONSTANTS)
 def test_all_reduce_is_reduce_scatter_and_all_gather(where: Pool, group: Group, size: float, c: Constants) -> None:
-    net, v = Network.of(where, c), np.asarray(size)
+    net, v = Links.of(where, c), np.asarray(size)
     assert net.all_reduce(group, v) == net.reduce_scatter(group, v) + net.all_gather(group, v)
 
 
@@ -50,12 +50,12 @@ def test_a_faster_link_is_never_slower(where: Pool, group: Group, size: float, c
     better = replace(where, tiers=(*where.tiers[:which], faster, *where.tiers[which + 1 :]))
     v = np.asarray(size)
     for name in ("all_gather", "all_reduce", "all_to_all", "send"):
-        assert getattr(Network.of(better, c), name)(group, v) <= getattr(Network.of(where, c), name)(group, v)
+        assert getattr(Links.of(better, c), name)(group, v) <= getattr(Links.of(where, c), name)(group, v)
 
 
 @given(pools(), groups(), SIZE, CONSTANTS)
 def test_more_bytes_take_longer(where: Pool, group: Group, size: float, c: Constants) -> None:
-    net = Network.of(where, c)
+    net = Links.of(where, c)
     for collective in (net.all_gather, net.all_reduce, net.all_to_all, net.send):
         assert collective(group, np.asarray(2 * size)) >= collective(group, np.asarray(size)) >= 0
 
@@ -63,7 +63,7 @@ def test_more_bytes_take_longer(where: Pool, group: Group, size: float, c: Const
 @given(pools(), POWER, SIZE)
 def test_a_collective_takes_at_least_what_its_slowest_link_must_carry(where: Pool, n: int, size: float) -> None:
     """Every member of n must receive (n - 1)/n of the bytes over links of at most its fastest tier."""
-    net = Network.of(where, Constants())
+    net = Links.of(where, Constants())
     fastest = max(lane.rate for lane in net.lanes)
     group = Group(((np.asarray(n), np.asarray(1)),))
     assert net.all_gather(group, np.asarray(size)) >= size * (n - 1) / n / fastest / 3 * (1 - 1e-9)
@@ -71,6 +71,6 @@ def test_a_collective_takes_at_least_what_its_slowest_link_must_carry(where: Poo
 
 @given(st.sampled_from([2, 4, 8]), SIZE, RATE)
 def test_the_ring_on_one_tier(n: int, size: float, rate: float) -> None:
-    net = Network.of(pool(8, tier("all", 0, rate)), Constants())
+    net = Links.of(pool(8, tier("all", 0, rate)), Constants())
     group = Group(((np.asarray(n), np.asarray(1)),))
     assert net.all_reduce(group, np.asarray(size)) == pytest.approx(2 * (n - 1) / n * size / rate)

@@ -13,7 +13,7 @@ from tianji.hardware.calibration import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import refusals
-from tianji.perf.step import price
+from tianji.perf.step import estimate
 from tianji.units import TERA
 from tianji.workload import Model
 from tianji.workload.ops import step_flops
@@ -26,9 +26,9 @@ DEGREE = st.sampled_from([1, 2, 4, 8])
 def test_conserved_under_any_cut(tp: int, cp: int, dp: int, ep: int, etp: int, model: Model, zero: int) -> None:
     """Chip-seconds of matrix work, at the peak and with nothing else in the way, are those of one chip."""
     strategy = Strategy(tp=tp, cp=cp, dp=dp, ep=ep, etp=etp, zero=zero)
-    one = price(job(model), flat(1), FREE, Grid.of(Strategy()))
+    one = estimate(job(model), flat(1), FREE, Grid.of(Strategy()))
     assume(not refusals(strategy, job(model), flat(512)))
-    many = price(job(model), flat(strategy.chips), FREE, Grid.of(strategy))
+    many = estimate(job(model), flat(strategy.chips), FREE, Grid.of(strategy))
     for kind in ("matmul", "attention"):
         assert np.ravel(many.terms[kind])[0] * strategy.chips == pytest.approx(np.ravel(one.terms[kind])[0], rel=1e-6)
 
@@ -36,8 +36,8 @@ def test_conserved_under_any_cut(tp: int, cp: int, dp: int, ep: int, etp: int, m
 @given(st.sampled_from([2, 4, 8]), st.sampled_from(["1f1b", "gpipe", "zero-bubble"]))
 def test_equal_stages_share_the_matmuls(pp: int, schedule: str) -> None:
     headless = replace(DENSE, vocab_size=1)
-    one = price(job(headless), flat(1), FREE, Grid.of(Strategy()))
-    many = price(job(headless), flat(pp), FREE, Grid.of(Strategy(pp=pp, schedule=schedule)))
+    one = estimate(job(headless), flat(1), FREE, Grid.of(Strategy()))
+    many = estimate(job(headless), flat(pp), FREE, Grid.of(Strategy(pp=pp, schedule=schedule)))
     assert np.ravel(many.terms["matmul"])[0] * pp == pytest.approx(np.ravel(one.terms["matmul"])[0], rel=1e-3)
 
 
@@ -79,6 +79,6 @@ def test_experts_count_for_the_tokens_they_get() -> None:
 
 
 def test_no_plan_is_above_the_peak() -> None:
-    found = price(job(), flat(8), FREE, Grid.of(Strategy(dp=8), Strategy(tp=8), Strategy(pp=8)))
+    found = estimate(job(), flat(8), FREE, Grid.of(Strategy(dp=8), Strategy(tp=8), Strategy(pp=8)))
     mfu = step_flops(DENSE, 1024, 64 * 1024) / (found.step_time * 8 * 100 * TERA)
     assert np.all(mfu <= 1)

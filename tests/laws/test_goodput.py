@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.reliability.samples import PROFILE, exposure
 
 from tianji.errors import EnvelopeError
-from tianji.hardware.failures import RUNGS
+from tianji.hardware.failure_profile import RUNGS
 from tianji.reliability import Reliability, expect
 from tianji.reliability.montecarlo import sample
 

@@ -16,10 +16,10 @@ from tianji.parallel.layouts import DEFAULTS
 from tianji.parallel.legality import is_legal, refusals
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
-from tianji.perf.step import price
+from tianji.perf.step import estimate
 from tianji.prediction import predict
 from tianji.search import explore
-from tianji.search.exploration import FRONT_WINDOW
+from tianji.search.exhaustive import FRONT_WINDOW
 from tianji.search.space import Space
 from tianji.units import GB
 from tianji.workload import Job
@@ -60,7 +60,7 @@ def every_strategy(task: Job, chips: int) -> list[Strategy]:
 def test_one_by_one_finds_the_same_best(task: Job, chips: int) -> None:
     where = pool(chips)
     legal = every_strategy(task, chips)
-    cost = price(task, where, REAL, Grid.of(*legal))
+    cost = estimate(task, where, REAL, Grid.of(*legal))
     fits = cost.memory_total <= usable_memory(where)
     fastest = min(t for t, ok in zip(cost.step_time, fits, strict=True) if ok)
     found = explore(task, where, REAL)
@@ -74,7 +74,7 @@ def price_alone(task: Job, where: Pool, vary: tuple[str, ...]) -> list[Priced]:
     """Return step time, memory and strategy of every legal member of the space, each priced as a strategy of its own."""
     space = Space(task, where, {}, {name: (False, True) for name in vary})
     members = [g.at(i) for g in space.slices() for i in np.ndindex(g.shape) if not refusals(g.at(i), task, where)]
-    cost = price(task, where, REAL, Grid.of(*members))
+    cost = estimate(task, where, REAL, Grid.of(*members))
     return list(zip(cost.step_time.tolist(), cost.memory_total.tolist(), members, strict=True))
 
 

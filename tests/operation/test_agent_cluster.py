@@ -11,7 +11,7 @@ import pytest
 
 from tianji.operation.agent_cluster import AgentCluster
 from tianji.operation.local_hosts import LocalHosts
-from tianji.operation.reports import Attempt, NodeReport
+from tianji.operation.protocols import Attempt, NodeReport
 
 from .test_kills import QUICK, is_alive, plan
 

@@ -7,7 +7,7 @@ import pytest
 from samples import flat, job
 from tianji.operation.controller import Controller, State
 from tianji.operation.event_log import EventLog
-from tianji.operation.reports import Attempt, ChipReport, NodeReport, Proposal, WorkerReport
+from tianji.operation.protocols import Attempt, ChipReport, NodeReport, Proposal, WorkerReport
 from tianji.operation.settings import Settings
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan

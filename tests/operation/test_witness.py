@@ -7,8 +7,8 @@ import pytest
 
 from tianji.operation.controller import Controller, State
 from tianji.operation.simulation import play
+from tianji.operation.simulation.invariants import InvariantError
 from tianji.operation.simulation.store import SimulatedStore
-from tianji.operation.simulation.witness import InvariantError
 
 SEEDS = range(300)
 

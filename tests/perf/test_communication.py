@@ -9,7 +9,7 @@ from samples import figure, flat, pool, tier
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel.mesh import Group
-from tianji.perf.communication import Lane, Network
+from tianji.perf.communication import Links, SustainedTier
 from tianji.units import GB
 
 
@@ -17,8 +17,8 @@ def group(size: int, stride: int = 1) -> Group:
     return Group(((np.asarray(size), np.asarray(stride)),))
 
 
-def network(where: Pool, **constants: float) -> Network:
-    return Network.of(where, Constants(**constants))
+def network(where: Pool, **constants: float) -> Links:
+    return Links.of(where, Constants(**constants))
 
 
 GIGABYTE = np.asarray(1 * GB)
@@ -82,14 +82,14 @@ def test_a_published_latency_counts_where_nothing_slower_was_fitted() -> None:
 
 def test_an_all_to_all_of_every_copy_crosses_more_than_tokens_that_cross_once() -> None:
     # 4 copies on 2 nodes of 8 chips: all of them against 2 (1 - 1/16) = 1.875, over the slower tier
-    net = Network((8, 16), (Lane(1e12, 0.0, "switch", 8), Lane(1e9, 0.0, "switch", 2)))
+    net = Links((8, 16), (SustainedTier(1e12, 0.0, "switch", 8), SustainedTier(1e9, 0.0, "switch", 2)))
     every, once = (float(np.ravel(net.all_to_all(group(16), GIGABYTE, 4, (1, 1), kind))[0]) for kind in (False, True))
     assert once / every == pytest.approx(1.875 / 4)
 
 
 def test_a_library_without_rings_takes_its_factors_times_as_long() -> None:
     own = Constants(reduce_scatter_factor=2.0, all_reduce_factor=1.5, all_to_all_factor=3.0)
-    ring, other = (Network.of(flat(4), constants) for constants in (Constants(), own))
+    ring, other = (Links.of(flat(4), constants) for constants in (Constants(), own))
     assert other.all_gather(group(4), GIGABYTE) == ring.all_gather(group(4), GIGABYTE)
     assert other.reduce_scatter(group(4), GIGABYTE) == pytest.approx(2 * ring.reduce_scatter(group(4), GIGABYTE))
     assert other.all_reduce(group(4), GIGABYTE) == pytest.approx(1.5 * ring.all_reduce(group(4), GIGABYTE))

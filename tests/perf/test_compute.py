@@ -5,11 +5,11 @@ import pytest
 
 from samples import CHIP
 from tianji.hardware.calibration import Constants
-from tianji.perf.compute import Machine, attention_time, matmul_time, vector_time
+from tianji.perf.compute import ChipRates, attention_time, matmul_time, vector_time
 from tianji.workload import find_precision
 
-BF16 = Machine.of(CHIP, find_precision("bf16"), Constants())
-FP8 = Machine.of(CHIP, find_precision("fp8"), Constants())
+BF16 = ChipRates.of(CHIP, find_precision("bf16"), Constants())
+FP8 = ChipRates.of(CHIP, find_precision("fp8"), Constants())
 
 
 def one(value: int) -> np.ndarray:
@@ -44,12 +44,12 @@ def test_a_vector_op_is_its_traffic() -> None:
 
 
 def test_efficiencies_scale_the_rates() -> None:
-    half = Machine.of(CHIP, find_precision("bf16"), Constants(matmul_efficiency=0.5, memory_efficiency=0.25))
+    half = ChipRates.of(CHIP, find_precision("bf16"), Constants(matmul_efficiency=0.5, memory_efficiency=0.25))
     assert matmul_time(half, one(10_000), one(10_000), one(10_000)) == pytest.approx(0.04)
     assert vector_time(half, one(10**6), 2.0) == pytest.approx(8e-6)
 
 
 def test_elementwise_work_may_reach_less_of_the_memory_rate_than_matmuls() -> None:
-    plain = Machine.of(CHIP, find_precision("bf16"), Constants(memory_efficiency=0.5, vector_efficiency=0.1))
+    plain = ChipRates.of(CHIP, find_precision("bf16"), Constants(memory_efficiency=0.5, vector_efficiency=0.1))
     assert plain.vector == pytest.approx(plain.memory / 10)
     assert vector_time(plain, one(10**6), 2.0) == pytest.approx(40e-6)

@@ -7,15 +7,15 @@ from samples import job, pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.communication import Network
-from tianji.perf.compute import Machine
+from tianji.perf.communication import Links
+from tianji.perf.compute import ChipRates
 from tianji.perf.context import Context, add_up, total
 
 
 def context(constants: Constants | None = None, **fields: object) -> Context:
     task, where, given = job(seq_len=1024), pool(16), constants or Constants()
     g = Grid.of(Strategy(**fields))  # type: ignore[arg-type]
-    return Context(task, Machine.of(where.chip, task.precision, given), Network.of(where, given), given, g)
+    return Context(task, ChipRates.of(where.chip, task.precision, given), Links.of(where, given), given, g)
 
 
 def test_values_of_unlike_shapes_add_up_and_stay_as_they_were() -> None:

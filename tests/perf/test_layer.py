@@ -9,8 +9,8 @@ from samples import CHIP, DENSE, SPARSE, flat, job
 from tianji.hardware.calibration import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.communication import Network
-from tianji.perf.compute import ATTENTION_BACKWARD, Machine
+from tianji.perf.communication import Links
+from tianji.perf.compute import ATTENTION_BACKWARD, ChipRates
 from tianji.perf.context import Context, Terms, total
 from tianji.perf.layer import LayerTime, layer_time
 from tianji.units import GB, TERA
@@ -25,8 +25,8 @@ def context(model: Model = DENSE, *, memory: float = FAST_MEMORY, precision: str
     task = job(model, precision=precision)
     physics = Constants(memory_efficiency=memory)
     strategy = Strategy(**fields)  # type: ignore[arg-type]
-    machine = Machine.of(CHIP, task.precision, physics)
-    return Context(task, machine, Network.of(flat(max(strategy.chips, 2)), physics), physics, Grid.of(strategy))
+    machine = ChipRates.of(CHIP, task.precision, physics)
+    return Context(task, machine, Links.of(flat(max(strategy.chips, 2)), physics), physics, Grid.of(strategy))
 
 
 def dense(**fields: object) -> LayerTime:

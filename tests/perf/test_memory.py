@@ -18,7 +18,7 @@ from tianji.perf.memory import (
     usable_memory,
 )
 from tianji.perf.stages import stage
-from tianji.perf.step import every_stage, price_memory
+from tianji.perf.step import estimate_memory, every_stage
 from tianji.units import GIB
 from tianji.workload import Job, Model
 from tianji.workload.precision import PRECISIONS
@@ -99,14 +99,14 @@ def test_stages_before_the_last_work_on_a_layer_not_on_the_loss() -> None:
     model = load_model("llama-3-8b")
     strategy = Strategy(pp=4, dp=2, recompute="full")
     g = Grid.of(strategy)
-    parts = price_memory(job(model, 8192), BARE, g, every_stage(model_job := job(model, 8192), 4))
+    parts = estimate_memory(job(model, 8192), BARE, g, every_stage(model_job := job(model, 8192), 4))
     everything, kept = layer_activations(model_job, g, moe=False)
     assert one(parts[0]["working"]) == pytest.approx(8192 * one(everything - kept))
     assert one(parts[3]["working"]) == pytest.approx(8192 * model.vocab_size * BF16.logit_size)
 
 
 def test_an_earlier_stage_holds_more_micro_batches() -> None:
-    parts = price_memory(
+    parts = estimate_memory(
         job(load_model("llama-3-8b")),
         BARE,
         Grid.of(Strategy(pp=4, dp=2)),
@@ -130,12 +130,12 @@ def test_overhead_reserve_and_communicators_add_up() -> None:
 def test_memory_broadcasts_over_a_grid() -> None:
     strategies = [Strategy(tp=t, pp=p, zero=z, dp=2) for t in (1, 2) for p in (1, 4) for z in (1, 3)]
     mine = job(load_model("deepseek-v2-lite"))
-    together = price_memory(
+    together = estimate_memory(
         mine, BARE, Grid.of(*strategies), [stage(mine.model, Grid.of(*strategies).pp, np.asarray(0))]
     )
     for place, strategy in enumerate(strategies):
         g = Grid.of(strategy)
-        alone = price_memory(mine, BARE, g, [stage(mine.model, g.pp, np.asarray([0]))])
+        alone = estimate_memory(mine, BARE, g, [stage(mine.model, g.pp, np.asarray([0]))])
         for name, value in alone[0].items():
             assert np.broadcast_to(together[0][name], (len(strategies),))[place] == pytest.approx(one(value)), name
 
@@ -166,6 +166,6 @@ def test_selective_recomputation_frees_what_mla_expands() -> None:
 def test_ranks_of_dualpipe_hold_a_stage_from_each_end() -> None:
     model = load_model("deepseek-v3")
     g = Grid.of(Strategy(pp=16, schedule="dualpipe", ep=64, dp=64))
-    first, last = (price_memory(job(model, 4096, 15360), BARE, g, [s])[0] for s in every_stage(job(model), 16)[::15])
+    first, last = (estimate_memory(job(model, 4096, 15360), BARE, g, [s])[0] for s in every_stage(job(model), 16)[::15])
     assert one(first["weights"]) == one(last["weights"])
     assert one(first["activations"]) == pytest.approx(one(last["activations"]))

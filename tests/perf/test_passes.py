@@ -9,15 +9,15 @@ from samples import DENSE, SPARSE, job, pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.communication import Network
-from tianji.perf.compute import Machine
+from tianji.perf.communication import Links
+from tianji.perf.compute import ChipRates
 from tianji.perf.context import Context, total
 from tianji.perf.passes import (
     all_counts,
+    estimate_layers,
+    estimate_pass,
     pass_seconds,
     pick_slowest,
-    price_layers,
-    price_pass,
     slowest_counts,
     stage_counts,
 )
@@ -29,7 +29,7 @@ SPARSE_AHEAD = replace(SPARSE, num_mtp_layers=1)
 
 def context(model: Model, *strategies: Strategy) -> Context:
     task, where, given = job(model), pool(16), Constants(op_overhead=1e-6)
-    machine, network = Machine.of(where.chip, task.precision, given), Network.of(where, given)
+    machine, network = ChipRates.of(where.chip, task.precision, given), Links.of(where, given)
     return Context(task, machine, network, given, Grid.of(*strategies))
 
 
@@ -53,7 +53,7 @@ def test_a_stage_holds_its_layers_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("model", [DENSE, SPARSE_AHEAD])
 def test_all_stages_together_take_what_all_layers_take(model: Model) -> None:
-    layers = price_layers(context(model, Strategy(pp=4, dp=4)))
+    layers = estimate_layers(context(model, Strategy(pp=4, dp=4)))
     whole = sum(np.ravel(pass_seconds(all_counts(model), layers))).item()
     stages = [stage_counts(stage(model, np.asarray([4]), np.asarray([i])), model.num_mtp_layers) for i in range(4)]
     each = [sum(np.ravel(pass_seconds(n, layers))).item() for n in stages]
@@ -61,9 +61,9 @@ def test_all_stages_together_take_what_all_layers_take(model: Model) -> None:
 
 
 def test_the_kinds_of_a_pass_add_up_to_its_seconds() -> None:
-    layers = price_layers(context(SPARSE_AHEAD, Strategy(tp=2, dp=8, ep=4, recompute="full")))
+    layers = estimate_layers(context(SPARSE_AHEAD, Strategy(tp=2, dp=8, ep=4, recompute="full")))
     some = {"moe": np.asarray(3.0), "head": np.asarray(1), "mtp": np.asarray(2)}
-    forward, backward, weight = price_pass(some, layers)
+    forward, backward, weight = estimate_pass(some, layers)
     seconds = np.ravel(pass_seconds(some, layers))
     assert np.ravel([total(forward), total(backward)]) == pytest.approx(seconds, rel=1e-12)
     by_hand = 3.0 * layers["moe"].weight + layers["head"].weight + 2 * layers["mtp"].weight

@@ -11,7 +11,7 @@ from tianji.errors import UnknownFigureError
 from tianji.hardware.calibration import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.step import KINDS, microbatches, price
+from tianji.perf.step import KINDS, estimate, microbatches
 from tianji.units import GB, TERA
 from tianji.workload import Model
 from tianji.workload.ops import step_flops
@@ -21,7 +21,7 @@ FREE = Constants(memory_efficiency=1e9, scale_up_efficiency=1e9, scale_out_effic
 
 
 def terms(strategy: Strategy, model: Model = DENSE, constants: Constants = FREE, **more: Any) -> dict[str, float]:
-    cost = price(job(model, **more), flat(max(strategy.chips, 1)), constants, Grid.of(strategy))
+    cost = estimate(job(model, **more), flat(max(strategy.chips, 1)), constants, Grid.of(strategy))
     return {kind: float(np.ravel(value)[0]) for kind, value in cost.terms.items()}
 
 
@@ -124,7 +124,7 @@ def test_an_offloaded_optimizer_needs_a_host_link() -> None:
     assert terms(away)["optimizer"] > terms(Strategy(dp=8))["optimizer"]
     unknown = replace(CHIP, host_bandwidth=None)
     with pytest.raises(UnknownFigureError, match="host bandwidth"):
-        price(job(), flat(8, chip=unknown), FREE, Grid.of(away))
+        estimate(job(), flat(8, chip=unknown), FREE, Grid.of(away))
 
 
 def test_straggling_grows_with_the_chips() -> None:
@@ -144,9 +144,9 @@ def test_an_unknown_figure_of_a_tier_that_is_used_is_named() -> None:
     blind = pool(64)
     tiers = (blind.tiers[0], replace(blind.tiers[1], bandwidth=None))
     with pytest.raises(UnknownFigureError, match="network"):
-        price(job(), replace(blind, tiers=tiers), FREE, Grid.of(Strategy(dp=64)))
+        estimate(job(), replace(blind, tiers=tiers), FREE, Grid.of(Strategy(dp=64)))
     inside = replace(blind, tiers=tiers, chips=8)
-    assert price(job(), inside, FREE, Grid.of(Strategy(dp=8))).step_time > 0
+    assert estimate(job(), inside, FREE, Grid.of(Strategy(dp=8))).step_time > 0
 
 
 def test_a_narrow_dtype_is_faster_by_its_peak_alone() -> None:
@@ -158,7 +158,7 @@ def test_a_narrow_dtype_is_faster_by_its_peak_alone() -> None:
 def test_a_chip_without_the_dtype_is_refused() -> None:
     plain = replace(CHIP, peak={"bf16": figure(100 * TERA)})
     with pytest.raises(UnknownFigureError, match="dense fp8 peak"):
-        price(job(precision="fp8"), flat(8, chip=plain), FREE, Grid.of(Strategy(dp=8)))
+        estimate(job(precision="fp8"), flat(8, chip=plain), FREE, Grid.of(Strategy(dp=8)))
 
 
 def test_a_chip_that_is_its_own_host_pays_for_every_launch() -> None:

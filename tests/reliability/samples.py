@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tianji.catalog import load_failures, load_pool
-from tianji.hardware.failures import FailureProfile
+from tianji.hardware.failure_profile import FailureProfile
 from tianji.reliability import Reliability
 from tianji.reliability.checkpoints import Exposure
 from tianji.units import GB

@@ -6,7 +6,7 @@ import pytest
 from samples import SPARSE, job, pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel.legality import is_legal
-from tianji.perf.step import price
+from tianji.perf.step import estimate
 from tianji.search.blocks import priced_blocks
 from tianji.search.space import Space
 
@@ -21,7 +21,7 @@ def test_blocks_of_any_size_are_the_grid(size: int, sharing: float, monkeypatch:
     task, where = job(SPARSE, batch=4), pool(4)
     for grid in Space(task, where, {"recompute": "none"}, {"overlap_dp": (False, True)}).slices():
         blocks = list(priced_blocks(task, where, given, grid))
-        cost = price(task, where, given, grid)
+        cost = estimate(task, where, given, grid)
         assert [b.start for b in blocks] == np.cumsum([0, *(len(b.legal) for b in blocks[:-1])]).tolist()
         for name, whole in (
             ("legal", is_legal(grid, task, where)),

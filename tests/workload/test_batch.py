@@ -9,7 +9,7 @@ from samples import DENSE, SPARSE, job, pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.step import price
+from tianji.perf.step import estimate
 from tianji.workload import Job
 from tianji.workload.batch import stack, structure
 
@@ -42,8 +42,8 @@ def test_only_jobs_of_the_same_ops_are_stacked(one: Job, other: Job, alike: bool
 
 def test_a_stack_prices_as_its_jobs_do_alone() -> None:
     jobs, strategies = [job(DENSE), job(WIDE, seq_len=2048)], [Strategy(tp=2, dp=8), Strategy(pp=4, dp=4)]
-    together = price(stack(jobs), pool(16), Constants(), Grid.of(*strategies))
+    together = estimate(stack(jobs), pool(16), Constants(), Grid.of(*strategies))
     for i, (task, strategy) in enumerate(zip(jobs, strategies, strict=True)):
-        alone = price(task, pool(16), Constants(), Grid.of(strategy))
+        alone = estimate(task, pool(16), Constants(), Grid.of(strategy))
         assert together.step_time[i] == pytest.approx(alone.step_time[0], rel=1e-12)
         assert together.memory_total[i] == pytest.approx(alone.memory_total[0], rel=1e-12)

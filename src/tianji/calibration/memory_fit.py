@@ -18,7 +18,7 @@ from tianji.hardware.calibration import Constants, Footprint
 from tianji.measurements.recipes import find_family
 from tianji.measurements.table import Row
 from tianji.perf.stages import representative_stages
-from tianji.perf.step import price_memory
+from tianji.perf.step import estimate_memory
 from tianji.prediction import bundle
 from tianji.units import GIB, MIB, Array
 
@@ -95,7 +95,7 @@ def split_memory(rows: Sequence[Row]) -> Parts:
     found = Parts(np.zeros((len(rows), 5)), np.zeros((len(rows), 5)))
     for group in bundle([row.plan for row in rows]):
         stages = representative_stages(group.job.model, group.grid.pp)
-        for place, parts in enumerate(price_memory(group.job, Constants(), group.grid, stages)):
+        for place, parts in enumerate(estimate_memory(group.job, Constants(), group.grid, stages)):
             for name, value in parts.items():
                 into = found.moving if name in MOVING else found.fixed
                 into[group.places, place] += np.broadcast_to(np.ravel(value), group.places.shape)

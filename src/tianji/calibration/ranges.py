@@ -16,7 +16,7 @@ import numpy as np
 
 from tianji.calibration.fit import NOISE, Fit, Sample, find_job
 from tianji.hardware.calibration import CLASSES, OTHER, Spread
-from tianji.hardware.doubt import DOUBTED, RANGE_80
+from tianji.hardware.uncertainty import DOUBTED, RANGE_80
 from tianji.units import Array
 
 SHARE = 0.8

@@ -35,7 +35,7 @@ from tianji.hardware.calibration import (
     Footprint,
     Spread,
 )  # fmt: skip
-from tianji.hardware.doubt import Unknown
+from tianji.hardware.uncertainty import Unknown
 from tianji.units import TB
 
 KIND = "calibrations"

@@ -15,7 +15,7 @@ from tianji.catalog.entries import DATA, Entry, find_entry, list_entries, read_e
 from tianji.catalog.reader import Table, span
 from tianji.errors import FormatError
 from tianji.hardware import Chip, Figure
-from tianji.hardware.failures import COMPONENTS, DOMAINS, RUNGS, Cause, FailureProfile, Rung
+from tianji.hardware.failure_profile import COMPONENTS, DOMAINS, RUNGS, Cause, FailureProfile, Rung
 
 KIND = "failures"
 PUBLISHED = DATA / "failures" / "published.csv"

@@ -93,8 +93,8 @@ def calibrate_command(
 
 def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, int, float, str], as_json: bool) -> None:
     """Measure this machine and write both files; where one cannot be written, neither is."""
-    from tianji.backends.probes.here import describe_calibration, measure_here
-    from tianji.backends.probes.pool_text import spell_pool
+    from tianji.backends.microbenchmarks.measure_machine import describe_calibration, measure_here
+    from tianji.backends.microbenchmarks.pool_text import spell_pool
     from tianji.catalog.calibrations import spell_calibration
     from tianji.parallel.plan_file import find_target, write_text
 

@@ -85,7 +85,7 @@ def goodput_command(
       tianji goodput plan.json --loss replica --replica-chips 8192
       tianji goodput plan.json --recovery-spread 2.2 --method montecarlo --runs 10000
     """
-    from tianji.cli.pools import read_money
+    from tianji.cli.pool_options import read_money
     from tianji.prediction import predict
     from tianji.prediction.goodput import expect_goodput, weigh_choices
     from tianji.units import parse_count

@@ -17,7 +17,7 @@ from tianji.cli.options import (
     read_request,
 )
 from tianji.cli.output import make_console, print_json, watch
-from tianji.cli.pools import POWER, RENT, read_pairs
+from tianji.cli.pool_options import POWER, RENT, read_pairs
 from tianji.cli.reports import Reports, report_options
 from tianji.errors import FormatError, InfeasibleError
 
@@ -77,7 +77,7 @@ def plan_command(
       tianji plan deepseek-v3 atlas-900-a3-dies --runs-on mindspeed --out plan.json
       tianji plan llama-3.1-8b a100-h100        (a mixture of unlike chips)
     """
-    from tianji.backends.sweeps import open_mapper
+    from tianji.backends.mapping import open_mapper
     from tianji.catalog.mixtures import is_mixture
     from tianji.cli.allocation import keep_freed_memory
     from tianji.cli.mixed import plan_on_mixture
@@ -88,7 +88,7 @@ def plan_command(
     from tianji.prediction import predict
     from tianji.search import plan
     from tianji.units import parse_count
-    from tianji.validation.promises import weigh_precedents
+    from tianji.validation.expected_gains import weigh_precedents
 
     keep_freed_memory()
     fixed = read_layout(",".join(fix), "--fix") if fix else {}
@@ -122,7 +122,7 @@ def plan_command(
         frugal = None
         if objective != "time":
             from tianji.comparison import Assumptions
-            from tianji.comparison.frugality import find_frugal
+            from tianji.comparison.cheapest_size import find_frugal
 
             given = Assumptions(
                 rents=read_pairs(rent, "--rent", "money"),

@@ -8,7 +8,7 @@ import click
 
 from tianji.cli.options import engine_option
 from tianji.cli.output import make_console, print_json
-from tianji.cli.pools import pool_options, read_assumptions, read_cases, split
+from tianji.cli.pool_options import read_assumptions, read_cases, split, with_pool_options
 from tianji.cli.reports import Reports, report_options
 
 MATCHES = ("throughput", "cost", "power", "deadline")
@@ -26,7 +26,7 @@ MATCHES = ("throughput", "cost", "power", "deadline")
 @click.option("--days", metavar="DAYS", help="Deadline of --match deadline.  [default: the days of the first pool]")
 @click.option("--points", default="12", show_default=True, metavar="N", help="Sizes that draw each curve.")
 @engine_option
-@pool_options
+@with_pool_options
 @report_options
 def replace_command(
     model: str, first: str, other: str, match: str, days: str | None, points: str, engine: str, calibration: str,
@@ -44,7 +44,7 @@ def replace_command(
       tianji replace llama-3.1-8b --from 64xhgx-h100 --with atlas-900-a2 --html replace.html
       tianji replace llama-3.1-70b --from 512xhgx-h100 --with atlas-900-a2 --match deadline --tokens 15T --days 90
     """
-    from tianji.backends.sweeps import open_mapper
+    from tianji.backends.mapping import open_mapper
     from tianji.catalog import load_calibration
     from tianji.cli.allocation import keep_freed_memory
     from tianji.comparison import replace_pool

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from tianji.cli.output import make_console, print_json, watch
-from tianji.cli.pools import pool_options, read_assumptions, read_cases, split
+from tianji.cli.pool_options import read_assumptions, read_cases, split, with_pool_options
 from tianji.cli.reports import Reports, report_options
 
 
 @click.command("compare")
 @click.argument("model")
 @click.argument("pools", nargs=-1, required=True, metavar="POOL POOL...")
-@pool_options
+@with_pool_options
 @report_options
 def compare_command(
     model: str, pools: tuple[str, ...], calibration: str, reports: Reports, as_json: bool, **options: Any

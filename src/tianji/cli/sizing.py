@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tianji.cli.output import make_console, print_json
-from tianji.cli.pools import pool_options, read_assumptions, read_cases, read_money, split
+from tianji.cli.pool_options import read_assumptions, read_cases, read_money, split, with_pool_options
 from tianji.cli.replacement import read_days
 from tianji.cli.reports import Reports, report_options
 
@@ -17,7 +17,7 @@ from tianji.cli.reports import Reports, report_options
 @click.argument("pool")
 @click.option("--days", required=True, metavar="DAYS", help="Days that the run may take, failures included.")
 @click.option("--budget", metavar="USD", help="Dollars that the run may cost.")
-@pool_options
+@with_pool_options
 @report_options
 def size_command(
     model: str,

@@ -54,7 +54,7 @@ def validate_command(
       tianji validate my-runs.csv --group-by chip,feature --html report.html
       tianji validate --calibration none --json
     """
-    from tianji.backends.sweeps import open_mapper
+    from tianji.backends.mapping import open_mapper
     from tianji.catalog import load_calibration
     from tianji.report.accuracy_documents import verdict_document
     from tianji.validation import validate
@@ -98,9 +98,9 @@ def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: st
     from tianji.report.pages.drawing import draw_chart
     from tianji.report.pages.markup import to_xml
     from tianji.validation import read_runs, validate
-    from tianji.validation.bars import judge
+    from tianji.validation.acceptance import judge
+    from tianji.validation.expected_gains import promise_tuned
     from tianji.validation.held_out import hold_out_sources
-    from tianji.validation.promises import promise_tuned
     from tianji.validation.rankings import rank_published
     from tianji.validation.scaling import scale_measured, scale_published
 

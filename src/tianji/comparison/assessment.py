@@ -9,8 +9,8 @@ from tianji.catalog import Ownership, Site, load_site, site_of
 from tianji.economics import (
     Bill,
     ChipHour,
-    Draw,
     Footprint,
+    PoolPower,
     Span,
     ask_power,
     find_chip_hour,
@@ -61,7 +61,7 @@ class Assessment:
     site: Site
     chips: int
     """Chips that are paid for: those of the pool and the spares."""
-    draw: Draw | None
+    draw: PoolPower | None
     hour: ChipHour
     footprint: Footprint
     bill: Bill | None

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tianji.comparison.assessment import Assessment, Assumptions, assess
-from tianji.comparison.narrow import find_fast
 from tianji.economics import Span
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
 from tianji.prediction.mapper import Mapper
+from tianji.search.coarse import find_fast
 from tianji.workload import Job
 
 MOST_CHIPS = 262_144

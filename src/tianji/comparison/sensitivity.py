@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from tianji.comparison.assessment import Assessment, Assumptions, assess
 from tianji.comparison.curve import Curve
-from tianji.comparison.narrow import find_fast
 from tianji.economics import Span
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
 from tianji.result import Range
+from tianji.search.coarse import find_fast
 
 SWING = 0.2
 """Link efficiency and MFU are moved this far to both sides: what separate releases of the same software differ by at most."""

@@ -1,13 +1,23 @@
 """Money, energy, carbon and floor space: pure functions over figures and their ranges."""
 
 from tianji.economics.bill import Bill, price_run
+from tianji.economics.chip_hour import ChipHour, find_chip_hour
 from tianji.economics.ownership import amortise, own_chip_hour
-from tianji.economics.power import Draw, ask_power, find_draw
-from tianji.economics.rents import ChipHour, find_chip_hour
+from tianji.economics.power import PoolPower, ask_power, find_draw
 from tianji.economics.space import Footprint, find_footprint
 from tianji.economics.spans import Span
 
 __all__ = [
-    "Bill", "ChipHour", "Draw", "Footprint", "Span", "amortise", "ask_power", "find_chip_hour", "find_draw", "find_footprint",
-    "own_chip_hour", "price_run",
+    "Bill",
+    "ChipHour",
+    "Footprint",
+    "PoolPower",
+    "Span",
+    "amortise",
+    "ask_power",
+    "find_chip_hour",
+    "find_draw",
+    "find_footprint",
+    "own_chip_hour",
+    "price_run",
 ]  # fmt: skip

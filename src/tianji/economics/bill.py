@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tianji.catalog import Site
-from tianji.economics.power import Draw
-from tianji.economics.rents import ChipHour, add_all
+from tianji.economics.chip_hour import ChipHour, add_all
+from tianji.economics.power import PoolPower
 from tianji.economics.spans import Span
 from tianji.units import HOUR, Dollars, Watts
 
@@ -27,7 +27,7 @@ class Bill:
     """Kilograms of CO2."""
 
 
-def price_run(seconds: Span, draw: Draw, hour: ChipHour, site: Site, *, electricity: Span | None = None) -> Bill:
+def price_run(seconds: Span, draw: PoolPower, hour: ChipHour, site: Site, *, electricity: Span | None = None) -> Bill:
     """Return the bill of a run that takes so long on all chips of a pool. A rent has its electricity inside."""
     hours = seconds * (1 / HOUR)
     energy = seconds * draw.busy * draw.pue

@@ -6,7 +6,7 @@ import math
 
 from tianji.catalog import Ownership
 from tianji.economics.spans import Span
-from tianji.hardware.failures import bound
+from tianji.hardware.failure_profile import bound
 from tianji.units import HOUR, Dollars, Seconds
 
 YEAR_HOURS = 365.25 * 24

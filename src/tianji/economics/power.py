@@ -13,7 +13,7 @@ from tianji.units import Watts
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class PoolPower:
     """Watts of a pool. ``chip`` is one chip with its share of all that serves it, before the site's cooling."""
 
     chip: Span
@@ -81,7 +81,7 @@ def find_draw(
     chip_power: Watts | None = None,
     pue: float | None = None,
     figures: PowerFigures | None = None,
-) -> Draw:
+) -> PoolPower:
     """Return the power of a pool: as published, else from its chip's limit, else the bracket of a chip that has none.
 
     ``chip_power`` is a figure of the user's own, of one chip with its share of all else.
@@ -91,7 +91,7 @@ def find_draw(
     figures = figures or load_power()
     figure, chip, basis = _find_chip(pool, figures, chip_power)
     cabinets = pool.cabinets
-    return Draw(
+    return PoolPower(
         chip=chip, chips=pool.chips, node_chips=pool.node, unit_chips=pool.unit,
         cabinet_chips=None if cabinets is None else pool.unit / cabinets.value,
         pue=Span.of(pue) if pue is not None else find_pue(pool, site),

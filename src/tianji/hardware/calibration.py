@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tianji.hardware.chip import Chip
-from tianji.hardware.doubt import RANGE_80, Correlations, Doubt, Unknown, combine
+from tianji.hardware.uncertainty import RANGE_80, Correlations, Uncertainty, Unknown, combine
 from tianji.units import Bytes, Seconds
 
 FUSED_LOSS: Bytes = 36.0
@@ -257,7 +257,7 @@ class Calibration:
         unseen = self.software.get(UNSEEN, {}).get("software")
         return wide if known or unseen is None else wide.doubted(unseen.standard_error)
 
-    def doubt(self, chip: Chip, traits: Sequence[str] | None = None) -> Doubt:
+    def doubt(self, chip: Chip, traits: Sequence[str] | None = None) -> Uncertainty:
         """Return how unsure the fitted constants of a chip are under some software (None: the reference of its ecosystem).
 
         A framework that is not known may change constants; what it does to time as a whole is in the spread.

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from tianji.backends.checkpoints import step_folder
 from tianji.backends.options import RunOptions
 from tianji.backends.spec import Spec
-from tianji.operation.reports import Attempt, ChipReport, NodeReport, WorkerReport
+from tianji.operation.protocols import Attempt, ChipReport, NodeReport, WorkerReport
 from tianji.units import Seconds
 
 FIRST_WORD: Seconds = 120.0

@@ -12,8 +12,8 @@ from __future__ import annotations
 from enum import Enum
 
 from tianji.operation.event_log import EventLog
-from tianji.operation.failures import CERTAIN, Failure, Heard, find_failure
-from tianji.operation.reports import Attempt, ChipReport, Clock, Cluster, Planner, Proposal, Store
+from tianji.operation.failure_detection import CERTAIN, Failure, Heard, find_failure
+from tianji.operation.protocols import Attempt, ChipReport, Clock, Cluster, Planner, Proposal, Store
 from tianji.operation.settings import Settings
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.units import Seconds

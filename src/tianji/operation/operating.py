@@ -15,7 +15,7 @@ from tianji.backends.support import check_support
 from tianji.catalog import load_calibration
 from tianji.errors import FormatError, InfeasibleError, RunError, TianjiError
 from tianji.hardware.calibration import Calibration
-from tianji.operation.account import Account, read_attempts, settle
+from tianji.operation.accounting import Account, read_attempts, settle
 from tianji.operation.agent_cluster import AgentCluster, Hosts
 from tianji.operation.controller import ENDS, Controller, State
 from tianji.operation.event_log import EventLog

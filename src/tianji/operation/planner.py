@@ -8,7 +8,7 @@ from dataclasses import replace
 from tianji.errors import InputError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
-from tianji.operation.reports import Proposal
+from tianji.operation.protocols import Proposal
 from tianji.parallel.plan import Plan
 from tianji.reliability import best_interval
 from tianji.search import plan

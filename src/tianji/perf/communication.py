@@ -23,7 +23,7 @@ from tianji.units import Array, BytesPerSecond, Seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class SustainedTier:
     """One tier as a job sees it: the sustained rate of one chip, one direction, and the latency of one step."""
 
     rate: BytesPerSecond
@@ -34,11 +34,11 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class Links:
     """The tiers of a pool under a calibration, innermost first."""
 
     spans: tuple[int, ...]
-    lanes: tuple[Lane, ...]
+    lanes: tuple[SustainedTier, ...]
     rings: bool = False
     """Gathers and scatters go round a ring of all members, however many there are."""
     scatter_factor: float = 1.0
@@ -49,12 +49,12 @@ class Network:
     """Of one collective, beside its steps; a send has none."""
 
     @classmethod
-    def of(cls, pool: Pool, constants: Constants) -> Network:
+    def of(cls, pool: Pool, constants: Constants) -> Links:
         """Return the sustained tiers that the pool's chips reach into.
 
         Raises UnknownFigureError for the first such tier whose bandwidth nobody published.
         """
-        lanes: list[Lane] = []
+        lanes: list[SustainedTier] = []
         inner, spans = 1, []
         for tier, span in zip(pool.tiers, pool.spans(), strict=True):
             if inner >= pool.chips and lanes:
@@ -126,7 +126,7 @@ class Network:
             slowest = np.maximum(slowest, (lane.latency + size / rate) * (n > 1))
         return slowest
 
-    def _members(self, group: Group) -> list[tuple[Lane, Array, Array]]:
+    def _members(self, group: Group) -> list[tuple[SustainedTier, Array, Array]]:
         found, below = [], np.asarray(1.0)
         for lane, inner in zip(self.lanes, group.members(self.spans), strict=True):
             found.append((lane, inner / below, inner))
@@ -134,21 +134,21 @@ class Network:
         return found
 
 
-def _lane(owner: str, tier: Tier, constants: Constants, units: int) -> Lane:
+def _lane(owner: str, tier: Tier, constants: Constants, units: int) -> SustainedTier:
     inside = tier.kind == "scale-up"
     efficiency = constants.scale_up_efficiency if inside else constants.scale_out_efficiency
     fitted = constants.scale_up_latency if inside else constants.scale_out_latency
-    return Lane(tier.rate(owner) * efficiency, np.maximum(fitted, tier.delay() or 0.0), tier.topology, units)
+    return SustainedTier(tier.rate(owner) * efficiency, np.maximum(fitted, tier.delay() or 0.0), tier.topology, units)
 
 
-def _peer_rate(lane: Lane, n: Array) -> Array:
+def _peer_rate(lane: SustainedTier, n: Array) -> Array:
     """A mesh has one link for each peer: a group of n units uses n - 1 of them."""
     if lane.topology != "mesh" or lane.units <= 2:
         return np.asarray(lane.rate)
     return lane.rate * np.clip((n - 1.0) / (lane.units - 1.0), 1.0 / (lane.units - 1.0), 1.0)
 
 
-def _hops(lane: Lane, n: Array) -> Array:
+def _hops(lane: SustainedTier, n: Array) -> Array:
     """In a 3-D torus of n chips an all_to_all message travels 3/4 of a side on average."""
     return np.maximum(0.75 * np.cbrt(n), 1.0) if lane.topology == "torus" else np.asarray(1.0)
 

@@ -23,7 +23,7 @@ ATTENTION_BACKWARD = 2.5
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class ChipRates:
     """A chip as one job sees it: sustained rates in place of datasheet peaks."""
 
     linear: FlopsPerSecond
@@ -42,7 +42,7 @@ class Machine:
     quantized: bool
 
     @classmethod
-    def of(cls, chip: Chip, precision: Precision, constants: Constants) -> Machine:
+    def of(cls, chip: Chip, precision: Precision, constants: Constants) -> ChipRates:
         """Return the sustained rates of a chip under a calibration."""
         narrow = precision.linear in ("fp8", "fp4", "int8")
         high = chip.matrix_peak(precision.high)
@@ -62,7 +62,7 @@ class Machine:
         )
 
 
-def matmul_time(machine: Machine, m: Array, k: Array, n: Array, *, high: bool = False) -> Array:
+def matmul_time(machine: ChipRates, m: Array, k: Array, n: Array, *, high: bool = False) -> Array:
     """Return the seconds of an (m, k) by (k, n) matmul.
 
     Formula: max(2mkn / (rate · u), bytes / memory) with u = mn/(mn + c²) · k/(k + c/4), c the half size: an output smaller
@@ -77,11 +77,11 @@ def matmul_time(machine: Machine, m: Array, k: Array, n: Array, *, high: bool = 
     return found
 
 
-def attention_time(machine: Machine, flops: Array, length: Array) -> Array:
+def attention_time(machine: ChipRates, flops: Array, length: Array) -> Array:
     """Return the seconds of fused attention forward: flops / (rate · length / (length + half))."""
     return flops * (1.0 + machine.attention_half / length) / machine.attention
 
 
-def vector_time(machine: Machine, elements: Array, size: float) -> Array:
+def vector_time(machine: ChipRates, elements: Array, size: float) -> Array:
     """Return the seconds of a memory-bound op that reads and writes that many elements."""
     return elements * (size / machine.vector)

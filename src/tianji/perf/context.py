@@ -11,8 +11,8 @@ import numpy as np
 
 from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
-from tianji.perf.communication import Network
-from tianji.perf.compute import Machine
+from tianji.perf.communication import Links
+from tianji.perf.compute import ChipRates
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -25,8 +25,8 @@ class Context:
     """What pricing a layer needs."""
 
     job: Job
-    machine: Machine
-    network: Network
+    machine: ChipRates
+    network: Links
     constants: Constants
     g: Grid
     known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -16,7 +16,7 @@ Counts = dict[str, Array]
 """How many layers of each kind a stage has; kinds of which it has none are left out."""
 
 
-def price_layers(c: Context) -> dict[str, LayerTime]:
+def estimate_layers(c: Context) -> dict[str, LayerTime]:
     """Return the time of one layer of each kind that the model has, with embedding, head and prediction module."""
     model = c.job.model
     found = {"dense": layer_time(dense_layer(model), c), "embedding": layer_time(embedding(model), c)}
@@ -66,7 +66,7 @@ def weight_seconds(counts: Counts, layers: dict[str, LayerTime]) -> Array:
     return add_up(n * layers[name].weight for name, n in counts.items() if name in layers)
 
 
-def price_pass(counts: Counts, layers: dict[str, LayerTime]) -> Pass:
+def estimate_pass(counts: Counts, layers: dict[str, LayerTime]) -> Pass:
     """Return the same by kind, and the seconds of the weight gradients."""
     forward: Terms = {}
     backward: Terms = {}

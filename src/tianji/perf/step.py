@@ -17,15 +17,15 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, pipeline_group, replica_group, shard_group
-from tianji.perf.communication import Network
-from tianji.perf.compute import Machine
+from tianji.perf.communication import Links
+from tianji.perf.compute import ChipRates
 from tianji.perf.context import Context, Terms, total
 from tianji.perf.memory import activation_bytes, dense_parameters, expert_parameters, fixed_bytes, state_bytes
 from tianji.perf.passes import (
     all_counts,
+    estimate_layers,
+    estimate_pass,
     pass_seconds,
-    price_layers,
-    price_pass,
     slowest_counts,
     stage_counts,
     weight_seconds,
@@ -47,7 +47,7 @@ BUCKET_SHARE = BUCKET / 40
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class Estimate:
     """What a grid of strategies costs. Arrays broadcast to the grid's shape."""
 
     parts: Terms
@@ -75,7 +75,7 @@ class Price:
         return found
 
 
-def price(job: Job, pool: Pool, constants: Constants, g: Grid) -> Price:
+def estimate(job: Job, pool: Pool, constants: Constants, g: Grid) -> Estimate:
     """Return time and memory of every strategy of a grid, legal or not.
 
     Raises UnknownFigureError when the chip or a tier lacks a figure that the job needs.
@@ -83,19 +83,19 @@ def price(job: Job, pool: Pool, constants: Constants, g: Grid) -> Price:
     stages = representative_stages(job.model, g.pp)
     parts, bubble = _times(_context(job, pool, constants, g), pool, stages)
     paired = representative_stages(job.model, g.pp, paired=bool(np.any(g.among("schedule", "dualpipe"))))
-    return Price(parts, bubble, price_memory(job, constants, g, paired))
+    return Estimate(parts, bubble, estimate_memory(job, constants, g, paired))
 
 
-def price_time(job: Job, pool: Pool, constants: Constants, g: Grid, stages: list[Stage]) -> Terms:
+def estimate_time(job: Job, pool: Pool, constants: Constants, g: Grid, stages: list[Stage]) -> Terms:
     """Return seconds of a step by kind; constants may be arrays too, on axes before the grid's."""
-    return Price(*_times(_context(job, pool, constants, g), pool, stages), []).terms
+    return Estimate(*_times(_context(job, pool, constants, g), pool, stages), []).terms
 
 
 def _context(job: Job, pool: Pool, constants: Constants, g: Grid) -> Context:
-    return Context(job, Machine.of(pool.chip, job.precision, constants), Network.of(pool, constants), constants, g)
+    return Context(job, ChipRates.of(pool.chip, job.precision, constants), Links.of(pool, constants), constants, g)
 
 
-def price_memory(job: Job, constants: Constants, g: Grid, stages: list[Stage]) -> list[dict[str, Array]]:
+def estimate_memory(job: Job, constants: Constants, g: Grid, stages: list[Stage]) -> list[dict[str, Array]]:
     """Return bytes by part for each of the given stages."""
     m = microbatches(job, g)
     fixed = fixed_bytes(constants, g)
@@ -116,7 +116,7 @@ def microbatches(job: Job, g: Grid) -> Array:
 def _times(c: Context, pool: Pool, stages: list[Stage]) -> tuple[Terms, Bubble]:
     job, g, constants = c.job, c.g, c.constants
     m = microbatches(job, g)
-    layers = price_layers(c)
+    layers = estimate_layers(c)
     counts = [stage_counts(s, job.model.num_mtp_layers) for s in stages]
     seconds = [pass_seconds(some, layers) for some in counts]
     sums = [forth + back for forth, back in seconds]
@@ -128,7 +128,7 @@ def _times(c: Context, pool: Pool, stages: list[Stage]) -> tuple[Terms, Bubble]:
     gather_forward, gather_backward, per_step = data_parallel_time(stages[0], seconds[0], c)
     sharded = gather_forward + gather_backward
     send = send_time(c)
-    forward, backward, weight = price_pass(picked, layers)
+    forward, backward, weight = estimate_pass(picked, layers)
     hidden = c.hide(2.0 * g.vpp * send, slowest, g.overlap_pp & g.among("schedule", "interleaved"))
     terms = {kind: m * (forward[kind] + backward[kind]) for kind in forward}
     terms["recompute"] = m * backward["recompute"]

@@ -10,12 +10,12 @@ from typing import Any
 from tianji.catalog.failures import failures_of
 from tianji.errors import EnvelopeError, UnknownNameError
 from tianji.hardware import Pool
-from tianji.hardware.failures import RUNGS, FailureProfile
+from tianji.hardware.failure_profile import RUNGS, FailureProfile
 from tianji.parallel.strategy import Strategy
 from tianji.reliability import Expectation, Reliability, expect
 from tianji.reliability.checkpoints import Exposure
-from tianji.reliability.course import chart_parts
 from tianji.reliability.expectation import expect_course
+from tianji.reliability.failure_case import chart_parts
 from tianji.reliability.montecarlo import sample
 from tianji.result import Range, Result
 from tianji.units import Bytes, Seconds

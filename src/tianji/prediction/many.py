@@ -14,7 +14,7 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
 from tianji.perf.context import total
 from tianji.perf.stages import representative_stages
-from tianji.perf.step import KINDS, price, price_time
+from tianji.perf.step import KINDS, estimate, estimate_time
 from tianji.units import Array
 from tianji.workload import Job
 from tianji.workload.batch import stack, structure
@@ -68,7 +68,7 @@ def predict_times(bundles: Sequence[Bundle], constants: Callable[[Bundle], Const
     found: list[Array] = []
     for b in bundles:
         stages = representative_stages(b.job.model, b.grid.pp)
-        found.append(total(price_time(b.job, b.pool, constants(b), b.grid, stages)))
+        found.append(total(estimate_time(b.job, b.pool, constants(b), b.grid, stages)))
     places = np.concatenate([b.places for b in bundles])
     shape = np.broadcast_shapes(*(time.shape[:-1] for time in found))
     times = np.concatenate([np.broadcast_to(time, (*shape, time.shape[-1])) for time in found], axis=-1)
@@ -86,7 +86,7 @@ def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constant
     step_time, memory, slopes = np.zeros(count), np.zeros(count), np.zeros((len(felt), count))
     terms = {kind: np.zeros(count) for kind in KINDS}
     for b in bundles:
-        cost = price(b.job, b.pool, _lower_each(constants(b.pool.chip), felt), b.grid)
+        cost = estimate(b.job, b.pool, _lower_each(constants(b.pool.chip), felt), b.grid)
         times = np.broadcast_to(cost.step_time, (len(felt) + 1, len(b.places)))
         step_time[b.places], memory[b.places] = times[0], cost.memory_total
         slopes[:, b.places] = np.log(times[0] / times[1:]) / STEP

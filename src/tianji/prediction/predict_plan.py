@@ -16,7 +16,7 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
-from tianji.perf.step import every_stage, price, price_memory
+from tianji.perf.step import estimate, estimate_memory, every_stage
 from tianji.prediction.many import bundle, predict_many
 from tianji.result import Range, Result
 from tianji.units import Array
@@ -38,8 +38,10 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     constants = calibration.constants(chip)
     g = Grid.of(plan.strategy)
     used = replace(plan.pool, chips=plan.strategy.chips)
-    cost = price(plan.job, used, constants, g)
-    stages = [_plain(parts) for parts in price_memory(plan.job, constants, g, every_stage(plan.job, plan.strategy.pp))]
+    cost = estimate(plan.job, used, constants, g)
+    stages = [
+        _plain(parts) for parts in estimate_memory(plan.job, constants, g, every_stage(plan.job, plan.strategy.pp))
+    ]
     step_time = float(np.ravel(cost.step_time)[0])
     spread = calibration.spread(chip, moe=plan.job.model.moe is not None, chips=plan.strategy.chips)
     deviation, worst = doubt_time(plan, calibration, constants)

@@ -14,7 +14,7 @@ from tianji.hardware import Figure, Tier
 from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
-from tianji.perf.step import price
+from tianji.perf.step import estimate
 from tianji.units import Bytes
 
 AXES = ("tp", "cp", "ep", "dp")
@@ -29,5 +29,5 @@ def predict_traffic(plan: Plan) -> dict[str, Bytes]:
     """
     strategy = replace(plan.strategy, overlap_dp=False, overlap_tp=False, overlap_pp=False, overlap_ep=False)
     pool = replace(plan.pool, tiers=(_UNIT,), chips=max(strategy.chips, 2))
-    terms = price(plan.job, pool, replace(Constants(), overlap_efficiency=0.0), Grid.of(strategy)).terms
+    terms = estimate(plan.job, pool, replace(Constants(), overlap_efficiency=0.0), Grid.of(strategy)).terms
     return {axis: float(np.ravel(terms[f"{axis}_comm"])[0]) for axis in AXES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tianji.hardware import Pool
-from tianji.hardware.failures import FailureProfile
+from tianji.hardware.failure_profile import FailureProfile
 from tianji.reliability.settings import Reliability
 from tianji.units import Bytes, BytesPerSecond, Seconds
 
@@ -35,7 +35,7 @@ class Save:
     load: Seconds
 
 
-def price_saves(settings: Reliability, profile: FailureProfile, exposure: Exposure) -> dict[str, Save]:
+def estimate_saves(settings: Reliability, profile: FailureProfile, exposure: Exposure) -> dict[str, Save]:
     """Return the save to each store that is in use.
 
     Host memory takes what the chip's host link carries. A peer's memory takes it over the tier that joins the nodes, while

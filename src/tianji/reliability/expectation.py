@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tianji.errors import EnvelopeError
-from tianji.hardware.failures import FailureProfile
+from tianji.hardware.failure_profile import FailureProfile
 from tianji.reliability.checkpoints import Exposure
-from tianji.reliability.course import Course, chart
-from tianji.reliability.cycles import LEAST
+from tianji.reliability.failure_case import Course, chart
+from tianji.reliability.multilevel_checkpoints import LEAST
 from tianji.reliability.settings import Reliability
 from tianji.units import DAY, Seconds
 

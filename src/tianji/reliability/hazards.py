@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tianji.hardware import Pool
-from tianji.hardware.failures import DOMAINS, FailureProfile, bound
+from tianji.hardware.failure_profile import DOMAINS, FailureProfile, bound
 from tianji.units import DAY
 
 YEAR = 365.25 * DAY

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tianji.errors import FormatError
-from tianji.hardware.failures import FailureProfile
+from tianji.hardware.failure_profile import FailureProfile
 from tianji.reliability.checkpoints import Exposure
-from tianji.reliability.course import Course, chart
 from tianji.reliability.expectation import LOST, Expectation, summarize
+from tianji.reliability.failure_case import Course, chart
 from tianji.reliability.repairs import Repairs, draw_gaps, scatter
 from tianji.reliability.replicas import run_replicas
 from tianji.reliability.schedule import Schedule

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tianji.reliability.course import Course
+from tianji.reliability.failure_case import Course
 from tianji.units import Array
 
 NEVER = 1e-9

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tianji.reliability.cycles import Cycle
+from tianji.reliability.multilevel_checkpoints import Cycle
 from tianji.units import Array
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tianji.errors import FormatError, UnknownNameError
-from tianji.hardware.failures import RUNGS, FailureProfile
+from tianji.hardware.failure_profile import RUNGS, FailureProfile
 from tianji.units import DAY, HOUR, BytesPerSecond, Seconds
 
 LOSSES = ("job", "replica")

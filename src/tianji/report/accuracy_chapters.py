@@ -9,10 +9,10 @@ from tianji.report.known_gaps import spell_bar, write_composed, write_gaps
 from tianji.report.wording import list_savings
 from tianji.units import GIB
 from tianji.validation import Accuracy, Verdict, find_sweeps
-from tianji.validation.bars import Bar
+from tianji.validation.acceptance import Bar
+from tianji.validation.expected_gains import Promise
 from tianji.validation.held_out import HeldOut, cover
 from tianji.validation.peers import Peer, compare_peers
-from tianji.validation.promises import Promise
 from tianji.validation.rankings import RankedJob
 from tianji.validation.scaling import Series
 

@@ -14,7 +14,7 @@ from tianji.catalog.failures import load_failures
 from tianji.catalog.models import describe_model
 from tianji.hardware import DTYPES, Chip, Figure, Tier
 from tianji.hardware.calibration import CONSTANT_NAMES
-from tianji.hardware.failures import bound
+from tianji.hardware.failure_profile import bound
 from tianji.report import catalog_places
 from tianji.report.catalog_documents import KINDS, entry_document, sources_in
 from tianji.report.wording import count, labelled, plain_table

@@ -22,8 +22,8 @@ from tianji.search import Outcome
 from tianji.workload import Job
 
 if TYPE_CHECKING:
-    from tianji.comparison.frugality import Frugal
-    from tianji.validation.promises import Promise
+    from tianji.comparison.cheapest_size import Frugal
+    from tianji.validation.expected_gains import Promise
 
 
 def outcome_document(

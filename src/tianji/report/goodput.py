@@ -12,7 +12,7 @@ from rich.table import Table
 from tianji.catalog import find_sources
 from tianji.hardware import Figure
 from tianji.hardware.calibration import Calibration
-from tianji.hardware.failures import FailureProfile
+from tianji.hardware.failure_profile import FailureProfile
 from tianji.prediction.goodput import Goodput
 from tianji.reliability import Expectation
 from tianji.reliability.hazards import domain_chips

@@ -13,8 +13,8 @@ from tianji.report.wording import plain_table
 from tianji.units import GB, TERA
 
 if TYPE_CHECKING:
-    from tianji.backends.probes.fitting import Fitted
-    from tianji.backends.probes.here import Size
+    from tianji.backends.microbenchmarks.fitting import Fitted
+    from tianji.backends.microbenchmarks.measure_machine import Size
 
 
 NOISY, MISSED = 0.1, 0.5

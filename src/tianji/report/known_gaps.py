@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tianji.report.accuracy_tables import percent, signed
 from tianji.validation import Verdict
+from tianji.validation.acceptance import Bar
 from tianji.validation.accuracy import COMPOSED_SOURCES, measure_accuracy
-from tianji.validation.bars import Bar
 from tianji.validation.held_out import HeldOut, cover
 from tianji.validation.sweeps import measure_ranking
 

@@ -22,8 +22,8 @@ from tianji.result import Result
 from tianji.search import Outcome
 
 if TYPE_CHECKING:
-    from tianji.comparison.frugality import Frugal
-    from tianji.validation.promises import Promise
+    from tianji.comparison.cheapest_size import Frugal
+    from tianji.validation.expected_gains import Promise
 
 MOST_FRONT = 8
 """Rows of the Pareto front; a longer one is thinned evenly, its ends kept."""

@@ -17,7 +17,7 @@ from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
 from tianji.perf.context import add_up
-from tianji.perf.step import price
+from tianji.perf.step import estimate
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -41,7 +41,7 @@ class Block:
 
 def priced_blocks(job: Job, pool: Pool, constants: Constants, grid: Grid) -> Iterator[Block]:
     """Yield all strategies of a grid, legal or not, with time and memory."""
-    cost, shape = price(job, pool, constants, grid), grid.shape
+    cost, shape = estimate(job, pool, constants, grid), grid.shape
     bubble = cost.bubble
     legal = is_legal(grid, job, pool)
     parts = _shorten(cost.parts.values(), shape)

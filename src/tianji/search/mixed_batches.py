@@ -24,7 +24,7 @@ from tianji.parallel.mesh import expert_data_group, shard_group
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import dense_parameters, expert_parameters, usable_memory
 from tianji.perf.stages import representative_stages
-from tianji.perf.step import price
+from tianji.perf.step import estimate
 from tianji.search.space import Space, divisors
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job
@@ -109,7 +109,7 @@ class _Tables:
         self.priced = 0
 
     def keep_fastest(self, batch: int) -> None:
-        """Price every cut once, each part at a batch near the whole that its chips divide, and go on with the fastest."""
+        """Estimate every cut once, each part at a batch near the whole that its chips divide, and go on with the fastest."""
         options = [self._fastest(part, _near(batch, part.chips)) for part in self.parts]
         common = set(options[0]).intersection(*options[1:])
 
@@ -133,7 +133,7 @@ class _Tables:
         job, best = replace(self.job, global_batch_size=batch), dict[Cut, Share]()
         constants, limit = self.constants(pool), usable_memory(pool)
         for grid in self._slices(job, pool):
-            cost = price(job, pool, constants, grid)
+            cost = estimate(job, pool, constants, grid)
             usable = is_legal(grid, job, pool) & (cost.memory_total <= limit)
             times = np.where(np.broadcast_to(usable, grid.shape), cost.step_time, np.inf)
             rows = times.reshape(times.shape[0], -1)

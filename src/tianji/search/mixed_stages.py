@@ -19,7 +19,7 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
-from tianji.perf.relay import Leg, price_relay
+from tianji.perf.segments import Segment, estimate_segments
 from tianji.perf.stages import Stage
 from tianji.search.space import Space, divisors
 from tianji.units import Array, Bytes, Seconds
@@ -113,8 +113,8 @@ def _fastest(
     best: Chain | None,
 ) -> Chain | None:
     """Return the fastest of a grid that is legal, fits every part and beats ``best``."""
-    legs = [Leg(p, constants(p), part) for p, part in zip(pools, find_stages(job.model, layers), strict=True)]
-    cost = price_relay(job, legs, mixture.joint, grid)
+    legs = [Segment(p, constants(p), part) for p, part in zip(pools, find_stages(job.model, layers), strict=True)]
+    cost = estimate_segments(job, legs, mixture.joint, grid)
     whole = replace(pools[0], chips=mixture.chips, max_chips=0)
     usable = is_legal(grid, job, whole)
     for pool, memory in zip(pools, cost.memory, strict=True):

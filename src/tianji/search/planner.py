@@ -20,7 +20,7 @@ from tianji.perf.memory import usable_memory
 from tianji.prediction import predict
 from tianji.prediction.mapper import Mapper
 from tianji.result import Result
-from tianji.search.exploration import Candidate, Found, explore
+from tianji.search.exhaustive import Candidate, SearchResult, explore
 from tianji.search.space import divisors
 from tianji.units import Seconds, show
 from tianji.workload import Job
@@ -54,7 +54,7 @@ class Outcome:
     """The fastest plans, best first, each layout at its better placement."""
     front: tuple[Result, ...]
     """Pareto front of time against memory, fastest first."""
-    found: Found
+    found: SearchResult
     naive: Result | None
     """The obvious choice: tensor parallel inside the node, the smallest pipeline that fits, data parallel for the rest."""
     binding: tuple[str, ...]
@@ -85,7 +85,7 @@ def plan(
     calibration, fixed = load_calibration() if calibration is None else calibration, dict(fixed or {})
     constants = calibration.constants(pool.chip)
 
-    def search(chips: int) -> tuple[Pool, Found]:
+    def search(chips: int) -> tuple[Pool, SearchResult]:
         used = replace(pool, chips=chips)
         # A layout has at most two placements: twice as many are kept, so that enough are left of unlike ones.
         found = explore(job, used, constants, fixed=fixed, extra=extra, top=2 * top, progress=progress, mapper=mapper)
@@ -119,7 +119,7 @@ def _unlike(best: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
     return tuple(seen.values())
 
 
-def _together(chosen: Found, tried: list[Found]) -> Found:
+def _together(chosen: SearchResult, tried: list[SearchResult]) -> SearchResult:
     """Return what was chosen with the counts and the seconds of all searches that were made."""
     return replace(
         chosen,
@@ -153,7 +153,7 @@ def _fewer(job: Job, pool: Pool) -> list[int]:
     return list(dict.fromkeys([*sharing[-1:], *rest, *sharing]))
 
 
-def _rounder(job: Job, pool: Pool, found: Found) -> list[int]:
+def _rounder(job: Job, pool: Pool, found: SearchResult) -> list[int]:
     """Return smaller numbers of chips that may be faster than all.
 
     The batch limits the replicas to a common divisor; what is left over falls to the axes that communicate more. Those take
@@ -181,7 +181,7 @@ def _twos(n: int) -> int:
 
 
 def _outcome(
-    job: Job, pool: Pool, used: Pool, calibration: Calibration, found: Found, on_all: Seconds | None
+    job: Job, pool: Pool, used: Pool, calibration: Calibration, found: SearchResult, on_all: Seconds | None
 ) -> Outcome:
     def result(strategy: Strategy) -> Result:
         return predict(Plan(job, pool, strategy), calibration)
@@ -234,7 +234,7 @@ def naive_strategy(job: Job, pool: Pool, calibration: Calibration | None = None)
     return None
 
 
-def _binding(best: Result, found: Found) -> tuple[str, ...]:
+def _binding(best: Result, found: SearchResult) -> tuple[str, ...]:
     """Say what limits the best plan: memory, batch or links."""
     said: list[str] = []
     filled = best.memory_total / best.memory_limit
@@ -259,7 +259,7 @@ def _binding(best: Result, found: Found) -> tuple[str, ...]:
     return tuple(said) or ("compute: no other limit takes more than a tenth of the step",)
 
 
-def _failure(job: Job, pool: Pool, fixed: Mapping[str, Any], misses: list[Found]) -> Exception:
+def _failure(job: Job, pool: Pool, fixed: Mapping[str, Any], misses: list[SearchResult]) -> Exception:
     closest = [found.closest for found in misses if found.closest]
     held = ", ".join(f"{k}={v}" for k, v in fixed.items())
     holding = f" with {held}" if held else ""

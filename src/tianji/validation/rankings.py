@@ -17,7 +17,7 @@ from tianji.measurements.machines import find_machine
 from tianji.parallel.grid import Grid
 from tianji.parallel.layouts import complete_layout, read_layout
 from tianji.perf.memory import usable_memory
-from tianji.perf.step import price
+from tianji.perf.step import estimate
 from tianji.units import GIB, Bytes
 from tianji.validation.sweeps import correlate_ranks
 from tianji.workload import Job
@@ -96,7 +96,7 @@ def _rank(entry: dict[str, object], calibration: Calibration) -> RankedJob:
             sequence_parallel=bool(entry["sequence_parallel"]), overlap_dp=bool(entry["overlap_dp"]),
             recompute=again.kind, recompute_layers=again.share,
         )  # fmt: skip
-        cost = price(job, pool, calibration.constants(pool.chip, TRAITS), Grid.of(strategy))
+        cost = estimate(job, pool, calibration.constants(pool.chip, TRAITS), Grid.of(strategy))
         rate = job.tokens_per_step / float(np.ravel(cost.step_time)[0]) / chips
         memory = float(np.ravel(cost.memory_total)[0])
         places.append(_place(item, rate, memory, usable_memory(pool)))

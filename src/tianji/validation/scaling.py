@@ -16,7 +16,7 @@ from tianji.hardware.calibration import Calibration
 from tianji.measurements.machines import find_machine
 from tianji.parallel.grid import Grid
 from tianji.parallel.layouts import complete_layout, read_layout
-from tianji.perf.step import price
+from tianji.perf.step import estimate
 from tianji.validation.pricing import Prediction
 from tianji.workload import Job
 from tianji.workload.precision import PRECISIONS
@@ -69,7 +69,7 @@ def _scale(entry: dict[str, object], calibration: Calibration) -> Series:
         strategy = complete_layout(read_layout(str(entry["layout"])), chips)
         batch = int(str(entry["sequences_per_replica"])) * strategy.dp
         job = Job(model, int(str(entry["seq_len"])), batch, PRECISIONS[str(entry["precision"])])
-        cost = price(job, pool, calibration.constants(pool.chip, (str(entry["software"]),)), Grid.of(strategy))
+        cost = estimate(job, pool, calibration.constants(pool.chip, (str(entry["software"]),)), Grid.of(strategy))
         rates.append((chips, float(point["rate"]), job.tokens_per_step / float(np.ravel(cost.step_time)[0]) / chips))
     return _compare(str(entry["name"]), str(entry["title"]), rates)
 

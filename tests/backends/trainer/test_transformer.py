@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tianji.backends.trainer.context import attend_whole
+from tianji.backends.trainer.context_parallel import attend_whole
 from tianji.backends.trainer.transformer import Transformer, draw_weights, has_experts, rotate
 from tianji.catalog import load_model
 from tianji.workload import Model

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from tianji.backends.local import explain_failure, finish_run, prepare_run
 from tianji.backends.machine import check_extra, check_inputs, check_machine
-from tianji.backends.mindspore.carried import WEIGHTS, draw_carried, write_carried
 from tianji.backends.mindspore.environment import find_python
-from tianji.backends.mindspore.limits import check_limits
+from tianji.backends.mindspore.support import check_limits
+from tianji.backends.mindspore.weights import WEIGHTS, draw_carried, write_carried
 from tianji.backends.options import RunOptions
 from tianji.errors import RunError
 from tianji.parallel.plan import Plan

@@ -14,12 +14,12 @@ from mindspore import Parameter, ParameterTuple, Tensor, ops
 from mindspore.communication import init
 from numpy.typing import NDArray
 
-from tianji.backends.mindspore.carried import open_carried
 from tianji.backends.mindspore.collectives import Group, Meeting
-from tianji.backends.mindspore.network import Loss, Part, Shape
-from tianji.backends.mindspore.places import Place, axis_of, cut_weight, is_partial, layers_of_place
-from tianji.backends.mindspore.turns import order_turns
+from tianji.backends.mindspore.model import Loss, Part, Shape
+from tianji.backends.mindspore.schedule import order_turns
+from tianji.backends.mindspore.sharding import Place, axis_of, cut_weight, is_partial, layers_of_place
 from tianji.backends.mindspore.updates import BETAS, Accumulate, Update
+from tianji.backends.mindspore.weights import open_carried
 from tianji.backends.options import RunOptions
 from tianji.backends.trainer.tokens import Corpus
 from tianji.parallel.plan import Plan

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tianji.backends.agent import die_with_parent
 from tianji.backends.journal import Journal
-from tianji.backends.mindspore.carried import WEIGHTS
+from tianji.backends.mindspore.weights import WEIGHTS
 from tianji.backends.spec import Spec
 from tianji.errors import TianjiError
 

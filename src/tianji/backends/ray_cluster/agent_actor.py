@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tianji.backends.agent import QUIET
 from tianji.backends.process_groups import end_group
+from tianji.backends.ray_cluster.host_checks import Whereabouts, look_around
 from tianji.backends.ray_cluster.pool_state import start_of
 from tianji.backends.ray_cluster.rank_actor import meet_at
-from tianji.backends.ray_cluster.whereabouts import Whereabouts, look_around
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from tianji.backends.local import finish_run, prepare_run
 from tianji.backends.machine import check_extra, check_machine
 from tianji.backends.options import RunOptions
 from tianji.backends.ray_cluster.connection import answers, check_ray, connect, count_cpus
+from tianji.backends.ray_cluster.host_checks import ASK, first_line, meet_hosts
 from tianji.backends.ray_cluster.placement import Seat, hides_chips, reserve, seat_options
 from tianji.backends.ray_cluster.pool_state import has_cluster
 from tianji.backends.ray_cluster.rank_actor import RankActor
-from tianji.backends.ray_cluster.whereabouts import ASK, first_line, meet_hosts
 from tianji.backends.support import check_support
 from tianji.errors import RunError
 from tianji.parallel.plan import Plan

@@ -12,8 +12,8 @@ from typing import Any
 from tianji.backends.options import RunOptions
 from tianji.backends.ray_cluster.agent_actor import AgentActor, AgentProcess
 from tianji.backends.ray_cluster.connection import connect, count_cpus
+from tianji.backends.ray_cluster.host_checks import meet_hosts
 from tianji.backends.ray_cluster.placement import Seat, hides_chips, reserve, seat_options
-from tianji.backends.ray_cluster.whereabouts import meet_hosts
 from tianji.parallel.plan import Plan
 from tianji.units import Seconds
 

@@ -16,7 +16,7 @@ from typing import Any
 from tianji.backends.journal import Journal
 from tianji.backends.machine import make_folder
 from tianji.backends.options import RunOptions
-from tianji.backends.ray_cluster.whereabouts import Whereabouts, look_around
+from tianji.backends.ray_cluster.host_checks import Whereabouts, look_around
 from tianji.errors import TianjiError
 from tianji.parallel.plan import Plan
 

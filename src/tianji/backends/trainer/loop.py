@@ -20,13 +20,13 @@ from torch.distributed.tensor.parallel import loss_parallel
 from tianji.backends.options import RunOptions
 from tianji.backends.trainer.accelerator import Accelerator, choose_accelerator
 from tianji.backends.trainer.checkpoint import Checkpoints
-from tianji.backends.trainer.context import choose_attention, place_tokens
-from tianji.backends.trainer.cuts import cut_experts, cut_tensors
-from tianji.backends.trainer.experts import local_part
-from tianji.backends.trainer.meshes import Meshes
-from tianji.backends.trainer.pipeline import build_schedule, chunks_of, layers_of_stage, stages_of_rank
+from tianji.backends.trainer.context_parallel import choose_attention, place_tokens
+from tianji.backends.trainer.device_mesh import Meshes
+from tianji.backends.trainer.fsdp import begin_microbatch, recompute_activations, shard_state
+from tianji.backends.trainer.moe import local_part
+from tianji.backends.trainer.pipeline_parallel import build_schedule, chunks_of, layers_of_stage, stages_of_rank
 from tianji.backends.trainer.profile import profile_step
-from tianji.backends.trainer.shards import begin_microbatch, recompute_activations, shard_state
+from tianji.backends.trainer.tensor_parallel import cut_experts, cut_tensors
 from tianji.backends.trainer.tokens import Corpus
 from tianji.backends.trainer.traffic import TrafficCounter
 from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, Partial, Replicate
 from torch.nn import functional
 
-from tianji.backends.trainer.experts import MixtureOfExperts, SwiGLU
+from tianji.backends.trainer.moe import MixtureOfExperts, SwiGLU
 from tianji.workload import Model
 
 EPSILON = 1e-6

@@ -1,5 +1,5 @@
 """The controller in a simulated pool: clock, cluster and store of the simulation, the same code of the controller."""
 
-from tianji.operation.simulation.theatre import Play, play
+from tianji.operation.simulation.simulator import Play, play
 
 __all__ = ["Play", "play"]

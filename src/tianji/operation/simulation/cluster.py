@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from tianji.operation.reports import Attempt, ChipReport, NodeReport, WorkerReport
+from tianji.operation.protocols import Attempt, ChipReport, NodeReport, WorkerReport
+from tianji.operation.simulation.environment import World
+from tianji.operation.simulation.invariants import Witness
 from tianji.operation.simulation.scenario import Scenario
 from tianji.operation.simulation.store import SimulatedStore
 from tianji.operation.simulation.training import Training
-from tianji.operation.simulation.witness import Witness
-from tianji.operation.simulation.world import World
 from tianji.units import Seconds
 
 BEAT: Seconds = 4.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tianji.operation.simulation.witness import Witness
+from tianji.operation.simulation.invariants import Witness
 
 KEPT = 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tianji.operation.reports import Attempt
+from tianji.operation.protocols import Attempt
 
 if TYPE_CHECKING:
     from tianji.operation.simulation.cluster import SimulatedChip, SimulatedCluster, Worker

@@ -1,0 +1,147 @@
+"""A narrow search: the best strategy of one number of chips in a fraction of a second, for curves over many numbers.
+
+First every dealing of the chips to the degrees is priced under a few settings each: a spread of micro-batches, each amount of
+recomputation, the levels of ZeRO and the schedules that win. Then the best few are searched in full. What it may lose to the
+exhaustive search is measured in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Constants
+from tianji.parallel.grid import Grid
+from tianji.parallel.layouts import DEFAULTS
+from tianji.parallel.strategy import CHOICES
+from tianji.perf.memory import usable_memory
+from tianji.search.blocks import priced_blocks
+from tianji.search.exhaustive import Candidate, explore
+from tianji.search.space import (
+    MAX_EXPERT_TENSOR,
+    MAX_MICRO_BATCH,
+    MAX_MICRO_TOKENS,
+    MIN_CONTEXT,
+    chunk_counts,
+    divisors,
+)
+from tianji.units import Array
+from tianji.workload import Job
+
+KEEP = 4
+"""Degrees that are searched in full, at most."""
+SMALL, LARGE = 3, 3
+"""Micro-batches that are tried at first: the smallest, and so many more up to the largest."""
+Schedules = tuple[tuple[str, int], ...]
+"""Schedules, and which count of chunks each has: 1 the most, 2 the next to it, and so on; 0 for no interleaving."""
+FLAT: tuple[Schedules, tuple[int, ...]] = ((("1f1b", 0),), (1, 2, 3))
+"""Schedules and levels of ZeRO that are tried without a pipeline."""
+PIPED: tuple[Schedules, tuple[int, ...]] = (
+    (("zero-bubble", 0), ("interleaved", 1), ("interleaved", 3)), (1, 3),
+)  # fmt: skip
+MOST_EXPERTS = 32
+"""Experts of a layer that one rank holds at most: more fill its memory."""
+CELLS = 400_000
+"""Strategies that are priced at once: few enough for the cache."""
+DEGREES = ("pp", "tp", "cp", "dp")
+COLUMNS = (*DEGREES, "cp_kind")
+
+
+def find_fast(job: Job, pool: Pool, constants: Constants, keep: int = KEEP) -> Candidate | None:
+    """Return a strategy that uses all chips and is near the fastest, or None when none is legal and fits the memory."""
+    found = [pair for grid in _grids(job, pool) for pair in _fastest(job, pool, constants, grid, keep)]
+    best: Candidate | None = None
+    for _, degrees in sorted(found, key=lambda pair: pair[0])[:keep]:
+        full = explore(job, pool, constants, fixed=degrees, top=1)
+        if full.best and (best is None or full.best[0].step_time < best.step_time):
+            best = full.best[0]
+    return best
+
+
+def _fastest(job: Job, pool: Pool, constants: Constants, grid: Grid, keep: int) -> list[tuple[float, dict[str, int]]]:
+    """Return the fastest degrees of a grid, each with its step time; the grid's last two axes are experts and layouts."""
+    limit, width = usable_memory(pool), int(np.prod(grid.shape[-2:]))
+    seconds = np.full(width, np.inf)
+    for block in priced_blocks(job, pool, constants, grid):
+        fitting = np.where(block.legal & (block.memory <= limit), block.step_time, np.inf)
+        seconds = np.minimum(seconds, fitting.reshape(-1, width).min(axis=0))
+    seconds = seconds.reshape(grid.shape[-2:])
+    chosen: dict[tuple[int, ...], float] = {}
+    for place in np.argsort(seconds, axis=None):
+        expert, layout = np.unravel_index(place, seconds.shape)
+        if len(chosen) == keep or not np.isfinite(seconds[expert, layout]):
+            break
+        key = (*(int(getattr(grid, name).flat[layout]) for name in DEGREES), int(grid.ep.flat[expert]))
+        chosen.setdefault(key, float(seconds[expert, layout]))
+    return [(least, dict(zip((*DEGREES, "ep"), key, strict=True))) for key, least in chosen.items()]
+
+
+def _grids(job: Job, pool: Pool) -> Iterator[Grid]:
+    """Yield the settings that are tried of every dealing of the chips: first those without a pipeline."""
+    table, experts = _layouts(job, pool), _experts(job)
+    recompute = {"recompute": np.arange(len(CHOICES["recompute"]))}
+    sizes = {"micro_batch_size": np.arange(SMALL + LARGE)}
+    for rows, (schedules, levels) in ((table[table[:, 0] == 1], FLAT), (table[table[:, 0] > 1], PIPED)):
+        codes = np.asarray([CHOICES["schedule"].index(word) for word, _ in schedules])
+        axes = (recompute, {"zero": np.asarray(levels)}, {"schedule": codes}, sizes, experts)
+        step = max(CELLS // int(np.prod([len(next(iter(axis.values()))) for axis in axes])), 1)
+        for start in range(0, len(rows), step):
+            part = dict(zip(COLUMNS, rows[start : start + step].T, strict=True))
+            part["sequence_parallel"] = np.equal(job.seq_len % (part["tp"] * part["cp"]), 0)
+            grid = Grid.product((*axes, part), DEFAULTS)
+            yield replace(
+                grid, micro_batch_size=_micro_batches(job, part["dp"]), vpp=_chunks(job, part["pp"], schedules)
+            )
+
+
+def _layouts(job: Job, pool: Pool) -> Array:
+    """Return every dealing of all chips to the degrees, each kind of context parallelism apart."""
+    model, chips = job.model, pool.chips
+    rows: list[tuple[int, ...]] = []
+    for pp in (d for d in divisors(chips) if d <= model.num_layers):
+        for tp in (d for d in divisors(chips // pp) if model.num_attention_heads % d == 0):
+            for cp in divisors(chips // pp // tp):
+                dp = chips // (pp * tp * cp)
+                if job.global_batch_size % dp or (cp > 1 and cp * MIN_CONTEXT > job.seq_len):
+                    continue
+                kinds = ("ring", "ulysses") if cp > 1 and model.num_attention_heads % (tp * cp) == 0 else ("ring",)
+                rows += [(pp, tp, cp, dp, CHOICES["cp_kind"].index(kind)) for kind in kinds]
+    return np.asarray(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
+
+
+def _experts(job: Job) -> dict[str, Array]:
+    """Return the expert degrees: an expert is cut only where all of them are spread already, as spreading costs less."""
+    moe = job.model.moe
+    pairs = [(1, 1)]
+    if moe is not None:
+        pairs = [(ep, 1) for ep in divisors(moe.num_experts) if ep * MOST_EXPERTS >= moe.num_experts]
+        pairs += [(moe.num_experts, n) for n in divisors(moe.intermediate_size) if 1 < n <= MAX_EXPERT_TENSOR]
+    eps, etps = np.asarray(pairs).T
+    return {"ep": eps, "etp": etps}
+
+
+def _micro_batches(job: Job, dp: Array) -> Array:
+    """Return for each layout a few of its micro-batches, along the axis before the experts."""
+    most = max(MAX_MICRO_BATCH, MAX_MICRO_TOKENS // job.seq_len)
+    some = {n: _some([b for b in divisors(job.global_batch_size // n) if b <= most]) for n in np.unique(dp).tolist()}
+    return np.asarray([some[n] for n in dp.tolist()]).T.reshape(1, 1, 1, SMALL + LARGE, 1, len(dp))
+
+
+def _some(sizes: list[int]) -> list[int]:
+    """Return the smallest sizes and some up to the largest, which stands again where there are too few.
+
+    >>> _some([1, 2, 3, 5, 6, 10, 15]), _some([1, 2])
+    ([1, 2, 3, 5, 6, 15], [1, 2, 2, 2, 2, 2])
+    """
+    places = [*range(SMALL), *np.linspace(SMALL, max(len(sizes) - 1, SMALL), LARGE).round().astype(int).tolist()]
+    return [sizes[min(place, len(sizes) - 1)] for place in places]
+
+
+def _chunks(job: Job, pp: Array, schedules: Schedules) -> Array:
+    """Return the chunks of each schedule and layout."""
+    counts = {n: chunk_counts(job.model.num_layers, n) or [1] for n in np.unique(pp).tolist()}
+    rows = [[counts[n][-min(place, len(counts[n]))] if place else 1 for n in pp.tolist()] for _, place in schedules]
+    return np.asarray(rows).reshape(1, 1, len(schedules), 1, 1, len(pp))

@@ -1,0 +1,198 @@
+"""Exhaustive search: price every legal strategy, keep the best and the Pareto front of time against memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Constants
+from tianji.parallel.grid import Grid
+from tianji.parallel.strategy import Strategy
+from tianji.perf.memory import usable_memory
+from tianji.prediction.mapper import Mapper
+from tianji.search.blocks import Block, priced_blocks
+from tianji.search.space import Space
+from tianji.units import Array, Bytes, Seconds
+from tianji.workload import Job
+
+FRONT_WINDOW = 2.0
+"""The Pareto front goes up to this many times the best step time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A strategy with what the model says of it."""
+
+    strategy: Strategy
+    step_time: Seconds
+    memory: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The outcome of a search over all strategies on one number of chips."""
+
+    candidates: int
+    """Legal strategies of the space (see :mod:`tianji.search.space`), none counted twice, all of them priced."""
+    feasible: int
+    """Those that fit the memory."""
+    seconds: Seconds
+    best: tuple[Candidate, ...]
+    """Fastest first."""
+    front: tuple[Candidate, ...]
+    """Pareto front: none is both faster and smaller. Fastest first."""
+    closest: Candidate | None
+    """The legal strategy that needs least memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Some:
+    """A few strategies of a grid, by their places in it."""
+
+    grid: Grid
+    places: Array
+    step_time: Array
+    memory: Array
+
+    def candidate(self, i: int) -> Candidate:
+        index = tuple(int(n) for n in np.unravel_index(self.places[i], self.grid.shape))
+        return Candidate(self.grid.at(index), float(self.step_time[i]), float(self.memory[i]))
+
+
+@dataclass(slots=True)
+class _Ledger:
+    top: int
+    candidates: int = 0
+    feasible: int = 0
+    best: list[Candidate] = field(default_factory=list)
+    front: list[Candidate] = field(default_factory=list)
+    closest: Candidate | None = None
+
+    @property
+    def bar(self) -> float:
+        """Step time that a newcomer must beat to be among the best; with the slowest of them it may still tie and be smaller."""
+        return float(np.nextafter(self.best[-1].step_time, np.inf)) if len(self.best) >= self.top else np.inf
+
+    @property
+    def slowest(self) -> float:
+        """Step time up to which the front goes."""
+        return FRONT_WINDOW * self.best[0].step_time if self.best else np.inf
+
+    def add(self, grid: Grid, block: Block, limit: Bytes) -> None:
+        fits = block.legal & (block.memory <= limit)
+        self.candidates += int(np.count_nonzero(block.legal))
+        self.feasible += int(np.count_nonzero(fits))
+        if not self.feasible and block.legal.any():
+            self._note_closest(grid, block)
+        places = np.flatnonzero(fits & (block.step_time <= max(self.bar, self.slowest)))
+        if len(places):
+            some = _Some(grid, block.start + places, block.step_time[places], block.memory[places])
+            self._keep_best(some)
+            self._keep_front(some)
+
+    def join(self, later: _Ledger) -> None:
+        """Take in the ledger of a later slice, as if that slice had been added here."""
+        self.candidates += later.candidates
+        self.feasible += later.feasible
+        closest = later.closest
+        if not self.feasible and closest and (self.closest is None or closest.memory < self.closest.memory):
+            self.closest = closest
+        self.best = sorted([*self.best, *later.best], key=_order)[: self.top]
+        if self.best:
+            self.front = _front([*self.front, *later.front], self.slowest)
+
+    def _note_closest(self, grid: Grid, block: Block) -> None:
+        memory = np.where(block.legal, block.memory, np.inf)
+        place = int(np.argmin(memory))
+        if self.closest is None or memory[place] < self.closest.memory:
+            at = np.asarray([place])
+            self.closest = _Some(grid, block.start + at, block.step_time[at], block.memory[at]).candidate(0)
+
+    def _keep_best(self, some: _Some) -> None:
+        order = np.flatnonzero(some.step_time < self.bar)
+        if len(order) > self.top:
+            # Ties go to the smaller and then to the earlier, so that the answer does not hang on how the space is sliced.
+            last = np.partition(some.step_time[order], self.top - 1)[self.top - 1]
+            order = order[some.step_time[order] <= last]
+            order = order[np.lexsort((some.memory[order], some.step_time[order]))[: self.top]]
+        self.best = sorted([*self.best, *(some.candidate(i) for i in order.tolist())], key=_order)[: self.top]
+
+    def _keep_front(self, some: _Some) -> None:
+        order = np.flatnonzero(some.step_time <= self.slowest)
+        if self.front and len(order):
+            order = order[~self._is_beaten(some.step_time[order], some.memory[order])]
+        order = order[np.lexsort((some.memory[order], some.step_time[order]))]
+        size = some.memory[order]
+        running = np.minimum.accumulate(size) if len(order) else size
+        first = np.ones(len(order), dtype=bool)
+        first[1:] = running[1:] < running[:-1]
+        self.front = _front([*self.front, *(some.candidate(i) for i in order[first].tolist())], self.slowest)
+
+    def _is_beaten(self, step_time: Array, memory: Array) -> Array:
+        """Return what some member of the front is as fast as, and as small."""
+        times = np.asarray([c.step_time for c in self.front])
+        least = np.asarray([np.inf, *(c.memory for c in self.front)])
+        found: Array = least[np.searchsorted(times, step_time, side="right")] <= memory
+        return found
+
+
+def explore(
+    job: Job,
+    pool: Pool,
+    constants: Constants,
+    *,
+    fixed: Mapping[str, Any] | None = None,
+    extra: Mapping[str, tuple[Any, ...]] | None = None,
+    top: int = 5,
+    progress: Callable[[int], None] | None = None,
+    mapper: Mapper | None = None,
+) -> SearchResult:
+    """Return the fastest strategies of a job on all chips of a pool, with the Pareto front of time against memory.
+
+    ``fixed`` holds fields to values, ``extra`` varies further switches; ``progress`` is told the number of strategies
+    after each slice. A ``mapper`` prices the slices elsewhere; the answer is the same.
+    """
+    started = time.perf_counter()
+    ledger, limit = _Ledger(max(top, 1)), usable_memory(pool)
+    slices = Space(job, pool, fixed or {}, extra or {}).slices()
+    if mapper is None:
+        for grid in slices:
+            for block in priced_blocks(job, pool, constants, grid):
+                ledger.add(grid, block, limit)
+            if progress:
+                progress(ledger.candidates)
+    else:
+        for part in mapper(partial(_price_apart, ledger.top, job, pool, constants), slices):
+            ledger.join(part)
+            if progress:
+                progress(ledger.candidates)
+    seconds = time.perf_counter() - started
+    return SearchResult(
+        ledger.candidates, ledger.feasible, seconds, tuple(ledger.best), tuple(ledger.front), ledger.closest
+    )
+
+
+def _price_apart(top: int, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
+    """Return the ledger of one slice alone."""
+    ledger, limit = _Ledger(top), usable_memory(pool)
+    for block in priced_blocks(job, pool, constants, grid):
+        ledger.add(grid, block, limit)
+    return ledger
+
+
+def _order(c: Candidate) -> tuple[float, float]:
+    return c.step_time, c.memory
+
+
+def _front(candidates: list[Candidate], slowest: Seconds) -> list[Candidate]:
+    kept: list[Candidate] = []
+    for c in sorted(candidates, key=_order):
+        if c.step_time <= slowest and (not kept or c.memory < kept[-1].memory):
+            kept.append(c)
+    return kept

@@ -1,0 +1,29 @@
+import pytest
+
+from tianji.catalog import load_pool, make_job
+from tianji.hardware.calibration import Calibration
+from tianji.search.coarse import find_fast
+from tianji.search.exhaustive import explore
+
+
+@pytest.mark.parametrize(
+    ("model", "pool", "chips"),
+    [("llama-3.1-70b", "hgx-h100", 256), ("llama-3.1-405b", "atlas-950-superpod", 4096), ("mixtral-8x7b", "hgx-h100", 128),
+     ("llama-3.1-405b", "gb200-nvl72", 576), ("llama-3.1-8b", "atlas-900-a2", 64), ("deepseek-v3", "hgx-h100", 3072),
+     ("deepseek-v3", "atlas-950-superpod", 8192), ("deepseek-v3", "cloudmatrix384", 6144),
+     ("mixtral-8x22b", "hgx-h100", 8192), ("qwen3-30b-a3b", "cloudmatrix384", 384), ("gpt3-175b", "atlas-950-superpod", 64)],
+)  # fmt: skip
+def test_what_the_narrow_search_loses_is_under_two_per_cent(
+    model: str, pool: str, chips: int, calibration: Calibration
+) -> None:
+    found = load_pool(pool, chips)
+    job, constants = make_job(model, chips=chips), calibration.constants(found.chip)
+    fast, best = find_fast(job, found, constants), explore(job, found, constants, top=1).best[0]
+    assert fast is not None
+    assert best.step_time <= fast.step_time * (1 + 1e-9)
+    assert fast.step_time / best.step_time < 1.02
+
+
+def test_where_nothing_fits_there_is_none(calibration: Calibration) -> None:
+    pool = load_pool("hgx-h100", 8)
+    assert find_fast(make_job("llama-3.1-405b", chips=8), pool, calibration.constants(pool.chip)) is None
