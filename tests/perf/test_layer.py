@@ -24,7 +24,7 @@ FAST_MEMORY = 1e9
 def context(model: Model = DENSE, *, memory: float = FAST_MEMORY, precision: str = "bf16", **fields: object) -> Context:
     task = job(model, precision=precision)
     physics = Constants(memory_efficiency=memory)
-    strategy = Strategy(**fields)  # type: ignore[arg-type]
+    strategy = Strategy(**{"overlap_tp": False} | fields)  # type: ignore[arg-type]
     machine = ChipRates.of(CHIP, task.precision, physics)
     return Context(task, machine, Links.of(flat(max(strategy.chips, 2)), physics), physics, Grid.of(strategy))
 
