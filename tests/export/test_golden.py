@@ -7,7 +7,7 @@ import pytest
 
 import tianji
 from tianji.export import TARGETS, render_plan
-from tianji.export.checks import check_file
+from tianji.export.lint.checks import check_file
 from tianji.parallel.plan import Plan
 
 GOLDEN = Path(__file__).parent / "golden"

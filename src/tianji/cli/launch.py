@@ -11,7 +11,7 @@ from tianji.errors import InputError
 
 if TYPE_CHECKING:
     from tianji.cli.reports import Reports
-    from tianji.export.launches import Launch
+    from tianji.export.launch_reader.launches import Launch
     from tianji.reliability import Reliability
     from tianji.result import Result
 
@@ -32,7 +32,7 @@ def predict_launch(
     from dataclasses import replace
 
     from tianji.catalog import load_calibration, load_pool
-    from tianji.export.launches import read_launch
+    from tianji.export.launch_reader.launches import read_launch
     from tianji.parallel.layouts import complete_layout
     from tianji.parallel.plan import Plan
     from tianji.prediction import predict
@@ -41,9 +41,9 @@ def predict_launch(
 
     chips = None if options["chips"] is None else parse_count(options["chips"], "--chips")
     launch = read_launch(path, chips)
-    told = list(launch.told)
+    told = list(launch.assumed)
     if pool is None:
-        pool = USUAL_POOLS[launch.engine]
+        pool = USUAL_POOLS[launch.framework]
         told.insert(
             0, f"pool {pool}: the script does not say what it runs on; name one as in `--from-megatron {path} POOL`"
         )
@@ -80,7 +80,7 @@ def _beside_best(launch: Launch, told: list[str], result: Result, best: Result |
     """Return the keys of a document that a launch script adds: what was read, and how far it is from the best."""
     from tianji.parallel.layouts import spell_layout
 
-    document: dict[str, Any] = {"launch": {"engine": launch.engine, "assumed": told, "ignored": list(launch.ignored)}}
+    document: dict[str, Any] = {"launch": {"engine": launch.framework, "assumed": told, "ignored": list(launch.ignored)}}
     if isinstance(best, str):
         document["best"] = {"reason": best}
     else:

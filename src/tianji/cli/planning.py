@@ -142,9 +142,9 @@ def plan_command(
         if runs_on is None:
             outcome = plan(*where, **search)
         else:
-            from tianji.export.runnable import plan_for_engine
+            from tianji.export.runnable import plan_for_framework
 
-            runnable = plan_for_engine(runs_on, *where, **search)
+            runnable = plan_for_framework(runs_on, *where, **search)
             outcome = runnable.outcome
     if out is not None:
         write_plan(outcome.results[0].plan, out)
@@ -156,7 +156,7 @@ def plan_command(
         published=published,
     )  # fmt: skip
     if runnable is not None:
-        document["runs_on"] = {"engine": runnable.engine, "faster_refused": runnable.refused, "why": runnable.why}
+        document["runs_on"] = {"engine": runnable.framework, "faster_refused": runnable.refused, "why": runnable.why}
     reports.write(document, "plan")
     if as_json:
         print_json(document)
@@ -169,6 +169,6 @@ def plan_command(
     )  # fmt: skip
     if runnable is not None:
         faster = f"; {runnable.refused} faster ones are refused: {runnable.why}" if runnable.refused else ""
-        click.echo(f"\nEvery plan above runs on {runnable.engine} as it is priced{faster}.")
+        click.echo(f"\nEvery plan above runs on {runnable.framework} as it is priced{faster}.")
     if out is not None:
         click.echo(f"\nPlan 1 is in {out}; `tianji predict {out}` explains it again.")
