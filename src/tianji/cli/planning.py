@@ -119,20 +119,20 @@ def plan_command(
         check(layout, request.job, request.pool)
         explained = predict(Plan(request.job, request.pool, layout), request.calibration)
     with open_mapper(engine) as mapper, watch("Pricing strategies") as progress:
-        frugal = None
+        cheapest = None
         if objective != "time":
             from tianji.comparison import Assumptions
-            from tianji.comparison.cheapest_size import find_frugal
+            from tianji.comparison.cheapest_size import find_cheapest_size
 
             given = Assumptions(
                 rents=read_pairs(rent, "--rent", "money"),
                 powers=read_pairs(power, "--power", "power"),
                 reliability=reliability,
             )
-            frugal = find_frugal(
+            cheapest = find_cheapest_size(
                 request.job, request.pool, request.calibration, objective, given, fixed=fixed, mapper=mapper
             )
-            request = replace(request, pool=frugal.pool)
+            request = replace(request, pool=cheapest.pool)
         search: dict[str, Any] = {
             "fixed": fixed, "extra": {name: (False, True) for name in vary}, "top": wanted, "progress": progress,
             "mapper": mapper,
@@ -152,7 +152,7 @@ def plan_command(
 
     published = weigh_precedents(outcome.results[0], request.calibration)
     document = outcome_document(
-        outcome, request.calibration, objective=objective, explained=explained, reliability=reliability, frugal=frugal,
+        outcome, request.calibration, objective=objective, explained=explained, reliability=reliability, cheapest=cheapest,
         published=published,
     )  # fmt: skip
     if runnable is not None:
@@ -164,7 +164,7 @@ def plan_command(
     from tianji.report.plan_tables import print_outcome
 
     print_outcome(
-        make_console(), outcome, request.calibration, explained=explained, reliability=reliability, frugal=frugal,
+        make_console(), outcome, request.calibration, explained=explained, reliability=reliability, cheapest=cheapest,
         published=published,
     )  # fmt: skip
     if runnable is not None:

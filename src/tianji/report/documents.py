@@ -22,15 +22,15 @@ from tianji.search import Outcome
 from tianji.workload import Job
 
 if TYPE_CHECKING:
-    from tianji.comparison.cheapest_size import Frugal
+    from tianji.comparison.cheapest_size import CheapestSize
     from tianji.validation.expected_gains import Promise
 
 
 def outcome_document(
     outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None,
-    reliability: Reliability | None = None, frugal: Frugal | None = None, published: Sequence[Promise] = (),
+    reliability: Reliability | None = None, cheapest: CheapestSize | None = None, published: Sequence[Promise] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """Return all that a search found; ``frugal`` says how its number of chips was chosen, ``published`` runs of this job."""
+    """Return all that a search found; ``cheapest`` says how its number of chips was chosen, ``published`` runs of this job."""
     best, found = outcome.results[0], outcome.found
     document = {
         "objective": objective,
@@ -51,14 +51,14 @@ def outcome_document(
         document["published"] = [promise_document(p) for p in published]
     if explained is not None:
         document["explained"] = against_document(explained, best, reliability)
-    if frugal is not None:
+    if cheapest is not None:
         document["chosen"] = {
-            "chips": frugal.pool.chips,
-            "offered_chips": frugal.offered,
-            "sizes_tried": frugal.tried,
-            "unit": frugal.unit,
-            "spent": asdict(frugal.spent),
-            "spent_on_all_chips": None if frugal.on_all is None else asdict(frugal.on_all),
+            "chips": cheapest.pool.chips,
+            "offered_chips": cheapest.offered,
+            "sizes_tried": cheapest.tried,
+            "unit": cheapest.unit,
+            "spent": asdict(cheapest.spent),
+            "spent_on_all_chips": None if cheapest.on_all is None else asdict(cheapest.on_all),
         }
     return document
 

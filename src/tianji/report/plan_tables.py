@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tianji.formatting import format_number, format_range
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.reliability import Reliability
@@ -22,7 +23,7 @@ from tianji.result import Result
 from tianji.search import Outcome
 
 if TYPE_CHECKING:
-    from tianji.comparison.cheapest_size import Frugal
+    from tianji.comparison.cheapest_size import CheapestSize
     from tianji.validation.expected_gains import Promise
 
 MOST_FRONT = 8
@@ -36,13 +37,13 @@ RULE = "tp fills the node, smallest pp that fits"
 
 def print_outcome(
     console: Console, outcome: Outcome, calibration: Calibration, *, explained: Result | None = None,
-    reliability: Reliability | None = None, frugal: Frugal | None = None, published: Sequence[Promise] = (),
+    reliability: Reliability | None = None, cheapest: CheapestSize | None = None, published: Sequence[Promise] = (),
 ) -> None:  # fmt: skip
     """Print all that a search found, most wanted first; ``published`` are runs of this very job."""
     best = outcome.results[0]
     lines = [*headlines(best.plan.job, best.plan.pool, calibration), ("Search", describe_search(outcome))]
-    if frugal is not None:
-        lines.append(("Chosen", describe_choice(frugal)))
+    if cheapest is not None:
+        lines.append(("Chosen", describe_choice(cheapest)))
     console.print(labelled([*lines, ("Idle", outcome.idle_reason)] if outcome.idle_reason else lines))
     where = breakdown_table(best, console.width, "Where a step of plan 1 goes")
     for part in (top_table(outcome), where, memory_table(best, console.width), front_table(outcome)):
@@ -89,19 +90,14 @@ def describe_promise(promise: Promise) -> str:
     return f"{known}{explain_gain(promise.gain, promise.savings(), promise.is_doubtful)}."
 
 
-def describe_choice(frugal: Frugal) -> str:
+def describe_choice(cheapest: CheapestSize) -> str:
     """Return what the chosen number of chips spends, beside all that were offered."""
-    spent = frugal.spent
-    least = f"{frugal.pool.chips:,} of {frugal.offered:,} chips: the least {frugal.objective} of {frugal.tried} numbers tried,"
-    nominal, low, high = (_figure(value) for value in (spent.nominal, spent.low, spent.high))
-    figure = f"{nominal} {frugal.unit} ({low} to {high})"
-    if frugal.on_all is None or frugal.pool.chips == frugal.offered:
-        return f"{least} {figure}"
-    return f"{least} {figure}; all {frugal.offered:,} chips: {_figure(frugal.on_all.nominal)}"
-
-
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+    chips, offered = cheapest.pool.chips, cheapest.offered
+    text = f"{chips:,} of {offered:,} chips: the least {cheapest.objective} of {cheapest.tried} numbers tried,"
+    text = f"{text} {format_range(cheapest.spent)} {cheapest.unit}"
+    if cheapest.on_all is None or chips == offered:
+        return text
+    return f"{text}; all {offered:,} chips: {format_number(cheapest.on_all.nominal)}"
 
 
 def top_table(outcome: Outcome) -> Table:
