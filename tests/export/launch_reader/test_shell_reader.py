@@ -3,8 +3,8 @@
 import pytest
 
 from tianji.errors import FormatError
+from tianji.export.launch_reader.shell_reader import read_script
 from tianji.export.launch_reader.shell_values import calculate, decide
-from tianji.export.launch_reader.shell_words import read_script
 
 
 def words(text: str) -> list[str]:
