@@ -29,6 +29,7 @@ def words(text: str) -> list[str]:
         ("export A=1 B=2; run $A$B", ["run", "12"]),
         ("EMPTY=()\nrun \"${EMPTY[@]}\" --x", ["run", "--x"]),
         ("run --a '' --b", ["run", "--a", "", "--b"]),
+        ("A=' 1 '\nrun a$A b${A}c", ["run", "a", "1", "b", "1", "c"]),
         ("run --a 1 2>&1 > log.txt", ["run", "--a", "1"]),
         ("cat <<EOF\nrun --no\nEOF\nrun --yes", ["run", "--yes"]),
         ("if [ -n \"$A\" ]; then\n  run --a\nfi", ["run", "--a"]),

@@ -54,10 +54,10 @@ class WordReader:
                     current, is_word = _append(done, current, pieces), True
             elif char in "$`":
                 values = self.expand()
-                if not splits:
+                if splits:
+                    current, is_word = _split(done, current, is_word, values)
+                else:
                     current += " ".join(values)
-                elif pieces := [word for value in values for word in value.split()]:
-                    current, is_word = _append(done, current, pieces), True
             else:
                 current, is_word = current + char, True
                 self.at += 1
@@ -190,3 +190,17 @@ def _append(done: list[str], current: str, pieces: list[str]) -> str:
         return current + pieces[0]
     done += [current + pieces[0], *pieces[1:-1]]
     return pieces[-1]
+
+
+def _split(done: list[str], current: str, is_word: bool, values: list[str]) -> tuple[str, bool]:
+    """Add unquoted values to the current word, split at their spaces; returns the word that goes on, and whether it is one."""
+    for n, value in enumerate(values):
+        if (n or value[:1].isspace()) and (is_word or current):
+            done.append(current)
+            current, is_word = "", False
+        if pieces := value.split():
+            current, is_word = _append(done, current, pieces), True
+            if value[-1:].isspace():
+                done.append(current)
+                current, is_word = "", False
+    return current, is_word
