@@ -31,6 +31,14 @@ MEGATRON = Dialect(
     uneven_stages=lambda plan: Argument(
         "--pipeline-model-parallel-layout", format_stage_layout(plan), "E embedding, t layer, L loss, | next"
     ),
+    dispatch={
+        "all_to_all": (Argument("--moe-token-dispatcher-type", "alltoall"),),
+        "deduplicated": (
+            Argument("--moe-token-dispatcher-type", "flex", "each token crosses to a node once"),
+            Argument("--moe-flex-dispatcher-backend", "deepep"),
+            Argument("--moe-router-dtype", "fp32", "which DeepEP needs"),
+        ),
+    },
     context={
         "ring": Argument("--cp-comm-type", "p2p", "ring"),
         "ulysses": Argument("--cp-comm-type", "a2a", "Ulysses"),

@@ -10,6 +10,7 @@ from tianji.export.formats.arguments import Argument, Artefact
 from tianji.export.megatron_family.dialect import Dialect
 from tianji.export.megatron_family.refusals import PIPELINES
 from tianji.export.megatron_family.script import write_launch
+from tianji.export.plan_facts.experts import note_expert_copies
 from tianji.export.plan_facts.layers import deal_layers, is_even
 from tianji.parallel.plan import Plan
 
@@ -39,6 +40,10 @@ MINDSPEED = Dialect(
     checkpoint_format="torch",
     backend_comment="MindSpeed maps it to HCCL",
     uneven_stages=_stage_list,
+    dispatch={
+        "all_to_all": (Argument("--moe-token-dispatcher-type", "alltoall"),),
+        "deduplicated": (Argument("--moe-token-dispatcher-type", "alltoall"),),
+    },
     context={
         "ring": Argument("--context-parallel-algo", "megatron_cp_algo"),
         "ulysses": Argument("--context-parallel-algo", "ulysses_cp_algo"),
@@ -96,6 +101,7 @@ MINDSPEED = Dialect(
 def write(plan: Plan, limits: Limits) -> list[Artefact]:
     """Return the launch script and the table of ranks."""
     limits.apply([ASCEND_ONLY], plan)
+    note_expert_copies(plan, limits)
     return write_launch(plan, limits, MINDSPEED)
 
 
@@ -103,5 +109,5 @@ TARGET = Target(
     "mindspeed",
     "launch script for MindSpeed-LLM (Ascend)",
     write,
-    space={"schedule": PIPELINES, "zero": (0, 1)},
+    space={"schedule": PIPELINES, "zero": (0, 1), "ep_kind": ("all_to_all",)},
 )

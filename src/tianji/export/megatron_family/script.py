@@ -25,7 +25,7 @@ def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]
     hosts = count_hosts(plan, limits)
     groups = [
         torchrun_group(hosts),
-        OptionGroup("MODEL_ARGS", "model", (*dialect.implementation, *model_arguments(plan.job, limits))),
+        OptionGroup("MODEL_ARGS", "model", (*dialect.implementation, *model_arguments(plan, limits, dialect))),
         OptionGroup("PARALLEL_ARGS", "strategy", degree_arguments(plan, dialect)),
         OptionGroup("MEMORY_ARGS", "sharding and recomputation", memory_arguments(plan, limits, dialect)),
         OptionGroup("OVERLAP_ARGS", "communication beside computation", overlap_arguments(plan, limits, dialect)),
