@@ -57,7 +57,7 @@ def plan_for_framework(
         raise UnknownNameError("framework of --runs-on", framework, SPACES)
     outcomes: list[Outcome] = []
     failures: list[InfeasibleError | IllegalStrategyError] = []
-    for part in _parts(framework, dict(fixed or {})):
+    for part in _parts(framework, job, dict(fixed or {})):
         try:
             outcomes.append(
                 plan(
@@ -72,9 +72,10 @@ def plan_for_framework(
     return _choose(framework, outcomes, top)
 
 
-def _parts(framework: str, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the fields to hold for each part of the space that a framework has."""
-    space = SPACES[framework]
+    narrow = TARGETS[framework].narrow_space
+    space = {**SPACES[framework], **(narrow(job) if narrow else {})}
     for name, words in space.items():
         if name in fixed and fixed[name] not in words:
             known = ", ".join(str(w) for w in words)

@@ -22,6 +22,7 @@ MEGATRON = Dialect(
     name="Megatron-LM",
     script="pretrain_megatron.sh",
     implementation=(Argument("--transformer-impl", "transformer_engine"),),
+    narrow_implementation=(Argument("--transformer-impl", "transformer_engine"),),
     tokenizer=(
         Argument("--tokenizer-type", "HuggingFaceTokenizer"),
         Argument("--tokenizer-model", "${TOKENIZER_MODEL}"),

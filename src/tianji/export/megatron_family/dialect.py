@@ -18,6 +18,7 @@ class Dialect:
         name: The framework as people call it.
         script: Name of its launch script.
         implementation: Which layers it builds.
+        narrow_implementation: Which layers it builds for number formats of 8 bits and fewer.
         tokenizer: Its options for a tokenizer of Hugging Face.
         checkpoint_format: Its format where nothing is sharded beyond the optimizer.
         backend_comment: What its users should know of ``--distributed-backend``.
@@ -40,6 +41,7 @@ class Dialect:
     name: str
     script: str
     implementation: Tree
+    narrow_implementation: Tree
     tokenizer: Tree
     checkpoint_format: str
     backend_comment: str
