@@ -42,7 +42,7 @@ class Limits:
 
     def note(self, *texts: str) -> None:
         """Keep what the user should know."""
-        self.notes += [text for text in texts if text not in self.notes]
+        self.notes += [text for text in dict.fromkeys(texts) if text not in self.notes]
 
     def refuse(self, reason: str) -> None:
         """Keep a reason why this target would run another plan."""
