@@ -11,8 +11,8 @@ from .test_headline import console_of
 
 def test_the_search_is_told_with_its_counts(outcome: Outcome) -> None:
     text = describe_search(outcome)
-    assert f"{outcome.found.candidates:,} legal strategies" in text
-    assert f"{outcome.found.feasible:,} fit" in text
+    assert f"{outcome.search.candidates:,} legal strategies" in text
+    assert f"{outcome.search.feasible:,} fit" in text
 
 
 def test_the_plans_are_numbered_best_first(outcome: Outcome) -> None:

@@ -113,8 +113,8 @@ def spell_calibration(calibration: Calibration) -> str:
         lines = {name: _inline(_stated(effect, ("factor",))) for name, effect in sorted(effects.items())}
         blocks.append(_table(f"software.{_key(trait)}", lines))
     if calibration.memory:
-        held = sorted(calibration.memory.items())
-        blocks.append(_table("memory", {_key(f): _inline(_stated(one, MEMORY_CONSTANTS)) for f, one in held}))
+        footprints = sorted(calibration.memory.items())
+        blocks.append(_table("memory", {_key(f): _inline(_stated(one, MEMORY_CONSTANTS)) for f, one in footprints}))
     blocks += [_spell_chip(calibration, chip) for chip in sorted({*calibration.chips, *calibration.spreads})]
     for one, others in sorted(calibration.correlations.items()):
         lines = {_text(".".join(other)): repr(value) for other, value in sorted(others.items())}
@@ -166,10 +166,10 @@ def _read_evidence(table: Table | None) -> dict[str, Evidence]:
         return {}
     table.asked.update(CONSTANT_NAMES)
     table.finish()
-    found: dict[str, Evidence] = {}
+    evidence: dict[str, Evidence] = {}
     for name in CONSTANT_NAMES:
         if (proof := table.child(name)) is not None:
-            found[name] = Evidence(
+            evidence[name] = Evidence(
                 tier=proof.choice("tier", TIERS),
                 rows=proof.count("rows", 0, least=0),
                 source=proof.text("source", ""),
@@ -177,7 +177,7 @@ def _read_evidence(table: Table | None) -> dict[str, Evidence]:
                 inherited_from=proof.text("inherited_from", ""),
             )
             proof.finish()
-    return found
+    return evidence
 
 
 def _read_chip(part: Table) -> tuple[Constants, dict[str, Evidence]]:
@@ -215,19 +215,19 @@ def _read_footprint(table: Table) -> Footprint:
 
 
 def _read_correlations(table: Table) -> dict[Unknown, dict[Unknown, float]]:
-    found: dict[Unknown, dict[Unknown, float]] = {}
+    correlations: dict[Unknown, dict[Unknown, float]] = {}
     for key, part in _children(table, "correlations"):
         one = _read_unknown(part.where(key), key)
-        found[one] = {}
+        correlations[one] = {}
         part.asked.update(part.content)
         for name in part.content:
             other = _read_unknown(part.where(name), name)
-            if other == one or one in found.get(other, {}):
+            if other == one or one in correlations.get(other, {}):
                 raise FormatError(
                     f"{part.where(name)}: expected each pair of two once, got {name!r} under {key!r} again"
                 )
-            found[one][other] = _number(part, name, -1.0, 1.0)
-    return found
+            correlations[one][other] = _number(part, name, -1.0, 1.0)
+    return correlations
 
 
 def _read_unknown(where: str, text: str) -> Unknown:

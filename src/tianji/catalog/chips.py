@@ -77,9 +77,9 @@ def _read_peaks(table: Table, key: str) -> dict[str, Figure]:
     peaks = table.child(key)
     if peaks is None:
         return {}
-    found = {dtype: figure for dtype in DTYPES if (figure := peaks.figure(dtype, *PEAK)) is not None}
+    figures = {dtype: figure for dtype in DTYPES if (figure := peaks.figure(dtype, *PEAK)) is not None}
     peaks.finish()
-    return found
+    return figures
 
 
 def _read_unknown(table: Table, known: set[str]) -> tuple[str, ...]:

@@ -124,12 +124,12 @@ def read_failures(table: Table) -> FailureProfile:
 
 
 def _need(table: Table, key: str, dimension: str, least: float, most: float) -> Figure:
-    found = table.figure(key, dimension, least, most)
-    if found is None:
+    figure = table.figure(key, dimension, least, most)
+    if figure is None:
         raise FormatError(
             f'{table.where(key)}: missing; expected a figure, or like = "{DEFAULT}" at the top of the file'
         )
-    return found
+    return figure
 
 
 def _read_cause(part: Table) -> Cause:
@@ -158,6 +158,6 @@ def _read_named(table: Table, key: str, names: tuple[str, ...], bounds: tuple[st
     inner = table.child(key)
     if inner is None:
         return {}
-    found = {name: figure for name in names if (figure := inner.figure(name, *bounds)) is not None}
+    figures = {name: figure for name in names if (figure := inner.figure(name, *bounds)) is not None}
     inner.finish()
-    return found
+    return figures

@@ -48,9 +48,9 @@ def read_mixture(table: Table, entry: Entry) -> Mixture:
     joint = table.child("joint")
     if joint is None:
         raise FormatError(f"{table.where('joint')}: missing; expected a table [joint], the tier between the parts")
-    found = Mixture(table.text("name"), table.text("title"), parts, _read_joint(joint, parts), table.texts("notes"))
+    mixture = Mixture(table.text("name"), table.text("title"), parts, _read_joint(joint, parts), table.texts("notes"))
     table.finish()
-    return found
+    return mixture
 
 
 def _read_part(part: Table, entry: Entry) -> Pool:
@@ -61,7 +61,7 @@ def _read_part(part: Table, entry: Entry) -> Pool:
 
 
 def _read_joint(joint: Table, parts: tuple[Pool, ...]) -> Tier:
-    found = Tier(
+    tier = Tier(
         name=joint.text("name", "joint"),
         topology=joint.choice("topology", TOPOLOGIES, "clos"),
         span=0,
@@ -71,7 +71,7 @@ def _read_joint(joint: Table, parts: tuple[Pool, ...]) -> Tier:
         kind=joint.choice("kind", TIER_KINDS, "scale-out"),
     )
     joint.finish()
-    if found.bandwidth is None:
+    if tier.bandwidth is None:
         names = " and ".join(part.name for part in parts)
         raise FormatError(f"{joint.where('bandwidth')}: missing; expected what one chip sends between {names}")
-    return found
+    return tier

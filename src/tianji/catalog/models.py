@@ -186,22 +186,24 @@ def _read_published(table: Table, model: Model) -> tuple[PublishedCount, ...]:
     counts = table.child("parameters")
     if counts is None:
         return ()
-    found = []
+    published = []
     for what in ("total", "active"):
         parts, figure = counts.texts(f"{what}_counts"), counts.figure(what, *COUNT)
         if unknown := set(parts) - set(PARTS):
             raise FormatError(f"{counts.where(what + '_counts')}: {min(unknown)!r} is not one of {', '.join(PARTS)}")
         if figure is not None:
-            found.append(PublishedCount(what, figure, parts, count_parameters(model, parts, active=what == "active")))
+            published.append(
+                PublishedCount(what, figure, parts, count_parameters(model, parts, active=what == "active"))
+            )
     counts.finish()
-    return tuple(found)
+    return tuple(published)
 
 
 def _read_training(table: Table) -> TrainingDefaults | None:
     run = table.child("training")
     if run is None:
         return None
-    found = TrainingDefaults(
+    defaults = TrainingDefaults(
         seq_len=run.count("seq_len", 0) or None,
         global_batch_size=run.count("global_batch_size", 0) or None,
         tokens=run.number("tokens", *COUNT, default=0.0) or None,
@@ -210,4 +212,4 @@ def _read_training(table: Table) -> TrainingDefaults | None:
         note=run.text("note", ""),
     )
     run.finish()
-    return found
+    return defaults

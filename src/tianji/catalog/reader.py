@@ -69,8 +69,8 @@ def _refuse_the_boundless(content: dict[str, object], path: Path) -> None:
 
 
 def _syntax_message(path: Path, text: str, problem: str) -> str:
-    if found := _LINE.search(problem):
-        return f"{path}, line {found[1]}, column {found[2]}: {problem[: found.start()].strip()}"
+    if place := _LINE.search(problem):
+        return f"{path}, line {place[1]}, column {place[2]}: {problem[: place.start()].strip()}"
     if problem.endswith(_END):
         lines = text.count("\n") + 1
         return f"{path}, line {lines}: {problem.removesuffix(_END).strip()} at the end of the file; is it cut off?"
@@ -209,7 +209,7 @@ class Table:
         value = numbers["value"] if "value" in numbers else ((low or 0.0) + (high or 0.0)) / 2
         if (low is not None and low > value) or (high is not None and high < value):
             raise FormatError(f"{self.where('value')}: expected low <= value <= high, got {self._as_written()}")
-        found = Figure(
+        figure = Figure(
             value=value,
             source=self._read_source(),
             confidence=self.choice("confidence", CONFIDENCES),
@@ -220,7 +220,7 @@ class Table:
             text=self._as_written(),
         )
         self.finish()
-        return found
+        return figure
 
     def _as_written(self) -> str:
         low, high = self.content.get("low"), self.content.get("high")

@@ -116,8 +116,8 @@ def bracket_power(chip: Chip, figures: PowerFigures) -> Figure | None:
 
 def _read(kind: str, name: str | os.PathLike[str], reader: Callable[[Table], T]) -> T:
     entry = find_entry(kind, name)
-    found: T = _cached(kind, entry, entry.version(), reader)
-    return found
+    value: T = _cached(kind, entry, entry.version(), reader)
+    return value
 
 
 @lru_cache(maxsize=64)
@@ -126,11 +126,11 @@ def _cached(kind: str, entry: Entry, version: tuple[str, int, int], reader: Call
 
 
 def _figures(table: Table, bounds: Mapping[str, tuple[str, float, float]]) -> dict[str, Figure]:
-    found = {key: table.figure(key, *limits) for key, limits in bounds.items()}
-    for key, figure in found.items():
+    figures = {key: table.figure(key, *limits) for key, limits in bounds.items()}
+    for key, figure in figures.items():
         if figure is None:
             raise FormatError(f"{table.where(key)}: missing; expected a figure with its source")
-    return {key: figure for key, figure in found.items() if figure is not None}
+    return {key: figure for key, figure in figures.items() if figure is not None}
 
 
 def _read_site(table: Table) -> Site:

@@ -30,15 +30,15 @@ class Source:
 def load_sources() -> Mapping[str, Source]:
     """Return every publication of the catalog by its key."""
     table = Table(read_toml(FILE), FILE.name)
-    found = {}
+    sources = {}
     for key in table.content:
         entry = table.child(key)
         assert entry is not None
-        found[key] = Source(
+        sources[key] = Source(
             key, entry.text("title"), entry.text("url", ""), entry.choice("kind", KINDS), entry.text("note", "")
         )
         entry.finish()
-    return MappingProxyType(found)
+    return MappingProxyType(sources)
 
 
 def find_sources(text: str) -> tuple[Source, ...]:

@@ -80,7 +80,9 @@ def _beside_best(launch: Launch, told: list[str], result: Result, best: Result |
     """Return the keys of a document that a launch script adds: what was read, and how far it is from the best."""
     from tianji.parallel.layouts import spell_layout
 
-    document: dict[str, Any] = {"launch": {"engine": launch.framework, "assumed": told, "ignored": list(launch.ignored)}}
+    document: dict[str, Any] = {
+        "launch": {"engine": launch.framework, "assumed": told, "ignored": list(launch.ignored)}
+    }
     if isinstance(best, str):
         document["best"] = {"reason": best}
     else:

@@ -30,13 +30,13 @@ class Rule:
 
 
 def _divides(divisor: Array, value: Array | int) -> Array:
-    found: Array = np.equal(np.mod(value, divisor), 0)
-    return found
+    divides: Array = np.equal(np.mod(value, divisor), 0)
+    return divides
 
 
 def _microbatches(g: Grid, job: Job) -> Array:
-    found: Array = job.global_batch_size // np.maximum(g.dp * g.micro_batch_size, 1)
-    return found
+    count: Array = job.global_batch_size // np.maximum(g.dp * g.micro_batch_size, 1)
+    return count
 
 
 def _expert_width(job: Job) -> int:

@@ -35,14 +35,14 @@ class Group:
 
     def members(self, spans: tuple[int, ...]) -> list[Array]:
         """Return for each tier how many of the group's ranks lie in one unit of it; the last is the whole group."""
-        found: list[Array] = []
+        members: list[Array] = []
         for span in spans[:-1]:
             inside: Array = np.asarray(1.0)
             for size, stride in self.runs:
                 inside = inside * np.minimum(np.maximum(span // stride, 1), size)
-            found.append(inside)
-        found.append(self.size * 1.0)
-        return found
+            members.append(inside)
+        members.append(self.size * 1.0)
+        return members
 
 
 def tensor_group(g: Grid) -> Group:

@@ -127,11 +127,11 @@ class Links:
         return slowest
 
     def _members(self, group: Group) -> list[tuple[SustainedTier, Array, Array]]:
-        found, below = [], np.asarray(1.0)
+        members, below = [], np.asarray(1.0)
         for lane, inner in zip(self.lanes, group.members(self.spans), strict=True):
-            found.append((lane, inner / below, inner))
+            members.append((lane, inner / below, inner))
             below = inner
-        return found
+        return members
 
 
 def _lane(owner: str, tier: Tier, constants: Constants, units: int) -> SustainedTier:
@@ -166,8 +166,8 @@ def reached_units(units: Array, copies: int, routing: tuple[int, int] = (1, 1)) 
     """
     num_groups, groups = routing
     allowed = units if num_groups == groups else np.minimum(units, groups * np.maximum(units / num_groups, 1.0))
-    found: Array = allowed * (1.0 - (1.0 - 1.0 / allowed) ** copies)
-    return found
+    reached: Array = allowed * (1.0 - (1.0 - 1.0 / allowed) ** copies)
+    return reached
 
 
 def steps(n: Array) -> Array:
@@ -177,5 +177,5 @@ def steps(n: Array) -> Array:
     [0.0, 1.0, 6.0, 12.0]
     """
     mantissa, exponent = np.frexp(n)
-    found: Array = np.minimum(n - 1.0, 2.0 * (exponent - (mantissa == 0.5)))
-    return found
+    fewest: Array = np.minimum(n - 1.0, 2.0 * (exponent - (mantissa == 0.5)))
+    return fewest

@@ -185,8 +185,8 @@ def _falls_back(a: Attention, c: Context) -> Array:
     if np.all(c.g.flash_attention):
         return np.asarray(False)
     odd = np.not_equal(np.mod(c.g.micro_batch_size * a.num_heads, SOFTMAX_BATCHES * c.g.tp), 0)
-    found: Array = ~c.g.flash_attention & odd
-    return found
+    falls_back: Array = ~c.g.flash_attention & odd
+    return falls_back
 
 
 def _tensor_communication(layer: Layer, c: Context) -> Array:
@@ -194,12 +194,12 @@ def _tensor_communication(layer: Layer, c: Context) -> Array:
     pairs = sum(1.0 if m.cut == "row" else 0.5 if m.role is Role.LOGITS else 0.0 for m in layer.matmuls)
     if not layer.matmuls:
         pairs = 0.5
-    found: Array = np.asarray(0.0)
+    seconds: Array = np.asarray(0.0)
     if pairs:
-        found = found + pairs * c.once(_pair_communication, c.g)
+        seconds = seconds + pairs * c.once(_pair_communication, c.g)
     if layer.experts:
-        found = found + 2.0 * c.once(_spread_experts, layer.experts)
-    return found
+        seconds = seconds + 2.0 * c.once(_spread_experts, layer.experts)
+    return seconds
 
 
 def _spread_experts(experts: Experts, c: Context) -> Array:

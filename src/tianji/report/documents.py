@@ -31,7 +31,7 @@ def outcome_document(
     reliability: Reliability | None = None, frugal: Frugal | None = None, published: Sequence[Promise] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Return all that a search found; ``frugal`` says how its number of chips was chosen, ``published`` runs of this job."""
-    best, found = outcome.results[0], outcome.found
+    best, found = outcome.results[0], outcome.search
     document = {
         "objective": objective,
         **request_document(best.plan.job, best.plan.pool, calibration),

@@ -73,7 +73,7 @@ def _parted(text: str) -> tuple[str, str]:
 
 def describe_search(outcome: Outcome) -> str:
     """Return how much was looked at, and how long it took."""
-    found = outcome.found
+    found = outcome.search
     rate = f" ({found.candidates / found.seconds:,.0f} a second)" if found.seconds > SOON else ""
     fit = f"{found.feasible:,} fit the memory"
     return f"{found.candidates:,} legal strategies, all priced in {duration(found.seconds)}{rate}; {fit}"

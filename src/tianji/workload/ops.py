@@ -75,8 +75,8 @@ class Attention:
         if not causal:
             return seq_len * 1.0
         w = np.minimum(self.window, seq_len) if self.window else seq_len
-        found: float = w - w * w / (2.0 * seq_len)
-        return found
+        tokens: float = w - w * w / (2.0 * seq_len)
+        return tokens
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs for one token: 2 · context · heads · (qk_dim + v_dim)."""
