@@ -64,3 +64,16 @@ def test_a_file_fits_in_the_mind() -> None:
     files = [path for place in places for path in place.rglob("*.py")]
     long = {str(p.relative_to(ROOT)): n for p in files if (n := len(p.read_text().splitlines())) > MAX_LINES}
     assert not long, f"over {MAX_LINES} lines: {long}"
+
+
+def test_the_room_of_measurements_holds_no_regular_expression() -> None:
+    """Prose is translated by a vocabulary, one text for one meaning; a pattern would read what nobody wrote down."""
+    room = SOURCE / "measurements"
+    imports = {name for path in room.glob("*.py") for name in imported(path)}
+    assert not imports & {"re", "regex"}
+
+
+def imported(path: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    return plain | {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}
