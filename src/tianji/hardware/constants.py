@@ -8,7 +8,7 @@ within its bounds, :mod:`tianji.calibration` fits those that whole runs may move
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -178,7 +178,7 @@ class Constants:
 
 
 CONSTANTS: dict[str, Constant] = {
-    f.name: Constant(f.name, getattr(Constants(), f.name), **f.metadata) for f in fields(Constants)
+    f.name: Constant(f.name, float(cast(float, f.default)), **f.metadata) for f in fields(Constants)
 }
 """All constants by name, in the order of files and tables."""
 CONSTANT_NAMES = tuple(CONSTANTS)
