@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tianji.parallel.schedules import SCHEDULES, Schedule
+from tianji.parallel.schedules import SCHEDULES, PipelineSchedule
 from tianji.parallel.strategy import CHOICES, FIELDS, Strategy
 from tianji.units import Array
 
@@ -91,7 +91,7 @@ class Grid:
             values[name] = CHOICES[name][int(value)] if name in CHOICES else value
         return Strategy(**values)
 
-    def by_schedule(self, value: Callable[[Schedule], Array | float]) -> Array:
+    def by_schedule(self, value: Callable[[PipelineSchedule], Array | float]) -> Array:
         """Return for each strategy what its schedule gives."""
         present = [s for code, s in enumerate(SCHEDULES.values()) if np.any(np.equal(self.schedule, code))]
         values: Array = np.asarray(value(present[0]))
