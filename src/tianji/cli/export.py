@@ -66,7 +66,7 @@ def _check(path: str, as_json: bool) -> None:
     """Print every rule that a manifest breaks; exit with 2 when there is one."""
     from dataclasses import asdict
 
-    from tianji.export.checks import check_file
+    from tianji.export.lint.checks import check_file
 
     checked = check_file(path)
     found = checked.violations
@@ -86,7 +86,7 @@ def _list_targets(as_json: bool) -> None:
     from tianji.export import TARGETS
 
     if as_json:
-        print_json({"targets": {name: about for name, (_, about) in TARGETS.items()}})
+        print_json({"targets": {name: target.about for name, target in TARGETS.items()}})
         return
-    for name, (_, about) in TARGETS.items():
-        click.echo(f"{name:<12} {about}")
+    for name, target in TARGETS.items():
+        click.echo(f"{name:<12} {target.about}")

@@ -143,11 +143,11 @@ def plan_command(
         if engine_to_run is None:
             outcome = plan(*where, **search)
         else:
-            from tianji.export.runnable import plan_for_engine
+            from tianji.export.runnable import plan_for_framework
 
-            runnable = plan_for_engine(engine_to_run, *where, **search)
+            runnable = plan_for_framework(engine_to_run, *where, **search)
             outcome = runnable.outcome
-            runs_on = {"engine": runnable.engine, "faster_refused": runnable.refused, "why": runnable.why}
+            runs_on = {"engine": runnable.framework, "faster_refused": runnable.refused, "why": runnable.why}
     if out is not None:
         write_plan(outcome.results[0].plan, out)
     from tianji.report.documents.plan import plan_document

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypedDict
+from typing import TypedDict
+
+from tianji.ranges import Range
 
 
 class RangeDocument(TypedDict):
@@ -13,22 +15,6 @@ class RangeDocument(TypedDict):
     high: float
 
 
-class HasEnds(Protocol):
-    """Any type of range."""
-
-    @property
-    def low(self) -> float:
-        """Low end."""
-
-    @property
-    def nominal(self) -> float:
-        """Nominal value."""
-
-    @property
-    def high(self) -> float:
-        """High end."""
-
-
-def range_document(span: HasEnds, scale: float = 1.0) -> RangeDocument:
+def range_document(span: Range, scale: float = 1.0) -> RangeDocument:
     """Return a range times ``scale``."""
     return {"low": span.low * scale, "nominal": span.nominal * scale, "high": span.high * scale}
