@@ -120,20 +120,20 @@ def plan_command(
         check(layout, request.job, request.pool)
         explained = predict(Plan(request.job, request.pool, layout), request.calibration)
     with open_mapper(engine) as mapper, watch("Pricing strategies") as progress:
-        frugal = None
+        cheapest = None
         if objective != "time":
             from tianji.comparison import Assumptions
-            from tianji.comparison.cheapest_size import find_frugal
+            from tianji.comparison.cheapest_size import find_cheapest_size
 
             given = Assumptions(
                 rents=read_pairs(rent, "--rent", "money"),
                 powers=read_pairs(power, "--power", "power"),
                 reliability=reliability,
             )
-            frugal = find_frugal(
+            cheapest = find_cheapest_size(
                 request.job, request.pool, request.calibration, objective, given, fixed=fixed, mapper=mapper
             )
-            request = replace(request, pool=frugal.pool)
+            request = replace(request, pool=cheapest.pool)
         search: dict[str, Any] = {
             "fixed": fixed, "extra": {name: (False, True) for name in vary}, "top": wanted, "progress": progress,
             "mapper": mapper,
@@ -156,7 +156,7 @@ def plan_command(
     outputs.present(
         plan_document(
             outcome, request.calibration, objective=objective, explained=explained, reliability=reliability,
-            frugal=frugal, published=published, runs_on=runs_on,
+            cheapest=cheapest, published=published, runs_on=runs_on,
         )
     )  # fmt: skip
     if out is not None and not outputs.as_json:

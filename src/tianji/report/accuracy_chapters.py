@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tianji.report.accuracy_tables import percent, signed
 from tianji.report.known_gaps import spell_bar, write_composed, write_gaps
 from tianji.report.vocabulary import list_savings
+from tianji.report.vocabulary import percent_of as percent
+from tianji.report.vocabulary import signed_percent_of as signed
 from tianji.units import GIB
 from tianji.validation import Accuracy, Verdict, find_sweeps
 from tianji.validation.acceptance import Bar

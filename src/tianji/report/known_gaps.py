@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tianji.report.accuracy_tables import percent, signed
+from tianji.report.vocabulary import percent_of as percent
+from tianji.report.vocabulary import signed_percent_of as signed
 from tianji.validation import Verdict
 from tianji.validation.acceptance import Bar
 from tianji.validation.accuracy import COMPOSED_SOURCES, measure_accuracy

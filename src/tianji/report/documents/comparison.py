@@ -8,8 +8,8 @@ from typing import Any
 from tianji.comparison import Assessment, Comparison, Replacement, Sizing
 from tianji.comparison.curve import Curve
 from tianji.comparison.measures import MEASURES
-from tianji.comparison.replacement import spell_answer
-from tianji.comparison.side_by_side import spell_pool
+from tianji.comparison.replacement import describe_answer
+from tianji.comparison.side_by_side import format_pool
 from tianji.hardware.calibration import Calibration
 from tianji.ranges import Range
 from tianji.report.documents.cited_figures import (
@@ -41,7 +41,7 @@ def replacement_document(found: Replacement, calibration: Calibration) -> dict[s
     return {"document": "replacement",
         **work_document(found.first.result.plan.job),
         "match": found.match,
-        "answer": spell_answer(found),
+        "answer": describe_answer(found),
         "chips": {"low": few, "nominal": nominal, "high": many},
         "units": math.ceil(nominal / found.other.pool.unit),
         "first": assessment_document(found.first, calibration),
@@ -53,7 +53,7 @@ def replacement_document(found: Replacement, calibration: Calibration) -> dict[s
             "swings": [
                 {"assumption": s.assumption, "low": s.low, "high": s.high, "at_low": s.at_low, "at_high": s.at_high,
                  "flips": s.flips}
-                for s in found.swings
+                for s in found.sensitivities
             ],
         },
         "verdicts": list(found.verdicts),
@@ -65,17 +65,17 @@ def sizing_document(found: Sizing, calibration: Calibration) -> dict[str, Any]:
     """Return all of a sizing."""
     return {
         "document": "sizing",
-        **work_document(found.found.result.plan.job),
+        **work_document(found.best.result.plan.job),
         "days_allowed": found.days,
         "budget_usd": found.budget,
         "is_met": found.is_met,
         "binding": list(found.binding),
-        "chips": found.found.pool.chips,
+        "chips": found.best.pool.chips,
         "chips_cautious": found.cautious,
         "cost_of_run_usd": found.cost,
-        "best": assessment_document(found.found, calibration),
+        "best": assessment_document(found.best, calibration),
         "curve": curve_document(found.curve),
-        "assumptions": list(found.found.result.plan.job.assumed),
+        "assumptions": list(found.best.result.plan.job.assumed),
     }
 
 
@@ -96,9 +96,9 @@ def curve_document(curve: Curve) -> dict[str, Any]:
 
 def assessment_document(a: Assessment, calibration: Calibration) -> dict[str, Any]:
     """Return one pool's plan with all measures, bills and sources."""
-    pool, place, precision = a.pool, a.footprint, a.result.plan.job.precision
+    pool, place, precision = a.pool, a.floor_space, a.result.plan.job.precision
     return {
-        "name": spell_pool(a),
+        "name": format_pool(a),
         "pool": pool.name,
         "title": pool.title,
         "status": pool.status,
@@ -114,9 +114,9 @@ def assessment_document(a: Assessment, calibration: Calibration) -> dict[str, An
             for m in MEASURES
         },
         "bill": None if a.bill is None else {name: span_document(item) for name, item in a.bill.items.items()},
-        "price": {"basis": a.hour.basis, "sources": list(a.hour.sources), "bracket": span_document(a.hour.bracket),
-                  "publications": publications_in(a.hour.sources)},
-        "power": None if a.draw is None else _draw_document(a),
+        "price": {"basis": a.chip_hour.basis, "sources": list(a.chip_hour.sources), "bracket": span_document(a.chip_hour.bracket),
+                  "publications": publications_in(a.chip_hour.sources)},
+        "power": None if a.power is None else _power_document(a),
         "site": {
             "name": a.site.name,
             "title": a.site.title,
@@ -134,8 +134,8 @@ def assessment_document(a: Assessment, calibration: Calibration) -> dict[str, An
     }  # fmt: skip
 
 
-def _draw_document(a: Assessment) -> dict[str, Any]:
-    draw = a.draw
+def _power_document(a: Assessment) -> dict[str, Any]:
+    draw = a.power
     assert draw is not None
     return {
         "basis": draw.basis,

@@ -113,9 +113,7 @@ def against_document(result: Result, best: Result, reliability: Reliability | No
 
 def days_range(result: Result) -> RangeDocument | None:
     """Return the days of the run at the step's range, or None when the job states no tokens."""
-    if result.days is None:
-        return None
-    return range_document(result.step_time, result.days / result.step_time.nominal)
+    return None if result.days_range is None else result.days_range.to_dict()
 
 
 def subtract(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
