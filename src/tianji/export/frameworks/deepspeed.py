@@ -85,7 +85,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
 
 
 def _note_model_code(plan: Plan, limits: Limits) -> None:
-    """Note what the plan counts on and no file of DeepSpeed says: it lies in the model's code, or in the engine."""
+    """Note what the plan counts on and no file of DeepSpeed says: it lies in the model's code, or in its runtime."""
     s = plan.strategy
     if s.recompute != "none" and s.recompute_layers > 0:
         how = (
