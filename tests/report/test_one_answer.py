@@ -9,38 +9,18 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from tianji.cli import main
-from tianji.report.documents.comparison import ComparisonDocument, ReplacementDocument, SizingDocument
-from tianji.report.documents.goodput import GoodputDocument
-from tianji.report.documents.mixture import MixedPlanDocument
-from tianji.report.documents.plan import PlanDocument
-from tianji.report.documents.prediction import PredictionDocument
 from tianji.report.present import view_of
 from tianji.report.view import Cell, Number
 
+from .commands import COMMANDS
 from .reading import read_heads, read_tables
 
-COMMANDS = {
-    "prediction": "predict llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tp 8 --tokens 1T",
-    "plan": "plan llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tokens 1T --explain tp=8",
-    "mixture": "plan llama-3.1-8b a100-h100 --tokens 1T",
-    "goodput": "goodput llama-3.1-8b hgx-h100 --chips 512 --batch 1024 --tp 4 --price '2 USD' --tokens 1T",
-    "comparison": "compare llama-3.1-8b 64xhgx-h100 64xatlas-900-a2 64xatlas-950-superpod --tokens 1T",
-    "replacement": "replace llama-3.1-8b --from 64xhgx-h100 --with atlas-900-a2 --batch 256 --points 4 --buy",
-    "sizing": "size llama-3.1-8b hgx-h100 --batch 256 --tokens 1T --days 30 --budget 1000000",
-}
-"""One command for each document whose terminal is its view."""
-TYPES = {
-    "prediction": PredictionDocument, "plan": PlanDocument, "mixture": MixedPlanDocument, "goodput": GoodputDocument,
-    "comparison": ComparisonDocument, "replacement": ReplacementDocument, "sizing": SizingDocument,
-}  # fmt: skip
-"""What each document promises: every key, none else."""
 WIDE = "400"
 RULE = re.compile("^─+$")
 BARS = re.compile("[█▏▎▍▌▋▊▉]+")
@@ -107,38 +87,6 @@ def _as_float(field: str) -> str:
         return repr(float(field))
     except ValueError:
         return field
-
-
-def test_a_document_has_the_keys_that_its_type_promises(answer: Answer) -> None:
-    assert not list(breaches(answer.document, TYPES[answer.document["document"]], "document"))
-
-
-def breaches(value: Any, promised: Any, where: str) -> Iterator[str]:
-    """Yield where a value of JSON is not what a type promises: a key too many or too few, another kind of value."""
-    origin, parts = get_origin(promised), get_args(promised)
-    if is_typeddict(promised):
-        hints = get_type_hints(promised)
-        if not isinstance(value, dict) or value.keys() != hints.keys():
-            keys = value.keys() ^ hints.keys() if isinstance(value, dict) else value
-            yield f"{where}: {promised.__name__} has other keys: {keys}"
-            return
-        for key, hint in hints.items():
-            yield from breaches(value[key], hint, f"{where}.{key}")
-    elif origin in (Union, UnionType):
-        choices = [list(breaches(value, part, where)) for part in parts]
-        if all(choices):
-            yield from min(choices, key=len)
-    elif origin is Literal:
-        if value not in parts:
-            yield f"{where}: {value!r} is none of {parts}"
-    elif origin is list:
-        for place, item in enumerate(value):
-            yield from breaches(item, parts[0], f"{where}[{place}]")
-    elif origin is dict:
-        for key, item in value.items():
-            yield from breaches(item, parts[1], f"{where}.{key}")
-    elif promised is not Any and not isinstance(value, (int, float) if promised is float else promised or type(None)):
-        yield f"{where}: {value!r:.40} is no {promised}"
 
 
 def test_the_highlights_are_the_same_words_on_terminal_and_page(answer: Answer) -> None:

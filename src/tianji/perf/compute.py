@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tianji.hardware import Chip
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.units import Array, BytesPerSecond, FlopsPerSecond
 from tianji.workload import Precision
 
@@ -73,8 +73,8 @@ def matmul_time(machine: ChipRates, m: Array, k: Array, n: Array, *, high: bool 
     # 2mkn / u = 2 (mn + c²)(k + c/4): no division, and no 0/0 for an empty op.
     compute = 2.0 * (m * n + c * c) * (k + SHORT * c) / rate * ((m > 0) & (n > 0))
     memory = (size * (m * k + k * n) + machine.high_size * m * n) / machine.memory
-    found: Array = np.maximum(compute, memory)
-    return found
+    seconds: Array = np.maximum(compute, memory)
+    return seconds
 
 
 def attention_time(machine: ChipRates, flops: Array, length: Array) -> Array:

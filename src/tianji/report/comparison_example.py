@@ -24,8 +24,11 @@ from tianji.workload import Job
 PUBLISHED_HOURS = 2.664e6
 """H800-hours of pre-training on 14.8 T tokens (DSV3, table 1)."""
 MAKERS = Strategy(
-    tp=1, pp=16, ep=64, dp=128, zero=1, schedule="dualpipe", overlap_ep=True, recompute="selective", overlap_tp=True
-)
+    tp=1, pp=16, vpp=1, cp=1, ep=64, etp=1, dp=128, micro_batch_size=1, zero=1, zero_group=0, sequence_parallel=True,
+    recompute="selective", recompute_layers=1.0, schedule="dualpipe", cp_kind="ring", ep_kind="deduplicated",
+    weight_gather="hidden", overlap_dp=True, overlap_tp=True, overlap_pp=True, overlap_ep=True, flash_attention=True,
+    offload_optimizer=False, placement="dp-inside",
+)  # fmt: skip
 """The layout of the technical report, section 3.2."""
 
 

@@ -1,17 +1,38 @@
 """The operations of a transformer: what has to be computed for each token, before any cut.
 
 Each op kind is one dataclass here and one formula in ``tianji.perf.compute``. Sizes are whole; ``cut`` says which dimension
-tensor parallelism divides.
+tensor parallelism divides. What an op is for is its ``role``; its ``name`` is for people, and nothing depends on it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
+from typing import NamedTuple
 
 import numpy as np
 
 from tianji.units import Flops
 from tianji.workload.model import Model
+
+
+class Role(Enum):
+    """What an op is for, where a formula or a table of measured runs treats it in a way of its own."""
+
+    PLAIN = auto()
+    PROJECTION = auto()
+    """From the hidden size to queries, keys and values, or to the latents of MLA."""
+    EXPANSION = auto()
+    """From MLA's latents to queries, keys and values; selective recomputation does it again."""
+    ATTENTION_OUTPUT = auto()
+    MLP_IN = auto()
+    MLP_OUT = auto()
+    SHARED_EXPERT = auto()
+    ROUTER = auto()
+    LOGITS = auto()
+    """Its column cut has no row cut after it: only the gather before it is left of a pair."""
+    LOSS = auto()
+    """Its elements are logits, and each moves ``loss_size`` bytes, whatever its number format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +48,7 @@ class Matmul:
     n: int
     cut: str
     high: bool = False
+    role: Role = Role.PLAIN
 
     @property
     def flops(self) -> Flops:
@@ -35,7 +57,7 @@ class Matmul:
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class AttentionOp:
     """Scores and values of all heads; ``window`` tokens bound the context (0: all of it)."""
 
     num_heads: int
@@ -53,8 +75,8 @@ class Attention:
         if not causal:
             return seq_len * 1.0
         w = np.minimum(self.window, seq_len) if self.window else seq_len
-        found: float = w - w * w / (2.0 * seq_len)
-        return found
+        tokens: float = w - w * w / (2.0 * seq_len)
+        return tokens
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs for one token: 2 · context · heads · (qk_dim + v_dim)."""
@@ -72,10 +94,11 @@ class Vector:
     name: str
     elements: float
     cut: str
+    role: Role = Role.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
-class Experts:
+class ExpertOps:
     """The routed experts of one layer: ``top_k`` of ``num_experts`` MLPs for each token."""
 
     num_experts: int
@@ -92,14 +115,14 @@ class Experts:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class LayerOps:
     """One transformer layer, or the embedding, or the head."""
 
     matmuls: tuple[Matmul, ...] = ()
-    attention: tuple[tuple[float, Attention], ...] = ()
+    attention: tuple[tuple[float, AttentionOp], ...] = ()
     """Kinds of attention with the share of the layers that has each."""
     vectors: tuple[Vector, ...] = ()
-    experts: Experts | None = None
+    experts: ExpertOps | None = None
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs of one token in this layer."""
@@ -109,38 +132,42 @@ class Layer:
 
 def _attention_matmuls(model: Model) -> tuple[Matmul, ...]:
     h = model.hidden_size
+    output = Matmul("attention output", model.value_size, h, "row", role=Role.ATTENTION_OUTPUT)
     if model.mla is None:
-        inputs = Matmul("qkv", h, model.query_size + model.key_value_size, "column")
-        return inputs, Matmul("attention output", model.value_size, h, "row")
+        return Matmul("qkv", h, model.query_size + model.key_value_size, "column", role=Role.PROJECTION), output
     a = model.mla
     if a.q_lora_rank:
-        query = [Matmul("q down", h, a.q_lora_rank, "none"), Matmul("q up", a.q_lora_rank, model.query_size, "column")]
+        query = [
+            Matmul("q down", h, a.q_lora_rank, "none", role=Role.PROJECTION),
+            Matmul("q up", a.q_lora_rank, model.query_size, "column", role=Role.EXPANSION),
+        ]
     else:
-        query = [Matmul("q", h, model.query_size, "column")]
+        query = [Matmul("q", h, model.query_size, "column", role=Role.PROJECTION)]
     expanded = model.num_attention_heads * (a.qk_nope_head_dim + a.v_head_dim)
     return (
         *query,
-        Matmul("kv down", h, a.kv_lora_rank + a.qk_rope_head_dim, "none"),
-        Matmul("kv up", a.kv_lora_rank, expanded, "column"),
-        Matmul("attention output", model.value_size, h, "row"),
+        Matmul("kv down", h, a.kv_lora_rank + a.qk_rope_head_dim, "none", role=Role.PROJECTION),
+        Matmul("kv up", a.kv_lora_rank, expanded, "column", role=Role.EXPANSION),
+        output,
     )
 
 
-def _attention(model: Model) -> tuple[tuple[float, Attention], ...]:
+def _attention(model: Model) -> tuple[tuple[float, AttentionOp], ...]:
     if model.mla:
         qk, v = model.mla.qk_nope_head_dim + model.mla.qk_rope_head_dim, model.mla.v_head_dim
-        return ((1.0, Attention(model.num_attention_heads, model.num_attention_heads, qk, v)),)
+        return ((1.0, AttentionOp(model.num_attention_heads, model.num_attention_heads, qk, v)),)
     heads = (model.num_attention_heads, model.num_key_value_heads, model.head_dim, model.head_dim)
     if not model.sliding_window or not model.num_sliding_layers:
-        return ((1.0, Attention(*heads)),)
+        return ((1.0, AttentionOp(*heads)),)
     sliding = model.num_sliding_layers / model.num_layers
-    return (1.0 - sliding, Attention(*heads)), (sliding, Attention(*heads, window=model.sliding_window))
+    return (1.0 - sliding, AttentionOp(*heads)), (sliding, AttentionOp(*heads, window=model.sliding_window))
 
 
-def _mlp(model: Model, width: int, name: str) -> tuple[Matmul, ...]:
+def _mlp(model: Model, width: int, name: str, into: Role, out: Role) -> tuple[Matmul, ...]:
     inputs = 2 if model.gated_mlp else 1
-    return Matmul(f"{name} in", model.hidden_size, inputs * width, "column"), Matmul(
-        f"{name} out", width, model.hidden_size, "row"
+    return (
+        Matmul(f"{name} in", model.hidden_size, inputs * width, "column", role=into),
+        Matmul(f"{name} out", width, model.hidden_size, "row", role=out),
     )
 
 
@@ -159,57 +186,96 @@ def _layer_vectors(model: Model) -> tuple[Vector, ...]:
     )
 
 
-def dense_layer(model: Model) -> Layer:
+class _AttentionBlock(NamedTuple):
+    """The first half of a transformer layer, the same in layers of all kinds."""
+
+    matmuls: tuple[Matmul, ...]
+    attention: tuple[tuple[float, AttentionOp], ...]
+    vectors: tuple[Vector, ...]
+
+    @classmethod
+    def of(cls, model: Model) -> _AttentionBlock:
+        return cls(_attention_matmuls(model), _attention(model), _layer_vectors(model))
+
+
+def model_layers(model: Model) -> dict[str, LayerOps]:
+    """Return a layer of each kind that the model has: ``dense``, ``moe``, ``mtp``, and ``embedding`` and ``head``.
+
+    Ops that several kinds have in common are the same objects, so that a formula may work out each once.
+    """
+    block, top = _AttentionBlock.of(model), head(model)
+    layers = {"dense": _dense_layer(model, block), "embedding": embedding(model), "head": top}
+    if model.moe:
+        layers["moe"] = _moe_layer(model, block)
+    if model.num_mtp_layers:
+        layers["mtp"] = _mtp_layer(model, layers.get("moe", layers["dense"]), top)
+    return layers
+
+
+def dense_layer(model: Model) -> LayerOps:
     """Return the ops of a layer with a dense MLP."""
-    return Layer(
-        matmuls=(*_attention_matmuls(model), *_mlp(model, model.intermediate_size, "mlp")),
-        attention=_attention(model),
-        vectors=(*_layer_vectors(model), _activation(model, model.intermediate_size, "mlp")),
+    return _dense_layer(model, _AttentionBlock.of(model))
+
+
+def _dense_layer(model: Model, block: _AttentionBlock) -> LayerOps:
+    width = model.intermediate_size
+    return LayerOps(
+        matmuls=(*block.matmuls, *_mlp(model, width, "mlp", Role.MLP_IN, Role.MLP_OUT)),
+        attention=block.attention,
+        vectors=(*block.vectors, _activation(model, width, "mlp")),
     )
 
 
-def moe_layer(model: Model) -> Layer:
+def moe_layer(model: Model) -> LayerOps:
     """Return the ops of a layer whose MLP is a mixture of experts (the dense layer if the model has none)."""
+    return _moe_layer(model, _AttentionBlock.of(model))
+
+
+def _moe_layer(model: Model, block: _AttentionBlock) -> LayerOps:
     moe = model.moe
     if moe is None:
-        return dense_layer(model)
+        return _dense_layer(model, block)
     shared = moe.shared_intermediate_size
-    matmuls = (*_attention_matmuls(model), Matmul("router", model.hidden_size, moe.num_experts, "none", high=True))
-    vectors = _layer_vectors(model)
+    router = Matmul("router", model.hidden_size, moe.num_experts, "none", high=True, role=Role.ROUTER)
+    matmuls, vectors = (*block.matmuls, router), block.vectors
     if shared:
-        matmuls, vectors = (*matmuls, *_mlp(model, shared, "shared")), (*vectors, _activation(model, shared, "shared"))
-    experts = Experts(
+        matmuls = (*matmuls, *_mlp(model, shared, "shared", Role.SHARED_EXPERT, Role.SHARED_EXPERT))
+        vectors = (*vectors, _activation(model, shared, "shared"))
+    experts = ExpertOps(
         moe.num_experts,
         moe.top_k,
-        _mlp(model, moe.intermediate_size, "expert"),
+        _mlp(model, moe.intermediate_size, "expert", Role.PLAIN, Role.PLAIN),
         # Each routed copy is gathered into expert order and scattered back: four passes over h.
         (_activation(model, moe.intermediate_size, "expert"), Vector("permute", 4.0 * model.hidden_size, "tensor")),
         (moe.num_groups, moe.groups_per_token),
     )
-    return Layer(matmuls=matmuls, attention=_attention(model), vectors=vectors, experts=experts)
+    return LayerOps(matmuls=matmuls, attention=block.attention, vectors=vectors, experts=experts)
 
 
-def embedding(model: Model) -> Layer:
+def embedding(model: Model) -> LayerOps:
     """Return the ops of the token table: a gather that writes h."""
-    return Layer(vectors=(Vector("embedding", 2.0 * model.hidden_size, "sequence"),))
+    return LayerOps(vectors=(Vector("embedding", 2.0 * model.hidden_size, "sequence"),))
 
 
-def head(model: Model) -> Layer:
-    """Return the ops of the last norm, the logits and the loss (read and write the logits three times, in fp32)."""
-    return Layer(
-        matmuls=(Matmul("logits", model.hidden_size, model.vocab_size, "column", high=True),),
+def head(model: Model) -> LayerOps:
+    """Return the ops of the last norm, the logits and the loss."""
+    return LayerOps(
+        matmuls=(Matmul("logits", model.hidden_size, model.vocab_size, "column", high=True, role=Role.LOGITS),),
         vectors=(
             Vector("final norm", 2.0 * model.hidden_size, "sequence"),
-            Vector("loss", 3.0 * 2.0 * model.vocab_size, "tensor"),
+            Vector("loss", 1.0 * model.vocab_size, "tensor", role=Role.LOSS),
         ),
     )
 
 
-def mtp_layer(model: Model) -> Layer:
+def mtp_layer(model: Model) -> LayerOps:
     """Return the ops of one multi-token-prediction module: a projection of 2h to h, a layer, and a head of its own."""
-    layer, top = moe_layer(model), head(model)
+    return _mtp_layer(model, moe_layer(model), head(model))
+
+
+def _mtp_layer(model: Model, layer: LayerOps, top: LayerOps) -> LayerOps:
     projection = Matmul("mtp projection", 2 * model.hidden_size, model.hidden_size, "column")
-    return Layer(
+    return LayerOps(
         (*layer.matmuls, projection, *top.matmuls), layer.attention, (*layer.vectors, *top.vectors), layer.experts
     )
 

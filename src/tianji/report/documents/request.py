@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TypedDict
 
 from tianji.hardware import Pool
-from tianji.hardware.calibration import OTHER, Calibration, Constants
+from tianji.hardware.calibration import OTHER, Calibration
+from tianji.hardware.constants import Constants
 from tianji.prediction.predict_plan import spell_basis
 from tianji.report.documents.cited_figures import CitedFigureDocument, figures_document
 from tianji.workload import Job

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tianji.formatting import format_days, format_duration, format_number
+from tianji.formatting import format_days, format_duration, format_number, format_percent
 from tianji.report.charts import BarChart, ChartBar
 from tianji.report.documents.assessment import AssessmentDocument
 from tianji.report.documents.cited_figures import CitedFigureDocument
 from tianji.report.documents.ranges import RangeDocument
 from tianji.report.documents.request import WorkDocument
-from tianji.report.formatting import LOSSES
 from tianji.report.view import Block, Cell, Facts, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import BASIS, calibration_blocks, figure_table, publications, sources_of
 from tianji.report.views.cells import ranged, ranged_or, share_of, size_of
 from tianji.report.views.plan_result import shorten_layout
 from tianji.report.views.request_summary import describe_job, describe_tier
+from tianji.report.vocabulary import LOSSES
 from tianji.units import KILO, show
 
 Ratios = Mapping[str, Sequence[RangeDocument | None]]
@@ -212,7 +212,7 @@ def loss_chart(pools: Sequence[AssessmentDocument]) -> BarChart:
         ChartBar(
             pool["name"],
             tuple((LOSSES.get(kind, kind), share * 100) for kind, share in pool["goodput_losses"].items()),
-            f"{sum(pool['goodput_losses'].values()):.1%}",
+            format_percent(sum(pool["goodput_losses"].values())),
         )
         for pool in pools
     )
