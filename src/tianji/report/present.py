@@ -12,10 +12,10 @@ VIEWS = {
     "prediction": "tianji.report.views.prediction:prediction_view",
     "plan": "tianji.report.views.plan:plan_view",
     "mixture": "tianji.report.views.mixture:mixed_plan_view",
-    "goodput": "tianji.report.views.goodput:goodput_page",
-    "comparison": "tianji.report.views.comparison:comparison_page",
-    "replacement": "tianji.report.views.comparison:replacement_page",
-    "sizing": "tianji.report.views.comparison:sizing_page",
+    "goodput": "tianji.report.views.goodput:goodput_view",
+    "comparison": "tianji.report.views.comparison:comparison_view",
+    "replacement": "tianji.report.views.comparison:replacement_view",
+    "sizing": "tianji.report.views.comparison:sizing_view",
     "validation": "tianji.report.views.validation:accuracy_page",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""
