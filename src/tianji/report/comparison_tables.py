@@ -16,7 +16,7 @@ from tianji.comparison.replacement import describe_answer
 from tianji.comparison.side_by_side import format_pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
-from tianji.prediction.predict_plan import spell_basis
+from tianji.prediction.predict_plan import describe_basis
 from tianji.ranges import Range
 from tianji.report.documents.goodput_summary import describe_loss
 from tianji.report.render.terminal import bar, labelled, plain_table
@@ -170,7 +170,7 @@ def _basis(assessments: tuple[Assessment, ...], calibration: Calibration) -> lis
     lines = [("assumed", text) for text in assessments[0].result.plan.job.assumed]
     for a in assessments:
         lines.append(
-            (format_pool(a), f"stands in: {a.site.title}; calibration: {spell_basis(calibration, a.pool.chip)}")
+            (format_pool(a), f"stands in: {a.site.title}; calibration: {describe_basis(calibration, a.pool.chip)}")
         )
         if a.goodput.reliability.loss == "replica":
             lines.append(("  loss", describe_loss(a.goodput)))
