@@ -78,7 +78,7 @@ class RunsOnDocument(TypedDict):
 
 
 class PlanDocument(RequestDocument):
-    """All that a search answers."""
+    """All that ``tianji plan`` answers for a pool."""
 
     document: Literal["plan"]
     objective: str
