@@ -9,12 +9,12 @@ import click
 
 from tianji.cli.options import (
     SWITCHES,
-    engine_option,
     job_options,
     json_option,
     loss_options,
     read_loss,
     read_request,
+    workers_option,
 )
 from tianji.cli.output import make_console, print_json, watch
 from tianji.cli.pool_options import POWER, RENT, read_pairs
@@ -43,7 +43,7 @@ MOST_PLANS = 1000
 @click.option("--vary", multiple=True, type=click.Choice(SWITCHES), help="Try a switch on and off; repeat for more.")
 @click.option(
     "--runs-on", "runs_on", metavar="ENGINE",
-    help="Only plans that this engine runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",
+    help="Only plans that this framework runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",
 )  # fmt: skip
 @click.option("--top", default="5", show_default=True, metavar="K", help="How many plans to show.")
 @click.option(
@@ -53,13 +53,13 @@ MOST_PLANS = 1000
 @POWER
 @loss_options
 @click.option("--out", metavar="FILE", help="Write the best plan as a file for `tianji predict`.")
-@engine_option
+@workers_option
 @report_options
 @json_option
 def plan_command(
     model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], runs_on: str | None, top: str,
     explain: str | None, rent: tuple[str, ...], power: tuple[str, ...], loss: str, replica_chips: str | None,
-    out: str | None, engine: str, reports: Reports, as_json: bool, **options: Any,
+    out: str | None, workers: str, reports: Reports, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     r"""Find the best way to cut MODEL over POOL.
 
@@ -106,7 +106,7 @@ def plan_command(
             "--explain": explain,
             "--out": out,
             "--vary": vary,
-            "--engine": engine != "local",
+            "--workers": workers != "local",
             "--runs-on": runs_on,
             "--objective": objective != "time",
         }
@@ -118,7 +118,7 @@ def plan_command(
         layout = complete_layout(read_layout(explain, "--explain"), request.pool.chips)
         check(layout, request.job, request.pool)
         explained = predict(Plan(request.job, request.pool, layout), request.calibration)
-    with open_mapper(engine) as mapper, watch("Pricing strategies") as progress:
+    with open_mapper(workers) as mapper, watch("Pricing strategies") as progress:
         frugal = None
         if objective != "time":
             from tianji.comparison import Assumptions

@@ -100,7 +100,7 @@ def test_a_plan_that_the_hosts_do_not_hold_is_refused(host: Host, tmp_path: Path
     ids=lambda words: words[0],
 )
 def test_a_sweep_gives_what_it_gives_locally(words: tuple[str, ...], host: Host) -> None:
-    local, ray = (json.loads(host.run(*words, "--json", "--engine", engine).stdout) for engine in ("local", "ray"))
+    local, ray = (json.loads(host.run(*words, "--json", "--workers", where).stdout) for where in ("local", "ray"))
     for document in (local, ray):
         for taken in ("seconds", "candidates_per_s"):
             document.get("search", {}).pop(taken, None)
