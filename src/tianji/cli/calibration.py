@@ -94,7 +94,7 @@ def calibrate_command(
 def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, int, float, str], as_json: bool) -> None:
     """Measure this machine and write both files; where one cannot be written, neither is."""
     from tianji.backends.microbenchmarks.measure_machine import describe_calibration, measure_here
-    from tianji.backends.microbenchmarks.pool_text import spell_pool
+    from tianji.backends.microbenchmarks.pool_text import format_pool
     from tianji.catalog.calibrations import spell_calibration
     from tianji.parallel.plan_file import find_target, write_text
 
@@ -109,7 +109,7 @@ def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, in
     with watch("Things measured") as tell:
         sizes = measure_here(processes, rounds=rounds, seconds=seconds, device=device, tell=tell)
     write_text(beside, spell_calibration(describe_calibration(f"{name}-calibration", date, sizes, chips=name)))
-    write_text(out, spell_pool(name, date, sizes))
+    write_text(out, format_pool(name, date, sizes))
     if as_json:
         from tianji.report.here_tables import here_document
 

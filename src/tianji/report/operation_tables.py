@@ -10,7 +10,7 @@ from tianji.parallel.layouts import abbreviate_layout
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from tianji.operation.operating import Operation, Outcome
+    from tianji.operation.operating import Operation, OperationOutcome
 
 LATEST = 6
 """Events that the live view shows."""
@@ -43,7 +43,7 @@ def operation_view(operation: Operation) -> RenderableType:
     return Group(head, nodes, log)
 
 
-def operation_document(outcome: Outcome) -> dict[str, Any]:
+def operation_document(outcome: OperationOutcome) -> dict[str, Any]:
     """Return an operation's account for JSON."""
     account = outcome.account
     return {
@@ -63,7 +63,7 @@ def operation_document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def print_operation(console: Console, outcome: Outcome) -> None:
+def print_operation(console: Console, outcome: OperationOutcome) -> None:
     """Print an operation's account."""
     account = outcome.account
     rows = [

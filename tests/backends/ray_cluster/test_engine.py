@@ -15,7 +15,7 @@ from tianji.parallel.plan_file import write_plan
 from tianji.result import read_result
 
 from ..samples import plan_of
-from .clusters import Host, find_rank, free_port
+from .clusters import Host, find_rank, free_port, parent_of
 
 pytestmark = pytest.mark.slow
 
@@ -69,12 +69,14 @@ def test_a_killed_actor_ends_the_run_with_a_message_and_frees_the_chips(host: Ho
             assert time.monotonic() < deadline
             assert running.poll() is None, running.communicate()
             time.sleep(0.1)
-        os.kill(find_rank(1, out), signal.SIGKILL)
+        agent = parent_of(find_rank(1, out))
+        assert "runtime.agent" in Path(f"/proc/{agent}/cmdline").read_text()
+        os.kill(parent_of(agent), signal.SIGKILL)
         said, error = running.communicate(timeout=60)
     finally:
         running.kill()
     assert (running.returncode, said) == (2, "")
-    assert "rank 1 was lost: its worker on" in error
+    assert "rank 0 was lost: its agent on" in error
     assert "Traceback" not in error
     assert not (out / "result.json").exists()
     assert json.loads((out / "rank-00000.jsonl").read_text().splitlines()[0])["event"] == "step"
