@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from samples import flat, job
+from samples import flat, job, last_event
 from tianji.operation.controller import Controller, State
-from tianji.operation.event_log import Event, EventLog
+from tianji.operation.event_log import EventLog
 from tianji.operation.protocols import Attempt, ChipReport, NodeReport, Proposal, WorkerReport
 from tianji.operation.settings import Settings
 from tianji.parallel import Strategy
@@ -61,11 +61,6 @@ def make(**settings: int) -> tuple[Scripted, Controller]:
     return world, controller
 
 
-def newest(controller: Controller, kind: str) -> Event:
-    """The newest event of a kind."""
-    return next(event for event in reversed(controller.log.events) if event["event"] == kind)
-
-
 def train(world: Scripted, controller: Controller, step: int = 3) -> None:
     """Bring an attempt on all four chips to a step."""
     for node in (0, 1):
@@ -99,7 +94,8 @@ def test_a_killed_worker_costs_its_chip_and_nothing_starts_before_all_have_stopp
     world.saved = 2
     world.say(1, WorkerReport(1, 3, 0.0, -9), WorkerReport(1, 3, 0.0, 1))
     controller.advance()
-    failure = newest(controller, "failure")
+    failure = last_event(controller.log, "failure")
+    assert failure is not None
     assert (failure["kind"], failure["chips"], failure["step"], failure["saved"]) == ("killed", [2], 3, 2)
     assert controller.state is State.FENCING
     assert world.stopped == [1]
@@ -121,7 +117,8 @@ def test_an_error_waits_for_its_cause() -> None:
     assert controller.state is State.TRAINING
     world.say(1, WorkerReport(1, 3, 0.0, -11), WorkerReport(1, 3, 0.0))
     controller.advance()
-    failure = newest(controller, "failure")
+    failure = last_event(controller.log, "failure")
+    assert failure is not None
     assert (failure["kind"], failure["chips"]) == ("killed", [2])
 
 
@@ -145,7 +142,7 @@ def test_a_silent_node_is_waited_for_as_long_as_its_lease() -> None:
     running = WorkerReport(1, 3, 0.0)
     world.say(0, running, running)
     controller.advance()
-    assert newest(controller, "failure")["kind"] == "silent node"
+    assert last_event(controller.log, "failure")["kind"] == "silent node"  # type: ignore[index]
     world.say(0, None, None, stopped=1)
     controller.advance()
     assert controller.state is State.STARTING  # node 1 was last heard at 1 s: its lease of 5 s is over
@@ -205,6 +202,7 @@ def test_the_job_grows_when_chips_are_back_and_it_pays() -> None:
     assert controller.state is State.TRAINING
     world.saved = 4
     controller.advance()
-    grown = newest(controller, "grow")
+    grown = last_event(controller.log, "grow")
+    assert grown is not None
     # 95 steps are left, of 2 s on two chips and of 1 s on four.
     assert grown["gain"] == pytest.approx(95.0, rel=0.2)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tianji.hardware import Chip
-from tianji.hardware.calibration import BEST_ATTENTION, FUSED_LOSS, REGRESSION, Constants
+from tianji.hardware.calibration import REGRESSION
+from tianji.hardware.constants import BEST_ATTENTION, CONSTANTS, FUSED_LOSS, Constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +30,7 @@ class Prior:
         return self.source != _SOURCE_GUESS and self.spread > 0.0
 
 
-FREE = (
-    "matmul_efficiency",
-    "narrow_efficiency",
-    "matmul_half_size",
-    "attention_efficiency",
-    "memory_efficiency",
-    "scale_up_efficiency",
-    "scale_out_efficiency",
-    "scale_up_latency",
-    "overlap_efficiency",
-    "op_overhead",
-    "moe_overhead",
-    "straggle",
-)
+FREE = tuple(name for name, constant in CONSTANTS.items() if constant.is_fitted)
 """Constants that whole runs may move, in the order in which rows are spent on them. The others keep their prior median."""
 
 UNFUSED_LOSS = 52.0
@@ -99,7 +87,7 @@ _MATMUL |= {"mi325x": 0.60, "mi355x": 0.68}
 _NARROW = {"h100-sxm": 0.71, "h200": 0.73, "b200": 0.76, "gb200": 0.72}
 _SCALE_UP = {"a100-80": 0.58, "a100-40": 0.58, "h100-sxm": 0.66, "h200": 0.66, "b200": 0.60, "b300": 0.60}
 _SCALE_UP |= {"gb200": 0.56, "gb300": 0.56}
-_SOURCE_MATMUL = "best measured matmul shape over dense peak (Bekman, ChipRates Learning Engineering, 2026)"
+_SOURCE_MATMUL = "best measured matmul shape over dense peak (Bekman, Machine Learning Engineering, 2026)"
 _SOURCE_LINK = "measured bus bandwidth of all_gather and reduce_scatter over the link's (AIConfigurator tables, 2026)"
 _SOURCE_HCCL = "efficiency that Huawei's own modelling tool assumes (MindStudio, 2026)"
 _SOURCE_GUESS = "broad prior"

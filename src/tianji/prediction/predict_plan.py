@@ -11,14 +11,16 @@ import numpy as np
 
 from tianji.catalog import load_calibration
 from tianji.hardware import Chip
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
 from tianji.perf.step import estimate, estimate_memory, every_stage
 from tianji.prediction.many import bundle, predict_many
-from tianji.result import Range, Result
+from tianji.ranges import Range
+from tianji.result import Result
 from tianji.units import Array
 from tianji.workload.ops import step_flops
 

@@ -21,7 +21,8 @@ from tianji.backends.microbenchmarks.orders import Orders, Survey, read_survey
 from tianji.backends.runtime.hosts import LocalHosts
 from tianji.backends.runtime.supervise import RankJob, run_ranks
 from tianji.errors import RunError
-from tianji.hardware.calibration import CLASSES, Calibration, Constants, Evidence, Footprint, Spread
+from tianji.hardware.calibration import CLASSES, Calibration, Evidence, Footprint, Spread
+from tianji.hardware.constants import Constants
 from tianji.hardware.uncertainty import RANGE_80
 
 MOST_PROCESSES = 64
