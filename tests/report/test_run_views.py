@@ -33,6 +33,9 @@ from tianji.report.view import View
 from tianji.result import Measurement, Result, Traffic
 
 from . import test_one_answer as laws
+from .commands import OF_REAL_PROCESSES
+from .documents.conformance import mismatches
+from .documents.test_keys import generator
 
 
 @pytest.fixture(scope="module")
@@ -82,15 +85,17 @@ def documents(measured: Result) -> dict[str, Mapping[str, Any]]:
     }
 
 
-NAMES = ("run", "explanation", "operation", "machine")
-
-
 def text_of(view: View) -> str:
     """All that a view says, in one text."""
     return repr(view)
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.mark.parametrize("name", OF_REAL_PROCESSES)
+def test_a_document_has_the_keys_of_its_type(name: str, documents: dict[str, Mapping[str, Any]]) -> None:
+    assert not list(mismatches(json.loads(json.dumps(documents[name])), generator.document_types()[name]))
+
+
+@pytest.fixture(scope="module", params=OF_REAL_PROCESSES)
 def answer(
     request: pytest.FixtureRequest, documents: dict[str, Mapping[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> laws.Answer:

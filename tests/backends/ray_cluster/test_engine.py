@@ -46,7 +46,7 @@ def test_a_run_equals_the_local_engines_in_losses_type_and_files(host: Host, tmp
     for engine, out in outs.items():
         done = host.run("run", plan, "--engine", engine, "--steps", "3", "--warmup", "1", "--out", str(out), "--json")
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["measurement"]["engine"] == engine  # nothing of Ray's on stdout
+        assert json.loads(done.stdout)["engine"] == engine  # nothing of Ray's on stdout
     local, ray = (read_result(out).measurement for out in outs.values())
     assert local is not None
     assert ray is not None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tianji.formatting import format_duration
 from tianji.report.charts import ChartSwing, SwingChart
 from tianji.report.documents.explanation import ExplanationDocument, TermDocument
-from tianji.report.formatting import duration
 from tianji.report.view import Cell, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import bytes_of, count_of, time_of
 from tianji.report.views.plan_result import shorten_layout
@@ -41,7 +41,7 @@ def _swing(term: TermDocument) -> ChartSwing:
 
 
 def _gap(seconds: float) -> Number:
-    return Number(seconds, f"{'+' if seconds > 0 else '-' if seconds < 0 else ''}{duration(abs(seconds))}")
+    return Number(seconds, f"{'+' if seconds > 0 else '-' if seconds < 0 else ''}{format_duration(abs(seconds))}")
 
 
 def term_table(document: ExplanationDocument) -> ViewTable:

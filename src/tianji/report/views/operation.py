@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tianji.formatting import format_duration
 from tianji.report.charts import BarChart, ChartBar
 from tianji.report.documents.operation import OperationDocument
-from tianji.report.formatting import duration
 from tianji.report.view import Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of, share_of, time_of
 
@@ -13,7 +13,7 @@ def operation_view(document: OperationDocument) -> View:
     """Return the view of ``tianji operate``."""
     state = document["state"] + (f": {document['reason']}" if document["reason"] else "")
     highlights = (
-        Highlight("goodput", share_of(document["goodput"]), f"of {duration(document['seconds'])}"),
+        Highlight("goodput", share_of(document["goodput"]), f"of {format_duration(document['seconds'])}"),
         Highlight("failures", count_of(document["failures"]), f"in {document['attempts']:,} attempts"),
         Highlight("recovery", time_of(document["recovery_time_s"]), "on average, from the last step to the next"),
     )
@@ -35,7 +35,7 @@ def _times(document: OperationDocument) -> tuple[tuple[str, float], ...]:
 
 def time_chart(document: OperationDocument) -> BarChart:
     """Return where the time went."""
-    bars = tuple(ChartBar(name, (("time", seconds),), duration(seconds)) for name, seconds in _times(document))
+    bars = tuple(ChartBar(name, (("time", seconds),), format_duration(seconds)) for name, seconds in _times(document))
     return BarChart("time", "Where the time went", "s", bars)
 
 
