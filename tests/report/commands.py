@@ -10,3 +10,5 @@ COMMANDS = {
     "sizing": "size llama-3.1-8b hgx-h100 --batch 256 --tokens 1T --days 30 --budget 1000000",
 }
 """By the name of the document; each as small as its answer allows."""
+OF_REAL_PROCESSES = ("run", "explanation", "operation", "machine")
+"""Documents whose commands train or measure for real: ``test_run_views`` makes them of results that are put together."""

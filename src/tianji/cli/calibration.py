@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from tianji.cli.options import json_option
 from tianji.cli.output import make_console, print_json, watch
+from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import FormatError
 
 
@@ -35,10 +35,10 @@ from tianji.errors import FormatError
 )  # fmt: skip
 @click.option("--name", metavar="NAME", help="Name of the calibration.  [default: that of the file]")
 @click.option("--date", metavar="DATE", help="Date that the file states, like 2026-11-24.  [default: today]")
-@json_option
+@output_options
 def calibrate_command(
     tables: tuple[str, ...], out: str, here: bool, processes: int | None, rounds: int, seconds: float, device: str, split: str,
-    name: str | None, date: str | None, as_json: bool,
+    name: str | None, date: str | None, outputs: Outputs,
 ) -> None:  # fmt: skip
     r"""Fit what datasheets do not say (efficiencies, overlap, overheads, effects of software) to measured runs.
 
@@ -60,8 +60,10 @@ def calibrate_command(
     if here:
         if tables:
             raise FormatError("--here measures this machine and takes no table; leave out one of them")
-        _calibrate_here(out, named, dated, (processes, rounds, seconds, device), as_json)
+        _calibrate_here(out, named, dated, (processes, rounds, seconds, device), outputs)
         return
+    if outputs.html or outputs.plots or outputs.csv:
+        raise FormatError("--html, --plots and --csv go with --here: a fit is a file already; leave them out")
     from tianji.calibration import calibrate_rows
     from tianji.catalog.calibrations import write_calibration
     from tianji.validation import read_runs
@@ -81,7 +83,7 @@ def calibrate_command(
         write_calibration(found, out)
     except OSError as error:
         raise FormatError(f"{out}: cannot be written ({error.strerror}); name a file in a folder that exists") from None
-    if as_json:
+    if outputs.as_json:
         from tianji.report.calibration_tables import calibration_summary
 
         print_json({"out": out, "rows": len(chosen), "skipped": len(skipped), **calibration_summary(found)})
@@ -91,10 +93,10 @@ def calibrate_command(
     print_calibration(make_console(), found, out, len(chosen), len(skipped))
 
 
-def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, int, float, str], as_json: bool) -> None:
+def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, int, float, str], outputs: Outputs) -> None:
     """Measure this machine and write both files; where one cannot be written, neither is."""
     from tianji.backends.microbenchmarks.measure_machine import describe_calibration, measure_here
-    from tianji.backends.microbenchmarks.pool_text import spell_pool
+    from tianji.backends.microbenchmarks.pool_text import format_pool
     from tianji.catalog.calibrations import format_calibration
     from tianji.parallel.plan_file import find_target, write_text
 
@@ -109,12 +111,7 @@ def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, in
     with watch("Things measured") as tell:
         sizes = measure_here(processes, rounds=rounds, seconds=seconds, device=device, tell=tell)
     write_text(beside, format_calibration(describe_calibration(f"{name}-calibration", date, sizes, chips=name)))
-    write_text(out, spell_pool(name, date, sizes))
-    if as_json:
-        from tianji.report.here_tables import here_document
+    write_text(out, format_pool(name, date, sizes))
+    from tianji.report.documents.machine import machine_document
 
-        print_json(here_document(sizes, out, beside))
-        return
-    from tianji.report.here_tables import print_here
-
-    print_here(make_console(), sizes, out, beside)
+    outputs.present(machine_document(sizes, out, beside))

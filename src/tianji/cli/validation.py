@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tianji.cli.options import calibration_option, engine_option, json_option
+from tianji.cli.options import calibration_option, json_option, workers_option
 from tianji.cli.output import make_console, print_json, watch
 from tianji.cli.outputs import Outputs, report_options
 from tianji.errors import FormatError
@@ -35,12 +35,12 @@ GROUPED_BY = ("chip",)
     "--report", metavar="FILE.md",
     help="Also write the page on accuracy: every bar, group, peer and known gap, with a figure FILE.svg beside it.",
 )  # fmt: skip
-@engine_option
+@workers_option
 @report_options
 @json_option
 def validate_command(
     tables: tuple[str, ...], calibration: str, split: str, quality: str, group_by: str | None, every_row: bool,
-    report: str | None, engine: str, reports: Outputs, as_json: bool,
+    report: str | None, workers: str, reports: Outputs, as_json: bool,
 ) -> None:  # fmt: skip
     r"""Predict measured runs and say how far off the predictions are.
 
@@ -60,7 +60,7 @@ def validate_command(
     from tianji.validation import validate
 
     groups = read_groups(group_by)
-    with open_mapper(engine) as mapper:
+    with open_mapper(workers) as mapper:
         verdict = validate(tables, load_calibration(calibration), split=split, quality=quality, mapper=mapper)
     if report:
         write_report(report, verdict, tables, split, quality)
