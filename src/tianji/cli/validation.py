@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tianji.cli.options import calibration_option, engine_option, json_option
-from tianji.cli.output import make_console, print_json, watch
+from tianji.cli.output import make_console, print_json
 from tianji.cli.reports import Reports, report_options
 from tianji.errors import FormatError
 
@@ -33,7 +33,7 @@ GROUPED_BY = ("chip",)
 @click.option("--rows", "every_row", is_flag=True, help="Show every row, not only the worst.")
 @click.option(
     "--report", metavar="FILE.md",
-    help="Also write the page on accuracy: every bar, group, peer and known gap, with a figure FILE.svg beside it.",
+    help="Also write a page in Markdown, with a figure FILE.svg beside it.",
 )  # fmt: skip
 @engine_option
 @report_options
@@ -63,7 +63,7 @@ def validate_command(
     with open_mapper(engine) as mapper:
         verdict = validate(tables, load_calibration(calibration), split=split, quality=quality, mapper=mapper)
     if report:
-        write_report(report, verdict, tables, split, quality)
+        write_report(report, verdict)
     document = verdict_document(verdict, groups)
     reports.write(document, "validate")
     if as_json:
@@ -89,34 +89,30 @@ def read_groups(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: str, quality: str) -> None:
-    """Write the page on accuracy and its figure; the fits without each source take some minutes."""
-    from tianji.hardware.calibration import Calibration
-    from tianji.report.accuracy_chapters import write_chapters
+def write_report(path: str, verdict: Verdict) -> None:
+    """Write a page in Markdown and its figure.
+
+    Raises FormatError for another kind of file, and when one of them cannot be written.
+    """
+    from tianji.report.accuracy_markdown import write_accuracy
+
+    if not path.endswith(".md"):
+        raise FormatError(f"--report {path}: expected the name of a Markdown file, like accuracy.md")
+    figure = write_figure(Path(path), verdict)
+    write_page(path, write_accuracy(verdict, figure.name))
+
+
+def write_figure(page: Path, verdict: Verdict) -> Path:
+    """Write the picture of predicted against measured beside a page; return its file."""
     from tianji.report.accuracy_documents import prediction_row
     from tianji.report.pages.accuracy import scatter_chart
     from tianji.report.pages.drawing import draw_chart
     from tianji.report.pages.markup import to_xml
-    from tianji.validation import read_runs, validate
-    from tianji.validation.acceptance import judge
-    from tianji.validation.expected_gains import promise_tuned
-    from tianji.validation.held_out import hold_out_sources
-    from tianji.validation.rankings import rank_published
-    from tianji.validation.scaling import scale_measured, scale_published
 
-    if not path.endswith(".md"):
-        raise FormatError(f"--report {path}: expected the name of a Markdown file, like accuracy.md")
-    figure = Path(path).with_suffix(".svg")
+    figure = page.with_suffix(".svg")
     rows = [prediction_row(p) for p in verdict.predictions]
     write_page(str(figure), to_xml(draw_chart(scatter_chart(rows), alone=True)))
-    bare = validate(tables, Calibration(), split=split, quality=quality)
-    jobs, series = rank_published(), [*scale_published(), *scale_measured(verdict.predictions)]
-    with watch("Leaving out each source") as tell:
-        runs, _ = read_runs(tables)
-        held = hold_out_sources(runs, tell)
-    promises = promise_tuned(verdict.predictions)
-    bars = judge(verdict.predictions, jobs, series, held, promises)
-    write_page(path, write_chapters(verdict, bare, bars, jobs, series, held, promises, figure.name))
+    return figure
 
 
 def write_page(path: str, page: str) -> None:

@@ -11,8 +11,6 @@ from tianji.errors import UnknownNameError
 from tianji.measurements.table import Row
 from tianji.validation.pricing import Prediction
 
-COMPOSED_SOURCES = ("vTrain ground truth, single node (1-8 A100)",)
-"""Sources whose times were put together, not measured: theirs are linear in micro-batches and in layers to the last digit."""
 LONG_CONTEXT = 16384
 """Tokens of a sequence from which on a row counts as long context."""
 

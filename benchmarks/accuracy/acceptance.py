@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.accuracy.held_out import HeldOut, cover
+from benchmarks.accuracy.rankings import RankedJob
+from benchmarks.accuracy.scaling import Series
 from tianji.validation.accuracy import group_predictions, measure_accuracy, measure_memory
 from tianji.validation.expected_gains import DOUBTFUL, Promise
-from tianji.validation.held_out import HeldOut, cover
 from tianji.validation.pricing import Prediction
-from tianji.validation.rankings import RankedJob
-from tianji.validation.scaling import Series
 from tianji.validation.sweeps import measure_ranking
 
 LEAST_OF_A_CHIP = 10

@@ -1,13 +1,13 @@
 """The worked example of the documentation, computed.
 
-Run `python -m tianji.report.comparison_example > docs/example-deepseek-v3.md`.
+Run `python -m docs.generators.comparison_example > docs/example-deepseek-v3.md`.
 """
 
 from __future__ import annotations
 
+from docs.generators.claims import recompute_claims
 from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.comparison import Assessment, Assumptions, Replacement, compare, replace_pool
-from tianji.comparison.claims import recompute_claims
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.replacement import spell_answer
 from tianji.comparison.side_by_side import spell_pool
@@ -153,7 +153,7 @@ HEAD = """\
 
 Every figure below is computed by
 
-    python -m tianji.report.comparison_example > docs/example-deepseek-v3.md
+    python -m docs.generators.comparison_example > docs/example-deepseek-v3.md
 
 under the calibration *{name}* of {date}; run it again when the calibration changes. Ranges are low to high. Nobody measured
 training on an Atlas 950, and no H800 run is in the calibration: both lean on relatives, which makes the ranges wide.

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from tianji.catalog.entries import DATA
+from benchmarks.accuracy.rankings import make_cells
 from tianji.catalog.reader import read_toml
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.table import read_setup
 from tianji.validation.pricing import Prediction, forecast
-from tianji.validation.rankings import make_cells
 
-PUBLISHED = DATA / "measurements" / "scaling.toml"
+PUBLISHED = Path(__file__).parent / "data" / "scaling.toml"
 ARCHITECTURE = "llama3_405b"
 """The job of the MLPerf logs that was run on the most different numbers of chips."""
 

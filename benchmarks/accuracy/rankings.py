@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tianji.catalog.entries import DATA
 from tianji.catalog.reader import read_toml
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.cells import Cells
@@ -18,7 +18,7 @@ from tianji.units import GIB, Bytes
 from tianji.validation.pricing import Forecast, forecast
 from tianji.validation.sweeps import correlate_ranks
 
-PUBLISHED = DATA / "measurements" / "rankings.toml"
+PUBLISHED = Path(__file__).parent / "data" / "rankings.toml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.accuracy.acceptance import Bar
+from benchmarks.accuracy.held_out import HeldOut, cover
+from benchmarks.accuracy.sources import COMPOSED
 from tianji.report.accuracy_tables import percent, signed
 from tianji.validation import Verdict
-from tianji.validation.acceptance import Bar
-from tianji.validation.accuracy import COMPOSED_SOURCES, measure_accuracy
-from tianji.validation.held_out import HeldOut, cover
+from tianji.validation.accuracy import measure_accuracy
 from tianji.validation.sweeps import measure_ranking
 
 WORST = 10
@@ -88,7 +89,7 @@ CAUSES = (
 )
 
 
-COMPOSED = """### Without times that no clock gave
+CHAPTER = """### Without times that no clock gave
 
 vTrain's file of single-node times is published as measured, and half of all rows are of it. But wherever it holds six layouts
 or more that differ only in batch and number of layers, and nothing is reduced over data-parallel ranks (48 groups), the times
@@ -103,20 +104,20 @@ here is what becomes of them without.
 
 def write_composed(verdict: Verdict, held: Sequence[HeldOut]) -> str:
     """Return the chapter on rows whose times were put together, with the accuracy on the others."""
-    composed = [p for p in verdict.predictions if p.row.source in COMPOSED_SOURCES]
-    measured = [p for p in verdict.predictions if p.row.source not in COMPOSED_SOURCES]
+    composed = [p for p in verdict.predictions if p.row.source in COMPOSED]
+    measured = [p for p in verdict.predictions if p.row.source not in COMPOSED]
     lines = []
     for name, some in (("all", verdict.predictions), ("measured", measured), ("put together", composed)):
         a, ranking = measure_accuracy(some), measure_ranking(some)
         told = [f"{ranking.spearman or 0.0:.2f}", str(ranking.chosen), percent(ranking.regret), percent(ranking.exact)]
         lines.append(f"| {' | '.join([name, f'{a.count:,}', percent(a.median), percent(a.p90), *told])} |\n")
     apart_told = ""
-    if apart := [h for h in held if h.source not in COMPOSED_SOURCES]:
+    if apart := [h for h in held if h.source not in COMPOSED]:
         apart_told = f"""
 Of the measured rows {percent(cover(apart))} lie inside the range of a calibration without their source, and
 {percent(cover(apart, power=0.5))} with each source weighing by the root of its rows.
 """
-    return COMPOSED + "".join(lines) + apart_told
+    return CHAPTER + "".join(lines) + apart_told
 
 
 def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:

@@ -6,13 +6,13 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from tianji.catalog.entries import DATA
 from tianji.validation.pricing import Prediction
 
-PUBLISHED = DATA / "measurements" / "peer_predictions.csv"
+PUBLISHED = Path(__file__).parent / "data" / "peer_predictions.csv"
 
 
 @dataclass(frozen=True, slots=True)
