@@ -19,8 +19,7 @@ from tianji.report.accuracy_markdown import (
     write_memory,
     write_sweeps,
 )
-from tianji.report.accuracy_tables import percent, signed
-from tianji.report.wording import list_savings
+from tianji.report.formatting import list_savings, percent, signed_share
 from tianji.units import GIB
 from tianji.validation import Verdict
 from tianji.validation.expected_gains import Promise
@@ -147,7 +146,15 @@ def _promises(promises: Sequence[Promise]) -> list[str]:
         saved = list_savings(p.savings())
         job = f"{row.arch_key} on {row.strategy.chips:,} {row.pool.chip.name} ({row.id})"
         rows.append(
-            [job, signed(p.prediction.error), f"`{p.published}`", f"`{p.layout}`", signed(p.gain), _question(p), saved]
+            [
+                job,
+                signed_share(p.prediction.error),
+                f"`{p.published}`",
+                f"`{p.layout}`",
+                signed_share(p.gain),
+                _question(p),
+                saved,
+            ]
         )
     head = [
         "job",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.accuracy.acceptance import Bar
 from benchmarks.accuracy.held_out import HeldOut, cover
 from benchmarks.accuracy.sources import COMPOSED
-from tianji.report.accuracy_tables import percent, signed
+from tianji.report.formatting import percent, signed_share
 from tianji.validation import Verdict
 from tianji.validation.accuracy import measure_accuracy
 from tianji.validation.sweeps import measure_ranking
@@ -132,7 +132,7 @@ def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
     lines.append("\nThe sources with the largest median error, of those with at least three rows:\n")
     groups = [(name, a) for name, (a, _) in verdict.group("source").items() if a.count >= LEAST_ROWS]
     for name, a in sorted(groups, key=lambda item: -(item[1].median or 0.0))[:WORST]:
-        lines.append(f"* {name}: median {percent(a.median)}, bias {signed(a.bias)}, {a.count} rows")
+        lines.append(f"* {name}: median {percent(a.median)}, bias {signed_share(a.bias)}, {a.count} rows")
     lines.append("\nWhy, as far as it is known:\n")
     return "\n".join([*lines, *(f"* {cause}" for cause in CAUSES)]) + "\n"
 

@@ -64,21 +64,25 @@ def export_command(plan: str | None, target: str | None, out: str | None, manife
 
 def _check(path: str, as_json: bool) -> None:
     """Print every rule that a manifest breaks; exit with 2 when there is one."""
-    from dataclasses import asdict
-
-    from tianji.export.checks import check_file
+    from tianji.export.lint.checks import check_file
 
     checked = check_file(path)
-    found = checked.violations
+    violations = checked.violations
     if as_json:
-        print_json({"file": path, "schemas": list(checked.kinds), "violations": [asdict(v) for v in found]})
+        print_json(
+            {
+                "file": path,
+                "schemas": list(checked.kinds),
+                "violations": [{"rule": v.rule, "where": v.where, "found": v.actual, "fix": v.fix} for v in violations],
+            }
+        )
     else:
-        for v in found:
-            click.echo(f"{v.where}: {v.found}\n  rule: {v.rule}\n  fix:  {v.fix}")
-        if not found:
+        for v in violations:
+            click.echo(f"{v.where}: {v.actual}\n  rule: {v.rule}\n  fix:  {v.fix}")
+        if not violations:
             fits = f"fits the schema of {', '.join(checked.kinds)} and " if checked.kinds else ""
             click.echo(f"{path}: {fits}keeps all rules of its scheduler that Tianji knows")
-    if found:
+    if violations:
         click.get_current_context().exit(2)
 
 
@@ -86,7 +90,7 @@ def _list_targets(as_json: bool) -> None:
     from tianji.export import TARGETS
 
     if as_json:
-        print_json({"targets": {name: about for name, (_, about) in TARGETS.items()}})
+        print_json({"targets": {name: target.about for name, target in TARGETS.items()}})
         return
-    for name, (_, about) in TARGETS.items():
-        click.echo(f"{name:<12} {about}")
+    for name, target in TARGETS.items():
+        click.echo(f"{name:<12} {target.about}")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from tianji.parallel.strategy import CP_KINDS, EP_KINDS, RECOMPUTE, SCHEDULES, WEIGHT_GATHERS
+from tianji.parallel.schedules import SCHEDULES
+from tianji.parallel.strategy import CP_KINDS, EP_KINDS, RECOMPUTE, WEIGHT_GATHERS
 from tianji.workload.precision import ALIASES, PRECISIONS
 
 MODULES = (
@@ -142,7 +143,7 @@ LAYOUT = _group(
     Column("ep", "count", "Expert parallel", "8", empty="1"),
     Column("etp", "count", "Expert tensor parallel", "1", empty="tp, in some frameworks 1"),
     Column("dp", "count", "Data parallel; checked against n_chips/(tp·pp·cp)", "2"),
-    Column("schedule", "word", "Pipeline schedule", "1f1b", words=SCHEDULES, empty="interleaved where vpp is above 1"),
+    Column("schedule", "word", "Pipeline schedule", "1f1b", words=tuple(SCHEDULES), empty="interleaved where vpp is above 1"),
     Column("zero", "word", "Sharded over data ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights", "1",
            words=("0", "1", "2", "3"), empty="needed where data or context ranks are more than one"),
     Column("zero_group", "count", "Ranks of one sharding group", "8", empty="all of them"),

@@ -8,7 +8,7 @@ from tianji.errors import FormatError
 from tianji.measurements.cells import Cells
 from tianji.measurements.columns import MODULES
 from tianji.workload import Model
-from tianji.workload.ops import Layer, dense_layer, moe_layer
+from tianji.workload.ops import Layer, Role, dense_layer, moe_layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,15 @@ def module_flops(model: Model, seq_len: int) -> dict[str, float]:
             continue
         experts = layer.experts.flops if layer.experts else 0.0
         flops["core_attn"] += count * sum(share * a.flops(seq_len, True) for share, a in layer.attention)
-        flops["mla_up_proj"] += count * _matmul_flops(layer, "q up", "kv up")
-        flops["qkv"] += count * _matmul_flops(layer, "qkv", "q", "q down", "q up", "kv down", "kv up")
-        flops["out_proj"] += count * _matmul_flops(layer, "attention output")
-        flops["mlp"] += count * _matmul_flops(layer, "mlp in", "mlp out")
-        flops["mlpwo"] += count * _matmul_flops(layer, "mlp out")
-        flops["moe"] += count * (experts + _matmul_flops(layer, "router", "shared in", "shared out"))
+        flops["mla_up_proj"] += count * _matmul_flops(layer, Role.EXPANSION)
+        flops["qkv"] += count * _matmul_flops(layer, Role.PROJECTION, Role.EXPANSION)
+        flops["out_proj"] += count * _matmul_flops(layer, Role.ATTENTION_OUTPUT)
+        flops["mlp"] += count * _matmul_flops(layer, Role.MLP_IN, Role.MLP_OUT)
+        flops["mlpwo"] += count * _matmul_flops(layer, Role.MLP_OUT)
+        flops["moe"] += count * (experts + _matmul_flops(layer, Role.ROUTER, Role.SHARED_EXPERT))
         flops["all"] += count * layer.flops(seq_len, True)
     return flops
 
 
-def _matmul_flops(layer: Layer, *names: str) -> float:
-    return sum(m.flops for m in layer.matmuls if m.name in names)
+def _matmul_flops(layer: Layer, *roles: Role) -> float:
+    return sum(m.flops for m in layer.matmuls if m.role in roles)

@@ -11,7 +11,7 @@ from tianji.perf.layer import LayerTime, layer_time
 from tianji.perf.stages import Stage
 from tianji.units import Array
 from tianji.workload import Model
-from tianji.workload.ops import dense_layer, embedding, head, moe_layer, mtp_layer
+from tianji.workload.ops import model_layers
 
 Counts = dict[str, Array]
 """How many layers of each kind a stage has; kinds of which it has none are left out."""
@@ -19,14 +19,7 @@ Counts = dict[str, Array]
 
 def estimate_layers(c: Context) -> dict[str, LayerTime]:
     """Return the time of one layer of each kind that the model has, with embedding, head and prediction module."""
-    model = c.job.model
-    found = {"dense": layer_time(dense_layer(model), c), "embedding": layer_time(embedding(model), c)}
-    found["head"] = layer_time(head(model), c)
-    if model.moe:
-        found["moe"] = layer_time(moe_layer(model), c)
-    if model.num_mtp_layers:
-        found["mtp"] = layer_time(mtp_layer(model), c)
-    return found
+    return {name: layer_time(layer, c) for name, layer in model_layers(c.job.model).items()}
 
 
 def stage_counts(s: Stage, num_mtp_layers: int) -> Counts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tianji.report.accuracy_tables import percent, signed
+from tianji.report.formatting import percent, signed_share
 from tianji.validation import Accuracy, Verdict, find_sweeps
 
 GROUPINGS = (("class", "By class of model"), ("feature", "By what the layout uses"), ("chip", "By chip"),
@@ -49,7 +49,7 @@ def write_groups(verdict: Verdict) -> list[str]:
 
 def accuracy_cells(name: str, a: Accuracy) -> list[str]:
     """Return a row of a table with HEAD."""
-    return [name, f"{a.count:,}", percent(a.median), percent(a.p90), signed(a.bias), percent(a.coverage)]
+    return [name, f"{a.count:,}", percent(a.median), percent(a.p90), signed_share(a.bias), percent(a.coverage)]
 
 
 def write_sweeps(verdict: Verdict) -> list[str]:
@@ -68,7 +68,7 @@ def write_memory(verdict: Verdict) -> str:
     rows = []
     for name, (_, memory) in verdict.group("source").items():
         if memory.count or memory.called_out:
-            cells = [percent(memory.median), percent(memory.p90), signed(memory.bias)]
+            cells = [percent(memory.median), percent(memory.p90), signed_share(memory.bias)]
             rows.append([name, f"{memory.count:,}", *cells, f"{memory.called_out} of {memory.ran}"])
     head = ("source", "rows that state it", "median", "90th percentile", "bias", "called out of memory though it ran")
     return f"## Memory\n\n{markdown_table(head, rows)}"
