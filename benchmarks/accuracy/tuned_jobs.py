@@ -20,15 +20,15 @@ LEAST_CHIPS = 64
 def promise_tuned(predictions: Sequence[Prediction], calibration: Calibration | None = None) -> list[Promise]:
     """Return a promise for each of the largest tuned jobs among the predictions, one for a model and a chip."""
     calibration = load_calibration() if calibration is None else calibration
-    found: dict[tuple[str, str], Prediction] = {}
+    largest_of: dict[tuple[str, str], Prediction] = {}
     for p in predictions:
         row = p.row
         if not row.source.startswith(TUNED) or row.strategy.chips < LEAST_CHIPS or p.step_time is None:
             continue
         key = (row.arch_key, row.pool.chip.name)
-        if key not in found or row.strategy.chips > found[key].row.strategy.chips:
-            found[key] = p
-    largest = sorted(found.values(), key=lambda p: -p.row.strategy.chips)[:MOST_JOBS]
+        if key not in largest_of or row.strategy.chips > largest_of[key].row.strategy.chips:
+            largest_of[key] = p
+    largest = sorted(largest_of.values(), key=lambda p: -p.row.strategy.chips)[:MOST_JOBS]
     return [_promise(p, calibration) for p in largest]
 
 

@@ -106,24 +106,24 @@ def _peers(verdict: Verdict, peers: Sequence[Peer]) -> list[str]:
     ]
 
 
-def _held_out(held: Sequence[HeldOut]) -> list[str]:
-    if not held:
+def _held_out(held_out: Sequence[HeldOut]) -> list[str]:
+    if not held_out:
         return []
-    total = sum(h.rows for h in held)
-    largest = max(held, key=lambda h: h.rows)
-    rows = [[h.source, f"{h.rows:,}", percent(h.median), percent(h.coverage)] for h in held]
+    total = sum(h.rows for h in held_out)
+    largest = max(held_out, key=lambda h: h.rows)
+    rows = [[h.source, f"{h.rows:,}", percent(h.median), percent(h.coverage)] for h in held_out]
     return [
         "## Sources never seen\n",
         "Each source of rows that set constants is left out in turn, and predicted with the constants, the effects of software "
-        f"and the range that a whole calibration on the others gives. Of {total:,} rows {percent(cover(held))} lie inside their "
-        f"80 % range; {largest.rows:,} of these rows are of one source ({largest.source}). With each source weighing by the root "
-        f"of its rows it is {percent(cover(held, power=0.5))}.\n",
+        f"and the range that a whole calibration on the others gives. Of {total:,} rows {percent(cover(held_out))} lie inside "
+        f"their 80 % range; {largest.rows:,} of these rows are of one source ({largest.source}). With each source weighing by "
+        f"the root of its rows it is {percent(cover(held_out, power=0.5))}.\n",
         markdown_table(["source left out", "rows", "median", "in 80 % range"], rows),
     ]
 
 
 def _rankings(verdict: Verdict, jobs: Sequence[RankedJob]) -> list[str]:
-    found = ["## Ranking\n", "### Published tables of layouts\n"]
+    parts = ["## Ranking\n", "### Published tables of layouts\n"]
     for job in jobs:
         rows = [
             [f"`{p.layout}`", f"{p.measured:,.0f}" if p.measured else "out of memory", f"{p.predicted:,.0f}",
@@ -131,10 +131,10 @@ def _rankings(verdict: Verdict, jobs: Sequence[RankedJob]) -> list[str]:
              f"{p.predicted_memory / GIB:.0f}", "yes" if p.fits else "no"]
             for p in job.places
         ]  # fmt: skip
-        found.append(f"**{job.name}.** [{job.title}]({job.url}). {job.note} Rank correlation {job.spearman:.2f}.\n")
-        found.append(markdown_table(["layout", "tokens/s", "predicted", "GiB", "predicted", "fits"], rows))
-    found += write_sweeps(verdict)
-    return found
+        parts.append(f"**{job.name}.** [{job.title}]({job.url}). {job.note} Rank correlation {job.spearman:.2f}.\n")
+        parts.append(markdown_table(["layout", "tokens/s", "predicted", "GiB", "predicted", "fits"], rows))
+    parts += write_sweeps(verdict)
+    return parts
 
 
 def _promises(promises: Sequence[Promise]) -> list[str]:
@@ -180,12 +180,12 @@ def _question(promise: Promise) -> str:
 
 
 def _scaling(series: Sequence[Series]) -> list[str]:
-    found = ["## Scaling\n", "Efficiency: the rate of one chip over that on the fewest chips of the series.\n"]
+    parts = ["## Scaling\n", "Efficiency: the rate of one chip over that on the fewest chips of the series.\n"]
     for s in series:
         rows = [
             [f"{p.chips:,}", percent(p.measured), percent(p.predicted), f"{(p.predicted - p.measured) * 100:+.1f}"]
             for p in s.steps
         ]
-        found.append(f"**{s.name}** ({s.source})\n")
-        found.append(markdown_table(["chips", "measured", "predicted", "points"], rows))
-    return found
+        parts.append(f"**{s.name}** ({s.source})\n")
+        parts.append(markdown_table(["chips", "measured", "predicted", "points"], rows))
+    return parts

@@ -102,17 +102,17 @@ here is what becomes of them without.
 """
 
 
-def write_composed(verdict: Verdict, held: Sequence[HeldOut]) -> str:
+def write_composed(verdict: Verdict, held_out: Sequence[HeldOut]) -> str:
     """Return the chapter on rows whose times were put together, with the accuracy on the others."""
     composed = [p for p in verdict.predictions if p.row.source in COMPOSED]
     measured = [p for p in verdict.predictions if p.row.source not in COMPOSED]
     lines = []
-    for name, some in (("all", verdict.predictions), ("measured", measured), ("put together", composed)):
-        a, ranking = measure_accuracy(some), measure_ranking(some)
-        told = [f"{ranking.spearman or 0.0:.2f}", str(ranking.chosen), percent(ranking.regret), percent(ranking.exact)]
-        lines.append(f"| {' | '.join([name, f'{a.count:,}', percent(a.median), percent(a.p90), *told])} |\n")
+    for name, members in (("all", verdict.predictions), ("measured", measured), ("put together", composed)):
+        a, ranking = measure_accuracy(members), measure_ranking(members)
+        ranked = [f"{ranking.spearman or 0.0:.2f}", str(ranking.chosen), percent(ranking.regret), percent(ranking.exact)]
+        lines.append(f"| {' | '.join([name, f'{a.count:,}', percent(a.median), percent(a.p90), *ranked])} |\n")
     apart_told = ""
-    if apart := [h for h in held if h.source not in COMPOSED]:
+    if apart := [h for h in held_out if h.source not in COMPOSED]:
         apart_told = f"""
 Of the measured rows {percent(cover(apart))} lie inside the range of a calibration without their source, and
 {percent(cover(apart, power=0.5))} with each source weighing by the root of its rows.

@@ -76,19 +76,19 @@ def calibrate_command(
     chosen = [replace(row, split="fit") if row.split == split else row for row in rows]
     with watch("Fitting rows") as tell:
         tell(len(chosen))
-        found = calibrate_rows(chosen, named, dated)
+        calibration = calibrate_rows(chosen, named, dated)
     try:
-        write_calibration(found, out)
+        write_calibration(calibration, out)
     except OSError as error:
         raise FormatError(f"{out}: cannot be written ({error.strerror}); name a file in a folder that exists") from None
     if as_json:
         from tianji.report.calibration_tables import calibration_summary
 
-        print_json({"out": out, "rows": len(chosen), "skipped": len(skipped), **calibration_summary(found)})
+        print_json({"out": out, "rows": len(chosen), "skipped": len(skipped), **calibration_summary(calibration)})
         return
     from tianji.report.calibration_tables import print_calibration
 
-    print_calibration(make_console(), found, out, len(chosen), len(skipped))
+    print_calibration(make_console(), calibration, out, len(chosen), len(skipped))
 
 
 def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, int, float, str], as_json: bool) -> None:

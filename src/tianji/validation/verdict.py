@@ -118,6 +118,6 @@ def validate(
     calibration = load_calibration() if calibration is None else calibration
     predictions = predict_rows(rows, calibration, mapper=mapper)
     names = tuple(Path(p).name for p in paths or find_tables())
-    found = tuple(p for p in predictions if p.step_time is not None)
+    predicted = tuple(p for p in predictions if p.step_time is not None)
     skipped += [Skipped(p.row.id, p.reason, p.row.split, p.row.quality) for p in predictions if p.step_time is None]
-    return Verdict(names, calibration.name, found, tuple(skipped))
+    return Verdict(names, calibration.name, predicted, tuple(skipped))
