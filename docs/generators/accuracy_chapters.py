@@ -19,7 +19,7 @@ from tianji.report.accuracy_markdown import (
     write_memory,
     write_sweeps,
 )
-from tianji.report.formatting import list_savings, percent, signed_share
+from tianji.report.vocabulary import list_savings, percent_of, signed_percent_of
 from tianji.units import GIB
 from tianji.validation import Verdict
 from tianji.validation.expected_gains import Promise
@@ -74,7 +74,7 @@ def _met(bar: Bar) -> str:
 def _calibration(verdict: Verdict, bare: Verdict) -> list[str]:
     rows = [accuracy_cells("shipped calibration", verdict.step_time), accuracy_cells("none: datasheet physics", bare.step_time)]
     ranking = [
-        [name, f"{v.ranking.spearman or 0.0:.2f}", percent(v.ranking.regret), percent(v.ranking.exact)]
+        [name, f"{v.ranking.spearman or 0.0:.2f}", percent_of(v.ranking.regret), percent_of(v.ranking.exact)]
         for name, v in (("shipped calibration", verdict), ("none: datasheet physics", bare))
     ]
     return [
@@ -89,7 +89,7 @@ def _peers(verdict: Verdict, peers: Sequence[Peer]) -> list[str]:
     rows = []
     for peer in peers:
         (median, p90), (own_median, own_p90) = peer.quantiles(peer.theirs), peer.quantiles(peer.ours)
-        shown = [percent(v) for v in (median, p90, own_median, own_p90)]
+        shown = [percent_of(v) for v in (median, p90, own_median, own_p90)]
         rows.append([peer.name, f"{len(peer.theirs):,} of {peer.covered:,}", *shown])
     head = [
         "peer",
@@ -111,13 +111,13 @@ def _held_out(held_out: Sequence[HeldOut]) -> list[str]:
         return []
     total = sum(h.rows for h in held_out)
     largest = max(held_out, key=lambda h: h.rows)
-    rows = [[h.source, f"{h.rows:,}", percent(h.median), percent(h.coverage)] for h in held_out]
+    rows = [[h.source, f"{h.rows:,}", percent_of(h.median), percent_of(h.coverage)] for h in held_out]
     return [
         "## Sources never seen\n",
         "Each source of rows that set constants is left out in turn, and predicted with the constants, the effects of software "
-        f"and the range that a whole calibration on the others gives. Of {total:,} rows {percent(cover(held_out))} lie inside "
+        f"and the range that a whole calibration on the others gives. Of {total:,} rows {percent_of(cover(held_out))} lie inside "
         f"their 80 % range; {largest.rows:,} of these rows are of one source ({largest.source}). With each source weighing by "
-        f"the root of its rows it is {percent(cover(held_out, power=0.5))}.\n",
+        f"the root of its rows it is {percent_of(cover(held_out, power=0.5))}.\n",
         markdown_table(["source left out", "rows", "median", "in 80 % range"], rows),
     ]
 
@@ -145,17 +145,8 @@ def _promises(promises: Sequence[Promise]) -> list[str]:
         row = p.prediction.row
         saved = list_savings(p.savings())
         job = f"{row.arch_key} on {row.strategy.chips:,} {row.pool.chip.name} ({row.id})"
-        rows.append(
-            [
-                job,
-                signed_share(p.prediction.error),
-                f"`{p.published}`",
-                f"`{p.layout}`",
-                signed_share(p.gain),
-                _question(p),
-                saved,
-            ]
-        )
+        error, gain = signed_percent_of(p.prediction.error), signed_percent_of(p.gain)
+        rows.append([job, error, f"`{p.published}`", f"`{p.layout}`", gain, _question(p), saved])
     head = [
         "job",
         "error on the published layout",
@@ -183,7 +174,7 @@ def _scaling(series: Sequence[Series]) -> list[str]:
     parts = ["## Scaling\n", "Efficiency: the rate of one chip over that on the fewest chips of the series.\n"]
     for s in series:
         rows = [
-            [f"{p.chips:,}", percent(p.measured), percent(p.predicted), f"{(p.predicted - p.measured) * 100:+.1f}"]
+            [f"{p.chips:,}", percent_of(p.measured), percent_of(p.predicted), f"{(p.predicted - p.measured) * 100:+.1f}"]
             for p in s.steps
         ]
         parts.append(f"**{s.name}** ({s.source})\n")

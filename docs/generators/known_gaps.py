@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.accuracy.acceptance import Bar
 from benchmarks.accuracy.held_out import HeldOut, cover
 from benchmarks.accuracy.sources import COMPOSED
-from tianji.report.formatting import percent, signed_share
+from tianji.report.vocabulary import percent_of, signed_percent_of
 from tianji.validation import Verdict
 from tianji.validation.accuracy import measure_accuracy
 from tianji.validation.sweeps import measure_ranking
@@ -109,13 +109,13 @@ def write_composed(verdict: Verdict, held_out: Sequence[HeldOut]) -> str:
     lines = []
     for name, members in (("all", verdict.predictions), ("measured", measured), ("put together", composed)):
         a, ranking = measure_accuracy(members), measure_ranking(members)
-        ranked = [f"{ranking.spearman or 0.0:.2f}", str(ranking.chosen), percent(ranking.regret), percent(ranking.exact)]
-        lines.append(f"| {' | '.join([name, f'{a.count:,}', percent(a.median), percent(a.p90), *ranked])} |\n")
+        ranked = [f"{ranking.spearman or 0.0:.2f}", str(ranking.chosen), percent_of(ranking.regret), percent_of(ranking.exact)]
+        lines.append(f"| {' | '.join([name, f'{a.count:,}', percent_of(a.median), percent_of(a.p90), *ranked])} |\n")
     apart_told = ""
     if apart := [h for h in held_out if h.source not in COMPOSED]:
         apart_told = f"""
-Of the measured rows {percent(cover(apart))} lie inside the range of a calibration without their source, and
-{percent(cover(apart, power=0.5))} with each source weighing by the root of its rows.
+Of the measured rows {percent_of(cover(apart))} lie inside the range of a calibration without their source, and
+{percent_of(cover(apart, power=0.5))} with each source weighing by the root of its rows.
 """
     return CHAPTER + "".join(lines) + apart_told
 
@@ -132,7 +132,7 @@ def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
     lines.append("\nThe sources with the largest median error, of those with at least three rows:\n")
     groups = [(name, a) for name, (a, _) in verdict.group("source").items() if a.count >= LEAST_ROWS]
     for name, a in sorted(groups, key=lambda item: -(item[1].median or 0.0))[:WORST]:
-        lines.append(f"* {name}: median {percent(a.median)}, bias {signed_share(a.bias)}, {a.count} rows")
+        lines.append(f"* {name}: median {percent_of(a.median)}, bias {signed_percent_of(a.bias)}, {a.count} rows")
     lines.append("\nWhy, as far as it is known:\n")
     return "\n".join([*lines, *(f"* {cause}" for cause in CAUSES)]) + "\n"
 
@@ -149,4 +149,4 @@ def spell_bar(bar: Bar) -> str:
         return f"{bar.value:.0f}"
     if bar.kind == "number":
         return f"{bar.value:.2f}"
-    return f"{bar.value * 100:.1f} points" if bar.kind == "points" else percent(bar.value)
+    return f"{bar.value * 100:.1f} points" if bar.kind == "points" else percent_of(bar.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tianji.report.formatting import percent, signed_share
+from tianji.report.vocabulary import percent_of, signed_percent_of
 from tianji.validation import Accuracy, Verdict, find_sweeps
 
 GROUPINGS = (("class", "By class of model"), ("feature", "By what the layout uses"), ("chip", "By chip"),
@@ -49,14 +49,14 @@ def write_groups(verdict: Verdict) -> list[str]:
 
 def accuracy_cells(name: str, a: Accuracy) -> list[str]:
     """Return a row of a table with HEAD."""
-    return [name, f"{a.count:,}", percent(a.median), percent(a.p90), signed_share(a.bias), percent(a.coverage)]
+    return [name, f"{a.count:,}", percent_of(a.median), percent_of(a.p90), signed_percent_of(a.bias), percent_of(a.coverage)]
 
 
 def write_sweeps(verdict: Verdict) -> list[str]:
     """Return the sweeps in which our pick would have cost most."""
     sweeps = sorted(find_sweeps(verdict.predictions), key=lambda s: -s.regret)[:WORST_SWEEPS]
     rows = [
-        [s.architecture, f"{s.chips:,} {s.chip}", str(len(s.predictions)), f"{s.spearman:.2f}", percent(s.regret), s.source]
+        [s.architecture, f"{s.chips:,} {s.chip}", str(len(s.predictions)), f"{s.spearman:.2f}", percent_of(s.regret), s.source]
         for s in sweeps
     ]
     head = ("model", "chips", "layouts", "rank correlation", "regret", "source")
@@ -68,7 +68,7 @@ def write_memory(verdict: Verdict) -> str:
     rows = []
     for name, (_, memory) in verdict.group("source").items():
         if memory.count or memory.called_out:
-            cells = [percent(memory.median), percent(memory.p90), signed_share(memory.bias)]
+            cells = [percent_of(memory.median), percent_of(memory.p90), signed_percent_of(memory.bias)]
             rows.append([name, f"{memory.count:,}", *cells, f"{memory.called_out} of {memory.ran}"])
     head = ("source", "rows that state it", "median", "90th percentile", "bias", "called out of memory though it ran")
     return f"## Memory\n\n{markdown_table(head, rows)}"
