@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tianji.cli.options import calibration_option, engine_option, json_option
-from tianji.cli.output import make_console, print_json
-from tianji.cli.outputs import Outputs, report_options
+from tianji.cli.options import calibration_option, engine_option
+from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import FormatError
 
 if TYPE_CHECKING:
@@ -35,25 +34,33 @@ GROUPED_BY = ("chip",)
     "--report", metavar="FILE.md",
     help="Also write a page in Markdown, with a figure FILE.svg beside it.",
 )  # fmt: skip
+@click.option(
+    "--columns", is_flag=True, help="Explain the columns of a table: type, unit, allowed words, meaning, example."
+)
 @engine_option
-@report_options
-@json_option
+@output_options
 def validate_command(
     tables: tuple[str, ...], calibration: str, split: str, quality: str, group_by: str | None, every_row: bool,
-    report: str | None, engine: str, reports: Outputs, as_json: bool,
+    report: str | None, columns: bool, engine: str, outputs: Outputs,
 ) -> None:  # fmt: skip
     r"""Predict measured runs and say how far off the predictions are.
 
-    TABLE.csv has the columns of the published measurements that come with Tianji (docs/accuracy.md); a row that cannot be
-    predicted is skipped, and the reasons are counted. Without a table the shipped ones are used. Layouts of one job are
-    ranked, too: regret is the measured time of the layout that Tianji would pick over the best measured time.
+    --columns says which columns TABLE.csv may have. A row that cannot be predicted is skipped, and the reasons are counted; a
+    cell that its column never holds ends the command with its row and column. Without a table the shipped ones are used.
+    Layouts of one job are ranked, too: regret is the measured time of the layout that Tianji would pick over the best one's.
 
     \b
     Examples:
       tianji validate --split check --quality A
+      tianji validate --columns
       tianji validate my-runs.csv --group-by chip,feature --html report.html
       tianji validate --calibration none --json
     """
+    if columns:
+        from tianji.report.documents.columns import columns_document
+
+        outputs.present(columns_document())
+        return
     from tianji.backends.mapping import open_mapper
     from tianji.catalog import load_calibration
     from tianji.report.documents.validation import verdict_document
@@ -64,14 +71,7 @@ def validate_command(
         verdict = validate(tables, load_calibration(calibration), split=split, quality=quality, mapper=mapper)
     if report:
         write_report(report, verdict)
-    document = verdict_document(verdict, groups)
-    reports.write(document)
-    if as_json:
-        print_json(document)
-        return
-    from tianji.report.accuracy_tables import print_verdict
-
-    print_verdict(make_console(), verdict, groups, every_row=every_row)
+    outputs.present(verdict_document(verdict, groups), every_row=every_row)
 
 
 def read_groups(text: str | None) -> tuple[str, ...]:

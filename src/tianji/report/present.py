@@ -16,7 +16,10 @@ VIEWS = {
     "comparison": "tianji.report.views.comparison:comparison_page",
     "replacement": "tianji.report.views.comparison:replacement_page",
     "sizing": "tianji.report.views.comparison:sizing_page",
-    "validation": "tianji.report.views.validation:accuracy_page",
+    "validation": "tianji.report.views.validation:validation_view",
+    "calibration": "tianji.report.views.calibration:calibration_view",
+    "machine": "tianji.report.views.machine:machine_view",
+    "columns": "tianji.report.views.columns:columns_view",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""
 

@@ -24,7 +24,9 @@ from tianji.catalog import load_calibration, load_pool
 from tianji.catalog.calibrations import spell_calibration
 from tianji.parallel import Strategy
 from tianji.perf.layer import total
-from tianji.report.here_tables import here_document, print_here
+from tianji.report.documents.machine import machine_document
+from tianji.report.present import view_of
+from tianji.report.render.terminal import print_view
 
 PEAK, MEMORY, LINK, WORLD = 50e9, 10e9, 1e9, 4
 TRUE = {
@@ -111,13 +113,14 @@ def test_what_a_noisy_machine_says_is_finite_and_can_be_written(chance: Random) 
     noisy = [replace(s, seconds=tuple(t * 10 ** chance.uniform(0, 1.5) for t in s.seconds)) for s in made_up().samples]
     survey = replace(made_up(), samples=tuple(noisy))
     size = Size(survey, fit_survey(survey))
-    json.dumps(here_document([size], "pool.toml", "calibration.toml"), allow_nan=False)
+    document = machine_document([size], "pool.toml", "calibration.toml")
+    json.dumps(document, allow_nan=False)
     text = spell_calibration(describe_calibration("c", "2026-11-25", [size], chips="mine"))
     assert re.search(r"= (inf|nan)", text) is None
     for name, fitted in size.findings.constants.items():
         assert fitted.value >= 0.0, name
         assert fitted.error is None or 0.0 <= fitted.error <= 10.0, name
-    print_here(Console(file=io.StringIO()), [size], "pool.toml", "calibration.toml")
+    print_view(Console(file=io.StringIO()), view_of(document))
 
 
 def test_attention_that_seems_faster_than_matmuls_is_as_fast_as_they_are() -> None:
@@ -163,9 +166,9 @@ def test_a_busy_machine_is_told_and_no_cell_is_cut() -> None:
     survey = made_up()
     sizes = [Size(survey, fit_survey(survey))] * 4
     quiet, busy = io.StringIO(), io.StringIO()
-    print_here(Console(file=quiet, width=80), sizes, "pool.toml", "calibration.toml")
+    print_view(Console(file=quiet, width=80), view_of(machine_document(sizes, "pool.toml", "calibration.toml")))
     noisy = [replace(s, findings=replace(s.findings, noise=0.2)) for s in sizes]
-    print_here(Console(file=busy, width=80), noisy, "pool.toml", "calibration.toml")
+    print_view(Console(file=busy, width=80), view_of(machine_document(noisy, "pool.toml", "calibration.toml")))
     assert "measure again when it is quiet" not in quiet.getvalue()
     assert "measure again when it is quiet" in " ".join(busy.getvalue().split())
     assert "…" not in quiet.getvalue()
