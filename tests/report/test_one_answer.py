@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from tianji.cli import main
 from tianji.report.present import view_of
 from tianji.report.view import Cell, Number
 
-from .commands import COMMANDS
+from .commands import COMMANDS, words_of
 from .reading import read_heads, read_tables
 
 WIDE = "400"
@@ -38,7 +37,8 @@ class Answer:
 
 @pytest.fixture(scope="module", params=COMMANDS)
 def answer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Answer:
-    words, folder = shlex.split(COMMANDS[request.param]), tmp_path_factory.mktemp(request.param)
+    folder = tmp_path_factory.mktemp(request.param)
+    words = words_of(request.param, folder)
     files = ["--html", str(folder / "page.html"), "--csv", str(folder / "tables")]
     done = CliRunner().invoke(main, [*words, *files], env={"COLUMNS": WIDE}, catch_exceptions=False)
     assert done.exit_code == 0, done.stderr

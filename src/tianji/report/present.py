@@ -20,7 +20,9 @@ VIEWS = {
     "explanation": "tianji.report.views.explanation:explanation_view",
     "operation": "tianji.report.views.operation:operation_view",
     "machine": "tianji.report.views.machine:machine_view",
-    "validation": "tianji.report.views.validation:accuracy_page",
+    "validation": "tianji.report.views.validation:validation_view",
+    "calibration": "tianji.report.views.calibration:calibration_view",
+    "columns": "tianji.report.views.columns:columns_view",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""
 

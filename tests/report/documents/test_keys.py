@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shlex
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -13,7 +12,7 @@ from click.testing import CliRunner
 
 from tianji.cli import main
 
-from ..commands import COMMANDS, OF_REAL_PROCESSES
+from ..commands import COMMANDS, OF_REAL_PROCESSES, words_of
 from .conformance import mismatches, ranges
 
 GENERATOR = Path(__file__).parents[3] / "docs" / "generators" / "json_documents.py"
@@ -29,8 +28,9 @@ class Sample(TypedDict):
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
-def document(request: pytest.FixtureRequest) -> dict[str, Any]:
-    done = CliRunner().invoke(main, [*shlex.split(COMMANDS[request.param]), "--json"], catch_exceptions=False)
+def document(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    words = words_of(request.param, tmp_path_factory.mktemp(request.param))
+    done = CliRunner().invoke(main, [*words, "--json"], catch_exceptions=False)
     assert done.exit_code == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     assert answer["document"] == request.param

@@ -14,7 +14,7 @@ from mindspore import Parameter, ParameterTuple, Tensor, ops
 from mindspore.communication import init
 from numpy.typing import NDArray
 
-from tianji.backends.mindspore.collectives import Meeting, CollectiveGroup
+from tianji.backends.mindspore.collectives import CollectiveGroup, Meeting
 from tianji.backends.mindspore.device_mesh import RankPlace
 from tianji.backends.mindspore.pipeline_parallel import layers_of_stage, order_turns
 from tianji.backends.mindspore.tensor_parallel import axis_of, cut_weight, is_partial

@@ -13,7 +13,7 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 from numpy.typing import NDArray
 
-from tianji.backends.mindspore.collectives import Enter, GatherColumns, GatherRows, Leave, CollectiveGroup, ScatterRows
+from tianji.backends.mindspore.collectives import CollectiveGroup, Enter, GatherColumns, GatherRows, Leave, ScatterRows
 from tianji.workload import Model
 
 EPSILON = 1e-6

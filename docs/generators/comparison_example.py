@@ -1,13 +1,13 @@
 """The worked example of the documentation, computed.
 
-Run `python -m tianji.report.comparison_example > docs/example-deepseek-v3.md`.
+Run `python -m docs.generators.comparison_example > docs/example-deepseek-v3.md`.
 """
 
 from __future__ import annotations
 
+from docs.generators.claims import recompute_claims
 from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.comparison import Assessment, Assumptions, Replacement, compare, replace_pool
-from tianji.comparison.claims import recompute_claims
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.replacement import describe_answer
 from tianji.comparison.side_by_side import format_pool
@@ -40,7 +40,7 @@ def write_example(calibration: Calibration) -> str:
     made = make_job("deepseek-v3", tokens="14.8T", precision="fp8", optimizer_dtype="bf16")
     cm, atlas = load_pool("cloudmatrix384", 1536), load_pool("atlas-950-superpod")
     given = Assumptions(site="china")
-    found = compare([(fp8, h800), (bf16, cm), (fp8, atlas)], calibration, given)
+    comparison = compare([(fp8, h800), (bf16, cm), (fp8, atlas)], calibration, given)
     answers = [
         replace_pool((fp8, h800), (job, pool), calibration, given, match=match)
         for job, pool in ((bf16, load_pool("cloudmatrix384")), (fp8, atlas))
@@ -48,12 +48,12 @@ def write_example(calibration: Calibration) -> str:
     ]
     parts = (
         HEAD.format(name=calibration.name, date=calibration.date),
-        _makers(made, calibration, found.assessments[0]),
+        _makers(made, calibration, comparison.assessments[0]),
         "## Side by side\n\n"
         + COMPARE
-        + _side_by_side(found.assessments)
+        + _side_by_side(comparison.assessments)
         + "\n"
-        + "\n".join(f"* {v}" for v in found.verdicts),
+        + "\n".join(f"* {v}" for v in comparison.verdicts),
         "## How many replace the 2,048 H800\n\n" + REPLACE + "\n".join(_answer(a) for a in answers),
         "## Huawei's headline claims\n\n" + CLAIMS + _claims(),
         TAIL,
@@ -129,12 +129,12 @@ def _cell(value: Range | None, scale: float) -> str:
     return "not published" if value is None else format_range(value * scale)
 
 
-def _answer(found: Replacement) -> str:
-    widest = found.sensitivities[0]
-    flips = ", ".join(s.assumption for s in found.sensitivities if s.flips) or "none of them"
+def _answer(replacement: Replacement) -> str:
+    widest = replacement.sensitivities[0]
+    flips = ", ".join(s.assumption for s in replacement.sensitivities if s.flips) or "none of them"
     return (
-        f"* {describe_answer(found)} Widest swing: {widest.assumption}, {widest.at_low:.2f} to {widest.at_high:.2f}"
-        f" ({found.answer}). What flips it: {flips}."
+        f"* {describe_answer(replacement)} Widest swing: {widest.assumption}, {widest.at_low:.2f} to {widest.at_high:.2f}"
+        f" ({replacement.answer}). What flips it: {flips}."
     )
 
 
@@ -151,7 +151,7 @@ HEAD = """\
 
 Every figure below is computed by
 
-    python -m tianji.report.comparison_example > docs/example-deepseek-v3.md
+    python -m docs.generators.comparison_example > docs/example-deepseek-v3.md
 
 under the calibration *{name}* of {date}; run it again when the calibration changes. Ranges are low to high. Nobody measured
 training on an Atlas 950, and no H800 run is in the calibration: both lean on relatives, which makes the ranges wide.

@@ -32,19 +32,19 @@ def hold_out_sources(rows: Sequence[Row], tell: Callable[[int], None] | None = N
     places: dict[str, list[Row]] = defaultdict(list)
     for row in choose_rows(rows):
         places[row.source].append(row)
-    found = []
-    for done, (source, mine) in enumerate(sorted(places.items()), 1):
-        others = [row for other, theirs in places.items() if other != source for row in theirs]
+    held_out = []
+    for done, (source, members) in enumerate(sorted(places.items()), 1):
+        others = [row for other, its_rows in places.items() if other != source for row in its_rows]
         if others:
-            predicted = predict_rows(mine, calibrate_rows(others))
+            predicted = predict_rows(members, calibrate_rows(others))
             errors = [abs(p.error) for p in predicted if p.error is not None]
-            found.append(HeldOut(source, len(mine), median(errors), fmean(p.is_covered for p in predicted)))
+            held_out.append(HeldOut(source, len(members), median(errors), fmean(p.is_covered for p in predicted)))
         if tell:
             tell(done)
-    return found
+    return held_out
 
 
-def cover(held: Sequence[HeldOut], *, power: float = 1.0) -> float:
+def cover(held_out: Sequence[HeldOut], *, power: float = 1.0) -> float:
     """Return the share of left-out runs in their range, each source weighing by its rows to a power (0.5: their root)."""
-    weights = [math.pow(h.rows, power) for h in held]
-    return sum(h.coverage * w for h, w in zip(held, weights, strict=True)) / sum(weights)
+    weights = [math.pow(h.rows, power) for h in held_out]
+    return sum(h.coverage * w for h, w in zip(held_out, weights, strict=True)) / sum(weights)

@@ -3,11 +3,11 @@
 import math
 from statistics import fmean, median
 
+from benchmarks.accuracy.held_out import HeldOut, cover, hold_out_sources
+from benchmarks.accuracy.sources import COMPOSED
 from tianji.calibration import calibrate_rows
 from tianji.catalog import load_calibration
 from tianji.validation import read_runs
-from tianji.validation.accuracy import COMPOSED_SOURCES
-from tianji.validation.held_out import HeldOut, cover, hold_out_sources
 from tianji.validation.pricing import predict_rows
 
 
@@ -34,8 +34,8 @@ def test_coverage_weighs_rows_or_their_roots() -> None:
 
 def test_jobs_unlike_all_others_widen_their_ranges_by_what_nobody_told_about_them() -> None:
     rows, _ = read_runs(split="fit")
-    mine = [r for r in rows if r.source in COMPOSED_SOURCES]
-    others = calibrate_rows([r for r in rows if r.source not in COMPOSED_SOURCES])
+    mine = [r for r in rows if r.source in COMPOSED]
+    others = calibrate_rows([r for r in rows if r.source not in COMPOSED])
     told = load_calibration()
     blind, seen = predict_rows(mine, others), predict_rows(mine, told)
     assert fmean(p.is_covered for p in blind) >= 0.70

@@ -30,15 +30,15 @@ class Claim:
 def recompute_claims() -> tuple[Claim, ...]:
     """Return the claims of HUAWEI CONNECT 2025 for the Atlas 950 SuperPoD (HW-KEY25), each set against the catalog's figures."""
     atlas, rival, older = (load_pool(n) for n in ("atlas-950-superpod", "vr-nvl72", "cloudmatrix384"))
-    mine, theirs, before = dict(atlas.facts), dict(rival.facts), dict(older.facts)
+    superpod, nvl72, cloudmatrix = dict(atlas.facts), dict(rival.facts), dict(older.facts)
     dies = 2 * rival.unit
-    fp8 = mine["peak fp8"].value / theirs["peak fp8"].value
-    announced = mine["peak fp8"].value / ANNOUNCED_FP8
-    sold = atlas.unit * atlas.chip.matrix_peak("fp8") / theirs["peak fp8"].value
-    memory = mine["memory"].value / theirs["memory"].value
-    links = mine["interconnect, both directions"].value / theirs["interconnect, both directions"].value
-    training = mine["training, tokens/s"].value
-    published = before["DeepSeek-V3 training on 256 chips, tokens/s of one chip"].value
+    fp8 = superpod["peak fp8"].value / nvl72["peak fp8"].value
+    announced = superpod["peak fp8"].value / ANNOUNCED_FP8
+    sold = atlas.unit * atlas.chip.matrix_peak("fp8") / nvl72["peak fp8"].value
+    memory = superpod["memory"].value / nvl72["memory"].value
+    links = superpod["interconnect, both directions"].value / nvl72["interconnect, both directions"].value
+    training = superpod["training, tokens/s"].value
+    published = cloudmatrix["DeepSeek-V3 training on 256 chips, tokens/s of one chip"].value
     share = 6 * ACTIVE * training / atlas.unit / atlas.chip.matrix_peak("bf16")
     of_chip, implied = training / atlas.unit, training / 17 / older.unit
     dies_why = f"8,192 chips over 144 dies; over its 72 packages it is {atlas.unit / rival.unit:.0f}"
@@ -47,8 +47,8 @@ def recompute_claims() -> tuple[Claim, ...]:
         f" {fp8:.2f}, and with the peak of the chip as listed since {sold:.2f}"
     )
     memory_why = (
-        f"high-bandwidth memory on both sides; 15 needs {mine['memory'].value / 15 / TB:.0f} TB on the other side, so the rival's"
-        " host memory must be counted and Atlas's own not"
+        f"high-bandwidth memory on both sides; 15 needs {superpod['memory'].value / 15 / TB:.0f} TB on the other side, so the"
+        " rival's host memory must be counted and Atlas's own not"
     )
     rate_why = (
         f"the model is not named; {of_chip:,.0f} tokens/s of a chip would be {share:.0%} of its BF16 peak for 37 B active"

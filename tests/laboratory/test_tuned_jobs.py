@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.accuracy.acceptance import judge
+from benchmarks.accuracy.tuned_jobs import LEAST_CHIPS, MOST_JOBS, promise_tuned
 from tianji.validation import Prediction, validate
-from tianji.validation.acceptance import judge
-from tianji.validation.expected_gains import LEAST_CHIPS, MOST_JOBS, Promise, promise_tuned
+from tianji.validation.expected_gains import Promise
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.accuracy.held_out import HeldOut, cover
+from benchmarks.accuracy.rankings import RankedJob
+from benchmarks.accuracy.scaling import Series
 from tianji.validation.accuracy import group_predictions, measure_accuracy, measure_memory
 from tianji.validation.expected_gains import DOUBTFUL, Promise
-from tianji.validation.held_out import HeldOut, cover
 from tianji.validation.pricing import Prediction
-from tianji.validation.rankings import RankedJob
-from tianji.validation.scaling import Series
 from tianji.validation.sweeps import measure_ranking
 
 LEAST_OF_A_CHIP = 10
@@ -33,13 +33,13 @@ def judge(
     predictions: Sequence[Prediction],
     jobs: Sequence[RankedJob],
     series: Sequence[Series],
-    held: Sequence[HeldOut] = (),
+    left_out: Sequence[HeldOut] = (),
     promises: Sequence[Promise] = (),
 ) -> list[Bar]:
     """Return every bar for the given predictions, published rankings, scaling series, held-out sources and promises."""
     return [
         *_judge_time(predictions),
-        *_judge_range(predictions, held),
+        *_judge_range(predictions, left_out),
         *_judge_ranking(predictions, jobs),
         *_judge_promises(promises),
         *_judge_memory(predictions, jobs),
@@ -61,24 +61,24 @@ def least(what: str, value: float | None, limit: float, kind: str = "percent") -
 
 def _judge_time(predictions: Sequence[Prediction]) -> list[Bar]:
     whole = measure_accuracy(predictions)
-    found = [
+    bars = [
         most("step time, median error", whole.median, 0.06),
         most("step time, 90th percentile of the error", whole.p90, 0.18),
     ]
     for chip, members in group_predictions(predictions, "chip").items():
         if len(members) >= LEAST_OF_A_CHIP:
-            found.append(
+            bars.append(
                 most(f"step time on {chip} ({len(members)} rows), median", measure_accuracy(members).median, 0.09)
             )
-    return found
+    return bars
 
 
-def _judge_range(predictions: Sequence[Prediction], held: Sequence[HeldOut]) -> list[Bar]:
-    found = {"measured values inside the 80 % range": measure_accuracy(predictions).coverage or 0.0}
-    if held:
-        found[f"the same, each of {len(held)} sources left out of the fit, all rows alike"] = cover(held)
-        found["the same, each source weighing by the root of its rows"] = cover(held, power=0.5)
-    return [Bar(what, "75 to 85 %", value, 0.75 <= value <= 0.85) for what, value in found.items()]
+def _judge_range(predictions: Sequence[Prediction], left_out: Sequence[HeldOut]) -> list[Bar]:
+    shares = {"measured values inside the 80 % range": measure_accuracy(predictions).coverage or 0.0}
+    if left_out:
+        shares[f"the same, each of {len(left_out)} sources left out of the fit, all rows alike"] = cover(left_out)
+        shares["the same, each source weighing by the root of its rows"] = cover(left_out, power=0.5)
+    return [Bar(what, "75 to 85 %", value, 0.75 <= value <= 0.85) for what, value in shares.items()]
 
 
 def _judge_promises(promises: Sequence[Promise]) -> list[Bar]:
@@ -95,27 +95,27 @@ def _judge_promises(promises: Sequence[Promise]) -> list[Bar]:
 
 def _judge_ranking(predictions: Sequence[Prediction], jobs: Sequence[RankedJob]) -> list[Bar]:
     ranking = measure_ranking(predictions)
-    found = [
+    bars = [
         least(f"rank correlation, median of {ranking.ranked} sweeps", ranking.spearman, 0.9, "number"),
         most(f"regret of our pick, mean of {ranking.chosen} sweeps", ranking.regret, 0.025),
         least("our pick is the best measured layout", ranking.exact, 0.5),
     ]
     for job in jobs:
-        found.append(least(f"rank correlation, {job.name}", job.spearman, 0.9, "number"))
-    return found
+        bars.append(least(f"rank correlation, {job.name}", job.spearman, 0.9, "number"))
+    return bars
 
 
 def _judge_memory(predictions: Sequence[Prediction], jobs: Sequence[RankedJob]) -> list[Bar]:
     memory = measure_memory(predictions)
-    found = [
+    bars = [
         most(f"memory, median error of {memory.count} rows", memory.median, 0.08),
         most(f"rows that ran and are called out of memory, of {memory.ran:,}", memory.share_called_out, 0.03),
     ]
     for job in jobs:
         if any(p.measured is None for p in job.places):
-            told = job.memory_is_told
-            found.append(Bar(f"what ran fits, what ran out of memory does not: {job.name}", "all", float(told), told))
-    return found
+            is_right = job.memory_is_told
+            bars.append(Bar(f"what ran fits, what ran out of memory does not: {job.name}", "all", float(is_right), is_right))
+    return bars
 
 
 def _judge_scaling(series: Sequence[Series]) -> list[Bar]:

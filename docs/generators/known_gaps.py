@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tianji.report.vocabulary import percent_of as percent
-from tianji.report.vocabulary import signed_percent_of as signed
+from benchmarks.accuracy.acceptance import Bar
+from benchmarks.accuracy.held_out import HeldOut, cover
+from benchmarks.accuracy.sources import COMPOSED
+from tianji.report.vocabulary import percent_of, signed_percent_of
 from tianji.validation import Verdict
-from tianji.validation.acceptance import Bar
-from tianji.validation.accuracy import COMPOSED_SOURCES, measure_accuracy
-from tianji.validation.held_out import HeldOut, cover
+from tianji.validation.accuracy import measure_accuracy
 from tianji.validation.sweeps import measure_ranking
 
 WORST = 10
@@ -89,7 +89,7 @@ CAUSES = (
 )
 
 
-COMPOSED = """### Without times that no clock gave
+CHAPTER = """### Without times that no clock gave
 
 vTrain's file of single-node times is published as measured, and half of all rows are of it. But wherever it holds six layouts
 or more that differ only in batch and number of layers, and nothing is reduced over data-parallel ranks (48 groups), the times
@@ -102,22 +102,22 @@ here is what becomes of them without.
 """
 
 
-def write_composed(verdict: Verdict, held: Sequence[HeldOut]) -> str:
+def write_composed(verdict: Verdict, held_out: Sequence[HeldOut]) -> str:
     """Return the chapter on rows whose times were put together, with the accuracy on the others."""
-    composed = [p for p in verdict.predictions if p.row.source in COMPOSED_SOURCES]
-    measured = [p for p in verdict.predictions if p.row.source not in COMPOSED_SOURCES]
+    composed = [p for p in verdict.predictions if p.row.source in COMPOSED]
+    measured = [p for p in verdict.predictions if p.row.source not in COMPOSED]
     lines = []
-    for name, some in (("all", verdict.predictions), ("measured", measured), ("put together", composed)):
-        a, ranking = measure_accuracy(some), measure_ranking(some)
-        told = [f"{ranking.spearman or 0.0:.2f}", str(ranking.chosen), percent(ranking.regret), percent(ranking.exact)]
-        lines.append(f"| {' | '.join([name, f'{a.count:,}', percent(a.median), percent(a.p90), *told])} |\n")
+    for name, members in (("all", verdict.predictions), ("measured", measured), ("put together", composed)):
+        a, ranking = measure_accuracy(members), measure_ranking(members)
+        ranked = [f"{ranking.spearman or 0.0:.2f}", str(ranking.chosen), percent_of(ranking.regret), percent_of(ranking.exact)]
+        lines.append(f"| {' | '.join([name, f'{a.count:,}', percent_of(a.median), percent_of(a.p90), *ranked])} |\n")
     apart_told = ""
-    if apart := [h for h in held if h.source not in COMPOSED_SOURCES]:
+    if apart := [h for h in held_out if h.source not in COMPOSED]:
         apart_told = f"""
-Of the measured rows {percent(cover(apart))} lie inside the range of a calibration without their source, and
-{percent(cover(apart, power=0.5))} with each source weighing by the root of its rows.
+Of the measured rows {percent_of(cover(apart))} lie inside the range of a calibration without their source, and
+{percent_of(cover(apart, power=0.5))} with each source weighing by the root of its rows.
 """
-    return COMPOSED + "".join(lines) + apart_told
+    return CHAPTER + "".join(lines) + apart_told
 
 
 def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
@@ -132,7 +132,7 @@ def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
     lines.append("\nThe sources with the largest median error, of those with at least three rows:\n")
     groups = [(name, a) for name, (a, _) in verdict.group("source").items() if a.count >= LEAST_ROWS]
     for name, a in sorted(groups, key=lambda item: -(item[1].median or 0.0))[:WORST]:
-        lines.append(f"* {name}: median {percent(a.median)}, bias {signed(a.bias)}, {a.count} rows")
+        lines.append(f"* {name}: median {percent_of(a.median)}, bias {signed_percent_of(a.bias)}, {a.count} rows")
     lines.append("\nWhy, as far as it is known:\n")
     return "\n".join([*lines, *(f"* {cause}" for cause in CAUSES)]) + "\n"
 
@@ -149,4 +149,4 @@ def spell_bar(bar: Bar) -> str:
         return f"{bar.value:.0f}"
     if bar.kind == "number":
         return f"{bar.value:.2f}"
-    return f"{bar.value * 100:.1f} points" if bar.kind == "points" else percent(bar.value)
+    return f"{bar.value * 100:.1f} points" if bar.kind == "points" else percent_of(bar.value)

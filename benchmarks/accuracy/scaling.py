@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from tianji.catalog.entries import DATA
+from benchmarks.accuracy.rankings import make_cells
 from tianji.catalog.reader import read_toml
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.table import read_setup
 from tianji.validation.pricing import Prediction, forecast
-from tianji.validation.rankings import make_cells
 
-PUBLISHED = DATA / "measurements" / "scaling.toml"
+PUBLISHED = Path(__file__).parent / "data" / "scaling.toml"
 ARCHITECTURE = "llama3_405b"
 """The job of the MLPerf logs that was run on the most different numbers of chips."""
 
@@ -60,9 +60,9 @@ def _scale(entry: Mapping[str, Any], calibration: Calibration | None) -> Series:
         (
             setup.strategy.chips,
             float(point["rate"]),
-            setup.job.tokens_per_step / (told.step_time or 1.0) / setup.strategy.chips,
+            setup.job.tokens_per_step / (predicted.step_time or 1.0) / setup.strategy.chips,
         )
-        for point, setup, told in zip(points, setups, forecast(setups, calibration), strict=True)
+        for point, setup, predicted in zip(points, setups, forecast(setups, calibration), strict=True)
     ]
     return _compare(str(entry["name"]), str(entry["title"]), rates)
 
@@ -74,7 +74,7 @@ def scale_measured(predictions: Sequence[Prediction], architecture: str = ARCHIT
         row = p.row
         if row.arch_key == architecture and row.source.startswith("MLPerf") and p.step_time:
             groups[(row.pool.chip.name, row.job.precision.linear, row.source.split(" llama")[0])].append(p)
-    found = []
+    series = []
     for key, members in sorted(groups.items(), key=str):
         rates: dict[int, tuple[int, float, float]] = {}
         for p in members:
@@ -85,8 +85,8 @@ def scale_measured(predictions: Sequence[Prediction], architecture: str = ARCHIT
                 rates[p.row.strategy.chips] = new
         if len(rates) > 1:
             assert isinstance(key, tuple)
-            found.append(_compare(f"Llama 3.1 405B on {key[0]} ({key[1]})", key[2], sorted(rates.values())))
-    return found
+            series.append(_compare(f"Llama 3.1 405B on {key[0]} ({key[1]})", key[2], sorted(rates.values())))
+    return series
 
 
 def _compare(name: str, source: str, rates: Sequence[tuple[int, float, float]]) -> Series:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tianji.catalog.entries import DATA
 from tianji.catalog.reader import read_toml
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.cells import Cells
@@ -18,7 +18,7 @@ from tianji.units import GIB, Bytes
 from tianji.validation.pricing import Forecast, forecast
 from tianji.validation.sweeps import correlate_ranks
 
-PUBLISHED = DATA / "measurements" / "rankings.toml"
+PUBLISHED = Path(__file__).parent / "data" / "rankings.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +83,16 @@ def make_cells(*parts: Mapping[str, Any]) -> Cells:
     return translate_cells(Cells({column: str(value) for part in parts for column, value in part.items()}, 0))
 
 
-def _place(cells: Cells, setup: Setup, told: Forecast) -> Place:
+def _place(cells: Cells, setup: Setup, predicted: Forecast) -> Place:
     memory = cells.number("memory_gb_per_chip")
-    assert told.step_time is not None and told.memory is not None
+    assert predicted.step_time is not None and predicted.memory is not None
     return Place(
         ",".join(f"{name}={getattr(setup.strategy, name)}" for name in DEGREES if getattr(setup.strategy, name) > 1),
         cells.number("tokens_per_s_per_chip"),
-        setup.job.tokens_per_step / told.step_time / setup.strategy.chips,
+        setup.job.tokens_per_step / predicted.step_time / setup.strategy.chips,
         memory * GIB if memory else None,
-        told.memory,
-        told.fits,
+        predicted.memory,
+        predicted.fits,
     )
 
 

@@ -6,13 +6,13 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from tianji.catalog.entries import DATA
 from tianji.validation.pricing import Prediction
 
-PUBLISHED = DATA / "measurements" / "peer_predictions.csv"
+PUBLISHED = Path(__file__).parent / "data" / "peer_predictions.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +34,20 @@ class Peer:
 def compare_peers(predictions: Sequence[Prediction]) -> list[Peer]:
     """Return each peer beside Tianji on the rows that both predict."""
     known = {p.row.id: p for p in predictions if p.error is not None}
-    found = []
+    peers = []
     for name, rows in read_peers().items():
         shared = [i for i in rows if i in known]
         theirs = tuple(rows[i] / known[i].row.measured_step_time - 1.0 for i in shared)
         if shared:
-            found.append(Peer(name, theirs, tuple(known[i].error or 0.0 for i in shared), len(known)))
-    return found
+            peers.append(Peer(name, theirs, tuple(known[i].error or 0.0 for i in shared), len(known)))
+    return peers
 
 
 @lru_cache(maxsize=1)
 def read_peers() -> dict[str, dict[str, float]]:
     """Return the peers' step times, seconds, by peer and row."""
-    found: dict[str, dict[str, float]] = {}
+    times: dict[str, dict[str, float]] = {}
     with PUBLISHED.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            found.setdefault(row["peer"], {})[row["id"]] = float(row["predicted_step_time_s"])
-    return found
+            times.setdefault(row["peer"], {})[row["id"]] = float(row["predicted_step_time_s"])
+    return times

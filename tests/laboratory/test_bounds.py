@@ -2,11 +2,11 @@
 
 import pytest
 
+from benchmarks.accuracy.peers import compare_peers
+from benchmarks.accuracy.rankings import rank_published, tell_memory
+from benchmarks.accuracy.scaling import scale_measured, scale_published
 from tianji.hardware.calibration import Calibration
 from tianji.validation import Verdict, validate
-from tianji.validation.peers import compare_peers
-from tianji.validation.rankings import rank_published, tell_memory
-from tianji.validation.scaling import scale_measured, scale_published
 
 CHECK = {"split": "check", "quality": "A"}
 

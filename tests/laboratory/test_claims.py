@@ -1,6 +1,6 @@
 import pytest
 
-from tianji.comparison.claims import FOLLOWS, MISSES, UNKNOWABLE, recompute_claims
+from docs.generators.claims import FOLLOWS, MISSES, UNKNOWABLE, recompute_claims
 
 
 def test_the_headlines_by_hand() -> None:

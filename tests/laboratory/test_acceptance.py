@@ -2,11 +2,11 @@
 
 import pytest
 
-from tianji.report.known_gaps import spell_bar, write_gaps
+from benchmarks.accuracy.acceptance import Bar, judge, least, most
+from benchmarks.accuracy.rankings import rank_published
+from benchmarks.accuracy.scaling import scale_measured, scale_published
+from docs.generators.known_gaps import spell_bar, write_gaps
 from tianji.validation import validate
-from tianji.validation.acceptance import Bar, judge, least, most
-from tianji.validation.rankings import rank_published
-from tianji.validation.scaling import scale_measured, scale_published
 
 
 @pytest.mark.parametrize(("value", "is_met"), [(0.059, True), (0.06, True), (0.061, False), (None, False)])

@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
+from benchmarks.accuracy.peers import PUBLISHED, compare_peers
 from tianji.validation import validate
-from tianji.validation.peers import PUBLISHED, compare_peers
 
 
 def test_errors_are_those_of_the_shipped_table() -> None:
