@@ -1,6 +1,8 @@
 """One command for each kind of answer that is moved to a document, a view and renderers."""
 
 COMMANDS = {
+    "catalog": "catalog",
+    "entry": "catalog pools cloudmatrix384",
     "prediction": "predict llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tp 8 --tokens 1T",
     "plan": "plan llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tokens 1T --explain tp=8",
     "mixture": "plan llama-3.1-8b a100-h100 --tokens 1T",

@@ -55,6 +55,8 @@ def rows_of_terminal(text: str) -> Iterator[tuple[str, ...]]:
         cells = tuple(cell for cell in re.split(r"\s{2,}", BARS.sub("", line).strip()) if cell)
         if RULE.match(line.strip()):
             is_inside = True
+        elif not line:  # Between two tables; the line above a total has blanks.
+            is_inside = False
         elif not cells or line.startswith(("no room", "Ranges", "Memory of the fullest")) or " rows; " in line:
             is_inside = is_inside and not cells
         elif is_inside:
@@ -88,7 +90,7 @@ def _as_float(field: str) -> str:
 
 def test_the_highlights_are_the_same_words_on_terminal_and_page(answer: Answer) -> None:
     shown = view_of(answer.document)
-    assert shown.highlights
+    assert shown.highlights or not shown.lead, "an answer with a lead has numbers that most came for"
     for highlight in shown.highlights:
         assert highlight.number.words in answer.terminal
         for text in (highlight.label, highlight.number.text, highlight.number.span, highlight.note):

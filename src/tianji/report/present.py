@@ -9,6 +9,8 @@ from typing import Any
 from tianji.report.view import View
 
 VIEWS = {
+    "catalog": "tianji.report.views.catalog:catalog_view",
+    "entry": "tianji.report.views.entry:entry_view",
     "prediction": "tianji.report.views.prediction:prediction_view",
     "plan": "tianji.report.views.plan:plan_view",
     "mixture": "tianji.report.views.mixture:mixed_plan_view",
