@@ -87,7 +87,7 @@ def plan_command(
     from tianji.parallel.plan import Plan
     from tianji.parallel.plan_file import find_target, write_plan
     from tianji.prediction import predict
-    from tianji.search import plan
+    from tianji.search import SearchOptions, plan
     from tianji.units import parse_count
     from tianji.validation.expected_gains import weigh_precedents
 
@@ -134,18 +134,16 @@ def plan_command(
                 request.job, request.pool, request.calibration, objective, given, fixed=fixed, mapper=mapper
             )
             request = replace(request, pool=cheapest.pool)
-        search: dict[str, Any] = {
-            "fixed": fixed, "extra": {name: (False, True) for name in vary}, "top": wanted, "progress": progress,
-            "mapper": mapper,
-        }  # fmt: skip
+        varied: dict[str, tuple[Any, ...]] = {name: (False, True) for name in vary}
+        search = SearchOptions(fixed, varied, wanted, progress, mapper)
         where = (request.job, request.pool, request.calibration)
         runs_on: RunsOnDocument | None = None
         if engine_to_run is None:
-            outcome = plan(*where, **search)
+            outcome = plan(*where, search)
         else:
             from tianji.export.runnable import plan_for_framework
 
-            runnable = plan_for_framework(engine_to_run, *where, **search)
+            runnable = plan_for_framework(engine_to_run, *where, search)
             outcome = runnable.outcome
             runs_on = {"engine": runnable.framework, "faster_refused": runnable.refused, "why": runnable.why}
     if out is not None:
