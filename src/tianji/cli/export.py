@@ -76,7 +76,7 @@ def _check(path: str, outputs: Outputs) -> None:
 
     checked = check_file(path)
     violations: list[ViolationDocument] = [
-        {"rule": v.rule, "where": v.where, "found": v.actual, "fix": v.fix} for v in checked.violations
+        {"rule": v.rule, "where": v.where, "actual": v.actual, "fix": v.fix} for v in checked.violations
     ]
     outputs.present(check_document(path, checked.kinds, violations))
     if violations:

@@ -48,7 +48,7 @@ class ViolationDocument(TypedDict):
 
     rule: str
     where: str
-    found: str
+    actual: str
     """What stands there."""
     fix: str
 

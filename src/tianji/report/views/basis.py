@@ -111,7 +111,7 @@ def _figure_row(figure: CitedFigureDocument) -> tuple[Cell, ...]:
 
 
 def sources_of(figures: Iterable[CitedFigureDocument]) -> list[PublicationDocument]:
-    """Return the publications of some figures."""
+    """Return the publications of these figures."""
     return [source for figure in figures for source in figure["sources"]]
 
 

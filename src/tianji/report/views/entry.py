@@ -63,7 +63,7 @@ def _value(figure: Fields, unit: str) -> Number:
 
 
 def _form(text: str) -> Callable[[float], str]:
-    """Return how the ends of a figure are said that its source prints like this."""
+    """Return the words for the ends of a figure whose own text is this."""
     if text.endswith("B/s"):
         return lambda value: show(value, "bandwidth")
     if text.endswith("B"):

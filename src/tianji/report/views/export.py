@@ -36,7 +36,7 @@ def check_view(document: CheckDocument) -> View:
     if not violations:
         fits = f"It fits the schema of {', '.join(document['schemas'])}. " if document["schemas"] else ""
         return View(title, (f"{fits}It keeps all rules of its scheduler that Tianji knows.",), (), ())
-    rows = tuple((v["where"], v["found"], v["rule"], v["fix"]) for v in violations)
+    rows = tuple((v["where"], v["actual"], v["rule"], v["fix"]) for v in violations)
     columns = (ViewColumn("where"), ViewColumn("what stands there"), ViewColumn("rule"), ViewColumn("fix"))
     count = f"{len(rows)} broken rule{'s' * (len(rows) != 1)}"
     return View(title, (), (), (ViewSection(count, (ViewTable("violations", "", columns, rows),)),))
