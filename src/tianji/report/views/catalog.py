@@ -25,11 +25,12 @@ def catalog_view(document: CatalogDocument) -> View:
 def _section(listed: CatalogListDocument) -> ViewSection:
     kind, entries = listed["kind"], listed["entries"]
     title = TITLES.get(kind, kind)
-    heading = f"{len(entries)} {title.removesuffix('s') if len(entries) == 1 else title}{UNITS.get(kind, '')}"
+    heading = f"{len(entries)} {title.removesuffix('s') if len(entries) == 1 else title}"
     fields: tuple[Field, ...] = ((ViewColumn("name"), lambda entry: str(entry["name"])), *FIELDS[kind])
     rows = tuple(tuple(cell(entry) for _, cell in fields) for entry in entries)
     note = f"`tianji catalog {kind} NAME` shows one with its sources; {UNKNOWN} is not published."
-    return ViewSection(heading, (ViewTable(kind, "", tuple(column for column, _ in fields), rows, note),))
+    units = (UNITS[kind],) if kind in UNITS else ()
+    return ViewSection(heading, (*units, ViewTable(kind, "", tuple(column for column, _ in fields), rows, note)))
 
 
 def _text(title: str, key: str) -> Field:
@@ -69,9 +70,9 @@ def _rate(entry: Entry) -> Cell:
 
 TITLES = {"prices": "price lists"}
 UNITS = {
-    "failures": ": failures that stop a synchronous job, for one node in a day",
-    "sites": ": electricity in USD and carbon in kg of CO₂, of 1 kWh",
-    "chips": ": dense peaks in TFLOP/s, rates in GB/s, links one way, up and out of the pod",
+    "failures": "Failures that stop a synchronous job, for one node in a day.",
+    "sites": "Electricity in USD and carbon in kg of CO₂, of 1 kWh.",
+    "chips": "Dense peaks in TFLOP/s, rates in GB/s, links one way, up and out of the pod.",
 }
 FIELDS: dict[str, tuple[Field, ...]] = {
     "chips": (

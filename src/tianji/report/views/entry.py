@@ -26,7 +26,8 @@ def entry_view(document: EntryDocument) -> View:
     notes = document["entry"].get("notes", ()) if isinstance(document["entry"], dict) else ()
     noted = (ViewSection("Notes", tuple(notes)),) if notes else ()
     title = f"Catalog, {document['kind']}: {document['name']}"
-    return View(title, (), (), (*sections, *noted, *_sources(document)), Facts(tuple(facts)))
+    brief = ViewSection("In brief", (Facts(tuple(facts)),))
+    return View(title, (), (), (brief, *sections, *noted, *_sources(document)))
 
 
 def _sources(document: EntryDocument) -> Iterator[ViewSection]:
@@ -148,7 +149,7 @@ def _published(published: list[Fields]) -> ViewSection:
         difference = Number(p["difference"], f"{p['difference'] * 100:+.2f} %")
         rows.append((what, Number(figure["value"], figure["text"]), Number(p["counted"], f"{p['counted']:,}"), difference,
                      figure["source"]))  # fmt: skip
-        rows += [("contradicts", text, "", "", "") for text in figure["alternatives"]]
+        rows += [("contradicts", "", "", "", text) for text in figure["alternatives"]]
     return ViewSection("Parameters, published and counted here", (ViewTable("parameters", "", columns, tuple(rows)),))
 
 
