@@ -17,10 +17,10 @@ VIEWS = {
     "targets": "tianji.report.views.export:targets_view",
     "export": "tianji.report.views.export:export_view",
     "check": "tianji.report.views.export:check_view",
-    "goodput": "tianji.report.views.goodput:goodput_page",
-    "comparison": "tianji.report.views.comparison:comparison_page",
-    "replacement": "tianji.report.views.comparison:replacement_page",
-    "sizing": "tianji.report.views.comparison:sizing_page",
+    "goodput": "tianji.report.views.goodput:goodput_view",
+    "comparison": "tianji.report.views.comparison:comparison_view",
+    "replacement": "tianji.report.views.comparison:replacement_view",
+    "sizing": "tianji.report.views.comparison:sizing_view",
     "validation": "tianji.report.views.validation:accuracy_page",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""

@@ -35,13 +35,13 @@ def size_of(value: float) -> Number:
     return Number(value, format_bytes(value))
 
 
-def share_of(value: float) -> Number:
+def share_of(value: float, decimals: int = 1) -> Number:
     """Return a share of a whole.
 
     >>> share_of(0.548).text
     '54.8 %'
     """
-    return Number(value, format_percent(value))
+    return Number(value, format_percent(value, decimals))
 
 
 def count_of(value: float) -> Number:
