@@ -33,7 +33,7 @@ def test_the_losses_are_the_rest_of_the_time(usual: dict[str, Any]) -> None:
         assert case["goodput"] + sum(case["losses"].values()) == pytest.approx(1)
     span = usual["goodput"]
     assert 0 < span["low"] < span["nominal"] < span["high"] < 1
-    assert usual["cases"]["low"]["mtbf_s"] < usual["cases"]["high"]["mtbf_s"]
+    assert usual["cases"]["many_failures"]["mtbf_s"] < usual["cases"]["few_failures"]["mtbf_s"]
 
 
 def test_useful_tokens_and_days_follow(usual: dict[str, Any]) -> None:
@@ -63,7 +63,7 @@ def test_times_of_ones_own_arrive() -> None:
     # Save, recovery and interval arrive as they were given.
     found = document(*JOB, "--save-time", "60 s", "--recovery-time", "600 s", "--straggle", "0", "--no-corruption",
                      "--interval", "966 s")  # fmt: skip
-    case = found["cases"]["nominal"]
+    case = found["cases"]["nominal_failures"]
     assert case["save_time_s"] == 60
     assert case["recovery_time_s"] == pytest.approx(600)
     assert case["checkpoint_intervals_s"] == {"storage": pytest.approx(966)}
@@ -97,7 +97,7 @@ def test_tables_name_losses_interval_and_spares() -> None:
 
 def test_sampled_runs_say_how_sure_they_are() -> None:
     found = document(*JOB, "--recovery-spread", "2.2", "--runs", "50", "--seed", "1")
-    assert found["cases"]["nominal"]["standard_error"] > 0
+    assert found["cases"]["nominal_failures"]["standard_error"] > 0
     assert found == document(*JOB, "--recovery-spread", "2.2", "--runs", "50", "--seed", "1")
 
 

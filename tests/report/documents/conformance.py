@@ -53,9 +53,9 @@ def _is(value: Any, hint: Any) -> bool:
 
 
 def ranges(value: Any, where: str = "document") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every object that has a number as its nominal value, with its place."""
+    """Yield every object that has a nominal value, with its place."""
     if isinstance(value, dict):
-        if isinstance(value.get("nominal"), (int, float)):
+        if "nominal" in value:
             yield where, value
         for key, inner in value.items():
             yield from ranges(inner, f"{where}.{key}")

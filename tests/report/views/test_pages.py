@@ -59,7 +59,7 @@ def derived(document: dict[str, Any], name: str) -> list[float]:
     pools = [document[key] for key in ("first", "other", "best") if key in document] + document.get("pools", [])
     if name == "replace":
         return [
-            document["first"]["chips"] / document["chips"]["nominal"],
+            document["first"]["chips"] / document["chips"],
             *shares(pools),
             *per_chip(document["curves"].values()),
         ]
@@ -147,7 +147,7 @@ def test_the_curve_and_the_tornado_are_those_of_the_document(answers: Answers) -
         ]
     swings = document["sensitivity"]["swings"]
     assert [(s.low, s.high) for s in tornado.swings] == [(s["at_low"], s["at_high"]) for s in swings]
-    assert tornado.base[0] == document["sensitivity"]["as_it_is"]
+    assert tornado.base[0] == document["sensitivity"]["nominal_answer"]
     assert tornado.mark == (1.0, "the answer flips at 1")
 
 

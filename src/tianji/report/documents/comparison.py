@@ -27,14 +27,6 @@ class ComparisonDocument(WorkDocument):
     assumptions: list[str]
 
 
-class BracketDocument(TypedDict):
-    """A number of chips with what the ranges of both pools allow; null: beyond the sizes that were tried."""
-
-    low: float | None
-    nominal: float
-    high: float | None
-
-
 class CurvePointDocument(TypedDict):
     """One size with its own best plan."""
 
@@ -83,8 +75,8 @@ class SensitivityDocument(TypedDict):
 
     answer: str
     """What the swings move, in words."""
-    as_it_is: float | None
-    """The answer under the assumptions as they are; at 1 it flips."""
+    nominal_answer: float | None
+    """With every assumption as it is; null where it has no figure."""
     swings: list[SwingDocument]
 
 
@@ -95,7 +87,12 @@ class ReplacementDocument(WorkDocument):
     match: str
     answer: str
     """In one sentence."""
-    chips: BracketDocument
+    chips: int
+    """Nominal."""
+    chips_fewest: float | None
+    """By the ranges of both pools, read off the curve; null: fewer than were tried."""
+    chips_most: float | None
+    """The same; null: more than were tried."""
     units: int
     """Nodes, racks or pods of the other pool."""
     first: AssessmentDocument
@@ -146,15 +143,17 @@ def ratios_document(comparison: Comparison) -> dict[str, list[RangeDocument | No
 
 def replacement_document(replacement: Replacement, calibration: Calibration) -> ReplacementDocument:
     """Return all of a replacement, with both curves and what would flip the answer."""
-    few, nominal, many = replacement.chips
+    few, _, many = replacement.chips
     first, other = replacement.first, replacement.other
     return {
         "document": "replacement",
         **work_document(first.result.plan.job),
         "match": replacement.match,
         "answer": describe_answer(replacement),
-        "chips": {"low": few, "nominal": nominal, "high": many},
-        "units": math.ceil(nominal / other.pool.unit),
+        "chips": other.pool.chips,
+        "chips_fewest": few,
+        "chips_most": many,
+        "units": math.ceil(other.pool.chips / other.pool.unit),
         "first": assessment_document(first, calibration),
         "other": assessment_document(other, calibration),
         "ratios": ratios_document(Comparison((first, other), ())),
@@ -164,7 +163,7 @@ def replacement_document(replacement: Replacement, calibration: Calibration) -> 
         },
         "sensitivity": {
             "answer": replacement.answer,
-            "as_it_is": replacement.nominal,
+            "nominal_answer": replacement.nominal,
             "swings": [swing_document(sensitivity) for sensitivity in replacement.sensitivities],
         },
         "verdicts": list(replacement.verdicts),

@@ -55,11 +55,11 @@ class CaseDocument(TypedDict):
 
 
 class CasesDocument(TypedDict):
-    """The three cases, by the goodput: ``low`` has many failures, ``high`` has few."""
+    """The same run under three rates of failures: the profile's nominal one, and both its ends."""
 
-    nominal: CaseDocument
-    low: CaseDocument
-    high: CaseDocument
+    nominal_failures: CaseDocument
+    many_failures: CaseDocument
+    few_failures: CaseDocument
 
 
 class ChoiceDocument(TypedDict):
@@ -155,9 +155,9 @@ def goodput_document(
         "replicas": goodput.replicas,
         "loss_in_words": describe_loss(goodput),
         "cases": {
-            "nominal": case_document(goodput.nominal),
-            "low": case_document(goodput.low),
-            "high": case_document(goodput.high),
+            "nominal_failures": case_document(goodput.nominal),
+            "many_failures": case_document(goodput.low),
+            "few_failures": case_document(goodput.high),
         },
         "choices": [choice_document(name, goodput, choice, price) for name, choice in choices.items()],
         "price_usd_per_chip_hour": price,

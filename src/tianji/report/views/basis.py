@@ -96,11 +96,7 @@ def _figure_row(figure: CitedFigureDocument) -> tuple[Cell, ...]:
     text = figure["text"] or f"{figure['value']:g}"
     span = ""
     if low is not None and high is not None and low != high and " to " not in text:
-        span = (
-            f"{format_percent(low / figure['value'], 0)} to {format_percent(high / figure['value'], 0)} of it"
-            if figure["value"]
-            else ""
-        )
+        span = _ends_of(figure["value"], low, high)
     notes = "; ".join(
         [figure["note"].rstrip("."), *(f"contradicted by {other}" for other in figure["contradicts"])]
     ).strip("; ")

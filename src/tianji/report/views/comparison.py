@@ -69,12 +69,12 @@ def replacement_view(document: ReplacementDocument) -> View:
 
 def _replacement_highlights(document: ReplacementDocument) -> Iterator[Highlight]:
     first, other, chips = document["first"], document["other"], document["chips"]
-    ends = (f"{end:,.0f}" if end is not None else "beyond those tried" for end in (chips["low"], chips["high"]))
-    span = "" if chips["low"] == chips["high"] else " to ".join(ends)
-    needed = Number(chips["nominal"], f"{chips['nominal']:,.0f}", chips["low"], chips["high"], span)
+    few, many = document["chips_fewest"], document["chips_most"]
+    ends = (f"{end:,.0f}" if end is not None else "beyond those tried" for end in (few, many))
+    needed = Number(chips, f"{chips:,}", few, many, "" if few == many else " to ".join(ends))
     yield Highlight(f"chips of {other['pool']}", needed, f"match: {document['match']}")
     yield Highlight("units to buy", count_of(document["units"]), f"of {other['unit_chips']:,} chips")
-    each = first["chips"] / chips["nominal"]
+    each = first["chips"] / chips
     yield Highlight(f"{first['pool']} chips that one replaces", Number(each, f"{each:.2f}"))
 
 
@@ -123,7 +123,7 @@ def _sizing_highlights(document: SizingDocument) -> Iterator[Highlight]:
 # --- curves ----------------------------------------------------------------------------------------------------
 def _two_curves(document: ReplacementDocument) -> CurveChart:
     first, other, curves = document["first"], document["other"], document["curves"]
-    chosen = document["chips"]["nominal"]
+    chosen = float(document["chips"])
     series = (_series(curves["first"], first["chips"]), _series(curves["other"], other["chips"]))
     marks = (*_knee(curves["first"], 0), *_knee(curves["other"], 1), (1, chosen, f"{chosen:,.0f} chips"))
     points = curves["first"]["points"]
@@ -196,7 +196,7 @@ def _curve_table(curve: CurveDocument, place: int, chosen: int, most: float | No
 # --- sensitivity -----------------------------------------------------------------------------------------------
 def _tornado(sensitivity: SensitivityDocument) -> Iterator[Block]:
     swings, answer = sensitivity["swings"], sensitivity["answer"]
-    if not swings or sensitivity["as_it_is"] is None:
+    if not swings or sensitivity["nominal_answer"] is None:
         yield "No assumption moves the answer."
         return
     bars = tuple(
@@ -210,7 +210,7 @@ def _tornado(sensitivity: SensitivityDocument) -> Iterator[Block]:
         for s in swings
     )
     title = f"The answer with one assumption at a time at both its ends ({answer})"
-    base, mark = (sensitivity["as_it_is"], "as it is"), (1.0, "the answer flips at 1")
+    base, mark = (sensitivity["nominal_answer"], "as it is"), (1.0, "the answer flips at 1")
     yield SwingChart("sensitivity", title, "times the first", bars, base, mark)
     columns = (
         ViewColumn("assumption about the other pool"), ViewColumn("low end"), ViewColumn("answer there"),

@@ -110,8 +110,8 @@ def _pool(name: str, pool: Fields) -> tuple[Lines, list[ViewSection]]:
         ("Tiers", "; ".join(map(_tier, pool["tiers"]))),
     ]
     figures = [(f"{t['name']} {key}", t[key]) for t in pool["tiers"] for key in ("bandwidth", "latency")]
-    figures += [(key, pool[key]) for key in ("power", "price", "cabinets", "area")]
-    return facts, [_plain([*figures, *((what, figure) for what, figure in pool["facts"])])]
+    figures += [(key, pool[key]) for key in ("power", "price", "cabinets", "area", "optics")]
+    return facts, [_plain([*figures, *map(tuple, (*pool["rents"], *pool["facts"]))])]
 
 
 def _tier(tier: Fields) -> str:

@@ -54,7 +54,7 @@ def _lead(document: GoodputDocument) -> Iterator[str]:
 
 def _highlights(document: GoodputDocument) -> Iterator[Highlight]:
     nominal, many, few = _cases(document)
-    sampled = f"sampled, ± {format_percent(nominal['standard_error'], 2)}" if nominal["standard_error"] else ""
+    sampled = f"sampled, ± {_fine_percent(nominal['standard_error'])}" if nominal["standard_error"] else ""
     yield Highlight("goodput", ranged(document["goodput"], format_percent), sampled)
     speed = f"of {document['plan']['tokens_per_s']:,.0f} without failures"
     yield Highlight("useful tokens/s", count_of(document["useful_tokens_per_s"]), speed)
@@ -68,6 +68,10 @@ def _highlights(document: GoodputDocument) -> Iterator[Highlight]:
         yield Highlight("days with failures", days_of(document["days_range"]), without)
 
 
+def _fine_percent(share: float) -> str:
+    return format_percent(share, 2)
+
+
 def _time(seconds: float) -> str:
     return show(seconds, "time")
 
@@ -75,7 +79,7 @@ def _time(seconds: float) -> str:
 def _cases(document: GoodputDocument) -> tuple[CaseDocument, CaseDocument, CaseDocument]:
     """Return the cases in the order of the columns."""
     cases = document["cases"]
-    return cases["nominal"], cases["low"], cases["high"]
+    return cases["nominal_failures"], cases["many_failures"], cases["few_failures"]
 
 
 # --- where the time goes, and what fails -----------------------------------------------------------------------
@@ -107,7 +111,7 @@ def _bars(rows: Rows, what: str, form: Callable[[float], str], scale: float) -> 
 
 def loss_chart(document: GoodputDocument) -> BarChart:
     """Return the lost time by kind, the longest first."""
-    bars = _bars(_losses(document), "lost", _two_decimals, 100.0)
+    bars = _bars(_losses(document), "lost", _fine_percent, 100.0)
     return BarChart("losses", "Lost time, with few and with many failures", "% of wall-clock time", bars)
 
 
@@ -164,7 +168,7 @@ def choice_table(document: GoodputDocument) -> ViewTable:
         hours, money = choice["chip_hours_in_30_days"], choice["money_in_30_days_usd"]
         cells: list[Cell] = [
             choice["name"],
-            ranged(choice["goodput"], _two_decimals),
+            ranged(choice["goodput"], _fine_percent),
             Number(hours, f"{hours:+,.0f}"),
         ]
         cells += [] if money is None else [Number(money, f"{money:+,.0f} USD")]
@@ -174,7 +178,7 @@ def choice_table(document: GoodputDocument) -> ViewTable:
 
 # --- settings and the failure profile --------------------------------------------------------------------------
 def _settings(document: GoodputDocument) -> Iterator[tuple[str, str]]:
-    nominal, chosen = document["cases"]["nominal"], document["reliability"]
+    nominal, chosen = document["cases"]["nominal_failures"], document["reliability"]
     for store, seconds in reversed(nominal["checkpoint_intervals_s"].items()):
         steps = max(round(seconds / document["plan"]["step_time_s"]), 1)
         yield f"Save to {STORES.get(store, store)}", f"every {_time(seconds)}, {steps:,} step{'s' * (steps > 1)}"
@@ -190,9 +194,7 @@ def describe_save(case: CaseDocument) -> str:
     interval = case["checkpoint_intervals_s"].get("storage")
     if not drain or interval is None:
         return text
-    return (
-        f"{text}; the storage writes for {_time(drain)}, {format_percent(drain / max(interval, drain), 0)} of the time"
-    )
+    return f"{text}; the storage writes for {_time(drain)}, {drain / max(interval, drain) * 100:.0f} % of the time"
 
 
 def profile_figures(profile: FailureProfileDocument) -> list[CitedFigureDocument]:
@@ -217,7 +219,3 @@ def _profile(profile: FailureProfileDocument) -> list[Block]:
     columns = tuple(map(ViewColumn, ("cause", "component", "events", "grows with", "source")))
     table = ViewTable("causes", "How the failures divide", columns, rows)
     return [table, "Sources of the failure profile:", publications(profile["sources"])]
-
-
-def _two_decimals(share: float) -> str:
-    return format_percent(share, 2)
