@@ -29,8 +29,8 @@ def test_published_counts_stand_beside_ours() -> None:
 
 
 def test_each_publication_is_listed_once() -> None:
-    found = sources_in([{"source": "DSV3"}, {"inner": {"source": "DSV3, EPOCH"}}, {"source": ""}])
-    assert [source.key for source in found] == ["DSV3", "EPOCH"]
+    publications = sources_in([{"source": "DSV3"}, {"inner": {"source": "DSV3, EPOCH"}}, {"source": ""}])
+    assert [source.key for source in publications] == ["DSV3", "EPOCH"]
 
 
 def test_an_unknown_entry_is_refused() -> None:
