@@ -1,5 +1,8 @@
-"""Writes the reference pages that the code already states: the command line from its help texts, Python from its
-docstrings, the catalog from its entries.  Called by docs/conf.py at each build; the pages are not kept in the repository."""
+"""Writes the reference pages that the code already states.
+
+The command line comes from its help texts, Python from its docstrings, the catalog from its entries. docs/conf.py calls this at
+each build; the pages are not kept in the repository.
+"""
 
 from __future__ import annotations
 
