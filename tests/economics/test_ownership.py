@@ -3,9 +3,10 @@ from datetime import date, timedelta
 import pytest
 
 from tianji.catalog import load_ownership
-from tianji.economics import Span, amortise, own_chip_hour
+from tianji.economics import amortise, own_chip_hour
 from tianji.economics.bill import KWH, energy_of
 from tianji.economics.ownership import amortise_by_progress, depreciate
+from tianji.ranges import Range
 from tianji.units import DAY
 
 NETWORK = 0.19 / 0.81
@@ -41,7 +42,7 @@ def test_epoch_llama_3_1_405b_51_26_million_dollars() -> None:
 
 
 def test_the_items_of_owning_and_their_cases() -> None:
-    items = own_chip_hour(Span.of(25_000.0), load_ownership())
+    items = own_chip_hour(Range.exactly(25_000.0), load_ownership())
     chips = items["chips"].nominal
     assert chips == pytest.approx(25_000 * 0.95 / 4 / (365.25 * 24 * 0.85))
     assert items["servers"].nominal == pytest.approx(0.64 * chips)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tianji.catalog import Site
-from tianji.economics.chip_hour import ChipHour, add_all
+from tianji.economics.chip_hour import ChipHour
 from tianji.economics.power import PoolPower
-from tianji.economics.spans import Span
+from tianji.ranges import Range
 from tianji.units import HOUR, Dollars, Watts
 
 KWH = 3.6e6
@@ -19,27 +19,27 @@ KWH = 3.6e6
 class Bill:
     """What so many seconds of a pool cost. ``items`` add up to ``cost``, both in dollars; None where no price is known."""
 
-    items: Mapping[str, Span]
-    cost: Span | None
-    energy: Span
+    items: Mapping[str, Range]
+    cost: Range | None
+    energy: Range
     """Joules, with the site's cooling."""
-    carbon: Span
+    carbon: Range
     """Kilograms of CO2."""
 
 
-def price_run(seconds: Span, draw: PoolPower, hour: ChipHour, site: Site, *, electricity: Span | None = None) -> Bill:
+def price_run(seconds: Range, draw: PoolPower, hour: ChipHour, site: Site, *, electricity: Range | None = None) -> Bill:
     """Return the bill of a run that takes so long on all chips of a pool. A rent has its electricity inside."""
     hours = seconds * (1 / HOUR)
     energy = seconds * draw.busy * draw.pue
-    power = energy * (1 / KWH) * (Span.of(site.electricity) if electricity is None else electricity)
-    items: dict[str, Span] = {}
+    power = energy * (1 / KWH) * (site.electricity.range if electricity is None else electricity)
+    items: dict[str, Range] = {}
     if hour.basis == "rent" and hour.price is not None:
         items = {"rent": hours * draw.chips * hour.price}
     elif hour.price is not None:
         items = {name: hours * draw.chips * value for name, value in hour.items.items()}
         items["electricity"] = power
-    cost = add_all(items.values()) if items else None
-    return Bill(items, cost, energy, energy * (1 / KWH) * Span.of(site.carbon))
+    cost = Range.total(items.values()) if items else None
+    return Bill(items, cost, energy, energy * (1 / KWH) * site.carbon.range)
 
 
 def rent_run(chip_hours: float, rent: Dollars) -> Dollars:

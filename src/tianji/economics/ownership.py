@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from tianji.catalog import Ownership
-from tianji.economics.spans import Span
 from tianji.hardware.failure_profile import bound
+from tianji.ranges import CASES, Range
 from tianji.units import HOUR, Dollars, Seconds
 
 YEAR_HOURS = 365.25 * 24
@@ -43,14 +43,14 @@ def amortise_by_progress(price: Dollars, hours: float, progress: float = PROGRES
     return price * progress * math.log(10) * hours / YEAR_HOURS
 
 
-def own_chip_hour(chip_price: Span, terms: Ownership) -> dict[str, Span]:
+def own_chip_hour(chip_price: Range, terms: Ownership) -> dict[str, Range]:
     """Return what one useful chip-hour costs the owner, by line item, without electricity (dollars).
 
     Items are servers around the chip (``(overhead - 1) · price``), network (a share of the whole), storage (a share of both),
     interest and staff; each is spread over the chip-hours in which the pool works for somebody.
     """
-    cases = [_items(getattr(chip_price, case), terms, case) for case in ("low", "nominal", "high")]
-    return {name: Span(*(case[name] for case in cases)) for name in cases[0]}
+    low, nominal, high = (_items(getattr(chip_price, case), terms, case) for case in CASES)
+    return {name: Range(low[name], nominal[name], high[name]) for name in nominal}
 
 
 def _items(price: Dollars, terms: Ownership, case: str) -> dict[str, float]:
