@@ -136,3 +136,15 @@ def test_blocks_of_a_plain_transformer_are_the_plain_transformer() -> None:
     fields, block = layer_sizes(plain)["dense"], layer_sizes(patterned)["block 0"]
     assert block.parameters == fields.parameters and block.widths == fields.widths
     assert len(model_layers(patterned)) == len(model_layers(plain))
+
+
+def test_experts_of_qwen3_may_be_called_local() -> None:
+    """transformers 5.1 and later save ``num_local_experts``."""
+    sizes = {
+        "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+        "intermediate_size": 128, "moe_intermediate_size": 32, "num_experts_per_tok": 2, "vocab_size": 100,
+    }  # fmt: skip
+    old, new = (
+        read_config({"model_type": "qwen3_moe", **sizes, key: 8}, "x") for key in ("num_experts", "num_local_experts")
+    )
+    assert new.num_parameters == old.num_parameters
