@@ -97,7 +97,7 @@ def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, in
     """Measure this machine and write both files; where one cannot be written, neither is."""
     from tianji.backends.microbenchmarks.measure_machine import describe_calibration, measure_here
     from tianji.backends.microbenchmarks.pool_text import format_pool
-    from tianji.catalog.calibrations import spell_calibration
+    from tianji.catalog.calibrations import format_calibration
     from tianji.parallel.plan_file import find_target, write_text
 
     beside = str(Path(out).with_name(f"{Path(out).stem}-calibration.toml"))
@@ -110,7 +110,7 @@ def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, in
         raise FormatError(f"expected --rounds from 1 and --seconds up to 10, got {rounds} and {seconds:g}")
     with watch("Things measured") as tell:
         sizes = measure_here(processes, rounds=rounds, seconds=seconds, device=device, tell=tell)
-    write_text(beside, spell_calibration(describe_calibration(f"{name}-calibration", date, sizes, chips=name)))
+    write_text(beside, format_calibration(describe_calibration(f"{name}-calibration", date, sizes, chips=name)))
     write_text(out, format_pool(name, date, sizes))
     from tianji.report.documents.machine import machine_document
 

@@ -21,7 +21,7 @@ from tianji.backends.microbenchmarks.orders import Survey, TimedSample
 from tianji.backends.microbenchmarks.pool_text import format_pool
 from tianji.backends.microbenchmarks.tiny_models import WHOLE, axis_plans, job_of
 from tianji.catalog import load_calibration, load_pool
-from tianji.catalog.calibrations import spell_calibration
+from tianji.catalog.calibrations import format_calibration
 from tianji.parallel import Strategy
 from tianji.perf.layer import total
 from tianji.report.documents.machine import machine_document
@@ -93,7 +93,7 @@ def test_the_files_load_and_say_where_their_figures_come_from(tmp_path: Path) ->
     sizes = [Size(alone, fit_survey(alone)), Size(survey, fit_survey(survey))]
     pool, calibration = tmp_path / "mine.toml", tmp_path / "mine-calibration.toml"
     pool.write_text(format_pool("mine", "2026-11-25", sizes))
-    calibration.write_text(spell_calibration(describe_calibration("c", "2026-11-25", sizes, chips="mine")))
+    calibration.write_text(format_calibration(describe_calibration("c", "2026-11-25", sizes, chips="mine")))
     four, two = load_pool(pool), load_pool(pool, 2)
     assert (four.chips, four.chip.name, two.chip.name) == (4, "mine-4", "mine-2")
     assert four.tiers[0].rate("mine") == pytest.approx(LINK)
@@ -114,7 +114,7 @@ def test_what_a_noisy_machine_says_is_finite_and_can_be_written(chance: Random) 
     survey = replace(made_up(), samples=tuple(noisy))
     size = Size(survey, fit_survey(survey))
     json.dumps(machine_document([size], "pool.toml", "calibration.toml"), allow_nan=False)
-    text = spell_calibration(describe_calibration("c", "2026-11-25", [size], chips="mine"))
+    text = format_calibration(describe_calibration("c", "2026-11-25", [size], chips="mine"))
     assert re.search(r"= (inf|nan)", text) is None
     for name, fitted in size.findings.constants.items():
         assert fitted.value >= 0.0, name

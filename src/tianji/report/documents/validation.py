@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tianji.parallel.layouts import spell_layout
+from tianji.parallel.layouts import format_layout
 from tianji.units import GIB
 from tianji.validation import Accuracy, MemoryAccuracy, Prediction, Verdict, find_sweeps
 
@@ -47,7 +47,7 @@ def prediction_row(p: Prediction) -> dict[str, Any]:
         "source": row.source,
         "chip": row.pool.chip.name,
         "architecture": row.arch_key,
-        "layout": spell_layout(row.strategy),
+        "layout": format_layout(row.strategy),
         "split": row.split,
         "quality": row.quality,
     }
