@@ -62,8 +62,6 @@ def calibrate_command(
             raise FormatError("--here measures this machine and takes no table; leave out one of them")
         _calibrate_here(out, named, dated, (processes, rounds, seconds, device), outputs)
         return
-    if outputs.html or outputs.plots or outputs.csv:
-        raise FormatError("--html, --plots and --csv go with --here: a fit is a file already; leave them out")
     from tianji.calibration import calibrate_rows
     from tianji.catalog.calibrations import write_calibration
     from tianji.report.documents.calibration import calibration_document
