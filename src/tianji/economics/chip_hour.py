@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tianji.catalog import Ownership, Quote, Site, load_ownership, load_quotes
 from tianji.economics.ownership import own_chip_hour
@@ -24,7 +25,7 @@ class ChipHour:
     """
 
     price: Range | None
-    basis: str
+    basis: Literal["rent", "own", "unknown"]
     """``rent`` (electricity included), ``own`` (electricity is paid on top) or ``unknown``."""
     sources: tuple[str, ...]
     items: dict[str, Range]
