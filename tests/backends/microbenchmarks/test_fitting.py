@@ -113,12 +113,14 @@ def test_what_a_noisy_machine_says_is_finite_and_can_be_written(chance: Random) 
     noisy = [replace(s, seconds=tuple(t * 10 ** chance.uniform(0, 1.5) for t in s.seconds)) for s in made_up().samples]
     survey = replace(made_up(), samples=tuple(noisy))
     size = Size(survey, fit_survey(survey))
-    json.dumps(machine_document([size], "pool.toml", "calibration.toml"), allow_nan=False)
+    document = machine_document([size], "pool.toml", "calibration.toml")
+    json.dumps(document, allow_nan=False)
     text = format_calibration(describe_calibration("c", "2026-11-25", [size], chips="mine"))
     assert re.search(r"= (inf|nan)", text) is None
     for name, fitted in size.findings.constants.items():
         assert fitted.value >= 0.0, name
         assert fitted.error is None or 0.0 <= fitted.error <= 10.0, name
+    print_view(Console(file=io.StringIO()), view_of(document))
 
 
 def test_attention_that_seems_faster_than_matmuls_is_as_fast_as_they_are() -> None:
