@@ -38,7 +38,7 @@ def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: 
         click.echo(_read_file(kind, name), nl=False)
         return
     if as_json:
-        from tianji.report.catalog_documents import entry_document, list_document
+        from tianji.report.documents.catalog import entry_document, list_document
 
         if kind is None:
             print_json({each: list_document(each)["names"] for each in KINDS})
@@ -58,7 +58,7 @@ def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: 
 
 def _find_kind(word: str, name: str | None) -> tuple[str, str]:
     """Return kind and name of an entry that was named without its kind."""
-    from tianji.report.catalog_documents import KINDS as LISTERS
+    from tianji.report.documents.catalog import KINDS as LISTERS
 
     lists = {kind: LISTERS[kind]() for kind in KINDS}
     places = [kind for kind, names in lists.items() if word.lower() in names]

@@ -9,8 +9,8 @@ import click
 
 from tianji.cli.options import LOSS_OPTIONS, job_options, json_option, strategy_options
 from tianji.cli.output import make_console, print_json
+from tianji.cli.outputs import Outputs, report_options
 from tianji.cli.prediction import find_plan
-from tianji.cli.reports import Reports, report_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,7 +68,7 @@ def reliability_options(command: F) -> F:
 @report_options
 @json_option
 def goodput_command(
-    model_or_plan: str, pool: str | None, method: str, runs: str, seed: int, price: str | None, reports: Reports, as_json: bool,
+    model_or_plan: str, pool: str | None, method: str, runs: str, seed: int, price: str | None, reports: Outputs, as_json: bool,
     **options: Any,
 ) -> None:  # fmt: skip
     r"""Say how much of a plan's time becomes lasting progress, and where the rest goes.
@@ -100,14 +100,15 @@ def goodput_command(
     from tianji.report.goodput import goodput_document, print_goodput
 
     document = goodput_document(result, found, choices, calibration, dollars)
-    reports.write(document, "goodput")
+    reports.write(document)
     if as_json:
         print_json(document)
         return
-    from tianji.report.headline import print_headline
+    from tianji.report.render.terminal import labelled
+    from tianji.report.views.request_summary import request_facts
 
     console = make_console()
-    print_headline(console, plan.job, plan.pool, calibration)
+    console.print(labelled(request_facts(document).rows))
     console.print()
     print_goodput(console, result, found, choices, dollars)
 

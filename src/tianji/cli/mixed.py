@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tianji.cli.output import make_console, print_json, watch
-from tianji.cli.reports import Reports
+from tianji.cli.output import watch
+from tianji.cli.outputs import Outputs
 from tianji.errors import IllegalStrategyError
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ def plan_on_mixture(
     fixed: Mapping[str, Any],
     refused: Mapping[str, object],
     reliability: Reliability,
-    reports: Reports,
-    as_json: bool,
+    outputs: Outputs,
     options: Mapping[str, Any],
 ) -> None:
     """Plan and print; ``refused`` holds options that only a pool of one chip takes, by how they are spelt.
@@ -44,11 +43,6 @@ def plan_on_mixture(
     )  # fmt: skip
     with watch("Pricing strategies on all parts") as progress:
         outcome = plan_mixture(job, found, calibration, fixed=fixed, progress=progress)
-    from tianji.report.mixture import mixed_document, print_mixed_outcome
+    from tianji.report.documents.mixture import mixed_plan_document
 
-    document = mixed_document(outcome, calibration, reliability)
-    reports.write(document, "mixture")
-    if as_json:
-        print_json(document)
-    else:
-        print_mixed_outcome(make_console(), outcome, reliability)
+    outputs.present(mixed_plan_document(outcome, calibration, reliability))

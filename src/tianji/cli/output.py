@@ -61,7 +61,7 @@ def watch(what: str) -> Iterator[Callable[[int], None]]:
             bar.stop()
 
 
-def spell_command() -> str:
+def format_command() -> str:
     """Return the words of the command that runs, as a shell takes them."""
     import shlex
 

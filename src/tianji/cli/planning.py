@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,15 +11,17 @@ from tianji.cli.options import (
     SWITCHES,
     engine_option,
     job_options,
-    json_option,
     loss_options,
     read_loss,
     read_request,
 )
-from tianji.cli.output import make_console, print_json, watch
+from tianji.cli.output import watch
+from tianji.cli.outputs import Outputs, output_options
 from tianji.cli.pool_options import POWER, RENT, read_pairs
-from tianji.cli.reports import Reports, report_options
 from tianji.errors import FormatError, InfeasibleError
+
+if TYPE_CHECKING:
+    from tianji.report.documents.plan import RunsOnDocument
 
 OBJECTIVES = ("time", "cost", "energy")
 """What a plan is the best in; of the last two the number of chips is chosen too."""
@@ -42,7 +44,7 @@ MOST_PLANS = 1000
 )
 @click.option("--vary", multiple=True, type=click.Choice(SWITCHES), help="Try a switch on and off; repeat for more.")
 @click.option(
-    "--runs-on", "runs_on", metavar="ENGINE",
+    "--runs-on", "engine_to_run", metavar="ENGINE",
     help="Only plans that this engine runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",
 )  # fmt: skip
 @click.option("--top", default="5", show_default=True, metavar="K", help="How many plans to show.")
@@ -54,12 +56,11 @@ MOST_PLANS = 1000
 @loss_options
 @click.option("--out", metavar="FILE", help="Write the best plan as a file for `tianji predict`.")
 @engine_option
-@report_options
-@json_option
+@output_options
 def plan_command(
-    model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], runs_on: str | None, top: str,
+    model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], engine_to_run: str | None, top: str,
     explain: str | None, rent: tuple[str, ...], power: tuple[str, ...], loss: str, replica_chips: str | None,
-    out: str | None, engine: str, reports: Reports, as_json: bool, **options: Any,
+    out: str | None, engine: str, outputs: Outputs, **options: Any,
 ) -> None:  # fmt: skip
     r"""Find the best way to cut MODEL over POOL.
 
@@ -107,10 +108,10 @@ def plan_command(
             "--out": out,
             "--vary": vary,
             "--engine": engine != "local",
-            "--runs-on": runs_on,
+            "--runs-on": engine_to_run,
             "--objective": objective != "time",
         }
-        plan_on_mixture(model, pool, fixed, refused, reliability, reports, as_json, options)
+        plan_on_mixture(model, pool, fixed, refused, reliability, outputs, options)
         return
     request = read_request(model, pool, **options)
     explained = None
@@ -138,37 +139,25 @@ def plan_command(
             "mapper": mapper,
         }  # fmt: skip
         where = (request.job, request.pool, request.calibration)
-        runnable = None
-        if runs_on is None:
+        runs_on: RunsOnDocument | None = None
+        if engine_to_run is None:
             outcome = plan(*where, **search)
         else:
             from tianji.export.runnable import plan_for_engine
 
-            runnable = plan_for_engine(runs_on, *where, **search)
+            runnable = plan_for_engine(engine_to_run, *where, **search)
             outcome = runnable.outcome
+            runs_on = {"engine": runnable.engine, "faster_refused": runnable.refused, "why": runnable.why}
     if out is not None:
         write_plan(outcome.results[0].plan, out)
-    from tianji.report.documents import outcome_document
+    from tianji.report.documents.plan import plan_document
 
     published = weigh_precedents(outcome.results[0], request.calibration)
-    document = outcome_document(
-        outcome, request.calibration, objective=objective, explained=explained, reliability=reliability, frugal=frugal,
-        published=published,
+    outputs.present(
+        plan_document(
+            outcome, request.calibration, objective=objective, explained=explained, reliability=reliability,
+            frugal=frugal, published=published, runs_on=runs_on,
+        )
     )  # fmt: skip
-    if runnable is not None:
-        document["runs_on"] = {"engine": runnable.engine, "faster_refused": runnable.refused, "why": runnable.why}
-    reports.write(document, "plan")
-    if as_json:
-        print_json(document)
-        return
-    from tianji.report.plan_tables import print_outcome
-
-    print_outcome(
-        make_console(), outcome, request.calibration, explained=explained, reliability=reliability, frugal=frugal,
-        published=published,
-    )  # fmt: skip
-    if runnable is not None:
-        faster = f"; {runnable.refused} faster ones are refused: {runnable.why}" if runnable.refused else ""
-        click.echo(f"\nEvery plan above runs on {runnable.engine} as it is priced{faster}.")
-    if out is not None:
+    if out is not None and not outputs.as_json:
         click.echo(f"\nPlan 1 is in {out}; `tianji predict {out}` explains it again.")

@@ -9,15 +9,13 @@ import click
 from tianji.cli.options import (
     drop_strategy_options,
     job_options,
-    json_option,
     loss_options,
     read_loss,
     read_request,
     read_strategy_options,
     strategy_options,
 )
-from tianji.cli.output import make_console, print_json
-from tianji.cli.reports import Reports, report_options
+from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import FormatError
 
 
@@ -31,11 +29,10 @@ from tianji.errors import FormatError
 @strategy_options
 @job_options
 @loss_options
-@report_options
-@json_option
+@output_options
 def predict_command(
-    model_or_plan: str | None, pool: str | None, script: str | None, loss: str, replica_chips: str | None, reports: Reports,
-    as_json: bool, **options: Any,
+    model_or_plan: str | None, pool: str | None, script: str | None, loss: str, replica_chips: str | None, outputs: Outputs,
+    **options: Any,
 ) -> None:  # fmt: skip
     r"""Predict one plan: step time, memory and where they go.
 
@@ -60,26 +57,15 @@ def predict_command(
             raise FormatError("--from-megatron brings its own model: name only the POOL beside it")
         others = drop_strategy_options(options)
         _refuse_job_options({k: v for k, v in others.items() if k != "chips"})
-        predict_launch(script, model_or_plan, read_strategy_options(options), others, reliability, reports, as_json)
+        predict_launch(script, model_or_plan, read_strategy_options(options), others, reliability, outputs)
         return
     if model_or_plan is None:
         raise click.MissingParameter(param_hint="MODEL_OR_PLAN", param_type="argument")
     plan, calibration = find_plan(model_or_plan, pool, options)
     result = predict(plan, calibration)
-    from tianji.report.documents import prediction_document
+    from tianji.report.documents.prediction import prediction_document
 
-    document = prediction_document(result, calibration, reliability)
-    reports.write(document, "predict")
-    if as_json:
-        print_json(document)
-        return
-    from tianji.report.headline import print_headline
-    from tianji.report.result_tables import print_result
-
-    console = make_console()
-    print_headline(console, plan.job, plan.pool, calibration)
-    console.print()
-    print_result(console, result, reliability)
+    outputs.present(prediction_document(result, calibration, reliability))
 
 
 def find_plan(model_or_plan: str, pool: str | None, options: dict[str, Any]) -> tuple[Any, Any]:

@@ -8,8 +8,8 @@ import click
 
 from tianji.cli.options import engine_option
 from tianji.cli.output import make_console, print_json
+from tianji.cli.outputs import Outputs, report_options
 from tianji.cli.pool_options import read_assumptions, read_cases, split, with_pool_options
-from tianji.cli.reports import Reports, report_options
 
 MATCHES = ("throughput", "cost", "power", "deadline")
 
@@ -30,7 +30,7 @@ MATCHES = ("throughput", "cost", "power", "deadline")
 @report_options
 def replace_command(
     model: str, first: str, other: str, match: str, days: str | None, points: str, engine: str, calibration: str,
-    reports: Reports, as_json: bool, **options: Any,
+    reports: Outputs, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     r"""Say how many chips of one pool replace another pool for MODEL.
 
@@ -49,7 +49,7 @@ def replace_command(
     from tianji.cli.allocation import keep_freed_memory
     from tianji.comparison import replace_pool
     from tianji.errors import FormatError
-    from tianji.report.comparison_documents import replacement_document
+    from tianji.report.documents.comparison import replacement_document
     from tianji.units import parse_count
 
     keep_freed_memory()
@@ -68,7 +68,7 @@ def replace_command(
     with open_mapper(engine) as mapper:
         answer = replace_pool(cases[0], cases[1], found, given, match=match, days=limit, points=wanted, mapper=mapper)
     document = replacement_document(answer, found)
-    reports.write(document, "replace")
+    reports.write(document)
     if as_json:
         print_json(document)
         return

@@ -79,7 +79,7 @@ def run_command(
     )  # fmt: skip
     result = run(found, options, backend, engine)
     if as_json:
-        from tianji.report.run_documents import run_document
+        from tianji.report.documents.run import run_document
 
         print_json(run_document(result))
         return

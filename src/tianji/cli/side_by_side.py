@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from tianji.cli.output import make_console, print_json, watch
+from tianji.cli.outputs import Outputs, report_options
 from tianji.cli.pool_options import read_assumptions, read_cases, split, with_pool_options
-from tianji.cli.reports import Reports, report_options
 
 
 @click.command("compare")
@@ -17,7 +17,7 @@ from tianji.cli.reports import Reports, report_options
 @with_pool_options
 @report_options
 def compare_command(
-    model: str, pools: tuple[str, ...], calibration: str, reports: Reports, as_json: bool, **options: Any
+    model: str, pools: tuple[str, ...], calibration: str, reports: Outputs, as_json: bool, **options: Any
 ) -> None:
     r"""Set the best plan on each POOL side by side, for the same work.
 
@@ -34,7 +34,7 @@ def compare_command(
     from tianji.catalog import load_calibration
     from tianji.cli.allocation import keep_freed_memory
     from tianji.comparison import compare
-    from tianji.report.comparison_documents import comparison_document
+    from tianji.report.documents.comparison import comparison_document
 
     keep_freed_memory()
     work, money = split(options)
@@ -42,7 +42,7 @@ def compare_command(
     with watch("Pricing strategies") as progress:
         comparison = compare(cases, found, given, progress)
     document = comparison_document(comparison, found)
-    reports.write(document, "compare")
+    reports.write(document)
     if as_json:
         print_json(document)
         return

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from tianji.cli.output import make_console, print_json
+from tianji.cli.outputs import Outputs, report_options
 from tianji.cli.pool_options import read_assumptions, read_cases, read_money, split, with_pool_options
 from tianji.cli.replacement import read_days
-from tianji.cli.reports import Reports, report_options
 
 
 @click.command("size")
@@ -25,7 +25,7 @@ def size_command(
     days: str,
     budget: str | None,
     calibration: str,
-    reports: Reports,
+    reports: Outputs,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -40,7 +40,7 @@ def size_command(
     from tianji.catalog import load_calibration
     from tianji.cli.allocation import keep_freed_memory
     from tianji.comparison import size_pool
-    from tianji.report.comparison_documents import sizing_document
+    from tianji.report.documents.comparison import sizing_document
 
     keep_freed_memory()
     work, money = split(options)
@@ -49,7 +49,7 @@ def size_command(
     limit = None if budget is None else read_money(budget, "--budget")
     answer = size_pool(job, found, corrections, read_days(days), given, budget=limit)
     document = sizing_document(answer, corrections)
-    reports.write(document, "size")
+    reports.write(document)
     if as_json:
         print_json(document)
         return

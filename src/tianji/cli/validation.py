@@ -9,7 +9,7 @@ import click
 
 from tianji.cli.options import calibration_option, engine_option, json_option
 from tianji.cli.output import make_console, print_json, watch
-from tianji.cli.reports import Reports, report_options
+from tianji.cli.outputs import Outputs, report_options
 from tianji.errors import FormatError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ GROUPED_BY = ("chip",)
 @json_option
 def validate_command(
     tables: tuple[str, ...], calibration: str, split: str, quality: str, group_by: str | None, every_row: bool,
-    report: str | None, engine: str, reports: Reports, as_json: bool,
+    report: str | None, engine: str, reports: Outputs, as_json: bool,
 ) -> None:  # fmt: skip
     r"""Predict measured runs and say how far off the predictions are.
 
@@ -56,7 +56,7 @@ def validate_command(
     """
     from tianji.backends.mapping import open_mapper
     from tianji.catalog import load_calibration
-    from tianji.report.accuracy_documents import verdict_document
+    from tianji.report.documents.validation import verdict_document
     from tianji.validation import validate
 
     groups = read_groups(group_by)
@@ -65,7 +65,7 @@ def validate_command(
     if report:
         write_report(report, verdict, tables, split, quality)
     document = verdict_document(verdict, groups)
-    reports.write(document, "validate")
+    reports.write(document)
     if as_json:
         print_json(document)
         return
@@ -93,10 +93,10 @@ def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: st
     """Write the page on accuracy and its figure; the fits without each source take some minutes."""
     from tianji.hardware.calibration import Calibration
     from tianji.report.accuracy_chapters import write_chapters
-    from tianji.report.accuracy_documents import prediction_row
-    from tianji.report.pages.accuracy import scatter_chart
-    from tianji.report.pages.drawing import draw_chart
-    from tianji.report.pages.markup import to_xml
+    from tianji.report.documents.validation import prediction_row
+    from tianji.report.render.markup import to_xml
+    from tianji.report.render.svg.drawing import draw_chart
+    from tianji.report.views.validation import scatter_chart
     from tianji.validation import read_runs, validate
     from tianji.validation.acceptance import judge
     from tianji.validation.expected_gains import promise_tuned

@@ -16,8 +16,9 @@ from tianji.hardware import DTYPES, Chip, Figure, Tier
 from tianji.hardware.calibration import CONSTANT_NAMES
 from tianji.hardware.failure_profile import bound
 from tianji.report import catalog_places
-from tianji.report.catalog_documents import KINDS, entry_document, sources_in
-from tianji.report.wording import count, labelled, plain_table
+from tianji.report.documents.catalog import KINDS, entry_document, sources_in
+from tianji.report.formatting import count
+from tianji.report.render.terminal import labelled, plain_table
 from tianji.units import GB, TERA, show
 
 UNKNOWN = "?"

@@ -18,8 +18,8 @@ from tianji.economics import Span
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.prediction.predict_plan import spell_basis
-from tianji.report.lasting import describe_loss
-from tianji.report.wording import bar, labelled, plain_table
+from tianji.report.documents.goodput_summary import describe_loss
+from tianji.report.render.terminal import bar, labelled, plain_table
 from tianji.units import KILO
 
 WIDTH = 12
