@@ -29,7 +29,15 @@ def test_json_has_the_names_that_scripts_rely_on(document: dict[str, Any]) -> No
     best = document["plans"][0]
     degrees = {"tp", "pp", "vpp", "cp", "ep", "etp", "dp", "zero", "micro_batch_size", "recompute", "schedule"}
     assert degrees <= best["strategy"].keys()
-    assert {"step_time_s", "tokens_per_s", "tokens_per_s_per_chip", "mfu", "days", "memory_bytes", "breakdown_s"} <= best.keys()
+    assert {
+        "step_time_s",
+        "tokens_per_s",
+        "tokens_per_s_per_chip",
+        "mfu",
+        "days",
+        "memory_bytes",
+        "breakdown_s",
+    } <= best.keys()
     assert {"low", "nominal", "high"} == best["step_time_range_s"].keys()
     assert {"candidates", "feasible", "seconds"} <= document["search"].keys()
     assert document["model"]["name"] == "llama-3.1-8b"

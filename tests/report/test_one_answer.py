@@ -23,6 +23,7 @@ from .reading import read_heads, read_tables
 COMMANDS = {
     "prediction": "predict llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tp 8 --tokens 1T",
     "plan": "plan llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tokens 1T --explain tp=8",
+    "migration_versions": "migrate versions --to a3 --with vllm",
     "mixture": "plan llama-3.1-8b a100-h100 --tokens 1T",
 }
 """One command for each document whose terminal is its view."""

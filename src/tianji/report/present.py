@@ -16,6 +16,8 @@ VIEWS = {
     "comparison": "tianji.report.views.comparison:comparison_page",
     "replacement": "tianji.report.views.comparison:replacement_page",
     "sizing": "tianji.report.views.comparison:sizing_page",
+    "migration_scan": "tianji.report.views.migration:scan_view",
+    "migration_versions": "tianji.report.views.migration:versions_view",
     "validation": "tianji.report.views.validation:accuracy_page",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""

@@ -1,0 +1,167 @@
+"""``tianji migrate``: what a move of a training repository to Ascend meets, which versions fit, and whether it is right."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from tianji.cli.outputs import Outputs, output_options
+from tianji.errors import FormatError
+
+
+@click.group("migrate")
+def migrate_command() -> None:
+    r"""Say what a move of a training repository to Ascend takes, and prove that it is right.
+
+    A repository is read and never run. Tables of what Ascend supports come with Tianji, with their sources and dates; a folder
+    of your own in TIANJI_CATALOG may correct or extend them.
+
+    \b
+    Examples:
+      tianji migrate scan my-repository
+      tianji migrate versions --to atlas-900-a3-superpod --with vllm
+      tianji migrate parity gpu.jsonl npu.jsonl
+    """
+
+
+@migrate_command.command("scan")
+@click.argument("repository")
+@click.option("--to", "target", default="atlas-900-a2", show_default=True, metavar="POOL|mindspore",
+              help="Pool with Ascend chips to move to, or mindspore for the framework of that name.")
+@click.option("--torch", "torch_version", metavar="VERSION", help="PyTorch on the target.  [default: the newest known]")
+@click.option("--entry", "entries", multiple=True, metavar="FILE",
+              help="Python file of the repository to start from; may be given again.  [default: found by their names]")
+@click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip.")
+@click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them.")
+@output_options
+def scan_command(
+    repository: str, target: str, torch_version: str | None, entries: tuple[str, ...], constraints: str | None,
+    dockerfile: str | None, outputs: Outputs,
+) -> None:  # fmt: skip
+    r"""Read a repository and say what a move to Ascend meets in it.
+
+    Each finding has file, line, the symbol resolved through imports, what it means on the chip under the version of PyTorch,
+    the answer, how mechanical it is, and its source. Files reached from the entry points stand first; tests, documents,
+    other scripts and what a framework already handles stand apart.
+
+    \b
+    Examples:
+      tianji migrate scan my-repository
+      tianji migrate scan my-repository --to atlas-950-superpod --torch 2.10 --html move.html
+      tianji migrate scan my-repository --entry train.py --json
+      tianji migrate scan my-repository --constraints constraints.txt --dockerfile Dockerfile.npu
+      tianji migrate scan my-repository --to mindspore
+    """
+    from tianji.migration import Conflict, plan_move, write_constraints, write_dockerfile
+    from tianji.report.documents.migration import scan_document
+
+    with _Progress() as progress:
+        move = plan_move(repository, target, torch_version, entries, progress.show)
+    chosen = move.fallback if isinstance(move.versions, Conflict) else move.versions
+    if chosen is not None:
+        if constraints is not None:
+            _write_text(constraints, write_constraints(chosen, move.scan.packages), "--constraints")
+        if dockerfile is not None:
+            _write_text(dockerfile, write_dockerfile(chosen, move.scan.target.key), "--dockerfile")
+    outputs.present(scan_document(move))
+
+
+@migrate_command.command("versions")
+@click.option("--to", "target", default="atlas-900-a2", show_default=True, metavar="POOL",
+              help="Pool with Ascend chips.")
+@click.option("--torch", "torch_version", metavar="VERSION", help="PyTorch that the set must have.")
+@click.option("--with", "components", multiple=True, metavar="NAME[=VERSION]",
+              help="Component that must be in the set, like vllm=0.11.0, megatron_core or python=3.11; may be given again.")
+@click.option("--environment", multiple=True, metavar="FILE",
+              help="Check what is installed: the output of pip freeze, of npu-smi info, CANN's version file; - is stdin.")
+@click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip.")
+@click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them.")
+@output_options
+def versions_command(
+    target: str, torch_version: str | None, components: tuple[str, ...], environment: tuple[str, ...],
+    constraints: str | None, dockerfile: str | None, outputs: Outputs,
+) -> None:  # fmt: skip
+    r"""Say which versions of driver, CANN, PyTorch, torch_npu and their companions fit together.
+
+    \b
+    Examples:
+      tianji migrate versions
+      tianji migrate versions --to atlas-950-superpod --torch 2.10 --with vllm
+      tianji migrate versions --with megatron_core=0.12.1 --constraints constraints.txt
+      tianji migrate versions --environment freeze.txt --environment npu-smi.txt
+    """
+    from tianji.migration import (
+        Conflict,
+        check_environment,
+        find_versions,
+        read_environment,
+        write_constraints,
+        write_dockerfile,
+    )
+    from tianji.migration.scan import find_target
+    from tianji.report.documents.migration import versions_document
+
+    family = find_target(target).key
+    pairs = [component.partition("=") for component in components]
+    wanted = {name.strip().replace("-", "_"): version for name, mark, version in pairs if mark}
+    needed = [name.strip().replace("-", "_") for name, mark, _ in pairs if not mark]
+    if torch_version is not None:
+        wanted["torch"] = torch_version
+    answer = find_versions(family, wanted, needed)
+    listing = read_environment("\n".join(map(_read_text, environment))) if environment else None
+    misfits = check_environment(listing, family) if listing is not None else []
+    if not isinstance(answer, Conflict):
+        if constraints is not None:
+            _write_text(constraints, write_constraints(answer), "--constraints")
+        if dockerfile is not None:
+            _write_text(dockerfile, write_dockerfile(answer, family), "--dockerfile")
+    outputs.present(versions_document(family, answer, listing, misfits))
+    if isinstance(answer, Conflict) or misfits:
+        sys.exit(1)
+
+
+class _Progress:
+    """A bar of files read, on a terminal and only when the wait is long enough to be felt."""
+
+    DELAY = 1.0
+
+    def __init__(self) -> None:
+        import time
+
+        self.start = time.monotonic()
+        self.clock = time.monotonic
+        self.shown = 0.0
+        self.is_on = sys.stderr.isatty()
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.shown:
+            sys.stderr.write("\r\x1b[K")
+
+    def show(self, done: int, total: int) -> None:
+        """Draw how far the reading is, five times a second at most."""
+        now = self.clock()
+        if self.is_on and now - self.start > self.DELAY and now - self.shown > 0.2:
+            self.shown = now
+            sys.stderr.write(f"\rread {done:,} of {total:,} files")
+            sys.stderr.flush()
+
+
+def _read_text(path: str) -> str:
+    try:
+        if path == "-":
+            return sys.stdin.read()
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise FormatError(f"--environment {path}: cannot be read ({error.strerror}); expected a text file") from None
+
+
+def _write_text(path: str, text: str, option: str) -> None:
+    from tianji.parallel.plan_file import write_text
+
+    write_text(path, text)
+    click.echo(f"{option.removeprefix('--')}: {path}", err=True)
