@@ -81,6 +81,8 @@ class Effort:
     lines_high: int
     num_triton_kernels: int
     num_cuda_kernels: int
+    files_to_change: tuple[str, ...]
+    """Those of the scan; where own kernels decide, also the files that hold them."""
     neighbours: tuple[Neighbour, ...]
     blockers: tuple[str, ...]
     checklist: tuple[tuple[str, str, int, tuple[str, ...]], ...]
@@ -105,6 +107,7 @@ def estimate_effort(scan: Scan) -> Effort:
         high,
         triton,
         cuda,
+        _files_to_change(scan, kind),
         find_neighbours(scan, kind),
         blockers,
         check_breakage(scan),
@@ -118,6 +121,15 @@ def count_kernels(scan: Scan) -> tuple[int, int]:
     triton = sum(facts.num_kernels for facts in files if facts.path.endswith(".py"))
     cuda = sum(max(facts.num_kernels, 1) for facts in files if facts.path.endswith((".cu", ".cuh")))
     return triton, cuda
+
+
+def _files_to_change(scan: Scan, kind: EffortClass) -> tuple[str, ...]:
+    if kind is not EffortClass.D:
+        return scan.files_to_change
+    kernels = {
+        f.path for f in scan.files if f.num_kernels and f.path.endswith(".py") and scan.structure.is_changed(f.path)
+    }
+    return tuple(sorted(kernels | set(scan.files_to_change)))
 
 
 def find_blockers(scan: Scan) -> tuple[str, ...]:

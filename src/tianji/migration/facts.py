@@ -27,6 +27,8 @@ class Guard(StrEnum):
     """Inside ``try: import ...`` with a handler, or behind a function that asks whether the package is there."""
     LAZY = "inside a function"
     """An import that runs only when its function does."""
+    SHOWN = "only shown"
+    """In what is printed or logged."""
     OTHER_DEVICE = "branch of another device"
     """Inside a branch for XPU, MPS, ROCm or an NPU."""
 
@@ -93,8 +95,6 @@ class FileFacts:
     num_kernels: int = 0
     """Triton or CUDA kernels that are defined here."""
     has_main: bool = False
-    runs: bool = False
-    """It does something when it is started: it has a main part, or statements that act."""
     is_settings: bool = False
     """Python that only assigns values: a configuration written as code."""
     mentions_npu: bool = False

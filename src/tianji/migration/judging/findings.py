@@ -92,7 +92,7 @@ def judge_occurrence(
     trap = row.trap
     if facts.num_kernels and occurrence.symbol.startswith("idiom:device-"):
         needs_change = False  # A kernel's file is ported as a whole, apart.
-    if occurrence.guard is Guard.OTHER_DEVICE:
+    if occurrence.guard in (Guard.OTHER_DEVICE, Guard.SHOWN):
         needs_change = False
     if (
         occurrence.symbol == "idiom:cuda-option"
@@ -136,7 +136,8 @@ def _judge_unlisted(occurrence: Occurrence, area: Area) -> Finding:
         "one-line",
         "",
         "torch.cuda" if is_cuda else "code idiom",
-        occurrence.guard is not Guard.OTHER_DEVICE and (not is_cuda or occurrence.symbol != "torch.cuda"),
+        occurrence.guard not in (Guard.OTHER_DEVICE, Guard.SHOWN)
+        and (not is_cuda or occurrence.symbol != "torch.cuda"),
         area,
         occurrence.guard,
         "our inference, no page",

@@ -30,6 +30,8 @@ _TEXT_CONTEXTS = {
     "torch.distributed.device_mesh.init_device_mesh": "idiom:device-mesh",
     "torch.distributed.init_device_mesh": "idiom:device-mesh",
 }
+_SHOWING = frozenset({"print", "debug", "info", "warning", "log", "rank0_print", "print_rank_0", "info_once"})
+"""Functions that show their arguments."""
 _SETTINGS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.With, ast.Delete)
 _COLLECTIVE_STARTS = ("init_process_group", "new_group", "setup_distributed", "init_distributed")
 
@@ -93,7 +95,6 @@ class _Reader:
     def read(self, tree: ast.Module) -> None:
         self.facts.is_settings = any(map(_assigns, tree.body)) and all(map(_is_setting, tree.body))
         self.visit(tree)
-        self.facts.runs = self.facts.has_main or any(map(_acts, tree.body))
         self.resolve_chains()
         self.facts.imports = self.names.imports
         self.facts.occurrences.sort(key=lambda occurrence: (occurrence.line, occurrence.symbol))
@@ -189,10 +190,14 @@ class _Reader:
                 self.seen_availability(function.id, function.lineno)
         else:
             self.visit(function)
+        saved = self.guard
+        if last in _SHOWING and self.guard is Guard.NONE:
+            self.guard = Guard.SHOWN
         for argument in node.args:
             self.visit(argument)
         for keyword in node.keywords:
             self.visit(keyword.value)
+        self.guard = saved
 
     def read_arguments(self, node: ast.Call, dotted: str, last: str) -> None:
         """Note what arguments say that depends on the function they are given to."""
@@ -355,10 +360,6 @@ def _is_setting(node: ast.stmt) -> bool:
 
 def _assigns(node: ast.stmt) -> bool:
     return isinstance(node, ast.Assign | ast.AnnAssign)
-
-
-def _acts(node: ast.stmt) -> bool:
-    return isinstance(node, ast.For | ast.While) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
 
 
 def _is_text(node: ast.AST, text: str) -> bool:

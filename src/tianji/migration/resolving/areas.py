@@ -79,13 +79,11 @@ class Structure:
     entries: tuple[str, ...]
     areas: Mapping[str, Area]
     reached: frozenset[str]
-    scripts: frozenset[str]
-    """Files that do something when they are started."""
 
     def is_changed(self, path: str) -> bool:
-        """Return whether a file stands where a first support makes its changes; of the examples, those that run."""
+        """Return whether a file stands where a first support makes its changes; of the examples, entry points."""
         area = self.areas[path]
-        return area in CHANGED and (area is not Area.EXAMPLES or path in self.reached or path in self.scripts)
+        return area in CHANGED and (area is not Area.EXAMPLES or path in self.reached)
 
 
 def resolve_structure(files: Sequence[FileFacts], entries: Sequence[str] = ()) -> Structure:
@@ -108,7 +106,7 @@ def resolve_structure(files: Sequence[FileFacts], entries: Sequence[str] = ()) -
     imported = graph.imported()
     folders = {part for facts in files for part in facts.path.split("/")[:-1]}
     areas = {facts.path: _area_of(facts, reached, imported, folders, frozenset(starts)) for facts in files}
-    return Structure(starts, areas, reached, frozenset(path for path, facts in graph.python.items() if facts.runs))
+    return Structure(starts, areas, reached)
 
 
 def _find_entries(files: Sequence[FileFacts], graph: ImportGraph) -> tuple[str, ...]:

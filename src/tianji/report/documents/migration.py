@@ -68,7 +68,7 @@ def scan_document(move: Move, speed: Mapping[str, Any] | None = None) -> dict[st
         },
         "target": {"key": scan.target.key, "title": scan.target.title, "torch": scan.torch_version},
         "notes": list(scan.notes),
-        "files_to_change": list(scan.files_to_change),
+        "files_to_change": list(effort.files_to_change),
         "findings": [finding_document(f) for f in sorted(scan.findings, key=lambda f: (f.path, f.line, f.symbol))],
         "areas": _areas(scan.findings),
         "apis": _apis(move),
