@@ -89,3 +89,25 @@ def test_bad_input_ends_in_one_message(words: tuple[str, ...], says: str) -> Non
     assert done.exit_code == 2
     assert says in done.stderr
     assert "Traceback" not in done.output
+
+
+def write_run(path: Path, scale: float) -> str:
+    rows = [{"step": i, "loss": scale * (2.0 + 5.0 / i), "grad_norm": 1.0 + 0.01 * (i % 7)} for i in range(1, 61)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def test_parity_passes_fails_and_draws(tmp_path: Path) -> None:
+    one, two = write_run(tmp_path / "a.jsonl", 1.0), write_run(tmp_path / "b.jsonl", 1.05)
+    done = call("parity", one, one, "--repeat", one, "--html", str(tmp_path / "page.html"))
+    assert done.exit_code == 0, done.output
+    assert "Loss by step" in (tmp_path / "page.html").read_text()
+    failing = call("parity", one, two, "--standard", "verl-ascend-2pct", "--json")
+    assert failing.exit_code == 1
+    document = json.loads(failing.stdout)
+    assert (document["document"], document["outcome"]) == ("migration_parity", "fail")
+    check = next(c for c in document["checks"] if c["name"] == "verl-ascend-2pct")
+    assert check["source"].startswith("https://")
+    assert document["divergence"]["step"] == 1
+    assert call("parity", one, two, "--standard", "nobody").exit_code == 2
+    assert call("parity", one, str(tmp_path / "nothing")).exit_code == 2

@@ -28,11 +28,22 @@ def migrate_command() -> None:
 
 @migrate_command.command("scan")
 @click.argument("repository")
-@click.option("--to", "target", default="atlas-900-a2", show_default=True, metavar="POOL|mindspore",
-              help="Pool with Ascend chips to move to, or mindspore for the framework of that name.")
+@click.option(
+    "--to",
+    "target",
+    default="atlas-900-a2",
+    show_default=True,
+    metavar="POOL|mindspore",
+    help="Pool with Ascend chips to move to, or mindspore for the framework of that name.",
+)
 @click.option("--torch", "torch_version", metavar="VERSION", help="PyTorch on the target.  [default: the newest known]")
-@click.option("--entry", "entries", multiple=True, metavar="FILE",
-              help="Python file of the repository to start from; may be given again.  [default: found by their names]")
+@click.option(
+    "--entry",
+    "entries",
+    multiple=True,
+    metavar="FILE",
+    help="Python file of the repository to start from; may be given again.  [default: found by their names]",
+)
 @click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip.")
 @click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them.")
 @output_options
@@ -69,13 +80,23 @@ def scan_command(
 
 
 @migrate_command.command("versions")
-@click.option("--to", "target", default="atlas-900-a2", show_default=True, metavar="POOL",
-              help="Pool with Ascend chips.")
+@click.option(
+    "--to", "target", default="atlas-900-a2", show_default=True, metavar="POOL", help="Pool with Ascend chips."
+)
 @click.option("--torch", "torch_version", metavar="VERSION", help="PyTorch that the set must have.")
-@click.option("--with", "components", multiple=True, metavar="NAME[=VERSION]",
-              help="Component that must be in the set, like vllm=0.11.0, megatron_core or python=3.11; may be given again.")
-@click.option("--environment", multiple=True, metavar="FILE",
-              help="Check what is installed: the output of pip freeze, of npu-smi info, CANN's version file; - is stdin.")
+@click.option(
+    "--with",
+    "components",
+    multiple=True,
+    metavar="NAME[=VERSION]",
+    help="Component that must be in the set, like vllm=0.11.0, megatron_core or python=3.11; may be given again.",
+)
+@click.option(
+    "--environment",
+    multiple=True,
+    metavar="FILE",
+    help="Check what is installed: the output of pip freeze, of npu-smi info, CANN's version file; - is stdin.",
+)
 @click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip.")
 @click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them.")
 @output_options
@@ -119,6 +140,61 @@ def versions_command(
             _write_text(dockerfile, write_dockerfile(answer, family), "--dockerfile")
     outputs.present(versions_document(family, answer, listing, misfits))
     if isinstance(answer, Conflict) or misfits:
+        sys.exit(1)
+
+
+@migrate_command.command("parity")
+@click.argument("reference")
+@click.argument("candidate")
+@click.option(
+    "--repeat",
+    "repeats",
+    multiple=True,
+    metavar="FILE",
+    help="Another run of the reference: says what its noise is; may be given again.",
+)
+@click.option(
+    "--standard",
+    "standards",
+    multiple=True,
+    metavar="NAME",
+    help="Standard to judge by; may be given again, all lists them.  [default: first loss, gradient norm, mean loss]",
+)
+@click.option(
+    "--precision",
+    default="",
+    metavar="NAME",
+    help="Number format of the less precise run, like bf16.  [default: by the files, or bf16]",
+)
+@click.option("--metric", default="", metavar="NAME", help="Task metric of both logs to set side by side.")
+@output_options
+def parity_command(
+    reference: str, candidate: str, repeats: tuple[str, ...], standards: tuple[str, ...], precision: str, metric: str,
+    outputs: Outputs,
+) -> None:  # fmt: skip
+    r"""Judge a run on the target by a reference run: noise first, then named standards, then where they part.
+
+    Takes results of `tianji run`, logs of Megatron, MindSpeed and MindFormers, JSON lines, CSV, JSON and TensorBoard's event
+    files, or two dumps of msprobe. Exit code 1: a check fails.
+
+    \b
+    Examples:
+      tianji migrate parity gpu.log npu.log --repeat gpu-2.log --repeat gpu-3.log
+      tianji migrate parity runs/gpu runs/npu --html parity.html
+      tianji migrate parity gpu.jsonl npu.jsonl --standard megatron-golden-approximate --precision bf16
+      tianji migrate parity dump-gpu/step0 dump-npu/step0
+    """
+    from tianji.migration.parity import compare_dumps, is_dump, judge_parity, load_standards, read_dump, read_run
+    from tianji.report.documents.parity import dump_document, parity_document
+
+    if is_dump(reference) or is_dump(candidate):
+        document = dump_document(reference, candidate, compare_dumps(read_dump(reference), read_dump(candidate)))
+    else:
+        names = tuple(load_standards()) if "all" in standards else standards
+        runs = [read_run(path) for path in (reference, candidate, *repeats)]
+        document = parity_document(judge_parity(runs[0], runs[1], runs[2:], names, precision, metric))
+    outputs.present(document)
+    if document["outcome"] == "fail":
         sys.exit(1)
 
 

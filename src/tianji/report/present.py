@@ -18,6 +18,8 @@ VIEWS = {
     "sizing": "tianji.report.views.comparison:sizing_page",
     "migration_scan": "tianji.report.views.migration:scan_view",
     "migration_versions": "tianji.report.views.migration:versions_view",
+    "migration_parity": "tianji.report.views.parity:parity_view",
+    "migration_dumps": "tianji.report.views.parity:dump_view",
     "validation": "tianji.report.views.validation:accuracy_page",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""
