@@ -46,10 +46,13 @@ def migrate_command() -> None:
 )
 @click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip.")
 @click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them.")
+@click.option("--patch", metavar="FILE", help="Also write the mechanical part of the move as a unified diff.")
+@click.option("--patch-style", default="auto", show_default=True, metavar="auto|neutral|import",
+              help="Code that names no device, or an import that patches torch or Megatron as they load.")
 @output_options
 def scan_command(
     repository: str, target: str, torch_version: str | None, entries: tuple[str, ...], constraints: str | None,
-    dockerfile: str | None, outputs: Outputs,
+    dockerfile: str | None, patch: str | None, patch_style: str, outputs: Outputs,
 ) -> None:  # fmt: skip
     r"""Read a repository and say what a move to Ascend meets in it.
 
@@ -63,6 +66,7 @@ def scan_command(
       tianji migrate scan my-repository --to atlas-950-superpod --torch 2.10 --html move.html
       tianji migrate scan my-repository --entry train.py --json
       tianji migrate scan my-repository --constraints constraints.txt --dockerfile Dockerfile.npu
+      tianji migrate scan my-repository --patch npu.patch && patch -d my-repository -p1 < npu.patch
       tianji migrate scan my-repository --to mindspore
     """
     from tianji.migration import Conflict, plan_move, write_constraints, write_dockerfile
@@ -76,6 +80,12 @@ def scan_command(
             _write_text(constraints, write_constraints(chosen, move.scan.packages), "--constraints")
         if dockerfile is not None:
             _write_text(dockerfile, write_dockerfile(chosen, move.scan.target.key), "--dockerfile")
+    if patch is not None:
+        from tianji.migration.patching import write_patch
+
+        written = write_patch(move.scan, move.effort, patch_style)
+        _write_text(patch, written.diff, "--patch")
+        click.echo(f"{len(written.files)} files, {written.num_places} places, style {written.style}: {written.reason}.", err=True)
     outputs.present(scan_document(move))
 
 

@@ -35,6 +35,8 @@ class Area(StrEnum):
 CHANGED = (Area.TRAINING, Area.LIBRARY, Area.EXAMPLES)
 """Groups whose files a first support changes; the rest is reported apart."""
 
+DEVICE_LAYER = "device_layer.py"
+"""The helper that a patch adds: it names CUDA because it chooses."""
 _TESTS = frozenset({"test", "tests", "testing", "unittest", "unittests", "test_utils", "unit_tests", "e2e"})
 _DOCS = frozenset({"doc", "docs", ".github", ".ci", "ci", ".circleci", ".buildkite", "doc_source"})
 _EXAMPLES = frozenset(
@@ -166,6 +168,8 @@ def _place_of(parts: Sequence[str]) -> Area | None:
 
 def _is_for_one_device(parts: Sequence[str], folders: set[str]) -> bool:
     """Return whether a file is one device's implementation beside others', by its own name or its folder's."""
+    if parts[-1] == DEVICE_LAYER:
+        return True
     words = frozenset(re.split(r"[_\d]+", parts[-1].removesuffix(".py").lower()))
     above = frozenset(part.lower() for part in parts[:-1])
     if "cuda" in words or words & _OTHER_DEVICES or above & _OTHER_DEVICES:
