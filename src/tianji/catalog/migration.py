@@ -38,6 +38,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "repositories": ("project",),
         "breakage": ("order",),
         "standards": ("name",),
+        "switches": ("switch",),
     }
 )
 """Tables, and the columns whose values name a row."""

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tianji.cli.outputs import Outputs, output_options
-from tianji.errors import FormatError
+from tianji.errors import FormatError, TianjiError
+
+if TYPE_CHECKING:
+    from tianji.migration import Move
+    from tianji.migration.speed import Speed
+    from tianji.workload import Job
 
 
 @click.group("migrate")
@@ -49,10 +55,15 @@ def migrate_command() -> None:
 @click.option("--patch", metavar="FILE", help="Also write the mechanical part of the move as a unified diff.")
 @click.option("--patch-style", default="auto", show_default=True, metavar="auto|neutral|import",
               help="Code that names no device, or an import that patches torch or Megatron as they load.")
+@click.option("--model", metavar="NAME|FILE",
+              help="Model that is trained: of the catalog, or a config.json.  [default: one in the repository]")
+@click.option("--present", metavar="POOL", help="Pool that trains it now, like 64xhgx-h100, to compare the speed with.")
+@click.option("--chips", metavar="N", help="Chips of the target.  [default: those of the present pool, or of the entry]")
 @output_options
 def scan_command(
     repository: str, target: str, torch_version: str | None, entries: tuple[str, ...], constraints: str | None,
-    dockerfile: str | None, patch: str | None, patch_style: str, outputs: Outputs,
+    dockerfile: str | None, patch: str | None, patch_style: str, model: str | None, present: str | None, chips: str | None,
+    outputs: Outputs,
 ) -> None:  # fmt: skip
     r"""Read a repository and say what a move to Ascend meets in it.
 
@@ -70,7 +81,9 @@ def scan_command(
       tianji migrate scan my-repository --to mindspore
     """
     from tianji.migration import Conflict, plan_move, write_constraints, write_dockerfile
+    from tianji.migration.mindspore import describe_twin
     from tianji.report.documents.migration import scan_document
+    from tianji.report.documents.move_speed import speed_document
 
     with _Progress() as progress:
         move = plan_move(repository, target, torch_version, entries, progress.show)
@@ -86,7 +99,9 @@ def scan_command(
         written = write_patch(move.scan, move.effort, patch_style)
         _write_text(patch, written.diff, "--patch")
         click.echo(f"{len(written.files)} files, {written.num_places} places, style {written.style}: {written.reason}.", err=True)
-    outputs.present(scan_document(move))
+    speed = _estimate(move, target, model, present, chips)
+    twin = None if speed is None or move.mindspore is None else describe_twin(speed.model, model or speed.found_in)
+    outputs.present(scan_document(move, None if speed is None else speed_document(speed), twin))
 
 
 @migrate_command.command("versions")
@@ -206,6 +221,51 @@ def parity_command(
     outputs.present(document)
     if document["outcome"] == "fail":
         sys.exit(1)
+
+
+def _estimate(move: Move, target: str, model: str | None, present: str | None, chips: str | None) -> Speed | None:
+    """Return the speed on the target, or None where no model can be told; a model that was asked for must be priced."""
+    from tianji.catalog import list_pools, load_calibration
+    from tianji.cli.pool_options import read_cases
+    from tianji.migration.speed import estimate_speed, find_model
+
+    asked = model is not None or present is not None
+    found = None if model is not None else find_model(move.scan)
+    launched = None if model is not None or found is not None else _find_launched(move)
+    if model is None and found is None and launched is None:
+        if asked:
+            raise FormatError("no config.json and no launch script in the repository says the model; give it with --model")
+        return None
+    place = "--model" if model else found[1] if found else launched[1] if launched else ""
+    pool = target if target in list_pools() else "atlas-900-a2"
+    count = chips or (present.partition("x")[0] if present and present.partition("x")[0].isdigit() else "")
+    pools = (f"{count}x{pool}" if count else pool, *([present] if present else []))
+    try:
+        name = model or (str(Path(move.scan.root) / place) if found else "llama-3.1-8b")
+        cases = read_cases(name, pools, batch=None, seq=None, tokens=None, precision="bf16")
+        if launched is not None:
+            cases = [(launched[0], where) for _, where in cases]
+        (job, where), *rest = cases
+        return estimate_speed(move.scan, job, place, where, load_calibration("default"), rest[0] if rest else None)
+    except TianjiError as error:
+        if asked:
+            raise
+        click.echo(f"speed: not estimated for {place} ({error})", err=True)
+        return None
+
+
+def _find_launched(move: Move) -> tuple[Job, str] | None:
+    """Return the job of the first Megatron or MindSpeed launch script of a repository, with its path."""
+    from tianji.export.launches import read_launch
+    from tianji.migration.facts import FileKind
+
+    scripts = [facts.path for facts in move.scan.files if facts.kind is FileKind.SHELL and "test" not in facts.path]
+    for path in sorted(scripts, key=lambda path: (path.count("/"), path))[:50]:
+        try:
+            return read_launch(Path(move.scan.root) / path).job, path
+        except (TianjiError, OSError):
+            continue
+    return None
 
 
 class _Progress:

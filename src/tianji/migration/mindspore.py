@@ -9,6 +9,7 @@ from functools import lru_cache
 from tianji.catalog.migration import expand_source, read_rows
 from tianji.migration.judging.api_support import load_unlisted
 from tianji.migration.scan import Scan
+from tianji.workload import Model
 
 RELATIONS = ("consistent", "different", "name_match", "none", "unlisted")
 """``consistent``: same meaning; ``different``: parameters or defaults differ; ``name_match``: paired by name, not compared;
@@ -45,6 +46,32 @@ class Coverage:
         total = sum(c.num_uses for c in self.counterparts)
         met = sum(c.num_uses for c in self.counterparts if c.relation in ("consistent", "different", "name_match"))
         return met / total if total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """Whether Tianji trains a model under MindSpore as well, and the commands that prove it equal."""
+
+    runs: bool
+    reason: str
+    commands: tuple[str, ...]
+
+
+def describe_twin(model: Model, name: str) -> Twin:
+    """Return how to train a model under PyTorch and MindSpore from the same weights, and to judge the two runs.
+
+    ``name`` is what the commands call the model by. Both executors draw the first weights from the seed of the run.
+    """
+    if model.moe or model.mla:
+        what = "experts" if model.moe else "latent attention"
+        return Twin(False, f"{model.name} has {what}, which the MindSpore executor does not run", ())
+    commands = (
+        f"tianji plan {name} hgx-h100 --chips 1 --precision fp32 --seq 128 --batch 8 --out plan.json",
+        "tianji run plan.json --steps 100 --out runs/torch",
+        "tianji run plan.json --steps 100 --out runs/mindspore --backend mindspore",
+        "tianji migrate parity runs/torch runs/mindspore --precision fp32",
+    )
+    return Twin(True, f"{model.name} is a dense model of {model.family}: both executors run it", commands)
 
 
 @lru_cache(maxsize=1)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
-from tianji.units import MIB
+from tianji.units import GIB
 
-MAX_SIZE = int(1024 * MIB)
+MAX_SIZE = int(GIB)
 _STATISTICS = ("Max", "Min", "Mean", "Norm")
 _CLOSE = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
 """torch.testing.assert_close: relative and absolute tolerance by dtype."""

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from tianji.errors import FormatError
 from tianji.migration.parity import statistics as stats
+from tianji.migration.parity.divergence import Divergence, find_divergence
 from tianji.migration.parity.logs import RunLog
+from tianji.migration.parity.noise import (
+    Noise,
+    Statistic,
+    first_loss,
+    largest_loss,
+    late_loss,
+    losses_at,
+    mean_loss,
+    mean_norm,
+    norm_steps,
+)
 from tianji.migration.parity.standards import Standard, find_standards
 
 
@@ -38,16 +50,6 @@ class ParityCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Divergence:
-    """Where two runs part: the first step and the stage of it that differ by more than noise and rounding."""
-
-    step: int
-    stage: str
-    value: float
-    allowed: float
-
-
-@dataclass(frozen=True, slots=True)
 class Parity:
     """The judgement of a run by a reference."""
 
@@ -67,9 +69,6 @@ class Parity:
         if CheckOutcome.FAIL in kinds:
             return CheckOutcome.FAIL
         return CheckOutcome.NOISE if CheckOutcome.NOISE in kinds else CheckOutcome.PASS
-
-
-Statistic = Callable[[RunLog, RunLog, Sequence[int]], float]
 
 
 def judge_parity(
@@ -100,7 +99,7 @@ def judge_parity(
             f"{candidate.name}: has {len(steps)} steps in common with {reference.name}; expected two at least"
         )
     form = _less_precise(precision, reference.precision, candidate.precision)
-    noise = _Noise(reference, repeats, steps, form)
+    noise = Noise(reference, repeats, steps, form)
     checks = [_judge_health(reference, candidate, steps)]
     checks += [check for standard in chosen for check in _judge_standard(standard, reference, candidate, steps, noise)]
     checks += [_judge_drift(reference, candidate, steps, noise), _judge_spikes(reference, candidate, steps)]
@@ -142,82 +141,7 @@ def _less_precise(*names: str) -> str:
     return max(known, key=lambda name: stats.ROUNDING[name]) if known else "bf16"
 
 
-class _Noise:
-    """What noise alone may make of a statistic: the spread of repeats by Student's t, and rounding."""
-
-    def __init__(self, reference: RunLog, repeats: Sequence[RunLog], steps: Sequence[int], precision: str) -> None:
-        self.runs = [reference, *repeats]
-        self.steps = steps
-        self.rounding = stats.ROUNDING[precision]
-
-    @property
-    def is_known(self) -> bool:
-        """Whether there are repeats."""
-        return len(self.runs) > 1
-
-    def spread(self, statistic: Statistic) -> float | None:
-        """Return how far a further repeat may lie from the reference, or None where there are no repeats."""
-        if not self.is_known:
-            return None
-        first, *others = self.runs
-        values = [statistic(first, other, self._common(other)) for other in others]
-        finite = [value for value in values if math.isfinite(value)]
-        if not finite:
-            return math.inf
-        # Distances to one run: their root mean square is an estimate of the usual distance with as many degrees of freedom.
-        root = math.sqrt(sum(value * value for value in finite) / len(finite))
-        return min(root * stats.t_quantile(len(finite)), 10 * max(finite)) if len(finite) > 1 else 10 * root
-
-    def _common(self, other: RunLog) -> Sequence[int]:
-        return [step for step in self.steps if step in other.losses]
-
-
-def _losses(log: RunLog, steps: Sequence[int]) -> list[float]:
-    return [log.losses[step] for step in steps]
-
-
-def _norm_steps(a: RunLog, b: RunLog, steps: Sequence[int]) -> list[int]:
-    return [step for step in steps if step in a.norms and step in b.norms]
-
-
-def first_loss(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
-    """Return the relative difference of the first common loss."""
-    return stats.relative(a.losses[steps[0]], b.losses[steps[0]])
-
-
-def first_norm(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
-    """Return the relative difference of the first common gradient norm."""
-    common = _norm_steps(a, b, steps)
-    return stats.relative(a.norms[common[0]], b.norms[common[0]]) if common else 0.0
-
-
-def second_loss(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
-    """Return the relative difference of the second common loss: the first after an update of the weights."""
-    return stats.relative(a.losses[steps[1]], b.losses[steps[1]])
-
-
-def mean_loss(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
-    """Return the mean relative difference of the losses."""
-    return stats.mean_relative(_losses(a, steps), _losses(b, steps))
-
-
-def mean_norm(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
-    """Return the mean relative difference of the gradient norms."""
-    common = _norm_steps(a, b, steps)
-    return stats.mean_relative([a.norms[s] for s in common], [b.norms[s] for s in common])
-
-
-def largest_loss(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
-    """Return the largest relative difference of a step's loss."""
-    return max(stats.relative(a.losses[s], b.losses[s]) for s in steps)
-
-
-def late_loss(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
-    """Return by how much the losses of the last fifth differ, relative."""
-    return abs(stats.late_difference(_losses(a, steps), _losses(b, steps)))
-
-
-def _judge_standard(standard: Standard, a: RunLog, b: RunLog, steps: Sequence[int], noise: _Noise) -> list[ParityCheck]:
+def _judge_standard(standard: Standard, a: RunLog, b: RunLog, steps: Sequence[int], noise: Noise) -> list[ParityCheck]:
     after = [step for step in steps if step > standard.after_step] if standard.after_step else list(steps)
     name, source, limit = standard.name, standard.source, standard.limit
     if standard.level == "operator" or limit is None or not after:
@@ -227,7 +151,7 @@ def _judge_standard(standard: Standard, a: RunLog, b: RunLog, steps: Sequence[in
                 name, CheckOutcome.OPEN, None, standard.rule, None, reason if after else "too few steps", source
             )
         ]
-    if standard.statistic in ("grad_norm",) and not _norm_steps(a, b, after):
+    if standard.statistic in ("grad_norm",) and not norm_steps(a, b, after):
         return [
             ParityCheck(name, CheckOutcome.OPEN, None, standard.rule, None, "the runs log no gradient norms", source)
         ]
@@ -250,7 +174,7 @@ def _judge_standard(standard: Standard, a: RunLog, b: RunLog, steps: Sequence[in
     if short:
         says += f"; {len(after):,} steps, where the standard asks for {standard.min_steps:,}"
     checks = [ParityCheck(name, outcome, value, standard.rule, spread, says, source)]
-    if standard.statistic == "each_step" and standard.limit_2 is not None and (common := _norm_steps(a, b, after)):
+    if standard.statistic == "each_step" and standard.limit_2 is not None and (common := norm_steps(a, b, after)):
         worst = max(stats.relative(a.norms[s], b.norms[s]) for s in common)
         result, says = _weigh(
             worst, worst <= standard.limit_2, noise.spread(mean_norm), noise.rounding * stats.NORM_FACTOR
@@ -278,7 +202,7 @@ def _absolute_first(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
 
 
 def _absolute_mean(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
-    return stats.mean_absolute(_losses(a, steps), _losses(b, steps))
+    return stats.mean_absolute(losses_at(a, steps), losses_at(b, steps))
 
 
 def _absolute_largest(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
@@ -328,7 +252,7 @@ def _judge_probabilities(standard: Standard, b: RunLog) -> ParityCheck:
 def _judge_health(a: RunLog, b: RunLog, steps: Sequence[int]) -> ParityCheck:
     """Check that the run has finite numbers where the reference has, and that none stands still or saturates."""
     broken = [s for s in steps if math.isfinite(a.losses[s]) and not math.isfinite(b.losses[s])]
-    norms = _norm_steps(a, b, steps)
+    norms = norm_steps(a, b, steps)
     broken += [s for s in norms if math.isfinite(a.norms[s]) and not math.isfinite(b.norms[s])]
     if broken:
         return ParityCheck(
@@ -348,8 +272,8 @@ def _judge_health(a: RunLog, b: RunLog, steps: Sequence[int]) -> ParityCheck:
     return ParityCheck("finite numbers", CheckOutcome.PASS, 0.0, "none", None, "all finite, none stands still")
 
 
-def _judge_drift(a: RunLog, b: RunLog, steps: Sequence[int], noise: _Noise) -> ParityCheck:
-    slope = stats.fit_slope(_losses(a, steps), _losses(b, steps))
+def _judge_drift(a: RunLog, b: RunLog, steps: Sequence[int], noise: Noise) -> ParityCheck:
+    slope = stats.fit_slope(losses_at(a, steps), losses_at(b, steps))
     rule = f"a trend that is sure (99.9 %) and gains over {DRIFT:.1%}"
     if slope is None:
         return ParityCheck("drift", CheckOutcome.OPEN, None, rule, None, f"{len(steps)} steps; a trend needs 40")
@@ -357,7 +281,7 @@ def _judge_drift(a: RunLog, b: RunLog, steps: Sequence[int], noise: _Noise) -> P
     sure = slope.low > 0 or slope.high < 0
 
     def gained(one: RunLog, other: RunLog, common: Sequence[int]) -> float:
-        trend = stats.fit_slope(_losses(one, common), _losses(other, common))
+        trend = stats.fit_slope(losses_at(one, common), losses_at(other, common))
         return 0.0 if trend is None else abs(trend.gained)
 
     spread = noise.spread(gained)
@@ -370,7 +294,7 @@ DRIFT = 0.01
 
 
 def _judge_spikes(a: RunLog, b: RunLog, steps: Sequence[int]) -> ParityCheck:
-    own, other = (stats.find_spikes(steps, _losses(run, steps)) for run in (b, a))
+    own, other = (stats.find_spikes(steps, losses_at(run, steps)) for run in (b, a))
     lonely = [s for s in own if not any(abs(s - t) <= stats.SPIKE_WINDOW for t in other)]
     allowed = 1 + round(3 * math.sqrt(len(other) + 1))
     outcome = CheckOutcome.FAIL if len(lonely) > allowed else CheckOutcome.PASS
@@ -386,39 +310,6 @@ def _judge_metric(a: RunLog, b: RunLog, name: str) -> ParityCheck:
     old, new = list(one.values())[-1], list(two.values())[-1]
     says = f"{new:.6g} beside {old:.6g}; nobody published a threshold for task metrics"
     return ParityCheck(f"metric {name}", CheckOutcome.OPEN, stats.relative(old, new), "no common threshold", None, says)
-
-
-STAGES = (
-    ("the loss (forward pass, weights or data)", first_loss, 1.0),
-    ("the gradient norm (backward pass or the exchange of gradients)", first_norm, stats.NORM_FACTOR),
-    ("the loss after the first update (optimizer)", second_loss, 5.0),
-)
-"""In the order in which a step computes: what differs, its statistic, and how much further rounding may carry it."""
-
-
-def find_divergence(a: RunLog, b: RunLog, steps: Sequence[int], noise: _Noise) -> Divergence | None:
-    """Return the first stage of the first two steps that differs by more than noise and rounding, or the first step that does.
-
-    A step first computes its loss, then gradients, then updates the weights: the first of these that differs names where
-    to look. Later steps are judged by the limit of the mean, because rounding grows from step to step.
-    """
-    for title, statistic, factor in STAGES:
-        value = statistic(a, b, steps)
-        allowed = max(noise.rounding * factor, noise.spread(statistic) or 0.0)
-        if value > allowed:
-            step = steps[1] if statistic is second_loss else steps[0]
-            return Divergence(step, title, value, allowed)
-    spread = noise.spread(largest_loss)
-    allowed = LATE if spread is None else max(spread, noise.rounding * stats.NORM_FACTOR)
-    for step in steps:
-        value = stats.relative(a.losses[step], b.losses[step])
-        if value > allowed:
-            return Divergence(step, "the loss of a later step", value, allowed)
-    return None
-
-
-LATE = 0.02
-"""Relative difference of one step's loss from which a later step counts as parted where no repeats say what noise is."""
 
 
 def _open_questions(repeats: Sequence[RunLog], steps: Sequence[int], metric: str) -> list[str]:

@@ -31,6 +31,7 @@ NORM_NAMES = (
     "grad-norm",
 )
 MAX_STEPS = 2_000_000
+MAX_STEP = 2**50
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def log_of(name: str, kind: str, rows: Iterable[Mapping[str, object]], precision
 
 def _as_step(value: object) -> int | None:
     number = as_number(value)
-    return int(number) if number is not None and math.isfinite(number) and abs(number) < 1e15 else None
+    return int(number) if number is not None and math.isfinite(number) and abs(number) <= MAX_STEP else None
 
 
 def as_number(value: object) -> float | None:

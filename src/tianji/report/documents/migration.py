@@ -13,7 +13,7 @@ from tianji.catalog.migration import load_snapshots
 from tianji.migration import Conflict, Move, VersionSet
 from tianji.migration.effort import CLASSES, LINES_A_KERNEL, own_version
 from tianji.migration.judging import Finding, Meaning
-from tianji.migration.mindspore import RELATIONS, Coverage
+from tianji.migration.mindspore import RELATIONS, Coverage, Twin
 from tianji.migration.versions.environment import Environment, Misfit
 
 
@@ -49,8 +49,11 @@ class VersionSetDocument(TypedDict):
     sources: list[str]
 
 
-def scan_document(move: Move, speed: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return everything that a scan says; ``speed`` is what the target is predicted to take, where a model is known."""
+def scan_document(move: Move, speed: Mapping[str, Any] | None = None, twin: Twin | None = None) -> dict[str, Any]:
+    """Return everything that a scan says.
+
+    ``speed`` is what the target is predicted to take, where a model is known; ``twin`` how to train it under MindSpore.
+    """
     scan, effort = move.scan, move.effort
     num_python = sum(facts.path.endswith(".py") for facts in scan.files)
     return {
@@ -91,7 +94,7 @@ def scan_document(move: Move, speed: Mapping[str, Any] | None = None) -> dict[st
         "effort": _effort(move),
         "versions": versions_of(move.versions),
         "versions_without_conflict": None if move.fallback is None else versions_of(move.fallback),
-        "mindspore": None if move.mindspore is None else _mindspore(move.mindspore),
+        "mindspore": None if move.mindspore is None else _mindspore(move.mindspore, twin),
         "speed": speed,
         "snapshots": [{"table": s.table, "title": s.title, "date": s.date} for s in load_snapshots().tables.values()],
         "route": effort.route.value,
@@ -221,11 +224,12 @@ def versions_of(answer: VersionSet | Conflict) -> VersionSetDocument:
     }
 
 
-def _mindspore(coverage: Coverage) -> dict[str, Any]:
+def _mindspore(coverage: Coverage, twin: Twin | None) -> dict[str, Any]:
     return {
         "names": len(coverage.counterparts),
         "counts": {relation: coverage.count(relation) for relation in RELATIONS},
         "share_of_uses": coverage.share_of_uses,
+        "twin": None if twin is None else {"runs": twin.runs, "reason": twin.reason, "commands": list(twin.commands)},
         "counterparts": [
             {
                 "torch": c.torch,

@@ -310,6 +310,10 @@ def _mindspore(coverage: Document) -> Iterable[Block]:
         for c in coverage["counterparts"]
     )
     yield ViewTable("mindspore", "", columns, rows, most=SHOWN)
+    twin = coverage["twin"]
+    if twin is not None:
+        yield f"A twin under MindSpore: {twin['reason']}."
+        yield Facts(tuple(("Run", command) for command in twin["commands"]))
 
 
 def _speed(speed: Document) -> Iterable[Block]:
