@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tianji.catalog.migration import Target, load_snapshots
+from tianji.catalog.migration import MoveTarget, load_snapshots
 from tianji.errors import UnknownNameError
 from tianji.migration.facts import FileFacts, FileKind
 from tianji.migration.judging.api_support import ApiUse, choose_version, judge_apis
@@ -26,7 +26,7 @@ class Scan:
     """All that a scan says of a repository, for one target."""
 
     root: str
-    target: Target
+    target: MoveTarget
     torch_version: str
     notes: tuple[str, ...]
     files: tuple[FileFacts, ...]
@@ -70,7 +70,7 @@ class Scan:
         )
 
 
-def find_target(name: str) -> Target:
+def find_target(name: str) -> MoveTarget:
     """Return the family of chips that a name stands for: a pool, a chip or a family of the tables.
 
     >>> find_target("atlas-900-a2").title
