@@ -11,6 +11,7 @@ from tianji.comparison import Assessment, Assumptions, Replacement, compare, rep
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.replacement import describe_answer
 from tianji.comparison.side_by_side import format_pool
+from tianji.formatting import format_days, format_range
 from tianji.hardware.calibration import Calibration
 from tianji.parallel import Strategy
 from tianji.parallel.layouts import abbreviate_layout
@@ -102,13 +103,12 @@ def _run_row(name: str, result: Result) -> tuple[str, ...]:
     hours = _hours(result)
     days = hours * (HOUR / DAY / result.plan.strategy.chips)
     return (
-        name, _range(hours * (1 / MEGA), 3), _range(days, 1), f"{result.tokens_per_s_per_chip:,.0f}",
+        name,
+        format_range(hours * (1 / MEGA), "{:.3f}".format),
+        format_range(days, format_days),
+        f"{result.tokens_per_s_per_chip:,.0f}",
         f"{result.memory_total / result.memory_limit:.0%} of the usable",
-    )  # fmt: skip
-
-
-def _range(span: Range, digits: int) -> str:
-    return f"{span.nominal:.{digits}f} ({span.low:.{digits}f} to {span.high:.{digits}f})"
+    )
 
 
 def _side_by_side(assessments: tuple[Assessment, ...]) -> str:
@@ -125,12 +125,8 @@ def _side_by_side(assessments: tuple[Assessment, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(span: Range | None, scale: float) -> str:
-    if span is None:
-        return "not published"
-    scaled = [x * scale for x in (span.low, span.nominal, span.high)]
-    low, nominal, high = (f"{x:,.0f}" if x >= 100 else f"{x:.3g}" for x in scaled)
-    return nominal if low == high else f"{nominal} ({low} to {high})"
+def _cell(value: Range | None, scale: float) -> str:
+    return "not published" if value is None else format_range(value * scale)
 
 
 def _answer(replacement: Replacement) -> str:

@@ -50,11 +50,14 @@ def answer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def rows_of_terminal(text: str) -> Iterator[tuple[str, ...]]:
     """Yield the cells of every row of every table."""
-    is_inside = False
+    is_inside = is_after_gap = False
     for line in text.splitlines():
         cells = tuple(cell for cell in re.split(r"\s{2,}", BARS.sub("", line).strip()) if cell)
+        is_heading, is_after_gap = is_after_gap and len(cells) == 1, not cells
         if RULE.match(line.strip()):
             is_inside = True
+        elif is_heading:
+            is_inside = False
         elif not cells or line.startswith(("no room", "Ranges", "Memory of the fullest")) or " rows; " in line:
             is_inside = is_inside and not cells
         elif is_inside:

@@ -91,9 +91,9 @@ def _calibrate_here(
     """Measure this machine and write both files; where one cannot be written, neither is."""
     from tianji.backends.microbenchmarks.measure_machine import describe_calibration, measure_here
     from tianji.backends.microbenchmarks.pool_text import spell_pool
-    from tianji.catalog.calibrations import spell_calibration
+    from tianji.catalog.calibrations import format_calibration
     from tianji.parallel.plan_file import find_target, write_text
-    from tianji.report.documents.machine import machine_document
+    from tianji.report.documents.measured_pool import measured_pool_document
 
     beside = str(Path(out).with_name(f"{Path(out).stem}-calibration.toml"))
     if not out.endswith(".toml"):
@@ -105,6 +105,6 @@ def _calibrate_here(
         raise FormatError(f"expected --rounds from 1 and --seconds up to 10, got {rounds} and {seconds:g}")
     with watch("Things measured") as tell:
         sizes = measure_here(processes, rounds=rounds, seconds=seconds, device=device, tell=tell)
-    write_text(beside, spell_calibration(describe_calibration(f"{name}-calibration", date, sizes, chips=name)))
+    write_text(beside, format_calibration(describe_calibration(f"{name}-calibration", date, sizes, chips=name)))
     write_text(out, spell_pool(name, date, sizes))
-    outputs.present(machine_document(sizes, out, beside))
+    outputs.present(measured_pool_document(sizes, out, beside))

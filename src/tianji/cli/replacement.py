@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from tianji.cli.options import engine_option
-from tianji.cli.output import make_console, print_json
-from tianji.cli.outputs import Outputs, report_options
+from tianji.cli.outputs import Outputs, output_options
 from tianji.cli.pool_options import read_assumptions, read_cases, split, with_pool_options
 
 MATCHES = ("throughput", "cost", "power", "deadline")
@@ -27,10 +26,10 @@ MATCHES = ("throughput", "cost", "power", "deadline")
 @click.option("--points", default="12", show_default=True, metavar="N", help="Sizes that draw each curve.")
 @engine_option
 @with_pool_options
-@report_options
+@output_options
 def replace_command(
     model: str, first: str, other: str, match: str, days: str | None, points: str, engine: str, calibration: str,
-    reports: Outputs, as_json: bool, **options: Any,
+    outputs: Outputs, **options: Any,
 ) -> None:  # fmt: skip
     r"""Say how many chips of one pool replace another pool for MODEL.
 
@@ -67,14 +66,7 @@ def replace_command(
     limit = None if days is None else read_days(days)
     with open_mapper(engine) as mapper:
         answer = replace_pool(cases[0], cases[1], found, given, match=match, days=limit, points=wanted, mapper=mapper)
-    document = replacement_document(answer, found)
-    reports.write(document)
-    if as_json:
-        print_json(document)
-        return
-    from tianji.report.comparison_tables import print_replacement
-
-    print_replacement(make_console(), answer, found)
+    outputs.present(replacement_document(answer, found))
 
 
 def read_days(text: str) -> float:

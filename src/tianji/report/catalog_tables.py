@@ -149,9 +149,9 @@ def _print_pool(console: Console, name: str) -> None:
     figures: list[tuple[str, Figure | None]] = []
     for tier in pool.tiers:
         figures += [(f"{tier.name} bandwidth", tier.bandwidth), (f"{tier.name} latency", tier.latency)]
-    figures += [(n, getattr(pool, n)) for n in ("power", "price", "cabinets", "area")]
+    figures += [(n, getattr(pool, n)) for n in ("power", "price", "cabinets", "area", "optics")]
     console.print()
-    console.print(_figure_table([*figures, *pool.facts]))
+    console.print(_figure_table([*figures, *pool.rents, *pool.facts]))
     _print_notes(console, pool.notes)
 
 

@@ -12,13 +12,13 @@ VIEWS = {
     "prediction": "tianji.report.views.prediction:prediction_view",
     "plan": "tianji.report.views.plan:plan_view",
     "mixture": "tianji.report.views.mixture:mixed_plan_view",
-    "goodput": "tianji.report.views.goodput:goodput_page",
-    "comparison": "tianji.report.views.comparison:comparison_page",
-    "replacement": "tianji.report.views.comparison:replacement_page",
-    "sizing": "tianji.report.views.comparison:sizing_page",
+    "goodput": "tianji.report.views.goodput:goodput_view",
+    "comparison": "tianji.report.views.comparison:comparison_view",
+    "replacement": "tianji.report.views.comparison:replacement_view",
+    "sizing": "tianji.report.views.comparison:sizing_view",
     "validation": "tianji.report.views.validation:validation_view",
     "calibration": "tianji.report.views.calibration:calibration_view",
-    "machine": "tianji.report.views.machine:machine_view",
+    "measured_pool": "tianji.report.views.measured_pool:measured_pool_view",
     "columns": "tianji.report.views.columns:columns_view",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from tianji.measurements.table import Skipped
-from tianji.parallel.layouts import spell_layout
+from tianji.parallel.layouts import format_layout
 from tianji.units import GIB
 from tianji.validation import Accuracy, MemoryAccuracy, Prediction, Ranking, Sweep, Verdict, find_sweeps
 
@@ -155,7 +155,7 @@ def prediction_row(p: Prediction) -> ValidationRowDocument:
         "source": row.source,
         "chip": row.pool.chip.name,
         "architecture": row.arch_key,
-        "layout": spell_layout(row.strategy),
+        "layout": format_layout(row.strategy),
         "split": row.split,
         "quality": row.quality,
     }

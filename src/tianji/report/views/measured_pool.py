@@ -14,7 +14,7 @@ NOISY, MISSED = 0.1, 0.5
 SizeDocument = Mapping[str, Any]
 
 
-def machine_view(document: Mapping[str, Any]) -> View:
+def measured_pool_view(document: Mapping[str, Any]) -> View:
     """Return the figures and constants of all sizes side by side, and how to plan with them."""
     sizes, pool, calibration = document["sizes"], document["pool"], document["calibration"]
     command = f"tianji plan MODEL {pool} --calibration {calibration} --chips {sizes[-1]['chips']} --precision fp32"

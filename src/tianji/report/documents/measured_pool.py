@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from tianji.backends.microbenchmarks.measure_machine import Size
 
 
-def machine_document(sizes: Sequence[Size], pool: str, calibration: str) -> Mapping[str, Any]:
+def measured_pool_document(sizes: Sequence[Size], pool: str, calibration: str) -> Mapping[str, Any]:
     """Return figures, constants and every sample as plain values, in SI units; samples have keys of their own kind."""
     return {
-        "document": "machine",
+        "document": "measured_pool",
         "pool": pool,
         "calibration": calibration,
         "sizes": [
