@@ -44,7 +44,10 @@ ALLOWED = {
     "config": ({"backends", "workload"}, "the file config.json of a published model"),
     "device": ({"backends", "cli"}, "what a framework computes on, the CPU among them: PyTorch's and MindSpore's word"),
     "domain": ({"hardware", "reliability", "report"}, "a domain of failure: what goes down together"),
-    "machine": ({"backends", "measurements", "operation"}, "the one computer that the command runs on or measures"),
+    "machine": (
+        {"backends", "measurements", "operation", "report"},
+        "the one computer that the command runs on or measures",
+    ),
     "metric": ({"catalog"}, "a column of a published table of failures"),
     "server": ({"catalog"}, "an item of a bill: the hosts around the chips"),
 }

@@ -90,10 +90,10 @@ def _calibrate_here(
 ) -> None:
     """Measure this machine and write both files; where one cannot be written, neither is."""
     from tianji.backends.microbenchmarks.measure_machine import describe_calibration, measure_here
-    from tianji.backends.microbenchmarks.pool_text import spell_pool
+    from tianji.backends.microbenchmarks.pool_text import format_pool
     from tianji.catalog.calibrations import format_calibration
     from tianji.parallel.plan_file import find_target, write_text
-    from tianji.report.documents.measured_pool import measured_pool_document
+    from tianji.report.documents.machine import machine_document
 
     beside = str(Path(out).with_name(f"{Path(out).stem}-calibration.toml"))
     if not out.endswith(".toml"):
@@ -106,5 +106,5 @@ def _calibrate_here(
     with watch("Things measured") as tell:
         sizes = measure_here(processes, rounds=rounds, seconds=seconds, device=device, tell=tell)
     write_text(beside, format_calibration(describe_calibration(f"{name}-calibration", date, sizes, chips=name)))
-    write_text(out, spell_pool(name, date, sizes))
-    outputs.present(measured_pool_document(sizes, out, beside))
+    write_text(out, format_pool(name, date, sizes))
+    outputs.present(machine_document(sizes, out, beside))

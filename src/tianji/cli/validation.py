@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tianji.cli.options import calibration_option, engine_option
+from tianji.cli.options import calibration_option, workers_option
 from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import FormatError
 
@@ -37,11 +37,11 @@ GROUPED_BY = ("chip",)
 @click.option(
     "--columns", is_flag=True, help="Explain the columns of a table: type, unit, allowed words, meaning, example."
 )
-@engine_option
+@workers_option
 @output_options
 def validate_command(
     tables: tuple[str, ...], calibration: str, split: str, quality: str, group_by: str | None, every_row: bool,
-    report: str | None, columns: bool, engine: str, outputs: Outputs,
+    report: str | None, columns: bool, workers: str, outputs: Outputs,
 ) -> None:  # fmt: skip
     r"""Predict measured runs and say how far off the predictions are.
 
@@ -67,7 +67,7 @@ def validate_command(
     from tianji.validation import validate
 
     groups = read_groups(group_by)
-    with open_mapper(engine) as mapper:
+    with open_mapper(workers) as mapper:
         verdict = validate(tables, load_calibration(calibration), split=split, quality=quality, mapper=mapper)
     if report:
         write_report(report, verdict)

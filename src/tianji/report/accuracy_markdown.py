@@ -49,14 +49,28 @@ def write_groups(verdict: Verdict) -> list[str]:
 
 def accuracy_cells(name: str, a: Accuracy) -> list[str]:
     """Return a row of a table with HEAD."""
-    return [name, f"{a.count:,}", percent_of(a.median), percent_of(a.p90), signed_percent_of(a.bias), percent_of(a.coverage)]
+    return [
+        name,
+        f"{a.count:,}",
+        percent_of(a.median),
+        percent_of(a.p90),
+        signed_percent_of(a.bias),
+        percent_of(a.coverage),
+    ]
 
 
 def write_sweeps(verdict: Verdict) -> list[str]:
     """Return the sweeps in which our pick would have cost most."""
     sweeps = sorted(find_sweeps(verdict.predictions), key=lambda s: -s.regret)[:WORST_SWEEPS]
     rows = [
-        [s.architecture, f"{s.chips:,} {s.chip}", str(len(s.predictions)), f"{s.spearman:.2f}", percent_of(s.regret), s.source]
+        [
+            s.architecture,
+            f"{s.chips:,} {s.chip}",
+            str(len(s.predictions)),
+            f"{s.spearman:.2f}",
+            percent_of(s.regret),
+            s.source,
+        ]
         for s in sweeps
     ]
     head = ("model", "chips", "layouts", "rank correlation", "regret", "source")

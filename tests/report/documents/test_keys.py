@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
-from click.testing import CliRunner
 
-from tianji.cli import main
-
-from ..commands import COMMANDS, words_of
+from ..commands import COMMANDS, OF_REAL_PROCESSES, run
 from .conformance import mismatches, ranges
 
 GENERATOR = Path(__file__).parents[3] / "docs" / "generators" / "json_documents.py"
@@ -28,11 +25,8 @@ class Sample(TypedDict):
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
-def document(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    words = words_of(request.param, tmp_path_factory.mktemp(request.param))
-    done = CliRunner().invoke(main, [*words, "--json"], catch_exceptions=False)
-    assert done.exit_code == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
+def document(request: pytest.FixtureRequest) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(run(request.param, "--json").stdout)
     assert answer["document"] == request.param
     return answer
 
@@ -53,7 +47,7 @@ def test_the_page_of_keys_is_that_of_the_types() -> None:
 
 
 def test_every_typed_document_is_asked_for_here() -> None:
-    assert set(generator.document_types()) == set(COMMANDS)
+    assert set(generator.document_types()) == {*COMMANDS, *OF_REAL_PROCESSES}
 
 
 @pytest.mark.parametrize(
