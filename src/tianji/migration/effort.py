@@ -154,13 +154,16 @@ def find_blockers(scan: Scan) -> tuple[str, ...]:
 
 def find_own_package(scan: Scan) -> Package | None:
     """Return the package of the table that this repository is, or None."""
-    tops = {name for name in scan.own if any(_is_top(facts.path, name) for facts in scan.files)}
+    own = scan.own | ({"megatron.core"} if "megatron" in scan.own else set())
+    tops = {name for name in own if any(_is_top(facts.path, name) for facts in scan.files)}
     rows = [p for p in dict.fromkeys(load_packages().values()) if set(p.imports) & tops]
-    return max(rows, key=lambda package: package.status == "plugin") if rows else None
+    # Of several entries the one that says how it is plugged in.
+    return max(rows, key=lambda package: (package.status == "plugin", "import" in package.answer)) if rows else None
 
 
 def _is_top(path: str, name: str) -> bool:
-    return path in (f"{name}/__init__.py", f"src/{name}/__init__.py") or path.startswith((f"{name}/", f"src/{name}/"))
+    folder = name.replace(".", "/")
+    return path.startswith((f"{folder}/", f"src/{folder}/"))
 
 
 def own_version(scan: Scan) -> str:
@@ -175,7 +178,7 @@ def _choose_route(scan: Scan, own: Package | None, blockers: Sequence[str]) -> t
     if own is not None and own.status in ("plugin", "works"):
         needed, version = _first_version(own.from_version), own_version(scan)
         reaches = not needed or (bool(version) and _is_at_least(version, needed))
-        if own.status == "plugin" and reaches:
+        if own.status == "plugin" and (reaches or not version):
             return Route.PLUGIN, own.answer
         if own.status == "works" and needed and reaches and scan.has_npu:
             return Route.NATIVE, f"{own.name} {version} runs on NPUs by itself (from {own.from_version})"

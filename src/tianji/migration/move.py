@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tianji.migration.effort import Effort, count_kernels, estimate_effort
+from tianji.migration.effort import Effort, count_kernels, estimate_effort, own_version
 from tianji.migration.mindspore import Coverage, cover_with_mindspore
 from tianji.migration.scan import Progress, Scan, scan_repository
 from tianji.migration.versions import Conflict, VersionSet, find_versions
@@ -50,6 +50,8 @@ def plan_move(
     scan = scan_repository(root, "a2" if is_mindspore else target, torch_version, entries, progress)
     needed = ("mindspore", "mindformers") if is_mindspore else needed_components(scan)
     wanted = {"torch": torch_version} if torch_version and not is_mindspore else {}
+    if "megatron" in scan.own and not is_mindspore and (version := own_version(scan)):
+        wanted["megatron_core"] = version
     versions = find_versions(scan.target.key, wanted, needed)
     fallback = None
     if isinstance(versions, Conflict):
