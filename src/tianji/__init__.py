@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from tianji.parallel.plan_file import read_plan, write_plan
     from tianji.prediction import predict
     from tianji.prediction.goodput import Goodput, expect_goodput
+    from tianji.ranges import Range
     from tianji.reliability import Reliability
-    from tianji.result import Measurement, Range, Result, read_result, write_result
+    from tianji.result import Measurement, Result, read_result, write_result
     from tianji.search import Outcome, plan
     from tianji.validation import Verdict, validate
     from tianji.workload import MLA, Job, Model, MoE, Precision
@@ -65,7 +66,8 @@ _ROOMS = {
     "prediction": ("predict",),
     "prediction.goodput": ("Goodput", "expect_goodput"),
     "reliability": ("Reliability",),
-    "result": ("Measurement", "Range", "Result", "read_result", "write_result"),
+    "ranges": ("Range",),
+    "result": ("Measurement", "Result", "read_result", "write_result"),
     "search": ("Outcome", "plan"),
     "validation": ("Verdict", "validate"),
     "workload": ("MLA", "Job", "MoE", "Model", "Precision"),

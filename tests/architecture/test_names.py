@@ -8,6 +8,8 @@ SOURCE = ROOT / "src" / "tianji"
 DRAWERS = {"base", "common", "core", "helper", "helpers", "misc", "shared", "types", "util", "utils"}
 VERBS = {"calibrate", "compare", "load", "operate", "parse", "predict", "replace", "show", "simulate", "validate"}
 MAX_LINES = 400
+SHARED_CLASS_NAMES: dict[str, int] = {}
+"""Class names that stand for several things today. Nothing is added; what is renamed is taken out."""
 
 
 def modules(folder: Path) -> set[str]:
@@ -64,3 +66,26 @@ def test_a_file_fits_in_the_mind() -> None:
     files = [path for place in places for path in place.rglob("*.py")]
     long = {str(p.relative_to(ROOT)): n for p in files if (n := len(p.read_text().splitlines())) > MAX_LINES}
     assert not long, f"over {MAX_LINES} lines: {long}"
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(f"{path.relative_to(SOURCE)}:{node.lineno}")
+    shared = {name: where for name, where in places.items() if len(where) > SHARED_CLASS_NAMES.get(name, 1)}
+    assert not shared, f"rename all but one of each: {shared}"
+
+
+def test_the_room_of_measurements_holds_no_regular_expression() -> None:
+    """Prose is translated by a vocabulary, one text for one meaning; a pattern would read what nobody wrote down."""
+    room = SOURCE / "measurements"
+    imports = {name for path in room.glob("*.py") for name in imported(path)}
+    assert not imports & {"re", "regex"}
+
+
+def imported(path: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    return plain | {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}

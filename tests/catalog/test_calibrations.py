@@ -6,13 +6,14 @@ import pytest
 
 from tianji.catalog.calibrations import (
     bounds_of,
+    format_calibration,
     list_calibrations,
     load_calibration,
-    spell_calibration,
     write_calibration,
 )
 from tianji.errors import FormatError
-from tianji.hardware.calibration import Calibration, Constants, Evidence
+from tianji.hardware.calibration import Calibration, Evidence
+from tianji.hardware.constants import Constants
 
 CONSTANTS = '[chips."X".constants]\nmatmul_efficiency = 0.5\n'
 EVIDENCE = '[chips."X".evidence]\nmatmul_efficiency = { tier = "measured", rows = 3, source = "a test" }\n'
@@ -30,7 +31,7 @@ def test_every_shipped_calibration_survives_writing(name: str, tmp_path: Path) -
     write_calibration(found, tmp_path / "again.toml")
     again = load_calibration(tmp_path / "again.toml")
     assert again.chips == found.chips and again.correlations == found.correlations
-    assert spell_calibration(again) == spell_calibration(found)
+    assert format_calibration(again) == format_calibration(found)
 
 
 def test_none_is_pure_physics() -> None:

@@ -9,16 +9,16 @@ import pytest
 
 from samples import CHIP, DENSE, SPARSE, figure, job, pool
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.parallel.layouts import DEFAULTS
 from tianji.parallel.legality import is_legal, refusals
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
 from tianji.perf.step import estimate
 from tianji.prediction import predict
-from tianji.search import explore
+from tianji.search import SearchOptions, explore
 from tianji.search.exhaustive import FRONT_WINDOW
 from tianji.search.space import Space
 from tianji.units import GB
@@ -43,7 +43,7 @@ def every_strategy(task: Job, chips: int) -> list[Strategy]:
     }  # fmt: skip
     shapes = [s for s in product(*(values[n] for n in ("tp", "pp", "cp", "dp"))) if s[0] * s[1] * s[2] * s[3] == chips]
     rest = {n: v for n, v in values.items() if n not in ("tp", "pp", "cp", "dp")}
-    given = DEFAULTS.as_dict()
+    given = Strategy().as_dict()
     found = [
         Strategy(**given | dict(zip(("tp", "pp", "cp", "dp"), shape, strict=True)) | dict(zip(rest, more, strict=True)))
         for shape in shapes
@@ -99,7 +99,7 @@ def test_a_search_says_what_pricing_one_by_one_says(
             front.append(one)
     monkeypatch.setattr("tianji.search.space.SLICE", 5_000)
     monkeypatch.setattr("tianji.search.blocks.BLOCK", 700)
-    found = explore(task, where, REAL, extra={name: (False, True) for name in vary}, top=30)
+    found = explore(task, where, REAL, SearchOptions(extra={name: (False, True) for name in vary}, top=30))
     assert (found.candidates, found.feasible) == (len(every), len(fitting))
     assert 0 < found.feasible <= found.candidates
     assert [(c.step_time, c.memory) for c in found.best] == [p[:2] for p in fitting[:30]]

@@ -15,8 +15,8 @@ import pytest
 from tianji.backends import run
 from tianji.operation.event_log import Event, read_events
 
-from ..backends.ray_cluster.clusters import Host, find_rank, free_port
-from .test_kills import CONFIG, QUICK, assert_nothing_saved_is_lost, losses, plan
+from ..backends.ray_cluster.clusters import Host, find_rank, free_port, parent_of
+from .test_kills import CONFIG, QUICK, assert_nothing_saved_is_lost, losses, plan, waiting_quietly
 
 pytestmark = pytest.mark.slow
 
@@ -25,10 +25,6 @@ STEPS = 300
 JOB = ("--chips", "4", "--node", "2", "--batch", "8", "--seq", "32", "--precision", "fp32")
 RATE = str(QUICK.learning_rate)
 LEARNING = ("--steps", str(STEPS), "--checkpoint-every", "10", "--optimizer", "sgd", "--learning-rate", RATE)
-
-
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
 
 def writers(folder: Path) -> list[int]:
@@ -73,7 +69,7 @@ class Watcher:
             time.sleep(0.05)
 
 
-def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path) -> None:
     config, out = tmp_path / "config.json", tmp_path / "out"
     config.write_text(json.dumps(CONFIG))
     head, other = Host(tmp_path / "head.json"), Host(tmp_path / "other.json")
@@ -90,8 +86,8 @@ def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path, monkeypat
             first = watcher.await_training(1)
             os.kill(first[1], signal.SIGKILL)
             second = watcher.await_training(2)
-            agent = parent(second[-1])
-            actor = parent(agent)
+            agent = parent_of(second[-1])
+            actor = parent_of(agent)
             assert "AgentActor" in Path(f"/proc/{actor}/cmdline").read_text()
             assert {agent, *second} <= set(writers(out))
             os.kill(actor, signal.SIGKILL)
@@ -114,8 +110,8 @@ def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path, monkeypat
     assert_nothing_saved_is_lost(events)
     # The undisturbed run goes as far beyond the last checkpoint that was loaded as a difference would need to show.
     compared = starts[2]["resume"] + 40
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to others, as under an agent
-    measurement = run(plan(1, 1), replace(QUICK, steps=compared, out=str(tmp_path / "undisturbed"))).measurement
+    with waiting_quietly():
+        measurement = run(plan(1, 1), replace(QUICK, steps=compared, out=str(tmp_path / "undisturbed"))).measurement
     assert measurement is not None
     found = list(losses(out))
     assert {index for index, _ in found} == set(range(STEPS))

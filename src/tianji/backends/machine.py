@@ -13,7 +13,7 @@ import numpy as np
 from tianji.backends.checkpoints import find_newest, step_of
 from tianji.backends.options import RunOptions
 from tianji.errors import MissingExtraError, RunError
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
 from tianji.perf.step import estimate_memory, every_stage
@@ -56,8 +56,8 @@ def memory_of_ranks(plan: Plan) -> Bytes:
     strategy = plan.strategy
     stages = estimate_memory(plan.job, Constants(), Grid.of(strategy), every_stage(plan.job, strategy.pp))
     ranks = strategy.chips // strategy.pp
-    held = sum(float(np.sum(part)) for parts in stages for part in parts.values())
-    return held * ranks + PROCESS * strategy.chips
+    state = sum(float(np.sum(part)) for parts in stages for part in parts.values())
+    return state * ranks + PROCESS * strategy.chips
 
 
 def available_memory() -> Bytes:

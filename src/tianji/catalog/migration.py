@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tianji.catalog.entries import find_folders
-from tianji.catalog.reader import Table, read_toml
+from tianji.catalog.reader import TomlTable, read_toml
 from tianji.errors import FormatError
 from tianji.units import MIB
 
@@ -82,7 +82,7 @@ class Snapshots:
 def load_snapshots() -> Snapshots:
     """Return where the tables come from, and what their abbreviations stand for."""
     path = Path(__file__).parent / "data" / KIND / "snapshots.toml"
-    table = Table(read_toml(path), path.name)
+    table = TomlTable(read_toml(path), path.name)
     tables = {}
     for key, entry in _children(table, "tables"):
         tables[key] = Snapshot(key, entry.text("title"), entry.text("date"), entry.text("note", ""))
@@ -104,7 +104,7 @@ def load_snapshots() -> Snapshots:
     return found
 
 
-def _children(table: Table, key: str) -> Iterator[tuple[str, Table]]:
+def _children(table: TomlTable, key: str) -> Iterator[tuple[str, TomlTable]]:
     group = table.child(key)
     assert group is not None
     for name in group.content:

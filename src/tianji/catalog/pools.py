@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from tianji.catalog.chips import STATUSES, load_chip, read_chip
-from tianji.catalog.entries import Entry, find_entry, list_entries, read_entry
-from tianji.catalog.reader import Table, span
+from tianji.catalog.entries import CatalogEntry, find_entry, list_entries, read_entry
+from tianji.catalog.reader import TomlTable, span
 from tianji.errors import FormatError
 from tianji.hardware import TOPOLOGIES, Chip, Figure, Pool, Tier
 
@@ -16,6 +16,7 @@ TIER_KINDS = ("scale-up", "scale-out")
 TIER_BANDWIDTH = span("bandwidth", "1 MB/s", "1 PB/s")
 LATENCY = span("time", "1 ns", "1 s")
 OVERSUBSCRIPTION = span("ratio", "1", "1000")
+RENT = span("money", "0.001 USD", "10000 USD")
 USABLE_MEMORY = span("ratio", "10 %", "100 %")
 
 FIGURES = {
@@ -23,6 +24,7 @@ FIGURES = {
     "price": span("money", "1 USD", "1000000000000 USD"),
     "cabinets": span("count", "1", "1000000000"),
     "area": span("area", "0.01 m2", "1000000000 m2"),
+    "optics": span("count", "1", "1000000000"),
 }
 """For each figure of one unit its dimension and the least and the most that can be meant."""
 
@@ -47,11 +49,11 @@ def load_pool(name_or_path: str | os.PathLike[str], chips: int | None = None) ->
 
 
 @lru_cache(maxsize=256)
-def _load(entry: Entry, version: tuple[str, int, int], chips: int | None) -> Pool:
+def _load(entry: CatalogEntry, version: tuple[str, int, int], chips: int | None) -> Pool:
     return read_pool(read_entry("pools", entry), chips)
 
 
-def read_pool(table: Table, chips: int | None = None) -> Pool:
+def read_pool(table: TomlTable, chips: int | None = None) -> Pool:
     """Return the pool that a table describes; where it has ``sizes``, as it is when so many chips work."""
     if "parts" in table.content:
         raise FormatError(f"{table.file}: a mixture, with [[parts]]; `tianji plan` alone takes mixtures")
@@ -77,6 +79,8 @@ def read_pool(table: Table, chips: int | None = None) -> Pool:
         price=figures["price"],
         cabinets=figures["cabinets"],
         area=figures["area"],
+        optics=figures["optics"],
+        rents=_read_rents(table),
         cooling=table.text("cooling", ""),
         facts=_read_facts(table),
         notes=table.texts("notes"),
@@ -95,7 +99,7 @@ def read_pool(table: Table, chips: int | None = None) -> Pool:
     return replace(pool, usable_memory=usable.value, facts=(*pool.facts, ("usable memory", usable)))
 
 
-def _choose_size(table: Table, chips: int | None) -> Table:
+def _choose_size(table: TomlTable, chips: int | None) -> TomlTable:
     """Return the table with chip and tiers of the smallest of its ``sizes`` that holds so many chips.
 
     Chips that share cores or memory are slower the more of them work; a file says what they are at each number of them.
@@ -115,17 +119,17 @@ def _choose_size(table: Table, chips: int | None) -> Table:
     if sizes and before >= table.count("chips", table.count("unit", table.count("node"))):
         raise FormatError(f"{sizes[-1].where('chips')}: expected fewer than the pool's own chips")
     rest = {key: value for key, value in chosen.items() if key != "sizes"}
-    return Table(rest, table.file, table.path, table.sources)
+    return TomlTable(rest, table.file, table.path, table.sources)
 
 
-def _require_child(part: Table, key: str) -> Table:
+def _require_child(part: TomlTable, key: str) -> TomlTable:
     child = part.child(key)
     if child is None:
         raise FormatError(f"{part.where(key)}: missing; expected a table [{key}] like the pool's own")
     return child
 
 
-def _read_chip(table: Table) -> Chip:
+def _read_chip(table: TomlTable) -> Chip:
     if isinstance(table.content.get("chip"), dict):
         inline = table.child("chip")
         assert inline is not None
@@ -133,7 +137,7 @@ def _read_chip(table: Table) -> Chip:
     return load_chip(table.text("chip"))
 
 
-def _read_tiers(table: Table) -> tuple[Tier, ...]:
+def _read_tiers(table: TomlTable) -> tuple[Tier, ...]:
     parts = table.children("tiers")
     if not parts:
         raise FormatError(f"{table.where('tiers')}: expected at least one table [[tiers]], innermost first")
@@ -152,7 +156,7 @@ def _read_tiers(table: Table) -> tuple[Tier, ...]:
     return tiers
 
 
-def _check_hosts(table: Table, pool: Pool) -> None:
+def _check_hosts(table: TomlTable, pool: Pool) -> None:
     """Raise FormatError where hosts and the units of the pool and its tiers cut through each other."""
     if max(pool.unit, pool.node) % min(pool.unit, pool.node):
         raise FormatError(
@@ -167,7 +171,7 @@ def _check_hosts(table: Table, pool: Pool) -> None:
             )
 
 
-def _read_tier(part: Table, outermost: bool) -> Tier:
+def _read_tier(part: TomlTable, outermost: bool) -> Tier:
     # Only the outermost tier may join any number of chips.
     tier = Tier(
         name=part.text("name"),
@@ -182,6 +186,15 @@ def _read_tier(part: Table, outermost: bool) -> Tier:
     return tier
 
 
-def _read_facts(table: Table) -> tuple[tuple[str, Figure], ...]:
+def _read_rents(table: TomlTable) -> tuple[tuple[str, Figure], ...]:
+    rents = table.child("rents")
+    if rents is None:
+        return ()
+    figures = [(name, rents.figure(name, *RENT)) for name in rents.content]
+    rents.finish()
+    return tuple((name, figure) for name, figure in figures if figure is not None)
+
+
+def _read_facts(table: TomlTable) -> tuple[tuple[str, Figure], ...]:
     facts = table.child("facts")
     return () if facts is None else tuple((name, facts.fact(name)) for name in facts.content)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from tianji.cli.options import json_option
-from tianji.cli.output import make_console, print_json, watch
+from tianji.cli.output import watch
+from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import FormatError
 
 
@@ -35,10 +35,10 @@ from tianji.errors import FormatError
 )  # fmt: skip
 @click.option("--name", metavar="NAME", help="Name of the calibration.  [default: that of the file]")
 @click.option("--date", metavar="DATE", help="Date that the file states, like 2026-11-24.  [default: today]")
-@json_option
+@output_options
 def calibrate_command(
     tables: tuple[str, ...], out: str, here: bool, processes: int | None, rounds: int, seconds: float, device: str, split: str,
-    name: str | None, date: str | None, as_json: bool,
+    name: str | None, date: str | None, outputs: Outputs,
 ) -> None:  # fmt: skip
     r"""Fit what datasheets do not say (efficiencies, overlap, overheads, effects of software) to measured runs.
 
@@ -60,10 +60,11 @@ def calibrate_command(
     if here:
         if tables:
             raise FormatError("--here measures this machine and takes no table; leave out one of them")
-        _calibrate_here(out, named, dated, (processes, rounds, seconds, device), as_json)
+        _calibrate_here(out, named, dated, (processes, rounds, seconds, device), outputs)
         return
     from tianji.calibration import calibrate_rows
     from tianji.catalog.calibrations import write_calibration
+    from tianji.report.documents.calibration import calibration_document
     from tianji.validation import read_runs
 
     rows, skipped = read_runs(tables)
@@ -76,27 +77,23 @@ def calibrate_command(
     chosen = [replace(row, split="fit") if row.split == split else row for row in rows]
     with watch("Fitting rows") as tell:
         tell(len(chosen))
-        found = calibrate_rows(chosen, named, dated)
+        calibration = calibrate_rows(chosen, named, dated)
     try:
-        write_calibration(found, out)
+        write_calibration(calibration, out)
     except OSError as error:
         raise FormatError(f"{out}: cannot be written ({error.strerror}); name a file in a folder that exists") from None
-    if as_json:
-        from tianji.report.calibration_tables import calibration_summary
-
-        print_json({"out": out, "rows": len(chosen), "skipped": len(skipped), **calibration_summary(found)})
-        return
-    from tianji.report.calibration_tables import print_calibration
-
-    print_calibration(make_console(), found, out, len(chosen), len(skipped))
+    outputs.present(calibration_document(calibration, out, len(chosen), len(skipped)))
 
 
-def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, int, float, str], as_json: bool) -> None:
+def _calibrate_here(
+    out: str, name: str, date: str, effort: tuple[int | None, int, float, str], outputs: Outputs
+) -> None:
     """Measure this machine and write both files; where one cannot be written, neither is."""
     from tianji.backends.microbenchmarks.measure_machine import describe_calibration, measure_here
-    from tianji.backends.microbenchmarks.pool_text import spell_pool
-    from tianji.catalog.calibrations import spell_calibration
+    from tianji.backends.microbenchmarks.pool_text import format_pool
+    from tianji.catalog.calibrations import format_calibration
     from tianji.parallel.plan_file import find_target, write_text
+    from tianji.report.documents.machine import machine_document
 
     beside = str(Path(out).with_name(f"{Path(out).stem}-calibration.toml"))
     if not out.endswith(".toml"):
@@ -108,13 +105,6 @@ def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, in
         raise FormatError(f"expected --rounds from 1 and --seconds up to 10, got {rounds} and {seconds:g}")
     with watch("Things measured") as tell:
         sizes = measure_here(processes, rounds=rounds, seconds=seconds, device=device, tell=tell)
-    write_text(beside, spell_calibration(describe_calibration(f"{name}-calibration", date, sizes, chips=name)))
-    write_text(out, spell_pool(name, date, sizes))
-    if as_json:
-        from tianji.report.here_tables import here_document
-
-        print_json(here_document(sizes, out, beside))
-        return
-    from tianji.report.here_tables import print_here
-
-    print_here(make_console(), sizes, out, beside)
+    write_text(beside, format_calibration(describe_calibration(f"{name}-calibration", date, sizes, chips=name)))
+    write_text(out, format_pool(name, date, sizes))
+    outputs.present(machine_document(sizes, out, beside))

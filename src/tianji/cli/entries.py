@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tianji.cli.options import json_option
-from tianji.cli.output import make_console, print_json
+from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import FormatError, UnknownNameError
 
 KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "sites", "prices")
@@ -15,8 +14,8 @@ KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "si
 @click.argument("kind", required=False)
 @click.argument("name", required=False)
 @click.option("--toml", "as_toml", is_flag=True, help="Print the entry's file as it is, to copy and change.")
-@json_option
-def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: bool) -> None:
+@output_options
+def catalog_command(kind: str | None, name: str | None, as_toml: bool, outputs: Outputs) -> None:
     r"""List and show what is known, every figure with its source.
 
     KIND is chips, pools, models, calibrations, failures, mixtures, sites or prices; NAME one entry of it, or the path of your own
@@ -32,28 +31,17 @@ def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: 
     """
     if kind is not None and kind not in KINDS:
         kind, name = _find_kind(kind, name)
-    if as_toml and as_json:
+    if as_toml and outputs.as_json:
         raise FormatError("--toml and --json exclude each other; give one of them")
     if as_toml:
         click.echo(_read_file(kind, name), nl=False)
         return
-    if as_json:
-        from tianji.report.documents.catalog import entry_document, list_document
+    from tianji.report.documents.catalog import catalog_document, entry_document
 
-        if kind is None:
-            print_json({each: list_document(each)["names"] for each in KINDS})
-        else:
-            print_json(list_document(kind) if name is None else entry_document(kind, name))
-        return
-    from tianji.report.catalog_tables import print_entry, print_list
-
-    console = make_console()
     if kind is not None and name is not None:
-        print_entry(console, kind, name)
-        return
-    for each in KINDS if kind is None else (kind,):
-        print_list(console, each)
-        console.print()
+        outputs.present(entry_document(kind, name))
+    else:
+        outputs.present(catalog_document(KINDS if kind is None else (kind,)))
 
 
 def _find_kind(word: str, name: str | None) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tianji.cli.output import print_json
+from tianji.cli.outputs import Outputs, output_options
 
 
 @click.command(name="export")
@@ -14,9 +15,11 @@ from tianji.cli.output import print_json
 @click.option(
     "--check", "manifest", help="Check your own manifest against its schema and its scheduler's rules.", metavar="FILE"
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document: files, their texts, notes.")
-def export_command(plan: str | None, target: str | None, out: str | None, manifest: str | None, as_json: bool) -> None:
-    r"""Write a plan as launch scripts, configurations and manifests of other engines and schedulers.
+@output_options
+def export_command(
+    plan: str | None, target: str | None, out: str | None, manifest: str | None, outputs: Outputs
+) -> None:
+    r"""Write a plan as launch scripts, configurations and manifests of other frameworks and schedulers.
 
     PLAN is a file that `tianji plan ... --out plan.json` wrote. All degrees, the schedule, recomputation, sharding, micro-batch
     and precision are carried over exactly; what a target does otherwise stands in the files and on stderr, and a target that
@@ -31,25 +34,29 @@ def export_command(plan: str | None, target: str | None, out: str | None, manife
     from tianji.errors import FormatError
     from tianji.export import TARGETS, render_plan, write_bundle
     from tianji.parallel.plan_file import read_plan
+    from tianji.report.documents.export import FileDocument, export_document, targets_document
 
     if manifest is not None:
         if plan is not None or target is not None or out is not None:
             raise FormatError(
                 "tianji export: --check takes a manifest and nothing else; as in `tianji export --check job.yaml`"
             )
-        _check(manifest, as_json)
+        _check(manifest, outputs)
         return
     if plan is None and target is None:
-        _list_targets(as_json)
+        outputs.present(targets_document({name: target.about for name, target in TARGETS.items()}))
         return
     if plan is None or target is None:
         missing = "the plan's file" if plan is None else f"--to, one of {', '.join(TARGETS)}"
         raise FormatError(f"tianji export: {missing} is missing; as in `tianji export plan.json --to megatron`")
     bundle = render_plan(read_plan(plan), target)
     paths = write_bundle(bundle, out) if out else []
-    if as_json:
-        files = [{"name": a.name, "executable": a.is_executable, "text": a.text} for a in bundle.artefacts]
-        document = {"target": target, "notes": list(bundle.notes), "files": files, "written": [str(p) for p in paths]}
+    files: list[FileDocument] = [
+        {"name": a.name, "executable": a.is_executable, "text": a.text} for a in bundle.artefacts
+    ]
+    document = export_document(target, bundle.notes, files, [str(path) for path in paths])
+    outputs.write(document)
+    if outputs.as_json:
         print_json(document)
         return
     for note in bundle.notes:
@@ -62,31 +69,15 @@ def export_command(plan: str | None, target: str | None, out: str | None, manife
         click.echo(f"# ===== {artefact.name}\n{artefact.text}")
 
 
-def _check(path: str, as_json: bool) -> None:
+def _check(path: str, outputs: Outputs) -> None:
     """Print every rule that a manifest breaks; exit with 2 when there is one."""
-    from dataclasses import asdict
-
-    from tianji.export.checks import check_file
+    from tianji.export.lint.checks import check_file
+    from tianji.report.documents.export import ViolationDocument, check_document
 
     checked = check_file(path)
-    found = checked.violations
-    if as_json:
-        print_json({"file": path, "schemas": list(checked.kinds), "violations": [asdict(v) for v in found]})
-    else:
-        for v in found:
-            click.echo(f"{v.where}: {v.found}\n  rule: {v.rule}\n  fix:  {v.fix}")
-        if not found:
-            fits = f"fits the schema of {', '.join(checked.kinds)} and " if checked.kinds else ""
-            click.echo(f"{path}: {fits}keeps all rules of its scheduler that Tianji knows")
-    if found:
+    violations: list[ViolationDocument] = [
+        {"rule": v.rule, "where": v.where, "actual": v.actual, "fix": v.fix} for v in checked.violations
+    ]
+    outputs.present(check_document(path, checked.kinds, violations))
+    if violations:
         click.get_current_context().exit(2)
-
-
-def _list_targets(as_json: bool) -> None:
-    from tianji.export import TARGETS
-
-    if as_json:
-        print_json({"targets": {name: about for name, (_, about) in TARGETS.items()}})
-        return
-    for name, (_, about) in TARGETS.items():
-        click.echo(f"{name:<12} {about}")

@@ -7,9 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from tianji.cli.options import LOSS_OPTIONS, job_options, json_option, strategy_options
-from tianji.cli.output import make_console, print_json
-from tianji.cli.outputs import Outputs, report_options
+from tianji.cli.options import LOSS_OPTIONS, job_options, strategy_options
+from tianji.cli.outputs import Outputs, output_options
 from tianji.cli.prediction import find_plan
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,10 +64,9 @@ def reliability_options(command: F) -> F:
 @reliability_options
 @strategy_options
 @job_options
-@report_options
-@json_option
+@output_options
 def goodput_command(
-    model_or_plan: str, pool: str | None, method: str, runs: str, seed: int, price: str | None, reports: Outputs, as_json: bool,
+    model_or_plan: str, pool: str | None, method: str, runs: str, seed: int, price: str | None, outputs: Outputs,
     **options: Any,
 ) -> None:  # fmt: skip
     r"""Say how much of a plan's time becomes lasting progress, and where the rest goes.
@@ -96,21 +94,10 @@ def goodput_command(
     how: dict[str, Any] = {"method": method, "jobs": parse_count(runs, "--runs"), "seed": seed}
     plan, calibration = find_plan(model_or_plan, pool, {k: v for k, v in options.items() if k not in names})
     result = predict(plan, calibration)
-    found, choices = expect_goodput(result, settings, **how), weigh_choices(result, settings, **how)
-    from tianji.report.goodput import goodput_document, print_goodput
+    goodput, choices = expect_goodput(result, settings, **how), weigh_choices(result, settings, **how)
+    from tianji.report.documents.goodput import goodput_document
 
-    document = goodput_document(result, found, choices, calibration, dollars)
-    reports.write(document)
-    if as_json:
-        print_json(document)
-        return
-    from tianji.report.render.terminal import labelled
-    from tianji.report.views.request_summary import request_facts
-
-    console = make_console()
-    console.print(labelled(request_facts(document).rows))
-    console.print()
-    print_goodput(console, result, found, choices, dollars)
+    outputs.present(goodput_document(result, goodput, choices, calibration, dollars))
 
 
 def _parameters() -> list[click.Parameter]:

@@ -28,7 +28,7 @@ def predict_launch(
     from dataclasses import replace
 
     from tianji.catalog import load_calibration, load_pool
-    from tianji.export.launches import read_launch
+    from tianji.export.launch_reader.launches import read_launch
     from tianji.parallel.layouts import complete_layout
     from tianji.parallel.plan import Plan
     from tianji.prediction import predict
@@ -37,9 +37,9 @@ def predict_launch(
 
     chips = None if options["chips"] is None else parse_count(options["chips"], "--chips")
     launch = read_launch(path, chips)
-    assumed = list(launch.told)
+    assumed = list(launch.assumed)
     if pool is None:
-        pool = USUAL_POOLS[launch.engine]
+        pool = USUAL_POOLS[launch.framework]
         assumed.insert(
             0, f"pool {pool}: the script does not say what it runs on; name one as in `--from-megatron {path} POOL`"
         )
@@ -54,7 +54,7 @@ def predict_launch(
     calibration = load_calibration(options["calibration"])
     result = predict(Plan(job, machine, strategy), calibration)
     best = _find_best(result, calibration)
-    read: LaunchDocument = {"engine": launch.engine, "ignored": list(launch.ignored)}
+    read: LaunchDocument = {"engine": launch.framework, "ignored": list(launch.ignored)}
     outputs.present(prediction_document(result, calibration, reliability, read, best))
     if launch.ignored:
         click.echo(f"tianji: note: ignored, as they are not priced: {' '.join(launch.ignored)}", err=True)

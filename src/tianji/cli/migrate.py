@@ -53,12 +53,22 @@ def migrate_command() -> None:
 @click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip.")
 @click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them.")
 @click.option("--patch", metavar="FILE", help="Also write the mechanical part of the move as a unified diff.")
-@click.option("--patch-style", default="auto", show_default=True, metavar="auto|neutral|import",
-              help="Code that names no device, or an import that patches torch or Megatron as they load.")
-@click.option("--model", metavar="NAME|FILE",
-              help="Model that is trained: of the catalog, or a config.json.  [default: one in the repository]")
+@click.option(
+    "--patch-style",
+    default="auto",
+    show_default=True,
+    metavar="auto|neutral|import",
+    help="Code that names no device, or an import that patches torch or Megatron as they load.",
+)
+@click.option(
+    "--model",
+    metavar="NAME|FILE",
+    help="Model that is trained: of the catalog, or a config.json.  [default: one in the repository]",
+)
 @click.option("--present", metavar="POOL", help="Pool that trains it now, like 64xhgx-h100, to compare the speed with.")
-@click.option("--chips", metavar="N", help="Chips of the target.  [default: those of the present pool, or of the entry]")
+@click.option(
+    "--chips", metavar="N", help="Chips of the target.  [default: those of the present pool, or of the entry]"
+)
 @output_options
 def scan_command(
     repository: str, target: str, torch_version: str | None, entries: tuple[str, ...], constraints: str | None,
@@ -98,7 +108,10 @@ def scan_command(
 
         written = write_patch(move.scan, move.effort, patch_style)
         _write_text(patch, written.diff, "--patch")
-        click.echo(f"{len(written.files)} files, {written.num_places} places, style {written.style}: {written.reason}.", err=True)
+        click.echo(
+            f"{len(written.files)} files, {written.num_places} places, style {written.style}: {written.reason}.",
+            err=True,
+        )
     speed = _estimate(move, target, model, present, chips)
     twin = None if speed is None or move.mindspore is None else describe_twin(speed.model, model or speed.found_in)
     outputs.present(scan_document(move, None if speed is None else speed_document(speed), twin))
@@ -234,7 +247,9 @@ def _estimate(move: Move, target: str, model: str | None, present: str | None, c
     launched = None if model is not None or found is not None else _find_launched(move)
     if model is None and found is None and launched is None:
         if asked:
-            raise FormatError("no config.json and no launch script in the repository says the model; give it with --model")
+            raise FormatError(
+                "no config.json and no launch script in the repository says the model; give it with --model"
+            )
         return None
     place = "--model" if model else found[1] if found else launched[1] if launched else ""
     pool = target if target in list_pools() else "atlas-900-a2"
@@ -256,7 +271,7 @@ def _estimate(move: Move, target: str, model: str | None, present: str | None, c
 
 def _find_launched(move: Move) -> tuple[Job, str] | None:
     """Return the job of the first Megatron or MindSpeed launch script of a repository, with its path."""
-    from tianji.export.launches import read_launch
+    from tianji.export.launch_reader.launches import read_launch
     from tianji.migration.facts import FileKind
 
     scripts = [facts.path for facts in move.scan.files if facts.kind is FileKind.SHELL and "test" not in facts.path]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import drop_strategy_options, job_options, json_option, strategy_options
-from tianji.cli.output import make_console, print_json
+from tianji.cli.options import drop_strategy_options, job_options, strategy_options
+from tianji.cli.output import print_json
+from tianji.cli.outputs import Outputs, output_options
 from tianji.cli.prediction import find_plan
 from tianji.errors import FormatError, RunError
 
@@ -72,9 +73,9 @@ if TYPE_CHECKING:
 @click.option(
     "--simulate", is_flag=True, help="Play the controller in the simulated pool of --seed, and print its events."
 )
-@json_option
+@output_options
 def operate_command(
-    model_or_plan: str | None, pool: str | None, resume: str | None, simulate: bool, as_json: bool, **options: Any
+    model_or_plan: str | None, pool: str | None, resume: str | None, simulate: bool, outputs: Outputs, **options: Any
 ) -> None:  # fmt: skip
     r"""Train a job and keep it going while its chips die.
 
@@ -91,7 +92,7 @@ def operate_command(
       tianji operate --simulate --seed 7
     """
     if simulate:
-        _simulate(int(options["seed"]), as_json)
+        _simulate(int(options["seed"]), outputs.as_json)
         return
     from tianji.operation.operating import begin, go_on
 
@@ -99,18 +100,15 @@ def operate_command(
         raise click.MissingParameter(param_hint="MODEL_OR_PLAN", param_type="argument")
     if resume is not None and model_or_plan is not None:
         raise FormatError("--resume goes on with the job of its folder: leave out what else is named")
-    with _show(as_json) as watch:
+    with _show() as watch:
         if resume is not None:
             outcome = go_on(Path(resume), watch)
         else:
             assert model_or_plan is not None
             outcome = begin(_read_order(model_or_plan, pool, options), Path(options["out"]), watch)
-    from tianji.report.operation_tables import operation_document, print_operation
+    from tianji.report.documents.operation import operation_document
 
-    if as_json:
-        print_json(operation_document(outcome))
-    else:
-        print_operation(make_console(), outcome)
+    outputs.present(operation_document(outcome))
     if outcome.state.value == "failed":
         raise RunError(f"given up: {outcome.reason}; the logs are in {outcome.folder}")
     if outcome.state.value == "stopped":
@@ -166,7 +164,7 @@ def _read_time(own: dict[str, Any], name: str) -> float:
 
 
 @contextmanager
-def _show(as_json: bool) -> Iterator[Callable[[Operation], None] | None]:
+def _show() -> Iterator[Callable[[Operation], None] | None]:
     """Show the operation live on stderr, for a person at a terminal."""
     if not sys.stderr.isatty():
         yield None
@@ -174,10 +172,10 @@ def _show(as_json: bool) -> Iterator[Callable[[Operation], None] | None]:
     from rich.console import Console
     from rich.live import Live
 
-    from tianji.report.operation_tables import operation_view
+    from tianji.report.live_operation import draw_operation
 
     with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
-        yield lambda operation: live.update(operation_view(operation))
+        yield lambda operation: live.update(draw_operation(operation))
 
 
 def _simulate(seed: int, as_json: bool) -> None:

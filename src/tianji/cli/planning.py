@@ -9,11 +9,11 @@ import click
 
 from tianji.cli.options import (
     SWITCHES,
-    engine_option,
     job_options,
     loss_options,
     read_loss,
     read_request,
+    workers_option,
 )
 from tianji.cli.output import watch
 from tianji.cli.outputs import Outputs, output_options
@@ -44,8 +44,8 @@ MOST_PLANS = 1000
 )
 @click.option("--vary", multiple=True, type=click.Choice(SWITCHES), help="Try a switch on and off; repeat for more.")
 @click.option(
-    "--runs-on", "engine_to_run", metavar="ENGINE",
-    help="Only plans that this engine runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",
+    "--runs-on", "framework_to_run", metavar="FRAMEWORK",
+    help="Only plans that this framework runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",
 )  # fmt: skip
 @click.option("--top", default="5", show_default=True, metavar="K", help="How many plans to show.")
 @click.option(
@@ -55,12 +55,12 @@ MOST_PLANS = 1000
 @POWER
 @loss_options
 @click.option("--out", metavar="FILE", help="Write the best plan as a file for `tianji predict`.")
-@engine_option
+@workers_option
 @output_options
 def plan_command(
-    model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], engine_to_run: str | None, top: str,
+    model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], framework_to_run: str | None, top: str,
     explain: str | None, rent: tuple[str, ...], power: tuple[str, ...], loss: str, replica_chips: str | None,
-    out: str | None, engine: str, outputs: Outputs, **options: Any,
+    out: str | None, workers: str, outputs: Outputs, **options: Any,
 ) -> None:  # fmt: skip
     r"""Find the best way to cut MODEL over POOL.
 
@@ -87,7 +87,7 @@ def plan_command(
     from tianji.parallel.plan import Plan
     from tianji.parallel.plan_file import find_target, write_plan
     from tianji.prediction import predict
-    from tianji.search import plan
+    from tianji.search import SearchOptions, plan
     from tianji.units import parse_count
     from tianji.validation.expected_gains import weigh_precedents
 
@@ -107,8 +107,8 @@ def plan_command(
             "--explain": explain,
             "--out": out,
             "--vary": vary,
-            "--engine": engine != "local",
-            "--runs-on": engine_to_run,
+            "--workers": workers != "local",
+            "--runs-on": framework_to_run,
             "--objective": objective != "time",
         }
         plan_on_mixture(model, pool, fixed, refused, reliability, outputs, options)
@@ -119,35 +119,33 @@ def plan_command(
         layout = complete_layout(read_layout(explain, "--explain"), request.pool.chips)
         check(layout, request.job, request.pool)
         explained = predict(Plan(request.job, request.pool, layout), request.calibration)
-    with open_mapper(engine) as mapper, watch("Pricing strategies") as progress:
-        frugal = None
+    with open_mapper(workers) as mapper, watch("Pricing strategies") as progress:
+        cheapest = None
         if objective != "time":
             from tianji.comparison import Assumptions
-            from tianji.comparison.cheapest_size import find_frugal
+            from tianji.comparison.cheapest_size import find_cheapest_size
 
             given = Assumptions(
                 rents=read_pairs(rent, "--rent", "money"),
                 powers=read_pairs(power, "--power", "power"),
                 reliability=reliability,
             )
-            frugal = find_frugal(
+            cheapest = find_cheapest_size(
                 request.job, request.pool, request.calibration, objective, given, fixed=fixed, mapper=mapper
             )
-            request = replace(request, pool=frugal.pool)
-        search: dict[str, Any] = {
-            "fixed": fixed, "extra": {name: (False, True) for name in vary}, "top": wanted, "progress": progress,
-            "mapper": mapper,
-        }  # fmt: skip
+            request = replace(request, pool=cheapest.pool)
+        varied: dict[str, tuple[Any, ...]] = {name: (False, True) for name in vary}
+        search = SearchOptions(fixed, varied, wanted, progress, mapper)
         where = (request.job, request.pool, request.calibration)
         runs_on: RunsOnDocument | None = None
-        if engine_to_run is None:
-            outcome = plan(*where, **search)
+        if framework_to_run is None:
+            outcome = plan(*where, search)
         else:
-            from tianji.export.runnable import plan_for_engine
+            from tianji.export.runnable import plan_for_framework
 
-            runnable = plan_for_engine(engine_to_run, *where, **search)
+            runnable = plan_for_framework(framework_to_run, *where, search)
             outcome = runnable.outcome
-            runs_on = {"engine": runnable.engine, "faster_refused": runnable.refused, "why": runnable.why}
+            runs_on = {"engine": runnable.framework, "faster_refused": runnable.refused, "why": runnable.why}
     if out is not None:
         write_plan(outcome.results[0].plan, out)
     from tianji.report.documents.plan import plan_document
@@ -156,7 +154,7 @@ def plan_command(
     outputs.present(
         plan_document(
             outcome, request.calibration, objective=objective, explained=explained, reliability=reliability,
-            frugal=frugal, published=published, runs_on=runs_on,
+            cheapest=cheapest, published=published, runs_on=runs_on,
         )
     )  # fmt: skip
     if out is not None and not outputs.as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tianji.cli.options import LOSS_OPTIONS, calibration_option, json_option, read_loss
+from tianji.cli.options import LOSS_OPTIONS, calibration_option, read_loss
 
 if TYPE_CHECKING:
     from tianji.comparison import Assumptions
@@ -39,12 +39,11 @@ _OPTIONS = (
     click.option("--pue", metavar="X", help="Power of the site over that of the pool."),
     *LOSS_OPTIONS,
     calibration_option,
-    json_option,
 )  # fmt: skip
 
 
 def with_pool_options(command: F) -> F:
-    """Add the options that :func:`read_cases` and :func:`read_assumptions` take, and JSON."""
+    """Add the options that :func:`read_cases` and :func:`read_assumptions` take."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

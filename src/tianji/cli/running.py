@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tianji.cli.options import json_option
-from tianji.cli.output import make_console, print_json
+from tianji.cli.outputs import Outputs, output_options
 
 
 @click.command("run")
@@ -50,10 +49,11 @@ from tianji.cli.output import make_console, print_json
 )
 @click.option("--resume", default="", metavar="DIR", help="Go on from a complete checkpoint, under any other plan.")
 @click.option("--port", default=0, metavar="N", help="Where the ranks meet.  [default: any free port]")
-@json_option
+@output_options
 def run_command(
     plan: str, backend: str, engine: str, steps: int, warmup: int, data: str, out: str, optimizer: str,
-    learning_rate: float, seed: int, device: str, trace: bool, checkpoint_every: int, resume: str, port: int, as_json: bool,
+    learning_rate: float, seed: int, device: str, trace: bool, checkpoint_every: int, resume: str, port: int,
+    outputs: Outputs,
 ) -> None:  # fmt: skip
     r"""Train the model of a plan for real, as the plan cuts it, and measure it.
 
@@ -71,18 +71,12 @@ def run_command(
     from tianji.backends import RunOptions, run
     from tianji.parallel.plan_file import read_plan
 
-    found = read_plan(plan)
     options = RunOptions(
         steps=steps, warmup=min(warmup, steps - 1), data=data, out=out, seed=seed, optimizer=optimizer,
         learning_rate=learning_rate, device=device, trace=trace, checkpoint_every=checkpoint_every, resume_from=resume,
         port=port,
     )  # fmt: skip
-    result = run(found, options, backend, engine)
-    if as_json:
-        from tianji.report.documents.run import run_document
+    result = run(read_plan(plan), options, backend, engine)
+    from tianji.report.documents.run import run_document
 
-        print_json(run_document(result))
-        return
-    from tianji.report.run_tables import print_run
-
-    print_run(make_console(), result)
+    outputs.present(run_document(result))

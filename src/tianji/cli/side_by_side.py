@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from tianji.cli.output import make_console, print_json, watch
-from tianji.cli.outputs import Outputs, report_options
+from tianji.cli.output import watch
+from tianji.cli.outputs import Outputs, output_options
 from tianji.cli.pool_options import read_assumptions, read_cases, split, with_pool_options
 
 
@@ -15,10 +15,8 @@ from tianji.cli.pool_options import read_assumptions, read_cases, split, with_po
 @click.argument("model")
 @click.argument("pools", nargs=-1, required=True, metavar="POOL POOL...")
 @with_pool_options
-@report_options
-def compare_command(
-    model: str, pools: tuple[str, ...], calibration: str, reports: Outputs, as_json: bool, **options: Any
-) -> None:
+@output_options
+def compare_command(model: str, pools: tuple[str, ...], calibration: str, outputs: Outputs, **options: Any) -> None:
     r"""Set the best plan on each POOL side by side, for the same work.
 
     A pool is a name of the catalog or a TOML file; 1024xhgx-h100 says how many chips, hgx-h800@fp8 its own number formats.
@@ -41,11 +39,4 @@ def compare_command(
     cases, given, found = read_cases(model, pools, **work), read_assumptions(**money), load_calibration(calibration)
     with watch("Pricing strategies") as progress:
         comparison = compare(cases, found, given, progress)
-    document = comparison_document(comparison, found)
-    reports.write(document)
-    if as_json:
-        print_json(document)
-        return
-    from tianji.report.comparison_tables import print_comparison
-
-    print_comparison(make_console(), comparison, found)
+    outputs.present(comparison_document(comparison, found))

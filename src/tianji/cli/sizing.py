@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from tianji.cli.output import make_console, print_json
-from tianji.cli.outputs import Outputs, report_options
+from tianji.cli.outputs import Outputs, output_options
 from tianji.cli.pool_options import read_assumptions, read_cases, read_money, split, with_pool_options
 from tianji.cli.replacement import read_days
 
@@ -18,15 +17,14 @@ from tianji.cli.replacement import read_days
 @click.option("--days", required=True, metavar="DAYS", help="Days that the run may take, failures included.")
 @click.option("--budget", metavar="USD", help="Dollars that the run may cost.")
 @with_pool_options
-@report_options
+@output_options
 def size_command(
     model: str,
     pool: str,
     days: str,
     budget: str | None,
     calibration: str,
-    reports: Outputs,
-    as_json: bool,
+    outputs: Outputs,
     **options: Any,
 ) -> None:
     r"""Say how many chips of POOL train MODEL on so many tokens in time; and what binds when it cannot be done.
@@ -48,11 +46,4 @@ def size_command(
     given, corrections = read_assumptions(**money), load_calibration(calibration)
     limit = None if budget is None else read_money(budget, "--budget")
     answer = size_pool(job, found, corrections, read_days(days), given, budget=limit)
-    document = sizing_document(answer, corrections)
-    reports.write(document)
-    if as_json:
-        print_json(document)
-        return
-    from tianji.report.comparison_tables import print_sizing
-
-    print_sizing(make_console(), answer, corrections)
+    outputs.present(sizing_document(answer, corrections))

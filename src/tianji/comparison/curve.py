@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tianji.comparison.assessment import Assessment, Assumptions, assess
-from tianji.economics import Span
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
@@ -132,10 +131,6 @@ class Curve:
             reached = (n, value)
         return None if reached[0] == known[-1][0] else reached[0]
 
-    def spans(self) -> list[tuple[int, Span]]:
-        """Return the tried sizes with their useful throughput, ascending."""
-        return [(n, a.useful) for n, a in sorted(self.points.items()) if a is not None]
-
 
 def _assess_size(
     job: Job, pool: Pool, calibration: Calibration, assumptions: Assumptions, chips: int
@@ -151,13 +146,13 @@ def _nearest(counts: list[int], wanted: float) -> int:
 
 
 def _smooth(most: int, primes: set[int], step: int) -> list[int]:
-    found = {1}
+    numbers = {1}
     for prime in sorted(primes):
-        for n in sorted(found):
+        for n in sorted(numbers):
             while (n := n * prime) <= most:
-                found.add(n)
+                numbers.add(n)
     # Large odd factors leave no divisors for the degrees: at most one octave of them.
-    return sorted(step * n for n in found if n // _twos(n) <= 45)
+    return sorted(step * n for n in numbers if n // _twos(n) <= 45)
 
 
 def _twos(n: int) -> int:

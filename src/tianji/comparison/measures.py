@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from tianji.comparison.assessment import Assessment
-from tianji.economics import Span
+from tianji.ranges import Range
 from tianji.units import DAY, GIGA, KILO, TERA
 
 
@@ -17,17 +18,17 @@ class Measure:
     key: str
     title: str
     unit: str
-    better: str
+    better: Literal["more", "less", ""]
     scale: float
-    of: Callable[[Assessment], Span | None]
+    of: Callable[[Assessment], Range | None]
 
 
-def _bill(a: Assessment, what: str) -> Span | None:
+def _bill(a: Assessment, what: str) -> Range | None:
     return None if a.bill is None else getattr(a.bill, what)
 
 
-def _count(value: float | None) -> Span | None:
-    return None if value is None else Span.of(float(value))
+def _count(value: float | None) -> Range | None:
+    return None if value is None else Range.exactly(float(value))
 
 
 MEASURES = (
@@ -38,19 +39,19 @@ MEASURES = (
     Measure("memory_headroom", "memory left on the fullest chip", "%", "more", 100.0,
             lambda a: _count(1 - a.result.memory_total / a.result.memory_limit)),
     Measure("goodput", "goodput", "%", "more", 100.0,
-            lambda a: Span(a.goodput.goodput.low, a.goodput.goodput.nominal, a.goodput.goodput.high)),
+            lambda a: a.goodput.goodput),
     Measure("useful_tokens_per_day", "useful tokens a day", "billion", "more", DAY / GIGA, lambda a: a.useful),
     Measure("energy_per_token", "energy of a useful token", "J", "less", 1 / TERA, lambda a: _bill(a, "energy")),
     Measure("cost", "cost of 10¹² useful tokens", "k USD", "less", 1 / KILO, lambda a: a.cost),
-    Measure("chip_hour", "price of a chip-hour", "USD", "less", 1.0, lambda a: a.hour.price),
+    Measure("chip_hour", "price of a chip-hour", "USD", "less", 1.0, lambda a: a.chip_hour.price),
     Measure("chips", "chips with spares", "", "", 1.0, lambda a: _count(a.chips)),
-    Measure("cabinets", "cabinets", "", "less", 1.0, lambda a: _count(a.footprint.cabinets)),
-    Measure("area", "floor", "m²", "less", 1.0, lambda a: _count(a.footprint.area)),
-    Measure("optics", "optical modules", "", "", 1.0, lambda a: _count(a.footprint.optics)),
-    Measure("power", "power, busy", "kW", "less", 1 / KILO, lambda a: None if a.draw is None else a.draw.busy),
+    Measure("cabinets", "cabinets", "", "less", 1.0, lambda a: _count(a.floor_space.cabinets)),
+    Measure("area", "floor", "m²", "less", 1.0, lambda a: _count(a.floor_space.area)),
+    Measure("optics", "optical modules", "", "", 1.0, lambda a: _count(a.floor_space.optics)),
+    Measure("power", "power, busy", "kW", "less", 1 / KILO, lambda a: None if a.power is None else a.power.busy),
     Measure("power_site", "power with cooling, at most", "kW", "less", 1 / KILO,
-            lambda a: None if a.draw is None else a.draw.site),
-    Measure("power_idle", "power, idle", "kW", "", 1 / KILO, lambda a: None if a.draw is None else a.draw.idle),
+            lambda a: None if a.power is None else a.power.site),
+    Measure("power_idle", "power, idle", "kW", "", 1 / KILO, lambda a: None if a.power is None else a.power.idle),
     Measure("carbon", "CO₂ of 10¹² useful tokens", "t", "less", 1 / KILO, lambda a: _bill(a, "carbon")),
 )  # fmt: skip
 """In the order of the tables."""

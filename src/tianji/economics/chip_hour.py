@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tianji.catalog import Ownership, Quote, Site, load_ownership, load_quotes
 from tianji.economics.ownership import own_chip_hour
-from tianji.economics.spans import Span
 from tianji.hardware import Pool
+from tianji.ranges import Range
 from tianji.units import Dollars
 
-FACTS = ("rent of one chip-hour, three years", "cost of one chip-hour, hyperscaler", "cost of one chip-hour, neocloud")
-"""Facts of a pool that price a chip-hour, electricity included; the first is a rent."""
-LONE = 0.25
+LONE_QUOTE_SPREAD = 0.25
 """A lone quote says nothing of its range; the quotes of an H100 lie about this far to both sides of their middle."""
 
 
@@ -25,49 +24,55 @@ class ChipHour:
     chip, electricity excluded, if there are any.
     """
 
-    price: Span | None
-    basis: str
+    price: Range | None
+    basis: Literal["rent", "own", "unknown"]
     """``rent`` (electricity included), ``own`` (electricity is paid on top) or ``unknown``."""
     sources: tuple[str, ...]
-    items: dict[str, Span]
+    items: dict[str, Range]
     """Line items of owning; empty for a rent."""
-    bracket: Span | None = None
+    bracket: Range | None = None
 
 
 def find_chip_hour(
     pool: Pool, site: Site, *, rent: Dollars | None = None, chip_price: Dollars | None = None, own: bool = False,
     terms: Ownership | None = None, quotes: Sequence[Quote] | None = None,
 ) -> ChipHour:  # fmt: skip
-    """Return the price of one chip-hour of a pool.
+    """Return the price of one chip-hour of a pool, in dollars.
 
-    ``rent`` and ``chip_price`` are figures of the user's own. Among quotes the nominal one is the site's, else a three-year
-    rent; low and high are the lowest and the highest known of this chip anywhere.
+    Args:
+        pool: Whose chips are rented or bought.
+        site: Whose market the nominal quote is taken from, and whose exchange rate turns CNY into dollars.
+        rent: The user's own dollars of one chip-hour; it stands before all else.
+        chip_price: The user's own dollars of one chip; the pool is then owned.
+        own: Own the pool at the published price of its chip.
+        terms: What owning costs beside the chips; None: the catalog's.
+        quotes: Published rents; None: the catalog's. The nominal one is the site's, else a three-year rent; low and high are
+            the lowest and the highest known of this chip anywhere.
     """
     terms = terms or load_ownership()
     if rent is not None:
-        return ChipHour(Span.of(rent), "rent", ("your own rent",), {})
+        return ChipHour(Range.exactly(rent), "rent", ("your own rent",), {})
     if own or chip_price is not None:
         return _own(pool, terms, chip_price)
-    found = _quoted(pool, site, load_quotes() if quotes is None else quotes)
-    if found is not None:
-        return found
+    quoted = _quoted(pool, site, load_quotes() if quotes is None else quotes)
+    if quoted is not None:
+        return quoted
     owned = _own(pool, terms, None)
     return ChipHour(None, "unknown", owned.sources, {}, owned.price)
 
 
 def _own(pool: Pool, terms: Ownership, chip_price: Dollars | None) -> ChipHour:
-    price, source = Span.of(chip_price or 0.0), "your own price"
+    price, source = Range.exactly(chip_price or 0.0), "your own price"
     if chip_price is None:
         if pool.chip.price is None:
             return ChipHour(None, "unknown", (), {})
-        price, source = Span.of(pool.chip.price), f"{pool.chip.price.source} ({pool.chip.price.confidence})"
+        price, source = pool.chip.price.range, f"{pool.chip.price.source} ({pool.chip.price.confidence})"
     items = own_chip_hour(price, terms)
-    return ChipHour(add_all(items.values()), "own", (source, f"ownership {terms.name}"), items)
+    return ChipHour(Range.total(items.values()), "own", (source, f"ownership {terms.name}"), items)
 
 
 def _quoted(pool: Pool, site: Site, quotes: Sequence[Quote]) -> ChipHour | None:
-    facts = dict(pool.facts)
-    known = [(f"{name}: {facts[name].source}", facts[name].value, "") for name in FACTS if name in facts]
+    known = [(f"{name}: {figure.source}", figure.value, "") for name, figure in pool.rents]
     for quote in quotes:
         if quote.item == "rent" and quote.chip == pool.chip.name:
             dollars = quote.amount.value / (site.exchange.value if quote.currency == "CNY" else 1.0)
@@ -79,13 +84,7 @@ def _quoted(pool: Pool, site: Site, quotes: Sequence[Quote]) -> ChipHour | None:
     local = [value for _, value, market in known if market and market.lower() == site.name.lower()]
     nominal = local[0] if local else known[0][1]
     values = [value for _, value, _ in known]
-    low, high = (min(values), max(values)) if len(values) > 1 else (nominal * (1 - LONE), nominal * (1 + LONE))
-    return ChipHour(Span(low, nominal, high), "rent", tuple(text for text, _, _ in known), {})
-
-
-def add_all(spans: Iterable[Span]) -> Span:
-    """Return the sum of spans."""
-    total = Span(0.0, 0.0, 0.0)
-    for part in spans:
-        total = total + part
-    return total
+    low, high = min(values), max(values)
+    if len(values) == 1:
+        low, high = nominal * (1 - LONE_QUOTE_SPREAD), nominal * (1 + LONE_QUOTE_SPREAD)
+    return ChipHour(Range(low, nominal, high), "rent", tuple(text for text, _, _ in known), {})

@@ -6,36 +6,34 @@ import math
 from dataclasses import dataclass
 
 from tianji.hardware import Pool
-
-OPTICS = "optical transceivers"
+from tianji.units import SquareMetres
 
 
 @dataclass(frozen=True, slots=True)
-class Footprint:
+class FloorSpace:
     """What a pool takes; None where nobody published the figure for one unit."""
 
     units: int
     """Nodes, racks or pods, as sold; the last may be used in part."""
     unit_chips: int
     cabinets: int | None
-    area: float | None
+    area: SquareMetres | None
     """Square metres."""
     optics: int | None
 
 
-def find_footprint(pool: Pool) -> Footprint:
+def find_floor_space(pool: Pool) -> FloorSpace:
     """Return the floor space of a pool.
 
     >>> from tianji import load_pool
-    >>> find_footprint(load_pool("cloudmatrix384", 768)).cabinets
+    >>> find_floor_space(load_pool("cloudmatrix384", 768)).cabinets
     32
     """
     units = math.ceil(pool.chips / pool.unit)
-    optics = dict(pool.facts).get(OPTICS)
-    return Footprint(
+    return FloorSpace(
         units,
         pool.unit,
         None if pool.cabinets is None else math.ceil(pool.cabinets.value * pool.chips / pool.unit),
         None if pool.area is None else pool.area.value * pool.chips / pool.unit,
-        None if optics is None else math.ceil(optics.value * pool.chips / pool.unit),
+        None if pool.optics is None else math.ceil(pool.optics.value * pool.chips / pool.unit),
     )

@@ -14,7 +14,6 @@ DOMAINS = ("switch", "cabinet", "unit", "power")
 """Components that take several nodes down at once."""
 RUNGS = ("in-process", "process", "pod", "job")
 """The recovery ladder, fastest first: repeat the step, restart the ranks of one node, restart its container, restart all."""
-CASES = ("low", "nominal", "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +89,8 @@ class FailureProfile:
     @cached_property
     def shares(self) -> tuple[tuple[str, str, float], ...]:
         """For each component and what it grows with, its share of all events."""
-        found: dict[tuple[str, str], float] = {}
+        shares: dict[tuple[str, str], float] = {}
         for cause in self.causes:
             key = cause.component, cause.per
-            found[key] = found.get(key, 0.0) + cause.count.value / self.events
-        return tuple((component, per, share) for (component, per), share in found.items())
-
-
-def bound(figure: Figure, case: str) -> float:
-    """Return a figure's value in the ``low``, ``nominal`` or ``high`` case; without a span all are the same.
-
-    >>> bound(Figure(2.0, "MANUAL", "user", low=1.0), "low"), bound(Figure(2.0, "MANUAL", "user", low=1.0), "high")
-    (1.0, 2.0)
-    """
-    given = figure.low if case == "low" else figure.high if case == "high" else None
-    return figure.value if given is None else given
+            shares[key] = shares.get(key, 0.0) + cause.count.value / self.events
+        return tuple((component, per, share) for (component, per), share in shares.items())

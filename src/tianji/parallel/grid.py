@@ -6,12 +6,13 @@ two degrees is computed once for each pair of them; a single prediction is a gri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from tianji.parallel.schedules import SCHEDULES, PipelineSchedule
 from tianji.parallel.strategy import CHOICES, FIELDS, Strategy
 from tianji.units import Array
 
@@ -59,16 +60,16 @@ class Grid:
         """
         axes = tuple(axis for axis in axes if axis)
         n = len(axes)
-        found: dict[str, Array] = {}
+        columns: dict[str, Array] = {}
         for position, axis in enumerate(axes):
             shape = [1] * n
             for name, values in axis.items():
                 shape[position] = len(values)
-                found[name] = np.asarray(values).reshape(shape)
+                columns[name] = np.asarray(values).reshape(shape)
         for name in FIELDS:
-            if name not in found:
-                found[name] = _array([_code(name, getattr(defaults, name))]).reshape([1] * n)
-        return cls(**found)
+            if name not in columns:
+                columns[name] = _array([_code(name, getattr(defaults, name))]).reshape([1] * n)
+        return cls(**columns)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -90,10 +91,19 @@ class Grid:
             values[name] = CHOICES[name][int(value)] if name in CHOICES else value
         return Strategy(**values)
 
+    def by_schedule(self, value: Callable[[PipelineSchedule], Array | float]) -> Array:
+        """Return for each strategy what its schedule gives."""
+        codes = set(np.ravel(self.schedule).tolist())
+        present = [schedule for code, schedule in enumerate(SCHEDULES.values()) if code in codes]
+        values: Array = np.asarray(value(present[0]))
+        for schedule in present[1:]:
+            values = np.where(self.among("schedule", schedule.name), value(schedule), values)
+        return values
+
     def among(self, name: str, word: str) -> Array:
         """Return where a textual switch has the given word."""
-        found: Array = np.equal(getattr(self, name), CHOICES[name].index(word))
-        return found
+        is_word: Array = np.equal(getattr(self, name), CHOICES[name].index(word))
+        return is_word
 
 
 def _code(name: str, value: object) -> object:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.perf.communication import Links
 from tianji.perf.compute import ChipRates
@@ -17,6 +17,7 @@ from tianji.units import Array
 from tianji.workload import Job
 
 Terms = dict[str, Array]
+T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -29,7 +30,7 @@ class Context:
     network: Links
     constants: Constants
     g: Grid
-    known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    known: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
     """What :meth:`once` has computed."""
 
     @cached_property
@@ -45,19 +46,24 @@ class Context:
     @property
     def imbalance(self) -> Array:
         """Load of the busiest expert rank over the mean, as far as those that wait for it cannot lend it their processor."""
-        found: Array = np.maximum(self.job.moe_imbalance / self.constants.sharing, 1.0)
-        return found
+        load: Array = np.maximum(self.job.moe_imbalance / self.constants.sharing, 1.0)
+        return load
 
     def hide(self, communication: Array, work: Array, on: Array) -> Array:
         """Return what stays exposed of a communication beside ``work`` seconds of computation."""
         return communication - on * self.constants.overlap_efficiency * np.minimum(communication, work)
 
-    def once(self, key: Hashable, compute: Callable[[], R]) -> R:
-        """Return what ``compute`` gives, computed for the first who asks: ops of one name are the same in layers of all kinds."""
+    def once(self, compute: Callable[[T, Context], R], subject: T) -> R:
+        """Return ``compute(subject, self)``, worked out for the first who asks: layers of several kinds share their ops.
+
+        Subjects are told apart by identity: sizes of an op may be arrays, which do not compare.
+        """
+        key = compute, id(subject)
         if key not in self.known:
-            self.known[key] = compute()
-        found: R = self.known[key]
-        return found
+            # The subject is kept, so that no other object can get its identity.
+            self.known[key] = subject, compute(subject, self)
+        value: R = self.known[key][1]
+        return value
 
 
 def total(terms: Terms) -> Array:
@@ -68,9 +74,17 @@ def total(terms: Terms) -> Array:
 def add_up(values: Iterable[Array]) -> Array:
     """Return the sum of all values, the first ones first. Adding in place spares a new array for each value of a large grid."""
     first, *rest = values
-    found, owned = first, False
+    running, owned = first, False
     for value in rest:
-        into = found if owned and np.broadcast(found, value).shape == found.shape else None
-        found = np.add(found, value, out=into)
-        owned = found.ndim > 0
-    return found
+        into = running if owned and np.broadcast(running, value).shape == running.shape else None
+        running = np.add(running, value, out=into)
+        owned = running.ndim > 0
+    return running
+
+
+def largest(values: Sequence[Array]) -> Array:
+    """Return the largest value at each place."""
+    most: Array = values[0]
+    for value in values[1:]:
+        most = np.maximum(most, value)
+    return most

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from tianji.hardware.calibration import FUSED_LOSS
+from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import context_group, expert_group, expert_tensor_group, tensor_group
 from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
 from tianji.units import Array
-from tianji.workload.ops import Attention, Experts, Layer, Matmul, Vector
+from tianji.workload.ops import AttentionOp, ExpertOps, LayerOps, Matmul, Role, Scan, Vector
 
 SCORE_PASSES = 6.0
 """Reads and writes of the score matrix when attention is not fused: scores, mask and softmax, values."""
@@ -22,15 +21,16 @@ four score matrices on a rank and falls back to this."""
 SOFTMAX_BATCHES = 4
 PLAIN_OPS = 4
 """Further ops that the fallback launches."""
+SCAN_OPS = 4
+"""Launches of one linear recurrence: decays, states of the chunks, their recurrence, outputs."""
+STATE_SIZE = 4.0
+"""Bytes of an element of a recurrent state."""
 ALIGNMENT = 8
 """Elements that a head must be a multiple of for batched score matmuls to run on the matrix units."""
 UNALIGNED = 0.1
 """Share of the matrix rate that is left when it is not: the vector units do the work."""
 QUANTIZE_BYTES = 4.0
 """Read two bytes, write one, and once more transposed for the weight gradient."""
-
-EXPANSIONS = ("q up", "kv up")
-"""Matmuls that expand MLA's latents to queries, keys and values; selective recomputation does them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +44,34 @@ class LayerTime:
     """Forward and backward, all kinds together."""
 
 
-def layer_time(layer: Layer, c: Context) -> LayerTime:
-    """Return the seconds of one layer (or of the embedding or head, which are layers of other ops)."""
+def layer_time(layer: LayerOps, c: Context) -> LayerTime:
+    """Return the seconds of one layer for one micro-batch on one chip.
+
+    Args:
+        layer: Its ops; embedding and head are layers of other ops.
+        c: The job, the chip's rates, the links and the grid of strategies.
+
+    Compute is estimated op by op (:mod:`tianji.perf.compute`), communication axis by axis, each hidden beside the work that runs
+    with it. Sources: Shoeybi et al. 2019 and Korthikanti et al. 2022 (tensor parallelism), Liu et al. 2023 (ring), Jacobs et al.
+    2023 (Ulysses), Lepikhin et al. 2020 (experts). Known limit: a ring and the dispatch may hide behind the same attention.
+    """
     m_forward, m_input, m_weight = _matmuls(layer.matmuls, c)
     v_forward, v_backward = _vectors(layer, c)
     if layer.experts:
-        experts = layer.experts
-        e_forward, e_input, e_weight, e_vector = c.once("experts", lambda: _experts(experts, c))
+        e_forward, e_input, e_weight, e_vector = c.once(_experts, layer.experts)
         m_forward, m_input, m_weight = m_forward + e_forward, m_input + e_input, m_weight + e_weight
         v_forward, v_backward = v_forward + e_vector, v_backward + 2.0 * e_vector
-    attends = bool(layer.attention)
-    a_forward, a_backward = c.once(("attention", attends), lambda: _attention(layer.attention, c))
+    a_forward, a_backward = c.once(_attention, layer.attention)
+    if layer.scans:
+        s_forward, s_backward = c.once(_scans, layer.scans)
+        a_forward, a_backward = a_forward + s_forward, a_backward + s_backward
     tp_forward = _tensor_communication(layer, c)
     tp_backward = tp_forward
-    cp_forward, cp_backward = c.once(("cp_comm", attends), lambda: _context_communication(layer, c, a_forward))
-    ep_forward, ep_backward = c.once(("ep_comm", bool(layer.experts)), lambda: _expert_communication(layer, c))
+    cp_forward, cp_backward = c.once(_context_communication, layer.attention)
+    if layer.scans:
+        passed = c.once(_state_communication, layer.scans)
+        cp_forward, cp_backward = cp_forward + passed, cp_backward + passed
+    ep_forward, ep_backward = c.once(_expert_communication, layer.experts)
     m_backward = m_input + m_weight
     # Expert dispatch hides behind what tensor parallelism leaves: no second of work hides two.
     rest_forward = m_forward + a_forward - c.g.overlap_tp * np.minimum(tp_forward, m_forward)
@@ -90,17 +103,18 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
     forward["overhead"] = np.maximum(launches - one_way, blocked) + routing
     backward["overhead"] = np.maximum(2.0 * launches - back, 2.0 * blocked) + 2.0 * routing
     one_way = one_way + forward["overhead"]
-    expanded = _matmuls(tuple(m for m in layer.matmuls if m.name in EXPANSIONS), c)[0]
+    expanded = _matmuls(tuple(m for m in layer.matmuls if m.role is Role.EXPANSION), c)[0]
     backward["recompute"] = _recompute(one_way, v_forward + expanded, a_forward, c)
     return LayerTime(forward, backward, m_weight, (one_way, back + backward["overhead"] + backward["recompute"]))
 
 
-def _num_ops(layer: Layer, c: Context) -> Array:
+def _num_ops(layer: LayerOps, c: Context) -> Array:
     plain: Array = np.asarray(0)
     for _, a in layer.attention:
         plain = plain + PLAIN_OPS * _falls_back(a, c)
     experts = len(layer.experts.matmuls) + len(layer.experts.vectors) + 2 if layer.experts else 0
-    return plain + (len(layer.matmuls) + len(layer.vectors) + len(layer.attention) + experts)
+    scans = SCAN_OPS * len(layer.scans)
+    return plain + (len(layer.matmuls) + len(layer.vectors) + len(layer.attention) + scans + experts)
 
 
 def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:
@@ -108,7 +122,7 @@ def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:
     inputs: Array = np.asarray(0.0)
     weights: Array = np.asarray(0.0)
     for op in ops:
-        one = c.once(("matmul", op.name), partial(_matmul, op, c))
+        one = c.once(_matmul, op)
         forward, inputs, weights = forward + one[0], inputs + one[1], weights + one[2]
     return forward, inputs, weights
 
@@ -124,10 +138,10 @@ def _matmul(op: Matmul, c: Context) -> tuple[Array, Array, Array]:
     )
 
 
-def _experts(experts: Experts, c: Context) -> tuple[Array, Array, Array, Array]:
+def _experts(experts: ExpertOps, c: Context) -> tuple[Array, Array, Array, Array]:
     """Each rank holds num_experts / ep experts, each cut over etp ranks, and runs one matmul for each of them."""
     local = experts.num_experts / c.g.ep
-    routed = c.tokens / c.g.tp * experts.top_k * c.imbalance
+    routed = c.tokens / c.g.tp * (experts.top_k * experts.computing) * c.imbalance
     m = routed * c.g.etp / local
     forward: Array = np.asarray(0.0)
     inputs: Array = np.asarray(0.0)
@@ -142,13 +156,16 @@ def _experts(experts: Experts, c: Context) -> tuple[Array, Array, Array, Array]:
     return forward, inputs, weights, vector_time(c.machine, routed * elements, c.job.precision.activation_size)
 
 
-def _vectors(layer: Layer, c: Context) -> tuple[Array, Array]:
-    """The backward pass of an elementwise op reads its input and the gradient: twice the forward traffic."""
+def _vectors(layer: LayerOps, c: Context) -> tuple[Array, Array]:
+    """The backward pass of an elementwise op reads its input and the gradient: twice the forward traffic.
+
+    So of the bytes that the loss moves for a logit, in fp32 throughout, a third is forward.
+    """
     size = c.job.precision.activation_size
     forward: Array = np.asarray(0.0)
     for op in layer.vectors:
-        times = c.constants.loss_size / FUSED_LOSS if op.name == "loss" else 1.0
-        forward = forward + vector_time(c.machine, c.tokens / _vector_cut(op, c) * (op.elements * times), size)
+        moved = c.constants.loss_size / 3.0 if op.role is Role.LOSS else size
+        forward = forward + vector_time(c.machine, c.tokens / _vector_cut(op, c) * op.elements, moved)
     backward = 2.0 * forward
     if c.machine.quantized:
         routed = [] if layer.experts is None else [(m, layer.experts.top_k / c.g.tp) for m in layer.experts.matmuls]
@@ -162,7 +179,7 @@ def _vector_cut(op: Vector, c: Context) -> Array:
     return c.g.tp if op.cut == "tensor" else c.sequence_cut
 
 
-def _attention(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[Array, Array]:
+def _attention(kinds: tuple[tuple[float, AttentionOp], ...], c: Context) -> tuple[Array, Array]:
     forward: Array = np.asarray(0.0)
     backward: Array = np.asarray(0.0)
     length = np.where(c.g.among("cp_kind", "ring"), c.job.seq_len / c.g.cp, c.job.seq_len)
@@ -183,55 +200,77 @@ def _attention(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[
     return forward, backward
 
 
-def _falls_back(a: Attention, c: Context) -> Array:
+def _scans(scans: tuple[Scan, ...], c: Context) -> tuple[Array, Array]:
+    """Chunks of a linear recurrence are small matmuls: at the rate of attention over one chunk (Yang et al. 2024)."""
+    flops = sum(s.flops(c.job.causal) for s in scans)
+    forward = c.tokens / c.g.tp * flops / c.machine.attention
+    return forward, ATTENTION_BACKWARD * forward
+
+
+def _state_communication(scans: tuple[Scan, ...], c: Context) -> Array:
+    """Context parallelism hands the state at the end of each rank's tokens to the next rank, in fp32."""
+    state = sum(s.num_heads * s.key_dim * s.value_dim for s in scans) * STATE_SIZE * c.g.micro_batch_size / c.g.tp
+    return (c.g.cp - 1.0) * c.network.send(context_group(c.g), state)
+
+
+def _falls_back(a: AttentionOp, c: Context) -> Array:
     """Return where the softmax of attention that is not fused cannot use its fused kernel."""
     if np.all(c.g.flash_attention):
         return np.asarray(False)
     odd = np.not_equal(np.mod(c.g.micro_batch_size * a.num_heads, SOFTMAX_BATCHES * c.g.tp), 0)
-    found: Array = ~c.g.flash_attention & odd
-    return found
+    falls_back: Array = ~c.g.flash_attention & odd
+    return falls_back
 
 
-def _tensor_communication(layer: Layer, c: Context) -> Array:
+def _tensor_communication(layer: LayerOps, c: Context) -> Array:
     """A gather before and a reduction after each pair of column and row matmuls; all_reduce without sequence parallel."""
-    pairs = sum(1 for m in layer.matmuls if m.cut == "row") + 0.5 * sum(1 for m in layer.matmuls if m.name == "logits")
+    pairs = sum(1.0 if m.cut == "row" else 0.5 if m.role is Role.LOGITS else 0.0 for m in layer.matmuls)
     if not layer.matmuls:
         pairs = 0.5
-    size = c.job.precision.activation_size
-    found: Array = np.asarray(0.0)
+    seconds: Array = np.asarray(0.0)
     if pairs:
-        found = found + pairs * c.once("tp_comm of a pair", lambda: _pair_communication(c))
+        seconds = seconds + pairs * c.once(_pair_communication, c.g)
     if layer.experts:
-        routed = c.tokens / c.g.tp * (layer.experts.top_k * c.job.model.hidden_size) * c.g.etp * size
-        spread = c.once("tp_comm of experts", lambda: c.network.all_gather(expert_tensor_group(c.g), routed))
-        found = found + 2.0 * spread
-    return found
+        seconds = seconds + 2.0 * c.once(_spread_experts, layer.experts)
+    return seconds
 
 
-def _pair_communication(c: Context) -> Array:
-    group, net = tensor_group(c.g), c.network
+def _spread_experts(experts: ExpertOps, c: Context) -> Array:
+    """Return the seconds in which the ranks that share an expert gather its tokens."""
+    size = experts.top_k * sent_width(experts, c) * c.job.precision.activation_size
+    return c.network.all_gather(expert_tensor_group(c.g), c.tokens / c.g.tp * size * c.g.etp)
+
+
+def sent_width(experts: ExpertOps, c: Context) -> float:
+    """Return the elements of a token's copy that cross to an expert, on average: those that compute nothing get none."""
+    return (experts.width or c.job.model.hidden_size) * experts.computing
+
+
+def _pair_communication(g: Grid, c: Context) -> Array:
+    group, net = tensor_group(g), c.network
     stream = c.tokens * c.job.model.hidden_size * c.job.precision.activation_size
     there_and_back = net.all_gather(group, stream) + net.reduce_scatter(group, stream)
-    return np.where(c.g.sequence_parallel, there_and_back, net.all_reduce(group, stream))
+    return np.where(g.sequence_parallel, there_and_back, net.all_reduce(group, stream))
 
 
-def _context_communication(layer: Layer, c: Context, attention: Array) -> tuple[Array, Array]:
+def _context_communication(kinds: tuple[tuple[float, AttentionOp], ...], c: Context) -> tuple[Array, Array]:
     """Ring: keys and values travel round, beside the attention of the block before. Ulysses: all_to_all, exposed.
 
     All_gather: keys and values of all ranks at once, and a reduce_scatter of their gradients.
     """
     zero: Array = np.asarray(0.0)
-    if not layer.attention:
+    if not kinds:
         return zero, zero
-    model, size = c.job.model, c.job.precision.activation_size
-    group = context_group(c.g)
-    heads = model.num_attention_heads if model.mla else model.num_key_value_heads
-    keys = c.tokens * (model.key_value_size * size) / np.minimum(c.g.tp, heads)
+    attention, _ = c.once(_attention, kinds)
+    size, group = c.job.precision.activation_size, context_group(c.g)
+    a = kinds[0][1]  # the kinds of one layer have the same heads
+    key_value_size, out = a.num_key_value_heads * (a.qk_dim + a.v_dim), a.num_heads * a.v_dim
+    keys = c.tokens * (key_value_size * size) / np.minimum(c.g.tp, a.num_key_value_heads)
     ring = (c.g.cp - 1.0) * c.network.send(group, keys)
     behind = attention * ((c.g.cp - 1.0) / c.g.cp)
     ring_forward = c.hide(ring, behind, np.asarray(True))
     ring_backward = c.hide(2.0 * ring, ATTENTION_BACKWARD * behind, np.asarray(True))
-    moved = c.tokens / c.g.tp * ((model.query_size + model.key_value_size + model.value_size) * size)
+    moved = c.tokens / c.g.tp * ((a.num_heads * a.qk_dim + key_value_size + out) * size)
     ulysses = c.network.all_to_all(group, moved)
     gathered = c.network.all_gather(group, keys * c.g.cp)
     other = np.where(c.g.among("cp_kind", "ulysses"), ulysses, gathered)
@@ -239,13 +278,13 @@ def _context_communication(layer: Layer, c: Context, attention: Array) -> tuple[
     return np.where(is_ring, ring_forward, other), np.where(is_ring, ring_backward, other)
 
 
-def _expert_communication(layer: Layer, c: Context) -> tuple[Array, Array]:
+def _expert_communication(experts: ExpertOps | None, c: Context) -> tuple[Array, Array]:
     """Dispatch to the experts and combine their answers, and the same for the gradients."""
-    if layer.experts is None:
+    if experts is None:
         return np.asarray(0.0), np.asarray(0.0)
-    precision, k = c.job.precision, layer.experts.top_k
-    routed = c.tokens / c.g.tp * (k * c.job.model.hidden_size) * c.imbalance
-    group, routing = expert_group(c.g), layer.experts.routing
+    precision, k = c.job.precision, experts.top_k
+    routed = c.tokens / c.g.tp * (k * sent_width(experts, c)) * c.imbalance
+    group, routing = expert_group(c.g), experts.routing
     once = c.g.among("ep_kind", "deduplicated")
     there = c.network.all_to_all(group, routed * precision.dispatch_size, k, routing, once)
     back = c.network.all_to_all(group, routed * precision.activation_size, k, routing, once)

@@ -6,13 +6,19 @@ others can take it, because they also carry the embedding and the head.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from tianji.parallel.grid import Grid
+from tianji.perf.context import add_up
 from tianji.units import Array
 from tianji.workload import Model
+from tianji.workload.layers import block_name
+
+MOST_STAGES = 8
+"""First stages that are looked at of a model whose layers alternate: no published pattern is longer than eight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +26,15 @@ class Stage:
     """One stage: its place and how many layers of each kind it holds (fractions where kinds alternate)."""
 
     index: Array
-    dense: Array
-    moe: Array
+    counts: Mapping[str, Array]
+    """Layers by kind, as :func:`tianji.workload.layers.model_layers` names them."""
     has_embedding: Array
     has_head: Array
 
     @property
     def layers(self) -> Array:
         """All transformer layers of the stage."""
-        return self.dense + self.moe
+        return add_up(self.counts.values())
 
 
 def stage(model: Model, pp: Array, index: Array) -> Stage:
@@ -40,11 +46,24 @@ def stage(model: Model, pp: Array, index: Array) -> Stage:
     last_extra = (rest > middle + first_extra) & (index == pp - 1) & (pp > 1)
     count = base + np.where(last_extra, 1, extra)
     before = base * index + np.where(index > 0, first_extra, 0) + np.clip(index - 1, 0, middle)
+    if model.blocks:
+        return Stage(index, block_counts(model, before, count), index == 0, index == pp - 1)
     leading = model.moe.num_leading_dense if model.moe else 0
     head = np.clip(leading - before, 0, count)
     share = model.num_moe_layers / np.maximum(model.num_layers - leading, 1)
     moe = (count - head) * share
-    return Stage(index, count - moe, moe, index == 0, index == pp - 1)
+    return Stage(index, {"dense": count - moe, "moe": moe}, index == 0, index == pp - 1)
+
+
+def block_counts(model: Model, before: Array, count: Array) -> dict[str, Array]:
+    """Return how many layers of each block lie among ``count`` layers after the first ``before``."""
+    pattern = np.asarray(model.pattern)
+    counts: dict[str, Array] = {}
+    for i in range(len(model.blocks)):
+        upto = np.concatenate(([0], np.cumsum(pattern == i)))
+        last = np.minimum(before + count, len(pattern))
+        counts[block_name(i)] = upto[last] - upto[np.minimum(before, len(pattern))]
+    return counts
 
 
 def representative_stages(model: Model, pp: Array, *, paired: bool = False) -> list[Stage]:
@@ -53,69 +72,38 @@ def representative_stages(model: Model, pp: Array, *, paired: bool = False) -> l
     Later middle stages hold the same layers as the fourth, or fewer, with fewer micro-batches in flight. Where ranks hold a
     stage ``paired`` with the one as far from the other end, the pair in the middle may be the fullest, too.
     """
-    places = [np.minimum(i, pp - 1) for i in range(4)]
+    # Where blocks alternate, later stages may hold other layers than the first four.
+    places = [np.minimum(i, pp - 1) for i in range(4 if not model.blocks else MOST_STAGES)]
     middle = [np.maximum(pp // 2 - 1, 0)] if paired else []
-    found = [stage(model, pp, index) for index in [*places, *middle, pp - 1]]
+    stages = [stage(model, pp, index) for index in [*places, *middle, pp - 1]]
     if np.size(pp) > 1 or np.size(model.num_layers) > 1:
-        return found
-    return _unlike(found, [stage(model, pp, pp - 1 - s.index) for s in found] if paired else found)
+        return stages
+    return _unlike(stages, [stage(model, pp, pp - 1 - s.index) for s in stages] if paired else stages)
 
 
 def _unlike(stages: list[Stage], partners: list[Stage]) -> list[Stage]:
     """Leave out what repeats: of stages with the same content the earliest has the most micro-batches in flight."""
     kept: dict[tuple[float, ...], Stage] = {}
     for s, other in zip(stages, partners, strict=True):
-        parts = (s.dense, s.moe, s.has_embedding, s.has_head, other.dense, other.moe)
+        parts = (*s.counts.values(), s.has_embedding, s.has_head, *other.counts.values())
         kept.setdefault(tuple(np.ravel(x).item() for x in parts), s)
     return list(kept.values())
 
 
 def in_flight(g: Grid, microbatches: Array, index: Array) -> Array:
-    """Return how many micro-batches' activations a stage holds at the peak.
-
-    1F1B: min(m, p - i). Interleaved (Narayanan 2021): ((v - 1) p + 2 (p - i - 1) + 1) / v, at most m. GPipe: m.
-    Zero-bubble (ZB-H1, Qi 2023): as 1F1B. ZB-V (Qi 2024): min(m, p). DualPipe (DeepSeek-V3): p + 1, at most m.
-    """
-    one_f_one_b = np.minimum(microbatches, g.pp - index)
-    chunks = (g.vpp - 1) * g.pp + 2 * (g.pp - index - 1) + 1
-    interleaved = np.minimum(microbatches * g.vpp, chunks) / g.vpp
-    found = np.where(g.among("schedule", "interleaved"), interleaved, one_f_one_b)
-    found = np.where(g.among("schedule", "gpipe"), microbatches, found)
-    found = np.where(g.among("schedule", "zbv"), np.minimum(microbatches, g.pp), found)
-    return np.where(g.among("schedule", "dualpipe"), np.minimum(microbatches, g.pp + 1), found)
+    """Return how many micro-batches' activations stage ``index`` (from 0) holds at the peak, as each schedule's file says."""
+    return g.by_schedule(lambda schedule: schedule.in_flight(g.pp, g.vpp, microbatches, index))
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
-    """How a schedule makes a bubble of what one micro-batch takes on all stages but the slowest: a factor for each part."""
+class PassTime:
+    """Seconds of one micro-batch through some layers."""
 
-    work: Array
-    """Of the passes forward and backward."""
+    both: Array
+    """Forward and backward."""
     backward: Array
-    """Of the passes backward, once more."""
     weight: Array
-    """Of the weight gradients, which fill gaps."""
-    sends: Array
-    gathers: Array
-
-    @classmethod
-    def of(cls, g: Grid) -> Waits:
-        """Return the factors of each strategy's schedule.
-
-        1F1B and GPipe: all of it, for equal stages (p - 1)(F + B), the ideal (p - 1)/(m + p - 1) of the step. Interleaved: work
-        and gathers divided by v, but as many sends. Zero-bubble (ZB-H1): (p - 1)(F + B - 2W). ZB-V (Qi 2024): half of that, as a
-        rank waits for half-stages. DualPipe: (p/2 - 1)(F + 2B - 3W), with F and B beside each other in F + B. B holds W.
-        """
-        zero, half, dual = (g.among("schedule", word) for word in ("zero-bubble", "zbv", "dualpipe"))
-        both_ends = np.where(dual, np.maximum(g.pp / 2 - 1, 0) / np.maximum(g.pp - 1, 1), 1.0)
-        work = np.where(half, 0.5, both_ends / np.where(dual, 1.0, g.vpp))
-        return cls(
-            work=work,
-            backward=np.where(dual, both_ends, 0.0),
-            weight=np.where(zero, 2.0, np.where(half, 1.0, np.where(dual, 3.0 * both_ends, 0.0))),
-            sends=both_ends,
-            gathers=work,
-        )
+    """The weight gradients' part of backward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +118,7 @@ class Bubble:
     passing: Array
     """Seconds of sends and gathers on the way, as far as they are waited for."""
     shares: tuple[Array, Array, Array]
-    """Of work, backward and weight that are waited for, see :class:`Waits`."""
+    """Of work, backward and weight that are waited for, see :class:`tianji.parallel.schedules.Waits`."""
     busy: Array
     """Seconds in which the slowest stage works."""
     sharing: Array | float
@@ -138,14 +126,20 @@ class Bubble:
 
     @classmethod
     def between(
-        cls, g: Grid, work: Array, backward: Array, weight: Array, sends: Array, gathers: Array, busy: Array,
-        sharing: Array | float = 1.0, software: Array | float = 1.0,
-    ) -> Bubble:  # fmt: skip
-        """Return the bubble of the slowest stage; all seconds but ``busy`` are those of the others, for one micro-batch."""
-        waits = Waits.of(g)
-        passing = (waits.sends * sends + waits.gathers * gathers) * software
-        shares = (waits.work, waits.backward, waits.weight)
-        return cls(work * software, backward * software, weight * software, passing, shares, busy * software, sharing)
+        cls, g: Grid, others: PassTime, sends: Array, gathers: Array, busy: Array, sharing: Array | float = 1.0
+    ) -> Bubble:
+        """Return the bubble of a pipeline whose slowest stage works for ``busy`` seconds of a step.
+
+        The rest is of one micro-batch: the passes of all ``others``, the sends on its way there and back, the gathers of the
+        other stages' weights.
+        """
+
+        def share(part: str) -> Array:
+            return g.by_schedule(lambda schedule: getattr(schedule.waits(g.pp, g.vpp), part))
+
+        passing = share("sends") * sends + share("gathers") * gathers
+        shares = (share("work"), share("backward"), share("weight"))
+        return cls(others.both, others.backward, others.weight, passing, shares, busy, sharing)
 
     @property
     def factors(self) -> list[Array]:
@@ -167,12 +161,17 @@ class Bubble:
 
 
 def share_bubble(bubble: Array, busy: Array, sharing: Array | float) -> Array:
-    """Return what is left of a bubble where ``sharing`` chips share each processor and a waiting one lends it to the others.
+    """Return what is left of a bubble where a chip that waits lends its processor to others.
+
+    Args:
+        bubble: Seconds that the slowest stage would wait.
+        busy: Seconds in which it works.
+        sharing: Chips that share each processor.
 
     All times are those of a chip while all work. With the processors to itself the pipeline would take (busy + bubble) /
     sharing; it takes no less, nor less than the work of all on their processors: max(busy, (busy + bubble) / sharing).
     """
     if np.all(np.equal(sharing, 1.0)):
         return bubble
-    found: Array = np.maximum(bubble - (sharing - 1.0) * busy, 0.0) / sharing
-    return found
+    left: Array = np.maximum(bubble - (sharing - 1.0) * busy, 0.0) / sharing
+    return left

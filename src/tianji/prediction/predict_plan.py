@@ -5,25 +5,41 @@ The same functions that price a million strategies price this one; the search an
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
 from tianji.catalog import load_calibration
 from tianji.hardware import Chip
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
 from tianji.perf.step import estimate, estimate_memory, every_stage
 from tianji.prediction.many import bundle, predict_many
-from tianji.result import Range, Result
+from tianji.ranges import Range
+from tianji.result import Result
 from tianji.units import Array
-from tianji.workload.ops import step_flops
+from tianji.workload import Model
+from tianji.workload.layers import step_flops
 
 NOTABLE = 0.05
 """From such a standard deviation of log time on, the constant that most of it comes from is named."""
+
+
+STRANGE_KIND = 0.2
+"""Standard deviation of log time that is added where a model has a kind of layer of which no run is in the tables. A choice:
+twice what runs of known kinds miss on chips that were measured."""
+MEASURED_KINDS = ("attention", "latent attention")
+
+
+def strange_kinds(model: Model) -> list[str]:
+    """Return the kinds of mixers in a model of which no measured run is known."""
+    kinds = {parts.mixer.kind for parts in model.block_parts if parts.mixer}
+    return sorted(kinds - set(MEASURED_KINDS))
 
 
 def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
@@ -45,14 +61,17 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     step_time = float(np.ravel(cost.step_time)[0])
     spread = calibration.spread(chip, moe=plan.job.model.moe is not None, chips=plan.strategy.chips)
     deviation, worst = doubt_time(plan, calibration, constants)
-    spread = spread.doubted(deviation)
+    strange = strange_kinds(plan.job.model)
+    spread = spread.doubted(math.hypot(deviation, STRANGE_KIND if strange else 0.0))
     flops = step_flops(plan.job.model, plan.job.seq_len, plan.job.tokens_per_step, plan.job.causal)
     peak = chip.matrix_peak(plan.job.precision.linear)
     # No run is faster than the datasheet's peak, however wide the range.
     low = max(step_time * spread.low, min(step_time, flops / (plan.strategy.chips * peak)))
-    leans = spell_basis(calibration, chip)
+    leans = describe_basis(calibration, chip)
     if deviation >= NOTABLE and leans:
         leans += f"; least sure of {worst.replace('_', ' ')}"
+    if strange and leans:
+        leans += f"; no measured run of {' or '.join(strange)}"
     return Result(
         plan=plan,
         kind="predicted",
@@ -75,11 +94,11 @@ def doubt_time(plan: Plan, calibration: Calibration, constants: Constants) -> tu
     return float(doubt.deviation(slopes)), doubt.name_worst(slopes)
 
 
-def spell_basis(calibration: Calibration, chip: Chip) -> str:
+def describe_basis(calibration: Calibration, chip: Chip) -> str:
     """Return what the range of a chip's predictions leans on: ``measured``, ``inherited`` or ``roadmap``, with details.
 
     >>> from tianji.catalog import load_calibration, load_chip
-    >>> spell_basis(load_calibration("none"), load_chip("h100-sxm"))
+    >>> describe_basis(load_calibration("none"), load_chip("h100-sxm"))
     ''
     """
     spread = calibration.spread(chip)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tianji.hardware import Pool, Tier
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.hardware.mixture import Mixture
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
@@ -80,9 +80,9 @@ def divide_batch(
         for trial in [batches, *_neighbours(batches, unit)]:
             if best is not None and tables.bound(trial) >= best.step_time:
                 continue
-            found = _evaluate(job, mixture, constants, tables, trial)
-            if found and (best is None or found.step_time < best.step_time):
-                best = found
+            division = _evaluate(job, mixture, constants, tables, trial)
+            if division and (best is None or division.step_time < best.step_time):
+                best = division
         if best is None or best is before:
             break
         batches = _proportional([s.batch / s.seconds for s in best.shares], job, unit)
@@ -157,8 +157,8 @@ class _Tables:
             yield from Space(job, pool, self.fixed, {}).slices()
             return
         for cut in self.cuts:
-            held = dict(zip(("tp", "pp", "ep", "etp"), cut, strict=True))
-            yield from Space(job, pool, {**self.fixed, **held}, {}).slices()
+            degrees = dict(zip(("tp", "pp", "ep", "etp"), cut, strict=True))
+            yield from Space(job, pool, {**self.fixed, **degrees}, {}).slices()
 
 
 def _evaluate(
@@ -180,14 +180,16 @@ def _evaluate(
 def joint_exchange(job: Job, joint: Tier, shares: tuple[Share, ...], constants: list[Constants]) -> Seconds:
     """Return the exposed seconds in which n parts sum a chip's share of the gradients: 2 (n - 1)/n V / rate.
 
-    V is the largest share that a rank holds after its part's own reduction. With overlap_dp everywhere it hides behind the
-    backward pass (two thirds) of the last micro-batch of the part that has the shortest.
+    V is the largest share that a rank holds after its part's own reduction. All parts take part, so the lowest efficiency, the
+    longest latency and the slowest software count. With overlap_dp everywhere it hides behind the backward pass (two thirds) of
+    the last micro-batch of the part that has the shortest.
     """
     n = len(shares)
     rate = joint.rate("joint") * min(c.scale_out_efficiency for c in constants)
-    delay = max([c.scale_out_latency for c in constants] + [joint.delay() or 0.0])
-    most = max(_gradient_share(job, s.strategy) for s in shares)
-    whole = 2.0 * (n - 1) / n * most / rate + 2.0 * (n - 1) * delay
+    latency = max([c.scale_out_latency for c in constants] + [joint.delay() or 0.0])
+    size = max(_gradient_share(job, s.strategy) for s in shares)
+    rounds = 2.0 * (n - 1) * (size / n / rate + latency) * max(c.all_reduce_factor for c in constants)
+    whole = (rounds + max(c.call_overhead for c in constants)) * max(c.software for c in constants)
     if not all(s.strategy.overlap_dp for s in shares):
         return whole
     last = min(2.0 / 3.0 * s.seconds / (s.batch // (s.strategy.dp * s.strategy.micro_batch_size)) for s in shares)

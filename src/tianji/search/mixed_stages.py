@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.hardware.mixture import Mixture
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import Strategy
+from tianji.perf.context import total
 from tianji.perf.memory import usable_memory
-from tianji.perf.segments import Segment, estimate_segments
-from tianji.perf.stages import Stage
+from tianji.perf.segments import Segment
+from tianji.perf.stages import Stage, block_counts
+from tianji.perf.step import estimate_segments
 from tianji.search.space import Space, divisors
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job, Model
@@ -57,8 +59,8 @@ def chain_stages(
     for pools in (mixture.parts, mixture.parts[::-1]):
         for grid, stages in _grids(job, pools, fixed):
             for layers in _splits(job, pools, stages):
-                found = _fastest(job, mixture, pools, constants, grid, layers, best)
-                best = found or best
+                chain = _fastest(job, mixture, pools, constants, grid, layers, best)
+                best = chain or best
                 priced += int(np.prod(grid.shape))
                 if progress:
                     progress(priced)
@@ -74,8 +76,8 @@ def _grids(job: Job, pools: tuple[Pool, ...], fixed: Mapping[str, Any]) -> Itera
         if sum(stages) > job.model.num_layers or fixed.get("pp", sum(stages)) != sum(stages):
             continue
         for schedule in [fixed["schedule"]] if "schedule" in fixed else SCHEDULES:
-            held = {**fixed, "pp": sum(stages), "schedule": schedule, "placement": "dp-inside"}
-            for grid in Space(job, whole, held, {"offload_optimizer": (False,)}).slices():
+            settings = {**fixed, "pp": sum(stages), "schedule": schedule, "placement": "dp-inside"}
+            for grid in Space(job, whole, settings, {"offload_optimizer": (False,)}).slices():
                 yield grid, stages
 
 
@@ -113,13 +115,14 @@ def _fastest(
     best: Chain | None,
 ) -> Chain | None:
     """Return the fastest of a grid that is legal, fits every part and beats ``best``."""
-    legs = [Segment(p, constants(p), part) for p, part in zip(pools, find_stages(job.model, layers), strict=True)]
-    cost = estimate_segments(job, legs, mixture.joint, grid)
+    dealt = zip(pools, find_stages(job.model, layers), strict=True)
+    segments = [Segment.of(job, pool, constants(pool), stages) for pool, stages in dealt]
+    terms, memories = estimate_segments(job, segments, mixture.joint, grid)
     whole = replace(pools[0], chips=mixture.chips, max_chips=0)
     usable = is_legal(grid, job, whole)
-    for pool, memory in zip(pools, cost.memory, strict=True):
+    for pool, memory in zip(pools, memories, strict=True):
         usable = usable & (memory <= usable_memory(pool))
-    times = np.where(np.broadcast_to(usable, grid.shape), cost.step_time, np.inf)
+    times = np.where(np.broadcast_to(usable, grid.shape), total(terms), np.inf)
     place = np.unravel_index(int(np.argmin(times)), times.shape)
     if not times[place] < (np.inf if best is None else best.step_time):
         return None
@@ -128,8 +131,8 @@ def _fastest(
         return float(np.broadcast_to(values, grid.shape)[place])
 
     return Chain(
-        grid.at(tuple(int(i) for i in place)), pools, layers, float(times[place]), tuple(map(at, cost.memory)),
-        {kind: at(seconds) for kind, seconds in cost.terms.items()},
+        grid.at(tuple(int(i) for i in place)), pools, layers, float(times[place]), tuple(map(at, memories)),
+        {kind: at(seconds) for kind, seconds in terms.items()},
     )  # fmt: skip
 
 
@@ -139,10 +142,16 @@ def find_stages(model: Model, layers: tuple[tuple[int, ...], ...]) -> Iterator[t
     share = model.num_moe_layers / max(model.num_layers - leading, 1)
     last, index, before = sum(map(len, layers)) - 1, 0, 0
     for part in layers:
-        found: list[Stage] = []
+        stages: list[Stage] = []
         for count in part:
             dense = min(max(leading - before, 0), count)
             moe = (count - dense) * share
-            found.append(Stage(*map(np.asarray, (index, count - moe, moe, index == 0, index == last))))
+            ends = map(np.asarray, (index == 0, index == last))
+            if model.blocks:
+                counts = block_counts(model, np.asarray(before), np.asarray(count))
+                stages.append(Stage(np.asarray(index), counts, *ends))
+                index, before = index + 1, before + count
+                continue
+            stages.append(Stage(np.asarray(index), {"dense": np.asarray(count - moe), "moe": np.asarray(moe)}, *ends))
             index, before = index + 1, before + count
-        yield tuple(found)
+        yield tuple(stages)

@@ -10,7 +10,7 @@ The space is every legal strategy that uses all chips, within these bounds:
 * interleaving with one number of chunks for each size of the largest chunk (more chunks of the same size shorten no pipeline);
 * ZeRO over all data ranks, and level 3 also over those inside one unit of each tier (HSDP); level 2 under a pipeline only when
   ``fixed`` asks for it: it reduces the gradients of every micro-batch, and few engines have it;
-* schedule ``zbv`` and context kind ``all_gather`` only when ``fixed`` asks for them;
+* schedules that say so (``on_request``: ``zbv``) and context kind ``all_gather`` only when ``fixed`` asks for them;
 * ``recompute_layers`` 1, fused attention, and the overlap switches as the engine has them (``extra`` varies any of these).
 
 Left out besides is only what provably loses or repeats: sequence parallelism is off where the sequence does not divide, for
@@ -29,8 +29,8 @@ import numpy as np
 
 from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
-from tianji.parallel.layouts import DEFAULTS
 from tianji.parallel.mesh import data_group
+from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.strategy import CHOICES, DEGREES, Strategy
 from tianji.units import Array
 from tianji.workload import Job
@@ -41,7 +41,7 @@ MIN_CONTEXT = 128
 MAX_EXPERT_TENSOR = 4
 SLICE = 1_000_000
 """Strategies of one grid: enough to make the cost of a call small, few enough for the cache that its terms share."""
-ON_REQUEST = ("zbv", "all_gather")
+ON_REQUEST = ("all_gather", *(s.name for s in SCHEDULES.values() if s.on_request))
 """Words that a search takes only when they are asked for: few engines know them, and no published run checks their price."""
 LAYOUT = ("dp", "tp", "cp", "cp_kind", "placement", "sequence_parallel")
 
@@ -61,8 +61,8 @@ class Space:
     def slices(self) -> Iterator[Grid]:
         """Yield grids of which together every strategy is a legal member of exactly one."""
         for pp in self._choices("pp", [p for p in divisors(self.pool.chips) if p <= self.job.model.num_layers]):
-            held = {k: v for k, v in self.fixed.items() if k not in DEGREES and k != "micro_batch_size"}
-            defaults = replace(DEFAULTS, **held | {"pp": pp})
+            settings = {k: v for k, v in self.fixed.items() if k not in DEGREES and k != "micro_batch_size"}
+            defaults = Strategy(**settings | {"pp": pp})
             layouts = self._layouts(pp)
             groups = self._sharding_groups(layouts, defaults)
             for levels, places in self._alike(pp, layouts, groups).items():
@@ -71,18 +71,18 @@ class Space:
                     self._expert_axis(),
                 )  # fmt: skip
                 width = int(np.prod([len(next(iter(axis.values()), [0])) for axis in axes]))
-                for some, sizes in self._cut(layouts["dp"], places, width):
-                    part = {name: values[some] for name, values in layouts.items()}
+                for rows, sizes in self._cut(layouts["dp"], places, width):
+                    part = {name: values[rows] for name, values in layouts.items()}
                     batches = {"micro_batch_size": np.asarray(sizes)}
                     grid = Grid.product((*axes[:-1], batches, axes[-1], part), defaults)
-                    yield self._shard(grid, [groups[i] for i in some])
+                    yield self._shard(grid, [groups[i] for i in rows])
 
     def _alike(self, pp: int, layouts: Axis, groups: list[tuple[int, ...]]) -> dict[tuple[int, ...], list[int]]:
         """Return the places of the layouts by the ZeRO levels they can have: one grid holds those alike."""
-        found: dict[tuple[int, ...], list[int]] = {}
+        places: dict[tuple[int, ...], list[int]] = {}
         for i, ranks in enumerate((layouts["dp"] * layouts["cp"]).tolist()):
-            found.setdefault(self._levels(pp, ranks, len(groups[i])), []).append(i)
-        return found
+            places.setdefault(self._levels(pp, ranks, len(groups[i])), []).append(i)
+        return places
 
     def _cut(self, dps: Array, places: list[int], width: int) -> Iterator[tuple[list[int], list[int]]]:
         """Yield layouts for one grid each, with the micro-batch sizes that any of them can have.
@@ -94,8 +94,8 @@ class Space:
         rest = sorted((i for i in places if sizes[i] and width), key=lambda i: -len(sizes[i]))
         while rest:
             count = max(SLICE // (width * len(sizes[rest[0]])), 1)
-            some, rest = rest[:count], rest[count:]
-            yield some, sorted({size for i in some for size in sizes[i]})
+            rows, rest = rest[:count], rest[count:]
+            yield rows, sorted({size for i in rows for size in sizes[i]})
 
     def _choices(self, name: str, values: list[int]) -> list[int]:
         return [int(self.fixed[name])] if name in self.fixed else values
@@ -108,20 +108,20 @@ class Space:
 
     def _micro_batches(self, dp: int) -> tuple[int, ...]:
         """Return the micro-batch sizes that divide what one replica gets of the global batch."""
-        mine, rest = divmod(self.job.global_batch_size, dp)
+        share, rest = divmod(self.job.global_batch_size, dp)
         if rest:
             return ()
         most = max(MAX_MICRO_BATCH, MAX_MICRO_TOKENS // self.job.seq_len)
-        sizes = self._choices("micro_batch_size", [b for b in divisors(mine) if b <= most])
-        return tuple(b for b in sizes if mine % b == 0)
+        sizes = self._choices("micro_batch_size", [b for b in divisors(share) if b <= most])
+        return tuple(b for b in sizes if share % b == 0)
 
     def _layouts(self, pp: int) -> Axis:
         """Return every way to deal out all chips to tp, cp and dp, with what depends on it alone."""
         dps = [
             dp for dp in self._choices("dp", divisors(self.pool.chips // pp)) if self.job.global_batch_size % dp == 0
         ]
-        found = [row for dp in dps for tp, cp in self._inner(pp * dp) for row in self._variants(pp, dp, tp, cp)]
-        table = np.asarray(found, dtype=np.int64).reshape(-1, len(LAYOUT)).T
+        rows = [row for dp in dps for tp, cp in self._inner(pp * dp) for row in self._variants(pp, dp, tp, cp)]
+        table = np.asarray(rows, dtype=np.int64).reshape(-1, len(LAYOUT)).T
         return dict(zip(LAYOUT, table, strict=True)) | {"sequence_parallel": table[-1].astype(bool)}
 
     def _inner(self, outer: int) -> list[tuple[int, int]]:
@@ -158,18 +158,18 @@ class Space:
         return {"recompute": np.asarray(self._words("recompute"))}
 
     def _schedule_axis(self, pp: int) -> Axis:
-        """Return the schedules, interleaving once for each number of chunks."""
+        """Return the schedules, those with chunks once for each number of chunks."""
         words = CHOICES["schedule"]
         offered = [word for word in words if word not in ON_REQUEST or word == self.fixed.get("schedule")]
         chunks = chunk_counts(self.job.model.num_layers, pp) if pp > 1 else []
-        found: list[tuple[int, int]] = []
+        pairs: list[tuple[int, int]] = []
         for word in offered if pp > 1 else ["1f1b"]:
-            vpps = chunks if word == "interleaved" else [1]
-            found += [(words.index(word), v) for v in self._choices("vpp", vpps)]
+            vpps = chunks if SCHEDULES[word].is_chunked else [1]
+            pairs += [(words.index(word), v) for v in self._choices("vpp", vpps)]
         if "schedule" in self.fixed:
             code = words.index(str(self.fixed["schedule"]))
-            found = [pair for pair in found if pair[0] == code] or [(code, int(self.fixed.get("vpp", 1)))]
-        table = np.asarray(found).reshape(-1, 2).T
+            pairs = [pair for pair in pairs if pair[0] == code] or [(code, int(self.fixed.get("vpp", 1)))]
+        table = np.asarray(pairs).reshape(-1, 2).T
         return {"schedule": table[0], "vpp": table[1]}
 
     def _levels(self, pp: int, ranks: int, num_groups: int) -> tuple[int, ...]:

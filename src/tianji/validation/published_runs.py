@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tianji.errors import InputError
-from tianji.measurements.cells import Cells, read_cells
-from tianji.measurements.table import Row, read_row
+from tianji.measurements.cells import Cells
+from tianji.measurements.table import Row, read_published, read_row
 from tianji.parallel.plan import Plan
 from tianji.validation.verdict import find_tables
 
@@ -17,17 +17,17 @@ def find_precedents(plan: Plan) -> list[Row]:
 
     The same job has the same model sizes, sequence length, batch and dtype of the linear layers.
     """
-    found = []
+    rows = []
     for path in find_tables():
-        for cells in read_cells(path):
+        for cells in read_published(path):
             if _may_be(plan, cells):
                 try:
                     row = read_row(cells, cells.text("id"))
                 except InputError:
                     continue
                 if row.pool.chip.name == plan.pool.chip.name and row.job.precision.linear == plan.job.precision.linear:
-                    found.append(row)
-    return sorted(found, key=lambda row: row.measured_step_time)[:MOST]
+                    rows.append(row)
+    return sorted(rows, key=lambda row: row.measured_step_time)[:MOST]
 
 
 def _may_be(plan: Plan, cells: Cells) -> bool:

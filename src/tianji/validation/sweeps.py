@@ -62,7 +62,6 @@ class Ranking:
     """Sweeps of LEAST_CHOSEN layouts or more."""
     regret: float | None
     """Mean over them."""
-    worst_regret: float | None
     exact: float | None
     """Share of them in which the pick was the fastest."""
 
@@ -77,8 +76,8 @@ def find_sweeps(predictions: Sequence[Prediction], least: int = LEAST_CHOSEN) ->
         known = layouts.get(prediction.row.strategy)
         if known is None or prediction.row.measured_step_time < known.row.measured_step_time:
             layouts[prediction.row.strategy] = prediction
-    found = [_sweep(tuple(layouts.values())) for layouts in jobs.values() if len(layouts) >= least]
-    return sorted(found, key=lambda s: -len(s.predictions))
+    sweeps = [_sweep(tuple(layouts.values())) for layouts in jobs.values() if len(layouts) >= least]
+    return sorted(sweeps, key=lambda s: -len(s.predictions))
 
 
 def measure_ranking(predictions: Sequence[Prediction]) -> Ranking:
@@ -91,7 +90,6 @@ def measure_ranking(predictions: Sequence[Prediction]) -> Ranking:
         spearman=float(np.median(ranked)) if ranked else None,
         chosen=len(regrets),
         regret=float(np.mean(regrets)) if regrets else None,
-        worst_regret=max(regrets, default=None),
         exact=float(np.mean([r == 0.0 for r in regrets])) if regrets else None,
     )
 
@@ -100,7 +98,16 @@ def _job_key(row: Row) -> Hashable:
     job = row.job
     formats = (job.precision.linear, job.precision.name)
     size = (job.seq_len, job.global_batch_size, row.strategy.chips)
-    return row.source, row.software, row.chip_text, row.arch_key, job.model.num_layers, size, formats, row.task
+    return (
+        row.source,
+        row.software.generation,
+        row.pool.name,
+        row.arch_key,
+        job.model.num_layers,
+        size,
+        formats,
+        row.task,
+    )
 
 
 def _sweep(predictions: tuple[Prediction, ...]) -> Sweep:

@@ -1,17 +1,41 @@
 """The operations of a transformer: what has to be computed for each token, before any cut.
 
 Each op kind is one dataclass here and one formula in ``tianji.perf.compute``. Sizes are whole; ``cut`` says which dimension
-tensor parallelism divides.
+tensor parallelism divides. What an op is for is its ``role``; its ``name`` is for people, and nothing depends on it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 import numpy as np
 
 from tianji.units import Flops
-from tianji.workload.model import Model
+
+SCAN_CHUNK = 64
+"""Tokens of one chunk of a linear recurrence; the libraries' kernels take 64 to 256."""
+
+
+class Role(Enum):
+    """What an op is for, where a formula or a table of measured runs treats it in a way of its own."""
+
+    PLAIN = auto()
+    PROJECTION = auto()
+    """From the hidden size to queries, keys and values, or to the latents of MLA."""
+    EXPANSION = auto()
+    """From MLA's latents to queries, keys and values; selective recomputation does it again."""
+    ATTENTION_OUTPUT = auto()
+    MLP_IN = auto()
+    MLP_OUT = auto()
+    SHARED_EXPERT = auto()
+    ROUTER = auto()
+    LOGITS = auto()
+    """Its column cut has no row cut after it: only the gather before it is left of a pair."""
+    MIXING = auto()
+    """Multiplies activations by activations: it has no weights."""
+    LOSS = auto()
+    """Its elements are logits, and each moves ``loss_size`` bytes, whatever its number format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +51,7 @@ class Matmul:
     n: int
     cut: str
     high: bool = False
+    role: Role = Role.PLAIN
 
     @property
     def flops(self) -> Flops:
@@ -35,7 +60,7 @@ class Matmul:
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class AttentionOp:
     """Scores and values of all heads; ``window`` tokens bound the context (0: all of it)."""
 
     num_heads: int
@@ -43,22 +68,46 @@ class Attention:
     qk_dim: int
     v_dim: int
     window: int = 0
+    ratio: int = 1
+    """Tokens that one key stands for (compressed attention)."""
 
     def context(self, seq_len: int, causal: bool) -> float:
-        """Return how many tokens one token attends to, on average.
+        """Return how many keys one token attends to, on average.
 
         Causal attention over s tokens: s/2 (the diagonal's half token is left out, as everybody does). With a window of
-        w < s: w - w²/2s.
+        w < s: w - w²/2s. Where a key stands for r tokens, s and w count keys: s/r of them.
         """
         if not causal:
-            return seq_len * 1.0
-        w = np.minimum(self.window, seq_len) if self.window else seq_len
-        found: float = w - w * w / (2.0 * seq_len)
-        return found
+            return seq_len / self.ratio
+        keys = seq_len / self.ratio
+        w = np.minimum(self.window, keys) if self.window else keys
+        mean: float = w - w * w / (2.0 * keys)
+        return mean
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs for one token: 2 · context · heads · (qk_dim + v_dim)."""
         return 2.0 * self.context(seq_len, causal) * self.num_heads * (self.qk_dim + self.v_dim)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A recurrence over the tokens with a state of ``key_dim`` by ``value_dim`` for each head, computed chunk by chunk."""
+
+    num_heads: int
+    key_dim: int
+    value_dim: int
+    delta: bool = False
+    """Each token's old value is taken out of the state before the new one goes in (the delta rule)."""
+
+    def flops(self, causal: bool) -> Flops:
+        """Forward FLOPs for one token, in chunks of C tokens (Dao and Gu 2024; Yang et al. 2024).
+
+        Within a chunk scores and values as attention has them, 2C (k + v), half of it by causality; state in and out 4 k v. The
+        delta rule multiplies keys by keys, 2C k, and reads the state once more, 2 k v; its triangular solve is not counted.
+        """
+        k, v = self.key_dim, self.value_dim
+        inside = 2.0 * SCAN_CHUNK * (k + v + (k if self.delta else 0)) * (0.5 if causal else 1.0)
+        return self.num_heads * (inside + (6.0 if self.delta else 4.0) * k * v)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +121,11 @@ class Vector:
     name: str
     elements: float
     cut: str
+    role: Role = Role.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
-class Experts:
+class ExpertOps:
     """The routed experts of one layer: ``top_k`` of ``num_experts`` MLPs for each token."""
 
     num_experts: int
@@ -84,146 +134,32 @@ class Experts:
     vectors: tuple[Vector, ...]
     routing: tuple[int, int] = (1, 1)
     """Groups of experts, and from how many of them a token's experts come."""
+    bias: int = 0
+    """Parameters of one expert beside its matrices."""
+    width: int = 0
+    """Elements of a token that are sent to an expert (0: the hidden size)."""
+    computing: float = 1.0
+    """Share of the choices that compute something: zero-compute experts do not."""
 
     @property
     def flops(self) -> Flops:
         """Forward FLOPs for one token."""
-        return self.top_k * sum(m.flops for m in self.matmuls)
+        return self.top_k * self.computing * sum(m.flops for m in self.matmuls)
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class LayerOps:
     """One transformer layer, or the embedding, or the head."""
 
     matmuls: tuple[Matmul, ...] = ()
-    attention: tuple[tuple[float, Attention], ...] = ()
+    attention: tuple[tuple[float, AttentionOp], ...] = ()
     """Kinds of attention with the share of the layers that has each."""
     vectors: tuple[Vector, ...] = ()
-    experts: Experts | None = None
+    experts: ExpertOps | None = None
+    scans: tuple[Scan, ...] = ()
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs of one token in this layer."""
         scores = sum(share * a.flops(seq_len, causal) for share, a in self.attention)
-        return sum(m.flops for m in self.matmuls) + scores + (self.experts.flops if self.experts else 0.0)
-
-
-def _attention_matmuls(model: Model) -> tuple[Matmul, ...]:
-    h = model.hidden_size
-    if model.mla is None:
-        inputs = Matmul("qkv", h, model.query_size + model.key_value_size, "column")
-        return inputs, Matmul("attention output", model.value_size, h, "row")
-    a = model.mla
-    if a.q_lora_rank:
-        query = [Matmul("q down", h, a.q_lora_rank, "none"), Matmul("q up", a.q_lora_rank, model.query_size, "column")]
-    else:
-        query = [Matmul("q", h, model.query_size, "column")]
-    expanded = model.num_attention_heads * (a.qk_nope_head_dim + a.v_head_dim)
-    return (
-        *query,
-        Matmul("kv down", h, a.kv_lora_rank + a.qk_rope_head_dim, "none"),
-        Matmul("kv up", a.kv_lora_rank, expanded, "column"),
-        Matmul("attention output", model.value_size, h, "row"),
-    )
-
-
-def _attention(model: Model) -> tuple[tuple[float, Attention], ...]:
-    if model.mla:
-        qk, v = model.mla.qk_nope_head_dim + model.mla.qk_rope_head_dim, model.mla.v_head_dim
-        return ((1.0, Attention(model.num_attention_heads, model.num_attention_heads, qk, v)),)
-    heads = (model.num_attention_heads, model.num_key_value_heads, model.head_dim, model.head_dim)
-    if not model.sliding_window or not model.num_sliding_layers:
-        return ((1.0, Attention(*heads)),)
-    sliding = model.num_sliding_layers / model.num_layers
-    return (1.0 - sliding, Attention(*heads)), (sliding, Attention(*heads, window=model.sliding_window))
-
-
-def _mlp(model: Model, width: int, name: str) -> tuple[Matmul, ...]:
-    inputs = 2 if model.gated_mlp else 1
-    return Matmul(f"{name} in", model.hidden_size, inputs * width, "column"), Matmul(
-        f"{name} out", width, model.hidden_size, "row"
-    )
-
-
-def _activation(model: Model, width: int, name: str) -> Vector:
-    return Vector(f"{name} activation", (3.0 if model.gated_mlp else 2.0) * width, "tensor")
-
-
-def _layer_vectors(model: Model) -> tuple[Vector, ...]:
-    """Norms read and write h, residual additions read 2h and write h, rotary positions read and write q and k."""
-    h = model.hidden_size
-    rotary = 0.0 if model.learned_positions else 2.0 * (model.query_size + model.key_value_size / 2)
-    return (
-        Vector("norms", 2.0 * model.num_norms * h, "sequence"),
-        Vector("residuals", 6.0 * h, "sequence"),
-        Vector("positions", rotary, "tensor"),
-    )
-
-
-def dense_layer(model: Model) -> Layer:
-    """Return the ops of a layer with a dense MLP."""
-    return Layer(
-        matmuls=(*_attention_matmuls(model), *_mlp(model, model.intermediate_size, "mlp")),
-        attention=_attention(model),
-        vectors=(*_layer_vectors(model), _activation(model, model.intermediate_size, "mlp")),
-    )
-
-
-def moe_layer(model: Model) -> Layer:
-    """Return the ops of a layer whose MLP is a mixture of experts (the dense layer if the model has none)."""
-    moe = model.moe
-    if moe is None:
-        return dense_layer(model)
-    shared = moe.shared_intermediate_size
-    matmuls = (*_attention_matmuls(model), Matmul("router", model.hidden_size, moe.num_experts, "none", high=True))
-    vectors = _layer_vectors(model)
-    if shared:
-        matmuls, vectors = (*matmuls, *_mlp(model, shared, "shared")), (*vectors, _activation(model, shared, "shared"))
-    experts = Experts(
-        moe.num_experts,
-        moe.top_k,
-        _mlp(model, moe.intermediate_size, "expert"),
-        # Each routed copy is gathered into expert order and scattered back: four passes over h.
-        (_activation(model, moe.intermediate_size, "expert"), Vector("permute", 4.0 * model.hidden_size, "tensor")),
-        (moe.num_groups, moe.groups_per_token),
-    )
-    return Layer(matmuls=matmuls, attention=_attention(model), vectors=vectors, experts=experts)
-
-
-def embedding(model: Model) -> Layer:
-    """Return the ops of the token table: a gather that writes h."""
-    return Layer(vectors=(Vector("embedding", 2.0 * model.hidden_size, "sequence"),))
-
-
-def head(model: Model) -> Layer:
-    """Return the ops of the last norm, the logits and the loss (read and write the logits three times, in fp32)."""
-    return Layer(
-        matmuls=(Matmul("logits", model.hidden_size, model.vocab_size, "column", high=True),),
-        vectors=(
-            Vector("final norm", 2.0 * model.hidden_size, "sequence"),
-            Vector("loss", 3.0 * 2.0 * model.vocab_size, "tensor"),
-        ),
-    )
-
-
-def mtp_layer(model: Model) -> Layer:
-    """Return the ops of one multi-token-prediction module: a projection of 2h to h, a layer, and a head of its own."""
-    layer, top = moe_layer(model), head(model)
-    projection = Matmul("mtp projection", 2 * model.hidden_size, model.hidden_size, "column")
-    return Layer(
-        (*layer.matmuls, projection, *top.matmuls), layer.attention, (*layer.vectors, *top.vectors), layer.experts
-    )
-
-
-def step_flops(model: Model, seq_len: int, tokens: float, causal: bool = True) -> Flops:
-    """Return the model FLOPs of a training step over that many tokens, forward and backward (three times forward).
-
-    For a dense model this is 6 · N · tokens plus attention, N being the parameters of the matmuls (the token table is
-    looked up, not multiplied). Recomputation does not count: this is the numerator of MFU.
-    """
-    per_token = (
-        model.num_dense_layers * dense_layer(model).flops(seq_len, causal)
-        + model.num_moe_layers * moe_layer(model).flops(seq_len, causal)
-        + model.num_mtp_layers * mtp_layer(model).flops(seq_len, causal)
-        + head(model).flops(seq_len, causal)
-    )
-    return 3.0 * per_token * tokens
+        linear = sum(m.flops for m in self.matmuls) + sum(s.flops(causal) for s in self.scans)
+        return linear + scores + (self.experts.flops if self.experts else 0.0)

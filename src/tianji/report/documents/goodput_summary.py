@@ -69,12 +69,7 @@ def days_with_failures(result: Result | MixedOutcome, goodput: Goodput) -> Range
     """Return the days of the run: the fast step under few failures, the slow one under many."""
     if result.days is None:
         return None
-    step, share = result.step_time, goodput.goodput
-    return {
-        "low": result.days * step.low / step.nominal / share.high,
-        "nominal": result.days / share.nominal,
-        "high": result.days * step.high / step.nominal / share.low,
-    }
+    return (result.step_time * (result.days / result.step_time.nominal) / goodput.goodput).to_dict()
 
 
 def describe_loss(goodput: Goodput) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tianji.formatting import format_duration
 from tianji.migration.speed import Speed
 from tianji.report.documents.ranges import range_document
-from tianji.report.formatting import duration
 from tianji.result import Result
 
 
@@ -64,4 +64,5 @@ def _sentence(result: Result) -> str:
     step = result.step_time
     days = "" if result.days is None else f", {result.days:,.1f} days for the job"
     where = f"{result.plan.pool.chips:,} x {result.plan.pool.name}"
-    return f"{duration(step.nominal)} a step ({duration(step.low)} to {duration(step.high)}){days} on {where}"
+    nominal, low, high = map(format_duration, (step.nominal, step.low, step.high))
+    return f"{nominal} a step ({low} to {high}){days} on {where}"

@@ -22,7 +22,7 @@ from tianji.result import Result
 from tianji.search import Outcome
 
 if TYPE_CHECKING:
-    from tianji.comparison.cheapest_size import Frugal
+    from tianji.comparison.cheapest_size import CheapestSize
     from tianji.validation.expected_gains import Promise
 
 
@@ -78,7 +78,7 @@ class RunsOnDocument(TypedDict):
 
 
 class PlanDocument(RequestDocument):
-    """All that a search answers."""
+    """All that ``tianji plan`` answers for a pool."""
 
     document: Literal["plan"]
     objective: str
@@ -101,11 +101,11 @@ class PlanDocument(RequestDocument):
 
 def plan_document(
     outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None,
-    reliability: Reliability | None = None, frugal: Frugal | None = None, published: Sequence[Promise] = (),
+    reliability: Reliability | None = None, cheapest: CheapestSize | None = None, published: Sequence[Promise] = (),
     runs_on: RunsOnDocument | None = None,
 ) -> PlanDocument:  # fmt: skip
-    """Return all that a search answers; ``frugal`` says how its number of chips was chosen."""
-    best, searched = outcome.results[0], outcome.found
+    """Return all that a search answers; ``cheapest`` says how its number of chips was chosen."""
+    best, searched = outcome.results[0], outcome.search
     return {
         "document": "plan",
         "objective": objective,
@@ -123,21 +123,21 @@ def plan_document(
             "candidates_per_s": searched.candidates / searched.seconds if searched.seconds else None,
         },
         "published": [published_run_document(promise) for promise in published],
-        "chosen": None if frugal is None else chosen_document(frugal),
+        "chosen": None if cheapest is None else chosen_document(cheapest),
         "runs_on": runs_on,
     }
 
 
-def chosen_document(frugal: Frugal) -> ChosenDocument:
+def chosen_document(cheapest: CheapestSize) -> ChosenDocument:
     """Return the number of chips that spends least, beside all that were offered."""
     return {
-        "objective": frugal.objective,
-        "chips": frugal.pool.chips,
-        "offered_chips": frugal.offered,
-        "sizes_tried": frugal.tried,
-        "unit": frugal.unit,
-        "spent": range_document(frugal.spent),
-        "spent_on_all_chips": None if frugal.on_all is None else range_document(frugal.on_all),
+        "objective": cheapest.objective,
+        "chips": cheapest.pool.chips,
+        "offered_chips": cheapest.offered,
+        "sizes_tried": cheapest.tried,
+        "unit": cheapest.unit,
+        "spent": range_document(cheapest.spent),
+        "spent_on_all_chips": None if cheapest.on_all is None else range_document(cheapest.on_all),
     }
 
 

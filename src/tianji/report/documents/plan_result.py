@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from tianji.parallel.layouts import spell_layout
+from tianji.parallel.layouts import format_layout
 from tianji.reliability import Reliability
 from tianji.report.documents.goodput_summary import GoodputSummaryDocument, goodput_summary_document
 from tianji.report.documents.ranges import RangeDocument, range_document
@@ -70,7 +70,7 @@ def plan_result_document(result: Result, reliability: Reliability | None = None)
     plan = result.plan
     return {
         "strategy": plan.strategy.as_dict(),
-        "layout": spell_layout(plan.strategy),
+        "layout": format_layout(plan.strategy),
         "chips": plan.strategy.chips,
         "num_microbatches": plan.num_microbatches,
         "step_time_s": result.step_time.nominal,
@@ -113,9 +113,7 @@ def against_document(result: Result, best: Result, reliability: Reliability | No
 
 def days_range(result: Result) -> RangeDocument | None:
     """Return the days of the run at the step's range, or None when the job states no tokens."""
-    if result.days is None:
-        return None
-    return range_document(result.step_time, result.days / result.step_time.nominal)
+    return None if result.days_range is None else result.days_range.to_dict()
 
 
 def subtract(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

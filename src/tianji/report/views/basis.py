@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
+from tianji.formatting import format_percent
 from tianji.report.documents.cited_figures import CitedFigureDocument, PublicationDocument
 from tianji.report.documents.request import CalibrationDocument, ConstantDocument, RequestDocument
 from tianji.report.view import Block, Cell, Facts, Number, Publications, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.request_summary import describe_tier
 
-Document = Any
-"""A document whose type is not written yet."""
 BASIS = "What it stands on"
 """Heading of the section."""
 MEANING = {
@@ -36,11 +34,6 @@ def basis_section(
     every = [*document["figures"], *figures]
     blocks = (facts, *calibration_blocks(document["calibration"]), figure_table(every), *more)
     return ViewSection(BASIS, (*blocks, publications(sources_of(every))), is_detail=True)
-
-
-def assumption_facts(assumptions: Iterable[str]) -> list[tuple[str, str]]:
-    """Return a line for each thing that was not stated and had to be assumed."""
-    return [("Assumed", text) for text in assumptions]
 
 
 def calibration_blocks(calibration: CalibrationDocument, name: str = "calibration") -> list[Block]:
@@ -95,7 +88,7 @@ def _figure_row(figure: CitedFigureDocument) -> tuple[Cell, ...]:
     text = figure["text"] or f"{figure['value']:g}"
     span = ""
     if low is not None and high is not None and low != high and " to " not in text:
-        span = f"{low / figure['value']:.0%} to {high / figure['value']:.0%} of it" if figure["value"] else ""
+        span = _ends_of(figure["value"], low, high)
     notes = "; ".join(
         [figure["note"].rstrip("."), *(f"contradicted by {other}" for other in figure["contradicts"])]
     ).strip("; ")
@@ -111,7 +104,7 @@ def _figure_row(figure: CitedFigureDocument) -> tuple[Cell, ...]:
 
 
 def sources_of(figures: Iterable[CitedFigureDocument]) -> list[PublicationDocument]:
-    """Return the publications of some figures."""
+    """Return the publications of these figures."""
     return [source for figure in figures for source in figure["sources"]]
 
 
@@ -119,3 +112,7 @@ def publications(sources: Iterable[PublicationDocument]) -> Publications:
     """Return publications, each once, by their keys."""
     rows = {s["key"] or s["title"]: (s["key"], s["title"], s["url"], s["kind"].replace("_", " ")) for s in sources}
     return Publications(tuple(sorted(rows.values())))
+
+
+def _ends_of(value: float, low: float, high: float) -> str:
+    return f"{format_percent(low / value, 0)} to {format_percent(high / value, 0)} of it" if value else ""

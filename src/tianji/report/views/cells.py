@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tianji.formatting import format_bytes, format_days, format_duration, format_ends, format_percent
+from tianji.ranges import Range
 from tianji.report.documents.ranges import RangeDocument
-from tianji.report.formatting import duration, size
 from tianji.report.view import Cell, Number
+from tianji.units import show
 
 
 def ranged(span: RangeDocument, text: Callable[[float], str]) -> Number:
@@ -15,9 +17,8 @@ def ranged(span: RangeDocument, text: Callable[[float], str]) -> Number:
     >>> ranged({"low": 1.0, "nominal": 2.0, "high": 3.0}, str).words
     '2.0 (1.0 to 3.0)'
     """
-    low, nominal, high = span["low"], span["nominal"], span["high"]
-    words = "" if low == high else f"{text(low)} to {text(high)}"
-    return Number(nominal, text(nominal), low, high, words)
+    cases = Range.from_dict(span)
+    return Number(cases.nominal, text(cases.nominal), cases.low, cases.high, format_ends(cases, text))
 
 
 def ranged_or(span: RangeDocument | None, text: Callable[[float], str], missing: str) -> Cell:
@@ -27,21 +28,30 @@ def ranged_or(span: RangeDocument | None, text: Callable[[float], str], missing:
 
 def time_of(seconds: float) -> Number:
     """Return a time."""
-    return Number(seconds, duration(seconds))
+    return Number(seconds, format_duration(seconds))
 
 
 def size_of(value: float) -> Number:
     """Return a size."""
-    return Number(value, size(value))
+    return Number(value, format_bytes(value))
+
+
+def bytes_of(value: float) -> Number:
+    """Return bytes in the unit that suits them, where they are of any magnitude.
+
+    >>> bytes_of(65536.0).text
+    '65.5 kB'
+    """
+    return Number(value, show(value, "bytes"))
 
 
 def share_of(value: float, digits: int = 1) -> Number:
     """Return a share of a whole.
 
     >>> share_of(0.548).text
-    '54.8%'
+    '54.8 %'
     """
-    return Number(value, f"{value:.{digits}%}")
+    return Number(value, format_percent(value, digits))
 
 
 def count_of(value: float) -> Number:
@@ -59,4 +69,4 @@ def days_of(span: RangeDocument) -> Number:
     >>> days_of({"low": 128.84, "nominal": 149.9, "high": 176.1}).words
     '149.9 (128.8 to 176.1)'
     """
-    return ranged(span, lambda days: f"{days:,.1f}")
+    return ranged(span, format_days)

@@ -6,22 +6,21 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from tianji.formatting import format_bytes, format_duration, format_percent
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.parallel.strategy import Strategy
 from tianji.report.charts import BarChart, ChartBar
 from tianji.report.documents.goodput_summary import GoodputSummaryDocument
 from tianji.report.documents.plan_result import FullPlanResultDocument, PlanResultDocument
-from tianji.report.formatting import KINDS, duration, size
-from tianji.report.view import Cell, Highlight, Number, ViewColumn, ViewSection, ViewTable
-from tianji.report.views.cells import days_of, ranged, share_of, size_of, time_of
+from tianji.report.view import Cell, Highlight, ViewColumn, ViewSection, ViewTable
+from tianji.report.views.breakdown import breakdown_chart, breakdown_table
+from tianji.report.views.cells import days_of, ranged, share_of, size_of
 from tianji.units import GB, show
 
 MOST_BARS = 14
 """Stages of a chart; a pipeline of more unlike ones shows so many, evenly chosen."""
 MOST_STAGES = 12
 """Rows of the memory table on a terminal."""
-COMPUTING = ("matmul", "attention", "vector", "recompute", "optimizer")
-"""Kinds of a breakdown in which the chip computes."""
 
 
 def shorten_layout(strategy: Mapping[str, Any]) -> str:
@@ -30,7 +29,7 @@ def shorten_layout(strategy: Mapping[str, Any]) -> str:
 
 
 def plan_lead(plan: PlanResultDocument, chips: int) -> Iterator[str]:
-    """Yield what is to be said of a plan on a pool of ``chips`` before any number."""
+    """Yield the sentences about a plan on a pool of ``chips`` that stand before its numbers."""
     yield (
         f"{shorten_layout(plan['strategy'])} on {plan['chips']:,} chips, {plan['num_microbatches']:,} micro-batches a step."
     )
@@ -45,11 +44,11 @@ def describe_misfit(plan: PlanResultDocument) -> str:
     """Return by how much a plan does not fit."""
     limit = plan["memory_limit_bytes"]
     over = plan["memory_total_bytes"] - limit
-    return f"It does not fit: {size(over)} more than the usable {size(limit)} of a chip."
+    return f"It does not fit: {format_bytes(over)} more than the usable {format_bytes(limit)} of a chip."
 
 
 def goodput_lead(summary: GoodputSummaryDocument) -> Iterator[str]:
-    """Yield what is to be said of a run under failures before any number."""
+    """Yield the sentences about a run under failures that stand before its numbers."""
     if summary["goodput"] is None:
         yield f"The goodput is not known: {summary['reason']}"
     elif summary["loss"] == "replica":
@@ -63,11 +62,11 @@ def highlights(plan: PlanResultDocument, peak_dtype: str) -> tuple[Highlight, ..
     tokens = ranged({"nominal": speed, "low": rates["low"], "high": rates["high"]}, lambda rate: f"{rate:,.0f}")
     each = f"{plan['tokens_per_s_per_chip']:,.0f} for each of {plan['chips']:,} chips"
     share = plan["memory_total_bytes"] / plan["memory_limit_bytes"]
-    used = f"{share:.0%} of the usable {size(plan['memory_limit_bytes'])}"
+    used = f"{format_percent(share)} of the usable {format_bytes(plan['memory_limit_bytes'])}"
     basis = f"80 % range, {plan['leans_on']}" if plan["leans_on"] else "a lower bound"
     summary = plan["goodput_summary"]
     return (
-        Highlight("step time", ranged(step, duration), basis),
+        Highlight("step time", ranged(step, format_duration), basis),
         Highlight("tokens/s", tokens, each),
         Highlight("MFU", share_of(plan["mfu"]), f"of the dense {peak_dtype} peak"),
         Highlight("memory of the fullest chip", size_of(plan["memory_total_bytes"]), used),
@@ -82,7 +81,7 @@ def goodput_highlights(summary: GoodputSummaryDocument) -> Iterator[Highlight]:
     if summary["goodput"] is not None:
         between = show(summary["mean_time_between_failures_s"] or 0.0, "time")
         useful = f"a failure in {between}; {summary['useful_tokens_per_s']:,.0f} useful tokens/s"
-        yield Highlight("goodput", ranged(summary["goodput"], lambda share: f"{share:.1%}"), useful)
+        yield Highlight("goodput", ranged(summary["goodput"], format_percent), useful)
 
 
 def days_highlights(summary: GoodputSummaryDocument) -> Iterator[Highlight]:
@@ -94,37 +93,8 @@ def days_highlights(summary: GoodputSummaryDocument) -> Iterator[Highlight]:
 # --- time -----------------------------------------------------------------------------------------------------
 def step_section(plan: PlanResultDocument, title: str) -> ViewSection:
     """Return where a step goes, drawn and in numbers."""
-    return ViewSection(title, (breakdown_chart(plan, title), breakdown_table(plan)))
-
-
-def breakdown_chart(plan: PlanResultDocument, title: str) -> BarChart:
-    """Return the exclusive terms of a step, longest first, coloured by what the chip does in them."""
-    step = plan["step_time_s"]
-    bars = [ChartBar(KINDS.get(k, k), ((_class(k), s),), f"{duration(s)}, {s / step:.1%}") for k, s in _terms(plan)]
-    # The order of colours must not hang on which term is the longest.
-    order = {name: place for place, name in enumerate(("computing", "waiting for links", "waiting otherwise"))}
-    first = sorted(bars, key=lambda bar: order[bar.parts[0][0]])
-    legend = tuple(dict.fromkeys(bar.parts[0][0] for bar in first))
-    return BarChart("breakdown", title, "time of a step, s", tuple(bars), legend=legend)
-
-
-def _class(kind: str) -> str:
-    if kind in COMPUTING:
-        return "computing"
-    return "waiting for links" if kind.endswith("_comm") else "waiting otherwise"
-
-
-def _terms(plan: PlanResultDocument) -> list[tuple[str, float]]:
-    return sorted(((k, s) for k, s in plan["breakdown_s"].items() if s), key=lambda pair: -pair[1])
-
-
-def breakdown_table(plan: PlanResultDocument) -> ViewTable:
-    """Return all terms of a step, longest first; they add up to the step."""
-    step = plan["step_time_s"]
-    rows: list[tuple[Cell, ...]] = [(KINDS.get(k, k), time_of(s), share_of(s / step)) for k, s in _terms(plan)]
-    rows.append(("step", time_of(step), share_of(1.0)))
-    columns = (ViewColumn("term"), ViewColumn("time", "s"), ViewColumn("share", "1"))
-    return ViewTable("breakdown", "", columns, tuple(rows), has_total=True, bar=1)
+    breakdown = plan["breakdown_s"]
+    return ViewSection(title, (breakdown_chart(breakdown, title), breakdown_table(breakdown)))
 
 
 # --- memory ---------------------------------------------------------------------------------------------------
@@ -174,7 +144,7 @@ def memory_table(plan: FullPlanResultDocument) -> ViewTable:
         for (label, parts), total in zip(runs, totals, strict=True)
     ]
     return ViewTable(
-        "memory", "", columns, tuple(rows), f"Usable of a chip: {size(limit)}.",
+        "memory", "", columns, tuple(rows), f"Usable of a chip: {format_bytes(limit)}.",
         best=totals.index(max(totals)), bar=len(columns) - 2, bar_limit=limit, most=MOST_STAGES, thinning="even",
     )  # fmt: skip
 
@@ -188,13 +158,3 @@ def stage_runs(plan: FullPlanResultDocument) -> list[tuple[str, Mapping[str, flo
         first, last = members[0][0], members[-1][0]
         runs.append((f"stage {first}" if first == last else f"stages {first} to {last}", members[0][1]))
     return runs
-
-
-def difference_of(seconds: float) -> Number:
-    """Return a difference of time with its sign.
-
-    >>> difference_of(-0.5).text
-    '-500 ms'
-    """
-    sign = "+" if seconds > 0 else "-" if seconds < 0 else ""
-    return Number(seconds, sign + duration(abs(seconds)))
