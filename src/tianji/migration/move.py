@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tianji.migration.effort import Effort, count_kernels, estimate_effort, own_version
 from tianji.migration.mindspore import Coverage, cover_with_mindspore
-from tianji.migration.scan import Progress, Scan, scan_repository
+from tianji.migration.scan import Progress, RepositoryScan, scan_repository
 from tianji.migration.versions import Conflict, VersionSet, find_versions
 
 MINDSPORE = "mindspore"
@@ -27,7 +27,7 @@ _PARTNERS = {
 class Move:
     """What a move of a repository meets, costs and needs."""
 
-    scan: Scan
+    scan: RepositoryScan
     effort: Effort
     versions: VersionSet | Conflict
     fallback: VersionSet | None
@@ -61,7 +61,7 @@ def plan_move(
     return Move(scan, estimate_effort(scan), versions, fallback, coverage)
 
 
-def needed_components(scan: Scan) -> tuple[str, ...]:
+def needed_components(scan: RepositoryScan) -> tuple[str, ...]:
     """Return the components that a repository needs beside torch_npu, from its packages and its own kernels."""
     needed = {_PARTNERS[v.name] for v in scan.packages if v.name in _PARTNERS and v.is_required}
     if scan.own & {"megatron"}:
