@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tianji import Plan, Reliability, Strategy, expect_goodput, load_pool, make_job, predict
+from tianji import Plan, Reliability, Strategy, load_pool, make_job
 from tianji.catalog.mixtures import load_mixture
+from tianji.prediction import predict
+from tianji.prediction.goodput import expect_goodput
 from tianji.report.lasting import lasting_document, lasting_lines
 from tianji.result import Result
 from tianji.search.mixed_planner import MixedOutcome, plan_mixture

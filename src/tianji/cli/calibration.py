@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
-from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import click
 
+from tianji.cli.answers import show_answer
 from tianji.cli.options import json_option
-from tianji.cli.output import make_console, print_json, watch
-from tianji.errors import FormatError
 
 
 @click.command("calibrate")
@@ -36,10 +33,7 @@ from tianji.errors import FormatError
 @click.option("--name", metavar="NAME", help="Name of the calibration.  [default: that of the file]")
 @click.option("--date", metavar="DATE", help="Date that the file states, like 2026-11-24.  [default: today]")
 @json_option
-def calibrate_command(
-    tables: tuple[str, ...], out: str, here: bool, processes: int | None, rounds: int, seconds: float, device: str, split: str,
-    name: str | None, date: str | None, as_json: bool,
-) -> None:  # fmt: skip
+def calibrate_command(tables: tuple[str, ...], as_json: bool, **options: Any) -> None:
     r"""Fit what datasheets do not say (efficiencies, overlap, overheads, effects of software) to measured runs.
 
     TABLE.csv is a table as `tianji validate` takes it; without one the shipped tables are used. Every constant carries its
@@ -56,65 +50,6 @@ def calibrate_command(
       tianji calibrate --here --out pool.toml
       tianji plan MODEL pool.toml --calibration pool-calibration.toml --chips 4 --precision fp32 --out plan.json
     """
-    named, dated = name or Path(out).stem, date or datetime.date.today().isoformat()
-    if here:
-        if tables:
-            raise FormatError("--here measures this machine and takes no table; leave out one of them")
-        _calibrate_here(out, named, dated, (processes, rounds, seconds, device), as_json)
-        return
-    from tianji.calibration import calibrate_rows
-    from tianji.catalog.calibrations import write_calibration
-    from tianji.validation import read_runs
+    from tianji.api.validating import calibrate
 
-    rows, skipped = read_runs(tables)
-    rows = [row for row in rows if row.split in ("", split)]
-    if not rows:
-        raise FormatError(
-            f"no row with {split!r} in the column split; write --split with a word that the table has, or leave the column out"
-        )
-    # A word other than "fit" was asked for by name, so its rows may set constants.
-    chosen = [replace(row, split="fit") if row.split == split else row for row in rows]
-    with watch("Fitting rows") as tell:
-        tell(len(chosen))
-        found = calibrate_rows(chosen, named, dated)
-    try:
-        write_calibration(found, out)
-    except OSError as error:
-        raise FormatError(f"{out}: cannot be written ({error.strerror}); name a file in a folder that exists") from None
-    if as_json:
-        from tianji.report.calibration_tables import calibration_summary
-
-        print_json({"out": out, "rows": len(chosen), "skipped": len(skipped), **calibration_summary(found)})
-        return
-    from tianji.report.calibration_tables import print_calibration
-
-    print_calibration(make_console(), found, out, len(chosen), len(skipped))
-
-
-def _calibrate_here(out: str, name: str, date: str, effort: tuple[int | None, int, float, str], as_json: bool) -> None:
-    """Measure this machine and write both files; where one cannot be written, neither is."""
-    from tianji.backends.microbenchmarks.measure_machine import describe_calibration, measure_here
-    from tianji.backends.microbenchmarks.pool_text import spell_pool
-    from tianji.catalog.calibrations import spell_calibration
-    from tianji.parallel.plan_file import find_target, write_text
-
-    beside = str(Path(out).with_name(f"{Path(out).stem}-calibration.toml"))
-    if not out.endswith(".toml"):
-        raise FormatError(f"--out: expected the name of a pool's file, which ends in .toml, got {out!r}")
-    for path in (out, beside):
-        find_target(path)
-    processes, rounds, seconds, device = effort
-    if rounds < 1 or not 0.0 < seconds <= 10.0:
-        raise FormatError(f"expected --rounds from 1 and --seconds up to 10, got {rounds} and {seconds:g}")
-    with watch("Things measured") as tell:
-        sizes = measure_here(processes, rounds=rounds, seconds=seconds, device=device, tell=tell)
-    write_text(beside, spell_calibration(describe_calibration(f"{name}-calibration", date, sizes, chips=name)))
-    write_text(out, spell_pool(name, date, sizes))
-    if as_json:
-        from tianji.report.here_tables import here_document
-
-        print_json(here_document(sizes, out, beside))
-        return
-    from tianji.report.here_tables import print_here
-
-    print_here(make_console(), sizes, out, beside)
+    show_answer(calibrate(*tables, **options), as_json)

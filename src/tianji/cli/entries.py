@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from tianji.cli.answers import show_answer
 from tianji.cli.options import json_option
-from tianji.cli.output import make_console, print_json
-from tianji.errors import FormatError, UnknownNameError
+from tianji.errors import FormatError
 
 KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "sites", "prices")
 
@@ -30,46 +30,16 @@ def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: 
       tianji catalog failures ascend-10k-claim
       tianji catalog pools hgx-h100 --toml > my-pool.toml
     """
-    if kind is not None and kind not in KINDS:
-        kind, name = _find_kind(kind, name)
+    from tianji.api.browsing import browse, find_kind
+
     if as_toml and as_json:
         raise FormatError("--toml and --json exclude each other; give one of them")
-    if as_toml:
-        click.echo(_read_file(kind, name), nl=False)
+    if not as_toml:
+        show_answer(browse(kind, name), as_json)
         return
-    if as_json:
-        from tianji.report.catalog_documents import entry_document, list_document
-
-        if kind is None:
-            print_json({each: list_document(each)["names"] for each in KINDS})
-        else:
-            print_json(list_document(kind) if name is None else entry_document(kind, name))
-        return
-    from tianji.report.catalog_tables import print_entry, print_list
-
-    console = make_console()
-    if kind is not None and name is not None:
-        print_entry(console, kind, name)
-        return
-    for each in KINDS if kind is None else (kind,):
-        print_list(console, each)
-        console.print()
-
-
-def _find_kind(word: str, name: str | None) -> tuple[str, str]:
-    """Return kind and name of an entry that was named without its kind."""
-    from tianji.report.catalog_documents import KINDS as LISTERS
-
-    lists = {kind: LISTERS[kind]() for kind in KINDS}
-    places = [kind for kind, names in lists.items() if word.lower() in names]
-    if name is None and len(places) == 1:
-        return places[0], word
-    if name is None and places:
-        raise FormatError(
-            f"{word}: there is one of that name in {' and in '.join(places)}; say which, like {places[0]} {word}"
-        )
-    known = KINDS if name is not None else [*KINDS, *(n for names in lists.values() for n in names)]
-    raise UnknownNameError("kind" if name is not None else "kind or entry", word, known)
+    if kind is not None and kind not in KINDS:
+        kind, name = find_kind(kind, name)
+    click.echo(_read_file(kind, name), nl=False)
 
 
 def _read_file(kind: str | None, name: str | None) -> str:

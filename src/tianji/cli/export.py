@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import click
 
-from tianji.cli.output import print_json
+from tianji.cli.answers import show_answer
 
 
 @click.command(name="export")
 @click.argument("plan", required=False)
-@click.option("--to", "target", help="Engine or scheduler to write for; `tianji export` without arguments lists them.")
+@click.option("--to", help="Engine or scheduler to write for; `tianji export` without arguments lists them.")
 @click.option("--out", help="Folder for the files; without it they are printed.", metavar="DIR")
-@click.option(
-    "--check", "manifest", help="Check your own manifest against its schema and its scheduler's rules.", metavar="FILE"
-)
+@click.option("--check", help="Check your own manifest against its schema and its scheduler's rules.", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document: files, their texts, notes.")
-def export_command(plan: str | None, target: str | None, out: str | None, manifest: str | None, as_json: bool) -> None:
+def export_command(plan: str | None, to: str | None, out: str | None, check: str | None, as_json: bool) -> None:
     r"""Write a plan as launch scripts, configurations and manifests of other engines and schedulers.
 
     PLAN is a file that `tianji plan ... --out plan.json` wrote. All degrees, the schedule, recomputation, sharding, micro-batch
@@ -28,65 +26,10 @@ def export_command(plan: str | None, target: str | None, out: str | None, manife
       tianji export plan.json --to volcano
       tianji export --check my-job.yaml
     """
-    from tianji.errors import FormatError
-    from tianji.export import TARGETS, render_plan, write_bundle
-    from tianji.parallel.plan_file import read_plan
+    from tianji.api.exporting import export_plan
+    from tianji.export.checks import Check
 
-    if manifest is not None:
-        if plan is not None or target is not None or out is not None:
-            raise FormatError(
-                "tianji export: --check takes a manifest and nothing else; as in `tianji export --check job.yaml`"
-            )
-        _check(manifest, as_json)
-        return
-    if plan is None and target is None:
-        _list_targets(as_json)
-        return
-    if plan is None or target is None:
-        missing = "the plan's file" if plan is None else f"--to, one of {', '.join(TARGETS)}"
-        raise FormatError(f"tianji export: {missing} is missing; as in `tianji export plan.json --to megatron`")
-    bundle = render_plan(read_plan(plan), target)
-    paths = write_bundle(bundle, out) if out else []
-    if as_json:
-        files = [{"name": a.name, "executable": a.is_executable, "text": a.text} for a in bundle.artefacts]
-        document = {"target": target, "notes": list(bundle.notes), "files": files, "written": [str(p) for p in paths]}
-        print_json(document)
-        return
-    for note in bundle.notes:
-        click.echo(f"tianji: note: {note}", err=True)
-    if paths:
-        for path in paths:
-            click.echo(str(path))
-        return
-    for artefact in bundle.artefacts:
-        click.echo(f"# ===== {artefact.name}\n{artefact.text}")
-
-
-def _check(path: str, as_json: bool) -> None:
-    """Print every rule that a manifest breaks; exit with 2 when there is one."""
-    from dataclasses import asdict
-
-    from tianji.export.checks import check_file
-
-    checked = check_file(path)
-    found = checked.violations
-    if as_json:
-        print_json({"file": path, "schemas": list(checked.kinds), "violations": [asdict(v) for v in found]})
-    else:
-        for v in found:
-            click.echo(f"{v.where}: {v.found}\n  rule: {v.rule}\n  fix:  {v.fix}")
-        if not found:
-            fits = f"fits the schema of {', '.join(checked.kinds)} and " if checked.kinds else ""
-            click.echo(f"{path}: {fits}keeps all rules of its scheduler that Tianji knows")
-    if found:
+    answer = export_plan(plan, to, out=out, check=check)
+    show_answer(answer, as_json)
+    if isinstance(answer.result, Check) and answer.result.violations:
         click.get_current_context().exit(2)
-
-
-def _list_targets(as_json: bool) -> None:
-    from tianji.export import TARGETS
-
-    if as_json:
-        print_json({"targets": {name: about for name, (_, about) in TARGETS.items()}})
-        return
-    for name, (_, about) in TARGETS.items():
-        click.echo(f"{name:<12} {about}")

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import (
-    SWITCHES,
-    engine_option,
-    job_options,
-    json_option,
-    loss_options,
-    read_loss,
-    read_request,
-)
-from tianji.cli.output import make_console, print_json, watch
-from tianji.cli.pool_options import POWER, RENT, read_pairs
-from tianji.cli.reports import Reports, report_options
-from tianji.errors import FormatError, InfeasibleError
+from tianji.cli.answers import answering
+from tianji.cli.options import SWITCHES, engine_option, job_options, loss_options
+from tianji.cli.pool_options import POWER, RENT
 
-OBJECTIVES = ("time", "cost", "energy")
-"""What a plan is the best in; of the last two the number of chips is chosen too."""
-MOST_PLANS = 1000
+if TYPE_CHECKING:
+    from tianji.api.answer import Answer
 
 
 @click.command("plan")
@@ -32,7 +20,7 @@ MOST_PLANS = 1000
 @job_options
 @click.option(
     "--objective",
-    type=click.Choice(OBJECTIVES),
+    type=click.Choice(("time", "cost", "energy")),
     default="time",
     show_default=True,
     help="Fastest plan; or the number of chips, up to the pool's, with the least cost or energy of a useful token.",
@@ -46,21 +34,14 @@ MOST_PLANS = 1000
     help="Only plans that this engine runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",
 )  # fmt: skip
 @click.option("--top", default="5", show_default=True, metavar="K", help="How many plans to show.")
-@click.option(
-    "--explain", "explain", metavar="LAYOUT", help="Set a layout like tp=8,pp=4 against the best, term by term."
-)
+@click.option("--explain", metavar="LAYOUT", help="Set a layout like tp=8,pp=4 against the best, term by term.")
 @RENT
 @POWER
 @loss_options
 @click.option("--out", metavar="FILE", help="Write the best plan as a file for `tianji predict`.")
 @engine_option
-@report_options
-@json_option
-def plan_command(
-    model: str, pool: str, objective: str, fix: tuple[str, ...], vary: tuple[str, ...], runs_on: str | None, top: str,
-    explain: str | None, rent: tuple[str, ...], power: tuple[str, ...], loss: str, replica_chips: str | None,
-    out: str | None, engine: str, reports: Reports, as_json: bool, **options: Any,
-) -> None:  # fmt: skip
+@answering
+def plan_command(model: str, pool: str, **options: Any) -> Answer[Any]:
     r"""Find the best way to cut MODEL over POOL.
 
     MODEL is a name of the catalog or the path of a config.json, POOL a name or the path of a TOML file. Every legal
@@ -77,98 +58,6 @@ def plan_command(
       tianji plan deepseek-v3 atlas-900-a3-dies --runs-on mindspeed --out plan.json
       tianji plan llama-3.1-8b a100-h100        (a mixture of unlike chips)
     """
-    from tianji.backends.mapping import open_mapper
-    from tianji.catalog.mixtures import is_mixture
-    from tianji.cli.allocation import keep_freed_memory
-    from tianji.cli.mixed import plan_on_mixture
-    from tianji.parallel.layouts import complete_layout, read_layout
-    from tianji.parallel.legality import check
-    from tianji.parallel.plan import Plan
-    from tianji.parallel.plan_file import find_target, write_plan
-    from tianji.prediction import predict
-    from tianji.search import plan
-    from tianji.units import parse_count
-    from tianji.validation.expected_gains import weigh_precedents
+    from tianji.api.planning import plan
 
-    keep_freed_memory()
-    fixed = read_layout(",".join(fix), "--fix") if fix else {}
-    reliability = read_loss(loss, replica_chips)
-    wanted = parse_count(top, "--top")
-    if wanted > MOST_PLANS:
-        raise InfeasibleError(f"--top: {top} plans are more than anyone reads; expected at most {MOST_PLANS:,}")
-    if objective == "time" and (rent or power):
-        option = "--rent" if rent else "--power"
-        raise FormatError(f"{option} counts only with --objective cost or energy; give one of them, or leave it out")
-    if out is not None:
-        find_target(out)
-    if is_mixture(pool):
-        refused = {
-            "--explain": explain,
-            "--out": out,
-            "--vary": vary,
-            "--engine": engine != "local",
-            "--runs-on": runs_on,
-            "--objective": objective != "time",
-        }
-        plan_on_mixture(model, pool, fixed, refused, reliability, reports, as_json, options)
-        return
-    request = read_request(model, pool, **options)
-    explained = None
-    if explain is not None:
-        layout = complete_layout(read_layout(explain, "--explain"), request.pool.chips)
-        check(layout, request.job, request.pool)
-        explained = predict(Plan(request.job, request.pool, layout), request.calibration)
-    with open_mapper(engine) as mapper, watch("Pricing strategies") as progress:
-        frugal = None
-        if objective != "time":
-            from tianji.comparison import Assumptions
-            from tianji.comparison.cheapest_size import find_frugal
-
-            given = Assumptions(
-                rents=read_pairs(rent, "--rent", "money"),
-                powers=read_pairs(power, "--power", "power"),
-                reliability=reliability,
-            )
-            frugal = find_frugal(
-                request.job, request.pool, request.calibration, objective, given, fixed=fixed, mapper=mapper
-            )
-            request = replace(request, pool=frugal.pool)
-        search: dict[str, Any] = {
-            "fixed": fixed, "extra": {name: (False, True) for name in vary}, "top": wanted, "progress": progress,
-            "mapper": mapper,
-        }  # fmt: skip
-        where = (request.job, request.pool, request.calibration)
-        runnable = None
-        if runs_on is None:
-            outcome = plan(*where, **search)
-        else:
-            from tianji.export.runnable import plan_for_engine
-
-            runnable = plan_for_engine(runs_on, *where, **search)
-            outcome = runnable.outcome
-    if out is not None:
-        write_plan(outcome.results[0].plan, out)
-    from tianji.report.documents import outcome_document
-
-    published = weigh_precedents(outcome.results[0], request.calibration)
-    document = outcome_document(
-        outcome, request.calibration, objective=objective, explained=explained, reliability=reliability, frugal=frugal,
-        published=published,
-    )  # fmt: skip
-    if runnable is not None:
-        document["runs_on"] = {"engine": runnable.engine, "faster_refused": runnable.refused, "why": runnable.why}
-    reports.write(document, "plan")
-    if as_json:
-        print_json(document)
-        return
-    from tianji.report.plan_tables import print_outcome
-
-    print_outcome(
-        make_console(), outcome, request.calibration, explained=explained, reliability=reliability, frugal=frugal,
-        published=published,
-    )  # fmt: skip
-    if runnable is not None:
-        faster = f"; {runnable.refused} faster ones are refused: {runnable.why}" if runnable.refused else ""
-        click.echo(f"\nEvery plan above runs on {runnable.engine} as it is priced{faster}.")
-    if out is not None:
-        click.echo(f"\nPlan 1 is in {out}; `tianji predict {out}` explains it again.")
+    return plan(model, pool, **options)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from tianji.cli.options import json_option
-from tianji.cli.output import make_console, print_json
+from tianji.cli.output import print_json
 
 
 @click.group("pool")
@@ -81,6 +81,8 @@ def status_command(as_json: bool) -> None:
         print_json({**asdict(status), "chips": status.chips})
         return
     from rich.table import Table
+
+    from tianji.api.presenting import make_console
 
     table = Table("node", "state", "chips", "CPUs", "place", box=None)
     for node in status.nodes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from tianji.cli.answers import show_answer
 from tianji.cli.options import json_option
-from tianji.cli.output import make_console, print_json
 
 
 @click.command("run")
@@ -51,10 +53,7 @@ from tianji.cli.output import make_console, print_json
 @click.option("--resume", default="", metavar="DIR", help="Go on from a complete checkpoint, under any other plan.")
 @click.option("--port", default=0, metavar="N", help="Where the ranks meet.  [default: any free port]")
 @json_option
-def run_command(
-    plan: str, backend: str, engine: str, steps: int, warmup: int, data: str, out: str, optimizer: str,
-    learning_rate: float, seed: int, device: str, trace: bool, checkpoint_every: int, resume: str, port: int, as_json: bool,
-) -> None:  # fmt: skip
+def run_command(plan: str, as_json: bool, **options: Any) -> None:
     r"""Train the model of a plan for real, as the plan cuts it, and measure it.
 
     One process a chip of the plan: on the machine's accelerators, or without any on its CPU (gloo). What is measured goes to
@@ -68,21 +67,6 @@ def run_command(
       tianji run plan.json --engine ray
       tianji run plan.json --checkpoint-every 5 && tianji run other.json --resume out/checkpoints/step-000000009 --out on
     """
-    from tianji.backends import RunOptions, run
-    from tianji.parallel.plan_file import read_plan
+    from tianji.api.running import run
 
-    found = read_plan(plan)
-    options = RunOptions(
-        steps=steps, warmup=min(warmup, steps - 1), data=data, out=out, seed=seed, optimizer=optimizer,
-        learning_rate=learning_rate, device=device, trace=trace, checkpoint_every=checkpoint_every, resume_from=resume,
-        port=port,
-    )  # fmt: skip
-    result = run(found, options, backend, engine)
-    if as_json:
-        from tianji.report.run_documents import run_document
-
-        print_json(run_document(result))
-        return
-    from tianji.report.run_tables import print_run
-
-    print_run(make_console(), result)
+    show_answer(run(plan, **options), as_json)

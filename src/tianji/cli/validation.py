@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import calibration_option, engine_option, json_option
-from tianji.cli.output import make_console, print_json, watch
-from tianji.cli.reports import Reports, report_options
+from tianji.cli.answers import answering
+from tianji.cli.options import calibration_option, engine_option
 from tianji.errors import FormatError
 
 if TYPE_CHECKING:
+    from tianji.api.answer import Answer
     from tianji.validation import Verdict
-
-GROUPED_BY = ("chip",)
 
 
 @click.command("validate")
@@ -30,18 +28,14 @@ GROUPED_BY = ("chip",)
     help="Accuracy by group, several names joined by commas: chip, source, software, class, feature, scale, ...  "
     "[default: chip]",
 )  # fmt: skip
-@click.option("--rows", "every_row", is_flag=True, help="Show every row, not only the worst.")
+@click.option("--rows", is_flag=True, help="Show every row, not only the worst.")
 @click.option(
     "--report", metavar="FILE.md",
     help="Also write the page on accuracy: every bar, group, peer and known gap, with a figure FILE.svg beside it.",
 )  # fmt: skip
 @engine_option
-@report_options
-@json_option
-def validate_command(
-    tables: tuple[str, ...], calibration: str, split: str, quality: str, group_by: str | None, every_row: bool,
-    report: str | None, engine: str, reports: Reports, as_json: bool,
-) -> None:  # fmt: skip
+@answering
+def validate_command(tables: tuple[str, ...], report: str | None, **options: Any) -> Answer[Any]:
     r"""Predict measured runs and say how far off the predictions are.
 
     TABLE.csv has the columns of the published measurements that come with Tianji (docs/accuracy.md); a row that cannot be
@@ -54,43 +48,17 @@ def validate_command(
       tianji validate my-runs.csv --group-by chip,feature --html report.html
       tianji validate --calibration none --json
     """
-    from tianji.backends.mapping import open_mapper
-    from tianji.catalog import load_calibration
-    from tianji.report.accuracy_documents import verdict_document
-    from tianji.validation import validate
+    from tianji.api.validating import validate
 
-    groups = read_groups(group_by)
-    with open_mapper(engine) as mapper:
-        verdict = validate(tables, load_calibration(calibration), split=split, quality=quality, mapper=mapper)
+    answer = validate(*tables, **options)
     if report:
-        write_report(report, verdict, tables, split, quality)
-    document = verdict_document(verdict, groups)
-    reports.write(document, "validate")
-    if as_json:
-        print_json(document)
-        return
-    from tianji.report.accuracy_tables import print_verdict
-
-    print_verdict(make_console(), verdict, groups, every_row=every_row)
-
-
-def read_groups(text: str | None) -> tuple[str, ...]:
-    """Return the names of groupings that a text joins with commas.
-
-    Raises UnknownNameError for a word that rows cannot be grouped by.
-    """
-    from tianji.errors import UnknownNameError
-    from tianji.validation import GROUPS
-
-    names = GROUPED_BY if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
-    for name in names:
-        if name not in GROUPS:
-            raise UnknownNameError("group", name, GROUPS)
-    return names
+        write_report(report, answer.result, tables, options["split"], options["quality"])
+    return answer
 
 
 def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: str, quality: str) -> None:
     """Write the page on accuracy and its figure; the fits without each source take some minutes."""
+    from tianji.api.progress import show_progress
     from tianji.hardware.calibration import Calibration
     from tianji.report.accuracy_chapters import write_chapters
     from tianji.report.accuracy_documents import prediction_row
@@ -111,9 +79,9 @@ def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: st
     write_page(str(figure), to_xml(draw_chart(scatter_chart(rows), alone=True)))
     bare = validate(tables, Calibration(), split=split, quality=quality)
     jobs, series = rank_published(), [*scale_published(), *scale_measured(verdict.predictions)]
-    with watch("Leaving out each source") as tell:
+    with show_progress("Leaving out each source") as progress:
         runs, _ = read_runs(tables)
-        held = hold_out_sources(runs, tell)
+        held = hold_out_sources(runs, progress)
     promises = promise_tuned(verdict.predictions)
     bars = judge(verdict.predictions, jobs, series, held, promises)
     write_page(path, write_chapters(verdict, bare, bars, jobs, series, held, promises, figure.name))

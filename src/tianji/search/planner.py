@@ -62,6 +62,11 @@ class Outcome:
     idle_reason: str
     """Why chips stand idle; empty when none does."""
 
+    @property
+    def best(self) -> Result:
+        """The fastest plan."""
+        return self.results[0]
+
 
 def plan(
     job: Job,

@@ -1,0 +1,124 @@
+"""``predict``: one plan, each second of it accounted for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tianji.api.answer import Answer
+from tianji.api.failures import read_loss
+from tianji.api.launch import LaunchPresentation, predict_launch
+from tianji.api.presenting import Presentation
+from tianji.api.quantities import Count, Quantity
+from tianji.api.requests import (
+    CalibrationLike,
+    File,
+    ModelLike,
+    PlanLike,
+    PoolLike,
+    Sizes,
+    StrategyLike,
+    find_calibration,
+    find_plan,
+    find_strategy_fields,
+)
+from tianji.errors import FormatError
+from tianji.hardware.calibration import Calibration
+from tianji.parallel.layouts import abbreviate_layout
+from tianji.prediction import predict as predict_plan
+from tianji.reliability import Reliability
+from tianji.result import Result
+from tianji.workload import Precision
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def predict(
+    model_or_plan: ModelLike | PlanLike | None = None,
+    pool: PoolLike | None = None,
+    strategy: StrategyLike | None = None,
+    *,
+    from_megatron: File | None = None,
+    chips: Count | None = None,
+    batch: Count | None = None,
+    seq: Count | None = None,
+    tokens: Quantity | None = None,
+    precision: str | Precision | None = None,
+    optimizer_dtype: str | None = None,
+    moe_imbalance: Quantity | None = None,
+    calibration: CalibrationLike = None,
+    loss: str = "job",
+    replica_chips: Count | None = None,
+    **fields: Any,
+) -> Answer[Result]:
+    """Predict one plan: step time, memory and where they go.
+
+    Takes a plan (an answer of ``tianji.plan``, a ``Plan``, a file), or a model and a
+    pool with a strategy. The strategy is an object, a text like ``"tp=8,pp=2"``, or
+    keywords: any field of ``tianji.Strategy`` (``tp=8, pp=2, zero=1,
+    recompute="full"``). Data-parallel ranks take the chips that the other degrees
+    leave. Fields beside a plan change its strategy.
+
+    ``from_megatron="launch.sh"`` reads a launch script of Megatron or MindSpeed
+    instead, and says how far it is from the best; ``pool`` says what it runs on.
+
+    Raises IllegalStrategyError for degrees that contradict each other, the job or the
+    pool.
+
+    >>> answer = predict("llama-3.1-70b", "hgx-h100", chips=64, tp=8, pp=2)
+    >>> answer.fits, answer.plan.strategy.dp
+    (True, 4)
+    """
+    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
+    reliability = read_loss(loss, replica_chips)
+    if from_megatron is not None:
+        if model_or_plan is not None:
+            raise FormatError("--from-megatron brings its own model: name only the POOL beside it")
+        sizes.refuse("cannot change a launch script, which holds its own job", ("chips",))
+        changes = find_strategy_fields(strategy, fields)
+        launch = predict_launch(from_megatron, pool, changes, chips, find_calibration(calibration))
+        return Answer(launch.result, LaunchPresentation(launch, reliability), launch.calibration)
+    if model_or_plan is None:
+        raise FormatError(
+            "expected a plan, or a model and a pool; as in `tianji predict llama-3.1-70b hgx-h100 --tp 8`"
+        )
+    plan, constants = find_plan("predict", model_or_plan, pool, strategy, fields, sizes, calibration)
+    result = predict_plan(plan, constants)
+    return Answer(result, PredictionPresentation(result, constants, reliability), constants)
+
+
+@dataclass(frozen=True)
+class PredictionPresentation(Presentation):
+    """What is shown of one predicted plan."""
+
+    kind = "predict"
+    result: Result
+    calibration: Calibration
+    reliability: Reliability
+
+    def summary(self) -> str:
+        """Return the step, the MFU and the layout."""
+        from tianji.report.wording import duration
+
+        result, plan = self.result, self.result.plan
+        misfit = "" if result.fits else ", does not fit the memory"
+        return (
+            f"prediction for {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}:"
+            f" {duration(result.step_time.nominal)} a step, MFU {result.mfu:.1%}{misfit}, {abbreviate_layout(plan.strategy)}"
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the plan with what it stands on."""
+        from tianji.report.documents import prediction_document
+
+        return prediction_document(self.result, self.calibration, self.reliability)
+
+    def print_tables(self, console: Console) -> None:
+        """Print what was asked, the time and the memory."""
+        from tianji.report.headline import print_headline
+        from tianji.report.result_tables import print_result
+
+        print_headline(console, self.result.plan.job, self.result.plan.pool, self.calibration)
+        console.print()
+        print_result(console, self.result, self.reliability)
