@@ -112,7 +112,7 @@ def predict_all(pool: str, out: str) -> None:
     rows = []
     for model, layouts in LAYOUTS.items():
         for fields in layouts:
-            strategy = Strategy(**{"zero": 1, **fields})
+            strategy = Strategy(**{"overlap_tp": False, **fields})
             uneven = count_imbalance(MODELS[model], strategy)
             precision = find_precision("fp32")
             job = Job(read_config(MODELS[model], model), SEQ_LEN, BATCH, precision, moe_imbalance=uneven)

@@ -103,7 +103,9 @@ def predict_all(folder: Path) -> None:
     for name in POOLS:
         pool = load_pool(str(folder / f"{name}.toml"))
         best = plan(job, pool, calibration, fixed=ENGINE, top=5).results
-        layouts = {"1": Strategy()} if pool.chips == 1 else {k: Strategy(**v) for k, v in LAYOUTS.items()}
+        layouts = (
+            {"1": Strategy()} if pool.chips == 1 else {k: Strategy(overlap_tp=False, **v) for k, v in LAYOUTS.items()}
+        )
         rows = {}
         for layout, strategy in layouts.items():
             result = predict(Plan(job, pool, strategy), calibration)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tianji.hardware import Chip, Figure, Pool, Tier
+from tianji.operation.event_log import Event, EventLog
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
 from tianji.units import GB, TB, TERA
@@ -103,3 +104,8 @@ def travel(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any
     there = _copy(function)
     for item in [_copy(item) for item in items]:
         yield _copy(there(item))
+
+
+def last_event(log: EventLog, kind: str) -> Event | None:
+    """Return the newest event of a kind, or None."""
+    return next((entry for entry in reversed(log.events) if entry["event"] == kind), None)

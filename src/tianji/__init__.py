@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from tianji.parallel.plan import Plan
     from tianji.parallel.plan_file import read_plan, write_plan
     from tianji.prediction.goodput import Goodput
+    from tianji.ranges import Range
     from tianji.reliability import Reliability
-    from tianji.result import Measurement, Range, Result, read_result, write_result
+    from tianji.result import Measurement, Result, read_result, write_result
     from tianji.search import Outcome
     from tianji.validation import Verdict
     from tianji.workload import MLA, Job, Model, MoE, Precision
@@ -85,8 +86,9 @@ _ROOMS = {
     "parallel.plan": ("Plan",),
     "parallel.plan_file": ("read_plan", "write_plan"),
     "prediction.goodput": ("Goodput",),
+    "ranges": ("Range",),
     "reliability": ("Reliability",),
-    "result": ("Measurement", "Range", "Result", "read_result", "write_result"),
+    "result": ("Measurement", "Result", "read_result", "write_result"),
     "search": ("Outcome",),
     "validation": ("Verdict",),
     "workload": ("MLA", "Job", "MoE", "Model", "Precision"),

@@ -130,6 +130,23 @@ _SHOWN = {
 }
 
 
+def format_number(value: float, digits: int = 3, *, keep_zeros: bool = False) -> str:
+    """Return a number with so many significant digits, thousands apart; whole numbers keep all of theirs.
+
+    Only numbers below 0.0001 have an exponent. ``keep_zeros`` leaves the zeros at the end, for columns.
+
+    >>> format_number(0.04567), format_number(999.7), format_number(12345.6)
+    ('0.0457', '1,000', '12,346')
+    """
+    if not np.isfinite(value) or not value:
+        return f"{value:g}"
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    if exponent < -4:
+        return f"{value:.{digits}g}"
+    text = f"{value:,.{max(digits - 1 - exponent, 0)}f}"
+    return text if keep_zeros or "." not in text else text.rstrip("0").rstrip(".")
+
+
 def show(value: float, dimension: str, digits: int = 3) -> str:
     """Return a figure as people read it, in the largest unit that keeps it at 1 or above.
 
@@ -137,7 +154,4 @@ def show(value: float, dimension: str, digits: int = 3) -> str:
     '50 GB/s'
     """
     scale, unit = next((s for s in _SHOWN[dimension] if abs(value) >= s[0]), _SHOWN[dimension][-1])
-    number = value / scale
-    if abs(number) >= 10**digits:
-        return f"{number:,.0f} {unit}".rstrip()
-    return f"{number:.{digits}g} {unit}".rstrip()
+    return f"{format_number(value / scale, digits)} {unit}".rstrip()

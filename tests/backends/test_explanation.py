@@ -8,7 +8,8 @@ from tianji.backends.explanation import explain_gap
 from tianji.errors import FormatError
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
-from tianji.result import Measurement, Range, Result, Traffic
+from tianji.ranges import Range
+from tianji.result import Measurement, Result, Traffic
 
 from .samples import plan_of
 

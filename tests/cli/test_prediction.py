@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+import tianji
 from tianji.cli import main
+from tianji.parallel.plan import Plan
 
 JOB = ("predict", "llama-3.1-8b", "hgx-h100", "--chips", "16", "--batch", "64", "--seq", "4096")
 
@@ -70,3 +72,10 @@ def test_what_does_not_fit_is_predicted_and_said() -> None:
     done = run("predict", "llama-3.1-70b", "hgx-h100", "--batch", "8", "--tp", "8")
     assert done.exit_code == 0
     assert "does not fit" in done.stdout
+
+
+def test_python_and_the_command_line_start_from_one_default() -> None:
+    typed = predicted("predict", "llama-3.1-70b", "hgx-h100", "--chips", "64", "--tp", "8", "--pp", "4")
+    job = tianji.make_job("llama-3.1-70b", chips=64)
+    plan = Plan(job, tianji.load_pool("hgx-h100", 64), tianji.Strategy(tp=8, pp=4, dp=2))
+    assert tianji.predict(plan).step_time.nominal == pytest.approx(typed["step_time_s"], rel=1e-12)

@@ -6,10 +6,12 @@ import pytest
 from tianji.catalog import load_pool
 from tianji.comparison import Assumptions, assess, compare
 from tianji.comparison.side_by_side import judge
-from tianji.economics import Span
+from tianji.economics import price_run
 from tianji.errors import FormatError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.ranges import Range
+from tianji.units import HOUR, TERA
 from tianji.workload import Job
 
 
@@ -66,8 +68,10 @@ def test_no_verdict_says_what_would_decide(job: Job, h100: Pool, calibration: Ca
 def test_the_widest_part_may_be_a_price(job: Job, h100: Pool, calibration: Calibration) -> None:
     a = compare([(job, h100), (job, h100)], calibration).assessments[0]
     assert a.hour.price is not None
-    dear = replace(a.hour, price=Span(a.hour.price.nominal / 9, a.hour.price.nominal, a.hour.price.nominal * 9))
-    unsure = replace(a, hourly=replace(a.hourly, cost=dear.price * a.chips), bill=replace(a.bill, cost=a.cost * 2.0))
+    dear = replace(a.hour, price=Range(a.hour.price.nominal / 9, a.hour.price.nominal, a.hour.price.nominal * 9))
+    assert a.draw is not None
+    bill, hourly = (price_run(time, a.draw, dear, a.site) for time in (TERA / a.useful, Range.exactly(HOUR)))
+    unsure = replace(a, hour=dear, bill=bill, hourly=hourly)
     assert "a firm price of h100-sxm would narrow it most" in judge((a, unsure))[1]
 
 

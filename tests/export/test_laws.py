@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from legal_plans import plans
 from tianji.errors import ExportError
-from tianji.export import TARGETS, Bundle, render_plan
-from tianji.export.checks import check_file
-from tianji.export.launches import read_launch
+from tianji.export import TARGETS, FileBundle, render_plan
+from tianji.export.launch_reader.launches import read_launch
+from tianji.export.lint.checks import check_file
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Model
 
 
-def rendered(plan: Plan, target: str) -> Bundle | None:
+def rendered(plan: Plan, target: str) -> FileBundle | None:
     try:
         return render_plan(plan, target)
     except ExportError as error:
@@ -30,7 +30,7 @@ def rendered(plan: Plan, target: str) -> Bundle | None:
         return None
 
 
-def check_syntax(bundle: Bundle) -> None:
+def check_syntax(bundle: FileBundle) -> None:
     for artefact in bundle.artefacts:
         suffix = Path(artefact.name).suffix
         if suffix in (".sh", ".sbatch"):

@@ -5,7 +5,7 @@ import pytest
 import tianji
 from tianji.errors import ExportError, IllegalStrategyError, UnknownNameError
 from tianji.export import TARGETS, render_plan
-from tianji.export.runnable import ENGINES, plan_for_engine
+from tianji.export.runnable import SPACES, plan_for_framework
 from tianji.hardware import Pool
 from tianji.search import plan
 from tianji.workload import Job
@@ -17,7 +17,7 @@ def case(model: str, pool: str, chips: int, precision: str = "bf16") -> tuple[Jo
 
 
 def test_every_engine_is_a_target() -> None:
-    assert set(ENGINES) <= set(TARGETS)
+    assert set(SPACES) <= set(TARGETS)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_every_engine_is_a_target() -> None:
 )
 def test_every_plan_for_an_engine_exports_as_it_is(engine: str, model: str, pool: str, chips: int) -> None:
     job, machine = case(model, pool, chips)
-    found = plan_for_engine(engine, job, machine, top=3)
+    found = plan_for_framework(engine, job, machine, top=3)
     times = [r.step_time.nominal for r in found.outcome.results]
     assert len(times) == 3
     assert times == sorted(times)
@@ -46,7 +46,7 @@ def test_every_plan_for_an_engine_exports_as_it_is(engine: str, model: str, pool
 def test_the_engines_best_is_the_best_where_it_runs_that() -> None:
     job, machine = case("llama-3.1-8b", "hgx-h100", 8)
     fixed = {"schedule": "1f1b", "zero": 1}
-    found = plan_for_engine("megatron", job, machine, fixed=fixed, top=1)
+    found = plan_for_framework("megatron", job, machine, fixed=fixed, top=1)
     best = plan(job, machine, fixed=fixed, top=1)
     assert found.outcome.results[0].step_time.nominal == pytest.approx(best.results[0].step_time.nominal)
     assert (found.refused, found.why) == (0, "")
@@ -55,12 +55,12 @@ def test_the_engines_best_is_the_best_where_it_runs_that() -> None:
 def test_what_an_engine_has_not_is_told_before_the_search() -> None:
     job, machine = case("llama-3.1-8b", "hgx-h100", 8)
     with pytest.raises(IllegalStrategyError, match=r"schedule=zero-bubble: megatron has schedule of 1f1b, interleaved"):
-        plan_for_engine("megatron", job, machine, fixed={"schedule": "zero-bubble"})
+        plan_for_framework("megatron", job, machine, fixed={"schedule": "zero-bubble"})
     with pytest.raises(UnknownNameError, match="did you mean megatron"):
-        plan_for_engine("megatrn", job, machine)
+        plan_for_framework("megatrn", job, machine)
 
 
 def test_an_engine_that_runs_nothing_here_gives_its_reasons() -> None:
     job, machine = case("llama-3.1-8b", "atlas-900-a2", 8)
     with pytest.raises(ExportError, match="drives no Ascend chips by itself"):
-        plan_for_engine("megatron", job, machine, fixed={"zero": 1, "schedule": "1f1b"})
+        plan_for_framework("megatron", job, machine, fixed={"zero": 1, "schedule": "1f1b"})

@@ -9,7 +9,7 @@ import yaml
 import tianji
 from tianji.errors import ExportError, InputError, UnknownNameError
 from tianji.export import render_plan, write_bundle
-from tianji.export.checks import check_file
+from tianji.export.lint.checks import check_file
 from tianji.parallel.plan import Plan
 
 

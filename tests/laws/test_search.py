@@ -12,7 +12,6 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration, Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.parallel.layouts import DEFAULTS
 from tianji.parallel.legality import is_legal, refusals
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
@@ -43,7 +42,7 @@ def every_strategy(task: Job, chips: int) -> list[Strategy]:
     }  # fmt: skip
     shapes = [s for s in product(*(values[n] for n in ("tp", "pp", "cp", "dp"))) if s[0] * s[1] * s[2] * s[3] == chips]
     rest = {n: v for n, v in values.items() if n not in ("tp", "pp", "cp", "dp")}
-    given = DEFAULTS.as_dict()
+    given = Strategy().as_dict()
     found = [
         Strategy(**given | dict(zip(("tp", "pp", "cp", "dp"), shape, strict=True)) | dict(zip(rest, more, strict=True)))
         for shape in shapes

@@ -1,10 +1,13 @@
+import ast
 from pathlib import Path
 
 import pytest
 
 from tianji.catalog import load_chip
 from tianji.errors import FormatError
+from tianji.measurements import table as table_module
 from tianji.measurements.table import find_generation, find_traits, read_table
+from tianji.parallel.strategy import FIELDS
 
 HEAD = (
     "id,quality,split,source,chip,n_chips,framework,arch_key,layers,hidden,ffn,heads,vocab,seq_len,global_batch_size,"
@@ -89,6 +92,13 @@ def test_selective_without_modules_recomputes_nothing(tmp_path: Path) -> None:
     text = "selective (no modules listed; Mcore default core_attn)"
     (row,) = read_table(table(tmp_path, GOOD.replace(",none,", f",{text},"))).rows
     assert row.strategy.recompute == "none"
+
+
+def test_no_switch_of_a_row_is_left_to_the_defaults_of_a_strategy() -> None:
+    tree = ast.parse(Path(table_module.__file__).read_text("utf-8"))
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "Strategy"]
+    assert len(calls) == 1
+    assert {keyword.arg for keyword in calls[0].keywords} == set(FIELDS)
 
 
 def test_a_generation_is_named_by_the_chip_at_the_end_of_the_line() -> None:

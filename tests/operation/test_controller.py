@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from samples import flat, job
+from samples import flat, job, last_event
 from tianji.operation.controller import Controller, State
 from tianji.operation.event_log import EventLog
 from tianji.operation.protocols import Attempt, ChipReport, NodeReport, Proposal, WorkerReport
@@ -94,7 +94,7 @@ def test_a_killed_worker_costs_its_chip_and_nothing_starts_before_all_have_stopp
     world.saved = 2
     world.say(1, WorkerReport(1, 3, 0.0, -9), WorkerReport(1, 3, 0.0, 1))
     controller.advance()
-    failure = controller.log.last("failure")
+    failure = last_event(controller.log, "failure")
     assert failure is not None
     assert (failure["kind"], failure["chips"], failure["step"], failure["saved"]) == ("killed", [2], 3, 2)
     assert controller.state is State.FENCING
@@ -117,7 +117,7 @@ def test_an_error_waits_for_its_cause() -> None:
     assert controller.state is State.TRAINING
     world.say(1, WorkerReport(1, 3, 0.0, -11), WorkerReport(1, 3, 0.0))
     controller.advance()
-    failure = controller.log.last("failure")
+    failure = last_event(controller.log, "failure")
     assert failure is not None
     assert (failure["kind"], failure["chips"]) == ("killed", [2])
 
@@ -142,7 +142,7 @@ def test_a_silent_node_is_waited_for_as_long_as_its_lease() -> None:
     running = WorkerReport(1, 3, 0.0)
     world.say(0, running, running)
     controller.advance()
-    assert controller.log.last("failure")["kind"] == "silent node"  # type: ignore[index]
+    assert last_event(controller.log, "failure")["kind"] == "silent node"  # type: ignore[index]
     world.say(0, None, None, stopped=1)
     controller.advance()
     assert controller.state is State.STARTING  # node 1 was last heard at 1 s: its lease of 5 s is over
@@ -202,7 +202,7 @@ def test_the_job_grows_when_chips_are_back_and_it_pays() -> None:
     assert controller.state is State.TRAINING
     world.saved = 4
     controller.advance()
-    grown = controller.log.last("grow")
+    grown = last_event(controller.log, "grow")
     assert grown is not None
     # 95 steps are left, of 2 s on two chips and of 1 s on four.
     assert grown["gain"] == pytest.approx(95.0, rel=0.2)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from samples import last_event
 from tianji.operation.controller import State
 from tianji.operation.simulation import play
 from tianji.operation.simulation.scenario import draw_scenario
@@ -16,7 +17,7 @@ def test_every_promise_holds(first: int) -> None:
     for seed in range(first, first + CHUNK):
         played = play(seed)
         assert played.state is State.DONE
-        done = played.log.last("done")
+        done = last_event(played.log, "done")
         assert done is not None and done["step"] == draw_scenario(seed).steps - 1
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tianji.errors import FormatError, IllegalStrategyError
 from tianji.parallel import Strategy
-from tianji.parallel.layouts import DEFAULTS, abbreviate_layout, complete_layout, read_layout, spell_layout
+from tianji.parallel.layouts import abbreviate_layout, complete_layout, read_layout, spell_layout
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ STRATEGIES = st.builds(
 
 @given(STRATEGIES)
 def test_what_is_spelt_is_read_back(strategy: Strategy) -> None:
-    assert complete_layout(read_layout(spell_layout(strategy)), strategy.chips, DEFAULTS) == strategy
+    assert complete_layout(read_layout(spell_layout(strategy)), strategy.chips) == strategy
 
 
 def test_a_table_has_room() -> None:
-    assert abbreviate_layout(Strategy(dp=8, zero=3, zero_group=4, overlap_tp=True)) == "dp8 mbs1 zero3/4"
-    assert abbreviate_layout(Strategy(cp=2, cp_kind="ulysses", overlap_ep=True)) == (
+    assert abbreviate_layout(Strategy(dp=8, zero=3, zero_group=4)) == "dp8 mbs1 zero3/4"
+    assert abbreviate_layout(Strategy(cp=2, cp_kind="ulysses", overlap_tp=False, overlap_ep=True)) == (
         "cp2 dp1 mbs1 zero1 ulysses no-overlap-tp overlap-ep"
     )

@@ -6,6 +6,7 @@ import pytest
 
 from tianji.errors import FormatError
 from tianji.parallel import CHOICES, FIELDS, Strategy, read_field, read_strategy
+from tianji.parallel.layouts import complete_layout, read_layout
 
 
 def test_every_switch_that_the_space_promises_is_there() -> None:
@@ -77,3 +78,9 @@ def test_what_a_field_refuses(name: str, text: object) -> None:
 def test_a_strategy_reads_back_what_it_writes() -> None:
     s = Strategy(tp=4, pp=2, schedule="zero-bubble", recompute="full", recompute_layers=0.25, overlap_ep=True)
     assert read_strategy(s.as_dict()) == s
+
+
+def test_what_is_not_given_is_the_same_at_every_door() -> None:
+    assert complete_layout({}, 1) == read_strategy({}) == Strategy()
+    assert complete_layout(read_layout("tp=8,pp=4"), 64) == read_strategy({"tp": 8, "pp": 4, "dp": 2})
+    assert read_strategy({"tp": "8", "pp": "4", "dp": "2"}) == Strategy(tp=8, pp=4, dp=2)

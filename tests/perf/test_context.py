@@ -1,7 +1,6 @@
 """Sums keep their order, and what layers share is computed once."""
 
 import numpy as np
-import pytest
 
 from samples import job, pool
 from tianji.hardware.calibration import Constants
@@ -41,15 +40,20 @@ def test_communication_hides_behind_no_more_than_the_work() -> None:
     assert c.hide(np.asarray(4.0), np.asarray(10.0), off) == 4.0
 
 
-def test_what_has_a_name_is_computed_once_in_a_context() -> None:
-    calls: list[str] = []
+def test_what_layers_share_is_computed_once_in_a_context() -> None:
+    calls: list[object] = []
 
-    def compute() -> float:
-        calls.append("called")
-        return len(calls) * 1.0
+    def compute(subject: list[int], c: Context) -> int:
+        calls.append(c)
+        return len(calls)
 
-    one, other = context(), context()
-    assert [one.once("a", compute), one.once("a", compute), one.once("b", compute)] == [1.0, 1.0, 2.0]
-    assert other.once("a", compute) == 3.0
-    with pytest.raises(TypeError):
-        one.once([], compute)  # type: ignore[arg-type]
+    def another(subject: list[int], c: Context) -> int:
+        return -1
+
+    c, other = context(), context()
+    first, equal = [1], [1]
+    assert [c.once(compute, first), c.once(compute, first)] == [1, 1]
+    assert c.once(compute, equal) == 2, "equal is not the same"
+    assert c.once(another, first) == -1
+    assert other.once(compute, first) == 3
+    assert calls == [c, c, other]

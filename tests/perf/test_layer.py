@@ -1,11 +1,15 @@
 """One layer on one chip under pure physics: what each cut does to computing and to communication."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from samples import CHIP, DENSE, SPARSE, flat, job
+from tianji.catalog import load_model
 from tianji.hardware.calibration import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
@@ -14,8 +18,8 @@ from tianji.perf.compute import ATTENTION_BACKWARD, ChipRates
 from tianji.perf.context import Context, Terms, total
 from tianji.perf.layer import LayerTime, layer_time
 from tianji.units import GB, TERA
-from tianji.workload import Model
-from tianji.workload.ops import dense_layer, head, moe_layer
+from tianji.workload import Model, find_precision
+from tianji.workload.ops import Experts, Layer, dense_layer, head, model_layers, moe_layer
 
 FAST_MEMORY = 1e9
 """With memory that is never in the way a matmul takes its FLOPs over the peak, whatever its shape."""
@@ -24,7 +28,7 @@ FAST_MEMORY = 1e9
 def context(model: Model = DENSE, *, memory: float = FAST_MEMORY, precision: str = "bf16", **fields: object) -> Context:
     task = job(model, precision=precision)
     physics = Constants(memory_efficiency=memory)
-    strategy = Strategy(**fields)  # type: ignore[arg-type]
+    strategy = Strategy(**{"overlap_tp": False} | fields)  # type: ignore[arg-type]
     machine = ChipRates.of(CHIP, task.precision, physics)
     return Context(task, machine, Links.of(flat(max(strategy.chips, 2)), physics), physics, Grid.of(strategy))
 
@@ -145,3 +149,33 @@ def test_a_loss_that_is_not_fused_passes_more_bytes_both_ways() -> None:
     ]
     rate = CHIP.memory_rate()
     assert seconds[1] - seconds[0] == pytest.approx(1024 * DENSE.vocab_size * (52 - 36) / rate)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp32", "fp8"])
+def test_a_loss_moves_its_bytes_in_any_number_format(precision: str) -> None:
+    # A third forward; without the logits' other ops: the norm of 512 elements is read and written forward, twice that back.
+    layer = layer_time(head(DENSE), context(memory=1.0, precision=precision))
+    norm = 1024 * 2 * 512 * find_precision(precision).activation_size
+    moved = [one(terms, "vector") * CHIP.memory_rate() for terms in (layer.forward, layer.backward)]
+    assert moved == pytest.approx([norm + 1024 * DENSE.vocab_size * 12, 2 * norm + 1024 * DENSE.vocab_size * 24])
+
+
+@given(st.data())
+def test_the_names_of_ops_change_nothing(data: st.DataObject) -> None:
+    model = data.draw(st.sampled_from([DENSE, replace(SPARSE, num_mtp_layers=1), load_model("deepseek-v2-lite")]))
+    names = st.sampled_from(["loss", "logits", "q up", "kv up", "router", "a", ""])
+
+    def rename(ops: Layer | Experts) -> Any:
+        inner = {"experts": rename(ops.experts)} if isinstance(ops, Layer) and ops.experts else {}
+        renamed = {
+            kind: tuple(replace(op, name=data.draw(names)) for op in getattr(ops, kind))
+            for kind in ("matmuls", "vectors")
+        }
+        return replace(ops, **renamed, **inner)
+
+    fields = {"tp": 2, "dp": 4, "recompute": data.draw(st.sampled_from(["none", "selective", "full"]))}
+    before, after = context(model, memory=1.0, **fields), context(model, memory=1.0, **fields)
+    for layer in model_layers(model).values():
+        old, new = layer_time(layer, before), layer_time(rename(layer), after)
+        assert new.forward == old.forward
+        assert new.backward == old.backward

@@ -17,9 +17,9 @@ from tianji.perf.passes import (
     estimate_layers,
     estimate_pass,
     pass_seconds,
-    pick_slowest,
     slowest_counts,
     stage_counts,
+    sum_counts,
 )
 from tianji.perf.stages import stage
 from tianji.workload import Model
@@ -63,9 +63,8 @@ def test_all_stages_together_take_what_all_layers_take(model: Model) -> None:
 def test_the_kinds_of_a_pass_add_up_to_its_seconds() -> None:
     layers = estimate_layers(context(SPARSE_AHEAD, Strategy(tp=2, dp=8, ep=4, recompute="full")))
     some = {"moe": np.asarray(3.0), "head": np.asarray(1), "mtp": np.asarray(2)}
-    forward, backward, weight = estimate_pass(some, layers)
-    seconds = np.ravel(pass_seconds(some, layers))
-    assert np.ravel([total(forward), total(backward)]) == pytest.approx(seconds, rel=1e-12)
+    terms, weight = estimate_pass(some, layers)
+    assert total(terms) == pytest.approx(sum(np.ravel(pass_seconds(some, layers))), rel=1e-12)
     by_hand = 3.0 * layers["moe"].weight + layers["head"].weight + 2 * layers["mtp"].weight
     assert weight == pytest.approx(by_hand, rel=1e-12)
 
@@ -83,6 +82,10 @@ def test_the_first_of_equally_slow_stages_is_taken() -> None:
     one, other = {"dense": np.asarray(5.0)}, {"moe": np.asarray(5.0)}
     same = np.array([7.0])
     assert slowest_counts([one, other], [same, same], same) is one
-    passes = [({"matmul": np.array([w])}, {"matmul": np.array([2 * w])}, np.array([w])) for w in (1.0, 5.0)]
-    forward, _, weight = pick_slowest(passes, [np.array([3.0]), np.array([15.0])], np.array([15.0]))
-    assert (forward["matmul"].item(), weight.item()) == (5.0, 5.0)
+
+
+@pytest.mark.parametrize("model", [DENSE, SPARSE_AHEAD])
+def test_the_layers_of_all_stages_are_those_of_the_model(model: Model) -> None:
+    each = [stage_counts(stage(model, np.asarray(4), np.asarray(i)), model.num_mtp_layers) for i in range(4)]
+    together = {name: float(n) for name, n in sum_counts(each).items() if n}
+    assert together == {name: float(n) for name, n in all_counts(model).items()}

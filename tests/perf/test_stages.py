@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from samples import DENSE, SPARSE
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.stages import Bubble, in_flight, representative_stages, share_bubble, stage
+from tianji.perf.stages import Bubble, PassTime, in_flight, representative_stages, share_bubble, stage
 from tianji.workload import Model
 
 
@@ -86,7 +86,7 @@ def waiting(p: int, **fields: object) -> float:
     g = Grid.of(Strategy(pp=p, **fields))  # type: ignore[arg-type]
     others = [np.asarray([(p - 1) * seconds]) for seconds in (FORWARD + BACKWARD, BACKWARD, WEIGHT)]
     sends, gathers = np.asarray([(p - 1) * SEND]), np.asarray([(p - 1) * GATHER])
-    return float(np.ravel(Bubble.between(g, *others, sends, gathers, np.asarray([1.0])).seconds)[0])
+    return float(np.ravel(Bubble.between(g, PassTime(*others), sends, gathers, np.asarray([1.0])).seconds)[0])
 
 
 @pytest.mark.parametrize("p", [1, 2, 4, 8])
@@ -112,7 +112,7 @@ def test_the_ideal_share_of_the_bubble(p: int, m: int) -> None:
 def test_weight_gradients_fill_no_more_than_there_is_to_wait() -> None:
     g = Grid.of(Strategy(pp=4, schedule="zero-bubble"))
     work, backward, weight, none = (np.asarray([x]) for x in (3.0, 2.9, 2.0, 0.0))
-    assert Bubble.between(g, work, backward, weight, none, none, none).seconds == 0.0
+    assert Bubble.between(g, PassTime(work, backward, weight), none, none, none).seconds == 0.0
 
 
 def test_chips_that_share_a_processor_fill_their_bubbles() -> None:

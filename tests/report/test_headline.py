@@ -6,8 +6,8 @@ from rich.console import Console
 
 from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.hardware.calibration import Calibration
+from tianji.ranges import Range
 from tianji.report.headline import describe_job, describe_pool, describe_range, describe_trust, print_headline
-from tianji.result import Range
 
 
 def console_of(width: int) -> Console:

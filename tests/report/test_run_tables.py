@@ -13,10 +13,11 @@ from tianji.catalog import load_pool, make_job
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
+from tianji.ranges import Range
 from tianji.report.explanation_tables import explanation_document, print_explanation
 from tianji.report.run_documents import run_document
 from tianji.report.run_tables import print_run
-from tianji.result import Measurement, Range, Result, Traffic
+from tianji.result import Measurement, Result, Traffic
 
 
 def shown(show: Callable[[Console, Any], None], subject: object) -> str:

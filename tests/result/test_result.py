@@ -4,7 +4,8 @@ import pytest
 
 from samples import make_plan
 from tianji.parallel import Strategy
-from tianji.result import Range, Result
+from tianji.ranges import Range
+from tianji.result import Result
 from tianji.units import DAY, TERA
 
 RESULT = Result(

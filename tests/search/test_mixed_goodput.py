@@ -14,8 +14,9 @@ from tianji.parallel.grid import Grid
 from tianji.perf.stages import Stage, stage
 from tianji.prediction import predict
 from tianji.prediction.goodput import expect_goodput, find_exposure
+from tianji.ranges import Range
 from tianji.reliability.failure_case import chart, chart_parts
-from tianji.result import Range, Result
+from tianji.result import Result
 from tianji.search.mixed_batches import Division, Share
 from tianji.search.mixed_goodput import expect_mixed_goodput, find_exposures
 from tianji.search.mixed_planner import Alone, MixedOutcome

@@ -10,8 +10,8 @@ from tianji.api.answer import Answer
 from tianji.api.presenting import Presentation
 from tianji.api.requests import File, PlanLike, plan_of
 from tianji.errors import FormatError
-from tianji.export import TARGETS, Bundle, render_plan, write_bundle
-from tianji.export.checks import Check, check_file
+from tianji.export import TARGETS, FileBundle, render_plan, write_bundle
+from tianji.export.lint.checks import Check, check_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def export_plan(
     plan: PlanLike | None = None, to: str | None = None, *, out: File | None = None, check: File | None = None
-) -> Answer[Bundle] | Answer[Check] | Answer[tuple[str, ...]]:
+) -> Answer[FileBundle] | Answer[Check] | Answer[tuple[str, ...]]:
     """Write a plan as files of other engines and schedulers.
 
     ``to`` names the target; without arguments all are listed. ``out`` is the folder for
@@ -53,7 +53,7 @@ def export_plan(
 class BundlePresentation(Presentation):
     """What is shown of the files of a plan: where they are, or their texts."""
 
-    bundle: Bundle
+    bundle: FileBundle
     paths: tuple[Path, ...]
 
     @property
@@ -115,9 +115,9 @@ class TargetsPresentation(Presentation):
 
     def document(self) -> dict[str, Any]:
         """Return each target and what is written for it."""
-        return {"targets": {name: about for name, (_, about) in TARGETS.items()}}
+        return {"targets": {name: target.about for name, target in TARGETS.items()}}
 
     def print_tables(self, console: Console) -> None:
         """Print the same."""
-        for name, (_, about) in TARGETS.items():
-            console.out(f"{name:<12} {about}", highlight=False)
+        for name, target in TARGETS.items():
+            console.out(f"{name:<12} {target.about}", highlight=False)

@@ -10,7 +10,7 @@ from tianji.api.presenting import Presentation
 from tianji.api.quantities import Count
 from tianji.api.requests import File, PoolLike, find_pool
 from tianji.errors import InputError
-from tianji.export.launches import Launch, read_launch
+from tianji.export.launch_reader.launches import Launch, read_launch
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout, complete_layout, spell_layout
 from tianji.parallel.plan import Plan
@@ -49,9 +49,9 @@ def predict_launch(
     Raises InputError for a script that cannot be read, and what :func:`tianji.prediction.predict` raises.
     """
     launch = read_launch(path, None if chips is None else parse_count(chips, "--chips"))
-    assumed = list(launch.told)
+    assumed = list(launch.assumed)
     if pool is None:
-        pool = USUAL_POOLS[launch.engine]
+        pool = USUAL_POOLS[launch.framework]
         assumed.insert(
             0, f"pool {pool}: the script does not say what it runs on; name one as in `--from-megatron {path} POOL`"
         )
@@ -86,7 +86,7 @@ class LaunchPresentation(Presentation):
     def summary(self) -> str:
         """Return the script's pace beside the best plan's."""
         launch, model = self.prediction.launch, self.prediction.result.plan.job.model
-        return f"prediction for a launch script of {launch.engine}, {model.name} on {launch.chips:,} chips: {self._verdict()}"
+        return f"prediction for a launch script of {launch.framework}, {model.name} on {launch.chips:,} chips: {self._verdict()}"
 
     def document(self) -> dict[str, Any]:
         """Return the prediction, what was read of the script, and how far it is from the best."""
@@ -95,7 +95,7 @@ class LaunchPresentation(Presentation):
         asked, best = self.prediction, self.prediction.best
         document = prediction_document(asked.result, asked.calibration, self.reliability)
         document["launch"] = {
-            "engine": asked.launch.engine, "assumed": list(asked.assumed), "ignored": list(asked.launch.ignored)
+            "engine": asked.launch.framework, "assumed": list(asked.assumed), "ignored": list(asked.launch.ignored)
         }  # fmt: skip
         if isinstance(best, str):
             document["best"] = {"reason": best}

@@ -31,7 +31,7 @@ from tianji.backends.mapping import open_mapper
 from tianji.comparison import Assumptions
 from tianji.comparison.cheapest_size import Frugal, find_frugal
 from tianji.errors import FormatError, IllegalStrategyError, InfeasibleError, UnknownNameError
-from tianji.export.runnable import Runnable, plan_for_engine
+from tianji.export.runnable import Runnable, plan_for_framework
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.mixture import Mixture
 from tianji.parallel.layouts import abbreviate_layout, complete_layout, read_layout
@@ -173,7 +173,7 @@ def _search(
     with show_progress("Pricing strategies") as progress:
         if runs_on is None:
             return search_plans(*asked, **search, progress=progress, mapper=mapper), None
-        runnable = plan_for_engine(runs_on, *asked, **search, progress=progress, mapper=mapper)
+        runnable = plan_for_framework(runs_on, *asked, **search, progress=progress, mapper=mapper)
         return runnable.outcome, runnable
 
 
@@ -217,8 +217,8 @@ class PlanPresentation(Presentation):
 
         document = outcome_document(self.outcome, self.calibration, objective=self.objective, **self.beside)
         if self.runnable is not None:
-            engine, refused, why = self.runnable.engine, self.runnable.refused, self.runnable.why
-            document["runs_on"] = {"engine": engine, "faster_refused": refused, "why": why}
+            framework, refused, why = self.runnable.framework, self.runnable.refused, self.runnable.why
+            document["runs_on"] = {"engine": framework, "faster_refused": refused, "why": why}
         return document
 
     def print_tables(self, console: Console) -> None:
@@ -229,7 +229,7 @@ class PlanPresentation(Presentation):
         if self.runnable is not None:
             refused, why = self.runnable.refused, self.runnable.why
             faster = f"; {refused} faster ones are refused: {why}" if refused else ""
-            line = f"\nEvery plan above runs on {self.runnable.engine} as it is priced{faster}."
+            line = f"\nEvery plan above runs on {self.runnable.framework} as it is priced{faster}."
             console.print(line, markup=False, soft_wrap=True)
         if self.out is not None:
             line = f"\nPlan 1 is in {self.out}; `tianji predict {self.out}` explains it again."

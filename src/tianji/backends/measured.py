@@ -14,7 +14,8 @@ from tianji.backends.traces import merge_traces, read_breakdown
 from tianji.errors import RunError
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
-from tianji.result import Measurement, Range, Result, Traffic
+from tianji.ranges import Range
+from tianji.result import Measurement, Result, Traffic
 from tianji.workload.ops import step_flops
 
 Events = list[Mapping[str, Any]]

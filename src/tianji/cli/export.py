@@ -27,7 +27,7 @@ def export_command(plan: str | None, to: str | None, out: str | None, check: str
       tianji export --check my-job.yaml
     """
     from tianji.api.exporting import export_plan
-    from tianji.export.checks import Check
+    from tianji.export.lint.checks import Check
 
     answer = export_plan(plan, to, out=out, check=check)
     show_answer(answer, as_json)

@@ -11,7 +11,6 @@ from tianji.economics import (
     ChipHour,
     Footprint,
     PoolPower,
-    Span,
     ask_power,
     find_chip_hour,
     find_draw,
@@ -21,6 +20,7 @@ from tianji.economics import (
 from tianji.errors import UnknownFigureError
 from tianji.hardware import Pool
 from tianji.prediction.goodput import Goodput, expect_goodput
+from tianji.ranges import Range
 from tianji.reliability import Reliability
 from tianji.result import Result
 from tianji.units import DAY, HOUR, TERA
@@ -84,30 +84,30 @@ class Assessment:
         return f"{plan.idle_chips:,} of the {self.pool.chips:,} chips stand idle: the best plan uses {plan.strategy.chips:,}"
 
     @property
-    def tokens_per_s(self) -> Span:
+    def tokens_per_s(self) -> Range:
         """Tokens a second while nothing fails."""
         step, tokens = self.result.step_time, self.result.plan.job.tokens_per_step
-        return Span(tokens / step.high, tokens / step.nominal, tokens / step.low)
+        return tokens / step
 
     @property
-    def useful(self) -> Span:
+    def useful(self) -> Range:
         """Tokens a second that last: throughput times goodput."""
         good = self.goodput.goodput
-        return self.tokens_per_s * Span(good.low, good.nominal, good.high)
+        return self.tokens_per_s * good
 
     @property
-    def days(self) -> Span | None:
+    def days(self) -> Range | None:
         """Days of the job's tokens, failures included; None when the job states none."""
         tokens = self.result.plan.job.tokens
         return tokens / self.useful * (1 / DAY) if tokens else None
 
     @property
-    def cost(self) -> Span | None:
+    def cost(self) -> Range | None:
         """Dollars of 10¹² useful tokens."""
         return None if self.bill is None else self.bill.cost
 
     @property
-    def cost_per_hour(self) -> Span | None:
+    def cost_per_hour(self) -> Range | None:
         """Dollars of one hour of the whole pool."""
         return None if self.hourly is None else self.hourly.cost
 
@@ -134,10 +134,10 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
     found = Assessment(result, goodput, site, paid.chips, draw, hour, find_footprint(paid), None, None, tuple(unknown))
     if draw is None:
         return found
-    electricity = None if given.electricity is None else Span.of(given.electricity)
+    electricity = None if given.electricity is None else Range.exactly(given.electricity)
     bill, hourly = (
         price_run(seconds, draw, hour, site, electricity=electricity)
-        for seconds in (TERA / found.useful, Span.of(HOUR))
+        for seconds in (TERA / found.useful, Range.exactly(HOUR))
     )
     return replace(found, bill=bill, hourly=hourly)
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from tianji.comparison.assessment import Assessment, Assumptions, ask_cost, assess
 from tianji.comparison.curve import Curve
-from tianji.economics import Span, ask_power
+from tianji.economics import ask_power
 from tianji.errors import IllegalStrategyError, InfeasibleError, UnknownNameError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.prediction.mapper import Mapper
+from tianji.ranges import Range
 from tianji.search import plan
 from tianji.units import TERA
 from tianji.workload import Job
@@ -32,8 +33,8 @@ class Frugal:
     """Chips of the pool that was asked for."""
     tried: int
     """Numbers of chips on which something fits."""
-    spent: Span
-    on_all: Span | None
+    spent: Range
+    on_all: Range | None
     """The same on all offered chips; None where nothing fits them."""
 
     @property
@@ -81,7 +82,7 @@ def _assess_fixed(curve: Curve, chips: int, fixed: Mapping[str, Any]) -> Assessm
     return assess(outcome.results[0], curve.assumptions)
 
 
-def _spent(a: Assessment, objective: str) -> Span:
+def _spent(a: Assessment, objective: str) -> Range:
     spent = None if a.bill is None else a.bill.energy * (1 / TERA) if objective == "energy" else a.bill.cost
     if spent is None:
         raise ask_power(a.pool) if objective == "energy" else ask_cost(a)

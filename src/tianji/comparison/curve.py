@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tianji.comparison.assessment import Assessment, Assumptions, assess
-from tianji.economics import Span
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
 from tianji.prediction.mapper import Mapper
+from tianji.ranges import Range
 from tianji.search.coarse import find_fast
 from tianji.workload import Job
 
@@ -132,7 +132,7 @@ class Curve:
             reached = (n, value)
         return None if reached[0] == known[-1][0] else reached[0]
 
-    def spans(self) -> list[tuple[int, Span]]:
+    def spans(self) -> list[tuple[int, Range]]:
         """Return the tried sizes with their useful throughput, ascending."""
         return [(n, a.useful) for n, a in sorted(self.points.items()) if a is not None]
 

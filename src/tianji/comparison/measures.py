@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tianji.comparison.assessment import Assessment
-from tianji.economics import Span
+from tianji.ranges import Range
 from tianji.units import DAY, GIGA, KILO, TERA
 
 
@@ -19,15 +19,15 @@ class Measure:
     unit: str
     better: str
     scale: float
-    of: Callable[[Assessment], Span | None]
+    of: Callable[[Assessment], Range | None]
 
 
-def _bill(a: Assessment, what: str) -> Span | None:
+def _bill(a: Assessment, what: str) -> Range | None:
     return None if a.bill is None else getattr(a.bill, what)
 
 
-def _count(value: float | None) -> Span | None:
-    return None if value is None else Span.of(float(value))
+def _count(value: float | None) -> Range | None:
+    return None if value is None else Range.exactly(float(value))
 
 
 MEASURES = (
@@ -38,7 +38,7 @@ MEASURES = (
     Measure("memory_headroom", "memory left on the fullest chip", "%", "more", 100.0,
             lambda a: _count(1 - a.result.memory_total / a.result.memory_limit)),
     Measure("goodput", "goodput", "%", "more", 100.0,
-            lambda a: Span(a.goodput.goodput.low, a.goodput.goodput.nominal, a.goodput.goodput.high)),
+            lambda a: a.goodput.goodput),
     Measure("useful_tokens_per_day", "useful tokens a day", "billion", "more", DAY / GIGA, lambda a: a.useful),
     Measure("energy_per_token", "energy of a useful token", "J", "less", 1 / TERA, lambda a: _bill(a, "energy")),
     Measure("cost", "cost of 10¹² useful tokens", "k USD", "less", 1 / KILO, lambda a: a.cost),

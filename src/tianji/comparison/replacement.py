@@ -11,11 +11,12 @@ from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
 from tianji.comparison.curve import Curve
 from tianji.comparison.sensitivity import Swing, find_rivals, pick, weigh
 from tianji.comparison.side_by_side import judge, spell_pool
-from tianji.economics import Span, ask_power
+from tianji.economics import ask_power
 from tianji.errors import InfeasibleError, UnknownNameError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.prediction.mapper import Mapper
+from tianji.ranges import Range
 from tianji.units import DAY
 from tianji.workload import Job
 
@@ -105,19 +106,19 @@ def _match(match: str, base: Assessment, theirs: Curve, limit: float | None) -> 
     )
 
 
-def _hourly(a: Assessment) -> Span:
+def _hourly(a: Assessment) -> Range:
     if a.cost_per_hour is None:
         raise ask_cost(a)
     return a.cost_per_hour
 
 
-def _watts(a: Assessment) -> Span:
+def _watts(a: Assessment) -> Range:
     if a.draw is None:
         raise ask_power(a.pool)
     return a.draw.site
 
 
-SPENT: dict[str, Callable[[Assessment], Span]] = {"cost": _hourly, "power": _watts}
+SPENT: dict[str, Callable[[Assessment], Range]] = {"cost": _hourly, "power": _watts}
 """What the two pools take equally much of."""
 
 
@@ -170,7 +171,7 @@ def _bracket(
     target = base.useful
     if limit is not None and base.days is not None:
         # A deadline that is the first pool's own moves with it; one that was given does not.
-        target = target if limit == base.days.nominal else Span.of(base.result.plan.job.tokens / (limit * DAY))
+        target = target if limit == base.days.nominal else Range.exactly(base.result.plan.job.tokens / (limit * DAY))
     return theirs.solve(target.low, "high"), nominal, theirs.solve(target.high, "low")
 
 
@@ -186,7 +187,7 @@ def _answer(match: str, base: Assessment, found: Assessment) -> tuple[str, Ratio
     return "energy of a useful token, the other pool over the first", _energy_ratio
 
 
-def _yield_ratio(spent: Callable[[Assessment], Span], a: Assessment, b: Assessment) -> float:
+def _yield_ratio(spent: Callable[[Assessment], Range], a: Assessment, b: Assessment) -> float:
     return b.useful.nominal / spent(b).nominal * spent(a).nominal / a.useful.nominal
 
 

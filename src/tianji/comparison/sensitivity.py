@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 from tianji.comparison.assessment import Assessment, Assumptions, assess
 from tianji.comparison.curve import Curve
-from tianji.economics import Span
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
-from tianji.result import Range
+from tianji.ranges import Range
 from tianji.search.coarse import find_fast
 
 SWING = 0.2
@@ -145,7 +144,7 @@ def _prices(curve: Curve, other: Assessment) -> Ends:
         return NO_RANGE
     return _ends(
         other,
-        Span.of(listed),
+        listed.range,
         "{:,.0f} USD",
         lambda usd: replace(curve.assumptions, chip_prices={other.pool.name: usd}),
     )
@@ -154,7 +153,7 @@ def _prices(curve: Curve, other: Assessment) -> Ends:
 def _electricity(curve: Curve, other: Assessment) -> Ends:
     if other.hour.basis != "own" or curve.assumptions.electricity is not None:
         return NO_RANGE
-    price = Span.of(other.site.electricity)
+    price = other.site.electricity.range
     return _ends(other, price, "{:.3f} USD", lambda usd: replace(curve.assumptions, electricity=usd))
 
 
@@ -166,7 +165,7 @@ def _powers(curve: Curve, other: Assessment) -> Ends:
     )
 
 
-def _ends(other: Assessment, span: Span, form: str, assume: Callable[[float], Assumptions]) -> Ends:
+def _ends(other: Assessment, span: Range, form: str, assume: Callable[[float], Assumptions]) -> Ends:
     if span.low == span.high:
         return NO_RANGE
     low, high = (assess(other.result, assume(value)) for value in (span.low, span.high))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from tianji.comparison.assessment import Assessment, Assumptions, assess
 from tianji.comparison.measures import MEASURES
-from tianji.economics import Span
 from tianji.errors import FormatError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.ranges import Range
 from tianji.search import plan
 from tianji.workload import Job
 
@@ -24,7 +24,7 @@ class Comparison:
     verdicts: tuple[str, ...]
     """One sentence for speed and, where the prices are known, one for cost."""
 
-    def ratios(self, key: str) -> tuple[Span | None, ...]:
+    def ratios(self, key: str) -> tuple[Range | None, ...]:
         """Return a measure of each pool over that of the first, ranges of both included."""
         measure = next(m for m in MEASURES if m.key == key)
         spans = [measure.of(a) for a in self.assessments]
@@ -69,7 +69,7 @@ def spell_pool(a: Assessment) -> str:
 
 
 def _sentence(
-    assessments: Sequence[Assessment], spans: Sequence[Span], better: str, what: str,
+    assessments: Sequence[Assessment], spans: Sequence[Range], better: str, what: str,
     factors: Callable[[Assessment, Assessment], dict[str, float]],
 ) -> str:  # fmt: skip
     order = sorted(range(len(spans)), key=lambda i: spans[i].nominal, reverse=better == "more")
@@ -90,11 +90,11 @@ def _sentence(
     return f"{ahead}; it is decided by {told}."
 
 
-def _decider(pair: tuple[Assessment, Assessment], spans: tuple[Span, Span], is_cost: bool) -> str:
+def _decider(pair: tuple[Assessment, Assessment], spans: tuple[Range, Range], is_cost: bool) -> str:
     """Return which figure, if it were known, would narrow two ranges most, and whether that would decide."""
     every = [(i, name, span) for i, a in enumerate(pair) for name, span in _unsure(a, is_cost).items()]
     place, name, widest = max(every, key=lambda one: one[2].high / one[2].low)
-    known = Span(spans[place].low * widest.nominal / widest.low, spans[place].nominal,
+    known = Range(spans[place].low * widest.nominal / widest.low, spans[place].nominal,
                  spans[place].high * widest.nominal / widest.high)  # fmt: skip
     after = "would still overlap" if known.overlaps(spans[1 - place]) else "would no longer overlap"
     a, ends = pair[place], f"{widest.low / widest.nominal:.2f} to {widest.high / widest.nominal:.2f} times the nominal"
@@ -108,17 +108,17 @@ def _decider(pair: tuple[Assessment, Assessment], spans: tuple[Span, Span], is_c
     )
 
 
-def _unsure(a: Assessment, is_cost: bool) -> dict[str, Span]:
+def _unsure(a: Assessment, is_cost: bool) -> dict[str, Range]:
     """Return the factors of a plan's useful throughput, or of the cost of a useful token, that have a range."""
     good = a.goodput.goodput
-    found = {"step time": a.tokens_per_s, "goodput": Span(good.low, good.nominal, good.high)}
+    found = {"step time": a.tokens_per_s, "goodput": good}
     if not is_cost:
         return found
     found = {name: 1.0 / span for name, span in found.items()}
     return found if a.cost_per_hour is None else found | {"price": a.cost_per_hour}
 
 
-def _times(a: Span, b: Span) -> str:
+def _times(a: Range, b: Range) -> str:
     r = a / b
     return f"{r.low:.2f} to {r.high:.2f} times"
 

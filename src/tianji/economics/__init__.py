@@ -5,14 +5,12 @@ from tianji.economics.chip_hour import ChipHour, find_chip_hour
 from tianji.economics.ownership import amortise, own_chip_hour
 from tianji.economics.power import PoolPower, ask_power, find_draw
 from tianji.economics.space import Footprint, find_footprint
-from tianji.economics.spans import Span
 
 __all__ = [
     "Bill",
     "ChipHour",
     "Footprint",
     "PoolPower",
-    "Span",
     "amortise",
     "ask_power",
     "find_chip_hour",

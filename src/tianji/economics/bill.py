@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tianji.catalog import Site
-from tianji.economics.chip_hour import ChipHour, add_all
+from tianji.economics.chip_hour import ChipHour
 from tianji.economics.power import PoolPower
-from tianji.economics.spans import Span
-from tianji.units import HOUR, Dollars, Watts
+from tianji.ranges import Range
+from tianji.units import HOUR
 
 KWH = 3.6e6
 """Joules of 1 kWh."""
@@ -19,56 +19,35 @@ KWH = 3.6e6
 class Bill:
     """What so many seconds of a pool cost. ``items`` add up to ``cost``, both in dollars; None where no price is known."""
 
-    items: Mapping[str, Span]
-    cost: Span | None
-    energy: Span
+    items: Mapping[str, Range]
+    cost: Range | None
+    energy: Range
     """Joules, with the site's cooling."""
-    carbon: Span
+    carbon: Range
     """Kilograms of CO2."""
 
 
-def price_run(seconds: Span, draw: PoolPower, hour: ChipHour, site: Site, *, electricity: Span | None = None) -> Bill:
-    """Return the bill of a run that takes so long on all chips of a pool. A rent has its electricity inside."""
+def price_run(
+    seconds: Range, power: PoolPower, hour: ChipHour, site: Site, *, electricity: Range | None = None
+) -> Bill:
+    """Return the bill of so many seconds of all chips of a pool.
+
+    ``electricity`` is dollars of 1 kWh, the site's where it is left out. With h the hours, N the chips::
+
+        energy = seconds · busy power · PUE          carbon = kWh · the site's kilograms of a kWh
+        cost   = h · N · rent                        rented: a rent has its electricity inside
+        cost   = h · N · each item of owning + kWh · electricity
+
+    Every product takes the worst of all ranges, so the cost is wider than it need be, never narrower.
+    """
     hours = seconds * (1 / HOUR)
-    energy = seconds * draw.busy * draw.pue
-    power = energy * (1 / KWH) * (Span.of(site.electricity) if electricity is None else electricity)
-    items: dict[str, Span] = {}
+    energy = seconds * power.busy * power.pue
+    kilowatt_hours = energy * (1 / KWH)
+    items: dict[str, Range] = {}
     if hour.basis == "rent" and hour.price is not None:
-        items = {"rent": hours * draw.chips * hour.price}
+        items = {"rent": hours * power.chips * hour.price}
     elif hour.price is not None:
-        items = {name: hours * draw.chips * value for name, value in hour.items.items()}
-        items["electricity"] = power
-    cost = add_all(items.values()) if items else None
-    return Bill(items, cost, energy, energy * (1 / KWH) * Span.of(site.carbon))
-
-
-def rent_run(chip_hours: float, rent: Dollars) -> Dollars:
-    """Return what chip-hours cost at a rent.
-
-    >>> rent_run(2.788e6, 2.0)
-    5576000.0
-    """
-    return chip_hours * rent
-
-
-def energy_of(chip_hours: float, chip_power: Watts, pue: float = 1.0) -> float:
-    """Return joules of chip-hours at a power, with the site's cooling.
-
-    >>> round(energy_of(30.84e6, 700.0) / 3.6e9)
-    21588
-    """
-    return chip_hours * HOUR * chip_power * pue
-
-
-def carbon_of(energy: float, intensity: float) -> float:
-    """Return kilograms of CO2 of an energy in joules, at kilograms of 1 kWh.
-
-    >>> round(carbon_of(433.2e3 * KWH, 0.057) / 10**3, 2)
-    24.69
-    """
-    return energy / KWH * intensity
-
-
-def value_goodput(chips: int, share: float, hours: float, rent: Dollars) -> Dollars:
-    """Return what a share of the time of all chips is worth at a rent."""
-    return chips * share * hours * rent
+        items = {name: hours * power.chips * value for name, value in hour.items.items()}
+        items["electricity"] = kilowatt_hours * (site.electricity.range if electricity is None else electricity)
+    cost = Range.total(items.values()) if items else None
+    return Bill(items, cost, energy, kilowatt_hours * site.carbon.range)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tianji.catalog import Ownership, Quote, Site, load_ownership, load_quotes
 from tianji.economics.ownership import own_chip_hour
-from tianji.economics.spans import Span
 from tianji.hardware import Pool
+from tianji.ranges import Range
 from tianji.units import Dollars
 
 FACTS = ("rent of one chip-hour, three years", "cost of one chip-hour, hyperscaler", "cost of one chip-hour, neocloud")
@@ -25,13 +25,13 @@ class ChipHour:
     chip, electricity excluded, if there are any.
     """
 
-    price: Span | None
+    price: Range | None
     basis: str
     """``rent`` (electricity included), ``own`` (electricity is paid on top) or ``unknown``."""
     sources: tuple[str, ...]
-    items: dict[str, Span]
+    items: dict[str, Range]
     """Line items of owning; empty for a rent."""
-    bracket: Span | None = None
+    bracket: Range | None = None
 
 
 def find_chip_hour(
@@ -45,7 +45,7 @@ def find_chip_hour(
     """
     terms = terms or load_ownership()
     if rent is not None:
-        return ChipHour(Span.of(rent), "rent", ("your own rent",), {})
+        return ChipHour(Range.exactly(rent), "rent", ("your own rent",), {})
     if own or chip_price is not None:
         return _own(pool, terms, chip_price)
     found = _quoted(pool, site, load_quotes() if quotes is None else quotes)
@@ -56,13 +56,13 @@ def find_chip_hour(
 
 
 def _own(pool: Pool, terms: Ownership, chip_price: Dollars | None) -> ChipHour:
-    price, source = Span.of(chip_price or 0.0), "your own price"
+    price, source = Range.exactly(chip_price or 0.0), "your own price"
     if chip_price is None:
         if pool.chip.price is None:
             return ChipHour(None, "unknown", (), {})
-        price, source = Span.of(pool.chip.price), f"{pool.chip.price.source} ({pool.chip.price.confidence})"
+        price, source = pool.chip.price.range, f"{pool.chip.price.source} ({pool.chip.price.confidence})"
     items = own_chip_hour(price, terms)
-    return ChipHour(add_all(items.values()), "own", (source, f"ownership {terms.name}"), items)
+    return ChipHour(Range.total(items.values()), "own", (source, f"ownership {terms.name}"), items)
 
 
 def _quoted(pool: Pool, site: Site, quotes: Sequence[Quote]) -> ChipHour | None:
@@ -80,12 +80,4 @@ def _quoted(pool: Pool, site: Site, quotes: Sequence[Quote]) -> ChipHour | None:
     nominal = local[0] if local else known[0][1]
     values = [value for _, value, _ in known]
     low, high = (min(values), max(values)) if len(values) > 1 else (nominal * (1 - LONE), nominal * (1 + LONE))
-    return ChipHour(Span(low, nominal, high), "rent", tuple(text for text, _, _ in known), {})
-
-
-def add_all(spans: Iterable[Span]) -> Span:
-    """Return the sum of spans."""
-    total = Span(0.0, 0.0, 0.0)
-    for part in spans:
-        total = total + part
-    return total
+    return ChipHour(Range(low, nominal, high), "rent", tuple(text for text, _, _ in known), {})

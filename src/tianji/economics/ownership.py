@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from tianji.catalog import Ownership
-from tianji.economics.spans import Span
 from tianji.hardware.failure_profile import bound
+from tianji.ranges import CASES, Range
 from tianji.units import HOUR, Dollars, Seconds
 
 YEAR_HOURS = 365.25 * 24
-PROGRESS = 0.14
-"""Orders of magnitude by which the price of the same throughput falls in a year (EPOCH)."""
 
 
 def amortise(price: Dollars, lifetime: Seconds, interest: float, residual: float = 0.0) -> Dollars:
@@ -30,27 +26,14 @@ def amortise(price: Dollars, lifetime: Seconds, interest: float, residual: float
     return interest * (price - worth * shrink) / (1 - shrink)
 
 
-def depreciate(price: Dollars, years: float, progress: float = PROGRESS) -> Dollars:
-    """Return what hardware is worth after some years when better hardware for the money sets its price (EPOCH)."""
-    return price * math.exp(-progress * math.log(10) * max(years, 0.0))
-
-
-def amortise_by_progress(price: Dollars, hours: float, progress: float = PROGRESS) -> Dollars:
-    """Return the share of a price that hours of use take, if hardware is replaced at the rate of progress (EPOCH).
-
-    ``price · progress · ln 10 · hours / (hours of a year)``.
-    """
-    return price * progress * math.log(10) * hours / YEAR_HOURS
-
-
-def own_chip_hour(chip_price: Span, terms: Ownership) -> dict[str, Span]:
+def own_chip_hour(chip_price: Range, terms: Ownership) -> dict[str, Range]:
     """Return what one useful chip-hour costs the owner, by line item, without electricity (dollars).
 
     Items are servers around the chip (``(overhead - 1) · price``), network (a share of the whole), storage (a share of both),
     interest and staff; each is spread over the chip-hours in which the pool works for somebody.
     """
-    cases = [_items(getattr(chip_price, case), terms, case) for case in ("low", "nominal", "high")]
-    return {name: Span(*(case[name] for case in cases)) for name in cases[0]}
+    low, nominal, high = (_items(getattr(chip_price, case), terms, case) for case in CASES)
+    return {name: Range(low[name], nominal[name], high[name]) for name in nominal}
 
 
 def _items(price: Dollars, terms: Ownership, case: str) -> dict[str, float]:

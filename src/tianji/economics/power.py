@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from tianji.catalog import PowerFigures, Site, load_power
 from tianji.catalog.sites import bracket_power
-from tianji.economics.spans import Span
 from tianji.errors import UnknownFigureError
 from tianji.hardware import Figure, Pool
+from tianji.ranges import Range
 from tianji.units import Watts
 
 
@@ -16,61 +16,61 @@ from tianji.units import Watts
 class PoolPower:
     """Watts of a pool. ``chip`` is one chip with its share of all that serves it, before the site's cooling."""
 
-    chip: Span
+    chip: Range
     chips: int
     node_chips: int
     unit_chips: int
     cabinet_chips: float | None
     """Chips for each cabinet, those with switches counted; None where nobody published the cabinets."""
-    pue: Span
-    busy_share: Span
-    idle_share: Span
+    pue: Range
+    busy_share: Range
+    idle_share: Range
     basis: str
     """``published``, ``derived`` (from the chip's own limit) or ``bracket`` (a guess: nobody published one)."""
     figure: Figure
     """What it stands on, with source and confidence."""
 
     @property
-    def node(self) -> Span:
+    def node(self) -> Range:
         """Watts of one host with its share of the rest."""
         return self.chip * self.node_chips
 
     @property
-    def cabinet(self) -> Span | None:
+    def cabinet(self) -> Range | None:
         """Watts of one cabinet, on average over all of a unit."""
         return None if self.cabinet_chips is None else self.chip * self.cabinet_chips
 
     @property
-    def unit(self) -> Span:
+    def unit(self) -> Range:
         """Watts of one unit: a node, a rack or a pod."""
         return self.chip * self.unit_chips
 
     @property
-    def stated(self) -> Span:
+    def stated(self) -> Range:
         """Watts of all chips, as stated, before cooling."""
         return self.chip * self.chips
 
     @property
-    def busy(self) -> Span:
+    def busy(self) -> Range:
         """Mean watts in training, before cooling."""
         return self.stated * self.busy_share
 
     @property
-    def idle(self) -> Span:
+    def idle(self) -> Range:
         """Watts without work, before cooling."""
         return self.stated * self.idle_share
 
     @property
-    def site(self) -> Span:
+    def site(self) -> Range:
         """Watts that the site must deliver, with cooling."""
         return self.stated * self.pue
 
 
-def find_pue(pool: Pool, site: Site) -> Span:
+def find_pue(pool: Pool, site: Site) -> Range:
     """Return the site's power over the pool's, by how the pool is cooled; both kinds together span both."""
-    liquid, air = Span.of(site.pue_liquid), Span.of(site.pue_air)
+    liquid, air = site.pue_liquid.range, site.pue_air.range
     if "air" in pool.cooling and "liquid" in pool.cooling:
-        return Span(liquid.low, (liquid.nominal + air.nominal) / 2, air.high)
+        return Range(liquid.low, (liquid.nominal + air.nominal) / 2, air.high)
     return liquid if "liquid" in pool.cooling else air
 
 
@@ -94,23 +94,23 @@ def find_draw(
     return PoolPower(
         chip=chip, chips=pool.chips, node_chips=pool.node, unit_chips=pool.unit,
         cabinet_chips=None if cabinets is None else pool.unit / cabinets.value,
-        pue=Span.of(pue) if pue is not None else find_pue(pool, site),
-        busy_share=Span.of(figures.busy_share), idle_share=Span.of(figures.idle_share), basis=basis, figure=figure,
+        pue=Range.exactly(pue) if pue is not None else find_pue(pool, site),
+        busy_share=figures.busy_share.range, idle_share=figures.idle_share.range, basis=basis, figure=figure,
     )  # fmt: skip
 
 
-def _find_chip(pool: Pool, figures: PowerFigures, chip_power: Watts | None) -> tuple[Figure, Span, str]:
+def _find_chip(pool: Pool, figures: PowerFigures, chip_power: Watts | None) -> tuple[Figure, Range, str]:
     if chip_power is not None:
         figure = Figure(chip_power, "your own", "user")
-        return figure, Span.of(figure), "published"
+        return figure, figure.range, "published"
     if pool.power is not None:
-        return pool.power, Span.of(pool.power) / pool.unit, "published"
+        return pool.power, pool.power.range / pool.unit, "published"
     if pool.chip.power is not None:
-        return pool.chip.power, Span.of(pool.chip.power) * Span.of(figures.server_over_chip), "derived"
+        return pool.chip.power, pool.chip.power.range * figures.server_over_chip.range, "derived"
     found = bracket_power(pool.chip, figures)
     if found is None:
         raise ask_power(pool)
-    return found, Span.of(found), "bracket"
+    return found, found.range, "bracket"
 
 
 def ask_power(pool: Pool) -> UnknownFigureError:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tianji.hardware import Pool
+from tianji.units import SquareMetres
 
 OPTICS = "optical transceivers"
 
@@ -18,7 +19,7 @@ class Footprint:
     """Nodes, racks or pods, as sold; the last may be used in part."""
     unit_chips: int
     cabinets: int | None
-    area: float | None
+    area: SquareMetres | None
     """Square metres."""
     optics: int | None
 

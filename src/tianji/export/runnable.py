@@ -1,4 +1,4 @@
-"""The best plans that one engine can run: the search is held to what the engine has, and its exporter has the last word."""
+"""The best plans that one framework can run: the search is held to what the framework has, and its exporter has the last word."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from tianji.errors import ExportError, IllegalStrategyError, InfeasibleError, UnknownNameError
-from tianji.export.targets import render_plan
+from tianji.export.targets import TARGETS, render_plan
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.prediction.mapper import Mapper
@@ -19,37 +19,25 @@ from tianji.workload import Job
 
 TRIED = 60
 """Fastest plans of each part of the space that are offered to the exporter."""
-PIPELINES = ("1f1b", "interleaved")
-ENGINES: dict[str, dict[str, tuple[Any, ...]]] = {
-    "megatron": {"schedule": PIPELINES, "zero": (0, 1, 2, 3)},
-    "mindspeed": {"schedule": PIPELINES, "zero": (0, 1)},
-    "nemo": {"schedule": PIPELINES, "zero": (0, 1, 2, 3)},
-    "torchtitan": {
-        "schedule": PIPELINES, "zero": (0, 2, 3), "placement": ("dp-inside",), "cp_kind": ("ring",),
-    },
-    "mindformers": {
-        "schedule": PIPELINES, "zero": (0, 1, 2, 3), "placement": ("dp-inside",), "etp": (1,), "overlap_tp": (False,),
-    },
-    "deepspeed": {
-        "zero": (0, 1, 2, 3), "pp": (1,), "ep": (1,), "etp": (1,), "cp_kind": ("ulysses",), "overlap_tp": (False,),
-    },
-}  # fmt: skip
-"""What each engine has of the fields that a search varies; finer limits are the exporter's."""
+SPACES: dict[str, Mapping[str, tuple[Any, ...]]] = {
+    name: target.space for name, target in TARGETS.items() if target.space is not None
+}
+"""What each training framework has of the fields that a search varies; finer limits are its refusals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runnable:
-    """The best plans for an engine, and how many faster ones it refused."""
+    """The best plans for a framework, and how many faster ones it refused."""
 
-    engine: str
+    framework: str
     outcome: Outcome
     refused: int
     why: str
-    """What the engine said of the fastest plan that it refused; empty when there was none."""
+    """What the framework said of the fastest plan that it refused; empty when there was none."""
 
 
-def plan_for_engine(
-    engine: str,
+def plan_for_framework(
+    framework: str,
     job: Job,
     pool: Pool,
     calibration: Calibration | None = None,
@@ -60,17 +48,16 @@ def plan_for_engine(
     progress: Callable[[int], None] | None = None,
     mapper: Mapper | None = None,
 ) -> Runnable:
-    """Return the fastest plans that an engine runs exactly as they are priced; arguments as of :func:`tianji.search.plan`.
+    """Return the fastest plans that a framework runs exactly as they are priced; arguments as of :func:`tianji.search.plan`.
 
-    Raises UnknownNameError for an unknown engine, IllegalStrategyError for fields held to what it has not, ExportError with
-    its reasons when it runs none of the fastest plans, and what the search raises when nothing is legal or fits.
+    Raises UnknownNameError for an unknown framework, IllegalStrategyError for a field fixed to what it has not, ExportError
+    with its reasons when it runs none of the fastest plans, and what the search raises when nothing is legal or fits.
     """
-    if engine not in ENGINES:
-        raise UnknownNameError("engine of --runs-on", engine, ENGINES)
-    held = dict(fixed or {})
+    if framework not in SPACES:
+        raise UnknownNameError("framework of --runs-on", framework, SPACES)
     outcomes: list[Outcome] = []
     failures: list[InfeasibleError | IllegalStrategyError] = []
-    for part in _parts(engine, held):
+    for part in _parts(framework, dict(fixed or {})):
         try:
             outcomes.append(
                 plan(
@@ -82,32 +69,33 @@ def plan_for_engine(
             failures.append(error)
     if not outcomes:
         raise failures[0]
-    return _choose(engine, outcomes, top)
+    return _choose(framework, outcomes, top)
 
 
-def _parts(engine: str, held: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the fields to hold for each part of the space that an engine has."""
-    own = ENGINES[engine]
-    for name, words in own.items():
-        if name in held and held[name] not in words:
+def _parts(framework: str, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the fields to hold for each part of the space that a framework has."""
+    space = SPACES[framework]
+    for name, words in space.items():
+        if name in fixed and fixed[name] not in words:
             known = ", ".join(str(w) for w in words)
             raise IllegalStrategyError(
-                f"--fix {name}={held[name]}: {engine} has {name} of {known} (--runs-on {engine})"
+                f"--fix {name}={fixed[name]}: {framework} has {name} of {known} (--runs-on {framework})"
             )
-    free = {name: words for name, words in own.items() if name not in held}
+    free = {name: words for name, words in space.items() if name not in fixed}
     for values in product(*free.values()):
-        part = held | dict(zip(free, values, strict=True))
-        if engine == "torchtitan" and part["zero"] == 2:
-            part.setdefault("pp", 1)  # its pipelines keep whole gradients, which the exporter refuses
+        part = fixed | dict(zip(free, values, strict=True))
+        for (name, word), others in TARGETS[framework].implied.items():
+            if part.get(name) == word:
+                part = dict(others) | part
         yield part
 
 
-def _choose(engine: str, outcomes: list[Outcome], top: int) -> Runnable:
+def _choose(framework: str, outcomes: list[Outcome], top: int) -> Runnable:
     unlike = {r.plan.strategy: r for o in outcomes for r in o.results}
     chosen: list[Result] = []
     refused, why = 0, ""
     for result in sorted(unlike.values(), key=lambda r: r.step_time.nominal):
-        reason = _refusal(engine, result)
+        reason = _refusal(framework, result)
         if reason is None:
             chosen.append(result)
             if len(chosen) == top:
@@ -115,21 +103,21 @@ def _choose(engine: str, outcomes: list[Outcome], top: int) -> Runnable:
         elif not chosen:
             refused, why = refused + 1, why or reason
     if not chosen:
-        raise ExportError(f"{why} (so are the {refused - 1:,} next; another engine, or --fix what it has)")
+        raise ExportError(f"{why} (so are the {refused - 1:,} next; another framework, or --fix what it has)")
     best = next(o for o in outcomes if any(r.plan == chosen[0].plan for r in o.results))
-    front = tuple(r for r in best.front if _refusal(engine, r) is None)
-    found = replace(
+    front = tuple(r for r in best.front if _refusal(framework, r) is None)
+    searched = replace(
         best.found,
         candidates=sum(o.found.candidates for o in outcomes),
         feasible=sum(o.found.feasible for o in outcomes),
         seconds=sum(o.found.seconds for o in outcomes),
     )
-    return Runnable(engine, replace(best, results=tuple(chosen), front=front, found=found), refused, why)
+    return Runnable(framework, replace(best, results=tuple(chosen), front=front, found=searched), refused, why)
 
 
-def _refusal(engine: str, result: Result) -> str | None:
+def _refusal(framework: str, result: Result) -> str | None:
     try:
-        render_plan(result.plan, engine)
+        render_plan(result.plan, framework)
     except ExportError as error:
         return str(error)
     return None

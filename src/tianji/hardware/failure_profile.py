@@ -14,7 +14,6 @@ DOMAINS = ("switch", "cabinet", "unit", "power")
 """Components that take several nodes down at once."""
 RUNGS = ("in-process", "process", "pod", "job")
 """The recovery ladder, fastest first: repeat the step, restart the ranks of one node, restart its container, restart all."""
-CASES = ("low", "nominal", "high")
 
 
 @dataclass(frozen=True, slots=True)

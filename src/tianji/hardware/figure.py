@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tianji.ranges import Range
+
 CONFIDENCES = ("official", "official_tool", "paper", "analyst", "secondary", "press", "unverified", "estimate", "user")
 """How far a figure can be trusted, best first. ``user`` marks what a user's own file supplies."""
 
@@ -27,3 +29,9 @@ class Figure:
     alternatives: tuple[str, ...] = field(default=())
     text: str = ""
     """The figure as its entry writes it, with its unit, for people to read."""
+
+    @property
+    def range(self) -> Range:
+        """The figure as a range; an end that no source gives is the value."""
+        low = self.value if self.low is None else self.low
+        return Range(low, self.value, self.value if self.high is None else self.high)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tianji.errors import FormatError
 from tianji.measurements.cells import NO, YES
 from tianji.workload import Model
-from tianji.workload.ops import Layer, dense_layer, moe_layer
+from tianji.workload.ops import Layer, Role, dense_layer, moe_layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +150,18 @@ def _module_flops(model: Model, seq_len: int) -> dict[str, float]:
             continue
         experts = layer.experts.flops if layer.experts else 0.0
         found["core_attn"] += count * sum(share * a.flops(seq_len, True) for share, a in layer.attention)
-        found["mla_up_proj"] += count * _matmul_flops(layer, "q up", "kv up")
-        found["qkv"] += count * _matmul_flops(layer, "qkv", "q", "q down", "q up", "kv down", "kv up")
-        found["out_proj"] += count * _matmul_flops(layer, "attention output")
-        found["mlp"] += count * _matmul_flops(layer, "mlp in", "mlp out")
-        found["mlpwo"] += count * _matmul_flops(layer, "mlp out")
-        found["moe"] += count * (experts + _matmul_flops(layer, "router", "shared in", "shared out"))
+        found["mla_up_proj"] += count * _matmul_flops(layer, Role.EXPANSION)
+        found["qkv"] += count * _matmul_flops(layer, Role.PROJECTION, Role.EXPANSION)
+        found["out_proj"] += count * _matmul_flops(layer, Role.ATTENTION_OUTPUT)
+        found["mlp"] += count * _matmul_flops(layer, Role.MLP_IN, Role.MLP_OUT)
+        found["mlpwo"] += count * _matmul_flops(layer, Role.MLP_OUT)
+        found["moe"] += count * (experts + _matmul_flops(layer, Role.ROUTER, Role.SHARED_EXPERT))
         found["all"] += count * layer.flops(seq_len, True)
     return found
 
 
-def _matmul_flops(layer: Layer, *names: str) -> float:
-    return sum(m.flops for m in layer.matmuls if m.name in names)
+def _matmul_flops(layer: Layer, *roles: Role) -> float:
+    return sum(m.flops for m in layer.matmuls if m.role in roles)
 
 
 # --- overlap and schedule -----------------------------------------------------------------------------------------

@@ -269,7 +269,7 @@ def _read_strategy(
         cp_kind=read_cp_kind(overlaps, software, notes),
         ep_kind=read_ep_kind(f"{overlaps} {notes}", software), weight_gather=overlap.gather,
         overlap_dp=overlap.dp, overlap_tp=overlap.tp, overlap_pp=overlap.pp, overlap_ep=overlap.ep,
-        flash_attention=fused,
+        flash_attention=fused, placement="dp-inside",
     ), tuple(assumed)  # fmt: skip
 
 

@@ -45,10 +45,6 @@ class EventLog:
         """Return all events as the file holds them."""
         return "".join(json.dumps(entry) + "\n" for entry in self.events)
 
-    def last(self, event: str) -> Event | None:
-        """Return the newest event of a kind, or None."""
-        return next((entry for entry in reversed(self.events) if entry["event"] == event), None)
-
     def close(self) -> None:
         """Close the file; what a full disk did not take was told by :meth:`write`."""
         if self._file:

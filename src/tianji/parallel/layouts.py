@@ -10,9 +10,7 @@ from typing import Any
 from tianji.errors import FormatError, IllegalStrategyError
 from tianji.parallel.strategy import DEGREES, FIELDS, Strategy, read_field
 
-DEFAULTS = Strategy(overlap_tp=True)
-"""What is assumed of an engine where nothing is said: data, pipeline and tensor communication overlap."""
-
+_DEFAULT = Strategy()
 SHORT = {"mbs": "micro_batch_size"}
 """Spellings that are understood beside the fields' own."""
 
@@ -40,7 +38,7 @@ def read_layout(text: str, where: str = "layout") -> dict[str, Any]:
     return found
 
 
-def complete_layout(given: Mapping[str, Any], chips: int, defaults: Strategy = DEFAULTS) -> Strategy:
+def complete_layout(given: Mapping[str, Any], chips: int) -> Strategy:
     """Return the strategy of some fields: ``dp`` takes the chips that tp·pp·cp leave, vpp above 1 means interleaving.
 
     >>> complete_layout({"tp": 8, "pp": 4}, chips=64).dp
@@ -51,7 +49,7 @@ def complete_layout(given: Mapping[str, Any], chips: int, defaults: Strategy = D
     fields = dict(given)
     if "schedule" not in fields and fields.get("vpp", 1) > 1:
         fields["schedule"] = "interleaved"
-    strategy = replace(defaults, **fields)
+    strategy = Strategy(**fields)
     if "dp" in fields:
         return strategy
     inner = strategy.tp * strategy.pp * strategy.cp
@@ -67,21 +65,21 @@ def complete_layout(given: Mapping[str, Any], chips: int, defaults: Strategy = D
     return replace(strategy, dp=dp)
 
 
-def spell_layout(strategy: Strategy, defaults: Strategy = DEFAULTS) -> str:
-    """Return a strategy as :func:`read_layout` reads it: all degrees above 1, and what differs from the defaults.
+def spell_layout(strategy: Strategy) -> str:
+    """Return a strategy as :func:`read_layout` reads it: all degrees above 1, and what differs from the _DEFAULT.
 
-    >>> spell_layout(Strategy(tp=8, dp=4, overlap_tp=True))
+    >>> spell_layout(Strategy(tp=8, dp=4))
     'tp=8,dp=4,micro_batch_size=1,zero=1'
     """
     always = ("dp", "micro_batch_size", "zero")
-    shown = [n for n in FIELDS if n in always or getattr(strategy, n) != getattr(defaults, n)]
+    shown = [n for n in FIELDS if n in always or getattr(strategy, n) != getattr(_DEFAULT, n)]
     return ",".join(f"{name}={_spell(getattr(strategy, name))}" for name in shown)
 
 
-def abbreviate_layout(strategy: Strategy, defaults: Strategy = DEFAULTS) -> str:
+def abbreviate_layout(strategy: Strategy) -> str:
     """Return a strategy in as few words as a table has room for.
 
-    >>> abbreviate_layout(Strategy(tp=8, pp=4, vpp=2, schedule="interleaved", recompute="full", dp=64, overlap_tp=True))
+    >>> abbreviate_layout(Strategy(tp=8, pp=4, vpp=2, schedule="interleaved", recompute="full", dp=64))
     'tp8 pp4 vpp2 dp64 mbs1 zero1 interleaved full-recompute'
     """
     words = [f"{n}{getattr(strategy, n)}" for n in DEGREES if n == "dp" or getattr(strategy, n) > 1]
@@ -94,20 +92,20 @@ def abbreviate_layout(strategy: Strategy, defaults: Strategy = DEFAULTS) -> str:
         words.append(f"{strategy.recompute}-recompute{share}")
     if strategy.cp > 1:
         words.append(strategy.cp_kind)
-    if strategy.pp > 1 and strategy.placement != defaults.placement:
+    if strategy.pp > 1 and strategy.placement != _DEFAULT.placement:
         words.append(strategy.placement)
-    if strategy.ep > 1 and strategy.ep_kind != defaults.ep_kind:
+    if strategy.ep > 1 and strategy.ep_kind != _DEFAULT.ep_kind:
         words.append(f"ep-{strategy.ep_kind}")
-    if strategy.zero in (1, 2) and strategy.weight_gather != defaults.weight_gather:
+    if strategy.zero in (1, 2) and strategy.weight_gather != _DEFAULT.weight_gather:
         words.append(f"weight-gather-{strategy.weight_gather}")
     for name in ("sequence_parallel", "flash_attention", "offload_optimizer", "overlap_dp", "overlap_tp"):
-        words += _switch(name, strategy, defaults)
-    return " ".join([*words, *_switch("overlap_pp", strategy, defaults), *_switch("overlap_ep", strategy, defaults)])
+        words += _switch(name, strategy)
+    return " ".join([*words, *_switch("overlap_pp", strategy), *_switch("overlap_ep", strategy)])
 
 
-def _switch(name: str, strategy: Strategy, defaults: Strategy) -> list[str]:
+def _switch(name: str, strategy: Strategy) -> list[str]:
     value = getattr(strategy, name)
-    return [] if value == getattr(defaults, name) else [("" if value else "no-") + name.replace("_", "-")]
+    return [] if value == getattr(_DEFAULT, name) else [("" if value else "no-") + name.replace("_", "-")]
 
 
 def _spell(value: object) -> str:

@@ -34,7 +34,9 @@ DEGREES = ("tp", "pp", "vpp", "cp", "ep", "etp", "dp")
 class Strategy:
     """The degrees and switches of one training layout.
 
-    ``tp * pp * cp * dp`` chips are used; ``ep * etp`` divides ``tp * cp * dp`` (experts are spread over those ranks).
+    ``tp * pp * cp * dp`` chips are used; ``ep * etp`` divides ``tp * cp * dp`` (experts are spread over those ranks). What is not
+    given has one default everywhere: in Python, in files and on the command line. Data, tensor and pipeline communication
+    overlap by default, as they do in a well-tuned engine.
     """
 
     tp: int = 1
@@ -71,7 +73,7 @@ class Strategy:
     """How updated weights reach all ranks under ZeRO-1 and 2: beside the next forward pass (with ``overlap_dp``), before it, or
     before it in one broadcast from each rank."""
     overlap_dp: bool = True
-    overlap_tp: bool = False
+    overlap_tp: bool = True
     """Matmuls are split so that their tensor-parallel communication runs beside them."""
     overlap_pp: bool = True
     overlap_ep: bool = False

@@ -17,6 +17,7 @@ from tianji.units import Array
 from tianji.workload import Job
 
 Terms = dict[str, Array]
+T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -29,7 +30,7 @@ class Context:
     network: Links
     constants: Constants
     g: Grid
-    known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    known: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
     """What :meth:`once` has computed."""
 
     @cached_property
@@ -52,12 +53,17 @@ class Context:
         """Return what stays exposed of a communication beside ``work`` seconds of computation."""
         return communication - on * self.constants.overlap_efficiency * np.minimum(communication, work)
 
-    def once(self, key: Hashable, compute: Callable[[], R]) -> R:
-        """Return what ``compute`` gives, computed for the first who asks: ops of one name are the same in layers of all kinds."""
+    def once(self, compute: Callable[[T, Context], R], subject: T) -> R:
+        """Return ``compute(subject, self)``, worked out for the first who asks: layers of several kinds share their ops.
+
+        Subjects are told apart by identity: sizes of an op may be arrays, which do not compare.
+        """
+        key = compute, id(subject)
         if key not in self.known:
-            self.known[key] = compute()
-        found: R = self.known[key]
-        return found
+            # The subject is kept, so that no other object can get its identity.
+            self.known[key] = subject, compute(subject, self)
+        value: R = self.known[key][1]
+        return value
 
 
 def total(terms: Terms) -> Array:

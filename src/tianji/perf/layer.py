@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from tianji.hardware.calibration import FUSED_LOSS
+from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import context_group, expert_group, expert_tensor_group, tensor_group
 from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
 from tianji.units import Array
-from tianji.workload.ops import Attention, Experts, Layer, Matmul, Vector
+from tianji.workload.ops import Attention, Experts, Layer, Matmul, Role, Vector
 
 SCORE_PASSES = 6.0
 """Reads and writes of the score matrix when attention is not fused: scores, mask and softmax, values."""
@@ -28,9 +27,6 @@ UNALIGNED = 0.1
 """Share of the matrix rate that is left when it is not: the vector units do the work."""
 QUANTIZE_BYTES = 4.0
 """Read two bytes, write one, and once more transposed for the weight gradient."""
-
-EXPANSIONS = ("q up", "kv up")
-"""Matmuls that expand MLA's latents to queries, keys and values; selective recomputation does them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +45,14 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
     m_forward, m_input, m_weight = _matmuls(layer.matmuls, c)
     v_forward, v_backward = _vectors(layer, c)
     if layer.experts:
-        experts = layer.experts
-        e_forward, e_input, e_weight, e_vector = c.once("experts", lambda: _experts(experts, c))
+        e_forward, e_input, e_weight, e_vector = c.once(_experts, layer.experts)
         m_forward, m_input, m_weight = m_forward + e_forward, m_input + e_input, m_weight + e_weight
         v_forward, v_backward = v_forward + e_vector, v_backward + 2.0 * e_vector
-    attends = bool(layer.attention)
-    a_forward, a_backward = c.once(("attention", attends), lambda: _attention(layer.attention, c))
+    a_forward, a_backward = c.once(_attention, layer.attention)
     tp_forward = _tensor_communication(layer, c)
     tp_backward = tp_forward
-    cp_forward, cp_backward = c.once(("cp_comm", attends), lambda: _context_communication(layer, c, a_forward))
-    ep_forward, ep_backward = c.once(("ep_comm", bool(layer.experts)), lambda: _expert_communication(layer, c))
+    cp_forward, cp_backward = c.once(_context_communication, layer.attention)
+    ep_forward, ep_backward = c.once(_expert_communication, layer.experts)
     m_backward = m_input + m_weight
     # Expert dispatch hides behind what tensor parallelism leaves: no second of work hides two.
     rest_forward = m_forward + a_forward - c.g.overlap_tp * np.minimum(tp_forward, m_forward)
@@ -90,7 +84,7 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
     forward["overhead"] = np.maximum(launches - one_way, blocked) + routing
     backward["overhead"] = np.maximum(2.0 * launches - back, 2.0 * blocked) + 2.0 * routing
     one_way = one_way + forward["overhead"]
-    expanded = _matmuls(tuple(m for m in layer.matmuls if m.name in EXPANSIONS), c)[0]
+    expanded = _matmuls(tuple(m for m in layer.matmuls if m.role is Role.EXPANSION), c)[0]
     backward["recompute"] = _recompute(one_way, v_forward + expanded, a_forward, c)
     return LayerTime(forward, backward, m_weight, (one_way, back + backward["overhead"] + backward["recompute"]))
 
@@ -108,7 +102,7 @@ def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:
     inputs: Array = np.asarray(0.0)
     weights: Array = np.asarray(0.0)
     for op in ops:
-        one = c.once(("matmul", op.name), partial(_matmul, op, c))
+        one = c.once(_matmul, op)
         forward, inputs, weights = forward + one[0], inputs + one[1], weights + one[2]
     return forward, inputs, weights
 
@@ -143,12 +137,15 @@ def _experts(experts: Experts, c: Context) -> tuple[Array, Array, Array, Array]:
 
 
 def _vectors(layer: Layer, c: Context) -> tuple[Array, Array]:
-    """The backward pass of an elementwise op reads its input and the gradient: twice the forward traffic."""
+    """The backward pass of an elementwise op reads its input and the gradient: twice the forward traffic.
+
+    So of the bytes that the loss moves for a logit, in fp32 throughout, a third is forward.
+    """
     size = c.job.precision.activation_size
     forward: Array = np.asarray(0.0)
     for op in layer.vectors:
-        times = c.constants.loss_size / FUSED_LOSS if op.name == "loss" else 1.0
-        forward = forward + vector_time(c.machine, c.tokens / _vector_cut(op, c) * (op.elements * times), size)
+        moved = c.constants.loss_size / 3.0 if op.role is Role.LOSS else size
+        forward = forward + vector_time(c.machine, c.tokens / _vector_cut(op, c) * op.elements, moved)
     backward = 2.0 * forward
     if c.machine.quantized:
         routed = [] if layer.experts is None else [(m, layer.experts.top_k / c.g.tp) for m in layer.experts.matmuls]
@@ -194,35 +191,39 @@ def _falls_back(a: Attention, c: Context) -> Array:
 
 def _tensor_communication(layer: Layer, c: Context) -> Array:
     """A gather before and a reduction after each pair of column and row matmuls; all_reduce without sequence parallel."""
-    pairs = sum(1 for m in layer.matmuls if m.cut == "row") + 0.5 * sum(1 for m in layer.matmuls if m.name == "logits")
+    pairs = sum(1.0 if m.cut == "row" else 0.5 if m.role is Role.LOGITS else 0.0 for m in layer.matmuls)
     if not layer.matmuls:
         pairs = 0.5
-    size = c.job.precision.activation_size
     found: Array = np.asarray(0.0)
     if pairs:
-        found = found + pairs * c.once("tp_comm of a pair", lambda: _pair_communication(c))
+        found = found + pairs * c.once(_pair_communication, c.g)
     if layer.experts:
-        routed = c.tokens / c.g.tp * (layer.experts.top_k * c.job.model.hidden_size) * c.g.etp * size
-        spread = c.once("tp_comm of experts", lambda: c.network.all_gather(expert_tensor_group(c.g), routed))
-        found = found + 2.0 * spread
+        found = found + 2.0 * c.once(_spread_experts, layer.experts)
     return found
 
 
-def _pair_communication(c: Context) -> Array:
-    group, net = tensor_group(c.g), c.network
+def _spread_experts(experts: Experts, c: Context) -> Array:
+    """Return the seconds in which the ranks that share an expert gather its tokens."""
+    size = experts.top_k * c.job.model.hidden_size * c.job.precision.activation_size
+    return c.network.all_gather(expert_tensor_group(c.g), c.tokens / c.g.tp * size * c.g.etp)
+
+
+def _pair_communication(g: Grid, c: Context) -> Array:
+    group, net = tensor_group(g), c.network
     stream = c.tokens * c.job.model.hidden_size * c.job.precision.activation_size
     there_and_back = net.all_gather(group, stream) + net.reduce_scatter(group, stream)
-    return np.where(c.g.sequence_parallel, there_and_back, net.all_reduce(group, stream))
+    return np.where(g.sequence_parallel, there_and_back, net.all_reduce(group, stream))
 
 
-def _context_communication(layer: Layer, c: Context, attention: Array) -> tuple[Array, Array]:
+def _context_communication(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[Array, Array]:
     """Ring: keys and values travel round, beside the attention of the block before. Ulysses: all_to_all, exposed.
 
     All_gather: keys and values of all ranks at once, and a reduce_scatter of their gradients.
     """
     zero: Array = np.asarray(0.0)
-    if not layer.attention:
+    if not kinds:
         return zero, zero
+    attention, _ = c.once(_attention, kinds)
     model, size = c.job.model, c.job.precision.activation_size
     group = context_group(c.g)
     heads = model.num_attention_heads if model.mla else model.num_key_value_heads
@@ -239,13 +240,13 @@ def _context_communication(layer: Layer, c: Context, attention: Array) -> tuple[
     return np.where(is_ring, ring_forward, other), np.where(is_ring, ring_backward, other)
 
 
-def _expert_communication(layer: Layer, c: Context) -> tuple[Array, Array]:
+def _expert_communication(experts: Experts | None, c: Context) -> tuple[Array, Array]:
     """Dispatch to the experts and combine their answers, and the same for the gradients."""
-    if layer.experts is None:
+    if experts is None:
         return np.asarray(0.0), np.asarray(0.0)
-    precision, k = c.job.precision, layer.experts.top_k
+    precision, k = c.job.precision, experts.top_k
     routed = c.tokens / c.g.tp * (k * c.job.model.hidden_size) * c.imbalance
-    group, routing = expert_group(c.g), layer.experts.routing
+    group, routing = expert_group(c.g), experts.routing
     once = c.g.among("ep_kind", "deduplicated")
     there = c.network.all_to_all(group, routed * precision.dispatch_size, k, routing, once)
     back = c.network.all_to_all(group, routed * precision.activation_size, k, routing, once)

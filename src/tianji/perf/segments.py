@@ -1,8 +1,7 @@
-"""Time and memory of one pipeline whose stages run on unlike chips, with layers dealt out unevenly.
+"""Time of one segment of a pipeline: consecutive stages on chips of one kind, under one software.
 
-Each leg is a run of consecutive stages on chips of one kind; all legs share the other degrees. As in a pipeline of equals the
-slowest stage sets the pace and the others make the bubble; between two legs activations cross the joint tier, once each way
-for every micro-batch, and nothing hides that: these schedules send and receive between two passes.
+A pool's pipeline is one segment; a mixture's has one for each kind of chips, with layers dealt out unevenly. All segments share
+the degrees. How segments make a step is in :mod:`tianji.perf.step`.
 """
 
 from __future__ import annotations
@@ -12,22 +11,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tianji.errors import UnknownFigureError
 from tianji.hardware import Pool, Tier
 from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
+from tianji.parallel.mesh import expert_data_group, pipeline_group, shard_group
 from tianji.perf.communication import Links
 from tianji.perf.compute import ChipRates
-from tianji.perf.context import Context, Terms, total
-from tianji.perf.passes import Pass, estimate_layers, estimate_pass, pick_slowest, stage_counts
-from tianji.perf.stages import Bubble, Stage
-from tianji.perf.step import (
-    KINDS,
-    data_parallel_time,
-    estimate_memory,
-    microbatches,
-    optimizer_time,
-    send_time,
+from tianji.perf.context import Context, Terms
+from tianji.perf.data_parallel import data_parallel_time
+from tianji.perf.memory import dense_parameters, expert_parameters
+from tianji.perf.passes import (
+    Counts,
+    all_counts,
+    estimate_layers,
+    estimate_pass,
+    pass_seconds,
+    slowest_counts,
+    stage_counts,
+    sum_counts,
+    weight_seconds,
 )
+from tianji.perf.stages import PassTime, Stage, representative_stages
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -39,95 +44,135 @@ class Segment:
     pool: Pool
     constants: Constants
     stages: tuple[Stage, ...]
+    """Among these are the slowest and the fullest stage; the first one is the segment's first."""
+    layers: Counts
+    """Layers by kind, those of all stages together."""
+    num_stages: Array
+
+    @classmethod
+    def of(cls, job: Job, pool: Pool, constants: Constants, stages: Sequence[Stage]) -> Segment:
+        """Return the segment of exactly the given stages."""
+        counts = [stage_counts(s, job.model.num_mtp_layers) for s in stages]
+        return cls(pool, constants, tuple(stages), sum_counts(counts), np.asarray(len(stages)))
+
+    @classmethod
+    def whole(cls, job: Job, pool: Pool, constants: Constants, g: Grid) -> Segment:
+        """Return a pool's whole pipeline, for every number of stages in a grid."""
+        stages = tuple(representative_stages(job.model, g.pp))
+        return cls(pool, constants, stages, all_counts(job.model), g.pp)
+
+    def context(self, job: Job, g: Grid) -> Context:
+        """Return what the formulas of a layer need."""
+        rates = ChipRates.of(self.pool.chip, job.precision, self.constants)
+        return Context(job, rates, Links.of(self.pool, self.constants), self.constants, g)
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentsEstimate:
-    """Seconds of a step by kind, and for each leg the bytes on its fullest chip."""
+class SegmentTime:
+    """Seconds of a segment under its software (``constants.software``); where nothing else is said, of one micro-batch."""
 
     terms: Terms
-    memory: tuple[Array, ...]
+    """The slowest stage's passes by kind."""
+    slowest: PassTime
+    others: PassTime
+    """All stages but the slowest together."""
+    send: Array
+    """One hand-over of activations to the next stage, one way."""
+    exposed_send: Array
+    """What the slowest stage waits for its two hand-overs."""
+    sharded: Array
+    """Exposed data-parallel time of every micro-batch."""
+    exchange: Array
+    """Exposed data-parallel time of a step, beside that of every micro-batch."""
+    optimizer: Array
+    """Of a step."""
+    fixed: Array
+    """``step_overhead``, of a step."""
 
-    @property
-    def step_time(self) -> Array:
-        """Seconds of one optimizer step."""
-        return total(self.terms)
 
+def segment_time(job: Job, segment: Segment, g: Grid) -> SegmentTime:
+    """Return the seconds of a segment.
 
-def estimate_segments(job: Job, legs: Sequence[Segment], joint: Tier, g: Grid) -> SegmentsEstimate:
-    """Return time and memory of a grid of strategies whose ``pp`` is the number of all legs' stages.
-
-    Holds for 1F1B, GPipe and zero-bubble; interleaved chunks and DualPipe would cross the joint tier many times.
+    The formulas of layers, collectives and the optimizer know nothing of ``software``: it scales all their seconds here.
     """
-    contexts = [_context(job, leg, g) for leg in legs]
-    passes = [_passes(c, leg) for c, leg in zip(contexts, legs, strict=True)]
-    every = [p for leg in passes for p in leg]
-    sums = [total(forward) + total(backward) for forward, backward, _ in every]
-    slowest = sums[0]
-    for other in sums[1:]:
-        slowest = np.maximum(slowest, other)
-    forward, backward, weight = pick_slowest(every, sums, slowest)
-    exchanged = [
-        data_parallel_time(leg.stages[0], (total(p[0][0]), total(p[0][1])), c)
-        for leg, p, c in zip(legs, passes, contexts, strict=True)
-    ]
-    sharded, once = _slowest([a + b for a, b, _ in exchanged]), _slowest([each for _, _, each in exchanged])
-    sends, between = [send_time(c) for c in contexts], _joint_send(job, legs, joint, g)
-    passing = 2.0 * (len(legs) - 1) * between
-    for leg, send in zip(legs, sends, strict=True):
-        passing = passing + 2.0 * (len(leg.stages) - 1) * send
-    m = microbatches(job, g)
-    back = sum(total(b) for _, b, _ in every) - total(backward)
-    others = (sum(sums) - slowest, back, sum(w for _, _, w in every) - weight)
-    terms = {kind: m * (forward[kind] + backward[kind]) for kind in forward}
-    terms["recompute"] = m * backward["recompute"]
-    terms["pp_comm"] = m * 2.0 * _slowest([between, *sends])
-    terms["dp_comm"] = m * sharded + once
-    # Only what every leg's chips lend each other may shorten the wait: they share processors within a leg at most.
-    sharing = min(leg.constants.sharing for leg in legs)
-    terms["bubble"] = Bubble.between(g, *others, passing, sharded * (g.pp - 1), m * slowest, sharing).seconds
-    terms["optimizer"] = _slowest(
-        [optimizer_time(c, leg.pool, list(leg.stages)) for c, leg in zip(contexts, legs, strict=True)]
+    c = segment.context(job, g)
+    layers = estimate_layers(c)
+    counts = [stage_counts(s, job.model.num_mtp_layers) for s in segment.stages]
+    seconds = [pass_seconds(n, layers) for n in counts]
+    sums = [forward + backward for forward, backward in seconds]
+    slowest = largest(sums)
+    slowest_layers = slowest_counts(counts, sums, slowest)
+    terms, weight = estimate_pass(slowest_layers, layers)
+    forward, backward = pass_seconds(slowest_layers, layers)
+    all_forward, all_backward = pass_seconds(segment.layers, layers)
+    other_backward = all_backward - backward
+    others = (all_forward - forward) + other_backward, other_backward, weight_seconds(segment.layers, layers) - weight
+    gather_forward, gather_backward, exchange = data_parallel_time(segment.stages[0], seconds[0], c)
+    send = send_time(c, segment.num_stages)
+    software = segment.constants.software
+    return SegmentTime(
+        terms={kind: value * software for kind, value in terms.items()},
+        slowest=PassTime(*(value * software for value in (slowest, backward, weight))),
+        others=PassTime(*(value * software for value in others)),
+        send=send * software,
+        exposed_send=c.hide(2.0 * g.vpp * send, slowest, g.overlap_pp & g.among("schedule", "interleaved")) * software,
+        sharded=(gather_forward + gather_backward) * software,
+        exchange=exchange * software,
+        optimizer=optimizer_time(c, segment) * software,
+        fixed=np.asarray(segment.constants.step_overhead * software),
     )
-    busy = terms["matmul"] + terms["attention"] + terms["vector"] + terms["recompute"]
-    straggle, fixed = max(leg.constants.straggle for leg in legs), max(leg.constants.step_overhead for leg in legs)
-    terms["waiting"] = busy * (straggle * np.log(g.chips))
-    terms["overhead"] = terms["overhead"] + fixed
-    return SegmentsEstimate({kind: terms[kind] for kind in KINDS}, tuple(_memory(job, leg, g) for leg in legs))
 
 
-def _context(job: Job, leg: Segment, g: Grid) -> Context:
-    machine = ChipRates.of(leg.pool.chip, job.precision, leg.constants)
-    return Context(job, machine, Links.of(leg.pool, leg.constants), leg.constants, g)
+def sent_bytes(job: Job, g: Grid) -> Array:
+    """Return the bytes that one chip sends to pass one micro-batch's activations to the next stage.
+
+    Tensor ranks hold the same tokens, or a part each: every one sends its part (Narayanan et al. 2021, scatter and gather).
+    """
+    return g.micro_batch_size * (job.seq_len / g.cp) / g.tp * (job.model.hidden_size * job.precision.activation_size)
 
 
-def _passes(c: Context, leg: Segment) -> list[Pass]:
-    """Return the passes of a leg's stages, each slower or faster as its chips' software is."""
-    layers, factor = estimate_layers(c), leg.constants.software
-    found: list[Pass] = []
-    for stage in leg.stages:
-        forward, backward, weight = estimate_pass(stage_counts(stage, c.job.model.num_mtp_layers), layers)
-        found.append((_scale(forward, factor), _scale(backward, factor), weight * factor))
-    return found
+def send_time(c: Context, num_stages: Array) -> Array:
+    """Return the seconds of passing one micro-batch's activations to the next stage, inside a segment of so many stages."""
+    return c.network.send(pipeline_group(c.g), sent_bytes(c.job, c.g)) * (num_stages > 1)
 
 
-def _scale(terms: Terms, factor: float) -> Terms:
-    return {kind: value * factor for kind, value in terms.items()}
+def joint_send_time(job: Job, segments: Sequence[Segment], joint: Tier, g: Grid) -> Array:
+    """Return the seconds of passing one micro-batch's activations from a segment to the next, over the joint tier.
+
+    Both ends take part, so the lower efficiency, the longer latency and the slower software count.
+    """
+    constants = [s.constants for s in segments]
+    rate = joint.rate("joint") * min(c.scale_out_efficiency for c in constants)
+    latency = max([c.scale_out_latency for c in constants] + [joint.delay() or 0.0])
+    return (sent_bytes(job, g) / rate + latency) * max(c.software for c in constants)
 
 
-def _joint_send(job: Job, legs: Sequence[Segment], joint: Tier, g: Grid) -> Array:
-    """Return the seconds of passing one micro-batch's activations from a leg to the next."""
-    rate = joint.rate("joint") * min(leg.constants.scale_out_efficiency for leg in legs)
-    delay = max([leg.constants.scale_out_latency for leg in legs] + [joint.delay() or 0.0])
-    tokens = g.micro_batch_size * (job.seq_len / g.cp) / np.where(g.sequence_parallel, g.tp, 1)
-    return tokens * (job.model.hidden_size * job.precision.activation_size / rate) + delay
+def optimizer_time(c: Context, segment: Segment) -> Array:
+    """Read and write the state, read the gradients, write the weights; over the host link when it is offloaded.
+
+    Raises UnknownFigureError for a chip without a host bandwidth where the optimizer is offloaded.
+    """
+    g, p, chip = c.g, c.job.precision, segment.pool.chip
+    shard = np.where(g.zero >= 1, shard_group(g).size, 1)
+    expert_shard = np.where(g.zero >= 1, expert_data_group(g).size, 1)
+    parameters = largest(
+        [
+            dense_parameters(c.job.model, s, g) / shard + expert_parameters(c.job.model, s, g) / expert_shard
+            for s in segment.stages
+        ]
+    )
+    rate = c.machine.memory * c.constants.optimizer_efficiency
+    time = parameters * ((2.0 * p.optimizer_size + p.gradient_size + p.weight_size) / rate)
+    if np.any(g.offload_optimizer):
+        if chip.host_bandwidth is None:
+            raise UnknownFigureError(chip.name, "host bandwidth", "the optimizer is offloaded")
+        moved = parameters * ((p.gradient_size + p.weight_size) / chip.host_bandwidth.value)
+        time = np.where(g.offload_optimizer, moved + time, time)
+    return time
 
 
-def _memory(job: Job, leg: Segment, g: Grid) -> Array:
-    return _slowest([total(parts) for parts in estimate_memory(job, leg.constants, g, list(leg.stages))])
-
-
-def _slowest(values: Sequence[Array]) -> Array:
+def largest(values: Sequence[Array]) -> Array:
+    """Return the largest value at each place."""
     most = values[0]
     for value in values[1:]:
         most = np.maximum(most, value)

@@ -86,6 +86,17 @@ def in_flight(g: Grid, microbatches: Array, index: Array) -> Array:
 
 
 @dataclass(frozen=True, slots=True)
+class PassTime:
+    """Seconds of one micro-batch through some layers."""
+
+    both: Array
+    """Forward and backward."""
+    backward: Array
+    weight: Array
+    """The weight gradients' part of backward."""
+
+
+@dataclass(frozen=True, slots=True)
 class Waits:
     """How a schedule makes a bubble of what one micro-batch takes on all stages but the slowest: a factor for each part."""
 
@@ -138,14 +149,17 @@ class Bubble:
 
     @classmethod
     def between(
-        cls, g: Grid, work: Array, backward: Array, weight: Array, sends: Array, gathers: Array, busy: Array,
-        sharing: Array | float = 1.0, software: Array | float = 1.0,
-    ) -> Bubble:  # fmt: skip
-        """Return the bubble of the slowest stage; all seconds but ``busy`` are those of the others, for one micro-batch."""
+        cls, g: Grid, others: PassTime, sends: Array, gathers: Array, busy: Array, sharing: Array | float = 1.0
+    ) -> Bubble:
+        """Return the bubble of a pipeline whose slowest stage works for ``busy`` seconds of a step.
+
+        The rest is of one micro-batch: the passes of all ``others``, the sends on its way there and back, the gathers of the
+        other stages' weights.
+        """
         waits = Waits.of(g)
-        passing = (waits.sends * sends + waits.gathers * gathers) * software
+        passing = waits.sends * sends + waits.gathers * gathers
         shares = (waits.work, waits.backward, waits.weight)
-        return cls(work * software, backward * software, weight * software, passing, shares, busy * software, sharing)
+        return cls(others.both, others.backward, others.weight, passing, shares, busy, sharing)
 
     @property
     def factors(self) -> list[Array]:

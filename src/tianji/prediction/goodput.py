@@ -12,12 +12,13 @@ from tianji.errors import EnvelopeError, UnknownNameError
 from tianji.hardware import Pool
 from tianji.hardware.failure_profile import RUNGS, FailureProfile
 from tianji.parallel.strategy import Strategy
+from tianji.ranges import Range
 from tianji.reliability import Expectation, Reliability, expect
 from tianji.reliability.checkpoints import Exposure
 from tianji.reliability.expectation import expect_course
 from tianji.reliability.failure_case import chart_parts
 from tianji.reliability.montecarlo import sample
-from tianji.result import Range, Result
+from tianji.result import Result
 from tianji.units import Bytes, Seconds
 from tianji.workload import Job
 

@@ -13,7 +13,6 @@ from tianji.hardware.calibration import CONSTANT_NAMES, Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
 from tianji.perf.context import total
-from tianji.perf.stages import representative_stages
 from tianji.perf.step import KINDS, estimate, estimate_time
 from tianji.units import Array
 from tianji.workload import Job
@@ -67,8 +66,7 @@ def predict_times(bundles: Sequence[Bundle], constants: Callable[[Bundle], Const
     """
     found: list[Array] = []
     for b in bundles:
-        stages = representative_stages(b.job.model, b.grid.pp)
-        found.append(total(estimate_time(b.job, b.pool, constants(b), b.grid, stages)))
+        found.append(total(estimate_time(b.job, b.pool, constants(b), b.grid)))
     places = np.concatenate([b.places for b in bundles])
     shape = np.broadcast_shapes(*(time.shape[:-1] for time in found))
     times = np.concatenate([np.broadcast_to(time, (*shape, time.shape[-1])) for time in found], axis=-1)

@@ -18,7 +18,8 @@ from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
 from tianji.perf.step import estimate, estimate_memory, every_stage
 from tianji.prediction.many import bundle, predict_many
-from tianji.result import Range, Result
+from tianji.ranges import Range
+from tianji.result import Result
 from tianji.units import Array
 from tianji.workload.ops import step_flops
 

@@ -52,21 +52,6 @@ def poisson_tail(count: int, mean: float) -> float:
     return min(total, 1.0)
 
 
-def binomial_tail(count: int, nodes: int, share_away: float) -> float:
-    """Return P(N > count) when each of ``nodes`` is away a share of the time: the exact form for few nodes.
-
-    >>> round(binomial_tail(1, 65, 0.09 / 365.25), 5)
-    0.00012
-    """
-    if count >= nodes or share_away <= 0:
-        return 0.0
-    if share_away >= 1:
-        return 1.0
-    logs = [_log_binomial(n, nodes, share_away) for n in range(count + 1, nodes + 1)]
-    top = max(logs)
-    return min(math.exp(top) * math.fsum(math.exp(value - top) for value in logs), 1.0)
-
-
 def waiting_share(spares: int, mean_away: float) -> float:
     """Return the share of time in which the job waits for a repair: more nodes are away than there are spares.
 
@@ -98,8 +83,3 @@ def mean_excess(spares: int, mean_away: float) -> float:
 
 def _log_poisson(count: int, mean: float) -> float:
     return count * math.log(mean) - mean - math.lgamma(count + 1)
-
-
-def _log_binomial(count: int, nodes: int, share: float) -> float:
-    ways = math.lgamma(nodes + 1) - math.lgamma(count + 1) - math.lgamma(nodes - count + 1)
-    return ways + count * math.log(share) + (nodes - count) * math.log1p(-share)

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tianji.ranges import Range
 from tianji.report.wording import duration, plain_table, span_of
-from tianji.result import Range
 from tianji.units import GIB
 from tianji.validation import Prediction, Verdict, find_sweeps
 
@@ -114,12 +114,17 @@ def row_table(predictions: Sequence[Prediction], every_row: bool) -> Table:
     for p in shown:
         measured, guess = p.row.measured_memory, p.memory
         sizes = [f"{measured / GIB:.1f}", f"{guess / GIB:.1f}"] if measured and guess else ["", ""]
-        span = span_of(Range(p.low or 0.0, p.step_time or 0.0, p.high or 0.0))
         table.add_row(
-            p.row.id, p.row.pool.chip.name, duration(p.row.measured_step_time), duration(p.step_time or 0.0), span,
+            p.row.id, p.row.pool.chip.name, duration(p.row.measured_step_time), duration(p.step_time or 0.0), _ends(p),
             signed(p.error), *(sizes if has_memory else []),
         )  # fmt: skip
     return table
+
+
+def _ends(p: Prediction) -> str:
+    if p.low is None or p.step_time is None or p.high is None:
+        return ""
+    return span_of(Range(p.low, p.step_time, p.high))
 
 
 def reason_table(verdict: Verdict) -> Table:

@@ -10,8 +10,8 @@ from tianji.comparison.curve import Curve
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.replacement import spell_answer
 from tianji.comparison.side_by_side import spell_pool
-from tianji.economics import Span
 from tianji.hardware.calibration import Calibration
+from tianji.ranges import Range
 from tianji.report.documents import calibration_document, pool_document, result_document, work_document
 from tianji.report.figures import figure_document, figures_document, publications_in, site_figures_document
 from tianji.report.lasting import describe_loss
@@ -143,12 +143,12 @@ def _draw_document(a: Assessment) -> dict[str, Any]:
     }
 
 
-def span_document(span: Span | None) -> dict[str, float] | None:
+def span_document(span: Range | None) -> dict[str, float] | None:
     """Return a span as low, nominal and high, or None."""
     return None if span is None else {"low": span.low, "nominal": span.nominal, "high": span.high}
 
 
-def _scaled(span: Span | None, scale: float) -> dict[str, float | None]:
+def _scaled(span: Range | None, scale: float) -> dict[str, float | None]:
     # In the row's own unit, so that a table and a plot need no further conversion.
     if span is None:
         return {"low": None, "nominal": None, "high": None}

@@ -11,12 +11,12 @@ from tianji.comparison.claims import recompute_claims
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.replacement import spell_answer
 from tianji.comparison.side_by_side import spell_pool
-from tianji.economics import Span
 from tianji.hardware.calibration import Calibration
 from tianji.parallel import Strategy
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
+from tianji.ranges import Range
 from tianji.result import Result
 from tianji.units import DAY, GB, HOUR, MEGA
 from tianji.workload import Job
@@ -24,8 +24,11 @@ from tianji.workload import Job
 PUBLISHED_HOURS = 2.664e6
 """H800-hours of pre-training on 14.8 T tokens (DSV3, table 1)."""
 MAKERS = Strategy(
-    tp=1, pp=16, ep=64, dp=128, zero=1, schedule="dualpipe", overlap_ep=True, recompute="selective", overlap_tp=True
-)
+    tp=1, pp=16, vpp=1, cp=1, ep=64, etp=1, dp=128, micro_batch_size=1, zero=1, zero_group=0, sequence_parallel=True,
+    recompute="selective", recompute_layers=1.0, schedule="dualpipe", cp_kind="ring", ep_kind="deduplicated",
+    weight_gather="hidden", overlap_dp=True, overlap_tp=True, overlap_pp=True, overlap_ep=True, flash_attention=True,
+    offload_optimizer=False, placement="dp-inside",
+)  # fmt: skip
 """The layout of the technical report, section 3.2."""
 
 
@@ -89,10 +92,10 @@ def _memory(result: Result) -> str:
     )
 
 
-def _hours(result: Result) -> Span:
+def _hours(result: Result) -> Range:
     steps = result.plan.job.tokens / result.plan.job.tokens_per_step
     step = result.step_time
-    return Span(step.low, step.nominal, step.high) * (steps * result.plan.strategy.chips / HOUR)
+    return step * (steps * result.plan.strategy.chips / HOUR)
 
 
 def _run_row(name: str, result: Result) -> tuple[str, ...]:
@@ -104,7 +107,7 @@ def _run_row(name: str, result: Result) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _range(span: Span, digits: int) -> str:
+def _range(span: Range, digits: int) -> str:
     return f"{span.nominal:.{digits}f} ({span.low:.{digits}f} to {span.high:.{digits}f})"
 
 
@@ -120,7 +123,7 @@ def _side_by_side(assessments: tuple[Assessment, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(span: Span | None, scale: float) -> str:
+def _cell(span: Range | None, scale: float) -> str:
     if span is None:
         return "not published"
     scaled = [x * scale for x in (span.low, span.nominal, span.high)]

@@ -14,10 +14,10 @@ from tianji.comparison.curve import Curve
 from tianji.comparison.measures import MEASURES, Measure
 from tianji.comparison.replacement import spell_answer
 from tianji.comparison.side_by_side import spell_pool
-from tianji.economics import Span
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.prediction.predict_plan import spell_basis
+from tianji.ranges import Range
 from tianji.report.lasting import describe_loss
 from tianji.report.wording import bar, labelled, plain_table
 from tianji.units import KILO
@@ -121,7 +121,7 @@ def _with_gaps(texts: list[str]) -> list[str]:
     return [cell for place, text in enumerate(texts) for cell in ((text, "") if place else (text,))]
 
 
-def _cell(span: Span | None, scale: float) -> str:
+def _cell(span: Range | None, scale: float) -> str:
     if span is None:
         return "not published"
     low, nominal, high = (_number(x * scale) for x in (span.low, span.nominal, span.high))

@@ -7,8 +7,8 @@ from rich.console import Console
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration, Constants
 from tianji.prediction.predict_plan import spell_basis
+from tianji.ranges import Range
 from tianji.report.wording import count, duration, labelled
-from tianji.result import Range
 from tianji.units import show
 from tianji.workload import Job
 

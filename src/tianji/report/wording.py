@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from tianji.result import Range
-from tianji.units import GB, MS, US, show
+from tianji.formatting import format_bytes as size
+from tianji.formatting import format_count as count
+from tianji.formatting import format_duration as duration
+from tianji.formatting import format_number
+from tianji.ranges import Range
+from tianji.units import MS
+
+__all__ = ["count", "duration", "size"]
 
 KINDS = {
     "matmul": "matrix multiplications",
@@ -62,39 +67,6 @@ def bar(share: float, width: int) -> str:
     return (_FULL * whole + _PARTS[rest]).rstrip() if eighths else ""
 
 
-def duration(seconds: float) -> str:
-    """Return a time with three digits, never above seconds: steps compare at a glance.
-
-    >>> duration(131.04), duration(1.9), duration(0.000472)
-    ('131 s', '1.90 s', '472 us')
-    """
-    if not seconds:
-        return "0"
-    scale, unit = next((s for s in ((1.0, "s"), (MS, "ms"), (US, "us")) if seconds >= s[0]), (US, "us"))
-    value = seconds / scale
-    digits = max(2 - math.floor(math.log10(value)), 0) if value >= 1 else 2
-    return f"{value:,.{digits}f} {unit}"
-
-
-def size(value: float) -> str:
-    """Return a size in GB, so that a column compares at a glance.
-
-    >>> size(136604466576.0)
-    '136.6 GB'
-    """
-    gigabytes = value / GB
-    return f"{gigabytes:.1f} GB" if abs(gigabytes) < 10**4 else f"{gigabytes:,.0f} GB"
-
-
-def count(value: float) -> str:
-    """Return a count as people say it.
-
-    >>> count(671026419200), count(15_360)
-    ('671B', '15,360')
-    """
-    return show(value, "count").replace(" ", "") if value >= 10**6 else f"{value:,.0f}"
-
-
 def span_of(span: Range) -> str:
     """Return a range of times as low to high, empty where low and high are one.
 
@@ -104,12 +76,8 @@ def span_of(span: Range) -> str:
     if span.low == span.high:
         return ""
     scale, unit = (1.0, "s") if span.high >= 1 else (MS, "ms")
-    low, high = (_three_digits(end / scale) for end in (span.low, span.high))
+    low, high = (format_number(end / scale, keep_zeros=True) for end in (span.low, span.high))
     return f"{low}-{high} {unit}"
-
-
-def _three_digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:#.3g}".rstrip(".")
 
 
 def list_savings(savings: Iterable[tuple[str, float]]) -> str:

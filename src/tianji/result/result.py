@@ -6,19 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tianji.parallel.plan import Plan
+from tianji.ranges import Range
 from tianji.result.measurement import Measurement
 from tianji.units import DAY, Bytes, Seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """An 80 % range around a nominal value; ``leans_on`` says on what it rests."""
-
-    low: float
-    nominal: float
-    high: float
-    leans_on: str = ""
-    """``measured``, ``inherited`` or ``roadmap``, with details in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +66,11 @@ class Result:
 
     @property
     def days(self) -> float | None:
-        """Days for the job's tokens without any failure, or None when the job states none."""
-        tokens = self.plan.job.tokens
-        return tokens / self.tokens_per_s / DAY if tokens else None
+        """Days for the job's tokens without any failure, nominal; None when the job states no tokens."""
+        return self.days_range.nominal if self.days_range else None
+
+    @property
+    def days_range(self) -> Range | None:
+        """Days for the job's tokens without any failure: ``tokens / tokens of a step · step time``."""
+        job = self.plan.job
+        return self.step_time * (job.tokens / job.tokens_per_step / DAY) if job.tokens else None

@@ -10,8 +10,9 @@ from typing import Any
 from tianji.errors import FormatError
 from tianji.parallel.plan_file import plan_document, plan_from, write_text
 from tianji.parallel.records import decode, encode, shown
+from tianji.ranges import Range
 from tianji.result.measurement import Measurement
-from tianji.result.result import Range, Result
+from tianji.result.result import Result
 from tianji.units import MB, show
 
 FORMAT, VERSION = "tianji-result", 1

@@ -15,8 +15,7 @@ import numpy as np
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Constants
 from tianji.parallel.grid import Grid
-from tianji.parallel.layouts import DEFAULTS
-from tianji.parallel.strategy import CHOICES
+from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import priced_blocks
 from tianji.search.exhaustive import Candidate, explore
@@ -91,7 +90,7 @@ def _grids(job: Job, pool: Pool) -> Iterator[Grid]:
         for start in range(0, len(rows), step):
             part = dict(zip(COLUMNS, rows[start : start + step].T, strict=True))
             part["sequence_parallel"] = np.equal(job.seq_len % (part["tp"] * part["cp"]), 0)
-            grid = Grid.product((*axes, part), DEFAULTS)
+            grid = Grid.product((*axes, part), Strategy())
             yield replace(
                 grid, micro_batch_size=_micro_batches(job, part["dp"]), vpp=_chunks(job, part["pp"], schedules)
             )

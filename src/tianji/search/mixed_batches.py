@@ -180,14 +180,16 @@ def _evaluate(
 def joint_exchange(job: Job, joint: Tier, shares: tuple[Share, ...], constants: list[Constants]) -> Seconds:
     """Return the exposed seconds in which n parts sum a chip's share of the gradients: 2 (n - 1)/n V / rate.
 
-    V is the largest share that a rank holds after its part's own reduction. With overlap_dp everywhere it hides behind the
-    backward pass (two thirds) of the last micro-batch of the part that has the shortest.
+    V is the largest share that a rank holds after its part's own reduction. All parts take part, so the lowest efficiency, the
+    longest latency and the slowest software count. With overlap_dp everywhere it hides behind the backward pass (two thirds) of
+    the last micro-batch of the part that has the shortest.
     """
     n = len(shares)
     rate = joint.rate("joint") * min(c.scale_out_efficiency for c in constants)
-    delay = max([c.scale_out_latency for c in constants] + [joint.delay() or 0.0])
-    most = max(_gradient_share(job, s.strategy) for s in shares)
-    whole = 2.0 * (n - 1) / n * most / rate + 2.0 * (n - 1) * delay
+    latency = max([c.scale_out_latency for c in constants] + [joint.delay() or 0.0])
+    size = max(_gradient_share(job, s.strategy) for s in shares)
+    rounds = 2.0 * (n - 1) * (size / n / rate + latency) * max(c.all_reduce_factor for c in constants)
+    whole = (rounds + max(c.call_overhead for c in constants)) * max(c.software for c in constants)
     if not all(s.strategy.overlap_dp for s in shares):
         return whole
     last = min(2.0 / 3.0 * s.seconds / (s.batch // (s.strategy.dp * s.strategy.micro_batch_size)) for s in shares)

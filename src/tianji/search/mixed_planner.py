@@ -11,7 +11,8 @@ from tianji.errors import InfeasibleError, InputError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration, Constants
 from tianji.hardware.mixture import Mixture
-from tianji.result import Range, Result
+from tianji.ranges import Range
+from tianji.result import Result
 from tianji.search.mixed_batches import Division, divide_batch
 from tianji.search.mixed_stages import Chain, chain_stages
 from tianji.search.planner import plan

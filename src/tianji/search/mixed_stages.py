@@ -18,9 +18,11 @@ from tianji.hardware.mixture import Mixture
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import Strategy
+from tianji.perf.context import total
 from tianji.perf.memory import usable_memory
-from tianji.perf.segments import Segment, estimate_segments
+from tianji.perf.segments import Segment
 from tianji.perf.stages import Stage
+from tianji.perf.step import estimate_segments
 from tianji.search.space import Space, divisors
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job, Model
@@ -113,13 +115,14 @@ def _fastest(
     best: Chain | None,
 ) -> Chain | None:
     """Return the fastest of a grid that is legal, fits every part and beats ``best``."""
-    legs = [Segment(p, constants(p), part) for p, part in zip(pools, find_stages(job.model, layers), strict=True)]
-    cost = estimate_segments(job, legs, mixture.joint, grid)
+    dealt = zip(pools, find_stages(job.model, layers), strict=True)
+    segments = [Segment.of(job, pool, constants(pool), stages) for pool, stages in dealt]
+    terms, memories = estimate_segments(job, segments, mixture.joint, grid)
     whole = replace(pools[0], chips=mixture.chips, max_chips=0)
     usable = is_legal(grid, job, whole)
-    for pool, memory in zip(pools, cost.memory, strict=True):
+    for pool, memory in zip(pools, memories, strict=True):
         usable = usable & (memory <= usable_memory(pool))
-    times = np.where(np.broadcast_to(usable, grid.shape), cost.step_time, np.inf)
+    times = np.where(np.broadcast_to(usable, grid.shape), total(terms), np.inf)
     place = np.unravel_index(int(np.argmin(times)), times.shape)
     if not times[place] < (np.inf if best is None else best.step_time):
         return None
@@ -128,8 +131,8 @@ def _fastest(
         return float(np.broadcast_to(values, grid.shape)[place])
 
     return Chain(
-        grid.at(tuple(int(i) for i in place)), pools, layers, float(times[place]), tuple(map(at, cost.memory)),
-        {kind: at(seconds) for kind, seconds in cost.terms.items()},
+        grid.at(tuple(int(i) for i in place)), pools, layers, float(times[place]), tuple(map(at, memories)),
+        {kind: at(seconds) for kind, seconds in terms.items()},
     )  # fmt: skip
 
 

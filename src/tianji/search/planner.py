@@ -12,7 +12,6 @@ from tianji.errors import IllegalStrategyError, InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.grid import Grid
-from tianji.parallel.layouts import DEFAULTS
 from tianji.parallel.legality import is_legal, refusals
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
@@ -120,7 +119,7 @@ def _unlike(best: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
     """Leave out what differs from a faster one in its placement alone: it would fill the list with the same layouts."""
     seen: dict[Strategy, Candidate] = {}
     for c in best:
-        seen.setdefault(replace(c.strategy, placement=DEFAULTS.placement), c)
+        seen.setdefault(replace(c.strategy, placement=Strategy().placement), c)
     return tuple(seen.values())
 
 
@@ -233,7 +232,7 @@ def naive_strategy(job: Job, pool: Pool, calibration: Calibration | None = None)
             ep = 1
             if job.model.moe:
                 ep = max(e for e in divisors(job.model.moe.num_experts) if e <= pool.node and (tp * dp) % e == 0)
-            s = replace(DEFAULTS, tp=tp, pp=pp, dp=dp, ep=ep, zero=1)
+            s = Strategy(tp=tp, pp=pp, dp=dp, ep=ep)
             if is_legal(Grid.of(s), job, pool).all() and predict(Plan(job, pool, s), calibration).fits:
                 return s
     return None

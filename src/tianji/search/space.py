@@ -29,7 +29,6 @@ import numpy as np
 
 from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
-from tianji.parallel.layouts import DEFAULTS
 from tianji.parallel.mesh import data_group
 from tianji.parallel.strategy import CHOICES, DEGREES, Strategy
 from tianji.units import Array
@@ -62,7 +61,7 @@ class Space:
         """Yield grids of which together every strategy is a legal member of exactly one."""
         for pp in self._choices("pp", [p for p in divisors(self.pool.chips) if p <= self.job.model.num_layers]):
             held = {k: v for k, v in self.fixed.items() if k not in DEGREES and k != "micro_batch_size"}
-            defaults = replace(DEFAULTS, **held | {"pp": pp})
+            defaults = Strategy(**held | {"pp": pp})
             layouts = self._layouts(pp)
             groups = self._sharding_groups(layouts, defaults)
             for levels, places in self._alike(pp, layouts, groups).items():

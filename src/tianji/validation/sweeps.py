@@ -62,7 +62,6 @@ class Ranking:
     """Sweeps of LEAST_CHOSEN layouts or more."""
     regret: float | None
     """Mean over them."""
-    worst_regret: float | None
     exact: float | None
     """Share of them in which the pick was the fastest."""
 
@@ -91,7 +90,6 @@ def measure_ranking(predictions: Sequence[Prediction]) -> Ranking:
         spearman=float(np.median(ranked)) if ranked else None,
         chosen=len(regrets),
         regret=float(np.mean(regrets)) if regrets else None,
-        worst_regret=max(regrets, default=None),
         exact=float(np.mean([r == 0.0 for r in regrets])) if regrets else None,
     )
 

@@ -1,17 +1,38 @@
 """The operations of a transformer: what has to be computed for each token, before any cut.
 
 Each op kind is one dataclass here and one formula in ``tianji.perf.compute``. Sizes are whole; ``cut`` says which dimension
-tensor parallelism divides.
+tensor parallelism divides. What an op is for is its ``role``; its ``name`` is for people, and nothing depends on it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
+from typing import NamedTuple
 
 import numpy as np
 
 from tianji.units import Flops
 from tianji.workload.model import Model
+
+
+class Role(Enum):
+    """What an op is for, where a formula or a table of measured runs treats it in a way of its own."""
+
+    PLAIN = auto()
+    PROJECTION = auto()
+    """From the hidden size to queries, keys and values, or to the latents of MLA."""
+    EXPANSION = auto()
+    """From MLA's latents to queries, keys and values; selective recomputation does it again."""
+    ATTENTION_OUTPUT = auto()
+    MLP_IN = auto()
+    MLP_OUT = auto()
+    SHARED_EXPERT = auto()
+    ROUTER = auto()
+    LOGITS = auto()
+    """Its column cut has no row cut after it: only the gather before it is left of a pair."""
+    LOSS = auto()
+    """Its elements are logits, and each moves ``loss_size`` bytes, whatever its number format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +48,7 @@ class Matmul:
     n: int
     cut: str
     high: bool = False
+    role: Role = Role.PLAIN
 
     @property
     def flops(self) -> Flops:
@@ -72,6 +94,7 @@ class Vector:
     name: str
     elements: float
     cut: str
+    role: Role = Role.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +132,23 @@ class Layer:
 
 def _attention_matmuls(model: Model) -> tuple[Matmul, ...]:
     h = model.hidden_size
+    output = Matmul("attention output", model.value_size, h, "row", role=Role.ATTENTION_OUTPUT)
     if model.mla is None:
-        inputs = Matmul("qkv", h, model.query_size + model.key_value_size, "column")
-        return inputs, Matmul("attention output", model.value_size, h, "row")
+        return Matmul("qkv", h, model.query_size + model.key_value_size, "column", role=Role.PROJECTION), output
     a = model.mla
     if a.q_lora_rank:
-        query = [Matmul("q down", h, a.q_lora_rank, "none"), Matmul("q up", a.q_lora_rank, model.query_size, "column")]
+        query = [
+            Matmul("q down", h, a.q_lora_rank, "none", role=Role.PROJECTION),
+            Matmul("q up", a.q_lora_rank, model.query_size, "column", role=Role.EXPANSION),
+        ]
     else:
-        query = [Matmul("q", h, model.query_size, "column")]
+        query = [Matmul("q", h, model.query_size, "column", role=Role.PROJECTION)]
     expanded = model.num_attention_heads * (a.qk_nope_head_dim + a.v_head_dim)
     return (
         *query,
-        Matmul("kv down", h, a.kv_lora_rank + a.qk_rope_head_dim, "none"),
-        Matmul("kv up", a.kv_lora_rank, expanded, "column"),
-        Matmul("attention output", model.value_size, h, "row"),
+        Matmul("kv down", h, a.kv_lora_rank + a.qk_rope_head_dim, "none", role=Role.PROJECTION),
+        Matmul("kv up", a.kv_lora_rank, expanded, "column", role=Role.EXPANSION),
+        output,
     )
 
 
@@ -137,10 +163,11 @@ def _attention(model: Model) -> tuple[tuple[float, Attention], ...]:
     return (1.0 - sliding, Attention(*heads)), (sliding, Attention(*heads, window=model.sliding_window))
 
 
-def _mlp(model: Model, width: int, name: str) -> tuple[Matmul, ...]:
+def _mlp(model: Model, width: int, name: str, into: Role, out: Role) -> tuple[Matmul, ...]:
     inputs = 2 if model.gated_mlp else 1
-    return Matmul(f"{name} in", model.hidden_size, inputs * width, "column"), Matmul(
-        f"{name} out", width, model.hidden_size, "row"
+    return (
+        Matmul(f"{name} in", model.hidden_size, inputs * width, "column", role=into),
+        Matmul(f"{name} out", width, model.hidden_size, "row", role=out),
     )
 
 
@@ -159,34 +186,70 @@ def _layer_vectors(model: Model) -> tuple[Vector, ...]:
     )
 
 
+class _AttentionBlock(NamedTuple):
+    """The first half of a transformer layer, the same in layers of all kinds."""
+
+    matmuls: tuple[Matmul, ...]
+    attention: tuple[tuple[float, Attention], ...]
+    vectors: tuple[Vector, ...]
+
+    @classmethod
+    def of(cls, model: Model) -> _AttentionBlock:
+        return cls(_attention_matmuls(model), _attention(model), _layer_vectors(model))
+
+
+def model_layers(model: Model) -> dict[str, Layer]:
+    """Return a layer of each kind that the model has: ``dense``, ``moe``, ``mtp``, and ``embedding`` and ``head``.
+
+    Ops that several kinds have in common are the same objects, so that a formula may work out each once.
+    """
+    block, top = _AttentionBlock.of(model), head(model)
+    layers = {"dense": _dense_layer(model, block), "embedding": embedding(model), "head": top}
+    if model.moe:
+        layers["moe"] = _moe_layer(model, block)
+    if model.num_mtp_layers:
+        layers["mtp"] = _mtp_layer(model, layers.get("moe", layers["dense"]), top)
+    return layers
+
+
 def dense_layer(model: Model) -> Layer:
     """Return the ops of a layer with a dense MLP."""
+    return _dense_layer(model, _AttentionBlock.of(model))
+
+
+def _dense_layer(model: Model, block: _AttentionBlock) -> Layer:
+    width = model.intermediate_size
     return Layer(
-        matmuls=(*_attention_matmuls(model), *_mlp(model, model.intermediate_size, "mlp")),
-        attention=_attention(model),
-        vectors=(*_layer_vectors(model), _activation(model, model.intermediate_size, "mlp")),
+        matmuls=(*block.matmuls, *_mlp(model, width, "mlp", Role.MLP_IN, Role.MLP_OUT)),
+        attention=block.attention,
+        vectors=(*block.vectors, _activation(model, width, "mlp")),
     )
 
 
 def moe_layer(model: Model) -> Layer:
     """Return the ops of a layer whose MLP is a mixture of experts (the dense layer if the model has none)."""
+    return _moe_layer(model, _AttentionBlock.of(model))
+
+
+def _moe_layer(model: Model, block: _AttentionBlock) -> Layer:
     moe = model.moe
     if moe is None:
-        return dense_layer(model)
+        return _dense_layer(model, block)
     shared = moe.shared_intermediate_size
-    matmuls = (*_attention_matmuls(model), Matmul("router", model.hidden_size, moe.num_experts, "none", high=True))
-    vectors = _layer_vectors(model)
+    router = Matmul("router", model.hidden_size, moe.num_experts, "none", high=True, role=Role.ROUTER)
+    matmuls, vectors = (*block.matmuls, router), block.vectors
     if shared:
-        matmuls, vectors = (*matmuls, *_mlp(model, shared, "shared")), (*vectors, _activation(model, shared, "shared"))
+        matmuls = (*matmuls, *_mlp(model, shared, "shared", Role.SHARED_EXPERT, Role.SHARED_EXPERT))
+        vectors = (*vectors, _activation(model, shared, "shared"))
     experts = Experts(
         moe.num_experts,
         moe.top_k,
-        _mlp(model, moe.intermediate_size, "expert"),
+        _mlp(model, moe.intermediate_size, "expert", Role.PLAIN, Role.PLAIN),
         # Each routed copy is gathered into expert order and scattered back: four passes over h.
         (_activation(model, moe.intermediate_size, "expert"), Vector("permute", 4.0 * model.hidden_size, "tensor")),
         (moe.num_groups, moe.groups_per_token),
     )
-    return Layer(matmuls=matmuls, attention=_attention(model), vectors=vectors, experts=experts)
+    return Layer(matmuls=matmuls, attention=block.attention, vectors=vectors, experts=experts)
 
 
 def embedding(model: Model) -> Layer:
@@ -195,19 +258,22 @@ def embedding(model: Model) -> Layer:
 
 
 def head(model: Model) -> Layer:
-    """Return the ops of the last norm, the logits and the loss (read and write the logits three times, in fp32)."""
+    """Return the ops of the last norm, the logits and the loss."""
     return Layer(
-        matmuls=(Matmul("logits", model.hidden_size, model.vocab_size, "column", high=True),),
+        matmuls=(Matmul("logits", model.hidden_size, model.vocab_size, "column", high=True, role=Role.LOGITS),),
         vectors=(
             Vector("final norm", 2.0 * model.hidden_size, "sequence"),
-            Vector("loss", 3.0 * 2.0 * model.vocab_size, "tensor"),
+            Vector("loss", 1.0 * model.vocab_size, "tensor", role=Role.LOSS),
         ),
     )
 
 
 def mtp_layer(model: Model) -> Layer:
     """Return the ops of one multi-token-prediction module: a projection of 2h to h, a layer, and a head of its own."""
-    layer, top = moe_layer(model), head(model)
+    return _mtp_layer(model, moe_layer(model), head(model))
+
+
+def _mtp_layer(model: Model, layer: Layer, top: Layer) -> Layer:
     projection = Matmul("mtp projection", 2 * model.hidden_size, model.hidden_size, "column")
     return Layer(
         (*layer.matmuls, projection, *top.matmuls), layer.attention, (*layer.vectors, *top.vectors), layer.experts

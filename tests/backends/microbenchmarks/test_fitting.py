@@ -52,7 +52,9 @@ def made_up() -> Survey:
         flops = 3.5 * 4 * length**2 * 2 * 64
         found.append(sample("attention", flops * (1 + 60 / length) / 25e9, batch=1, heads=4, length=length, dim=64))
     for index, (config, batch, length) in enumerate(WHOLE):
-        terms = RATES.price(job_of(config, batch, length), Strategy(micro_batch_size=batch), KNOWN, step_overhead=0.0)
+        terms = RATES.estimate(
+            job_of(config, batch, length), Strategy(micro_batch_size=batch), KNOWN, step_overhead=0.0
+        )
         found.append(sample("whole", float(np.ravel(total(terms) - terms["optimizer"])[0]), index=index))
     found.append(sample("update", 24e6 / (MEMORY * 0.5), parameters=1e6))
     for members, steps in ((2, 1), (4, 3)):
@@ -66,7 +68,7 @@ def made_up() -> Survey:
             ):
                 found.append(sample(kind, factor * once, members=members, bytes=size))
     for axis, plan in axis_plans(WORLD).items():
-        terms = RATES.price(plan.job, plan.strategy, KNOWN)
+        terms = RATES.estimate(plan.job, plan.strategy, KNOWN)
         found.append(sample("step", float(np.ravel(total(terms))[0]), axis=axis))
     return Survey(tuple(found), WORLD, "cpu", 2.0, 1, 4e9, 2e8, {"torch": "2.13.0"})
 

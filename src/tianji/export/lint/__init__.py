@@ -1,0 +1,1 @@
+"""A user's own manifest, checked against its schema and the rules of its scheduler."""

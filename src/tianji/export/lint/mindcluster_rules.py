@@ -1,0 +1,196 @@
+"""The rules of MindCluster's scheduler for Atlas pools, checked on a user's own manifest.
+
+Source: as of :mod:`tianji.export.schedulers.mindcluster`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from tianji.export.lint.manifests import Manifest
+from tianji.export.lint.violations import Violation
+from tianji.export.plan_facts.hosts import largest_divisor
+from tianji.export.schedulers.mindcluster import A5, NODE, POLICIES, RACK_BLOCKS, RECOVERIES, UNBOUND, SchedulePolicy
+from tianji.export.schedulers.pods import MANY_NODES
+
+
+def check_manifest(manifest: Manifest) -> list[Violation]:
+    """Return every rule that one manifest breaks."""
+    found = [*_check_pods(manifest), *_check_scheduling(manifest), *_check_partitions(manifest)]
+    name = manifest.annotations.get("huawei.com/schedule_policy", "")
+    if name in UNBOUND:
+        return found
+    if name and name not in POLICIES:
+        near = get_close_matches(name, POLICIES, n=1, cutoff=0.4)
+        fix = f"write {near[0]}" if near else f"write one of {', '.join(POLICIES)}"
+        return [*found, Violation("known schedule policy", manifest.where, f"huawei.com/schedule_policy: {name}", fix)]
+    policy = POLICIES.get(name) or _guess_policy(manifest)
+    return [*found, *_check_policy(manifest, policy)] if policy else found
+
+
+def _guess_policy(manifest: Manifest) -> SchedulePolicy | None:
+    """Return what the annotations imply where no policy is named."""
+    if "ra-block" in manifest.annotations:
+        return POLICIES["chip8-node8-ra64-sp"]
+    if "sp-block" in manifest.annotations:
+        is_new = any(p.resource == A5 for p in manifest.pods)
+        return POLICIES["chip8-node8-sp" if is_new else "chip2-node16-sp"]
+    return None
+
+
+def _check_policy(m: Manifest, policy: SchedulePolicy) -> Iterator[Violation]:
+    for pods in m.pods:
+        if policy.resource and pods.resource and pods.resource != policy.resource:
+            yield Violation(
+                "resource of the chips", f"{m.where}, {pods.role}", pods.resource, f"ask for {policy.resource}"
+            )
+    if m.num_pods == 1:
+        chips = max(p.chips for p in m.pods)
+        if not 1 <= chips <= policy.node:
+            yield Violation("one pod fits a node", m.where, f"{chips} chips", f"ask for 1 to {policy.node}")
+    else:
+        for pods in m.pods:
+            place, found = f"{m.where}, {pods.role}", f"{pods.chips} chips"
+            if policy.super_pod and pods.chips and pods.chips != policy.node:
+                rule = f"a pod of a distributed job takes a whole node of {policy.node} chips"
+                yield Violation(rule, place, found, f"ask for {policy.node}")
+            elif pods.chips > policy.node:
+                yield Violation("a pod fits a node", place, found, f"ask for {policy.node} or fewer")
+    if policy.super_pod:
+        yield from _check_super_pod(m, policy)
+    if policy.has_racks:
+        yield from _check_racks(m)
+
+
+def _number(m: Manifest, key: str) -> int | None:
+    text = m.annotations.get(key, "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
+
+
+def _check_super_pod(m: Manifest, policy: SchedulePolicy) -> Iterator[Violation]:
+    text, block = m.annotations.get("sp-block"), _number(m, "sp-block")
+    total, where = m.num_chips, m.where
+    fitting = largest_divisor(max(m.num_pods, 1), policy.super_pod) * policy.node
+    if text is None:
+        yield Violation("sp-block is given", where, "no sp-block", f'add the annotation sp-block: "{fitting}"')
+        return
+    if not block:
+        yield Violation("sp-block is a whole number above 0", where, f"sp-block: {text}", f'write "{fitting}"')
+        return
+    if m.num_pods == 1:
+        chips = max(p.chips for p in m.pods)
+        if block != chips:
+            yield Violation("sp-block of a single pod is its chips", where, f"sp-block: {block}", f'write "{chips}"')
+        return
+    node = policy.node
+    if block % node:
+        yield Violation(f"sp-block is a multiple of {node}", where, f"sp-block: {block}", f'write "{fitting}"')
+        return
+    nodes = block // node
+    if nodes > policy.super_pod:
+        rule = f"a super-pod has at most {policy.super_pod:,} nodes = {policy.super_pod * node:,} chips"
+        yield Violation(rule, where, f"sp-block: {block} = {nodes:,} nodes", f'write "{fitting}"')
+    if m.num_pods and (m.num_pods % nodes or total % block):
+        found = f"{m.num_pods:,} pods, {total:,} chips; sp-block: {block} = {nodes} nodes"
+        fix = f'write sp-block: "{fitting}", or take {m.num_pods - m.num_pods % nodes or nodes:,} pods'
+        yield Violation("the job is a whole number of logical super-pods", where, found, fix)
+
+
+def _check_racks(m: Manifest) -> Iterator[Violation]:
+    text, rack, block = m.annotations.get("ra-block"), _number(m, "ra-block"), _number(m, "sp-block")
+    sp_nodes = max((block or NODE) // NODE, 1)
+    # A rack block is a power of two of nodes, so what divides a super-pod divides the job.
+    fit = next((b for b in RACK_BLOCKS if sp_nodes % -(-b // NODE) == 0 and b <= (block or b)), 1)
+    if text is None:
+        yield Violation("ra-block is given", m.where, "no ra-block", f'add the annotation ra-block: "{fit}"')
+        return
+    if rack not in RACK_BLOCKS:
+        rule = "ra-block is 1, 2, 4, 8, 16, 32 or 64"
+        yield Violation(rule, m.where, f"ra-block: {text}", f'write "{fit}"')
+        return
+    ra_nodes = (rack + 7) // 8
+    found = f"ra-block: {rack} = {ra_nodes} nodes, sp-block: {block} = {sp_nodes} nodes, {m.num_pods:,} pods"
+    if ra_nodes > sp_nodes:
+        yield Violation("a rack block lies in one logical super-pod", m.where, found, f'write ra-block: "{fit}"')
+    elif sp_nodes % ra_nodes:
+        yield Violation("a super-pod is a whole number of rack blocks", m.where, found, f'write ra-block: "{fit}"')
+    elif m.num_pods > 1 and (m.num_pods % ra_nodes or m.num_chips % rack):
+        yield Violation("the job is a whole number of rack blocks", m.where, found, f'write ra-block: "{fit}"')
+
+
+def _check_pods(m: Manifest) -> Iterator[Violation]:
+    for pods in m.pods:
+        if pods.requests is not None and pods.limits is not None and pods.requests != pods.limits:
+            found = f"requests {pods.requests}, limits {pods.limits}"
+            yield Violation(
+                "requests and limits are equal", f"{m.where}, {pods.role}", found, f"write {pods.limits} twice"
+            )
+        if m.num_pods > MANY_NODES and pods.chips and not pods.uses_host_network:
+            fix = "write hostNetwork: true in the pod's spec"
+            rule = f"past {MANY_NODES:,} nodes pods use the host's network"
+            yield Violation(rule, f"{m.where}, {pods.role}", f"{m.num_pods:,} pods", fix)
+    if m.kind == "AscendJob":
+        master = next((p.replicas for p in m.pods if p.role == "Master"), None)
+        if master is not None and master != 1:
+            yield Violation(
+                "an AscendJob has one Master", m.where, f"{master} Masters", "write replicas: 1, the rest as Worker"
+            )
+
+
+def _check_scheduling(m: Manifest) -> Iterator[Violation]:
+    spec = m.body.get("spec")
+    spec = spec if isinstance(spec, dict) else {}
+    if m.kind in ("AscendJob", "Job") and spec.get("schedulerName") not in (None, "volcano"):
+        found = f"schedulerName: {spec['schedulerName']}"
+        yield Violation("the scheduler is volcano", m.where, found, "write schedulerName: volcano")
+    run = spec.get("runPolicy")
+    policy = run.get("schedulingPolicy") if isinstance(run, dict) else None
+    least = policy.get("minAvailable") if isinstance(policy, dict) else spec.get("minAvailable")
+    total = sum(p.replicas for p in m.pods)  # a scheduler of MindSpore has no chips, and counts
+    if isinstance(least, int) and m.num_pods and least != total:
+        found = f"minAvailable: {least}, {total:,} pods"
+        yield Violation("all pods start or none", m.where, found, f"write minAvailable: {total}")
+    wait = _number(m, "wait-reschedule-timeout")
+    if "wait-reschedule-timeout" in m.annotations and not (wait and 30 <= wait <= 270):
+        found = f"wait-reschedule-timeout: {m.annotations['wait-reschedule-timeout']}"
+        yield Violation("wait-reschedule-timeout is 30 to 270 seconds", m.where, found, 'write "270"')
+    words = [w.strip() for w in m.annotations.get("recover-strategy", "").split(",") if w.strip()]
+    for word in words:
+        if word not in RECOVERIES:
+            near = get_close_matches(word, RECOVERIES, n=1, cutoff=0.5)
+            fix = f"write {near[0]}" if near else f"write some of {','.join(RECOVERIES)}"
+            yield Violation("known recover strategy", m.where, f"recover-strategy: {word}", fix)
+    yield from _check_affinity(m)
+
+
+def _check_affinity(m: Manifest) -> Iterator[Violation]:
+    text = m.annotations.get("huawei.com/affinity-config")
+    if text is None:
+        return
+    before = 1
+    for part in text.split(","):
+        level, equals, count = part.strip().partition("=")
+        number = int(count) if equals and count.isascii() and count.isdigit() and len(count) < 12 else 0
+        if not number or number % before:
+            rule = "replicas of a network level are a multiple of those of the level before"
+            fix = "write level1=2,level2=4, each a multiple of the one before"
+            yield Violation(rule, m.where, f"huawei.com/affinity-config: {text} ({level})", fix)
+            return
+        before = number
+
+
+def _check_partitions(m: Manifest) -> Iterator[Violation]:
+    spec = m.body.get("spec")
+    tasks = spec.get("tasks") if isinstance(spec, dict) else None
+    for task in tasks if isinstance(tasks, list) else []:
+        parts = task.get("partitionPolicy") if isinstance(task, dict) else None
+        if not isinstance(parts, dict):
+            continue
+        total, size, replicas = parts.get("totalPartitions"), parts.get("partitionSize"), task.get("replicas", 1)
+        if not (isinstance(total, int) and isinstance(size, int) and isinstance(replicas, int)):
+            continue
+        if total * size != replicas:
+            found = f"totalPartitions {total} · partitionSize {size}, replicas {replicas}"
+            fix = f"write totalPartitions: {replicas // size if size and replicas % size == 0 else '...'}"
+            yield Violation("partitions hold all replicas", f"{m.where}, {task.get('name', 'task')}", found, fix)

@@ -1,0 +1,57 @@
+"""Time of the data-parallel exchange: gradients reduced, weights gathered, as the ZeRO level asks for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tianji.parallel.mesh import expert_data_group, replica_group, shard_group
+from tianji.perf.context import Context
+from tianji.perf.memory import dense_parameters, expert_parameters
+from tianji.perf.stages import Stage
+from tianji.units import Array
+
+BUCKET = 40_000_000.0
+BUCKET_SHARE = BUCKET / 40
+"""Parameters of one bucket of a reduction or gather: at least so many, and so many for each member (Megatron-LM's rule)."""
+
+
+def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple[Array, Array, Array]:
+    """Return exposed data-parallel time: of each forward, of each backward pass, and once a step.
+
+    ``work`` is the time of one forward and one backward pass on stage ``s``, the first one.
+
+    The first stage decides: it finishes last, with its whole reduction still to do, and starts first. Reductions hide
+    behind one micro-batch's backward pass, gathers behind its forward pass; that of updated weights does so only where the
+    framework delays it until the weights are used (``weight_gather``).
+    """
+    g, p = c.g, c.job.precision
+    work_forward, work_backward = work
+    groups = (
+        (dense_parameters(c.job.model, s, g), shard_group(g)),
+        (expert_parameters(c.job.model, s, g), expert_data_group(g)),
+    )
+    # One broadcast from each rank moves what a gather moves, and pays the latency once for each.
+    one_by_one = g.among("weight_gather", "broadcasts") & (g.zero < 3)
+    delayed = g.among("weight_gather", "hidden") | (g.zero == 3)
+    gather: Array = np.asarray(0.0)
+    reduce: Array = np.asarray(0.0)
+    for parameters, group in groups:
+        # Fully sharded training gathers and reduces layer by layer, the others mostly in buckets.
+        buckets = parameters / np.maximum(BUCKET, BUCKET_SHARE * group.size)
+        some = parameters > 0.0
+        wrapped = np.maximum(buckets, c.constants.layerwise * s.layers)
+        pieces = np.maximum(np.where(g.zero == 3, s.layers, wrapped), 1.0) * some
+        turns = np.where(one_by_one, group.size * some, pieces)
+        gather = gather + c.network.all_gather(group, parameters * p.weight_wire, turns)
+        reduce = reduce + c.network.reduce_scatter(group, parameters * p.gradient_wire, pieces)
+    across = c.network.all_reduce(replica_group(g), groups[0][0] * p.gradient_wire / shard_group(g).size)
+    gather_back = gather * (p.gradient_wire / p.weight_wire)
+    summed = c.network.reduce_factor * (reduce / c.network.scatter_factor + gather_back)
+    # What each level sends is chosen before it is hidden: beside a pass it varies with every axis of a search.
+    level = [g.zero == 0, g.zero == 1, g.zero == 2, g.zero == 3]
+    every_backward = c.hide(np.select(level[2:], [reduce + across, gather + reduce]), work_backward, g.overlap_dp)
+    reduced = np.select(level, [summed + across, reduce + across, 0.0, across])
+    once = c.hide(reduced, work_backward, g.overlap_dp)
+    gathered = c.hide(gather, work_forward, g.overlap_dp & delayed)
+    every_forward = np.where(level[3], gathered, 0.0)
+    return every_forward, every_backward, once + np.where(level[1] | level[2], gathered, 0.0)
