@@ -42,9 +42,15 @@ OTHER_MEANING = {
 ALLOWED = {
     "communicator": ({"hardware"}, "what NCCL and HCCL keep in memory, one for each group"),
     "config": ({"backends", "workload"}, "the file config.json of a published model"),
-    "device": ({"api", "backends", "cli"}, "what a framework computes on, the CPU among them: PyTorch's and MindSpore's word"),
+    "device": (
+        {"api", "backends", "cli"},
+        "what a framework computes on, the CPU among them: PyTorch's and MindSpore's word",
+    ),
     "domain": ({"hardware", "reliability"}, "a domain of failure: what goes down together"),
-    "machine": ({"api", "backends", "measurements", "operation"}, "the one computer that the command runs on or measures"),
+    "machine": (
+        {"api", "backends", "measurements", "operation"},
+        "the one computer that the command runs on or measures",
+    ),
     "metric": ({"catalog"}, "a column of a published table of failures"),
     "server": ({"catalog"}, "an item of a bill: the hosts around the chips"),
 }
