@@ -48,6 +48,6 @@ def test_every_name_on_the_page_is_in_the_code(module: str) -> None:
 
 
 def test_every_constant_of_the_calibration_is_on_the_page() -> None:
-    from tianji.hardware.calibration import CONSTANT_NAMES
+    from tianji.hardware.constants import CONSTANT_NAMES
 
     assert [name for name in CONSTANT_NAMES if name not in PAGE] == []

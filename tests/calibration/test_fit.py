@@ -14,7 +14,7 @@ from tianji.calibration.parameters import (
     prior_constants,
 )
 from tianji.catalog import load_chip
-from tianji.hardware.calibration import FUSED_LOSS
+from tianji.hardware.constants import FUSED_LOSS
 
 Samples = Callable[..., list[Sample]]
 

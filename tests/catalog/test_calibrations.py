@@ -12,7 +12,8 @@ from tianji.catalog.calibrations import (
     write_calibration,
 )
 from tianji.errors import FormatError
-from tianji.hardware.calibration import Calibration, Constants, Evidence
+from tianji.hardware.calibration import Calibration, Evidence
+from tianji.hardware.constants import Constants
 
 CONSTANTS = '[chips."X".constants]\nmatmul_efficiency = 0.5\n'
 EVIDENCE = '[chips."X".evidence]\nmatmul_efficiency = { tier = "measured", rows = 3, source = "a test" }\n'

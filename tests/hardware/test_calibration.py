@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samples import CHIP
-from tianji.hardware.calibration import CONSTANT_NAMES, UNSEEN, Calibration, Constants, Effect, Evidence, Spread
+from tianji.hardware.calibration import UNSEEN, Calibration, Effect, Evidence, Spread
+from tianji.hardware.constants import CONSTANT_NAMES, Constants
 from tianji.hardware.uncertainty import DOUBTED, combine
 
 SLOW = Constants(matmul_efficiency=0.5)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from samples import pool, tier
 from tianji.hardware import TOPOLOGIES, Pool
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.mesh import Group
 from tianji.perf.communication import Links
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tianji
 from samples import DENSE, SPARSE, flat, job
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import refusals

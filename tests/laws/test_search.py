@@ -9,7 +9,8 @@ import pytest
 
 from samples import CHIP, DENSE, SPARSE, figure, job, pool
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal, refusals

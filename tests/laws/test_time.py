@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from samples import CHIP, DENSE, SPARSE, job, pool, tier
 from tianji.errors import InputError
 from tianji.hardware import Chip, Figure, Pool
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.legality import refusals
 from tianji.parallel.plan import Plan

@@ -7,7 +7,7 @@ import pytest
 
 from samples import figure, flat, pool, tier
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.mesh import Group
 from tianji.perf.communication import Links, SustainedTier
 from tianji.units import GB

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from samples import CHIP
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.perf.compute import ChipRates, attention_time, matmul_time, vector_time
 from tianji.workload import find_precision
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from samples import job, pool
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.perf.communication import Links

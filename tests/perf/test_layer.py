@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from samples import CHIP, DENSE, SPARSE, flat, job
 from tianji.catalog import load_model
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.perf.communication import Links

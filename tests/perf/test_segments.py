@@ -12,7 +12,7 @@ from samples import DENSE, SPARSE, figure, job, pool, tier
 from tianji.catalog import load_model, load_pool
 from tianji.catalog.calibrations import bounds_of
 from tianji.hardware import Tier
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import Strategy
 from tianji.perf.context import Terms, total

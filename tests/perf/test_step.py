@@ -8,7 +8,7 @@ import pytest
 
 from samples import CHIP, DENSE, SPARSE, figure, flat, job, pool
 from tianji.errors import UnknownFigureError
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.perf.step import KINDS, estimate, microbatches

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samples import CHIP, DENSE, SPARSE, make_plan
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
 from tianji.prediction import bundle, predict, predict_many

@@ -7,7 +7,8 @@ import pytest
 
 from samples import CHIP, DENSE, SPARSE, figure, make_plan
 from tianji.errors import IllegalStrategyError
-from tianji.hardware.calibration import Calibration, Constants, Evidence, Spread
+from tianji.hardware.calibration import Calibration, Evidence, Spread
+from tianji.hardware.constants import Constants
 from tianji.hardware.uncertainty import DOUBTED, RANGE_80
 from tianji.parallel import Strategy
 from tianji.prediction import predict

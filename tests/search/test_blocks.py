@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from samples import SPARSE, job, pool
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.legality import is_legal
 from tianji.perf.step import estimate
 from tianji.search.blocks import priced_blocks

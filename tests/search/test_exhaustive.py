@@ -7,7 +7,8 @@ import pytest
 
 from samples import CHIP, DENSE, SPARSE, figure, job, pool, travel
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
 from tianji.search import SearchResult, explore

@@ -9,7 +9,8 @@ from samples import CHIP, SPARSE, figure, job, pool
 from tianji.catalog import load_model, load_pool
 from tianji.errors import IllegalStrategyError, InfeasibleError
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.parallel.strategy import Strategy
 from tianji.search import plan
 from tianji.search.planner import LINKS, naive_strategy

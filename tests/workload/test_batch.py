@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from samples import DENSE, SPARSE, job, pool
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.perf.step import estimate

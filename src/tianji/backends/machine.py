@@ -13,7 +13,7 @@ import numpy as np
 from tianji.backends.checkpoints import find_newest, step_of
 from tianji.backends.options import RunOptions
 from tianji.errors import MissingExtraError, RunError
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
 from tianji.perf.step import estimate_memory, every_stage

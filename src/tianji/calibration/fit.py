@@ -18,7 +18,8 @@ import numpy as np
 from tianji.calibration.least_squares import solve
 from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, Prior, choose_effects, priors
 from tianji.hardware import Chip
-from tianji.hardware.calibration import BLOCKING, CONSTANT_NAMES, Constants, Effect, limit
+from tianji.hardware.calibration import BLOCKING, Effect
+from tianji.hardware.constants import CONSTANT_NAMES, Constants, limit
 from tianji.hardware.uncertainty import Unknown
 from tianji.parallel.plan import Plan
 from tianji.prediction.many import STEP, Bundle, bundle, predict_times

@@ -11,7 +11,8 @@ from tianji.calibration.ranges import measure_spreads, widen
 from tianji.catalog import list_chips, load_chip
 from tianji.errors import FormatError
 from tianji.hardware import Chip
-from tianji.hardware.calibration import OTHER, UNSEEN, Calibration, Constants, Effect, Evidence, Spread
+from tianji.hardware.calibration import OTHER, UNSEEN, Calibration, Effect, Evidence, Spread
+from tianji.hardware.constants import Constants
 from tianji.measurements.table import Row
 
 QUALITIES = ("", "A", "B")

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tianji.hardware.calibration import Constants, Footprint
+from tianji.hardware.calibration import Footprint
+from tianji.hardware.constants import Constants
 from tianji.measurements.recipes import find_family
 from tianji.measurements.table import Row
 from tianji.perf.stages import representative_stages

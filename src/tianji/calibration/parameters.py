@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tianji.hardware import Chip
-from tianji.hardware.calibration import BEST_ATTENTION, FUSED_LOSS, REGRESSION, Constants
+from tianji.hardware.calibration import REGRESSION
+from tianji.hardware.constants import BEST_ATTENTION, CONSTANTS, FUSED_LOSS, Constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +30,7 @@ class Prior:
         return self.source != _SOURCE_GUESS and self.spread > 0.0
 
 
-FREE = (
-    "matmul_efficiency",
-    "narrow_efficiency",
-    "matmul_half_size",
-    "attention_efficiency",
-    "memory_efficiency",
-    "scale_up_efficiency",
-    "scale_out_efficiency",
-    "scale_up_latency",
-    "overlap_efficiency",
-    "op_overhead",
-    "moe_overhead",
-    "straggle",
-)
+FREE = tuple(name for name, constant in CONSTANTS.items() if constant.is_fitted)
 """Constants that whole runs may move, in the order in which rows are spent on them. The others keep their prior median."""
 
 UNFUSED_LOSS = 52.0

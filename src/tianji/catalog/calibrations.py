@@ -23,18 +23,8 @@ from pathlib import Path
 from tianji.catalog.entries import find_entry, list_entries
 from tianji.catalog.reader import Table, read_toml
 from tianji.errors import FormatError
-from tianji.hardware.calibration import (
-    CLASSES,
-    CONSTANT_NAMES,
-    MEMORY_CONSTANTS,
-    TIERS,
-    Calibration,
-    Constants,
-    Effect,
-    Evidence,
-    Footprint,
-    Spread,
-)  # fmt: skip
+from tianji.hardware.calibration import CLASSES, TIERS, Calibration, Effect, Evidence, Footprint, Spread
+from tianji.hardware.constants import CONSTANT_NAMES, CONSTANTS, MEMORY_CONSTANTS, Constants
 from tianji.hardware.uncertainty import Unknown
 from tianji.units import TB
 
@@ -42,27 +32,6 @@ KIND = "calibrations"
 NONE = "none"
 """The name of the empty calibration: pure datasheet physics."""
 
-BOUNDS: dict[str, tuple[float, float]] = {
-    "matmul_half_size": (0, 10**5),
-    "attention_half_length": (0, 10**6),
-    "straggle": (0, 1),
-    "op_blocking": (0, 1),
-    "layerwise": (0, 1),
-    "loss_size": (1, 1000),
-    "overlap_efficiency": (0, 1),
-    "sharing": (1, 1000),
-    "software": (0.1, 10),
-    "activation_overhead": (0.1, 10),
-    "framework_reserve": (0, TB),
-    "communicator_size": (0, TB),
-}
-"""Least and most of a constant; efficiencies lie above 0 and at most at 1, latencies and overheads below a minute."""
-_BOUNDS_BY_ENDING = {
-    "_efficiency": (0.001, 1.0),
-    "_latency": (0.0, 1.0),
-    "_overhead": (0.0, 60.0),
-    "_factor": (0.1, 100.0),
-}
 _SPREAD = (0.01, 100.0)
 _EFFECTS = tuple(name for name in CONSTANT_NAMES if name not in MEMORY_CONSTANTS)
 """Constants that a trait of the software may change; what it holds in memory stands in [memory]."""
@@ -181,9 +150,7 @@ def bounds_of(constant: str) -> tuple[float, float]:
     >>> bounds_of("scale_up_efficiency")
     (0.001, 1.0)
     """
-    if constant in BOUNDS:
-        return BOUNDS[constant]
-    return next((span for ending, span in _BOUNDS_BY_ENDING.items() if constant.endswith(ending)), (0.0, TB))
+    return CONSTANTS[constant].least, CONSTANTS[constant].most
 
 
 def _read_constants(table: Table | None) -> dict[str, float]:
@@ -240,7 +207,7 @@ def _read_effect(table: Table) -> Effect:
 
 
 def _read_footprint(table: Table) -> Footprint:
-    sizes = {name: _number(table, name, *BOUNDS[name]) for name in MEMORY_CONSTANTS}
+    sizes = {name: _number(table, name, *bounds_of(name)) for name in MEMORY_CONSTANTS}
     tier, source = table.choice("tier", TIERS), table.text("source", "")
     rows, error = table.count("rows", 0, least=0), _number(table, "standard_error", 0.0, TB, 0.0)
     table.finish()

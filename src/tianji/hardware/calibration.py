@@ -1,91 +1,17 @@
-"""A calibration: the few constants that datasheets do not give, each with its evidence.
-
-``Constants()`` is pure datasheet physics: every rate at its peak, no latency, no overhead.
-"""
+"""A calibration: the constants of each chip and the effects of software, each with its evidence, and how sure they are."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from tianji.hardware.chip import Chip
+from tianji.hardware.constants import MEMORY_CONSTANTS, Constants, limit
 from tianji.hardware.uncertainty import RANGE_80, Correlations, Uncertainty, Unknown, combine
-from tianji.units import Bytes, Seconds
+from tianji.units import Bytes
 
-FUSED_LOSS: Bytes = 36.0
-"""Bytes that a fused cross entropy moves for each logit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Constants:
-    """What one chip, with its links and its software, reaches of the datasheet.
-
-    Efficiencies are fractions of a datasheet rate that a very large op reaches; sizes say where half of it is reached.
-    """
-
-    matmul_efficiency: float = 1.0
-    """Of the dense bf16 peak."""
-    narrow_efficiency: float = 1.0
-    """Of the dense fp8 or fp4 peak, on the linear layers of a narrow recipe."""
-    matmul_half_size: float = 0.0
-    """A matmul whose output has this size squared runs at half speed: u = mn/(mn + half²) · k/(k + half/4)."""
-    attention_efficiency: float = 1.0
-    """Of the dense bf16 peak, by the fused attention kernel, forward."""
-    attention_half_length: float = 0.0
-    """Context length at which attention reaches half of its efficiency."""
-    memory_efficiency: float = 1.0
-    vector_efficiency: float = 1.0
-    """Of the sustained memory rate, by elementwise work as the framework runs it: one pass for each primitive is below 1."""
-    optimizer_efficiency: float = 1.0
-    """Of the sustained memory rate, by the update of the weights with the gradients' norm."""
-    loss_size: Bytes = FUSED_LOSS
-    """Bytes that the cross entropy moves for each logit, forward and back."""
-    scale_up_efficiency: float = 1.0
-    scale_out_efficiency: float = 1.0
-    scale_up_latency: Seconds = 0.0
-    """Of one step of a collective, software included: all ranks wait for the one whose host is late."""
-    scale_out_latency: Seconds = 0.0
-    reduce_scatter_factor: float = 1.0
-    """Time of a reduce_scatter over that of an all_gather of the same bytes; NCCL and HCCL: 1."""
-    all_reduce_factor: float = 1.0
-    """Time of an all_reduce over that of two such gathers."""
-    all_to_all_factor: float = 1.0
-    """Time of an all_to_all over what its bytes would take in a gather."""
-    call_overhead: Seconds = 0.0
-    """Of one collective (not a send) beside its steps: what the framework does to issue it."""
-    layerwise: float = 0.0
-    """1 where data-parallel traffic goes layer by layer whatever is sharded (FSDP2), 0 where it goes in large buckets."""
-    overlap_efficiency: float = 1.0
-    """Share of a communication that a longer computation beside it really hides."""
-    op_overhead: Seconds = 0.0
-    """Host time to launch one op; the chip waits when its work on a layer is shorter than the launches. Two ops backward."""
-    op_blocking: float = 0.0
-    """Share of the launches that the chip waits for even when its work is longer: 0 where a host runs ahead of its chip, 1
-    where the chip is the host."""
-    step_overhead: Seconds = 0.0
-    """What each step costs beside its micro-batches: data, gradient norm, logging."""
-    straggle: float = 0.0
-    """Mean of a chip's random delays over its work: of n exponential delays the longest is ln n means, and all wait for it."""
-    moe_overhead: Seconds = 0.0
-    """Host time to route one micro-batch through one MoE layer, during which the chip waits; twice that backward."""
-    sharing: float = 1.0
-    """Chips that share one processor. Above 1 the rates are those of a chip while all work, and one that waits leaves its
-    share to the others."""
-    software: float = 1.0
-    """Time under some software over that under the average of what was measured."""
-    activation_overhead: float = 1.0
-    """Activations that the allocator really holds over those that the formulas count."""
-    framework_reserve: Bytes = 0.0
-    """Memory of the runtime, its kernels and its workspaces."""
-    communicator_size: Bytes = 0.0
-    """Buffers of one communicator."""
-
-
-CONSTANT_NAMES = tuple(f.name for f in fields(Constants))
 TIERS = ("physics", "measured", "fitted")
 
 
@@ -111,18 +37,6 @@ class Effect:
     rows: int = 0
     standard_error: float = 0.0
     """Of the factor's logarithm."""
-
-
-BEST_ATTENTION = 0.9
-"""No attention kernel is known to reach more of a chip's dense bf16 peak: FlashAttention-3's best reaches 0.85 of an H100's on
-16 K tokens (Shah et al. 2024), which is 0.87 on endless ones."""
-
-
-def limit(name: str, value: Any) -> Any:
-    """Return the value of a constant, or an array of values, an efficiency cut at the most that it can be."""
-    if name == "attention_efficiency":
-        return np.minimum(value, BEST_ATTENTION)
-    return np.minimum(value, 1.0) if name.endswith("_efficiency") else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +94,6 @@ OTHER = "other"
 """The entry for chips that the calibration does not know: broad beliefs and a wide range."""
 UNSEEN = "*"
 """The entry for software that no run is of: what a framework may do. No trait has this name."""
-MEMORY_CONSTANTS = ("activation_overhead", "framework_reserve", "communicator_size")
-"""They belong to a software, not to a chip, and cost no time."""
 WIDEST = math.log(100.0)
 """No end of a range lies farther from the nominal value, in the logarithm."""
 WIDENING = 0.02
@@ -216,7 +128,8 @@ class Calibration:
         """Return the constants of a chip under some software (None: the reference of its ecosystem).
 
         A chip without constants has those of its relative, else those of an unknown chip, else pure physics. The effects of
-        all traits that are known multiply; an efficiency that they change stays at most what it can be (:func:`limit`).
+        all traits that are known multiply; an efficiency that they change stays at most what it can be
+        (:func:`tianji.hardware.constants.limit`).
         """
         found = self.chips.get(chip.name) or self.chips.get(chip.relative) or self.chips.get(OTHER) or Constants()
         factors: dict[str, float] = {}

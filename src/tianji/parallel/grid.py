@@ -6,12 +6,13 @@ two degrees is computed once for each pair of them; a single prediction is a gri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from tianji.parallel.schedules import SCHEDULES, Schedule
 from tianji.parallel.strategy import CHOICES, FIELDS, Strategy
 from tianji.units import Array
 
@@ -89,6 +90,14 @@ class Grid:
             value = array[place].item()
             values[name] = CHOICES[name][int(value)] if name in CHOICES else value
         return Strategy(**values)
+
+    def by_schedule(self, value: Callable[[Schedule], Array | float]) -> Array:
+        """Return for each strategy what its schedule gives."""
+        present = [s for code, s in enumerate(SCHEDULES.values()) if np.any(np.equal(self.schedule, code))]
+        values: Array = np.asarray(value(present[0]))
+        for schedule in present[1:]:
+            values = np.where(self.among("schedule", schedule.name), value(schedule), values)
+        return values
 
     def among(self, name: str, word: str) -> Array:
         """Return where a textual switch has the given word."""

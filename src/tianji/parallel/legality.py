@@ -1,6 +1,7 @@
 """Which strategies are legal: every rule has its one home here, with its reason.
 
-A rule is checked on a whole grid for the search, and on one strategy to explain a refusal.
+A rule is checked on a whole grid for the search, and on one strategy to explain a refusal. What only one pipeline schedule
+demands stands in that schedule's file.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from tianji.errors import IllegalStrategyError
 from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
+from tianji.parallel.schedules import SCHEDULES, Schedule, ScheduleRule
 from tianji.parallel.strategy import Strategy
 from tianji.units import Array
 from tianji.workload import Job
@@ -44,6 +46,16 @@ def _expert_width(job: Job) -> int:
 def _num_experts(job: Job) -> int:
     return job.model.moe.num_experts if job.model.moe else 1
 
+
+def _of_schedule(schedule: Schedule, rule: ScheduleRule) -> Rule:
+    return Rule(
+        rule.name,
+        lambda g, job, pool: ~g.among("schedule", schedule.name) | rule.holds(g.pp, _microbatches(g, job)),
+        lambda s, job, pool: rule.reason(s.pp),
+    )
+
+
+_CHUNKED = [schedule.name for schedule in SCHEDULES.values() if schedule.is_chunked]
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -97,30 +109,19 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "layers",
-        lambda g, job, pool: g.pp * np.where(g.among("schedule", "zbv"), 2, g.vpp) <= job.model.num_layers,
+        lambda g, job, pool: g.pp * g.by_schedule(lambda s: s.halves) * g.vpp <= job.model.num_layers,
         lambda s, job, pool: (
-            f"pp·vpp = {s.pp * (2 if s.schedule == 'zbv' else s.vpp)} chunks for only {job.model.num_layers} layers"
+            f"pp·vpp = {s.pp * s.vpp * SCHEDULES[s.schedule].halves} chunks for only {job.model.num_layers} layers"
         ),
     ),
     Rule(
         "interleaving",
-        lambda g, job, pool: np.where(g.among("schedule", "interleaved"), (g.vpp > 1) & (g.pp > 1), g.vpp == 1),
+        lambda g, job, pool: np.where(g.by_schedule(lambda s: s.is_chunked), (g.vpp > 1) & (g.pp > 1), g.vpp == 1),
         lambda s, job, pool: (
-            f"vpp={s.vpp} with schedule={s.schedule}: interleaved needs vpp and pp above 1, the others vpp=1"
+            f"vpp={s.vpp} with schedule={s.schedule}: {' or '.join(_CHUNKED)} needs vpp and pp above 1, the others vpp=1"
         ),
     ),
-    Rule(
-        "interleaved micro-batches",
-        lambda g, job, pool: ~g.among("schedule", "interleaved") | _divides(g.pp, _microbatches(g, job)),
-        lambda s, job, pool: f"interleaving needs micro-batches in multiples of pp={s.pp}",
-    ),
-    Rule(
-        "dualpipe",
-        lambda g, job, pool: (
-            ~g.among("schedule", "dualpipe") | (_divides(np.asarray(2), g.pp) & (_microbatches(g, job) >= 2 * g.pp))
-        ),
-        lambda s, job, pool: f"DualPipe needs an even pp (here {s.pp}) and at least 2·pp micro-batches",
-    ),
+    *(_of_schedule(schedule, rule) for schedule in SCHEDULES.values() for rule in schedule.rules),
     Rule(
         "batch",
         lambda g, job, pool: _divides(g.dp * g.micro_batch_size, job.global_batch_size),

@@ -8,16 +8,16 @@ from difflib import get_close_matches
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.parallel.schedules import SCHEDULES
 
 RECOMPUTE = ("none", "selective", "full")
-SCHEDULES = ("1f1b", "interleaved", "gpipe", "zero-bubble", "dualpipe", "zbv")
 CP_KINDS = ("ring", "ulysses", "all_gather")
 EP_KINDS = ("deduplicated", "all_to_all")
 WEIGHT_GATHERS = ("hidden", "exposed", "broadcasts")
 PLACEMENTS = ("dp-inside", "pp-inside")
 CHOICES: dict[str, tuple[str, ...]] = {
     "recompute": RECOMPUTE,
-    "schedule": SCHEDULES,
+    "schedule": tuple(SCHEDULES),
     "cp_kind": CP_KINDS,
     "ep_kind": EP_KINDS,
     "weight_gather": WEIGHT_GATHERS,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tianji.hardware import Pool, Tier
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.mesh import Group
 from tianji.units import Array, BytesPerSecond, Seconds
 

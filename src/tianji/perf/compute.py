@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tianji.hardware import Chip
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.units import Array, BytesPerSecond, FlopsPerSecond
 from tianji.workload import Precision
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.perf.communication import Links
 from tianji.perf.compute import ChipRates

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, shard_group
 from tianji.perf.stages import Stage, in_flight
@@ -71,13 +71,13 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
     """Return weights, gradients and optimizer state of one chip.
 
     ZeRO 1 divides the optimizer over the sharding group, 2 the gradients too, 3 the weights too; fully sharded training then
-    keeps the fp32 master copy as the weights and gathers two layers at a time. DualPipe's ranks hold two stages each, stage i
-    and stage p - 1 - i.
+    keeps the fp32 master copy as the weights and gathers two layers at a time. Where a schedule pairs stages (DualPipe) a rank
+    holds stage i and stage p - 1 - i.
     """
     p, model = job.precision, job.model
     dense, expert = dense_parameters(model, stage, g), expert_parameters(model, stage, g)
     shard, expert_shard = shard_group(g).size * 1.0, np.minimum(expert_data_group(g).size, shard_group(g).size) * 1.0
-    dual = g.among("schedule", "dualpipe")
+    dual = g.by_schedule(lambda s: s.is_paired)
     if np.any(dual):
         other = find_stage(model, g.pp, g.pp - 1 - stage.index)
         dense = dense + dual * dense_parameters(model, other, g)
@@ -159,7 +159,7 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
     kinds = [layer_activations(job, g, moe=moe) for moe in (False, True)[: 2 if job.model.moe else 1]]
     held = _kept_bytes(job.model, stage, kinds)
-    dual = g.among("schedule", "dualpipe")
+    dual = g.by_schedule(lambda s: s.is_paired)
     if np.any(dual):
         # Half of the micro-batches in flight on a rank came in at the other end.
         other = _kept_bytes(job.model, find_stage(job.model, g.pp, g.pp - 1 - stage.index), kinds)

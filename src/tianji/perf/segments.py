@@ -13,7 +13,7 @@ import numpy as np
 
 from tianji.errors import UnknownFigureError
 from tianji.hardware import Pool, Tier
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, pipeline_group, shard_group
 from tianji.perf.communication import Links
@@ -115,7 +115,8 @@ def segment_time(job: Job, segment: Segment, g: Grid) -> SegmentTime:
         slowest=PassTime(*(value * software for value in (slowest, backward, weight))),
         others=PassTime(*(value * software for value in others)),
         send=send * software,
-        exposed_send=c.hide(2.0 * g.vpp * send, slowest, g.overlap_pp & g.among("schedule", "interleaved")) * software,
+        exposed_send=c.hide(2.0 * g.vpp * send, slowest, g.overlap_pp & g.by_schedule(lambda s: s.hides_sends))
+        * software,
         sharded=(gather_forward + gather_backward) * software,
         exchange=exchange * software,
         optimizer=optimizer_time(c, segment) * software,

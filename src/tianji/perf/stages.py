@@ -71,18 +71,8 @@ def _unlike(stages: list[Stage], partners: list[Stage]) -> list[Stage]:
 
 
 def in_flight(g: Grid, microbatches: Array, index: Array) -> Array:
-    """Return how many micro-batches' activations a stage holds at the peak.
-
-    1F1B: min(m, p - i). Interleaved (Narayanan 2021): ((v - 1) p + 2 (p - i - 1) + 1) / v, at most m. GPipe: m.
-    Zero-bubble (ZB-H1, Qi 2023): as 1F1B. ZB-V (Qi 2024): min(m, p). DualPipe (DeepSeek-V3): p + 1, at most m.
-    """
-    one_f_one_b = np.minimum(microbatches, g.pp - index)
-    chunks = (g.vpp - 1) * g.pp + 2 * (g.pp - index - 1) + 1
-    interleaved = np.minimum(microbatches * g.vpp, chunks) / g.vpp
-    found = np.where(g.among("schedule", "interleaved"), interleaved, one_f_one_b)
-    found = np.where(g.among("schedule", "gpipe"), microbatches, found)
-    found = np.where(g.among("schedule", "zbv"), np.minimum(microbatches, g.pp), found)
-    return np.where(g.among("schedule", "dualpipe"), np.minimum(microbatches, g.pp + 1), found)
+    """Return how many micro-batches' activations stage ``index`` (from 0) holds at the peak, as each schedule's file says."""
+    return g.by_schedule(lambda schedule: schedule.in_flight(g.pp, g.vpp, microbatches, index))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,39 +87,6 @@ class PassTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
-    """How a schedule makes a bubble of what one micro-batch takes on all stages but the slowest: a factor for each part."""
-
-    work: Array
-    """Of the passes forward and backward."""
-    backward: Array
-    """Of the passes backward, once more."""
-    weight: Array
-    """Of the weight gradients, which fill gaps."""
-    sends: Array
-    gathers: Array
-
-    @classmethod
-    def of(cls, g: Grid) -> Waits:
-        """Return the factors of each strategy's schedule.
-
-        1F1B and GPipe: all of it, for equal stages (p - 1)(F + B), the ideal (p - 1)/(m + p - 1) of the step. Interleaved: work
-        and gathers divided by v, but as many sends. Zero-bubble (ZB-H1): (p - 1)(F + B - 2W). ZB-V (Qi 2024): half of that, as a
-        rank waits for half-stages. DualPipe: (p/2 - 1)(F + 2B - 3W), with F and B beside each other in F + B. B holds W.
-        """
-        zero, half, dual = (g.among("schedule", word) for word in ("zero-bubble", "zbv", "dualpipe"))
-        both_ends = np.where(dual, np.maximum(g.pp / 2 - 1, 0) / np.maximum(g.pp - 1, 1), 1.0)
-        work = np.where(half, 0.5, both_ends / np.where(dual, 1.0, g.vpp))
-        return cls(
-            work=work,
-            backward=np.where(dual, both_ends, 0.0),
-            weight=np.where(zero, 2.0, np.where(half, 1.0, np.where(dual, 3.0 * both_ends, 0.0))),
-            sends=both_ends,
-            gathers=work,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Bubble:
     """The seconds in which the slowest stage waits, by their factors: only the sum varies with every axis of a search."""
 
@@ -141,7 +98,7 @@ class Bubble:
     passing: Array
     """Seconds of sends and gathers on the way, as far as they are waited for."""
     shares: tuple[Array, Array, Array]
-    """Of work, backward and weight that are waited for, see :class:`Waits`."""
+    """Of work, backward and weight that are waited for, see :class:`tianji.parallel.schedules.Waits`."""
     busy: Array
     """Seconds in which the slowest stage works."""
     sharing: Array | float
@@ -156,9 +113,12 @@ class Bubble:
         The rest is of one micro-batch: the passes of all ``others``, the sends on its way there and back, the gathers of the
         other stages' weights.
         """
-        waits = Waits.of(g)
-        passing = waits.sends * sends + waits.gathers * gathers
-        shares = (waits.work, waits.backward, waits.weight)
+
+        def share(part: str) -> Array:
+            return g.by_schedule(lambda schedule: getattr(schedule.waits(g.pp, g.vpp), part))
+
+        passing = share("sends") * sends + share("gathers") * gathers
+        shares = (share("work"), share("backward"), share("weight"))
         return cls(others.both, others.backward, others.weight, passing, shares, busy, sharing)
 
     @property

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tianji.hardware import Pool, Tier
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.perf.context import Terms, total
 from tianji.perf.memory import activation_bytes, fixed_bytes, state_bytes
@@ -65,7 +65,7 @@ def estimate(job: Job, pool: Pool, constants: Constants, g: Grid) -> Estimate:
     Raises UnknownFigureError when the chip or a tier lacks a figure that the job needs.
     """
     parts, bubble = assemble(job, [Segment.whole(job, pool, constants, g)], None, g)
-    paired = representative_stages(job.model, g.pp, paired=bool(np.any(g.among("schedule", "dualpipe"))))
+    paired = representative_stages(job.model, g.pp, paired=bool(np.any(g.by_schedule(lambda s: s.is_paired))))
     return Estimate(parts, bubble, estimate_memory(job, constants, g, paired))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tianji.hardware import Chip, Pool
-from tianji.hardware.calibration import CONSTANT_NAMES, Constants
+from tianji.hardware.constants import CONSTANT_NAMES, Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
 from tianji.perf.context import total

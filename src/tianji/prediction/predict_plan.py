@@ -11,7 +11,8 @@ import numpy as np
 
 from tianji.catalog import load_calibration
 from tianji.hardware import Chip
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan

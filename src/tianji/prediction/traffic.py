@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from tianji.hardware import Figure, Tier
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
 from tianji.perf.step import estimate

@@ -13,7 +13,7 @@ from tianji.catalog import load_calibration, load_chip, load_pool
 from tianji.catalog.failures import load_failures
 from tianji.catalog.models import describe_model
 from tianji.hardware import DTYPES, Chip, Figure, Tier
-from tianji.hardware.calibration import CONSTANT_NAMES
+from tianji.hardware.constants import CONSTANT_NAMES
 from tianji.hardware.failure_profile import bound
 from tianji.report import catalog_places
 from tianji.report.catalog_documents import KINDS, entry_document, sources_in

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.prediction.predict_plan import spell_basis
 from tianji.ranges import Range
 from tianji.report.wording import count, duration, labelled

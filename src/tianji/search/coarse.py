@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.perf.memory import usable_memory

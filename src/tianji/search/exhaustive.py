@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory

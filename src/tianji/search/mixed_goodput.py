@@ -9,6 +9,7 @@ import numpy as np
 
 from tianji.errors import IllegalStrategyError
 from tianji.parallel.grid import Grid
+from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import state_bytes
 from tianji.perf.stages import Stage, representative_stages
@@ -57,7 +58,7 @@ def find_exposures(outcome: MixedOutcome) -> tuple[Exposure, ...]:
             found.append(replace(whole, chips=pool.chips, model_chips=model_chips))
         return tuple(found)
     for share in outcome.division.shares if outcome.division else ():
-        is_paired = share.strategy.schedule == "dualpipe"
+        is_paired = SCHEDULES[share.strategy.schedule].is_paired
         fullest = representative_stages(job.model, Grid.of(share.strategy).pp, paired=is_paired)
         whole = expose(job, share.pool, share.strategy, _held(job, share.strategy, fullest), step_time)
         found.append(replace(whole, share=whole.share * share.pool.chips / outcome.mixture.chips))

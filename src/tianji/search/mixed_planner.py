@@ -9,7 +9,8 @@ from typing import Any
 from tianji.catalog import load_calibration
 from tianji.errors import InfeasibleError, InputError
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.hardware.mixture import Mixture
 from tianji.ranges import Range
 from tianji.result import Result

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tianji.hardware import Pool
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.hardware.mixture import Mixture
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal

@@ -10,7 +10,7 @@ The space is every legal strategy that uses all chips, within these bounds:
 * interleaving with one number of chunks for each size of the largest chunk (more chunks of the same size shorten no pipeline);
 * ZeRO over all data ranks, and level 3 also over those inside one unit of each tier (HSDP); level 2 under a pipeline only when
   ``fixed`` asks for it: it reduces the gradients of every micro-batch, and few engines have it;
-* schedule ``zbv`` and context kind ``all_gather`` only when ``fixed`` asks for them;
+* schedules that say so (``on_request``: ``zbv``) and context kind ``all_gather`` only when ``fixed`` asks for them;
 * ``recompute_layers`` 1, fused attention, and the overlap switches as the engine has them (``extra`` varies any of these).
 
 Left out besides is only what provably loses or repeats: sequence parallelism is off where the sequence does not divide, for
@@ -30,6 +30,7 @@ import numpy as np
 from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import data_group
+from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.strategy import CHOICES, DEGREES, Strategy
 from tianji.units import Array
 from tianji.workload import Job
@@ -40,7 +41,7 @@ MIN_CONTEXT = 128
 MAX_EXPERT_TENSOR = 4
 SLICE = 1_000_000
 """Strategies of one grid: enough to make the cost of a call small, few enough for the cache that its terms share."""
-ON_REQUEST = ("zbv", "all_gather")
+ON_REQUEST = ("all_gather", *(s.name for s in SCHEDULES.values() if s.on_request))
 """Words that a search takes only when they are asked for: few engines know them, and no published run checks their price."""
 LAYOUT = ("dp", "tp", "cp", "cp_kind", "placement", "sequence_parallel")
 
@@ -157,13 +158,13 @@ class Space:
         return {"recompute": np.asarray(self._words("recompute"))}
 
     def _schedule_axis(self, pp: int) -> Axis:
-        """Return the schedules, interleaving once for each number of chunks."""
+        """Return the schedules, those with chunks once for each number of chunks."""
         words = CHOICES["schedule"]
         offered = [word for word in words if word not in ON_REQUEST or word == self.fixed.get("schedule")]
         chunks = chunk_counts(self.job.model.num_layers, pp) if pp > 1 else []
         found: list[tuple[int, int]] = []
         for word in offered if pp > 1 else ["1f1b"]:
-            vpps = chunks if word == "interleaved" else [1]
+            vpps = chunks if SCHEDULES[word].is_chunked else [1]
             found += [(words.index(word), v) for v in self._choices("vpp", vpps)]
         if "schedule" in self.fixed:
             code = words.index(str(self.fixed["schedule"]))

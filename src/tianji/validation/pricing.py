@@ -11,7 +11,8 @@ import numpy as np
 from tianji.catalog import load_calibration
 from tianji.errors import InputError
 from tianji.hardware import Chip
-from tianji.hardware.calibration import Calibration, Constants
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.constants import Constants
 from tianji.measurements.table import Row
 from tianji.perf.memory import usable_memory
 from tianji.prediction import bundle, predict_many, stack_constants

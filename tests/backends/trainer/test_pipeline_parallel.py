@@ -6,7 +6,7 @@ from tianji.backends.trainer.context_parallel import place_tokens
 from tianji.backends.trainer.device_mesh import number_ranks
 from tianji.backends.trainer.pipeline_parallel import SCHEDULES, chunks_of, layers_of_stage, stages_of_rank
 from tianji.parallel import Strategy
-from tianji.parallel.strategy import SCHEDULES as WORDS
+from tianji.parallel.schedules import SCHEDULES as WORDS
 from tianji.workload.huggingface import read_config
 
 from ..samples import SIZES

@@ -16,7 +16,7 @@ from tianji.backends.microbenchmarks.orders import Sample, Survey
 from tianji.backends.microbenchmarks.tiny_models import WHOLE, axis_plans, job_of
 from tianji.errors import RunError
 from tianji.hardware import Chip, Figure, Pool, Tier
-from tianji.hardware.calibration import Constants
+from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.perf.communication import steps

@@ -21,7 +21,8 @@ from tianji.backends.machine import check_extra
 from tianji.backends.microbenchmarks.fitting import Findings, Fitted, fit_survey
 from tianji.backends.microbenchmarks.orders import Orders, Survey, read_survey
 from tianji.errors import RunError
-from tianji.hardware.calibration import CLASSES, Calibration, Constants, Evidence, Footprint, Spread
+from tianji.hardware.calibration import CLASSES, Calibration, Evidence, Footprint, Spread
+from tianji.hardware.constants import Constants
 from tianji.hardware.uncertainty import RANGE_80
 
 MODULE = "tianji.backends.microbenchmarks.agent"
