@@ -50,7 +50,7 @@ def plans(draw: st.DrawFn, pools: tuple[str, ...] = POOLS) -> Plan:
         micro_batch_size=draw(st.sampled_from([1, 1, 2])), zero=draw(st.sampled_from([0, 1, 1, 2, 3])),
         zero_group=draw(st.sampled_from([0, 0, 2])), sequence_parallel=draw(st.booleans()) or tp == 1,
         recompute=draw(st.sampled_from(["none", "selective", "full"])),
-        recompute_layers=draw(st.sampled_from([1.0, 1.0, 0.5])), cp_kind=draw(st.sampled_from(["ring", "ulysses"])),
+        recompute_layers=draw(st.sampled_from([1.0, 1.0, 0.5])), cp_kind=draw(st.sampled_from(["ring", "ulysses", "all_gather"])),
         overlap_dp=draw(st.booleans()), weight_gather=draw(st.sampled_from(["hidden", "hidden", "exposed"])),
         overlap_tp=draw(st.booleans()), overlap_pp=draw(st.booleans()),
         overlap_ep=draw(st.booleans()), flash_attention=draw(st.booleans()), offload_optimizer=draw(st.booleans()),

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 from tianji.errors import FormatError
 
 CASES = ("low", "nominal", "high")
+
+
+class RangeDocument(TypedDict):
+    """A range in a JSON document, in the unit that its key names: always these three, and nothing else."""
+
+    low: float
+    nominal: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +62,23 @@ class Range:
         return result
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, float], where: str = "range") -> Range:
+    def from_dict(cls, values: Mapping[str, object], where: str = "range") -> Range:
         """Return the range that :meth:`to_dict` wrote.
 
         Raises FormatError when a case is missing, is no number or lies on the wrong side.
         """
+        cases = []
         for case in CASES:
-            if isinstance(values.get(case), bool) or not isinstance(values.get(case), (int, float)):
-                raise FormatError(f"{where}.{case}: expected a number, got {values.get(case)!r:.60}")
+            value = values.get(case)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise FormatError(f"{where}.{case}: expected a number, got {value!r:.60}")
+            cases.append(float(value))
         try:
-            return cls(float(values["low"]), float(values["nominal"]), float(values["high"]))
+            return cls(cases[0], cases[1], cases[2])
         except FormatError as error:
             raise FormatError(f"{where}: {error}") from None
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> RangeDocument:
         """Return the three cases by name, for JSON."""
         return {"low": self.low, "nominal": self.nominal, "high": self.high}
 

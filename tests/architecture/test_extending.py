@@ -89,5 +89,5 @@ def test_the_schedule_hides_sends_and_holds_more(tmp_path: Path) -> None:
     copy_source(tmp_path)
     command = follow("A schedule", tmp_path)[0]
     eager, plain = (step(command.replace("eager-1f1b", name), tmp_path) for name in ("eager-1f1b", "1f1b"))
-    assert eager["breakdown"]["pp_comm"] <= plain["breakdown"]["pp_comm"]
-    assert eager["memory"]["activations"] > plain["memory"]["activations"]
+    assert eager["breakdown_s"]["pp_comm"] <= plain["breakdown_s"]["pp_comm"]
+    assert eager["memory_bytes"]["activations"] > plain["memory_bytes"]["activations"]

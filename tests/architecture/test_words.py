@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "tianji"
 GLOSSARY = (ROOT / "docs" / "nomenclature.md").read_text()
 
-SAYING_NOTHING = {"found": 1312, "held": 67, "told": 65, "mine": 62, "some": 49, "said": 47, "theirs": 41}
+SAYING_NOTHING = {"found": 1197, "held": 67, "told": 63, "mine": 58, "some": 49, "said": 43, "theirs": 24}
 """Uses of names that fit anything. A bound may only go down: name what a variable is."""
 
-PUBLIC_SAYING_NOTHING = 21
+PUBLIC_SAYING_NOTHING = 19
 """Such names among those that callers see; the bound goes down to none."""
 
 MONEY_FREE_ROOMS = ("parallel", "perf", "prediction", "reliability", "search", "validation", "workload")

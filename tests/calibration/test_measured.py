@@ -8,6 +8,7 @@ from tianji.catalog import load_chip, write_calibration
 from tianji.catalog.calibrations import load_calibration
 from tianji.errors import FormatError
 from tianji.hardware.calibration import UNSEEN
+from tianji.measurements.software import Software
 from tianji.measurements.table import Row, read_table
 
 
@@ -58,7 +59,8 @@ def test_a_plan_without_stated_software_gets_the_reference_stack() -> None:
 
 
 def test_a_framework_that_is_called_other_keeps_its_effects(rows: list[Row]) -> None:
-    some = [replace(r, software="other") for r in choose_rows(rows) if r.pool.chip.name == "ascend-910b2"]
+    on_910b2 = [r for r in choose_rows(rows) if r.pool.chip.name == "ascend-910b2"]
+    some = [replace(r, setup=replace(r.setup, software=Software("other"))) for r in on_910b2]
     found = calibrate_rows(some)
     assert found.software["other"]["software"].rows == len(some)
     assert found.software[UNSEEN]["software"].rows == 0

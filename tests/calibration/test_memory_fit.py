@@ -14,7 +14,7 @@ from tianji.validation import predict_rows, read_runs
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:
     found, _ = read_runs(split="fit", quality="A")
-    return [r for r in found if r.software == "bigscience"]
+    return [r for r in found if r.software.framework == "bigscience"]
 
 
 def make(rows: list[Row], overhead: float, reserve: float) -> list[Row]:

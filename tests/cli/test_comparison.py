@@ -91,18 +91,18 @@ def test_a_lost_replica_in_place_of_a_lost_job_is_a_choice_of_every_command() ->
     for before, after in zip(whole["pools"], part["pools"], strict=True):
         assert before["replicas"] == 1 < after["replicas"]
         assert after["measures"]["goodput"]["nominal"] > before["measures"]["goodput"]["nominal"]
-        assert after["plan"]["lasting"]["goodput"]["nominal"] == after["measures"]["goodput"]["nominal"] / 100
+        assert after["plan"]["goodput_summary"]["goodput"]["nominal"] == after["measures"]["goodput"]["nominal"] / 100
     found = document("replace", *SMALL, "--from", pools[0], "--with", "atlas-900-a2", "--points", "3", *REPLICA)
     assert found["first"]["replicas"] > 1
     found = document("size", "llama-3.1-8b", "hgx-h100", *SMALL[1:], "--tokens", "4T", "--days", "60", *REPLICA)
-    assert found["best"]["plan"]["lasting"]["loss"] == "replica"
+    assert found["best"]["plan"]["goodput_summary"]["loss"] == "replica"
     assert "did you mean replica" in refused("compare", "llama-3.1-8b", *pools, "--loss", "replca")
 
 
 @pytest.mark.parametrize("command", [("plan", "--fix", "tp=2"), ("predict", "--tp", "2")])
 def test_a_lost_replica_is_a_choice_of_a_plan(command: tuple[str, ...]) -> None:
     words = (command[0], "llama-3.1-8b", "hgx-h100", "--chips", "64", *SMALL[1:], *command[1:], *REPLICA)
-    lasting = document(*words)["plans"][0]["lasting"]
+    lasting = document(*words)["plans"][0]["goodput_summary"]
     assert (lasting["loss"], lasting["replicas"]) == ("replica", 4)
     assert "stops one of 4 replicas, 16 chips, not the job" in " ".join(run(*words).split())
 

@@ -2,7 +2,7 @@ import pytest
 
 from tianji.catalog import load_pool, make_job
 from tianji.comparison import Assumptions, Replacement, replace_pool
-from tianji.comparison.replacement import spell_answer
+from tianji.comparison.replacement import describe_answer
 from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -31,29 +31,29 @@ def test_a_pool_is_replaced_by_itself(job: Job, h100: Pool, calibration: Calibra
 def test_every_size_has_its_own_strategy(found: Replacement) -> None:
     layouts = {str(a.result.plan.strategy) for a in found.other_curve.points.values() if a is not None}
     assert len(layouts) > 1
-    assert len(found.other_curve.spans()) >= 8
+    assert len(found.other_curve.useful_by_size()) >= 8
 
 
 def test_the_range_holds_the_answer(found: Replacement) -> None:
     few, nominal, many = found.chips
     assert few is None or few <= nominal
     assert many is None or many >= nominal
-    assert spell_answer(found).startswith(f"{nominal:,.0f} chips of cloudmatrix384")
+    assert describe_answer(found).startswith(f"{nominal:,.0f} chips of cloudmatrix384")
 
 
 def test_swings_move_around_the_nominal_answer(found: Replacement) -> None:
-    assert {s.assumption for s in found.swings} >= {"MFU", "link efficiency", "failure rate", "rent"}
-    mfu = next(s for s in found.swings if s.assumption == "MFU")
+    assert {s.assumption for s in found.sensitivities} >= {"MFU", "link efficiency", "failure rate", "rent"}
+    mfu = next(s for s in found.sensitivities if s.assumption == "MFU")
     assert mfu.at_low > mfu.at_high, "a slower chip costs more for a token"
-    assert [s.width for s in found.swings] == sorted((s.width for s in found.swings), reverse=True)
+    assert [s.width for s in found.sensitivities] == sorted((s.width for s in found.sensitivities), reverse=True)
 
 
 def test_equal_power_and_equal_cost_stay_within_them(job: Job, h100: Pool, calibration: Calibration) -> None:
     other = (job, load_pool("cloudmatrix384"))
     power = replace_pool((job, h100), other, calibration, match="power")
-    assert power.other.draw is not None
-    assert power.first.draw is not None
-    assert power.other.draw.site.nominal <= power.first.draw.site.nominal
+    assert power.other.power is not None
+    assert power.first.power is not None
+    assert power.other.power.site.nominal <= power.first.power.site.nominal
     cost = replace_pool((job, h100), other, calibration, match="cost")
     assert cost.other.cost_per_hour is not None
     assert cost.first.cost_per_hour is not None
@@ -76,8 +76,8 @@ def test_a_deadline_of_its_own(job: Job, h100: Pool, calibration: Calibration) -
 
 def test_at_equal_money_a_higher_rent_buys_fewer_tokens(job: Job, h100: Pool, calibration: Calibration) -> None:
     found = replace_pool((job, h100), (job, load_pool("cloudmatrix384")), calibration, match="cost", points=2)
-    rent = next(s for s in found.swings if s.assumption == "rent")
-    price = found.other.hour.price
+    rent = next(s for s in found.sensitivities if s.assumption == "rent")
+    price = found.other.chip_hour.price
     assert price is not None
     assert rent.at_low / rent.at_high == pytest.approx(price.high / price.low)
     assert "for the same money" in found.answer
@@ -85,7 +85,7 @@ def test_at_equal_money_a_higher_rent_buys_fewer_tokens(job: Job, h100: Pool, ca
 
 def test_at_equal_power_a_bracketed_power_moves_the_answer(job: Job, h100: Pool, calibration: Calibration) -> None:
     found = replace_pool((job, h100), (job, load_pool("atlas-950-superpod")), calibration, match="power", points=2)
-    power = next(s for s in found.swings if s.assumption.startswith("power"))
+    power = next(s for s in found.sensitivities if s.assumption.startswith("power"))
     assert (power.low, power.high) == ("1,100 W", "1,500 W")
     assert power.at_low / power.at_high == pytest.approx(1500 / 1100)
 
@@ -93,7 +93,7 @@ def test_at_equal_power_a_bracketed_power_moves_the_answer(job: Job, h100: Pool,
 def test_an_owner_is_shown_what_the_price_of_a_chip_does(job: Job, h100: Pool, calibration: Calibration) -> None:
     owned = Assumptions(own=True)
     found = replace_pool((job, h100), (job, h100), calibration, owned, points=2)
-    assert {"price of a chip", "electricity price"} <= {s.assumption for s in found.swings}
+    assert {"price of a chip", "electricity price"} <= {s.assumption for s in found.sensitivities}
 
 
 def test_the_range_of_a_given_deadline_is_that_of_the_other_pool_alone(

@@ -5,7 +5,7 @@ import pytest
 
 from tianji.catalog import load_pool
 from tianji.comparison import Assumptions, assess, compare
-from tianji.comparison.side_by_side import judge
+from tianji.comparison.side_by_side import describe_verdicts
 from tianji.economics import price_run
 from tianji.errors import FormatError
 from tianji.hardware import Pool
@@ -55,7 +55,7 @@ def test_one_pool_is_no_comparison(job: Job, h100: Pool, calibration: Calibratio
 def test_a_rent_decides_the_cost(job: Job, h100: Pool, calibration: Calibration) -> None:
     a = compare([(job, h100), (job, h100)], calibration).assessments[0].result
     cheap, dear = (assess(a, Assumptions(rents={"hgx-h100": usd})) for usd in (0.1, 10.0))
-    assert "decided by the price of a chip-hour ×100" in judge((cheap, dear))[1]
+    assert "decided by the price of a chip-hour ×100" in describe_verdicts((cheap, dear))[1]
 
 
 def test_no_verdict_says_what_would_decide(job: Job, h100: Pool, calibration: Calibration) -> None:
@@ -67,12 +67,13 @@ def test_no_verdict_says_what_would_decide(job: Job, h100: Pool, calibration: Ca
 
 def test_the_widest_part_may_be_a_price(job: Job, h100: Pool, calibration: Calibration) -> None:
     a = compare([(job, h100), (job, h100)], calibration).assessments[0]
-    assert a.hour.price is not None
-    dear = replace(a.hour, price=Range(a.hour.price.nominal / 9, a.hour.price.nominal, a.hour.price.nominal * 9))
-    assert a.draw is not None
-    bill, hourly = (price_run(time, a.draw, dear, a.site) for time in (TERA / a.useful, Range.exactly(HOUR)))
-    unsure = replace(a, hour=dear, bill=bill, hourly=hourly)
-    assert "a firm price of h100-sxm would narrow it most" in judge((a, unsure))[1]
+    assert a.chip_hour.price is not None
+    nominal = a.chip_hour.price.nominal
+    dear = replace(a.chip_hour, price=Range(nominal / 9, nominal, nominal * 9))
+    assert a.power is not None
+    bill, hourly_bill = (price_run(time, a.power, dear, a.site) for time in (TERA / a.useful, Range.exactly(HOUR)))
+    unsure = replace(a, chip_hour=dear, bill=bill, hourly_bill=hourly_bill)
+    assert "a firm price of h100-sxm would narrow it most" in describe_verdicts((a, unsure))[1]
 
 
 def test_the_bill_of_an_hour_is_that_of_the_run_per_hour(job: Job, h100: Pool, calibration: Calibration) -> None:
@@ -81,5 +82,5 @@ def test_the_bill_of_an_hour_is_that_of_the_run_per_hour(job: Job, h100: Pool, c
     assert a.cost_per_hour is not None
     hours = 10**12 / a.useful.nominal / 3600
     assert a.cost_per_hour.nominal * hours == pytest.approx(a.cost.nominal)
-    assert a.hour.price is not None
-    assert a.cost_per_hour.high == pytest.approx(a.hour.price.high * a.chips)
+    assert a.chip_hour.price is not None
+    assert a.cost_per_hour.high == pytest.approx(a.chip_hour.price.high * a.chips)

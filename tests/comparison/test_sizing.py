@@ -15,10 +15,10 @@ def test_the_size_meets_the_deadline_and_the_cautious_one_is_larger(
 ) -> None:
     found = size_pool(job, h100, calibration, 100.0)
     assert found.is_met
-    assert found.found.days is not None
-    assert found.found.days.nominal <= 100.0
+    assert found.best.days is not None
+    assert found.best.days.nominal <= 100.0
     assert found.cautious is not None
-    assert found.cautious >= found.found.pool.chips
+    assert found.cautious >= found.best.pool.chips
 
 
 def test_a_size_past_which_failures_take_more_is_found() -> None:
@@ -26,13 +26,13 @@ def test_a_size_past_which_failures_take_more_is_found() -> None:
     work, pool = make_job("llama-3.1-8b", tokens="15T"), load_pool("hgx-h100")
     found = size_pool(work, pool, load_calibration(), 1.58)
     assert found.is_met
-    assert found.found.days is not None
-    assert found.found.days.nominal <= 1.58
+    assert found.best.days is not None
+    assert found.best.days.nominal <= 1.58
     assert found.curve.points[262_144] is not None
 
 
 def test_a_shorter_deadline_takes_no_fewer_chips(job: Job, h100: Pool, calibration: Calibration) -> None:
-    sizes = [size_pool(job, h100, calibration, days).found.pool.chips for days in (400.0, 200.0, 100.0)]
+    sizes = [size_pool(job, h100, calibration, days).best.pool.chips for days in (400.0, 200.0, 100.0)]
     assert sizes == sorted(sizes)
 
 
@@ -52,7 +52,7 @@ def test_the_architecture_binds(job: Job, calibration: Calibration) -> None:
 
 def test_the_fastest_tried_is_the_nearest(job: Job, h100: Pool, calibration: Calibration) -> None:
     found = size_pool(job, h100, calibration, 1e-9)
-    assert f"the fastest tried, {found.found.pool.chips:,} chips" in found.binding[0]
+    assert f"the fastest tried, {found.best.pool.chips:,} chips" in found.binding[0]
 
 
 def test_bad_requests(job: Job, h100: Pool, calibration: Calibration) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from tianji.catalog import Ownership, load_ownership, load_pool, load_power, load_site
 from tianji.cli import main
-from tianji.economics import Bill, find_chip_hour, find_draw, price_run
+from tianji.economics import Bill, find_chip_hour, find_power, price_run
 from tianji.economics.bill import KWH
 from tianji.hardware import Figure, Pool
 from tianji.ranges import Range
@@ -37,7 +37,7 @@ def bill_of(
 ) -> Bill:  # fmt: skip
     """Return the bill of so many hours of a pool at the terms of a publication."""
     site = replace(USA, carbon=exactly(carbon))
-    power = find_draw(pool, site, chip_power=watts, pue=pue, figures=replace(load_power(), busy_share=exactly(busy)))
+    power = find_power(pool, site, chip_power=watts, pue=pue, figures=replace(load_power(), busy_share=exactly(busy)))
     hour = find_chip_hour(pool, site, rent=rent, chip_price=chip_price, terms=terms)
     return price_run(Range.exactly(hours * HOUR), power, hour, site, electricity=Range.exactly(electricity))
 
@@ -107,13 +107,13 @@ def test_one_point_of_goodput() -> None:
 
 
 def test_pods() -> None:
-    watts = [find_draw(load_pool(name), USA).unit.nominal for name in ("cloudmatrix384", "gb200-nvl72")]
+    watts = [find_power(load_pool(name), USA).unit.nominal for name in ("cloudmatrix384", "gb200-nvl72")]
     assert "; ".join(f"{w / 1000:.0f} kW" for w in watts) == ROWS["CloudMatrix384; GB200 NVL72"]
 
 
 def test_a_command_calls_the_functions_that_are_named_there() -> None:
     named = set(re.findall(r"`economics\.(\w+)`", SECTION))
-    assert named >= {find_chip_hour.__name__, find_draw.__name__, price_run.__name__}
+    assert named >= {find_chip_hour.__name__, find_power.__name__, price_run.__name__}
     assert named <= calls_of(["compare", "llama-3.1-8b", "8xhgx-h100", "8xhgx-h800", "--batch", "8", "--buy", "--json"])
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from legal_plans import plans
 from tianji.errors import ExportError
 from tianji.export import render_plan
-from tianji.export.launch_reader.shell_words import read_script
+from tianji.export.launch_reader.shell_reader import read_script
 from tianji.export.lint.schemas import MINDFORMERS, check_document
 from tianji.parallel.plan import Plan
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.comparison import Assumptions
 from tianji.comparison.curve import Curve
-from tianji.comparison.sensitivity import find_rivals, pick, weigh
+from tianji.comparison.sensitivity import choose_best, compute_sensitivities, find_alternative_plans
 
 MODELS = ("llama-3.1-8b", "llama-3.1-70b", "mixtral-8x7b", "qwen3-30b-a3b", "gpt-oss-120b")
 POOLS = ("hgx-h100", "atlas-900-a2", "cloudmatrix384", "atlas-950-superpod", "gb200-nvl72")
@@ -22,12 +22,14 @@ def check_swings(model: str, name: str, chips: int, precision: str = "bf16") -> 
     plan = curve.at(chips)
     if plan is None:
         return
-    rivals = find_rivals(curve, plan)
-    best = pick(curve, rivals, calibration)
+    alternatives = find_alternative_plans(curve, plan)
+    best = choose_best(curve, alternatives, calibration)
     assert best.useful.nominal >= plan.useful.nominal
-    swings = weigh(curve, best, best, lambda a, b: b.useful.nominal / a.useful.nominal, rivals)
-    assert {s.assumption for s in swings} >= {"link efficiency", "MFU", "failure rate"}
-    for swing in swings:
+    sensitivities = compute_sensitivities(
+        curve, best, best, lambda a, b: b.useful.nominal / a.useful.nominal, alternatives
+    )
+    assert {s.assumption for s in sensitivities} >= {"link efficiency", "MFU", "failure rate"}
+    for swing in sensitivities:
         assert swing.at_low <= 1 + 1e-9, swing
         assert swing.at_high >= 1 - 1e-9, swing
 

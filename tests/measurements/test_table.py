@@ -1,53 +1,90 @@
+"""A row becomes a job on a pool under a strategy; what cannot be used says why, what is wrong says where."""
+
 import ast
 from pathlib import Path
 
 import pytest
+from tables import GOOD, MOE, write_rows
 
-from tianji.catalog import load_chip
 from tianji.errors import FormatError
-from tianji.measurements import table as table_module
-from tianji.measurements.table import find_generation, find_traits, read_table
+from tianji.measurements import layouts
+from tianji.measurements.table import NATURAL_IMBALANCE, hint_columns, read_table
 from tianji.parallel.strategy import FIELDS
-
-HEAD = (
-    "id,quality,split,source,chip,n_chips,framework,arch_key,layers,hidden,ffn,heads,vocab,seq_len,global_batch_size,"
-    "micro_batch_size,tp,pp,fsdp_zero,precision,recompute,step_time_s,tokens_per_s_per_chip"
-)
-GOOD = "a,A,fit,ours,H100-SXM-80GB,8,Megatron-LM,own,24,2048,8192,16,50304,1024,64,2,2,1,ZeRO-1,bf16,none,,16384"
-
-
-def table(path: Path, *rows: str) -> Path:
-    file = path / "runs.csv"
-    file.write_text("\n".join([HEAD, *rows]))
-    return file
+from tianji.units import GIB, KB, MIB
 
 
 def test_a_row_becomes_a_job_on_a_pool_under_a_strategy(tmp_path: Path) -> None:
-    (row,) = read_table(table(tmp_path, GOOD)).rows
+    (row,) = read_table(write_rows(tmp_path, GOOD)).rows
     assert (row.strategy.tp, row.strategy.dp, row.strategy.zero) == (2, 4, 1)
     # 64 sequences of 1,024 tokens at 16,384 tokens a second on each of 8 chips.
     assert row.measured_step_time == pytest.approx(64 * 1024 / (16384 * 8))
     assert row.traits == ("megatron-lm", "megatron-lm@h100-sxm")
+    assert row.plan.strategy is row.strategy
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "reason"),
+    ("changes", "reason"),
     [
-        (",H100-SXM-80GB,", ",,", "chip is not stated"),
-        (",none,,16384", ",,,16384", "recompute is not stated"),
-        (",none,,16384", ",none,,", "neither step_time_s nor tokens_per_s_per_chip"),
-        (",2,2,1,", ",2,3,1,", "does not divide n_chips"),
+        ({"pool": ""}, "pool is not stated"),
+        ({"pool": "h1000-sxm"}, "did you mean"),
+        ({"recompute": ""}, "recompute is not stated"),
+        ({"precision": "-"}, "precision is not stated"),
+        ({"zero": "n/a"}, "zero is not stated"),
+        ({"tokens_per_s_per_chip": ""}, "neither step_time_s nor tokens_per_s_per_chip"),
+        ({"tp": "3"}, "does not divide n_chips"),
+        ({"dp": "8"}, "dp is not"),
+        ({"pp": "4", "tp": "1", "layers": "2"}, "only 2 layers"),
+        ({"global_batch_size": "63"}, "does not divide by dp"),
+        ({**MOE, "ep": "3", "etp": "1"}, "ep·etp does not divide"),
+        ({"task": "lora"}, "LoRA is not modelled"),
+        ({"recompute": "full", "recompute_modules": "mlp", "kept_modules": "qkv"}, "exclude each other"),
     ],
 )
-def test_what_cannot_be_predicted_is_skipped_with_the_reason(old: str, new: str, reason: str, tmp_path: Path) -> None:
-    found = read_table(table(tmp_path, GOOD.replace(old, new)))
-    assert not found.rows
-    assert reason in found.skipped[0].reason and sum(found.reasons().values()) == 1
+def test_what_cannot_be_predicted_is_skipped_with_the_reason(
+    changes: dict[str, str], reason: str, tmp_path: Path
+) -> None:
+    table = read_table(write_rows(tmp_path, {**GOOD, **changes}))
+    assert not table.rows
+    assert reason in table.skipped[0].reason and sum(table.reasons().values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "expected"),
+    [
+        ("recompute", "sel", "none, selective or full"),
+        ("launch", "graphs", "full_graph"),
+        ("tp", "two", "a count"),
+        ("tp", "-1", "whole number"),
+        ("overlap_dp", "maybe", "true or false"),
+        ("recompute_modules", "mlp attn", "core_attn"),
+        ("recompute_share", "3/2", "3/8"),
+        ("scale_out", "400", "unit"),
+        ("framework", "Megatron LM", "letters, digits"),
+        ("step_time_s", "0", "above 0"),
+        ("zero", "4", "0, 1, 2 or 3"),
+    ],
+)
+def test_a_cell_that_its_column_never_holds_is_named_by_row_and_column(
+    column: str, cell: str, expected: str, tmp_path: Path
+) -> None:
+    path = write_rows(tmp_path, GOOD, {**GOOD, "id": "bad", column: cell})
+    with pytest.raises(FormatError) as caught:
+        read_table(path)
+    message = str(caught.value)
+    assert f"runs.csv, line 3 (bad), column {column}" in message
+    assert expected in message and cell in message and "validate --columns" in message
+
+
+def test_many_wrong_cells_are_named_at_once_and_the_rest_counted(tmp_path: Path) -> None:
+    rows = [{**GOOD, "id": str(i), "precision": "bf17"} for i in range(9)]
+    with pytest.raises(FormatError, match="4 more cells") as caught:
+        read_table(write_rows(tmp_path, *rows))
+    assert str(caught.value).count("bf17") == 5
 
 
 def test_the_same_name_twice_counts_once(tmp_path: Path) -> None:
-    found = read_table(table(tmp_path, GOOD, GOOD))
-    assert len(found.rows) == len(found.skipped) == 1
+    table = read_table(write_rows(tmp_path, GOOD, GOOD))
+    assert len(table.rows) == len(table.skipped) == 1
 
 
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
@@ -56,50 +93,35 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
         read_table(tmp_path / "x.csv")
 
 
-def test_traits_tell_framework_release_modes_recipe_and_port() -> None:
-    found = find_traits("nemo-dgxc-25.02", ("hybridep", "sft"), "mixtral", "b200")
-    assert found == ("nemo", "nemo-dgxc-25.02", "hybridep", "nemo/mixtral", "nemo@b200")
-
-
-SWITCHES = {
-    "cuda_graph=full_iteration scope=[]": {"full-graph"},
-    "cuda_graph=local scope=full_iteration": {"full-graph"},
-    "cuda_graph=transformer_engine scope=['attn']": {"cuda-graph"},
-    "cuda_graph=none scope=full_iteration": set(),
-    "DEEPSEEK_V3_PRETRAIN_256GPU_GB200_FP8MX_CONFIG@v0.6.0: cuda_graph=transformer_engine scope=['attn']": {
-        "hybridep",
-        "full-graph",
-    },
-    "NeMo container 25.09. MoE token-drop (capacity factor 1.0). MoE dispatcher=hybridep; cuda_graph=local": {
-        "cuda-graph",
-        "token-drop",
-    },
-    "GPT_OSS_120B_PRETRAIN_CONFIG_GB300_FP8_MX_V2@v0.5.1": {"known-regression"},
-}
-
-
-@pytest.mark.parametrize(("notes", "modes"), SWITCHES.items())
-def test_switches_are_read_where_a_recipe_or_a_footnote_states_them(
-    notes: str, modes: set[str], tmp_path: Path
-) -> None:
-    path = tmp_path / "runs.csv"
-    path.write_text(f'{HEAD},notes\n{GOOD},"{notes}"\n')
-    (row,) = read_table(path).rows
-    assert set(row.tags) == modes
-
-
-def test_selective_without_modules_recomputes_nothing(tmp_path: Path) -> None:
-    text = "selective (no modules listed; Mcore default core_attn)"
-    (row,) = read_table(table(tmp_path, GOOD.replace(",none,", f",{text},"))).rows
-    assert row.strategy.recompute == "none"
+def test_a_column_that_nothing_reads_is_told_and_a_slip_of_the_pen_is_recognised(tmp_path: Path) -> None:
+    table = read_table(write_rows(tmp_path, {**GOOD, "recompte": "full", "colour": "red", "as_published_words": "x"}))
+    assert table.ignored == ("recompte", "colour")
+    (hint,) = hint_columns(table.ignored)
+    assert "'recompte'" in hint and "recompute" in hint
 
 
 def test_no_switch_of_a_row_is_left_to_the_defaults_of_a_strategy() -> None:
-    tree = ast.parse(Path(table_module.__file__).read_text("utf-8"))
+    tree = ast.parse(Path(layouts.__file__).read_text("utf-8"))
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "Strategy"]
     assert len(calls) == 1
     assert {keyword.arg for keyword in calls[0].keywords} == set(FIELDS)
 
 
-def test_a_generation_is_named_by_the_chip_at_the_end_of_the_line() -> None:
-    assert find_generation(load_chip("gb300")) == find_generation(load_chip("b200")) == "b200"
+@pytest.mark.parametrize(("ep", "imbalance"), [("2", NATURAL_IMBALANCE), ("1", 1.0)])
+def test_natural_routing_is_uneven_only_where_experts_are_spread(ep: str, imbalance: float, tmp_path: Path) -> None:
+    (row,) = read_table(write_rows(tmp_path, {**GOOD, **MOE, "routing": "natural", "ep": ep})).rows
+    assert row.job.moe_imbalance == imbalance
+
+
+@pytest.mark.parametrize(("framework", "unit"), [("megatron-lm", GIB), ("bigscience", KB * MIB)])
+def test_memory_is_in_what_the_framework_prints(framework: str, unit: float, tmp_path: Path) -> None:
+    (row,) = read_table(write_rows(tmp_path, {**GOOD, "framework": framework, "memory_gb_per_chip": "40"})).rows
+    assert row.measured_memory == 40 * unit
+
+
+def test_what_is_not_stated_is_told_as_assumed(tmp_path: Path) -> None:
+    bare = {**GOOD, **MOE, "overlap_dp": ""}
+    whole = {**bare, "id": "b", "overlap_dp": "true", "etp": "1", "sequence_parallel": "true"}
+    first, second = read_table(write_rows(tmp_path, bare, whole)).rows
+    assert first.job.assumed == ("overlap", "etp", "sequence_parallel")
+    assert second.job.assumed == ()

@@ -30,9 +30,14 @@ def deep() -> Result:
 
 
 def printed(item: object, width: int = 100) -> str:
-    """Return what a terminal of some width would show, without colour."""
+    """Return what a terminal of a width would show, without colour."""
     console = Console(file=io.StringIO(), width=width, color_system=None)
     console.print(item)
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue()
+
+
+def console_of(width: int) -> Console:
+    """Return a console that keeps what is printed on it."""
+    return Console(file=io.StringIO(), width=width, record=True, color_system=None)

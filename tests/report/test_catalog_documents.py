@@ -4,7 +4,7 @@ import pytest
 
 from tianji.errors import UnknownNameError
 from tianji.hardware import CONFIDENCES
-from tianji.report.catalog_documents import KINDS, entry_document, list_document, sources_in
+from tianji.report.documents.catalog import KINDS, entry_document, list_document, sources_in
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

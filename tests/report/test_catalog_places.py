@@ -4,7 +4,7 @@ import pytest
 
 from tianji.report.catalog_tables import print_entry
 
-from .test_headline import console_of
+from .conftest import console_of
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tianji.report.catalog_documents import KINDS
 from tianji.report.catalog_tables import UNKNOWN, print_entry, print_list
+from tianji.report.documents.catalog import KINDS
 
-from .test_headline import console_of
+from .conftest import console_of
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

@@ -14,8 +14,8 @@ from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
 from tianji.ranges import Range
+from tianji.report.documents.run import run_document
 from tianji.report.explanation_tables import explanation_document, print_explanation
-from tianji.report.run_documents import run_document
 from tianji.report.run_tables import print_run
 from tianji.result import Measurement, Result, Traffic
 

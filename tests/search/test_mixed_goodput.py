@@ -15,7 +15,7 @@ from tianji.perf.stages import Stage, stage
 from tianji.prediction import predict
 from tianji.prediction.goodput import expect_goodput, find_exposure
 from tianji.ranges import Range
-from tianji.reliability.failure_case import chart, chart_parts
+from tianji.reliability.failure_case import find_case, find_joint_case
 from tianji.result import Result
 from tianji.search.mixed_batches import Division, Share
 from tianji.search.mixed_goodput import expect_mixed_goodput, find_exposures
@@ -63,8 +63,8 @@ def test_two_halves_of_a_pool_are_exposed_as_the_whole_pool(whole: Result, choic
     assert max(part.share for part in parts) == pytest.approx(pooled.share, rel=1e-5)
     profile = failures_of(pooled.pool.chip)
     joined, single = (
-        chart_parts(Reliability(), [(profile, part) for part in parts]),
-        chart(Reliability(), profile, pooled),
+        find_joint_case(Reliability(), [(profile, part) for part in parts]),
+        find_case(Reliability(), profile, pooled),
     )
     assert joined.rate == pytest.approx(single.rate)
     # 8 hosts of the published rate each.
@@ -96,7 +96,7 @@ def test_unlike_parts_fail_by_their_own_profiles_and_have_their_own_spares(whole
 def test_the_slowest_part_sets_the_save_and_the_recovery(whole: Result) -> None:
     hopper, rack = load_pool("hgx-h100", 32), load_pool("gb200-nvl72", 32)
     parts = [(failures_of(part.pool.chip), part) for part in find_exposures(mix(whole, hopper, rack))]
-    joined, single = chart_parts(Reliability(), parts), [chart(Reliability(), *part) for part in parts]
+    joined, single = find_joint_case(Reliability(), parts), [find_case(Reliability(), *part) for part in parts]
     assert joined.storage.stop == max(course.storage.stop for course in single)
     assert joined.storage.load == max(course.storage.load for course in single)
 

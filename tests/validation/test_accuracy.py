@@ -9,6 +9,7 @@ from tianji.errors import UnknownNameError
 from tianji.units import GIB
 from tianji.validation import GROUPS, Prediction, read_runs
 from tianji.validation.accuracy import COMPOSED_SOURCES, group_predictions, measure_accuracy, measure_memory
+from tianji.validation.pricing import Forecast
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def prediction() -> Prediction:
 
 def predicted(like: Prediction, time: float, memory: float = 50.0) -> Prediction:
     return replace(
-        like, step_time=time, low=time * 0.9, high=time * 1.1, memory=memory * GIB, memory_limit=60 * GIB
+        like, forecast=Forecast(time, time * 0.9, time * 1.1, memory * GIB, 60 * GIB)
     )  # fmt: skip
 
 
@@ -49,7 +50,7 @@ def test_a_row_that_ran_and_does_not_fit_is_a_false_alarm(prediction: Prediction
 
 def test_groups_may_overlap_and_leave_rows_out(prediction: Prediction) -> None:
     strategy = replace(prediction.row.strategy, pp=4, vpp=2, zero=3, schedule="interleaved")
-    row = replace(prediction.row, strategy=strategy)
+    row = replace(prediction.row, setup=replace(prediction.row.setup, strategy=strategy))
     found = group_predictions([replace(prediction, row=row)], "feature")
     assert {"pp", "interleaved", "zero-3"} <= found.keys()
 

@@ -47,7 +47,8 @@ def test_small_and_untuned_runs_are_left_out(predictions: tuple[Prediction, ...]
 def test_a_gain_that_tuned_runs_leave_no_room_for_counts_unless_whoever_plans_is_told(promise: Promise) -> None:
     step_time = promise.prediction.step_time
     assert step_time is not None and promise.is_told and not promise.is_doubtful
-    bold = replace(promise, prediction=replace(promise.prediction, step_time=step_time / 2))
+    faster = replace(promise.prediction.forecast, step_time=step_time / 2)
+    bold = replace(promise, prediction=replace(promise.prediction, forecast=faster))
     assert bold.is_doubtful
     (told,), (untold,) = (
         [bar for bar in judge([], [], [], promises=[promise, p]) if bar.what.startswith("gains promised")]

@@ -10,6 +10,7 @@ from scipy.stats import spearmanr  # type: ignore[import-untyped]
 
 from tianji.units import GIB
 from tianji.validation import Prediction, find_sweeps, read_runs
+from tianji.validation.pricing import Forecast
 from tianji.validation.sweeps import correlate_ranks, measure_ranking
 
 
@@ -24,8 +25,10 @@ def sweep(like: Prediction, times: list[tuple[float, float]], memory: float = 1.
     found = []
     for place, (predicted, measured) in enumerate(times, 1):
         strategy = replace(like.row.strategy, micro_batch_size=place)
-        changed = replace(like.row, id=f"row {place}", strategy=strategy, measured_step_time=measured)
-        found.append(Prediction(changed, predicted, predicted, predicted, memory * GIB, 10 * GIB))
+        changed = replace(
+            like.row, id=f"row {place}", setup=replace(like.row.setup, strategy=strategy), measured_step_time=measured,
+        )  # fmt: skip
+        found.append(Prediction(changed, Forecast(predicted, predicted, predicted, memory * GIB, 10 * GIB)))
     return found
 
 
@@ -44,7 +47,7 @@ def test_regret_is_the_measured_price_of_our_pick(row: Prediction) -> None:
 
 def test_a_layout_that_does_not_fit_is_not_picked(row: Prediction) -> None:
     layouts = sweep(row, [(1.0, 13.0), (2.0, 10.0), (3.0, 12.0), (4.0, 11.0)])
-    layouts[0] = replace(layouts[0], memory=11 * GIB)
+    layouts[0] = replace(layouts[0], forecast=replace(layouts[0].forecast, memory=11 * GIB))
     (found,) = find_sweeps(layouts)
     assert found.regret == 0.0
 

@@ -36,7 +36,7 @@ def test_every_shipped_row_is_predicted_or_skipped_with_a_reason() -> None:
     assert all(skip.reason for skip in verdict.skipped)
     assert all(p.step_time for p in verdict.predictions)
     unknown = [p.row for p in verdict.predictions if not p.memory]
-    assert all("activation-offload" in row.tags for row in unknown)
+    assert all("activations" in row.software.offload for row in unknown)
 
 
 def test_a_table_of_ones_own_needs_neither_split_nor_quality(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from tianji.api.presenting import Presentation, make_console
@@ -47,10 +46,10 @@ class Answer(Generic[T]):
     def _repr_html_(self) -> str:
         return self.presentation.to_html()
 
-    @cached_property
+    @property
     def document(self) -> Mapping[str, Any]:
         """The answer as plain values in SI units, as ``--json`` prints them."""
-        return self.presentation.document()
+        return self.presentation.document
 
     def show(self, width: int | None = None) -> None:
         """Print the tables of the command, as wide as the terminal or as ``width`` says; notes go to stderr."""
@@ -67,12 +66,18 @@ class Answer(Generic[T]):
 
         Raises InputError when the file cannot be written.
         """
-        return self.presentation.write_html(self.document, os.fspath(path), command)
+        from tianji.report.render.files import write_page
+
+        return write_page(self.presentation.view, os.fspath(path), command)
 
     def save_plots(self, folder: str | os.PathLike[str]) -> str:
         """Write the page's plots into a folder, as SVG and PNG, and return what was done in words."""
-        return self.presentation.write_plots(self.document, os.fspath(folder))
+        from tianji.report.render.files import write_plots
+
+        return write_plots(self.presentation.view.charts(), os.fspath(folder))
 
     def save_tables(self, folder: str | os.PathLike[str]) -> str:
         """Write the page's tables into a folder, as CSV, and return what was done in words."""
-        return self.presentation.write_tables(self.document, os.fspath(folder))
+        from tianji.report.render.files import write_tables
+
+        return write_tables(self.presentation.view.tables(), os.fspath(folder))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tianji.api.answer import Answer
 from tianji.api.presenting import Presentation
 from tianji.errors import FormatError, UnknownNameError
-from tianji.report.catalog_documents import KINDS, LOADERS, entry_document, list_document
+from tianji.report.documents.catalog import KINDS, LOADERS, entry_document, list_document
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,7 +65,7 @@ class EntryPresentation(Presentation):
         """Return its kind and its name."""
         return f"{self.entry_kind.removesuffix('s')} {self.name} of the catalog"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return every figure with its source and what contradicts it."""
         return entry_document(self.entry_kind, self.name)
 
@@ -85,7 +86,7 @@ class ListPresentation(Presentation):
         """Return the kind and how many there are."""
         return f"{len(KINDS[self.entry_kind]())} {self.entry_kind} of the catalog"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the names."""
         return list_document(self.entry_kind)
 
@@ -105,7 +106,7 @@ class CatalogPresentation(Presentation):
         """Return the kinds and how many there are of each."""
         return f"catalog: {', '.join(f'{len(names())} {kind}' for kind, names in KINDS.items())}"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the names of every kind."""
         return {kind: list_document(kind)["names"] for kind in KINDS}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from tianji.api.requests import CalibrationLike, ModelLike, find_calibration
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Comparison, Replacement, Sizing, replace_pool, size_pool
 from tianji.comparison import compare as compare_pools
-from tianji.comparison.replacement import spell_answer
+from tianji.comparison.replacement import describe_answer
 from tianji.errors import FormatError
 from tianji.hardware.calibration import Calibration
 from tianji.units import parse_count
@@ -167,7 +168,6 @@ def size(
 class ComparisonPresentation(Presentation):
     """What is shown of pools side by side."""
 
-    kind = "compare"
     comparison: Comparison
     calibration: Calibration
 
@@ -176,9 +176,9 @@ class ComparisonPresentation(Presentation):
         pools = ", ".join(f"{a.pool.chips:,} x {a.pool.name}" for a in self.comparison.assessments)
         return f"comparison of {pools}: {self.comparison.verdicts[0]}"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return every measure of every pool."""
-        from tianji.report.comparison_documents import comparison_document
+        from tianji.report.documents.comparison import comparison_document
 
         return comparison_document(self.comparison, self.calibration)
 
@@ -193,17 +193,16 @@ class ComparisonPresentation(Presentation):
 class ReplacementPresentation(Presentation):
     """What is shown of one pool in place of another."""
 
-    kind = "replace"
     replacement: Replacement
     calibration: Calibration
 
     def summary(self) -> str:
         """Return the answer in one sentence."""
-        return f"replacement: {spell_answer(self.replacement)}"
+        return f"replacement: {describe_answer(self.replacement)}"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the answer, both curves and what would flip it."""
-        from tianji.report.comparison_documents import replacement_document
+        from tianji.report.documents.comparison import replacement_document
 
         return replacement_document(self.replacement, self.calibration)
 
@@ -218,20 +217,19 @@ class ReplacementPresentation(Presentation):
 class SizingPresentation(Presentation):
     """What is shown of the size of a pool."""
 
-    kind = "size"
     sizing: Sizing
     calibration: Calibration
 
     def summary(self) -> str:
         """Return the size, or what binds."""
-        pool, days = self.sizing.found.pool, self.sizing.days
+        pool, days = self.sizing.best.pool, self.sizing.days
         if self.sizing.is_met:
             return f"size: {pool.chips:,} chips of {pool.name} finish in {days:g} days"
         return f"size: no number of chips of {pool.name} finishes in {days:g} days: {self.sizing.binding[0]}"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the size, the curve and what binds."""
-        from tianji.report.comparison_documents import sizing_document
+        from tianji.report.documents.comparison import sizing_document
 
         return sizing_document(self.sizing, self.calibration)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ class BundlePresentation(Presentation):
         """Return the target and the names of the files."""
         return f"export to {self.bundle.target}: {', '.join(a.name for a in self.bundle.artefacts)}"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the files with their texts, and where they were written."""
         files = [{"name": a.name, "executable": a.is_executable, "text": a.text} for a in self.bundle.artefacts]
         written = [str(path) for path in self.paths]
@@ -91,15 +92,15 @@ class CheckPresentation(Presentation):
         count = len(self.check.violations)
         return f"check of {self.file}: {count} rule{'' if count == 1 else 's'} broken"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the schemas and the broken rules."""
-        broken = [asdict(violation) for violation in self.check.violations]
+        broken = [{"rule": v.rule, "where": v.where, "found": v.actual, "fix": v.fix} for v in self.check.violations]
         return {"file": self.file, "schemas": list(self.check.kinds), "violations": broken}
 
     def print_tables(self, console: Console) -> None:
         """Print each broken rule with its cure."""
         for v in self.check.violations:
-            console.out(f"{v.where}: {v.found}\n  rule: {v.rule}\n  fix:  {v.fix}", highlight=False)
+            console.out(f"{v.where}: {v.actual}\n  rule: {v.rule}\n  fix:  {v.fix}", highlight=False)
         if not self.check.violations:
             fits = f"fits the schema of {', '.join(self.check.kinds)} and " if self.check.kinds else ""
             console.out(f"{self.file}: {fits}keeps all rules of its scheduler that Tianji knows", highlight=False)
@@ -113,7 +114,7 @@ class TargetsPresentation(Presentation):
         """Return the names of all targets."""
         return f"export targets: {', '.join(TARGETS)}"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return each target and what is written for it."""
         return {"targets": {name: target.about for name, target in TARGETS.items()}}
 

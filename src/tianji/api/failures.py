@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tianji.api.answer import Answer
 from tianji.api.presenting import Presentation
@@ -23,6 +23,8 @@ from tianji.workload import Precision
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from tianji.report.documents.request import RequestDocument
 
 
 def read_loss(loss: str, replica_chips: Count | None) -> Reliability:
@@ -126,7 +128,6 @@ def goodput(
 class GoodputPresentation(Presentation):
     """What is shown of a plan under failures."""
 
-    kind = "goodput"
     result: Result
     goodput: Goodput
     choices: Mapping[str, Goodput]
@@ -141,17 +142,21 @@ class GoodputPresentation(Presentation):
             f" ({share.low:.1%} to {share.high:.1%})"
         )
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return what lasts, where the rest goes and what each remedy is worth."""
         from tianji.report.goodput import goodput_document
 
-        return goodput_document(self.result, self.goodput, self.choices, self.calibration, self.price)
+        document: Mapping[str, Any] = goodput_document(
+            self.result, self.goodput, self.choices, self.calibration, self.price
+        )
+        return document
 
     def print_tables(self, console: Console) -> None:
         """Print the same."""
         from tianji.report.goodput import print_goodput
-        from tianji.report.headline import print_headline
+        from tianji.report.render.terminal import labelled
+        from tianji.report.views.request_summary import request_facts
 
-        print_headline(console, self.result.plan.job, self.result.plan.pool, self.calibration)
+        console.print(labelled(request_facts(cast("RequestDocument", self.document)).rows))
         console.print()
         print_goodput(console, self.result, self.goodput, self.choices, self.price)

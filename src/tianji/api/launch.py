@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tianji.api.presenting import Presentation
 from tianji.api.quantities import Count
@@ -12,7 +12,7 @@ from tianji.api.requests import File, PoolLike, find_pool
 from tianji.errors import InputError
 from tianji.export.launch_reader.launches import Launch, read_launch
 from tianji.hardware.calibration import Calibration
-from tianji.parallel.layouts import abbreviate_layout, complete_layout, spell_layout
+from tianji.parallel.layouts import complete_layout
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
 from tianji.reliability import Reliability
@@ -20,13 +20,8 @@ from tianji.result import Result
 from tianji.search import plan
 from tianji.units import parse_count
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 USUAL_POOLS = {"megatron": "hgx-h100", "mindspeed": "atlas-900-a2"}
 """What is assumed where no pool is named: eight chips a node, scale-out between nodes."""
-SAME = 5e-4
-"""Share of the best step time by which another is no slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +29,6 @@ class LaunchPrediction:
     """A launch script with its prediction and the best plan of the same job on the same chips."""
 
     launch: Launch
-    assumed: tuple[str, ...]
     result: Result
     best: Result | str
     """Or why there is none."""
@@ -64,7 +58,7 @@ def predict_launch(
         strategy = complete_layout({**kept, **changes}, launch.chips)
     job = replace(launch.job, assumed=tuple(assumed))
     result = predict(Plan(job, place, strategy), calibration)
-    return LaunchPrediction(launch, tuple(assumed), result, _find_best(result, calibration), calibration)
+    return LaunchPrediction(launch, result, _find_best(result, calibration), calibration)
 
 
 def _find_best(result: Result, calibration: Calibration) -> Result | str:
@@ -79,68 +73,32 @@ def _find_best(result: Result, calibration: Calibration) -> Result | str:
 class LaunchPresentation(Presentation):
     """What is shown of a launch script."""
 
-    kind = "predict"
     prediction: LaunchPrediction
     reliability: Reliability
 
     def summary(self) -> str:
         """Return the script's pace beside the best plan's."""
-        launch, model = self.prediction.launch, self.prediction.result.plan.job.model
-        return f"prediction for a launch script of {launch.framework}, {model.name} on {launch.chips:,} chips: {self._verdict()}"
+        launch, result, best = self.prediction.launch, self.prediction.result, self.prediction.best
+        pace = (
+            best
+            if isinstance(best, str)
+            else f"{result.step_time.nominal / best.step_time.nominal - 1:+.1%} to the best plan"
+        )
+        return (
+            f"prediction for a launch script of {launch.framework}, {result.plan.job.model.name} on {launch.chips:,} chips:"
+            f" {result.step_time.nominal:.4g} s a step, {pace}"
+        )
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the prediction, what was read of the script, and how far it is from the best."""
-        from tianji.report.documents import prediction_document
+        from tianji.report.documents.prediction import LaunchDocument, prediction_document
 
-        asked, best = self.prediction, self.prediction.best
-        document = prediction_document(asked.result, asked.calibration, self.reliability)
-        document["launch"] = {
-            "engine": asked.launch.framework, "assumed": list(asked.assumed), "ignored": list(asked.launch.ignored)
-        }  # fmt: skip
-        if isinstance(best, str):
-            document["best"] = {"reason": best}
-        else:
-            document["best"] = {
-                "layout": spell_layout(best.plan.strategy),
-                "strategy": best.plan.strategy.as_dict(),
-                "step_time": best.step_time.nominal,
-                "slower_by": self._slower(best),
-            }
-        return document
-
-    def print_tables(self, console: Console) -> None:
-        """Print the prediction, and the best plan beside it."""
-        from tianji.report.headline import print_headline
-        from tianji.report.result_tables import print_result
-
-        result = self.prediction.result
-        print_headline(console, result.plan.job, result.plan.pool, self.prediction.calibration)
-        console.print()
-        print_result(console, result, self.reliability)
-        console.print()
-        console.print(f"Best     {self._verdict()}", markup=False)
+        asked, launch = self.prediction, self.prediction.launch
+        read: LaunchDocument = {"engine": launch.framework, "ignored": list(launch.ignored)}
+        return prediction_document(asked.result, asked.calibration, self.reliability, read, asked.best)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know beside the answer."""
         ignored = self.prediction.launch.ignored
         return (f"ignored, as they are not priced: {' '.join(ignored)}",) if ignored else ()
-
-    def _slower(self, best: Result) -> float:
-        return self.prediction.result.step_time.nominal / best.step_time.nominal - 1.0
-
-    def _verdict(self) -> str:
-        best = self.prediction.best
-        if isinstance(best, str):
-            return f"none to compare with: {best}"
-        slower = self._slower(best)
-        pace = (
-            f"takes {slower:.1%} longer"
-            if slower > SAME
-            else "is as fast"
-            if slower > -SAME
-            else f"is {-slower:.1%} faster"
-        )
-        misfit = "" if self.prediction.result.fits else ", and its plan does not fit the memory"
-        layout = abbreviate_layout(best.plan.strategy)
-        return f"{layout}: {best.step_time.nominal:.4g} s a step; the script {pace}{misfit}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,7 @@ class MachinePresentation(Presentation):
         """Return where the pool and its calibration are."""
         return f"this machine, measured with up to {self.sizes[-1].chips} chips: {self.pool} and {self.calibration}"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the figures of every number of chips."""
         from tianji.report.here_tables import here_document
 

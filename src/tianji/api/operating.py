@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,7 +146,7 @@ class OperationPresentation(Presentation):
             f" {account.failures} failures, goodput {account.goodput:.1%}"
         )
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the account."""
         from tianji.report.operation_tables import operation_document
 
@@ -170,7 +170,7 @@ class SimulationPresentation(Presentation):
         """Return how it ended."""
         return f"simulated operation of seed {self.seed}: {self.played.state.value} after {self.played.seconds:,.0f} s"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the events."""
         return {
             "seed": self.seed, "state": self.played.state.value, "simulated_s": self.played.seconds,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tianji.api.answer import Answer
@@ -29,7 +28,7 @@ from tianji.api.requests import (
 )
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Assumptions
-from tianji.comparison.cheapest_size import Frugal, find_frugal
+from tianji.comparison.cheapest_size import CheapestSize, find_cheapest_size
 from tianji.errors import FormatError, IllegalStrategyError, InfeasibleError, UnknownNameError
 from tianji.export.runnable import Runnable, plan_for_framework
 from tianji.hardware.calibration import Calibration
@@ -130,16 +129,16 @@ def plan(
         rents=read_pairs(rent, "--rent", "money"), powers=read_pairs(power, "--power", "power"), reliability=reliability
     )
     with open_mapper(engine) as mapper:
-        frugal = None
+        cheapest = None
         if objective != "time":
-            frugal = find_frugal(
+            cheapest = find_cheapest_size(
                 request.job, request.pool, request.calibration, objective, assumptions, fixed=fixed, mapper=mapper
             )
-            request = replace(request, pool=frugal.pool)
+            request = replace(request, pool=cheapest.pool)
         outcome, runnable = _search(request, runs_on, search, mapper)
     if out is not None:
         write_plan(outcome.best.plan, out)
-    shown = PlanPresentation(outcome, request.calibration, objective, explained, reliability, frugal, runnable, out)
+    shown = PlanPresentation(outcome, request.calibration, objective, explained, reliability, cheapest, runnable, out)
     return Answer(outcome, shown, request.calibration)
 
 
@@ -181,19 +180,18 @@ def _search(
 class PlanPresentation(Presentation):
     """What is shown of a search on one kind of chip."""
 
-    kind = "plan"
     outcome: Outcome
     calibration: Calibration
     objective: str
     explained: Result | None
     reliability: Reliability
-    frugal: Frugal | None
+    cheapest: CheapestSize | None
     runnable: Runnable | None
     out: File | None
 
     def summary(self) -> str:
         """Return the best plan in a line."""
-        from tianji.report.wording import duration
+        from tianji.report.formatting import duration
 
         best, count = self.outcome.best, len(self.outcome.results)
         job, pool, step = best.plan.job, best.plan.pool, best.step_time
@@ -203,34 +201,22 @@ class PlanPresentation(Presentation):
             f" MFU {best.mfu:.1%}, {abbreviate_layout(best.plan.strategy)}{others}"
         )
 
-    @cached_property
-    def beside(self) -> dict[str, Any]:
-        """What stands beside the plans, in the document and in the tables."""
-        published = weigh_precedents(self.outcome.best, self.calibration)
-        return {
-            "explained": self.explained, "reliability": self.reliability, "frugal": self.frugal, "published": published
-        }  # fmt: skip
+    def make_document(self) -> Mapping[str, Any]:
+        """Return all that the search answers."""
+        from tianji.report.documents.plan import RunsOnDocument, plan_document
 
-    def document(self) -> dict[str, Any]:
-        """Return all that the search found, and for which engine it was held."""
-        from tianji.report.documents import outcome_document
-
-        document = outcome_document(self.outcome, self.calibration, objective=self.objective, **self.beside)
-        if self.runnable is not None:
-            framework, refused, why = self.runnable.framework, self.runnable.refused, self.runnable.why
-            document["runs_on"] = {"engine": framework, "faster_refused": refused, "why": why}
-        return document
+        runs_on: RunsOnDocument | None = None
+        if (own := self.runnable) is not None:
+            runs_on = {"engine": own.framework, "faster_refused": own.refused, "why": own.why}
+        return plan_document(
+            self.outcome, self.calibration, objective=self.objective, explained=self.explained,
+            reliability=self.reliability, cheapest=self.cheapest, runs_on=runs_on,
+            published=weigh_precedents(self.outcome.best, self.calibration),
+        )  # fmt: skip
 
     def print_tables(self, console: Console) -> None:
-        """Print the plans, and how many faster ones an engine refused."""
-        from tianji.report.plan_tables import print_outcome
-
-        print_outcome(console, self.outcome, self.calibration, **self.beside)
-        if self.runnable is not None:
-            refused, why = self.runnable.refused, self.runnable.why
-            faster = f"; {refused} faster ones are refused: {why}" if refused else ""
-            line = f"\nEvery plan above runs on {self.runnable.framework} as it is priced{faster}."
-            console.print(line, markup=False, soft_wrap=True)
+        """Print the plans, and where the best is written."""
+        super().print_tables(console)
         if self.out is not None:
             line = f"\nPlan 1 is in {self.out}; `tianji predict {self.out}` explains it again."
             console.print(line, markup=False, soft_wrap=True)
@@ -260,7 +246,6 @@ def _plan_mixture(
 class MixturePresentation(Presentation):
     """What is shown of a search on unlike chips."""
 
-    kind = "mixture"
     outcome: MixedOutcome
     calibration: Calibration
     reliability: Reliability
@@ -271,14 +256,8 @@ class MixturePresentation(Presentation):
             f"plan of {self.outcome.job.model.name} on the mixture {self.outcome.mixture.name}: {self.outcome.verdict}"
         )
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the ways to use the mixture."""
-        from tianji.report.mixture import mixed_document
+        from tianji.report.documents.mixture import mixed_plan_document
 
-        return mixed_document(self.outcome, self.calibration, self.reliability)
-
-    def print_tables(self, console: Console) -> None:
-        """Print the ways to use the mixture."""
-        from tianji.report.mixture import print_mixed_outcome
-
-        print_mixed_outcome(console, self.outcome, self.reliability)
+        return mixed_plan_document(self.outcome, self.calibration, self.reliability)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
@@ -29,9 +30,6 @@ from tianji.prediction import predict as predict_plan
 from tianji.reliability import Reliability
 from tianji.result import Result
 from tianji.workload import Precision
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 def predict(
@@ -92,14 +90,13 @@ def predict(
 class PredictionPresentation(Presentation):
     """What is shown of one predicted plan."""
 
-    kind = "predict"
     result: Result
     calibration: Calibration
     reliability: Reliability
 
     def summary(self) -> str:
         """Return the step, the MFU and the layout."""
-        from tianji.report.wording import duration
+        from tianji.report.formatting import duration
 
         result, plan = self.result, self.result.plan
         misfit = "" if result.fits else ", does not fit the memory"
@@ -108,17 +105,8 @@ class PredictionPresentation(Presentation):
             f" {duration(result.step_time.nominal)} a step, MFU {result.mfu:.1%}{misfit}, {abbreviate_layout(plan.strategy)}"
         )
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the plan with what it stands on."""
-        from tianji.report.documents import prediction_document
+        from tianji.report.documents.prediction import prediction_document
 
         return prediction_document(self.result, self.calibration, self.reliability)
-
-    def print_tables(self, console: Console) -> None:
-        """Print what was asked, the time and the memory."""
-        from tianji.report.headline import print_headline
-        from tianji.report.result_tables import print_result
-
-        print_headline(console, self.result.plan.job, self.result.plan.pool, self.calibration)
-        console.print()
-        print_result(console, self.result, self.reliability)

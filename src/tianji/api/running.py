@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,9 +101,9 @@ class RunPresentation(Presentation):
             f" {show(result.step_time.nominal, 'time')} a step, {result.tokens_per_s:,.0f} tokens/s"
         )
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the result file with what follows from it."""
-        from tianji.report.run_documents import run_document
+        from tianji.report.documents.run import run_document
 
         return run_document(self.result)
 
@@ -127,7 +128,7 @@ class ExplanationPresentation(Presentation):
             f" (x {self.explanation.ratio:.3g})"
         )
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the terms of both results."""
         from tianji.report.explanation_tables import explanation_document
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +74,6 @@ def read_groups(group_by: str | Iterable[str] | None) -> tuple[str, ...]:
 class VerdictPresentation(Presentation):
     """What is shown of predictions beside measurements."""
 
-    kind = "validate"
     verdict: Verdict
     groups: tuple[str, ...]
     every_row: bool
@@ -87,9 +86,9 @@ class VerdictPresentation(Presentation):
         )
         return f"validation of {time.count:,} step times ({skipped:,} rows skipped){within}"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return every row, and the summary."""
-        from tianji.report.accuracy_documents import verdict_document
+        from tianji.report.documents.validation import verdict_document
 
         return verdict_document(self.verdict, self.groups)
 
@@ -176,7 +175,7 @@ class CalibrationPresentation(Presentation):
         """Return its name and what it was fitted to."""
         return f"calibration {self.calibration.name} of {self.calibration.date}, fitted to {self.rows:,} rows"
 
-    def document(self) -> dict[str, Any]:
+    def make_document(self) -> Mapping[str, Any]:
         """Return the fitted constants with their evidence."""
         from tianji.report.calibration_tables import calibration_summary
 

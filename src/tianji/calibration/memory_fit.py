@@ -16,7 +16,6 @@ import numpy as np
 
 from tianji.hardware.calibration import Footprint
 from tianji.hardware.constants import Constants
-from tianji.measurements.recipes import find_family
 from tianji.measurements.table import Row
 from tianji.perf.stages import representative_stages
 from tianji.perf.step import estimate_memory
@@ -61,8 +60,8 @@ def fit_memory(rows: Sequence[Row]) -> dict[str, Footprint]:
     """Return what each software family with enough rows takes, and what is believed of each ecosystem."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        if row.measured_memory and "activation-offload" not in row.tags:
-            groups[find_family(row.software)].append(row)
+        if row.measured_memory and "activations" not in row.software.offload:
+            groups[row.software.framework].append(row)
     found = dict(BELIEFS)
     for family, members in sorted(groups.items()):
         if len(members) >= LEAST_ROWS:

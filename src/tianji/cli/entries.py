@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tianji.cli.answers import show_answer
 from tianji.cli.options import json_option
+from tianji.cli.outputs import show_answer
 from tianji.errors import FormatError
 
 KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "sites", "prices")

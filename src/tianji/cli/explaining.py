@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tianji.cli.answers import show_answer
 from tianji.cli.options import calibration_option, json_option
+from tianji.cli.outputs import show_answer
 
 
 @click.command("explain")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tianji.cli.answers import show_answer
+from tianji.cli.outputs import show_answer
 
 
 @click.command(name="export")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tianji.cli.answers import answering
 from tianji.cli.options import LOSS_OPTIONS, job_options, strategy_options
+from tianji.cli.outputs import answering
 
 if TYPE_CHECKING:
     from tianji.api.answer import Answer

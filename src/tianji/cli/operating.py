@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from tianji.cli.answers import show_answer
 from tianji.cli.options import job_options, json_option, strategy_options
+from tianji.cli.outputs import show_answer
 from tianji.errors import RunError
 
 

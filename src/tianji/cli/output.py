@@ -15,7 +15,7 @@ def print_json(document: Mapping[str, Any]) -> None:
     print(json.dumps(document, indent=2, allow_nan=False), flush=True)
 
 
-def spell_command() -> str:
+def format_command() -> str:
     """Return the words of the command that runs, as a shell takes them."""
     import shlex
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.answers import answering
 from tianji.cli.options import SWITCHES, engine_option, job_options, loss_options
+from tianji.cli.outputs import answering
 from tianji.cli.pool_options import POWER, RENT
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.answers import answering
 from tianji.cli.options import job_options, loss_options, strategy_options
+from tianji.cli.outputs import answering
 
 if TYPE_CHECKING:
     from tianji.api.answer import Answer

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from tianji.cli.answers import show_answer
 from tianji.cli.options import json_option
+from tianji.cli.outputs import show_answer
 
 
 @click.command("run")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.answers import answering
+from tianji.cli.outputs import answering
 from tianji.cli.pool_options import with_pool_options
 
 if TYPE_CHECKING:

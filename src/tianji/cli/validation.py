@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.answers import answering
 from tianji.cli.options import calibration_option, engine_option
+from tianji.cli.outputs import answering
 from tianji.errors import FormatError
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: st
     from tianji.api.progress import show_progress
     from tianji.hardware.calibration import Calibration
     from tianji.report.accuracy_chapters import write_chapters
-    from tianji.report.accuracy_documents import prediction_row
-    from tianji.report.pages.accuracy import scatter_chart
-    from tianji.report.pages.drawing import draw_chart
-    from tianji.report.pages.markup import to_xml
+    from tianji.report.documents.validation import prediction_row
+    from tianji.report.render.markup import to_xml
+    from tianji.report.render.svg.drawing import draw_chart
+    from tianji.report.views.validation import scatter_chart
     from tianji.validation import read_runs, validate
     from tianji.validation.acceptance import judge
     from tianji.validation.expected_gains import promise_tuned

@@ -9,15 +9,16 @@ from tianji.catalog import Ownership, Site, load_site, site_of
 from tianji.economics import (
     Bill,
     ChipHour,
-    Footprint,
+    FloorSpace,
     PoolPower,
     ask_power,
     find_chip_hour,
-    find_draw,
-    find_footprint,
+    find_floor_space,
+    find_power,
     price_run,
 )
 from tianji.errors import UnknownFigureError
+from tianji.formatting import format_ends
 from tianji.hardware import Pool
 from tianji.prediction.goodput import Goodput, expect_goodput
 from tianji.ranges import Range
@@ -61,11 +62,11 @@ class Assessment:
     site: Site
     chips: int
     """Chips that are paid for: those of the pool and the spares."""
-    draw: PoolPower | None
-    hour: ChipHour
-    footprint: Footprint
+    power: PoolPower | None
+    chip_hour: ChipHour
+    floor_space: FloorSpace
     bill: Bill | None
-    hourly: Bill | None
+    hourly_bill: Bill | None
     """The bill of one hour of the whole pool."""
     unknown: tuple[str, ...]
     """Figures that nobody published, and how to supply them."""
@@ -92,8 +93,7 @@ class Assessment:
     @property
     def useful(self) -> Range:
         """Tokens a second that last: throughput times goodput."""
-        good = self.goodput.goodput
-        return self.tokens_per_s * good
+        return self.tokens_per_s * self.goodput.goodput
 
     @property
     def days(self) -> Range | None:
@@ -109,11 +109,17 @@ class Assessment:
     @property
     def cost_per_hour(self) -> Range | None:
         """Dollars of one hour of the whole pool."""
-        return None if self.hourly is None else self.hourly.cost
+        return None if self.hourly_bill is None else self.hourly_bill.cost
 
 
 def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment:
-    """Return what a plan means in useful tokens, watts, dollars, square metres and carbon."""
+    """Return what a plan means in useful tokens, watts, dollars, square metres and carbon.
+
+    Spare nodes that the goodput counts on are paid for, and take power and floor. Where no power is known there is no bill;
+    where no price is known its cost is None; ``unknown`` says what is missing and how to state it.
+
+    Raises EnvelopeError where the closed forms of goodput do not hold.
+    """
     given = assumptions or Assumptions()
     pool = result.plan.pool
     site = load_site(given.site) if given.site else site_of(pool)
@@ -121,39 +127,42 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
     paid = replace(pool, chips=pool.chips + goodput.spare_nodes * pool.node)
     unknown: list[str] = []
     try:
-        draw = find_draw(paid, site, chip_power=given.of(given.powers, pool), pue=given.pue)
+        power = find_power(paid, site, chip_power=given.of(given.powers, pool), pue=given.pue)
     except UnknownFigureError as error:
-        draw = None
+        power = None
         unknown.append(f"power: {error}")
-    hour = find_chip_hour(
+    chip_hour = find_chip_hour(
         pool, site, rent=given.of(given.rents, pool), chip_price=given.of(given.chip_prices, pool), own=given.own,
         terms=given.terms,
     )  # fmt: skip
-    if hour.price is None:
-        unknown.append(f"price: {ask_price(pool, hour)}")
-    found = Assessment(result, goodput, site, paid.chips, draw, hour, find_footprint(paid), None, None, tuple(unknown))
-    if draw is None:
-        return found
-    electricity = None if given.electricity is None else Range.exactly(given.electricity)
-    bill, hourly = (
-        price_run(seconds, draw, hour, site, electricity=electricity)
-        for seconds in (TERA / found.useful, Range.exactly(HOUR))
+    if chip_hour.price is None:
+        unknown.append(f"price: {ask_price(pool, chip_hour)}")
+    unbilled = Assessment(
+        result, goodput, site, paid.chips, power, chip_hour, find_floor_space(paid), None, None, tuple(unknown)
     )
-    return replace(found, bill=bill, hourly=hourly)
+    if power is None:
+        return unbilled
+    electricity = None if given.electricity is None else Range.exactly(given.electricity)
+    bill, hourly_bill = (
+        price_run(seconds, power, chip_hour, site, electricity=electricity)
+        for seconds in (TERA / unbilled.useful, Range.exactly(HOUR))
+    )
+    return replace(unbilled, bill=bill, hourly_bill=hourly_bill)
 
 
 def ask_cost(a: Assessment) -> UnknownFigureError:
     """Return the question for what a plan's cost lacks: a power or a price."""
-    return ask_power(a.pool) if a.draw is None else ask_price(a.pool, a.hour)
+    return ask_power(a.pool) if a.power is None else ask_price(a.pool, a.chip_hour)
 
 
-def ask_price(pool: Pool, hour: ChipHour) -> UnknownFigureError:
+def ask_price(pool: Pool, chip_hour: ChipHour) -> UnknownFigureError:
     """Return the question for a price that nobody published, with the bracket of what is known."""
     known = ""
-    if hour.bracket is not None:
+    if chip_hour.bracket is not None:
         known = (
-            f"owning it at the published prices of the chip ({', '.join(hour.sources)}) would cost {hour.bracket.low:.2f} to"
-            f" {hour.bracket.high:.2f} USD for a chip-hour before electricity, a bracket and not a price"
+            f"owning it at the published prices of the chip ({', '.join(chip_hour.sources)}) would cost"
+            f" {format_ends(chip_hour.bracket, '{:.2f}'.format)} USD for a chip-hour before electricity,"
+            " a bracket and not a price"
         )
     name = pool.chip.name
     return UnknownFigureError(name, "rent or price", known, f"--rent {name}=USD")

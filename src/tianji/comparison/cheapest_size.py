@@ -23,7 +23,7 @@ UNITS = {"cost": "USD for 10¹² useful tokens", "energy": "J for a useful token
 
 
 @dataclass(frozen=True, slots=True)
-class Frugal:
+class CheapestSize:
     """The number of chips that spends least, beside all that were offered."""
 
     objective: str
@@ -43,10 +43,10 @@ class Frugal:
         return UNITS[self.objective]
 
 
-def find_frugal(
+def find_cheapest_size(
     job: Job, pool: Pool, calibration: Calibration, objective: str, assumptions: Assumptions | None = None, *,
     fixed: Mapping[str, Any] | None = None, points: int = 12, mapper: Mapper | None = None,
-) -> Frugal:  # fmt: skip
+) -> CheapestSize:  # fmt: skip
     """Return the number of chips, up to those of the pool, that makes a useful token cheapest.
 
     On a given number of chips the fastest plan is the cheapest too, so only that number is left to choose. ``fixed`` holds
@@ -61,17 +61,20 @@ def find_frugal(
     if fixed:
         curve.points.update({n: _assess_fixed(curve, n, fixed) for n in counts})
     curve.fill(counts)
-    found = {n: a for n in counts if (a := curve.at(n)) is not None}
-    if not found and fixed:
+    fitting = {n: a for n in counts if (a := curve.at(n)) is not None}
+    if not fitting and fixed:
+        # It raises, with the rule that the fixed strategy breaks.
         plan(job, pool, calibration, fixed=fixed, top=1)
-    if not found:
+    if not fitting:
         raise InfeasibleError(
             f"{job.model.name} fits no number of chips of {pool.name} up to {pool.chips:,}; take more chips or a pool with larger"
             " memory"
         )
-    spent = {n: _spent(a, objective) for n, a in found.items()}
+    spent = {n: _spent(a, objective) for n, a in fitting.items()}
     best = min(spent, key=lambda n: spent[n].nominal)
-    return Frugal(objective, replace(pool, chips=best), pool.chips, len(spent), spent[best], spent.get(pool.chips))
+    return CheapestSize(
+        objective, replace(pool, chips=best), pool.chips, len(spent), spent[best], spent.get(pool.chips)
+    )
 
 
 def _assess_fixed(curve: Curve, chips: int, fixed: Mapping[str, Any]) -> Assessment | None:

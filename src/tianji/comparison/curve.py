@@ -132,8 +132,8 @@ class Curve:
             reached = (n, value)
         return None if reached[0] == known[-1][0] else reached[0]
 
-    def spans(self) -> list[tuple[int, Range]]:
-        """Return the tried sizes with their useful throughput, ascending."""
+    def useful_by_size(self) -> list[tuple[int, Range]]:
+        """Return the tried sizes with their useful tokens a second, ascending."""
         return [(n, a.useful) for n, a in sorted(self.points.items()) if a is not None]
 
 
@@ -151,13 +151,13 @@ def _nearest(counts: list[int], wanted: float) -> int:
 
 
 def _smooth(most: int, primes: set[int], step: int) -> list[int]:
-    found = {1}
+    numbers = {1}
     for prime in sorted(primes):
-        for n in sorted(found):
+        for n in sorted(numbers):
             while (n := n * prime) <= most:
-                found.add(n)
+                numbers.add(n)
     # Large odd factors leave no divisors for the degrees: at most one octave of them.
-    return sorted(step * n for n in found if n // _twos(n) <= 45)
+    return sorted(step * n for n in numbers if n // _twos(n) <= 45)
 
 
 def _twos(n: int) -> int:

@@ -9,10 +9,11 @@ from functools import partial
 
 from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
 from tianji.comparison.curve import Curve
-from tianji.comparison.sensitivity import Swing, find_rivals, pick, weigh
-from tianji.comparison.side_by_side import judge, spell_pool
+from tianji.comparison.sensitivity import Sensitivity, choose_best, compute_sensitivities, find_alternative_plans
+from tianji.comparison.side_by_side import describe_verdicts, format_pool
 from tianji.economics import ask_power
 from tianji.errors import InfeasibleError, UnknownNameError
+from tianji.formatting import format_number
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.prediction.mapper import Mapper
@@ -41,8 +42,8 @@ class Replacement:
     first_curve: Curve
     other_curve: Curve
     answer: str
-    """What the swings move: a ratio of the other pool over the first, in words."""
-    swings: tuple[Swing, ...]
+    """What the sensitivities move: a ratio of the other pool over the first, in words."""
+    sensitivities: tuple[Sensitivity, ...]
     verdicts: tuple[str, ...]
     nominal: float | None = None
     """The answer with every assumption as it is; None where it has no figure."""
@@ -53,34 +54,46 @@ def replace_pool(
     match: str = "throughput", days: float | None = None, points: int = 12,
     mapper: Mapper | None = None,
 ) -> Replacement:  # fmt: skip
-    """Return the smallest number of the other chips that replaces the first pool; ``points`` sizes draw each curve.
+    """Return the smallest number of the other chips that replaces the first pool.
 
-    The other pool is searched anew at every size. With ``cost`` and ``power`` equal it is the fastest number of chips that
-    these allow. ``days`` is the deadline where not the first pool's own days are. A ``mapper`` draws the curves
-    elsewhere.
+    The other pool is searched anew at every size. With ``cost`` and ``power`` equal the answer is the fastest number of chips
+    that these allow.
 
-    Raises InfeasibleError where no size is enough, UnknownFigureError where a price or a power is needed that nobody published.
+    Args:
+        first: The job and the pool to replace, with its chips.
+        other: The job and the pool that replaces it; its number of chips is not looked at.
+        calibration: Of both pools.
+        assumptions: Prices, powers and failures in place of the catalog's.
+        match: What is equal, one of ``MATCHES``.
+        days: The deadline of ``match="deadline"``; None: the days of the first pool.
+        points: Sizes that draw each curve.
+        mapper: Searches the sizes of the curves elsewhere.
+
+    Raises:
+        UnknownNameError: ``match`` is none of ``MATCHES``.
+        InfeasibleError: No size is enough, or the model does not fit the first pool.
+        UnknownFigureError: A price or a power is needed that nobody published.
     """
     if match not in MATCHES:
         raise UnknownNameError("match", match, MATCHES)
     given = assumptions or Assumptions()
-    mine, theirs = (Curve(*case, calibration, given, mapper=mapper) for case in (first, other))
-    base = mine.at(first[1].chips)
+    first_curve, other_curve = (Curve(*case, calibration, given, mapper=mapper) for case in (first, other))
+    base = first_curve.at(first[1].chips)
     if base is None:
         raise InfeasibleError(
             f"{first[0].model.name} does not fit {first[1].chips:,} chips of {first[1].name}: no legal strategy holds it; "
             f"`tianji plan {first[0].model.name} {first[1].name} --chips {first[1].chips}` names the closest"
         )
     limit = _deadline(base, days) if match == "deadline" else None
-    found = _match(match, base, theirs, limit)
-    rivals = find_rivals(theirs, found)
-    found = theirs.points[found.pool.chips] = pick(theirs, rivals, calibration)
-    _draw(mine, base.pool.chips, points)
-    _draw(theirs, found.pool.chips, points)
-    answer, ratio = _answer(match, base, found)
+    smallest = _match(match, base, other_curve, limit)
+    plans = find_alternative_plans(other_curve, smallest)
+    best = other_curve.points[smallest.pool.chips] = choose_best(other_curve, plans, calibration)
+    _draw(first_curve, base.pool.chips, points)
+    _draw(other_curve, best.pool.chips, points)
+    answer, ratio = _answer(match, base, best)
     return Replacement(
-        match, base, found, _bracket(match, base, found, theirs, limit), mine, theirs, answer,
-        weigh(theirs, base, found, ratio, rivals), judge((base, found)), ratio(base, found),
+        match, base, best, _bracket(match, base, best, other_curve, limit), first_curve, other_curve, answer,
+        compute_sensitivities(other_curve, base, best, ratio, plans), describe_verdicts((base, best)), ratio(base, best),
     )  # fmt: skip
 
 
@@ -91,18 +104,18 @@ def _deadline(base: Assessment, days: float | None) -> float:
     return limit
 
 
-def _match(match: str, base: Assessment, theirs: Curve, limit: float | None) -> Assessment:
+def _match(match: str, base: Assessment, curve: Curve, limit: float | None) -> Assessment:
     if match == "throughput":
-        return _smallest(theirs, base.useful.nominal, "gives as many useful tokens a second")
+        return _smallest(curve, base.useful.nominal, "gives as many useful tokens a second")
     if limit is not None:
         target = base.result.plan.job.tokens / (limit * DAY)
         if not target:
             raise InfeasibleError("--match deadline needs the work: give --tokens, like --tokens 15T")
-        return _smallest(theirs, target, f"finishes in {limit:.3g} days")
-    of = SPENT[match]
-    allowed = of(base).nominal
+        return _smallest(curve, target, f"finishes in {format_number(limit)} days")
+    spent = SPENT[match]
+    allowed = spent(base).nominal
     return _fastest(
-        theirs, lambda a: of(a).nominal <= allowed, "that little money" if match == "cost" else "that little power"
+        curve, lambda a: spent(a).nominal <= allowed, "that little money" if match == "cost" else "that little power"
     )
 
 
@@ -113,9 +126,9 @@ def _hourly(a: Assessment) -> Range:
 
 
 def _watts(a: Assessment) -> Range:
-    if a.draw is None:
+    if a.power is None:
         raise ask_power(a.pool)
-    return a.draw.site
+    return a.power.site
 
 
 SPENT: dict[str, Callable[[Assessment], Range]] = {"cost": _hourly, "power": _watts}
@@ -123,8 +136,8 @@ SPENT: dict[str, Callable[[Assessment], Range]] = {"cost": _hourly, "power": _wa
 
 
 def _smallest(curve: Curve, target: float, what: str) -> Assessment:
-    found = curve.find_smallest(target, curve.pool.node, curve.most)
-    if found is None:
+    smallest = curve.find_smallest(target, curve.pool.node, curve.most)
+    if smallest is None:
         best = max((a for a in curve.points.values() if a), key=lambda a: a.useful.nominal, default=None)
         reached = (
             f"; the most is {best.useful.nominal:,.0f} useful tokens/s with {best.pool.chips:,} chips" if best else ""
@@ -133,7 +146,7 @@ def _smallest(curve: Curve, target: float, what: str) -> Assessment:
             f"no number of chips of {curve.pool.name} (at most {curve.most:,}) {what}{reached}; take a pool with a "
             f"further tier or a larger --batch"
         )
-    return found
+    return smallest
 
 
 def _fastest(curve: Curve, allowed: Callable[[Assessment], bool], what: str) -> Assessment:
@@ -142,8 +155,8 @@ def _fastest(curve: Curve, allowed: Callable[[Assessment], bool], what: str) -> 
     low, high = 0, len(counts)
     while low < high:
         middle = (low + high) // 2
-        found = curve.at(counts[middle])
-        if found is None or allowed(found):
+        size = curve.at(counts[middle])
+        if size is None or allowed(size):
             low = middle + 1
         else:
             high = middle
@@ -160,29 +173,29 @@ def _draw(curve: Curve, chips: int, points: int) -> None:
 
 
 def _bracket(
-    match: str, base: Assessment, found: Assessment, theirs: Curve, limit: float | None
+    match: str, base: Assessment, best: Assessment, curve: Curve, limit: float | None
 ) -> tuple[float | None, float, float | None]:
-    nominal = float(found.pool.chips)
+    nominal = float(best.pool.chips)
     if match in SPENT:
         # Money and power grow with the chips, so their ranges move the number of chips alike; whole nodes count.
-        given, node = SPENT[match](base) / SPENT[match](found) * nominal, found.pool.node
-        few, many = (max(number // node, 1) * node for number in (given.low, given.high))
-        return min(few, nominal), nominal, min(max(many, nominal), float(theirs.most))
+        affordable, node = SPENT[match](base) / SPENT[match](best) * nominal, best.pool.node
+        few, many = (max(number // node, 1) * node for number in (affordable.low, affordable.high))
+        return min(few, nominal), nominal, min(max(many, nominal), float(curve.most))
     target = base.useful
     if limit is not None and base.days is not None:
         # A deadline that is the first pool's own moves with it; one that was given does not.
         target = target if limit == base.days.nominal else Range.exactly(base.result.plan.job.tokens / (limit * DAY))
-    return theirs.solve(target.low, "high"), nominal, theirs.solve(target.high, "low")
+    return curve.solve(target.low, "high"), nominal, curve.solve(target.high, "low")
 
 
 Ratio = Callable[[Assessment, Assessment], float | None]
 
 
-def _answer(match: str, base: Assessment, found: Assessment) -> tuple[str, Ratio]:
+def _answer(match: str, base: Assessment, best: Assessment) -> tuple[str, Ratio]:
     if match in SPENT:
         what = "money" if match == "cost" else "power"
         return f"useful tokens for the same {what}, the other pool over the first", partial(_yield_ratio, SPENT[match])
-    if base.cost is not None and found.cost is not None:
+    if base.cost is not None and best.cost is not None:
         return "cost of a useful token, the other pool over the first", _cost_ratio
     return "energy of a useful token, the other pool over the first", _energy_ratio
 
@@ -199,17 +212,17 @@ def _energy_ratio(a: Assessment, b: Assessment) -> float | None:
     return None if a.bill is None or b.bill is None else b.bill.energy.nominal / a.bill.energy.nominal
 
 
-def spell_answer(found: Replacement) -> str:
+def describe_answer(replacement: Replacement) -> str:
     """Return the answer in one sentence."""
-    few, nominal, many = found.chips
-    units = math.ceil(nominal / found.other.pool.unit)
-    bounds = f"{few:,.0f}" if few is not None else "fewer than were tried"
-    upper = f"{many:,.0f}" if many is not None else "more than were tried"
-    around = "" if few == many else f" ({bounds} to {upper} by both ranges)"
+    few, nominal, many = replacement.chips
+    first, other = replacement.first, replacement.other
+    least = f"{few:,.0f}" if few is not None else "fewer than were tried"
+    most = f"{many:,.0f}" if many is not None else "more than were tried"
+    around = "" if few == many else f" ({least} to {most} by both ranges)"
     how = {"throughput": "give as many useful tokens", "deadline": "meet the deadline", "cost": "cost as much an hour",
-           "power": "take as much power"}[found.match]  # fmt: skip
-    ratio = found.other.useful.nominal / found.first.useful.nominal
+           "power": "take as much power"}[replacement.match]  # fmt: skip
+    units = math.ceil(nominal / other.pool.unit)
     return (
-        f"{nominal:,.0f} chips of {found.other.pool.name} ({units:,} × {found.other.pool.unit:,}){around} {how} as"
-        f" {spell_pool(found.first)}; useful throughput {ratio:.2f} times."
+        f"{nominal:,.0f} chips of {other.pool.name} ({units:,} × {other.pool.unit:,}){around} {how}"
+        f" as {format_pool(first)}; useful throughput {other.useful.nominal / first.useful.nominal:.2f} times."
     )

@@ -25,8 +25,8 @@ MOVES = tuple((what, factor) for what in MOVED for factor in (1 - SWING, 1 + SWI
 
 
 @dataclass(frozen=True, slots=True)
-class Swing:
-    """One bar of a tornado: the answer with an assumption at its low and its high end."""
+class Sensitivity:
+    """One assumption and what it moves: the answer with it at its low and at its high end, a bar of a tornado."""
 
     assumption: str
     low: str
@@ -46,14 +46,15 @@ class Swing:
 Answer = Callable[[Assessment, Assessment], float | None]
 
 
-def weigh(
-    curve: Curve, first: Assessment, other: Assessment, answer: Answer, rivals: Sequence[Plan]
-) -> tuple[Swing, ...]:
+def compute_sensitivities(
+    curve: Curve, first: Assessment, other: Assessment, answer: Answer, alternatives: Sequence[Plan]
+) -> tuple[Sensitivity, ...]:
     """Return how the answer moves with each assumption about the other pool, the widest first.
 
-    ``rivals`` are the plans of :func:`find_rivals`, of which ``other`` is the best as things are.
+    ``answer`` is the ratio of the other pool over the first (1: equal); an assumption for which it has no value is left out.
+    ``alternatives`` are the plans of :func:`find_alternative_plans`, of which ``other`` is the best as things are.
     """
-    ends = {move: pick(curve, rivals, _move(curve, *move)) for move in MOVES}
+    ends = {move: choose_best(curve, alternatives, _move(curve, *move)) for move in MOVES}
     bars = (
         ("link efficiency", "-20 %", "+20 %", ends["links", 1 - SWING], ends["links", 1 + SWING]),
         ("MFU", "-20 %", "+20 %", ends["rates", 1 - SWING], ends["rates", 1 + SWING]),
@@ -64,39 +65,38 @@ def weigh(
         ("electricity price", *_electricity(curve, other)),
         ("power of a chip, with its share", *_powers(curve, other)),
     )
-    found = [_swing(*bar, first, answer) for bar in bars]
-    return tuple(sorted((s for s in found if s is not None), key=lambda s: -s.width))
+    moved = [_sensitivity(*bar, first, answer) for bar in bars]
+    return tuple(sorted((s for s in moved if s is not None), key=lambda s: -s.width))
 
 
-def find_rivals(curve: Curve, other: Assessment) -> list[Plan]:
+def find_alternative_plans(curve: Curve, other: Assessment) -> list[Plan]:
     """Return the plans that win on so many chips when links or rates are better or worse, the given one first.
 
-    The search of each end is near the fastest and not at it. Each end therefore takes the best of all that were found, so that
-    worse links cannot come out with the better plan.
+    The search of each end comes near the fastest plan, not always to it. Each end therefore takes the best of all these plans,
+    so that worse links cannot come out with the better plan.
     """
     strategies = {other.result.plan.strategy: None}
     for move in MOVES:
-        found = find_fast(curve.job, other.pool, _move(curve, *move).constants(other.pool.chip))
-        strategies |= {found.strategy: None} if found else {}
+        fast = find_fast(curve.job, other.pool, _move(curve, *move).constants(other.pool.chip))
+        strategies |= {fast.strategy: None} if fast else {}
     return [Plan(curve.job, other.pool, strategy) for strategy in strategies]
 
 
-def pick(curve: Curve, rivals: Sequence[Plan], calibration: Calibration) -> Assessment:
+def choose_best(curve: Curve, plans: Sequence[Plan], calibration: Calibration) -> Assessment:
     """Return the plan with the most useful tokens a second under a calibration."""
-    return max(
-        (assess(predict(plan, calibration), curve.assumptions) for plan in rivals), key=lambda a: a.useful.nominal
-    )
+    assessments = (assess(predict(plan, calibration), curve.assumptions) for plan in plans)
+    return max(assessments, key=lambda a: a.useful.nominal)
 
 
-def _swing(
+def _sensitivity(
     name: str, low: str, high: str, a: Assessment | None, b: Assessment | None, first: Assessment, answer: Answer
-) -> Swing | None:
+) -> Sensitivity | None:
     if a is None or b is None:
         return None
     at_low, at_high = answer(first, a), answer(first, b)
     if at_low is None or at_high is None:
         return None
-    return Swing(name, low, high, at_low, at_high, min(at_low, at_high) < 1 < max(at_low, at_high))
+    return Sensitivity(name, low, high, at_low, at_high, min(at_low, at_high) < 1 < max(at_low, at_high))
 
 
 def _move(curve: Curve, what: str, factor: float) -> Calibration:
@@ -115,7 +115,7 @@ def _steps(curve: Curve, other: Assessment) -> tuple[Assessment, Assessment]:
 
 
 def _at_step(curve: Curve, other: Assessment, seconds: float) -> Assessment:
-    return assess(replace(other.result, step_time=Range(seconds, seconds, seconds)), curve.assumptions)
+    return assess(replace(other.result, step_time=Range.exactly(seconds)), curve.assumptions)
 
 
 def _failures(curve: Curve, other: Assessment) -> tuple[Assessment, Assessment]:
@@ -132,15 +132,15 @@ NO_RANGE: Ends = ("", "", None, None)
 
 
 def _rents(curve: Curve, other: Assessment) -> Ends:
-    price = other.hour.price
-    if price is None or other.hour.basis != "rent":
+    price = other.chip_hour.price
+    if price is None or other.chip_hour.basis != "rent":
         return NO_RANGE
     return _ends(other, price, "{:.2f} USD", lambda usd: replace(curve.assumptions, rents={other.pool.name: usd}))
 
 
 def _prices(curve: Curve, other: Assessment) -> Ends:
     stated, listed = curve.assumptions.of(curve.assumptions.chip_prices, other.pool), other.pool.chip.price
-    if other.hour.basis != "own" or stated is not None or listed is None:
+    if other.chip_hour.basis != "own" or stated is not None or listed is None:
         return NO_RANGE
     return _ends(
         other,
@@ -151,17 +151,17 @@ def _prices(curve: Curve, other: Assessment) -> Ends:
 
 
 def _electricity(curve: Curve, other: Assessment) -> Ends:
-    if other.hour.basis != "own" or curve.assumptions.electricity is not None:
+    if other.chip_hour.basis != "own" or curve.assumptions.electricity is not None:
         return NO_RANGE
     price = other.site.electricity.range
     return _ends(other, price, "{:.3f} USD", lambda usd: replace(curve.assumptions, electricity=usd))
 
 
 def _powers(curve: Curve, other: Assessment) -> Ends:
-    if other.draw is None:
+    if other.power is None:
         return NO_RANGE
     return _ends(
-        other, other.draw.chip, "{:,.0f} W", lambda watts: replace(curve.assumptions, powers={other.pool.name: watts})
+        other, other.power.chip, "{:,.0f} W", lambda watts: replace(curve.assumptions, powers={other.pool.name: watts})
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tianji.comparison.assessment import Assessment, Assumptions, assess
 from tianji.comparison.measures import MEASURES
 from tianji.errors import FormatError
+from tianji.formatting import format_ends
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.ranges import Range
@@ -42,33 +43,34 @@ def compare(
     """
     if len(cases) < 2:
         raise FormatError("expected at least two pools to compare, like 1024xhgx-h100 768xcloudmatrix384")
-    found = []
-    for job, pool in cases:
-        outcome = plan(job, pool, calibration, top=1, progress=progress)
-        found.append(assess(outcome.results[0], assumptions))
-    return Comparison(tuple(found), judge(found))
+    results = [plan(job, pool, calibration, top=1, progress=progress).results[0] for job, pool in cases]
+    assessments = tuple(assess(result, assumptions) for result in results)
+    return Comparison(assessments, describe_verdicts(assessments))
 
 
-def judge(assessments: Sequence[Assessment]) -> tuple[str, ...]:
-    """Return a sentence on speed and one on cost: who is ahead and what decides it, or that the ranges overlap."""
+def describe_verdicts(assessments: Sequence[Assessment]) -> tuple[str, ...]:
+    """Return a sentence on speed and one on cost: who is ahead and what decides it, or that the ranges overlap.
+
+    Where a price is unknown, a sentence says of which pools.
+    """
     speeds = [a.useful for a in assessments]
-    said = [_sentence(assessments, speeds, "more", "useful tokens a day", _speed_factors)]
+    verdicts = [_verdict(assessments, speeds, "more", "useful tokens a day", _speed_factors)]
     priced = [(a, a.cost) for a in assessments if a.cost is not None]
     if len(priced) > 1:
         known, costs = zip(*priced, strict=True)
-        said.append(_sentence(known, costs, "less", "cost of a useful token", _cost_factors))
+        verdicts.append(_verdict(known, costs, "less", "cost of a useful token", _cost_factors))
     if len(priced) < len(assessments):
-        lacking = ", ".join(spell_pool(a) for a in assessments if a.cost is None)
-        said.append(f"No verdict on cost{' with the others' * (len(priced) > 1)}: no price is known of {lacking}.")
-    return tuple(said)
+        lacking = ", ".join(format_pool(a) for a in assessments if a.cost is None)
+        verdicts.append(f"No verdict on cost{' with the others' * (len(priced) > 1)}: no price is known of {lacking}.")
+    return tuple(verdicts)
 
 
-def spell_pool(a: Assessment) -> str:
-    """Return a pool with its chips, as it is said: ``1,024 × hgx-h100``."""
+def format_pool(a: Assessment) -> str:
+    """Return a pool with its chips, like ``1,024 × hgx-h100``."""
     return f"{a.pool.chips:,} × {a.pool.name}"
 
 
-def _sentence(
+def _verdict(
     assessments: Sequence[Assessment], spans: Sequence[Range], better: str, what: str,
     factors: Callable[[Assessment, Assessment], dict[str, float]],
 ) -> str:  # fmt: skip
@@ -77,7 +79,7 @@ def _sentence(
     ratio = spans[best].nominal / spans[second].nominal
     ratio = ratio if better == "more" else 1 / ratio
     pair = assessments[best], assessments[second]
-    names = spell_pool(pair[0]), spell_pool(pair[1])
+    names = format_pool(pair[0]), format_pool(pair[1])
     if spans[best].overlaps(spans[second]):
         return (
             f"No verdict on {what}: nominally {names[0]} is {ratio:.2f} times better than {names[1]}, but the ranges overlap"
@@ -85,14 +87,14 @@ def _sentence(
         )
     parts = factors(*pair)
     ranked = sorted(parts, key=lambda name: -abs(math.log(parts[name])))
-    told = ", ".join(f"{name} ×{parts[name]:.2f}" for name in ranked[:3])
+    reasons = ", ".join(f"{name} ×{parts[name]:.2f}" for name in ranked[:3])
     ahead = f"{names[0]} is ahead of {names[1]} on {what}, {ratio:.2f} times, and the ranges do not overlap"
-    return f"{ahead}; it is decided by {told}."
+    return f"{ahead}; it is decided by {reasons}."
 
 
 def _decider(pair: tuple[Assessment, Assessment], spans: tuple[Range, Range], is_cost: bool) -> str:
     """Return which figure, if it were known, would narrow two ranges most, and whether that would decide."""
-    every = [(i, name, span) for i, a in enumerate(pair) for name, span in _unsure(a, is_cost).items()]
+    every = [(i, name, factor) for i, a in enumerate(pair) for name, factor in _uncertain_factors(a, is_cost).items()]
     place, name, widest = max(every, key=lambda one: one[2].high / one[2].low)
     known = Range(spans[place].low * widest.nominal / widest.low, spans[place].nominal,
                  spans[place].high * widest.nominal / widest.high)  # fmt: skip
@@ -103,24 +105,22 @@ def _decider(pair: tuple[Assessment, Assessment], spans: tuple[Range, Range], is
     why = f", {a.result.step_time.leans_on}" if name == "step time" and a.result.step_time.leans_on else ""
     words = "speed" if name == "step time" else name
     return (
-        f"The widest part is the {words} of {spell_pool(a)} ({ends}{why}): {asked} would narrow it most; if it proved"
+        f"The widest part is the {words} of {format_pool(a)} ({ends}{why}): {asked} would narrow it most; if it proved"
         f" nominal, the ranges {after}."
     )
 
 
-def _unsure(a: Assessment, is_cost: bool) -> dict[str, Range]:
+def _uncertain_factors(a: Assessment, is_cost: bool) -> dict[str, Range]:
     """Return the factors of a plan's useful throughput, or of the cost of a useful token, that have a range."""
-    good = a.goodput.goodput
-    found = {"step time": a.tokens_per_s, "goodput": good}
+    factors = {"step time": a.tokens_per_s, "goodput": a.goodput.goodput}
     if not is_cost:
-        return found
-    found = {name: 1.0 / span for name, span in found.items()}
-    return found if a.cost_per_hour is None else found | {"price": a.cost_per_hour}
+        return factors
+    factors = {name: 1.0 / factor for name, factor in factors.items()}
+    return factors if a.cost_per_hour is None else factors | {"price": a.cost_per_hour}
 
 
 def _times(a: Range, b: Range) -> str:
-    r = a / b
-    return f"{r.low:.2f} to {r.high:.2f} times"
+    return f"{format_ends(a / b, '{:.2f}'.format)} times"
 
 
 def _speed_factors(a: Assessment, b: Assessment) -> dict[str, float]:

@@ -7,24 +7,26 @@ from dataclasses import dataclass
 from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
 from tianji.comparison.curve import Curve
 from tianji.errors import FormatError, InfeasibleError
+from tianji.formatting import format_days
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
-from tianji.units import DAY, TERA
+from tianji.units import DAY, TERA, Dollars
 from tianji.workload import Job
 
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """The smallest pool that meets the deadline, or the best there is with what binds.
+    """The smallest pool that meets the deadline, or the fastest there is with what binds.
 
-    ``binding`` is empty where deadline and budget are met. ``cost`` is that of the whole run in dollars, None without a price.
+    ``best`` is that pool; ``binding`` says what cannot be met and is empty where deadline and budget are. ``cost`` is that of
+    the whole run, None without a price.
     """
 
     days: float
-    budget: float | None
-    found: Assessment
+    budget: Dollars | None
+    best: Assessment
     curve: Curve
-    cost: float | None
+    cost: Dollars | None
     cautious: int | None
     """Chips that meet the deadline in the low case too; None where none do."""
     binding: tuple[str, ...]
@@ -37,12 +39,23 @@ class Sizing:
 
 def size_pool(
     job: Job, pool: Pool, calibration: Calibration, days: float, assumptions: Assumptions | None = None, *,
-    budget: float | None = None, points: int = 12,
+    budget: Dollars | None = None, points: int = 12,
 ) -> Sizing:  # fmt: skip
     """Return the smallest pool that trains the job's tokens in so many days, failures included.
 
-    Raises FormatError without tokens, InfeasibleError where the model fits no number of chips, UnknownFigureError where a
-    budget needs a price that nobody published.
+    Args:
+        job: The work; it must state its tokens.
+        pool: The kind of pool; its number of chips is not looked at.
+        calibration: Corrections to the datasheet figures of its chip.
+        days: The deadline, above 0 and below 100,000.
+        assumptions: Prices, powers and failures in place of the catalog's.
+        budget: Dollars of the whole run; None: whatever it costs.
+        points: Sizes that draw the curve around the answer.
+
+    Raises:
+        FormatError: The job states no tokens, or the deadline is out of its bounds.
+        InfeasibleError: The model fits no number of chips.
+        UnknownFigureError: The budget needs a price that nobody published.
     """
     if not job.tokens:
         raise FormatError("the work is missing: give --tokens, like --tokens 15T")
@@ -50,14 +63,14 @@ def size_pool(
         raise FormatError(f"--days: expected a number of days above 0 and below 100,000, got {days:g}")
     curve = Curve(job, pool, calibration, assumptions or Assumptions())
     target = job.tokens / (days * DAY)
-    found = curve.find_smallest(target, pool.node, curve.most)
-    best = found or _best(curve)
+    smallest = curve.find_smallest(target, pool.node, curve.most)
+    best = smallest or _fastest(curve)
     for n in curve.sample(max(best.pool.chips // 4, pool.node), min(best.pool.chips * 4, curve.most), points):
         curve.at(n)
-    found = found or curve.find_smallest(target, pool.node, curve.most)
-    cautious = None if found is None else curve.find_smallest(target, pool.node, curve.most, "low")
-    best = found or _best(curve)
-    binding = [] if found else [_why_late(curve, days)]
+    smallest = smallest or curve.find_smallest(target, pool.node, curve.most)
+    cautious = None if smallest is None else curve.find_smallest(target, pool.node, curve.most, "low")
+    best = smallest or _fastest(curve)
+    binding = [] if smallest else [_why_late(curve, days)]
     cost = _cost(best)
     if budget is not None:
         if cost is None:
@@ -75,19 +88,19 @@ def _cost(a: Assessment) -> float | None:
     return None if a.cost is None else a.cost.nominal * a.result.plan.job.tokens / TERA
 
 
-def _best(curve: Curve) -> Assessment:
-    found = max((a for a in curve.points.values() if a), key=lambda a: a.useful.nominal, default=None)
-    if found is None:
+def _fastest(curve: Curve) -> Assessment:
+    fastest = max((a for a in curve.points.values() if a), key=lambda a: a.useful.nominal, default=None)
+    if fastest is None:
         raise InfeasibleError(
             f"{curve.job.model.name} fits no number of chips of {curve.pool.name} up to {curve.most:,}; "
             f"`tianji plan {curve.job.model.name} {curve.pool.name}` names the closest strategy"
         )
-    return found
+    return fastest
 
 
 def _why_late(curve: Curve, days: float) -> str:
-    best = _best(curve)
-    at_most = f"the fastest tried, {best.pool.chips:,} chips, take {_days(best):,.1f} days, not {days:g}"
+    best = _fastest(curve)
+    at_most = f"the fastest tried, {best.pool.chips:,} chips, take {format_days(_days(best))} days, not {days:g}"
     rows = {kind: value / best.result.step_time.nominal for kind, value in best.result.breakdown.items()}
     worst = max(rows, key=lambda kind: rows[kind])
     if curve.pool.max_chips and best.pool.chips > 0.8 * curve.pool.max_chips:
@@ -105,4 +118,4 @@ def _why_dear(curve: Curve, best: Assessment, cost: float, budget: float) -> str
         low = min((c for a in curve.points.values() if a is not None and (c := _cost(a)) is not None), default=cost)
         return f"{text}; no tried number of chips is cheaper than {low:,.0f} USD, however long it takes"
     fastest, money = min(cheaper, key=lambda pair: _days(pair[0]))
-    return f"{text}; within it {fastest.pool.chips:,} chips finish in {_days(fastest):,.1f} days for {money:,.0f} USD"
+    return f"{text}; within it {fastest.pool.chips:,} chips finish in {format_days(_days(fastest))} days for {money:,.0f} USD"

@@ -3,19 +3,19 @@
 from tianji.economics.bill import Bill, price_run
 from tianji.economics.chip_hour import ChipHour, find_chip_hour
 from tianji.economics.ownership import amortise, own_chip_hour
-from tianji.economics.power import PoolPower, ask_power, find_draw
-from tianji.economics.space import Footprint, find_footprint
+from tianji.economics.power import PoolPower, ask_power, find_power
+from tianji.economics.space import FloorSpace, find_floor_space
 
 __all__ = [
     "Bill",
     "ChipHour",
-    "Footprint",
+    "FloorSpace",
     "PoolPower",
     "amortise",
     "ask_power",
     "find_chip_hour",
-    "find_draw",
-    "find_footprint",
+    "find_floor_space",
+    "find_power",
     "own_chip_hour",
     "price_run",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ KWH = 3.6e6
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What so many seconds of a pool cost. ``items`` add up to ``cost``, both in dollars; None where no price is known."""
+    """What a time on a pool costs. ``items`` add up to ``cost``, both in dollars; the cost is None where no price is known."""
 
     items: Mapping[str, Range]
     cost: Range | None

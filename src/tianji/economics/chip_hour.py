@@ -13,7 +13,7 @@ from tianji.units import Dollars
 
 FACTS = ("rent of one chip-hour, three years", "cost of one chip-hour, hyperscaler", "cost of one chip-hour, neocloud")
 """Facts of a pool that price a chip-hour, electricity included; the first is a rent."""
-LONE = 0.25
+LONE_QUOTE_SPREAD = 0.25
 """A lone quote says nothing of its range; the quotes of an H100 lie about this far to both sides of their middle."""
 
 
@@ -38,19 +38,26 @@ def find_chip_hour(
     pool: Pool, site: Site, *, rent: Dollars | None = None, chip_price: Dollars | None = None, own: bool = False,
     terms: Ownership | None = None, quotes: Sequence[Quote] | None = None,
 ) -> ChipHour:  # fmt: skip
-    """Return the price of one chip-hour of a pool.
+    """Return the price of one chip-hour of a pool, in dollars.
 
-    ``rent`` and ``chip_price`` are figures of the user's own. Among quotes the nominal one is the site's, else a three-year
-    rent; low and high are the lowest and the highest known of this chip anywhere.
+    Args:
+        pool: Whose chips are rented or bought.
+        site: Whose market the nominal quote is taken from, and whose exchange rate turns CNY into dollars.
+        rent: The user's own dollars of one chip-hour; it stands before all else.
+        chip_price: The user's own dollars of one chip; the pool is then owned.
+        own: Own the pool at the published price of its chip.
+        terms: What owning costs beside the chips; None: the catalog's.
+        quotes: Published rents; None: the catalog's. The nominal one is the site's, else a three-year rent; low and high are
+            the lowest and the highest known of this chip anywhere.
     """
     terms = terms or load_ownership()
     if rent is not None:
         return ChipHour(Range.exactly(rent), "rent", ("your own rent",), {})
     if own or chip_price is not None:
         return _own(pool, terms, chip_price)
-    found = _quoted(pool, site, load_quotes() if quotes is None else quotes)
-    if found is not None:
-        return found
+    quoted = _quoted(pool, site, load_quotes() if quotes is None else quotes)
+    if quoted is not None:
+        return quoted
     owned = _own(pool, terms, None)
     return ChipHour(None, "unknown", owned.sources, {}, owned.price)
 
@@ -79,5 +86,7 @@ def _quoted(pool: Pool, site: Site, quotes: Sequence[Quote]) -> ChipHour | None:
     local = [value for _, value, market in known if market and market.lower() == site.name.lower()]
     nominal = local[0] if local else known[0][1]
     values = [value for _, value, _ in known]
-    low, high = (min(values), max(values)) if len(values) > 1 else (nominal * (1 - LONE), nominal * (1 + LONE))
+    low, high = min(values), max(values)
+    if len(values) == 1:
+        low, high = nominal * (1 - LONE_QUOTE_SPREAD), nominal * (1 + LONE_QUOTE_SPREAD)
     return ChipHour(Range(low, nominal, high), "rent", tuple(text for text, _, _ in known), {})

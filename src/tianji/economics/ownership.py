@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tianji.catalog import Ownership
-from tianji.hardware.failure_profile import bound
 from tianji.ranges import CASES, Range
 from tianji.units import HOUR, Dollars, Seconds
 
@@ -39,18 +38,18 @@ def own_chip_hour(chip_price: Range, terms: Ownership) -> dict[str, Range]:
 def _items(price: Dollars, terms: Ownership, case: str) -> dict[str, float]:
     inverse = {"low": "high", "nominal": "nominal", "high": "low"}[case]
     # A long life, a high worth at its end and much use make the low cost.
-    lifetime, residual = bound(terms.lifetime, inverse), bound(terms.residual, inverse)
-    hours = YEAR_HOURS * bound(terms.used_share, inverse)
-    servers = price * (bound(terms.server_overhead, case) - 1)
-    share = bound(terms.network_share, case)
+    lifetime, residual = terms.lifetime.at(inverse), terms.residual.at(inverse)
+    hours = YEAR_HOURS * terms.used_share.at(inverse)
+    servers = price * (terms.server_overhead.at(case) - 1)
+    share = terms.network_share.at(case)
     network = (price + servers) * share / (1 - share)
-    storage = (price + servers + network) * bound(terms.storage_share, case)
+    storage = (price + servers + network) * terms.storage_share.at(case)
     parts = {"chips": price, "servers": servers, "network": network, "storage": storage}
     whole = sum(parts.values())
     straight = {name: amortise(value, lifetime, 0.0, residual) / hours for name, value in parts.items()}
-    paid = amortise(whole, lifetime, bound(terms.interest, case), residual)
+    paid = amortise(whole, lifetime, terms.interest.at(case), residual)
     return {
         **straight,
         "interest": paid / hours - sum(straight.values()),
-        "staff": whole * bound(terms.staff, case) / hours,
+        "staff": whole * terms.staff.at(case) / hours,
     }

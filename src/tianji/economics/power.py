@@ -74,7 +74,7 @@ def find_pue(pool: Pool, site: Site) -> Range:
     return liquid if "liquid" in pool.cooling else air
 
 
-def find_draw(
+def find_power(
     pool: Pool,
     site: Site,
     *,
@@ -84,9 +84,15 @@ def find_draw(
 ) -> PoolPower:
     """Return the power of a pool: as published, else from its chip's limit, else the bracket of a chip that has none.
 
-    ``chip_power`` is a figure of the user's own, of one chip with its share of all else.
+    Args:
+        pool: With the chips that are powered, spares among them.
+        site: Whose cooling the chips have.
+        chip_power: The user's own watts of one chip with its share of all that serves it; it stands before all else.
+        pue: The user's own power of the site over that of the pool; None: the site's, by how the pool is cooled.
+        figures: Shares of busy and idle power, and brackets; None: the catalog's.
 
-    Raises UnknownFigureError when there is nothing to go by.
+    Raises:
+        UnknownFigureError: Nobody published a power, and the chip has no bracket.
     """
     figures = figures or load_power()
     figure, chip, basis = _find_chip(pool, figures, chip_power)
@@ -107,13 +113,13 @@ def _find_chip(pool: Pool, figures: PowerFigures, chip_power: Watts | None) -> t
         return pool.power, pool.power.range / pool.unit, "published"
     if pool.chip.power is not None:
         return pool.chip.power, pool.chip.power.range * figures.server_over_chip.range, "derived"
-    found = bracket_power(pool.chip, figures)
-    if found is None:
+    bracket = bracket_power(pool.chip, figures)
+    if bracket is None:
         raise ask_power(pool)
-    return found, found.range, "bracket"
+    return bracket, bracket.range, "bracket"
 
 
 def ask_power(pool: Pool) -> UnknownFigureError:
-    """Return the question for a power that nothing is known of."""
+    """Return the question for a power that nobody published."""
     name = pool.chip.name
     return UnknownFigureError(name, "power", "with its share of all that serves it", f"--power {name}=WATTS")

@@ -12,7 +12,7 @@ OPTICS = "optical transceivers"
 
 
 @dataclass(frozen=True, slots=True)
-class Footprint:
+class FloorSpace:
     """What a pool takes; None where nobody published the figure for one unit."""
 
     units: int
@@ -24,16 +24,16 @@ class Footprint:
     optics: int | None
 
 
-def find_footprint(pool: Pool) -> Footprint:
+def find_floor_space(pool: Pool) -> FloorSpace:
     """Return the floor space of a pool.
 
     >>> from tianji import load_pool
-    >>> find_footprint(load_pool("cloudmatrix384", 768)).cabinets
+    >>> find_floor_space(load_pool("cloudmatrix384", 768)).cabinets
     32
     """
     units = math.ceil(pool.chips / pool.unit)
     optics = dict(pool.facts).get(OPTICS)
-    return Footprint(
+    return FloorSpace(
         units,
         pool.unit,
         None if pool.cabinets is None else math.ceil(pool.cabinets.value * pool.chips / pool.unit),

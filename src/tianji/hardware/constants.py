@@ -8,7 +8,7 @@ within its bounds, :mod:`tianji.calibration` fits those that whole runs may move
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -177,7 +177,9 @@ class Constants:
     communicator_size: Bytes = constant(0.0, "bytes", 0, TB, "Buffers of one communicator.", is_memory=True)
 
 
-CONSTANTS: dict[str, Constant] = {f.name: Constant(f.name, f.default, **f.metadata) for f in fields(Constants)}
+CONSTANTS: dict[str, Constant] = {
+    f.name: Constant(f.name, float(cast(float, f.default)), **f.metadata) for f in fields(Constants)
+}
 """All constants by name, in the order of files and tables."""
 CONSTANT_NAMES = tuple(CONSTANTS)
 MEMORY_CONSTANTS = tuple(c.name for c in CONSTANTS.values() if c.is_memory)

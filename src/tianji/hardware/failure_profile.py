@@ -94,13 +94,3 @@ class FailureProfile:
             key = cause.component, cause.per
             found[key] = found.get(key, 0.0) + cause.count.value / self.events
         return tuple((component, per, share) for (component, per), share in found.items())
-
-
-def bound(figure: Figure, case: str) -> float:
-    """Return a figure's value in the ``low``, ``nominal`` or ``high`` case; without a span all are the same.
-
-    >>> bound(Figure(2.0, "MANUAL", "user", low=1.0), "low"), bound(Figure(2.0, "MANUAL", "user", low=1.0), "high")
-    (1.0, 2.0)
-    """
-    given = figure.low if case == "low" else figure.high if case == "high" else None
-    return figure.value if given is None else given

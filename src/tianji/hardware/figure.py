@@ -30,6 +30,14 @@ class Figure:
     text: str = ""
     """The figure as its entry writes it, with its unit, for people to read."""
 
+    def at(self, case: str) -> float:
+        """Return the value in the ``low``, ``nominal`` or ``high`` case.
+
+        >>> Figure(2.0, "MANUAL", "user", low=1.0).at("low"), Figure(2.0, "MANUAL", "user", low=1.0).at("high")
+        (1.0, 2.0)
+        """
+        return float(getattr(self.range, case))
+
     @property
     def range(self) -> Range:
         """The figure as a range; an end that no source gives is the value."""

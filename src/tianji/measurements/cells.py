@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tianji.errors import FormatError
-from tianji.units import MIB, TERA, parse, show
+from tianji.measurements.columns import COLUMNS
+from tianji.units import MIB, TERA, BytesPerSecond, parse, show
 
 MAX_SIZE = 64 * int(MIB)
 """Bytes of the largest table that is read; the longest published one has a sixtieth of it."""
@@ -28,6 +29,10 @@ NO = ("false", "off", "no", "0")
 YES = ("true", "on", "yes", "1")
 
 
+class CellError(FormatError):
+    """A cell holds what its column never may: the table is wrong, not the run unusual."""
+
+
 class Cells:
     """The cells of one row by column; a missing column reads like an empty cell."""
 
@@ -36,36 +41,36 @@ class Cells:
 
     def text(self, column: str) -> str:
         """Return a cell without the blanks around it; empty when nothing is stated."""
-        found = (self.row.get(column) or "").strip()
-        return "" if found.lower() in EMPTY else found
+        text = (self.row.get(column) or "").strip()
+        return "" if text.lower() in EMPTY else text
 
     def require(self, column: str) -> str:
         """Return a cell that must not be empty.
 
         Raises FormatError when it is.
         """
-        found = self.text(column)
-        if not found:
+        text = self.text(column)
+        if not text:
             raise FormatError(f"{column} is not stated")
-        return found
+        return text
 
     def number(self, column: str) -> float | None:
         """Return a positive number, or None for an empty cell.
 
-        Raises FormatError for anything else.
+        Raises CellError for anything else.
         """
         text = self.text(column)
         if not text:
             return None
-        value = parse(text, "ratio", column)
+        value = _parse(text, "ratio", column)
         if not 1.0 / MAX_NUMBER <= value <= MAX_NUMBER:
-            raise FormatError(f"{column}: expected a number above 0 and below {MAX_NUMBER:g}, got {text!r}")
+            raise CellError(f"{column}: expected a number above 0 and below {MAX_NUMBER:g}, got {text!r}")
         return value
 
     def count(self, column: str, default: int | None = None) -> int:
         """Return a whole number of at least 1, or the default for an empty cell.
 
-        Raises FormatError for anything else, and for an empty cell without a default.
+        Raises CellError for anything else, and FormatError for an empty cell without a default.
         """
         text = self.text(column) if default is not None else self.require(column)
         if not text:
@@ -73,20 +78,86 @@ class Cells:
             return default
         if len(text) < 10 and text.isascii() and text.isdecimal() and int(text):
             return int(text)  # nearly all cells; the general parser takes ten times as long
-        value = parse(text, "count", column)
+        value = _parse(text, "count", column)
         if value != int(value) or not 1 <= value <= MAX_COUNT:
-            raise FormatError(f"{column}: expected a whole number from 1 to {MAX_COUNT:,}, got {text!r}")
+            raise CellError(f"{column}: expected a whole number from 1 to {MAX_COUNT:,}, got {text!r}")
         return int(value)
+
+    def fraction(self, column: str, default: float) -> float:
+        """Return a number above 0 and up to 1, also written like 3/8, or the default for an empty cell.
+
+        Raises CellError for anything else.
+        """
+        text = self.text(column)
+        if not text:
+            return default
+        above, slash, below = text.partition("/")
+        value = _parse(above, "ratio", column) / (_parse(below, "ratio", column) or -1.0 if slash else 1.0)
+        if not 0.0 < value <= 1.0:
+            raise CellError(f"{column}: expected a number above 0 and up to 1, or a fraction like 3/8, got {text!r}")
+        return value
 
     def switch(self, column: str) -> bool | None:
         """Return a yes or a no, or None for an empty cell.
 
-        Raises FormatError for anything else.
+        Raises CellError for anything else.
         """
         text = self.text(column).lower()
         if text and text not in (*YES, *NO):
-            raise FormatError(f"{column}: expected true or false, got {text!r}")
+            raise CellError(f"{column}: expected true or false, got {text!r}")
         return None if not text else text in YES
+
+    def word(self, column: str) -> str:
+        """Return one of the words that a column allows, or nothing for an empty cell.
+
+        Raises CellError for any other word.
+        """
+        text = (self.row.get(column) or "").strip().lower()
+        allowed = {word.lower(): word for word in COLUMNS[column].words}
+        if text not in allowed and text not in EMPTY:
+            raise CellError(f"{column}: expected {_list(allowed)}, got {text[:60]!r}")
+        return allowed.get(text, "")
+
+    def words(self, column: str) -> tuple[str, ...]:
+        """Return some of the words that a column allows, none for an empty cell.
+
+        Raises CellError for any other word.
+        """
+        text, allowed = self.text(column), COLUMNS[column].words
+        words = tuple(text.lower().split())
+        if not set(words) <= set(allowed):
+            raise CellError(f"{column}: expected some of {', '.join(allowed)}, got {text[:60]!r}")
+        return words
+
+    def name(self, column: str) -> str:
+        """Return a name in lower case, or nothing for an empty cell.
+
+        Raises CellError for a text with other signs than letters, digits, dots, underscores and hyphens.
+        """
+        text = self.text(column)
+        if not all(sign.isalnum() or sign in "._-" for sign in text):
+            raise CellError(f"{column}: expected a name of letters, digits, dots and hyphens, got {text[:60]!r}")
+        return text.lower()
+
+    def bandwidth(self, column: str) -> BytesPerSecond | None:
+        """Return bytes a second, or None for an empty cell.
+
+        Raises CellError for a text that is no number with a unit.
+        """
+        text = self.text(column)
+        return _parse(text, "bandwidth", column) if text else None
+
+
+def _parse(text: str, kind: str, column: str) -> float:
+    try:
+        return parse(text, kind, column)
+    except FormatError as error:
+        raise CellError(str(error)) from None
+
+
+def _list(words: Mapping[str, str]) -> str:
+    *most, last = words.values()
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def read_cells(path: Path) -> Iterator[Cells]:
@@ -98,10 +169,10 @@ def read_cells(path: Path) -> Iterator[Cells]:
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = [name.strip() for name in next(lines, [])]
-        if not {"id", "chip", "n_chips"} <= set(columns):
+        if not {"id", "n_chips"} <= set(columns) or not {"pool", "chip"} & set(columns):
             raise FormatError(
-                f"{path}: expected a first line that names the columns, among them id, chip and n_chips; "
-                f"got {', '.join(columns[:6])[:120] or 'nothing'}"
+                f"{path}: expected a first line that names the columns, among them id, pool and n_chips; "
+                f"got {', '.join(columns[:6])[:120] or 'nothing'} (`tianji validate --columns` lists them all)"
             )
         for cells in lines:
             if any(cell.strip() for cell in cells):

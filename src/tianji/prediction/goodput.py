@@ -15,8 +15,8 @@ from tianji.parallel.strategy import Strategy
 from tianji.ranges import Range
 from tianji.reliability import Expectation, Reliability, expect
 from tianji.reliability.checkpoints import Exposure
-from tianji.reliability.expectation import expect_course
-from tianji.reliability.failure_case import chart_parts
+from tianji.reliability.expectation import expect_case
+from tianji.reliability.failure_case import find_joint_case
 from tianji.reliability.montecarlo import sample
 from tianji.result import Result
 from tianji.units import Bytes, Seconds
@@ -137,11 +137,11 @@ def expect_goodput_of_parts(parts: Sequence[Exposure], settings: Reliability) ->
     Raises EnvelopeError where they do not hold.
     """
     exposed = [(settings.profile or failures_of(part.pool.chip), part) for part in parts]
-    worst = chart_parts(settings, exposed, "high")
+    worst = find_joint_case(settings, exposed, "high")
     spares = [stock.spares for stock in worst.stocks]
-    nominal, high = (expect_course(chart_parts(settings, exposed, case, spares)) for case in ("nominal", "low"))
+    nominal, high = (expect_case(find_joint_case(settings, exposed, case, spares)) for case in ("nominal", "low"))
     profiles = tuple({profile.name: profile for profile, _ in exposed}.values())
-    return Goodput(expect_course(worst), nominal, high, settings, profiles, sum(part.chips for part in parts))
+    return Goodput(expect_case(worst), nominal, high, settings, profiles, sum(part.chips for part in parts))
 
 
 def weigh_choices(result: Result, reliability: Reliability | None = None, **how: Any) -> dict[str, Goodput]:

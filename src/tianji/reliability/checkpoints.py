@@ -43,20 +43,20 @@ def estimate_saves(settings: Reliability, profile: FailureProfile, exposure: Exp
     training only for the copy into host memory. A ``save_time`` of the settings stands for all of it.
     """
     copy = exposure.share / (exposure.pool.chip.host_bandwidth or profile.host_bandwidth).value
-    found: dict[str, Save] = {}
+    saves: dict[str, Save] = {}
     if "local" in settings.stores:
-        found["local"] = Save(copy, 0.0, copy)
+        saves["local"] = Save(copy, 0.0, copy)
     if "peer" in settings.stores:
         send = exposure.share / peer_rate(exposure.pool)
-        found["peer"] = Save(copy, send, send + copy)
+        saves["peer"] = Save(copy, send, send + copy)
     write = exposure.state / (settings.storage_bandwidth or profile.storage_bandwidth.value)
     if settings.save_time is not None:
-        found["storage"] = Save(settings.save_time, 0.0, write)
+        saves["storage"] = Save(settings.save_time, 0.0, write)
     elif settings.asynchronous:
-        found["storage"] = Save(min(copy, write), write, write)
+        saves["storage"] = Save(min(copy, write), write, write)
     else:
-        found["storage"] = Save(write, 0.0, write)
-    return found
+        saves["storage"] = Save(write, 0.0, write)
+    return saves
 
 
 def peer_rate(pool: Pool) -> BytesPerSecond:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tianji.errors import EnvelopeError
 from tianji.hardware.failure_profile import FailureProfile
 from tianji.reliability.checkpoints import Exposure
-from tianji.reliability.failure_case import Course, chart
+from tianji.reliability.failure_case import FailureCase, find_case
 from tianji.reliability.multilevel_checkpoints import LEAST
 from tianji.reliability.settings import Reliability
 from tianji.units import DAY, Seconds
@@ -73,74 +73,74 @@ def expect(
 
     Raises EnvelopeError where the closed forms do not hold.
     """
-    return expect_course(chart(settings, profile, exposure, case, spares))
+    return expect_case(find_case(settings, profile, exposure, case, spares))
 
 
-def expect_course(course: Course) -> Expectation:
-    """Return the expected goodput of a course by the closed forms.
+def expect_case(case: FailureCase) -> Expectation:
+    """Return the expected goodput of a case by the closed forms.
 
     Raises EnvelopeError where they do not hold.
     """
-    check_envelope(course)
+    check_envelope(case)
     losses = dict.fromkeys(LOST, 0.0)
-    left = _lose_nodes(losses, course)
-    left = _lose_replicas(losses, left, course) if course.is_replica_lost else _lose_cycles(losses, left, course)
-    corrupted = course.corruption_rate * course.corruption_delay
+    left = _lose_nodes(losses, case)
+    left = _lose_replicas(losses, left, case) if case.is_replica_lost else _lose_cycles(losses, left, case)
+    corrupted = case.corruption_rate * case.corruption_delay
     left = _lose(losses, "silent_corruption", left, corrupted / (1.0 + corrupted))
-    left = _lose(losses, "stragglers", left, course.straggle)
-    return summarize(course, left, losses)
+    left = _lose(losses, "stragglers", left, case.straggle)
+    return summarize(case, left, losses)
 
 
-def summarize(course: Course, goodput: float, losses: Mapping[str, float], standard_error: float = 0.0) -> Expectation:
-    """Return the expectation of a course with its goodput and its losses."""
+def summarize(
+    case: FailureCase, goodput: float, losses: Mapping[str, float], standard_error: float = 0.0
+) -> Expectation:
+    """Return the expectation of a case with its goodput and its losses."""
     return Expectation(
         goodput=min(max(goodput, LEAST), 1.0),
         losses=losses,
-        mtbf=course.mtbf,
-        intervals={}
-        if course.is_replica_lost
-        else {c.level.name: c.work for c in course.cycles if c.level.name != "step"},
-        save_time=course.storage.stop,
-        drain_time=course.storage.drain,
-        recovery_time=course.recovery_time,
-        spares=course.spares,
-        spares_needed=course.spares_needed,
-        failures={hazard.component: hazard.rate * DAY for hazard in course.hazards},
-        replicas=course.replicas if course.is_replica_lost else 1,
+        mtbf=case.mtbf,
+        intervals={} if case.is_replica_lost else {c.level.name: c.work for c in case.cycles if c.level.name != "step"},
+        save_time=case.storage.stop,
+        drain_time=case.storage.drain,
+        recovery_time=case.recovery_time,
+        spares=case.spares,
+        spares_needed=case.spares_needed,
+        failures={hazard.component: hazard.rate * DAY for hazard in case.hazards},
+        replicas=case.replicas if case.is_replica_lost else 1,
         standard_error=standard_error,
     )
 
 
-def check_envelope(course: Course) -> None:
-    """Refuse a course that the closed forms do not describe within 1 %, and say why.
+def check_envelope(case: FailureCase) -> None:
+    """Refuse a case that the closed forms do not describe within 1 %, and say why.
 
     They hold for failures without memory and recoveries of a fixed length, in a run that is long beside its cycles, with little
     waiting for spares, where the inner levels leave at least half of the time and stalls take at most half.
 
     Raises EnvelopeError otherwise.
     """
-    settings = course.settings
+    settings = case.settings
     if settings.shape != 1:
         _refuse(f"failures come by a Weibull distribution of shape {settings.shape:g}, which remembers")
     if settings.recovery_spread:
         _refuse(f"recoveries scatter log-normally by {settings.recovery_spread:g}")
-    is_waiting = settings.replacement == "spare" and not course.is_replica_lost
-    waiting = course.waiting if is_waiting else 0.0
+    is_waiting = settings.replacement == "spare" and not case.is_replica_lost
+    waiting = case.waiting if is_waiting else 0.0
     if waiting > MOST_WAITING:
-        _refuse(f"{course.spares} spares leave the job waiting {waiting:.0%} of the time")
-    if course.is_replica_lost:
-        lacking = _lacking_replicas(course)
+        _refuse(f"{case.spares} spares leave the job waiting {waiting:.0%} of the time")
+    if case.is_replica_lost:
+        lacking = _lacking_replicas(case)
         if lacking > MOST_LACKING:
-            _refuse(f"{course.spares} spares leave {lacking:.0%} of the replicas waiting")
-        stalled = course.rate * course.reconfigure
+            _refuse(f"{case.spares} spares leave {lacking:.0%} of the replicas waiting")
+        stalled = case.rate * case.reconfigure
         if stalled / (1.0 + stalled) > MOST_STALLED:
             _refuse(f"all replicas stand still {stalled / (1.0 + stalled):.0%} of the time")
         return
-    inside = math.prod(cycle.useful for cycle in course.cycles[:-1])
+    inside = math.prod(cycle.useful for cycle in case.cycles[:-1])
     if inside < LEAST_INSIDE:
         _refuse(f"failures that roll back to a newer checkpoint leave {inside:.0%} of the time to those of the storage")
-    lost = 1.0 - inside * (course.cycles[-1].useful if course.cycles else 1.0)
-    longest = max((cycle.interval + cycle.save.stop for cycle in course.cycles), default=0.0) + course.recovery_time
+    lost = 1.0 - inside * (case.cycles[-1].useful if case.cycles else 1.0)
+    longest = max((cycle.interval + cycle.save.stop for cycle in case.cycles), default=0.0) + case.recovery_time
     if lost * longest > MOST_EDGE * settings.horizon:
         _refuse(f"a cycle of {longest:,.0f} s is not short beside a run of {settings.horizon / DAY:g} days")
 
@@ -157,42 +157,42 @@ def _lose(losses: dict[str, float], kind: str, left: float, share: float) -> flo
     return left * (1.0 - share)
 
 
-def _lose_nodes(losses: dict[str, float], course: Course) -> float:
+def _lose_nodes(losses: dict[str, float], case: FailureCase) -> float:
     """Return what waiting for spares leaves of the time, or, without spares, the replicas that lack a node."""
-    if course.settings.replacement == "spare" and not course.is_replica_lost:
-        return _lose(losses, "waiting_for_spares", 1.0, course.waiting)
-    if course.settings.replacement == "spare":
-        lacking = _lacking_replicas(course)
+    if case.settings.replacement == "spare" and not case.is_replica_lost:
+        return _lose(losses, "waiting_for_spares", 1.0, case.waiting)
+    if case.settings.replacement == "spare":
+        lacking = _lacking_replicas(case)
         return _lose(losses, "waiting_for_spares", 1.0, lacking / (1.0 + lacking))
     # Each node away takes its whole replica along; each replica is whole a share e^(-away / replicas) of the time.
-    return _lose(losses, "missing_replicas", 1.0, -math.expm1(-course.nodes_away / course.replicas))
+    return _lose(losses, "missing_replicas", 1.0, -math.expm1(-case.nodes_away / case.replicas))
 
 
-def _lacking_replicas(course: Course) -> float:
+def _lacking_replicas(case: FailureCase) -> float:
     """Return the replicas without a node, to those that have all: only those wait for which no spare is left."""
-    if course.settings.replacement == "shrink":
+    if case.settings.replacement == "shrink":
         return 0.0
-    return course.lacking / course.replicas
+    return case.lacking / case.replicas
 
 
-def _lose_cycles(losses: dict[str, float], left: float, course: Course) -> float:
+def _lose_cycles(losses: dict[str, float], left: float, case: FailureCase) -> float:
     """Return what failures of the whole job leave of the time: the outermost level first, the others in what it leaves."""
-    for cycle in reversed(course.cycles):
+    for cycle in reversed(case.cycles):
         for kind, share in cycle.losses.items():
             losses[kind] += left * share
         left *= cycle.useful
     return left
 
 
-def _lose_replicas(losses: dict[str, float], left: float, course: Course) -> float:
+def _lose_replicas(losses: dict[str, float], left: float, case: FailureCase) -> float:
     """Return what is left when a failure stops one replica: the others stall briefly and go on without it.
 
     A replica that comes back copies the state of another, so that no finished step is lost and checkpoints are a matter of
     safety, not of speed. Its recovery runs on while the others stall; beside their work it is away for r = (R - stall) times
     the share of time in which anybody works, and up a share 1 / (1 + rate · r / replicas).
     """
-    stalls = course.rate * course.reconfigure
-    beyond = max(course.recovery_time - course.reconfigure, 0.0) / (1.0 + stalls)
-    up = 1.0 / (1.0 + course.rate / course.replicas * beyond)
+    stalls = case.rate * case.reconfigure
+    beyond = max(case.recovery_time - case.reconfigure, 0.0) / (1.0 + stalls)
+    up = 1.0 / (1.0 + case.rate / case.replicas * beyond)
     left = _lose(losses, "restart", left, stalls * up / (1.0 + stalls * up))
     return _lose(losses, "missing_replicas", left, 1.0 - up)

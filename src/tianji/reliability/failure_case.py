@@ -1,4 +1,4 @@
-"""The course of a run: its failures, its saves and its spares in one case, before anybody adds up what they cost."""
+"""One case of how a run fails: its failures, its saves and its spares, before anybody adds up the time that they take."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tianji.hardware.failure_profile import FailureProfile, bound
+from tianji.hardware.failure_profile import FailureProfile
 from tianji.reliability.checkpoints import Exposure, Save, estimate_saves
 from tianji.reliability.hazards import YEAR, Hazard, find_hazards
 from tianji.reliability.multilevel_checkpoints import Cycle, nest
@@ -29,8 +29,8 @@ class Stock:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """What happens to a run in one case; rates are events a second of the whole job."""
+class FailureCase:
+    """How a run fails in one case; rates are events a second of the whole job."""
 
     settings: Reliability
     hazards: tuple[Hazard, ...]
@@ -97,20 +97,20 @@ class Course:
         return sum(s * d for level in levels for s, d, _ in level.recoveries) / self.rate if self.rate else 0.0
 
 
-def chart(
+def find_case(
     settings: Reliability, profile: FailureProfile, exposure: Exposure, case: str = "nominal", spares: int | None = None
-) -> Course:
-    """Return the course of a run; the case ``low`` is that of few failures.
+) -> FailureCase:
+    """Return how a run fails in one case: ``low`` is that of few failures.
 
     ``spares`` nodes stand by; None: those of the settings, or as many as this case needs.
     """
-    return chart_parts(settings, [(profile, exposure)], case, None if spares is None else [spares])
+    return find_joint_case(settings, [(profile, exposure)], case, None if spares is None else [spares])
 
 
-def chart_parts(
+def find_joint_case(
     settings: Reliability, parts: Sequence[Exposed], case: str = "nominal", spares: Sequence[int] | None = None
-) -> Course:
-    """Return the course of one job on several parts, each failing by its own profile.
+) -> FailureCase:
+    """Return how one job on several parts fails in one case, each part by its own profile.
 
     Failures of all parts add up; a save ends with the part that is the slowest at it; parts of the same chip share their spares.
     ``spares`` are those of each kind of chip in the order of the parts; None: those of the settings for each kind, or as many as
@@ -118,16 +118,16 @@ def chart_parts(
     """
     hazards = [find_hazards(profile, exposure.pool, exposure.chips, case) for profile, exposure in parts]
     saves = _slowest([estimate_saves(settings, *part) for part in parts])
-    levels = [assign(found, settings, profile, saves) for found, (profile, _) in zip(hazards, parts, strict=True)]
-    rates = [sum(hazard.rate for hazard in found) for found in hazards]
+    levels = [assign(of_part, settings, profile, saves) for of_part, (profile, _) in zip(hazards, parts, strict=True)]
+    rates = [sum(hazard.rate for hazard in of_part) for of_part in hazards]
     repairs = [settings.repair_time or profile.repair.value for profile, _ in parts]
-    corrupting = [bound(profile.corruption_rate, case) / YEAR * exposure.chips for profile, exposure in parts]
+    corrupting = [profile.corruption_rate.at(case) / YEAR * exposure.chips for profile, exposure in parts]
     away: dict[str, float] = {}
     for (_, exposure), rate, repair in zip(parts, rates, repairs, strict=True):
         away[exposure.pool.chip.name] = away.get(exposure.pool.chip.name, 0.0) + rate * repair
     needed = [_needed_spares(settings, mean) for mean in away.values()]
     stocks = tuple(map(Stock, needed if spares is None else spares, needed, away.values()))
-    return Course(
+    return FailureCase(
         settings=settings,
         hazards=_join_hazards(hazards),
         rate=sum(rates),
@@ -159,9 +159,9 @@ def _mean(values: Sequence[float], weights: Sequence[float]) -> float:
 def _slowest(saves: Sequence[dict[str, Save]]) -> dict[str, Save]:
     return {
         store: Save(
-            max(found[store].stop for found in saves),
-            max(found[store].drain for found in saves),
-            max(found[store].load for found in saves),
+            max(save[store].stop for save in saves),
+            max(save[store].drain for save in saves),
+            max(save[store].load for save in saves),
         )
         for store in saves[0]
     }

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tianji.hardware import Pool
-from tianji.hardware.failure_profile import DOMAINS, FailureProfile, bound
+from tianji.hardware.failure_profile import DOMAINS, FailureProfile
 from tianji.units import DAY
 
 YEAR = 365.25 * DAY
@@ -31,29 +31,28 @@ def find_hazards(profile: FailureProfile, pool: Pool, chips: int, case: str = "n
     The all-cause rate is divided by the causes' counts and grows with chips or hosts as each cause says; optical modules
     beyond those of a plain network, and the domains that a profile has rates for, come on top.
     """
-    found = _node_hazards(profile, pool, chips, case)
+    rates = _node_hazards(profile, pool, chips, case)
     if modules := _optical_modules(pool, chips):
         # The more is masked, the fewer failures: the cases run against each other.
-        masked = bound(profile.optics_masked, {"low": "high", "high": "low"}.get(case, case))
-        rate = modules * bound(profile.optics_rate, case) / YEAR * (1.0 - masked)
-        found["optics"] = rate
-    switch = found.get("link", 0.0) * profile.switch_share.value
+        masked = profile.optics_masked.at({"low": "high", "high": "low"}.get(case, case))
+        rates["optics"] = modules * profile.optics_rate.at(case) / YEAR * (1.0 - masked)
+    switch = rates.get("link", 0.0) * profile.switch_share.value
     if switch:
-        found["link"] -= switch
-        found["switch"] = switch
+        rates["link"] -= switch
+        rates["switch"] = switch
     for name, figure in profile.domain_rates.items():
-        found[name] = found.get(name, 0.0) + _count(name, pool, chips) * bound(figure, case) / YEAR
-    return tuple(Hazard(name, rate) for name, rate in found.items() if rate > 0)
+        rates[name] = rates.get(name, 0.0) + _count(name, pool, chips) * figure.at(case) / YEAR
+    return tuple(Hazard(name, rate) for name, rate in rates.items() if rate > 0)
 
 
 def _node_hazards(profile: FailureProfile, pool: Pool, chips: int, case: str) -> dict[str, float]:
-    each = bound(profile.node_rate, case) / DAY
+    each = profile.node_rate.at(case) / DAY
     hosts = math.ceil(chips / pool.node)
-    found: dict[str, float] = {}
+    rates: dict[str, float] = {}
     for component, per, share in profile.shares:
         count = hosts if per == "node" else chips / profile.node
-        found[component] = found.get(component, 0.0) + each * share * count
-    return found
+        rates[component] = rates.get(component, 0.0) + each * share * count
+    return rates
 
 
 def _optical_modules(pool: Pool, chips: int) -> float:

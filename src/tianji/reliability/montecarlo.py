@@ -15,7 +15,7 @@ from tianji.errors import FormatError
 from tianji.hardware.failure_profile import FailureProfile
 from tianji.reliability.checkpoints import Exposure
 from tianji.reliability.expectation import LOST, Expectation, summarize
-from tianji.reliability.failure_case import Course, chart
+from tianji.reliability.failure_case import FailureCase, find_case
 from tianji.reliability.repairs import Repairs, draw_gaps, scatter
 from tianji.reliability.replicas import run_replicas
 from tianji.reliability.schedule import Schedule
@@ -49,44 +49,48 @@ def sample(
     """
     if not 1 <= jobs <= MOST_JOBS:
         raise FormatError(f"jobs: expected 1 to {MOST_JOBS:,} runs to sample, got {jobs:,}")
-    course = chart(settings, profile, exposure, case, spares)
-    rng = np.random.default_rng(seed)
-    if course.is_replica_lost:
-        work, lost = run_replicas(course, jobs, rng)
+    return sample_case(find_case(settings, profile, exposure, case, spares), jobs, seed)
+
+
+def sample_case(case: FailureCase, jobs: int, seed: int) -> Expectation:
+    """Return the mean goodput of that many runs that all fail as one case says."""
+    settings, rng = case.settings, np.random.default_rng(seed)
+    if case.is_replica_lost:
+        work, lost = run_replicas(case, jobs, rng)
         totals = Totals(work, lost)
     else:
-        totals = Runs(course, jobs, rng).finish()
+        totals = Runs(case, jobs, rng).finish()
     # Stragglers and missing nodes slow the work that lasts; they do not change when it is lost.
-    kept = 1.0 - course.straggle
+    kept = 1.0 - case.straggle
     if settings.replacement == "shrink":
-        kept *= math.exp(-course.nodes_away / course.replicas)
+        kept *= math.exp(-case.nodes_away / case.replicas)
     share = totals.work / settings.horizon
     losses = dict.fromkeys(LOST, 0.0) | {kind: float(np.mean(x)) / settings.horizon for kind, x in totals.lost.items()}
     mean = float(np.mean(share))
-    losses["stragglers"] += mean * course.straggle * (kept / (1.0 - course.straggle))
-    losses["missing_replicas"] += mean * (1.0 - kept / (1.0 - course.straggle))
+    losses["stragglers"] += mean * case.straggle * (kept / (1.0 - case.straggle))
+    losses["missing_replicas"] += mean * (1.0 - kept / (1.0 - case.straggle))
     error = float(np.std(share)) * kept / math.sqrt(jobs)
-    return summarize(course, mean * kept, losses, error)
+    return summarize(case, mean * kept, losses, error)
 
 
 class Runs:
-    """All runs of one course, side by side: each array has one entry for each run.
+    """All runs of one case, side by side: each array has one entry for each run.
 
     ``place`` is how far a run has come in the undisturbed schedule, ``safe[i]`` the newest place that it can go back to on
     level i; ``recovery`` is what is left of the one that is under way, ``length`` all of it.
     """
 
-    def __init__(self, course: Course, jobs: int, rng: np.random.Generator) -> None:
-        self.course, self.rng, self.jobs = course, rng, jobs
-        self.schedule = Schedule(course.cycles)
-        self.repairs = Repairs(course, jobs)
+    def __init__(self, case: FailureCase, jobs: int, rng: np.random.Generator) -> None:
+        self.case, self.rng, self.jobs = case, rng, jobs
+        self.schedule = Schedule(case.cycles)
+        self.repairs = Repairs(case, jobs)
         self.now, self.place = np.zeros(jobs), np.zeros(jobs)
-        self.safe = np.zeros((len(course.cycles), jobs))
+        self.safe = np.zeros((len(case.cycles), jobs))
         self.pending = np.full(jobs, -1)
         self.recovery, self.length = np.zeros(jobs), np.zeros(jobs)
         self.waited, self.recovered, self.corrupted = np.zeros(jobs), np.zeros(jobs), np.zeros(jobs)
-        causes = [(i, s, d + r) for i, c in enumerate(course.cycles) for s, d, r in c.level.recoveries]
-        causes.append((CORRUPTION, course.corruption_rate, 0.0))
+        causes = [(i, s, d + r) for i, c in enumerate(case.cycles) for s, d, r in c.level.recoveries]
+        causes.append((CORRUPTION, case.corruption_rate, 0.0))
         self.rate = sum(rate for _, rate, _ in causes)
         self.levels = np.array([level for level, _, _ in causes])
         self.lengths = np.array([length for _, _, length in causes])
@@ -94,10 +98,10 @@ class Runs:
 
     def finish(self) -> Totals:
         """Let every run go on to the horizon, and return what each did with its time."""
-        horizon = self.course.settings.horizon
+        horizon = self.case.settings.horizon
         running = np.ones(self.jobs, dtype=bool)
         while running.any():
-            gap = draw_gaps(self.course, self.rate, self.rng, self.jobs)
+            gap = draw_gaps(self.case, self.rate, self.rng, self.jobs)
             left = horizon - self.now
             running = gap < left
             gap = np.where(running, gap, left)
@@ -112,8 +116,8 @@ class Runs:
 
     def _total(self) -> Totals:
         work = self.schedule.work(self.place)
-        planned = self.course.recovery_time
-        detection = self.course.detection_time / planned if planned else 0.0
+        planned = self.case.recovery_time
+        detection = self.case.detection_time / planned if planned else 0.0
         lost = {
             "checkpointing": self.place - work,
             "detection": self.recovered * detection,
@@ -121,41 +125,41 @@ class Runs:
             "waiting_for_spares": self.waited,
             "silent_corruption": self.corrupted,
         }
-        lost["lost_work"] = self.course.settings.horizon - work - sum(lost.values())
+        lost["lost_work"] = self.case.settings.horizon - work - sum(lost.values())
         return Totals(work, lost)
 
     def _fail(self, running: Array) -> None:
         """Roll each run back to what outlives its failure, and start its recovery."""
         causes = np.searchsorted(self.bounds, self.rng.random(self.jobs), side="right")
-        level, length = self.levels[causes], scatter(self.lengths[causes], self.course, self.rng)
+        level, length = self.levels[causes], scatter(self.lengths[causes], self.case, self.rng)
         is_failure = running & (level != CORRUPTION)
         # A failure in a recovery that goes further back begins that recovery again.
         again = is_failure & (self.recovery > 0) & (self.pending > level)
         level = np.where(again, self.pending, level)
         length = np.where(again, self.length, length)
         self._roll_back(level, is_failure)
-        if self.course.corruption_rate:
+        if self.case.corruption_rate:
             self._corrupt(running & ~is_failure)
         self.pending = np.where(is_failure, level, self.pending)
         self.length = np.where(is_failure, length, self.length)
         self.recovery = np.where(is_failure, length, self.recovery)
-        ready = np.minimum(self.repairs.add(self.now, is_failure), self.course.settings.horizon)
+        ready = np.minimum(self.repairs.add(self.now, is_failure), self.case.settings.horizon)
         self.waited += ready - self.now
         self.now = ready
 
     def _roll_back(self, level: Array, is_failure: Array) -> None:
-        for i, cycle in enumerate(self.course.cycles):
+        for i, cycle in enumerate(self.case.cycles):
             newest = self.schedule.floor(self.place - cycle.save.drain, i)
             self.safe[i] = np.maximum(self.safe[i], newest)
-        for i in range(len(self.course.cycles)):
+        for i in range(len(self.case.cycles)):
             hit = is_failure & (level == i)
             self.place = np.where(hit, self.safe[i], self.place)
             self.safe[:i] = np.where(hit, self.safe[i], self.safe[:i])
 
     def _corrupt(self, hit: Array) -> None:
         # What was done in the delay is the run's mean pace over it; nobody keeps the whole history of a run.
-        pace = self.place / np.maximum(self.now, self.course.corruption_delay)
-        back = np.where(hit, pace * self.course.corruption_delay, 0.0)
+        pace = self.place / np.maximum(self.now, self.case.corruption_delay)
+        back = np.where(hit, pace * self.case.corruption_delay, 0.0)
         self.corrupted += back
         self.place = self.place - back
         self.safe = np.minimum(self.safe, self.place)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tianji.reliability.failure_case import Course
+from tianji.reliability.failure_case import FailureCase
 from tianji.units import Array
 
 NEVER = 1e-9
@@ -20,11 +20,11 @@ class Repairs:
     back. A ring holds the times of the last s + 1 failures of each run.
     """
 
-    def __init__(self, course: Course, jobs: int) -> None:
-        self.repair, self.spares = course.repair, course.spares
-        has_spares = course.settings.replacement == "spare"
-        self.is_counted = has_spares and course.waiting > NEVER
-        size = course.spares + 1 if self.is_counted else 0
+    def __init__(self, case: FailureCase, jobs: int) -> None:
+        self.repair, self.spares = case.repair, case.spares
+        has_spares = case.settings.replacement == "spare"
+        self.is_counted = has_spares and case.waiting > NEVER
+        size = case.spares + 1 if self.is_counted else 0
         self.ring = np.full((size, jobs), -math.inf)
         self.next, self.runs = np.zeros(jobs, dtype=np.intp), np.arange(jobs)
 
@@ -39,20 +39,20 @@ class Repairs:
         return np.where(is_failure, np.maximum(now, back), now)
 
 
-def draw_gaps(course: Course, rate: float, rng: np.random.Generator, jobs: int) -> Array:
+def draw_gaps(case: FailureCase, rate: float, rng: np.random.Generator, jobs: int) -> Array:
     """Return random times between two failures of each run, of mean 1 / rate."""
     if not rate:
         return np.full(jobs, math.inf)
-    shape = course.settings.shape
+    shape = case.settings.shape
     if shape == 1:
         return rng.standard_exponential(jobs) / rate
     return rng.weibull(shape, jobs) / (rate * math.gamma(1.0 + 1.0 / shape))
 
 
-def scatter(lengths: Array, course: Course, rng: np.random.Generator) -> Array:
+def scatter(lengths: Array, case: FailureCase, rng: np.random.Generator) -> Array:
     """Return recoveries that scatter around their means as the settings say."""
-    spread = course.settings.recovery_spread
+    spread = case.settings.recovery_spread
     if not spread:
         return lengths
-    found: Array = lengths * rng.lognormal(-(spread**2) / 2.0, spread, len(lengths))
-    return found
+    scattered: Array = lengths * rng.lognormal(-(spread**2) / 2.0, spread, len(lengths))
+    return scattered

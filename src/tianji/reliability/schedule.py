@@ -40,8 +40,8 @@ class Schedule:
         """Return the last place at or before each one where a state of that level was saved."""
         if level not in self.saved:
             step = self.cycles[level].work
-            found: Array = np.floor(place / step) * step
-            return found
+            started: Array = np.floor(place / step) * step
+            return started
         base, rest = np.zeros_like(place), place
         outermost = len(self.saved) - 1
         for j in range(outermost, self.saved.index(level) - 1, -1):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tianji.report.accuracy_tables import percent, signed
+from tianji.report.formatting import list_savings, percent, signed_share
 from tianji.report.known_gaps import spell_bar, write_composed, write_gaps
-from tianji.report.wording import list_savings
 from tianji.units import GIB
 from tianji.validation import Accuracy, Verdict, find_sweeps
 from tianji.validation.acceptance import Bar
@@ -71,7 +70,7 @@ def _reasons(verdict: Verdict) -> str:
 
 
 def _row(name: str, a: Accuracy) -> list[str]:
-    return [name, f"{a.count:,}", percent(a.median), percent(a.p90), signed(a.bias), percent(a.coverage)]
+    return [name, f"{a.count:,}", percent(a.median), percent(a.p90), signed_share(a.bias), percent(a.coverage)]
 
 
 HEAD = ["", "rows", "median", "90th percentile", "bias", "in 80 % range"]
@@ -173,7 +172,15 @@ def _promises(promises: Sequence[Promise]) -> list[str]:
         saved = list_savings(p.savings())
         job = f"{row.arch_key} on {row.strategy.chips:,} {row.pool.chip.name} ({row.id})"
         rows.append(
-            [job, signed(p.prediction.error), f"`{p.published}`", f"`{p.layout}`", signed(p.gain), _question(p), saved]
+            [
+                job,
+                signed_share(p.prediction.error),
+                f"`{p.published}`",
+                f"`{p.layout}`",
+                signed_share(p.gain),
+                _question(p),
+                saved,
+            ]
         )
     head = [
         "job",
@@ -202,7 +209,7 @@ def _memory(verdict: Verdict) -> list[str]:
     rows = []
     for name, (_, memory) in verdict.group("source").items():
         if memory.count or memory.called_out:
-            cells = [percent(memory.median), percent(memory.p90), signed(memory.bias)]
+            cells = [percent(memory.median), percent(memory.p90), signed_share(memory.bias)]
             rows.append([name, f"{memory.count:,}", *cells, f"{memory.called_out} of {memory.ran}"])
     head = ["source", "rows that state it", "median", "90th percentile", "bias", "called out of memory though it ran"]
     return ["## Memory\n", _table(head, rows)]

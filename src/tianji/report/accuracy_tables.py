@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tianji.ranges import Range
-from tianji.report.wording import duration, plain_table, span_of
+from tianji.report.formatting import duration, percent, signed_share, span_of
+from tianji.report.render.terminal import plain_table
 from tianji.units import GIB
 from tianji.validation import Prediction, Verdict, find_sweeps
 
@@ -50,12 +51,12 @@ def summary_table(verdict: Verdict) -> Table:
         f"{time.count:,}",
         percent(time.median),
         percent(time.p90),
-        signed(time.bias),
+        signed_share(time.bias),
         percent(time.coverage),
     )
     if memory.count:
         table.add_row(
-            "memory", f"{memory.count:,}", percent(memory.median), percent(memory.p90), signed(memory.bias), ""
+            "memory", f"{memory.count:,}", percent(memory.median), percent(memory.p90), signed_share(memory.bias), ""
         )  # fmt: skip
     table.caption = (
         f"{memory.called_out:,} of {memory.ran:,} rows that ran ({memory.share_called_out:.1%}) are called out of memory; "
@@ -73,7 +74,7 @@ def group_table(verdict: Verdict, by: str) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for name, (time, memory) in verdict.group(by).items():
         table.add_row(
-            name, f"{time.count:,}", percent(time.median), percent(time.p90), signed(time.bias), percent(time.coverage),
+            name, f"{time.count:,}", percent(time.median), percent(time.p90), signed_share(time.bias), percent(time.coverage),
             percent(memory.median), f"{memory.count:,}" if memory.count else "",
         )  # fmt: skip
     return table
@@ -116,7 +117,7 @@ def row_table(predictions: Sequence[Prediction], every_row: bool) -> Table:
         sizes = [f"{measured / GIB:.1f}", f"{guess / GIB:.1f}"] if measured and guess else ["", ""]
         table.add_row(
             p.row.id, p.row.pool.chip.name, duration(p.row.measured_step_time), duration(p.step_time or 0.0), _ends(p),
-            signed(p.error), *(sizes if has_memory else []),
+            signed_share(p.error), *(sizes if has_memory else []),
         )  # fmt: skip
     return table
 
@@ -139,21 +140,3 @@ def reason_table(verdict: Verdict) -> Table:
         rest = sum(count for _, count in reasons[MOST_REASONS:])
         table.add_row(f"{rest:,}", f"{len(reasons) - MOST_REASONS} other reasons (--json lists all)")
     return table
-
-
-def percent(value: float | None) -> str:
-    """Return a fraction as people read it.
-
-    >>> percent(0.0612), percent(None)
-    ('6.1 %', '')
-    """
-    return "" if value is None else f"{value * 100:.1f} %"
-
-
-def signed(value: float | None) -> str:
-    """Return a fraction with its sign.
-
-    >>> signed(0.031)
-    '+3.1 %'
-    """
-    return "" if value is None else f"{value * 100:+.1f} %"

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tianji.hardware.calibration import Calibration, Effect, Evidence
-from tianji.report.wording import plain_table
+from tianji.report.render.terminal import plain_table
 
 
 def print_calibration(console: Console, calibration: Calibration, out: str, rows: int, skipped: int) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from tianji.catalog import load_quotes, load_site
 from tianji.catalog.mixtures import load_mixture
 from tianji.hardware import Figure
-from tianji.report.wording import labelled, plain_table
+from tianji.report.render.terminal import labelled, plain_table
 
 UNITS = {"exchange": "CNY for a USD", "electricity": "USD a kWh", "carbon": "kg of CO₂ a kWh"}
 """Of the figures of a site; those of cooling are ratios."""

@@ -14,10 +14,10 @@ from tianji.catalog.failures import load_failures
 from tianji.catalog.models import describe_model
 from tianji.hardware import DTYPES, Chip, Figure, Tier
 from tianji.hardware.constants import CONSTANT_NAMES
-from tianji.hardware.failure_profile import bound
 from tianji.report import catalog_places
-from tianji.report.catalog_documents import KINDS, entry_document, sources_in
-from tianji.report.wording import count, labelled, plain_table
+from tianji.report.documents.catalog import KINDS, entry_document, sources_in
+from tianji.report.formatting import count
+from tianji.report.render.terminal import labelled, plain_table
 from tianji.units import GB, TERA, show
 
 UNKNOWN = "?"
@@ -88,7 +88,7 @@ def _calibration_row(name: str) -> list[str]:
 
 def _failure_row(name: str) -> list[str]:
     found = load_failures(name)
-    low, high = bound(found.node_rate, "low"), bound(found.node_rate, "high")
+    low, high = found.node_rate.at("low"), found.node_rate.at("high")
     span = "" if low == high else f" ({low:.3g} to {high:.3g})"
     return [f"{found.node_rate.value:.3g}{span}", f"{found.node}", found.title]
 

@@ -9,8 +9,8 @@ from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.comparison import Assessment, Assumptions, Replacement, compare, replace_pool
 from tianji.comparison.claims import recompute_claims
 from tianji.comparison.measures import MEASURES
-from tianji.comparison.replacement import spell_answer
-from tianji.comparison.side_by_side import spell_pool
+from tianji.comparison.replacement import describe_answer
+from tianji.comparison.side_by_side import format_pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel import Strategy
 from tianji.parallel.layouts import abbreviate_layout
@@ -112,14 +112,16 @@ def _range(span: Range, digits: int) -> str:
 
 
 def _side_by_side(assessments: tuple[Assessment, ...]) -> str:
-    lines = ["| | " + " | ".join(spell_pool(a) for a in assessments) + " |", "|---" * (len(assessments) + 1) + "|"]
+    lines = ["| | " + " | ".join(format_pool(a) for a in assessments) + " |", "|---" * (len(assessments) + 1) + "|"]
     for m in MEASURES:
         spans = [m.of(a) for a in assessments]
         name = f"{m.title}, {m.unit}" if m.unit else m.title
         lines.append(f"| {name} | " + " | ".join(_cell(s, m.scale) for s in spans) + " |")
     layouts = [f"`{abbreviate_layout(a.result.plan.strategy)}`" for a in assessments]
     lines.append("| layout | " + " | ".join(layouts) + " |")
-    lines.append("| power stands on | " + " | ".join(a.draw.basis if a.draw else "nothing" for a in assessments) + " |")
+    lines.append(
+        "| power stands on | " + " | ".join(a.power.basis if a.power else "nothing" for a in assessments) + " |"
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -132,10 +134,10 @@ def _cell(span: Range | None, scale: float) -> str:
 
 
 def _answer(found: Replacement) -> str:
-    widest = found.swings[0]
-    flips = ", ".join(s.assumption for s in found.swings if s.flips) or "none of them"
+    widest = found.sensitivities[0]
+    flips = ", ".join(s.assumption for s in found.sensitivities if s.flips) or "none of them"
     return (
-        f"* {spell_answer(found)} Widest swing: {widest.assumption}, {widest.at_low:.2f} to {widest.at_high:.2f}"
+        f"* {describe_answer(found)} Widest swing: {widest.assumption}, {widest.at_low:.2f} to {widest.at_high:.2f}"
         f" ({found.answer}). What flips it: {flips}."
     )
 

@@ -12,14 +12,14 @@ from rich.text import Text
 from tianji.comparison import Assessment, Comparison, Replacement, Sizing
 from tianji.comparison.curve import Curve
 from tianji.comparison.measures import MEASURES, Measure
-from tianji.comparison.replacement import spell_answer
-from tianji.comparison.side_by_side import spell_pool
+from tianji.comparison.replacement import describe_answer
+from tianji.comparison.side_by_side import format_pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.prediction.predict_plan import spell_basis
 from tianji.ranges import Range
-from tianji.report.lasting import describe_loss
-from tianji.report.wording import bar, labelled, plain_table
+from tianji.report.documents.goodput_summary import describe_loss
+from tianji.report.render.terminal import bar, labelled, plain_table
 from tianji.units import KILO
 
 WIDTH = 12
@@ -46,11 +46,11 @@ def print_comparison(console: Console, comparison: Comparison, calibration: Cali
 def print_replacement(console: Console, found: Replacement, calibration: Calibration) -> None:
     """Print the answer, both curves, the tornado, the two pools side by side and what they stand on."""
     pair = (found.first, found.other)
-    console.print(Text(spell_answer(found), style="bold"))
+    console.print(Text(describe_answer(found), style="bold"))
     for sentence in (*caveats(pair), *found.verdicts):
         console.print(Text(sentence))
     console.print()
-    most = max(span.nominal for curve in (found.first_curve, found.other_curve) for _, span in curve.spans())
+    most = max(span.nominal for curve in (found.first_curve, found.other_curve) for _, span in curve.useful_by_size())
     for curve, chosen in ((found.first_curve, found.first), (found.other_curve, found.other)):
         console.print(_curve_table(curve, chosen, most))
         console.print()
@@ -63,7 +63,7 @@ def print_replacement(console: Console, found: Replacement, calibration: Calibra
 
 def print_sizing(console: Console, found: Sizing, calibration: Calibration) -> None:
     """Print the size or what binds, the curve, the measures and what they stand on."""
-    a = found.found
+    a = found.best
     units = math.ceil(a.pool.chips / a.pool.unit)
     size = f"{a.pool.chips:,} chips of {a.pool.name} ({units:,} × {a.pool.unit:,})"
     if found.is_met:
@@ -81,7 +81,7 @@ def print_sizing(console: Console, found: Sizing, calibration: Calibration) -> N
     if found.cost is not None:
         console.print(Text(f"The run costs {found.cost:,.0f} USD, nominally."))
     console.print()
-    console.print(_curve_table(found.curve, a, max(span.nominal for _, span in found.curve.spans())))
+    console.print(_curve_table(found.curve, a, max(span.nominal for _, span in found.curve.useful_by_size())))
     console.print()
     console.print(_measure_table((a,)))
     console.print()
@@ -92,7 +92,7 @@ def _measure_table(assessments: tuple[Assessment, ...], ratios: Comparison | Non
     table = plain_table("Nominal, with low and high" + ("; ratios to the first" if ratios else ""))
     table.add_column("")
     for place, a in enumerate(assessments):
-        table.add_column(spell_pool(a), justify="right", overflow="fold")
+        table.add_column(format_pool(a), justify="right", overflow="fold")
         if place:
             table.add_column("ratio", justify="right", no_wrap=True)
     for m in MEASURES:
@@ -139,7 +139,7 @@ def _curve_table(curve: Curve, chosen: Assessment, most: float) -> Table:
     for name in ("chips", "useful k tokens/s", "of one chip", "MFU", "goodput"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, min_width=WIDTH)
-    for n, span in curve.spans():
+    for n, span in curve.useful_by_size():
         a = curve.at(n)
         assert a is not None
         table.add_row(
@@ -157,8 +157,8 @@ def _tornado(found: Replacement) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("flips", no_wrap=True)
     table.add_column("", no_wrap=True, min_width=WIDTH)
-    most = max((s.width for s in found.swings), default=1.0) or 1.0
-    for s in found.swings:
+    most = max((s.width for s in found.sensitivities), default=1.0) or 1.0
+    for s in found.sensitivities:
         table.add_row(
             s.assumption, s.low, f"{s.at_low:.2f}", s.high, f"{s.at_high:.2f}", "yes" if s.flips else "no",
             Text(bar(s.width / most, WIDTH), "magenta"),
@@ -170,21 +170,21 @@ def _basis(assessments: tuple[Assessment, ...], calibration: Calibration) -> lis
     lines = [("assumed", text) for text in assessments[0].result.plan.job.assumed]
     for a in assessments:
         lines.append(
-            (spell_pool(a), f"stands in: {a.site.title}; calibration: {spell_basis(calibration, a.pool.chip)}")
+            (format_pool(a), f"stands in: {a.site.title}; calibration: {spell_basis(calibration, a.pool.chip)}")
         )
         if a.goodput.reliability.loss == "replica":
             lines.append(("  loss", describe_loss(a.goodput)))
-        if a.hour.sources and a.hour.price is not None:
-            lines.append(("  price", f"{a.hour.basis}: {'; '.join(a.hour.sources)}"))
-        if a.draw is not None:
+        if a.chip_hour.sources and a.chip_hour.price is not None:
+            lines.append(("  price", f"{a.chip_hour.basis}: {'; '.join(a.chip_hour.sources)}"))
+        if a.power is not None:
             label = {
                 "published": "",
                 "derived": "derived from the chip's limit: ",
                 "bracket": "a bracket, never published: ",
             }
-            figure = a.draw.figure
+            figure = a.power.figure
             lines.append(
-                ("  power", f"{label[a.draw.basis]}{figure.source} ({figure.confidence}) {figure.note}".strip())
+                ("  power", f"{label[a.power.basis]}{figure.source} ({figure.confidence}) {figure.note}".strip())
             )
         lines += [("  unknown", text) for text in a.unknown]
     return lines

@@ -16,10 +16,12 @@ from tianji.hardware.failure_profile import FailureProfile
 from tianji.prediction.goodput import Goodput
 from tianji.reliability import Expectation
 from tianji.reliability.hazards import domain_chips
-from tianji.report.documents import request_document, result_document
-from tianji.report.figures import figure_document
-from tianji.report.lasting import describe_loss
-from tianji.report.wording import LOSSES, STORES, bar, labelled, plain_table, size
+from tianji.report.documents.cited_figures import figure_document
+from tianji.report.documents.goodput_summary import describe_loss
+from tianji.report.documents.plan_result import plan_result_document
+from tianji.report.documents.request import request_document
+from tianji.report.formatting import LOSSES, STORES, size
+from tianji.report.render.terminal import bar, labelled, plain_table
 from tianji.result import Result
 from tianji.units import DAY, HOUR, Dollars, show
 
@@ -125,13 +127,14 @@ def choice_table(found: Goodput, choices: Mapping[str, Goodput], price: Dollars 
 
 def goodput_document(
     result: Result, found: Goodput, choices: Mapping[str, Goodput], calibration: Calibration, price: Dollars | None
-) -> dict[str, Any]:
+) -> Any:
     """Return the goodput of a plan as plain values; times are seconds, shares are of wall-clock time."""
     plan, span = result.plan, found.goodput
     choice_of = {f.name: getattr(found.reliability, f.name) for f in fields(found.reliability) if f.name != "profile"}
     return {
+        "document": "goodput",
         **request_document(plan.job, plan.pool, calibration),
-        "plan": result_document(result, in_full=False, reliability=found.reliability),
+        "plan": plan_result_document(result, found.reliability),
         "goodput": {"low": span.low, "nominal": span.nominal, "high": span.high, "leans_on": span.leans_on},
         "useful_tokens_per_s": result.tokens_per_s * span.nominal,
         "days": None if result.days is None else result.days / span.nominal,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tianji.report.wording import plain_table
+from tianji.report.render.terminal import plain_table
 from tianji.units import GB, TERA
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tianji.report.accuracy_tables import percent, signed
+from tianji.report.formatting import percent, signed_share
 from tianji.validation import Verdict
 from tianji.validation.acceptance import Bar
 from tianji.validation.accuracy import COMPOSED_SOURCES, measure_accuracy
@@ -131,7 +131,7 @@ def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
     lines.append("\nThe sources with the largest median error, of those with at least three rows:\n")
     groups = [(name, a) for name, (a, _) in verdict.group("source").items() if a.count >= LEAST_ROWS]
     for name, a in sorted(groups, key=lambda item: -(item[1].median or 0.0))[:WORST]:
-        lines.append(f"* {name}: median {percent(a.median)}, bias {signed(a.bias)}, {a.count} rows")
+        lines.append(f"* {name}: median {percent(a.median)}, bias {signed_share(a.bias)}, {a.count} rows")
     lines.append("\nWhy, as far as it is known:\n")
     return "\n".join([*lines, *(f"* {cause}" for cause in CAUSES)]) + "\n"
 

@@ -13,7 +13,7 @@ from tianji.errors import InputError
 from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
-from tianji.measurements.table import Row
+from tianji.measurements.table import Row, Setup
 from tianji.perf.memory import usable_memory
 from tianji.prediction import bundle, predict_many, stack_constants
 from tianji.prediction.mapper import Mapper
@@ -21,13 +21,12 @@ from tianji.units import Bytes, Seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """What is predicted for a row: seconds of a step with their 80 % range, and bytes on the fullest chip.
+class Forecast:
+    """What is predicted for a run: seconds of a step with their 80 % range, and bytes on the fullest chip.
 
-    A row whose chip lacks a published figure that it needs has no step time, and the reason in place of it.
+    A run whose chip lacks a published figure that it needs has no step time, and the reason in place of it.
     """
 
-    row: Row
     step_time: Seconds | None = None
     low: Seconds | None = None
     high: Seconds | None = None
@@ -36,6 +35,49 @@ class Prediction:
     memory_limit: Bytes | None = None
     """What a job can have of one chip."""
     reason: str = ""
+
+    @property
+    def fits(self) -> bool:
+        """The fullest chip holds what it must; every measured row ran, so False is a false alarm."""
+        return self.memory is None or self.memory_limit is None or self.memory <= self.memory_limit
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A measured row beside what is predicted for it."""
+
+    row: Row
+    forecast: Forecast = Forecast()
+
+    @property
+    def step_time(self) -> Seconds | None:
+        """Predicted seconds of a step."""
+        return self.forecast.step_time
+
+    @property
+    def low(self) -> Seconds | None:
+        """Lower end of the step time's range."""
+        return self.forecast.low
+
+    @property
+    def high(self) -> Seconds | None:
+        """Upper end of the step time's range."""
+        return self.forecast.high
+
+    @property
+    def memory(self) -> Bytes | None:
+        """Predicted bytes on the fullest chip."""
+        return self.forecast.memory
+
+    @property
+    def fits(self) -> bool:
+        """The fullest chip holds what it must; every measured row ran, so False is a false alarm."""
+        return self.forecast.fits
+
+    @property
+    def reason(self) -> str:
+        """Why there is no step time."""
+        return self.forecast.reason
 
     @property
     def error(self) -> float | None:
@@ -53,11 +95,6 @@ class Prediction:
         measured = self.row.measured_memory
         return None if self.memory is None or not measured else self.memory / measured - 1.0
 
-    @property
-    def fits(self) -> bool:
-        """The fullest chip holds what it must; every measured row ran, so False is a false alarm."""
-        return self.memory is None or self.memory_limit is None or self.memory <= self.memory_limit
-
 
 def predict_rows(
     rows: Sequence[Row], calibration: Calibration | None = None, *, mapper: Mapper | None = None
@@ -67,34 +104,44 @@ def predict_rows(
     Rows that can be stacked are priced together. What ran is not checked for legality: it ran. Without a calibration the
     shipped one counts. A ``mapper`` prices the stacks elsewhere.
     """
+    forecasts = forecast([row.setup for row in rows], calibration, mapper=mapper)
+    return [Prediction(row, told) for row, told in zip(rows, forecasts, strict=True)]
+
+
+def forecast(
+    setups: Sequence[Setup], calibration: Calibration | None = None, *, mapper: Mapper | None = None
+) -> list[Forecast]:
+    """Return what is predicted for each run, in order, whether anybody measured it or not."""
     calibration = load_calibration() if calibration is None else calibration
-    found: list[Prediction] = [Prediction(row) for row in rows]
-    places = [group.places for group in bundle([row.plan for row in rows])]
-    stacks = [[rows[place] for place in some] for some in places]
+    forecasts = [Forecast() for _ in setups]
+    places = [group.places for group in bundle([setup.plan for setup in setups])]
+    stacks = [[setups[place] for place in members] for members in places]
     answers = (map if mapper is None else mapper)(partial(_price_stack, calibration), stacks)
-    for some, (step_times, memories, deviations, reason) in zip(places, answers, strict=True):
-        for i, place in enumerate(some):
+    for members, (step_times, memories, deviations, reason) in zip(places, answers, strict=True):
+        for i, place in enumerate(members):
             if reason:
-                found[place] = Prediction(rows[place], reason=reason)
+                forecasts[place] = Forecast(reason=reason)
             else:
-                found[place] = _predict(rows[place], calibration, step_times[i], memories[i], deviations[i])
-    return found
+                forecasts[place] = _forecast(setups[place], calibration, step_times[i], memories[i], deviations[i])
+    return forecasts
 
 
-def _price_stack(calibration: Calibration, rows: list[Row]) -> tuple[list[Seconds], list[Bytes], list[float], str]:
-    """Return step times, memories and deviations of log times of rows that can be stacked, or why they have none."""
-    groups = bundle([row.plan for row in rows])
-    stacked = stack_constants([calibration.constants(row.pool.chip, row.traits) for row in rows])
-    doubts = {traits: calibration.doubt(rows[0].pool.chip, traits) for traits in {row.traits for row in rows}}
+def _price_stack(calibration: Calibration, setups: list[Setup]) -> tuple[list[Seconds], list[Bytes], list[float], str]:
+    """Return step times, memories and deviations of log times of runs that can be stacked, or why they have none."""
+    groups = bundle([setup.plan for setup in setups])
+    traits_of = [setup.traits for setup in setups]
+    stacked = stack_constants([calibration.constants(s.pool.chip, t) for s, t in zip(setups, traits_of, strict=True)])
+    doubts = {traits: calibration.doubt(setups[0].pool.chip, traits) for traits in set(traits_of)}
     names = sorted({name for doubt in doubts.values() for name in doubt.names})
     try:
         prices = predict_many(groups, partial(_same, stacked), names)
     except InputError as error:
         return [], [], [], str(error)
-    deviations = np.zeros(len(rows))
+    deviations = np.zeros(len(setups))
     for traits, doubt in doubts.items():
-        mine = [i for i, row in enumerate(rows) if row.traits == traits]
-        deviations[mine] = doubt.deviation(prices.slopes[np.ix_([names.index(name) for name in doubt.names], mine)])
+        members = [i for i, its_traits in enumerate(traits_of) if its_traits == traits]
+        slopes = prices.slopes[np.ix_([names.index(name) for name in doubt.names], members)]
+        deviations[members] = doubt.deviation(slopes)
     return prices.step_time.tolist(), prices.memory.tolist(), deviations.tolist(), ""
 
 
@@ -102,8 +149,10 @@ def _same(constants: Constants, _: Chip) -> Constants:
     return constants
 
 
-def _predict(row: Row, calibration: Calibration, time: Seconds, memory: Bytes, deviation: float) -> Prediction:
-    moe = row.job.model.moe is not None
-    spread = calibration.spread(row.pool.chip, moe=moe, chips=row.strategy.chips, traits=row.traits).doubted(deviation)
-    held = None if "activation-offload" in row.tags else memory
-    return Prediction(row, time, time * spread.low, time * spread.high, held, usable_memory(row.pool))
+def _forecast(setup: Setup, calibration: Calibration, time: Seconds, memory: Bytes, deviation: float) -> Forecast:
+    moe = setup.job.model.moe is not None
+    spread = calibration.spread(setup.pool.chip, moe=moe, chips=setup.strategy.chips, traits=setup.traits).doubted(
+        deviation
+    )
+    resident = None if "activations" in setup.software.offload else memory
+    return Forecast(time, time * spread.low, time * spread.high, resident, usable_memory(setup.pool))

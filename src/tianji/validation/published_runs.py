@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tianji.errors import InputError
-from tianji.measurements.cells import Cells, read_cells
-from tianji.measurements.table import Row, read_row
+from tianji.measurements.cells import Cells
+from tianji.measurements.table import Row, read_published, read_row
 from tianji.parallel.plan import Plan
 from tianji.validation.verdict import find_tables
 
@@ -19,7 +19,7 @@ def find_precedents(plan: Plan) -> list[Row]:
     """
     found = []
     for path in find_tables():
-        for cells in read_cells(path):
+        for cells in read_published(path):
             if _may_be(plan, cells):
                 try:
                     row = read_row(cells, cells.text("id"))

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from tianji.catalog import load_calibration
-from tianji.catalog.architectures import load_architecture
 from tianji.catalog.entries import DATA
 from tianji.catalog.reader import read_toml
 from tianji.hardware.calibration import Calibration
-from tianji.measurements.layouts import read_recompute
-from tianji.measurements.machines import find_machine
-from tianji.parallel.grid import Grid
-from tianji.parallel.layouts import complete_layout, read_layout
-from tianji.perf.memory import usable_memory
-from tianji.perf.step import estimate
+from tianji.measurements.cells import Cells
+from tianji.measurements.table import Setup, read_setup, translate_cells
+from tianji.parallel.strategy import DEGREES
 from tianji.units import GIB, Bytes
+from tianji.validation.pricing import Forecast, forecast
 from tianji.validation.sweeps import correlate_ranks
-from tianji.workload import Job
-from tianji.workload.precision import PRECISIONS
 
 PUBLISHED = DATA / "measurements" / "rankings.toml"
-TRAITS = ("flagscale",)
-"""The software of these tables, which no calibration row comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,53 +64,36 @@ class RankedJob:
 
 def rank_published(calibration: Calibration | None = None) -> list[RankedJob]:
     """Return the published rankings with what is predicted for each layout."""
-    calibration = load_calibration() if calibration is None else calibration
     jobs = read_toml(PUBLISHED)["job"]
     assert isinstance(jobs, list)
     return [_rank(job, calibration) for job in jobs]
 
 
-def _rank(entry: dict[str, object], calibration: Calibration) -> RankedJob:
-    model = load_architecture(str(entry["arch_key"]))
-    assert model is not None
-    seq_len, chips = _whole(entry["seq_len"]), _whole(entry["chips"])
-    pool = find_machine(str(entry["chip"])).with_chips(chips)
-    layouts = entry["layouts"]
-    assert isinstance(layouts, list)
-    places = []
-    for item in layouts:
-        told = {**entry, **item}
-        job = Job(model, seq_len, _whole(told["global_batch_size"]), PRECISIONS["bf16"])
-        strategy = complete_layout(read_layout(str(item["layout"])), chips)
-        layers = model.num_layers / strategy.pp
-        again = read_recompute(str(entry["recompute"]), model, seq_len, layers, layers, True)
-        strategy = replace(
-            strategy, micro_batch_size=_whole(told["micro_batch_size"]), zero=1, overlap_tp=False,
-            sequence_parallel=bool(entry["sequence_parallel"]), overlap_dp=bool(entry["overlap_dp"]),
-            recompute=again.kind, recompute_layers=again.share,
-        )  # fmt: skip
-        cost = estimate(job, pool, calibration.constants(pool.chip, TRAITS), Grid.of(strategy))
-        rate = job.tokens_per_step / float(np.ravel(cost.step_time)[0]) / chips
-        memory = float(np.ravel(cost.memory_total)[0])
-        places.append(_place(item, rate, memory, usable_memory(pool)))
+def _rank(entry: Mapping[str, Any], calibration: Calibration | None) -> RankedJob:
+    cells = [make_cells(entry["run"], layout) for layout in entry["layouts"]]
+    setups = [read_setup(one) for one in cells]
+    forecasts = forecast(setups, calibration)
+    places = [_place(*one) for one in zip(cells, setups, forecasts, strict=True)]
     name, title, url, note = (str(entry[key]) for key in ("name", "title", "url", "note"))
     return RankedJob(name, title, url, note, tuple(places))
 
 
-def _place(item: dict[str, object], rate: float, memory: Bytes, limit: Bytes) -> Place:
-    measured, stated = item.get("tokens_per_s"), item.get("memory")
+def make_cells(*parts: Mapping[str, Any]) -> Cells:
+    """Return the cells of a table that some columns and values of a TOML file are; later parts override earlier ones."""
+    return translate_cells(Cells({column: str(value) for part in parts for column, value in part.items()}, 0))
+
+
+def _place(cells: Cells, setup: Setup, told: Forecast) -> Place:
+    memory = cells.number("memory_gb_per_chip")
+    assert told.step_time is not None and told.memory is not None
     return Place(
-        str(item["layout"]),
-        float(str(measured)) if measured else None,
-        rate,
-        float(str(stated)) * GIB if stated else None,
-        memory,
-        memory <= limit,
+        ",".join(f"{name}={getattr(setup.strategy, name)}" for name in DEGREES if getattr(setup.strategy, name) > 1),
+        cells.number("tokens_per_s_per_chip"),
+        setup.job.tokens_per_step / told.step_time / setup.strategy.chips,
+        memory * GIB if memory else None,
+        told.memory,
+        told.fits,
     )
-
-
-def _whole(value: object) -> int:
-    return int(str(value))
 
 
 def tell_memory(jobs: Iterable[RankedJob]) -> list[float]:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from tianji.catalog import load_calibration
-from tianji.catalog.architectures import load_architecture
 from tianji.catalog.entries import DATA
 from tianji.catalog.reader import read_toml
 from tianji.hardware.calibration import Calibration
-from tianji.measurements.machines import find_machine
-from tianji.parallel.grid import Grid
-from tianji.parallel.layouts import complete_layout, read_layout
-from tianji.perf.step import estimate
-from tianji.validation.pricing import Prediction
-from tianji.workload import Job
-from tianji.workload.precision import PRECISIONS
+from tianji.measurements.table import read_setup
+from tianji.validation.pricing import Prediction, forecast
+from tianji.validation.rankings import make_cells
 
 PUBLISHED = DATA / "measurements" / "scaling.toml"
 ARCHITECTURE = "llama3_405b"
@@ -51,26 +44,26 @@ class Series:
 
 def scale_published(calibration: Calibration | None = None) -> list[Series]:
     """Return the series that are published as a plot of utilisation, weak scaling, with our predictions."""
-    calibration = load_calibration() if calibration is None else calibration
     entries = read_toml(PUBLISHED)["series"]
     assert isinstance(entries, list)
     return [_scale(entry, calibration) for entry in entries]
 
 
-def _scale(entry: dict[str, object], calibration: Calibration) -> Series:
-    model = load_architecture(str(entry["arch_key"]))
-    points = entry["points"]
-    assert model is not None
-    assert isinstance(points, list)
-    rates = []
+def _scale(entry: Mapping[str, Any], calibration: Calibration | None) -> Series:
+    run, points = entry["run"], entry["points"]
+    setups = []
     for point in points:
-        chips = int(point["chips"])
-        pool = find_machine(str(entry["chip"])).with_chips(chips)
-        strategy = complete_layout(read_layout(str(entry["layout"])), chips)
-        batch = int(str(entry["sequences_per_replica"])) * strategy.dp
-        job = Job(model, int(str(entry["seq_len"])), batch, PRECISIONS[str(entry["precision"])])
-        cost = estimate(job, pool, calibration.constants(pool.chip, (str(entry["software"]),)), Grid.of(strategy))
-        rates.append((chips, float(point["rate"]), job.tokens_per_step / float(np.ravel(cost.step_time)[0]) / chips))
+        replicas = point["chips"] // (run["tp"] * run["pp"])
+        batch = {"n_chips": point["chips"], "global_batch_size": entry["sequences_per_replica"] * replicas}
+        setups.append(read_setup(make_cells(run, batch)))
+    rates = [
+        (
+            setup.strategy.chips,
+            float(point["rate"]),
+            setup.job.tokens_per_step / (told.step_time or 1.0) / setup.strategy.chips,
+        )
+        for point, setup, told in zip(points, setups, forecast(setups, calibration), strict=True)
+    ]
     return _compare(str(entry["name"]), str(entry["title"]), rates)
 
 

@@ -98,7 +98,16 @@ def _job_key(row: Row) -> Hashable:
     job = row.job
     formats = (job.precision.linear, job.precision.name)
     size = (job.seq_len, job.global_batch_size, row.strategy.chips)
-    return row.source, row.software, row.chip_text, row.arch_key, job.model.num_layers, size, formats, row.task
+    return (
+        row.source,
+        row.software.generation,
+        row.pool.name,
+        row.arch_key,
+        job.model.num_layers,
+        size,
+        formats,
+        row.task,
+    )
 
 
 def _sweep(predictions: tuple[Prediction, ...]) -> Sweep:

@@ -26,7 +26,7 @@ from tianji.validation.sweeps import Ranking, measure_ranking
 
 SHIPPED = DATA / "measurements"
 """The folder of the published measurements that come with Tianji."""
-NOT_RUNS = ("peer_predictions.csv",)
+NOT_RUNS = ("peer_predictions.csv", "vocabulary.csv")
 """Tables in it that hold no measured runs."""
 
 

@@ -167,3 +167,19 @@ def test_a_script_that_does_not_fit_is_not_called_as_fast_as_the_best(tmp_path: 
     done = CliRunner().invoke(main, ["predict", "--from-megatron", str(path), "hgx-h100"], catch_exceptions=False)
     assert done.exit_code == 0
     assert "its plan does not fit the memory" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("option", "kind"),
+    [
+        ("--cp-comm-type p2p", "ring"),
+        ("--cp-comm-type a2a", "ulysses"),
+        ("--cp-comm-type all_gather", "all_gather"),
+        ("--context-parallel-algo megatron_cp_algo", "ring"),
+        ("--context-parallel-algo ulysses_cp_algo", "ulysses"),
+        ("--context-parallel-algo kvallgather_cp_algo", "all_gather"),
+    ],
+)
+def test_each_kind_of_context_parallelism_is_read(option: str, kind: str, tmp_path: Path) -> None:
+    text = MEGATRON.replace("--bf16", f"--bf16 --context-parallel-size 2 {option}")
+    assert read(tmp_path, text).strategy.cp_kind == kind

@@ -49,7 +49,7 @@ def test_items_of_a_list_are_checked_one_by_one(tmp_path: Path) -> None:
     items = "\n".join("  " + line for line in JOB.replace("replicas: 2", "replica: 2").splitlines())
     text = f"apiVersion: v1\nkind: List\nitems:\n-{items[1:]}\n"
     (found,) = check_file(written(tmp_path, text)).violations
-    assert (found.found, found.fix) == ("replica: 2", "write replicas")
+    assert (found.actual, found.fix) == ("replica: 2", "write replicas")
     assert "document 1, item 1, spec.tasks[0]" in found.where
 
 
@@ -150,4 +150,4 @@ def test_no_document_ends_in_a_traceback(
         found = check_file(str(path))
     except InputError:
         return
-    assert all(v.rule and v.found and v.fix for v in found.violations)
+    assert all(v.rule and v.actual and v.fix for v in found.violations)

@@ -64,7 +64,7 @@ def broken(kind: str, path: list[Any], value: Any) -> list[tuple[str, str, str, 
     else:
         at[path[-1]] = value
     schema = SCHEMAS[body["apiVersion"], kind]
-    return [(v.rule, v.where, v.found, v.fix) for v in check_document(body, schema, "f")]
+    return [(v.rule, v.where, v.actual, v.fix) for v in check_document(body, schema, "f")]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -26,8 +26,8 @@ REFUSALS = (
         "ep={s.ep}, etp={s.etp}: its experts are model code (deepspeed.moe), no setting",
     ),
     Refusal(
-        lambda s, plan: s.cp > 1 and s.cp_kind == "ring",
-        "cp_kind=ring: its sequence parallelism is Ulysses (take --fix cp_kind=ulysses)",
+        lambda s, plan: s.cp > 1 and s.cp_kind != "ulysses",
+        "cp_kind={s.cp_kind}: its sequence parallelism is Ulysses (take --fix cp_kind=ulysses)",
     ),
     Refusal(lambda s, plan: s.cp > 1 and s.tp > 1, "tp and cp together: AutoTP and Ulysses exclude each other"),
     Refusal(lambda s, plan: s.tp > 1 and s.zero == 3, "tp with zero=3: AutoTP takes zero up to 2"),

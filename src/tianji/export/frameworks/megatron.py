@@ -34,6 +34,7 @@ MEGATRON = Dialect(
     context={
         "ring": Argument("--cp-comm-type", "p2p", "ring"),
         "ulysses": Argument("--cp-comm-type", "a2a", "Ulysses"),
+        "all_gather": Argument("--cp-comm-type", "all_gather", "keys and values gathered"),
     },
     attention={
         True: (Argument("--attention-backend", "flash"),),

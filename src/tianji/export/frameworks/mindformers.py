@@ -28,6 +28,10 @@ REFUSALS = (
         lambda s, plan: s.placement == "pp-inside" and s.pp > 1 and s.dp > 1,
         "placement=pp-inside: its pipeline axis is the outermost (take --fix placement=dp-inside)",
     ),
+    Refusal(
+        lambda s, plan: s.cp > 1 and s.cp_kind == "all_gather",
+        "cp_kind=all_gather: it has a ring and Ulysses (take --fix cp_kind=ring)",
+    ),
     Refusal(lambda s, plan: s.etp > 1, "etp={s.etp}: its experts are whole (take --fix etp=1)"),
     Refusal(
         lambda s, plan: s.ep > 1 and s.dp * s.tp % s.ep > 0,

@@ -42,6 +42,7 @@ MINDSPEED = Dialect(
     context={
         "ring": Argument("--context-parallel-algo", "megatron_cp_algo"),
         "ulysses": Argument("--context-parallel-algo", "ulysses_cp_algo"),
+        "all_gather": Argument("--context-parallel-algo", "kvallgather_cp_algo"),
     },
     attention={True: (Argument("--use-flash-attn"),), False: ()},
     offload=(Argument("--swap-optimizer"),),

@@ -22,6 +22,10 @@ SCHEDULES = {"1f1b": "1F1B", "interleaved": "Interleaved1F1B", "gpipe": "GPipe"}
 RESHARD = {0: "default", 2: "never", 3: "always"}
 
 
+ROTATION = {
+    "ring": Argument("context_parallel_rotate_method", "alltoall", "ring"),
+    "all_gather": Argument("context_parallel_rotate_method", "allgather", "keys and values gathered"),
+}
 PRECISIONS = ("bf16", "fp32", "fp8", "mxfp8")
 REFUSALS = (
     Refusal(
@@ -172,7 +176,7 @@ def _parallelism(plan: Plan) -> Tree:
         Argument("tensor_parallel_degree", s.tp, "with sequence parallelism"),
         Argument("enable_async_tensor_parallel", s.overlap_tp and s.tp > 1),
         Argument("context_parallel_degree", s.cp),
-        Argument("context_parallel_rotate_method", "alltoall", "ring"),
+        ROTATION.get(s.cp_kind, ROTATION["ring"]),
         Argument("expert_parallel_degree", s.ep),
         Argument("expert_tensor_parallel_degree", s.etp),
         Argument("pipeline_parallel_degree", s.pp),
@@ -234,7 +238,7 @@ TARGET = Target(
     "TOML file and launcher for torchtitan 0.2",
     write,
     space={
-        "schedule": ("1f1b", "interleaved"), "zero": (0, 2, 3), "placement": ("dp-inside",), "cp_kind": ("ring",),
+        "schedule": ("1f1b", "interleaved"), "zero": (0, 2, 3), "placement": ("dp-inside",), "cp_kind": ("ring", "all_gather"),
     },
     implied={("zero", 2): {"pp": 1}},
 )  # fmt: skip

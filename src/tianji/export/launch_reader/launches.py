@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tianji.errors import FormatError
@@ -11,10 +11,10 @@ from tianji.export.frameworks.megatron import MEGATRON
 from tianji.export.frameworks.mindspeed import MINDSPEED
 from tianji.export.launch_reader.models import read_model
 from tianji.export.launch_reader.options import Options, read_options
+from tianji.export.launch_reader.precisions import read_precision
 from tianji.export.launch_reader.strategies import read_strategy_options
-from tianji.export.megatron_family.precision import MOMENTS
 from tianji.parallel.strategy import Strategy
-from tianji.workload import Job, Precision, find_precision
+from tianji.workload import Job
 
 DIALECTS = {"megatron": MEGATRON, "mindspeed": MINDSPEED}
 
@@ -49,7 +49,7 @@ def read_launch(path: str | os.PathLike[str], chips: int | None = None) -> Launc
     if not options.has("--global-batch-size"):
         assumed.append(f"--global-batch-size: {batch:,}, one micro-batch on each replica, the framework's default")
     seq_len = options.count("--seq-length")
-    job = Job(model, seq_len, batch, _read_precision(options), _count_tokens(options, batch, seq_len))
+    job = Job(model, seq_len, batch, read_precision(options), _count_tokens(options, batch, seq_len))
     contested = sorted(options.contested)
     if contested:
         assumed.append(f"branches of the script set {', '.join(contested[:6])}: the last value counts")
@@ -90,30 +90,3 @@ def _count_tokens(options: Options, batch: int, seq_len: int) -> float:
         if text is not None and text.isascii() and text.isdigit():
             return float(int(text[:15]) * size)
     return 0.0
-
-
-def _read_precision(options: Options) -> Precision:
-    fp8, fp4 = options.text("--fp8-format"), options.text("--fp4-format")
-    recipe = options.text("--fp8-recipe", "delayed")
-    is_half = options.has("--fp16")
-    narrow = options.has("--bf16") or is_half
-    options.has("--fp4-recipe")
-    if fp4:
-        precision = find_precision("fp4")
-    elif fp8 and recipe == "mxfp8":
-        precision = find_precision("mxfp8")
-    elif fp8:
-        precision = find_precision("fp8")
-        if recipe == "blockwise":
-            precision = replace(precision, name="fp8-block", block_scaled=True)
-    else:
-        precision = find_precision("fp16" if is_half else "bf16" if narrow else "fp32")
-    keeps_full = options.has("--accumulate-allreduce-grads-in-fp32")
-    if options.has("--grad-reduce-in-bf16") or (precision.linear == "fp16" and not keeps_full):
-        precision = replace(precision, gradient_size=2.0, gradient_wire=2.0)
-    moment = options.text("--exp-avg-dtype", "fp32")
-    options.has("--exp-avg-sq-dtype", "--use-precision-aware-optimizer")
-    sizes = {dtype: size for size, dtype in MOMENTS.items()}
-    if moment != "fp32" and moment in sizes and precision.linear != "fp32":
-        precision = replace(precision, optimizer_size=sizes[moment])
-    return precision

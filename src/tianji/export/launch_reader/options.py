@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from tianji.errors import FormatError
-from tianji.export.launch_reader.shell_words import Script, read_script
+from tianji.export.launch_reader.shell_reader import read_script
+from tianji.export.launch_reader.shell_words import Script
 from tianji.units import MB, show
 
 LARGEST_FILE = 1 * MB

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Sequence
 
 MAX_ARITHMETIC = 10**15
@@ -44,8 +45,8 @@ def decide(words: Sequence[str]) -> bool | None:
     else:
         return True if inner and inner[0] in _SUCCEED else False if inner == ["false"] else None
     if inner and inner[0] == "!":
-        found = _decide(inner[1:])
-        return None if found is None else not found
+        holds = _decide(inner[1:])
+        return None if holds is None else not holds
     return _decide(inner)
 
 
@@ -76,7 +77,9 @@ def calculate(text: str) -> int | None:
     20
     """
     try:
-        return _evaluate(ast.parse(text.strip().replace("/", "//"), mode="eval").body)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # what a script says is no concern of Python's
+            return _evaluate(ast.parse(text.strip().replace("/", "//"), mode="eval").body)
     except (SyntaxError, ValueError, ZeroDivisionError, RecursionError, MemoryError):
         return None
 
@@ -87,7 +90,7 @@ def _evaluate(node: ast.expr) -> int:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_evaluate(node.operand)
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        found = _OPERATORS[type(node.op)](_evaluate(node.left), _evaluate(node.right))
-        if abs(found) <= MAX_ARITHMETIC:
-            return found
+        number = _OPERATORS[type(node.op)](_evaluate(node.left), _evaluate(node.right))
+        if abs(number) <= MAX_ARITHMETIC:
+            return number
     raise ValueError("no whole number")

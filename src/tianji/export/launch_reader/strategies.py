@@ -12,7 +12,10 @@ from tianji.parallel.strategy import Strategy
 from tianji.workload import Model
 
 SHARDING = {"no_shard": 0, "optim": 1, "optim_grads": 2, "optim_grads_params": 3}
-RINGS = ("p2p", "all_gather", "megatron_cp_algo", "kvallgather_cp_algo")
+CONTEXT_KINDS = {
+    "p2p": "ring", "megatron_cp_algo": "ring", "a2a": "ulysses", "ulysses_cp_algo": "ulysses",
+    "all_gather": "all_gather", "kvallgather_cp_algo": "all_gather",
+}  # fmt: skip
 
 
 def read_strategy_options(options: Options, model: Model, world: int, dialect: Dialect, assumed: list[str]) -> Strategy:
@@ -98,11 +101,11 @@ def _read_schedule(options: Options, vpp: int, assumed: list[str]) -> str:
 
 def _read_context(options: Options, cp: int, assumed: list[str]) -> str:
     kind = options.text("--cp-comm-type") or options.text("--context-parallel-algo")
-    if kind is None or kind in RINGS:
+    if kind is None:
         return "ring"
-    if kind not in ("a2a", "ulysses_cp_algo") and cp > 1:
+    if kind not in CONTEXT_KINDS and cp > 1:
         assumed.append(f"context parallelism by {kind}: priced as Ulysses, the nearest kind")
-    return "ulysses"
+    return CONTEXT_KINDS.get(kind, "ulysses")
 
 
 def _read_attention(options: Options, dialect: Dialect, assumed: list[str]) -> bool:

@@ -14,7 +14,7 @@ from tianji.export.lint.mindcluster_rules import check_manifest
 from tianji.export.lint.schemas import CONFIGURATIONS, DEEPSPEED, MINDFORMERS, SCHEMAS, check_document, read_schema
 from tianji.export.lint.violations import Violation
 
-TELLING = frozenset(
+MINDFORMERS_KEYS = frozenset(
     {"runner_config", "parallel_config", "trainer", "use_parallel", "runner_wrapper", "train_dataset_task"}
 )
 """Keys of which a configuration of MindSpore Transformers has two at least, and one of DeepSpeed none."""
@@ -26,7 +26,7 @@ OTHERS = "DeepSpeed's JSON or MindSpore Transformers' YAML"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was found in a file: the kinds that were held against a schema, and every rule that is broken."""
+    """What a check of a file gave: the kinds that were compared with a schema, and every rule that is broken."""
 
     kinds: tuple[str, ...]
     violations: tuple[Violation, ...]
@@ -39,38 +39,38 @@ def check_file(path: str) -> Check:
     kind that nearly is a known one.
     """
     kinds: list[str] = []
-    found: list[Violation] = []
+    violations: list[Violation] = []
     num_jobs = 0
     documents = read_documents(path)
     for document in documents:
         body, where = document.body, document.where
-        found += document.violations
+        violations += document.violations
         schema = _find_schema(body, where)
         if schema == DEEPSPEED:
             body = _settle(body)
         if schema:
             kinds.append(CONFIGURATIONS.get(schema) or str(body["kind"]))
-            found += check_document(body, schema, where)
+            violations += check_document(body, schema, where)
             num_jobs += schema != SCHEMAS["v1", "ConfigMap"]
         manifest = read_manifest(body, where)
         if manifest.num_chips or "sp-block" in manifest.annotations:
-            found += check_manifest(manifest)
+            violations += check_manifest(manifest)
             num_jobs += 1
-        found += check_counts(body, where)
+        violations += check_counts(body, where)
     if not num_jobs:
-        resources, held = ", ".join(RESOURCES), sorted({str(d.body["kind"]) for d in documents if "kind" in d.body})
-        came = f" (it holds {', '.join(held)})" if held else ""
+        resources, others = ", ".join(RESOURCES), sorted({str(d.body["kind"]) for d in documents if "kind" in d.body})
+        came = f" (it holds {', '.join(others)})" if others else ""
         raise FormatError(
             f"{path}: no document asks for chips ({resources}){came}; expected a job, one of {KINDS}, {OTHERS}"
         )
-    return Check(tuple(dict.fromkeys(kinds)), tuple(dict.fromkeys(found)))
+    return Check(tuple(dict.fromkeys(kinds)), tuple(dict.fromkeys(violations)))
 
 
 def _find_schema(body: Mapping[str, Any], where: str) -> str | None:
     """Return the schema of a document, None for a kind that has none here."""
     version, kind = body.get("apiVersion"), body.get("kind")
     if version is None and kind is None:
-        if len(TELLING & set(body)) > 1:
+        if len(MINDFORMERS_KEYS & set(body)) > 1:
             return MINDFORMERS
         known = set(read_schema(DEEPSPEED)["properties"])
         if known & set(body):

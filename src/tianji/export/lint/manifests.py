@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.export.lint.nested import child, items
 from tianji.export.lint.violations import Violation
 from tianji.units import MB, show
 
@@ -75,7 +76,7 @@ def read_documents(path: str) -> list[Document]:
 
     Raises FormatError for a file that cannot be read, is no YAML, holds nothing, or holds something else than mappings.
     """
-    found: list[Document] = []
+    documents: list[Document] = []
     for number, item in enumerate(_load(path), 1):
         if item is None:
             continue
@@ -87,12 +88,12 @@ def read_documents(path: str) -> list[Document]:
         body = cleaner.clean(item, 0)
         if body.get("kind") == "List" and isinstance(body.get("items"), list):
             inner = [i for i in body["items"] if isinstance(i, Mapping)]
-            found += [Document(f"{where}, item {n}", i) for n, i in enumerate(inner, 1)]
+            documents += [Document(f"{where}, item {n}", i) for n, i in enumerate(inner, 1)]
         else:
-            found.append(Document(where, body, tuple(cleaner.violations)))
-    if not found:
+            documents.append(Document(where, body, tuple(cleaner.violations)))
+    if not documents:
         raise FormatError(f"{path}: empty; expected a YAML manifest of a job that asks for chips")
-    return found
+    return documents
 
 
 class _Cleaner:
@@ -109,8 +110,8 @@ class _Cleaner:
         if isinstance(value, Mapping):
             for key in value:
                 if not isinstance(key, str):
-                    found, fix = f"{key!r} ({type(key).__name__})", f'write "{key}", in quotes'
-                    self.violations.append(Violation("keys are text", self.where, found, fix))
+                    actual, fix = f"{key!r} ({type(key).__name__})", f'write "{key}", in quotes'
+                    self.violations.append(Violation("keys are text", self.where, actual, fix))
             return {str(k): self.clean(v, depth + 1) for k, v in value.items() if v is not None}
         if isinstance(value, list):
             return [self.clean(v, depth + 1) for v in value]
@@ -168,40 +169,33 @@ def _make_loader() -> Any:
 
 def read_manifest(body: Mapping[str, Any], where: str) -> Manifest:
     """Return a document with its pods and annotations taken out."""
-    spec = _child(body, "spec")
+    spec = child(body, "spec")
     pods = tuple(_find_pods(str(body.get("kind", "")), spec))
     annotations: dict[str, str] = {}
     for owner in (*_templates(spec), body):
-        given = _child(_child(owner, "metadata"), "annotations")
+        given = child(child(owner, "metadata"), "annotations")
         annotations |= {str(k): str(v) for k, v in given.items()}
     return Manifest(where, str(body.get("kind", "")), annotations, pods, body)
 
 
-def _child(value: Any, key: str) -> Mapping[str, Any]:
-    found = value.get(key) if isinstance(value, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
 def _groups(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for role, replica in _child(spec, "replicaSpecs").items():
+    for role, replica in child(spec, "replicaSpecs").items():
         if isinstance(replica, Mapping):
             yield str(role), replica
-    tasks = spec.get("tasks")
-    for task in tasks if isinstance(tasks, list) else []:
-        if isinstance(task, Mapping):
-            yield str(task.get("name", "task")), task
+    for task in items(spec, "tasks"):
+        yield str(task.get("name", "task")), task
     if isinstance(spec.get("template"), Mapping) and "replicaSpecs" not in spec:
         yield "pods", spec
 
 
 def _templates(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for _, group in _groups(spec):
-        yield _child(group, "template")
+        yield child(group, "template")
 
 
 def _find_pods(kind: str, spec: Mapping[str, Any]) -> Iterator[Pods]:
     for role, group in _groups(spec):
-        pod = _child(_child(group, "template"), "spec")
+        pod = child(child(group, "template"), "spec")
         count = group.get("replicas", group.get("parallelism", 1))
         replicas = count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else 1
         yield _read_pods(role, replicas, pod)
@@ -210,13 +204,12 @@ def _find_pods(kind: str, spec: Mapping[str, Any]) -> Iterator[Pods]:
 
 
 def _read_pods(role: str, replicas: int, pod: Mapping[str, Any]) -> Pods:
-    containers = pod.get("containers")
     wanted: dict[str, dict[str, int]] = {"requests": {}, "limits": {}}
-    for container in containers if isinstance(containers, list) else []:
-        for side, found in wanted.items():
-            for name, count in _child(_child(container, "resources"), side).items():
+    for container in items(pod, "containers"):
+        for side, chips in wanted.items():
+            for name, count in child(child(container, "resources"), side).items():
                 if name in RESOURCES and str(count).isdigit():
-                    found[name] = found.get(name, 0) + int(count)
+                    chips[name] = chips.get(name, 0) + int(count)
     resource = next((r for r in RESOURCES if r in wanted["limits"] or r in wanted["requests"]), "")
     requests, limits = wanted["requests"].get(resource), wanted["limits"].get(resource)
     return Pods(role, replicas, resource, requests, limits, pod.get("hostNetwork") is True)

@@ -5,10 +5,11 @@ Source: as of :mod:`tianji.export.schedulers.mindcluster`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from tianji.export.lint.manifests import Manifest
+from tianji.export.lint.nested import child, items
 from tianji.export.lint.violations import Violation
 from tianji.export.plan_facts.hosts import largest_divisor
 from tianji.export.schedulers.mindcluster import A5, NODE, POLICIES, RACK_BLOCKS, RECOVERIES, UNBOUND, SchedulePolicy
@@ -17,16 +18,19 @@ from tianji.export.schedulers.pods import MANY_NODES
 
 def check_manifest(manifest: Manifest) -> list[Violation]:
     """Return every rule that one manifest breaks."""
-    found = [*_check_pods(manifest), *_check_scheduling(manifest), *_check_partitions(manifest)]
+    violations = [*_check_pods(manifest), *_check_scheduling(manifest), *_check_partitions(manifest)]
     name = manifest.annotations.get("huawei.com/schedule_policy", "")
     if name in UNBOUND:
-        return found
+        return violations
     if name and name not in POLICIES:
         near = get_close_matches(name, POLICIES, n=1, cutoff=0.4)
         fix = f"write {near[0]}" if near else f"write one of {', '.join(POLICIES)}"
-        return [*found, Violation("known schedule policy", manifest.where, f"huawei.com/schedule_policy: {name}", fix)]
+        return [
+            *violations,
+            Violation("known schedule policy", manifest.where, f"huawei.com/schedule_policy: {name}", fix),
+        ]
     policy = POLICIES.get(name) or _guess_policy(manifest)
-    return [*found, *_check_policy(manifest, policy)] if policy else found
+    return [*violations, *_check_policy(manifest, policy)] if policy else violations
 
 
 def _guess_policy(manifest: Manifest) -> SchedulePolicy | None:
@@ -51,12 +55,12 @@ def _check_policy(m: Manifest, policy: SchedulePolicy) -> Iterator[Violation]:
             yield Violation("one pod fits a node", m.where, f"{chips} chips", f"ask for 1 to {policy.node}")
     else:
         for pods in m.pods:
-            place, found = f"{m.where}, {pods.role}", f"{pods.chips} chips"
+            place, actual = f"{m.where}, {pods.role}", f"{pods.chips} chips"
             if policy.super_pod and pods.chips and pods.chips != policy.node:
                 rule = f"a pod of a distributed job takes a whole node of {policy.node} chips"
-                yield Violation(rule, place, found, f"ask for {policy.node}")
+                yield Violation(rule, place, actual, f"ask for {policy.node}")
             elif pods.chips > policy.node:
-                yield Violation("a pod fits a node", place, found, f"ask for {policy.node} or fewer")
+                yield Violation("a pod fits a node", place, actual, f"ask for {policy.node} or fewer")
     if policy.super_pod:
         yield from _check_super_pod(m, policy)
     if policy.has_racks:
@@ -92,9 +96,9 @@ def _check_super_pod(m: Manifest, policy: SchedulePolicy) -> Iterator[Violation]
         rule = f"a super-pod has at most {policy.super_pod:,} nodes = {policy.super_pod * node:,} chips"
         yield Violation(rule, where, f"sp-block: {block} = {nodes:,} nodes", f'write "{fitting}"')
     if m.num_pods and (m.num_pods % nodes or total % block):
-        found = f"{m.num_pods:,} pods, {total:,} chips; sp-block: {block} = {nodes} nodes"
+        actual = f"{m.num_pods:,} pods, {total:,} chips; sp-block: {block} = {nodes} nodes"
         fix = f'write sp-block: "{fitting}", or take {m.num_pods - m.num_pods % nodes or nodes:,} pods'
-        yield Violation("the job is a whole number of logical super-pods", where, found, fix)
+        yield Violation("the job is a whole number of logical super-pods", where, actual, fix)
 
 
 def _check_racks(m: Manifest) -> Iterator[Violation]:
@@ -110,21 +114,21 @@ def _check_racks(m: Manifest) -> Iterator[Violation]:
         yield Violation(rule, m.where, f"ra-block: {text}", f'write "{fit}"')
         return
     ra_nodes = (rack + 7) // 8
-    found = f"ra-block: {rack} = {ra_nodes} nodes, sp-block: {block} = {sp_nodes} nodes, {m.num_pods:,} pods"
+    actual = f"ra-block: {rack} = {ra_nodes} nodes, sp-block: {block} = {sp_nodes} nodes, {m.num_pods:,} pods"
     if ra_nodes > sp_nodes:
-        yield Violation("a rack block lies in one logical super-pod", m.where, found, f'write ra-block: "{fit}"')
+        yield Violation("a rack block lies in one logical super-pod", m.where, actual, f'write ra-block: "{fit}"')
     elif sp_nodes % ra_nodes:
-        yield Violation("a super-pod is a whole number of rack blocks", m.where, found, f'write ra-block: "{fit}"')
+        yield Violation("a super-pod is a whole number of rack blocks", m.where, actual, f'write ra-block: "{fit}"')
     elif m.num_pods > 1 and (m.num_pods % ra_nodes or m.num_chips % rack):
-        yield Violation("the job is a whole number of rack blocks", m.where, found, f'write ra-block: "{fit}"')
+        yield Violation("the job is a whole number of rack blocks", m.where, actual, f'write ra-block: "{fit}"')
 
 
 def _check_pods(m: Manifest) -> Iterator[Violation]:
     for pods in m.pods:
         if pods.requests is not None and pods.limits is not None and pods.requests != pods.limits:
-            found = f"requests {pods.requests}, limits {pods.limits}"
+            actual = f"requests {pods.requests}, limits {pods.limits}"
             yield Violation(
-                "requests and limits are equal", f"{m.where}, {pods.role}", found, f"write {pods.limits} twice"
+                "requests and limits are equal", f"{m.where}, {pods.role}", actual, f"write {pods.limits} twice"
             )
         if m.num_pods > MANY_NODES and pods.chips and not pods.uses_host_network:
             fix = "write hostNetwork: true in the pod's spec"
@@ -139,27 +143,25 @@ def _check_pods(m: Manifest) -> Iterator[Violation]:
 
 
 def _check_scheduling(m: Manifest) -> Iterator[Violation]:
-    spec = m.body.get("spec")
-    spec = spec if isinstance(spec, dict) else {}
+    spec = child(m.body, "spec")
     if m.kind in ("AscendJob", "Job") and spec.get("schedulerName") not in (None, "volcano"):
-        found = f"schedulerName: {spec['schedulerName']}"
-        yield Violation("the scheduler is volcano", m.where, found, "write schedulerName: volcano")
-    run = spec.get("runPolicy")
-    policy = run.get("schedulingPolicy") if isinstance(run, dict) else None
-    least = policy.get("minAvailable") if isinstance(policy, dict) else spec.get("minAvailable")
+        actual = f"schedulerName: {spec['schedulerName']}"
+        yield Violation("the scheduler is volcano", m.where, actual, "write schedulerName: volcano")
+    policy = child(spec, "runPolicy").get("schedulingPolicy")
+    least = policy.get("minAvailable") if isinstance(policy, Mapping) else spec.get("minAvailable")
     total = sum(p.replicas for p in m.pods)  # a scheduler of MindSpore has no chips, and counts
     if isinstance(least, int) and m.num_pods and least != total:
-        found = f"minAvailable: {least}, {total:,} pods"
-        yield Violation("all pods start or none", m.where, found, f"write minAvailable: {total}")
+        actual = f"minAvailable: {least}, {total:,} pods"
+        yield Violation("all pods start or none", m.where, actual, f"write minAvailable: {total}")
     wait = _number(m, "wait-reschedule-timeout")
     if "wait-reschedule-timeout" in m.annotations and not (wait and 30 <= wait <= 270):
-        found = f"wait-reschedule-timeout: {m.annotations['wait-reschedule-timeout']}"
-        yield Violation("wait-reschedule-timeout is 30 to 270 seconds", m.where, found, 'write "270"')
+        actual = f"wait-reschedule-timeout: {m.annotations['wait-reschedule-timeout']}"
+        yield Violation("wait-reschedule-timeout is 30 to 270 seconds", m.where, actual, 'write "270"')
     words = [w.strip() for w in m.annotations.get("recover-strategy", "").split(",") if w.strip()]
     for word in words:
         if word not in RECOVERIES:
             near = get_close_matches(word, RECOVERIES, n=1, cutoff=0.5)
-            fix = f"write {near[0]}" if near else f"write some of {','.join(RECOVERIES)}"
+            fix = f"write {near[0]}" if near else f"write one or more of {','.join(RECOVERIES)}"
             yield Violation("known recover strategy", m.where, f"recover-strategy: {word}", fix)
     yield from _check_affinity(m)
 
@@ -181,16 +183,12 @@ def _check_affinity(m: Manifest) -> Iterator[Violation]:
 
 
 def _check_partitions(m: Manifest) -> Iterator[Violation]:
-    spec = m.body.get("spec")
-    tasks = spec.get("tasks") if isinstance(spec, dict) else None
-    for task in tasks if isinstance(tasks, list) else []:
-        parts = task.get("partitionPolicy") if isinstance(task, dict) else None
-        if not isinstance(parts, dict):
-            continue
+    for task in items(child(m.body, "spec"), "tasks"):
+        parts = child(task, "partitionPolicy")
         total, size, replicas = parts.get("totalPartitions"), parts.get("partitionSize"), task.get("replicas", 1)
         if not (isinstance(total, int) and isinstance(size, int) and isinstance(replicas, int)):
             continue
         if total * size != replicas:
-            found = f"totalPartitions {total} · partitionSize {size}, replicas {replicas}"
+            actual = f"totalPartitions {total} · partitionSize {size}, replicas {replicas}"
             fix = f"write totalPartitions: {replicas // size if size and replicas % size == 0 else '...'}"
-            yield Violation("partitions hold all replicas", f"{m.where}, {task.get('name', 'task')}", found, fix)
+            yield Violation("partitions hold all replicas", f"{m.where}, {task.get('name', 'task')}", actual, fix)

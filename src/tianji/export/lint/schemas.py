@@ -42,15 +42,15 @@ LONGEST = 60
 def read_schema(name: str) -> dict[str, Any]:
     """Return a schema's text as values, by its file's name."""
     text = files("tianji.export.lint").joinpath("schemas", name).read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def check_document(body: Mapping[str, Any], schema: str, where: str) -> list[Violation]:
     """Return everything in which a document leaves a schema, in the document's order and each once."""
     errors = sorted(_validator(schema).iter_errors(body), key=lambda e: [str(p) for p in e.absolute_path])
-    found = [v for error in errors for v in _tell(error, schema, f"{where}, ")]
-    return list(dict.fromkeys(found))
+    violations = [v for error in errors for v in _describe_error(error, schema, f"{where}, ")]
+    return list(dict.fromkeys(violations))
 
 
 @cache
@@ -80,7 +80,7 @@ def _near_names(validator: Any, wanted: Any, instance: Any, schema: Mapping[str,
             yield ValidationError(near[0], path=[name], instance=instance[name])
 
 
-def _tell(error: Any, schema: str, where: str) -> Iterator[Violation]:
+def _describe_error(error: Any, schema: str, where: str) -> Iterator[Violation]:
     """Say what one error of the validator means."""
     path = describe_path(error.absolute_path)
     place, value, limit, own = f"{where}{path or 'top'}", error.instance, error.validator_value, error.schema

@@ -1,4 +1,4 @@
-"""What a check finds: the rule, where it is broken, what stands there, and what to do."""
+"""What a check reports: the rule, where it is broken, what stands there, and what to do."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ class Violation:
 
     rule: str
     where: str
-    found: str
+    actual: str
     fix: str

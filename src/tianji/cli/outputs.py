@@ -1,0 +1,91 @@
+"""Where an answer goes: to the terminal or as JSON to stdout, and as a page, its charts and its tables to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from tianji.cli.allocation import keep_freed_memory
+from tianji.cli.options import json_option
+from tianji.cli.output import format_command
+
+if TYPE_CHECKING:
+    from tianji.api.answer import Answer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FILES = (
+    click.option("--html", metavar="FILE", help="Also write one self-contained web page with plots and sources."),
+    click.option("--plots", metavar="FOLDER", help="Also write the page's plots, as SVG and PNG."),
+    click.option("--csv", metavar="FOLDER", help="Also write the page's tables, as CSV."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where the user wants an answer."""
+
+    html: str | None = None
+    plots: str | None = None
+    csv: str | None = None
+    as_json: bool = False
+
+    def check(self) -> None:
+        """Make sure that every file can be written, before long work.
+
+        Raises InputError for what cannot.
+        """
+        if self.html is self.plots is self.csv is None:
+            return
+        from tianji.parallel.plan_file import find_target
+        from tianji.report.render.files import find_folder
+
+        if self.html is not None:
+            find_target(self.html)
+        for folder in (self.plots, self.csv):
+            if folder is not None:
+                find_folder(folder)
+
+    def present(self, answer: Answer[Any]) -> None:
+        """Write the files of an answer and say on stderr where they are, then print it as JSON or as tables.
+
+        Raises InputError when a file cannot be written.
+        """
+        if self.html is not None:
+            click.echo(answer.save_html(self.html, format_command()), err=True)
+        if self.plots is not None:
+            click.echo(answer.save_plots(self.plots), err=True)
+        if self.csv is not None:
+            click.echo(answer.save_tables(self.csv), err=True)
+        show_answer(answer, self.as_json)
+
+
+def show_answer(answer: Answer[Any], as_json: bool) -> None:
+    """Print an answer: one JSON document and nothing else, or tables."""
+    if as_json:
+        click.echo(answer.to_json())
+    else:
+        answer.show()
+
+
+def answering(command: F) -> F:
+    """Present the answer that a command returns, as --json, --html, --plots and --csv say."""
+
+    @wraps(command)
+    def answer_and_present(
+        *, html: str | None, plots: str | None, csv: str | None, as_json: bool, **options: Any
+    ) -> None:  # fmt: skip
+        outputs = Outputs(html, plots, csv, as_json)
+        outputs.check()
+        keep_freed_memory()
+        outputs.present(command(**options))
+
+    wrapped: Any = answer_and_present
+    for option in reversed((*_FILES, json_option)):
+        wrapped = option(wrapped)
+    # An option gives back what it is put on: the command, with one option more.
+    return cast(F, wrapped)

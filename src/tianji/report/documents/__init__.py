@@ -1,0 +1,1 @@
+"""Documents: what an answer says, as plain values for programs, and their types."""

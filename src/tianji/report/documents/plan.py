@@ -1,0 +1,157 @@
+"""The document of ``tianji plan``: the best plans of a job on a pool, and what was set against them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from tianji.hardware.calibration import Calibration
+from tianji.reliability import Reliability
+from tianji.report.documents.plan_result import (
+    AgainstDocument,
+    FullPlanResultDocument,
+    PlanResultDocument,
+    against_document,
+    full_plan_result_document,
+    plan_result_document,
+)
+from tianji.report.documents.prediction import IdleDocument
+from tianji.report.documents.ranges import RangeDocument, range_document
+from tianji.report.documents.request import RequestDocument, request_document
+from tianji.result import Result
+from tianji.search import Outcome
+
+if TYPE_CHECKING:
+    from tianji.comparison.cheapest_size import CheapestSize
+    from tianji.validation.expected_gains import Promise
+
+
+class SearchDocument(TypedDict):
+    """What was searched."""
+
+    candidates: int
+    """Legal strategies, all priced."""
+    feasible: int
+    """Those that fit the memory."""
+    seconds: float
+    candidates_per_s: float | None
+
+
+class ChosenDocument(TypedDict):
+    """With ``--objective cost`` or ``energy``: the number of chips that spends least."""
+
+    objective: str
+    chips: int
+    offered_chips: int
+    sizes_tried: int
+    unit: str
+    """Of both figures below."""
+    spent: RangeDocument
+    spent_on_all_chips: RangeDocument | None
+
+
+class PublishedRunDocument(TypedDict):
+    """A published run of the planned job, and what the best plan promises over it."""
+
+    id: str
+    source: str
+    layout: str
+    measured_step_time_s: float
+    predicted_step_time_s: float | None
+    error: float | None
+    """Predicted over measured, less 1."""
+    gain_promised: float
+    """Of the best plan, in tokens/s."""
+    is_doubtful: bool
+    """More than tuned runs leave."""
+    saved_mostly_s: dict[str, float]
+    """Seconds of a step by kind."""
+
+
+class RunsOnDocument(TypedDict):
+    """With ``--runs-on``: the engine that runs every plan exactly."""
+
+    engine: str
+    faster_refused: int
+    """Faster plans that it cannot run."""
+    why: str
+
+
+class PlanDocument(RequestDocument):
+    """All that a search answers."""
+
+    document: Literal["plan"]
+    objective: str
+    plans: list[FullPlanResultDocument]
+    """The best plans, fastest first."""
+    front: list[PlanResultDocument]
+    """Plans that none beats in both time and memory, the fastest first."""
+    binding: list[str]
+    """What keeps the best plan from being faster."""
+    naive: AgainstDocument | None
+    """The rule of thumb beside the best plan: tp fills the node, the smallest pp that fits."""
+    explained: AgainstDocument | None
+    """With ``--explain``: the layout that the user named, beside the best plan."""
+    idle: IdleDocument
+    search: SearchDocument
+    published: list[PublishedRunDocument]
+    chosen: ChosenDocument | None
+    runs_on: RunsOnDocument | None
+
+
+def plan_document(
+    outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None,
+    reliability: Reliability | None = None, cheapest: CheapestSize | None = None, published: Sequence[Promise] = (),
+    runs_on: RunsOnDocument | None = None,
+) -> PlanDocument:  # fmt: skip
+    """Return all that a search answers; ``cheapest`` says how its number of chips was chosen."""
+    best, searched = outcome.results[0], outcome.found
+    return {
+        "document": "plan",
+        "objective": objective,
+        **request_document(best.plan.job, best.plan.pool, calibration),
+        "plans": [full_plan_result_document(result, reliability) for result in outcome.results],
+        "front": [plan_result_document(result, reliability) for result in outcome.front],
+        "binding": list(outcome.binding),
+        "naive": None if outcome.naive is None else against_document(outcome.naive, best, reliability),
+        "explained": None if explained is None else against_document(explained, best, reliability),
+        "idle": {"chips": best.plan.idle_chips, "reason": outcome.idle_reason},
+        "search": {
+            "candidates": searched.candidates,
+            "feasible": searched.feasible,
+            "seconds": searched.seconds,
+            "candidates_per_s": searched.candidates / searched.seconds if searched.seconds else None,
+        },
+        "published": [published_run_document(promise) for promise in published],
+        "chosen": None if cheapest is None else chosen_document(cheapest),
+        "runs_on": runs_on,
+    }
+
+
+def chosen_document(cheapest: CheapestSize) -> ChosenDocument:
+    """Return the number of chips that spends least, beside all that were offered."""
+    return {
+        "objective": cheapest.objective,
+        "chips": cheapest.pool.chips,
+        "offered_chips": cheapest.offered,
+        "sizes_tried": cheapest.tried,
+        "unit": cheapest.unit,
+        "spent": range_document(cheapest.spent),
+        "spent_on_all_chips": None if cheapest.on_all is None else range_document(cheapest.on_all),
+    }
+
+
+def published_run_document(promise: Promise) -> PublishedRunDocument:
+    """Return a published run of the planned job, and what the best plan promises over it."""
+    row = promise.prediction.row
+    return {
+        "id": row.id,
+        "source": row.source,
+        "layout": promise.published,
+        "measured_step_time_s": row.measured_step_time,
+        "predicted_step_time_s": promise.prediction.step_time,
+        "error": promise.prediction.error,
+        "gain_promised": promise.gain,
+        "is_doubtful": promise.is_doubtful,
+        "saved_mostly_s": dict(promise.savings()),
+    }

@@ -1,0 +1,83 @@
+"""The document of ``tianji predict``: one plan, and what it stands on."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from tianji.hardware.calibration import Calibration
+from tianji.parallel.layouts import spell_layout
+from tianji.reliability import Reliability
+from tianji.report.documents.plan_result import FullPlanResultDocument, full_plan_result_document
+from tianji.report.documents.request import RequestDocument, request_document
+from tianji.result import Result
+
+
+class IdleDocument(TypedDict):
+    """Chips of the pool that the plan leaves idle."""
+
+    chips: int
+    reason: str
+
+
+class LaunchDocument(TypedDict):
+    """What was read in a launch script."""
+
+    engine: str
+    ignored: list[str]
+    """Options that nothing is priced of."""
+
+
+class BestDocument(TypedDict):
+    """The best plan of the same job on the same chips; null values where there is none, and ``reason`` says why."""
+
+    reason: str | None
+    layout: str | None
+    strategy: dict[str, Any] | None
+    step_time_s: float | None
+    slower_by_ratio: float | None
+    """By how much the predicted plan is slower."""
+
+
+class PredictionDocument(RequestDocument):
+    """One predicted plan."""
+
+    document: Literal["prediction"]
+    plans: list[FullPlanResultDocument]
+    """The one plan; a list, as in the document of a search."""
+    idle: IdleDocument
+    launch: LaunchDocument | None
+    """With ``--from-megatron``."""
+    best: BestDocument | None
+    """With ``--from-megatron``."""
+
+
+def prediction_document(
+    result: Result,
+    calibration: Calibration,
+    reliability: Reliability | None = None,
+    launch: LaunchDocument | None = None,
+    best: Result | str | None = None,
+) -> PredictionDocument:
+    """Return one predicted plan; ``best`` is the plan to set beside that of a launch script, or why there is none."""
+    return {
+        "document": "prediction",
+        **request_document(result.plan.job, result.plan.pool, calibration),
+        "plans": [full_plan_result_document(result, reliability)],
+        "idle": {"chips": result.plan.idle_chips, "reason": ""},
+        "launch": launch,
+        "best": None if best is None else best_document(result, best),
+    }
+
+
+def best_document(result: Result, best: Result | str) -> BestDocument:
+    """Return the best plan and how far a result is from it, or why there is none."""
+    if isinstance(best, str):
+        return {"reason": best, "layout": None, "strategy": None, "step_time_s": None, "slower_by_ratio": None}
+    strategy, step = best.plan.strategy, best.step_time.nominal
+    return {
+        "reason": None,
+        "layout": spell_layout(strategy),
+        "strategy": strategy.as_dict(),
+        "step_time_s": step,
+        "slower_by_ratio": result.step_time.nominal / step - 1.0,
+    }

@@ -1,0 +1,137 @@
+"""How an answer says things: the words for the terms of a step, and how its numbers look (:mod:`tianji.formatting`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tianji.formatting import format_bytes as size
+from tianji.formatting import format_count as count
+from tianji.formatting import format_duration as duration
+from tianji.formatting import format_number
+from tianji.formatting import format_number as value_text
+from tianji.parallel.strategy import FIELDS, Strategy
+from tianji.ranges import Range
+from tianji.units import MS
+
+__all__ = ["count", "duration", "size", "value_text"]
+
+KINDS = {
+    "matmul": "matrix multiplications",
+    "attention": "attention",
+    "vector": "vector ops (norms, activations)",
+    "recompute": "recomputation",
+    "tp_comm": "tensor-parallel links, exposed",
+    "cp_comm": "context-parallel links, exposed",
+    "ep_comm": "expert dispatch, exposed",
+    "pp_comm": "pipeline sends, exposed",
+    "dp_comm": "data-parallel links, exposed",
+    "bubble": "pipeline bubble",
+    "optimizer": "optimizer",
+    "waiting": "waiting for slower chips",
+    "overhead": "launches and step overhead",
+}
+"""What each kind of a breakdown is called in a table."""
+LOSSES = {
+    "checkpointing": "saving checkpoints",
+    "lost_work": "work done again after a failure",
+    "detection": "until a failure is noticed",
+    "restart": "restart and loading",
+    "waiting_for_spares": "waiting for a repaired node",
+    "missing_replicas": "missing replicas",
+    "silent_corruption": "silent corruption",
+    "stragglers": "slow chips and links",
+}
+"""What each kind of lost time is called in a table."""
+SMALLEST = 0.001
+"""Last digit of a share in a table."""
+STORES = {"local": "own host's memory", "peer": "another node's memory", "storage": "storage"}
+"""Where checkpoints lie, in words."""
+WAYS = {
+    "batches": "side by side, uneven batches",
+    "stages": "in one pipeline, uneven layers",
+    "alone": "the best part alone",
+}
+"""What each way to use unlike chips is called."""
+
+
+def span_of(span: Range) -> str:
+    """Return a range of times as low to high, empty where low and high are one.
+
+    >>> span_of(Range(3.1, 3.4, 4.2, "measured"))
+    '3.10-4.20 s'
+    """
+    if span.low == span.high:
+        return ""
+    scale, unit = (1.0, "s") if span.high >= 1 else (MS, "ms")
+    low, high = (format_number(end / scale, keep_zeros=True) for end in (span.low, span.high))
+    return f"{low}-{high} {unit}"
+
+
+def list_savings(savings: Iterable[tuple[str, float]]) -> str:
+    """Return kinds of time with what a plan saves of each.
+
+    >>> list_savings([("bubble", 0.5)])
+    'pipeline bubble 500 ms'
+    """
+    return ", ".join(f"{KINDS[kind]} {duration(seconds)}" for kind, seconds in savings)
+
+
+def explain_gain(gain: float, savings: Iterable[tuple[str, float]], is_doubtful: bool) -> str:
+    """Return, to follow the gain over a published run, where it comes from and whether it is in question."""
+    saved = list_savings(savings)
+    why = f", saved mostly in {saved}" if saved and gain > 0 else ""
+    return f"{why}: more than tuned runs leave; measure it before you count on it" if is_doubtful else why
+
+
+def percent(value: float | None) -> str:
+    """Return a fraction as people read it.
+
+    >>> percent(0.0612), percent(None)
+    ('6.1 %', '')
+    """
+    return "" if value is None else f"{value * 100:.1f} %"
+
+
+def signed_share(value: float | None) -> str:
+    """Return a fraction with its sign.
+
+    >>> signed_share(0.031)
+    '+3.1 %'
+    """
+    return "" if value is None else f"{value * 100:+.1f} %"
+
+
+def gain_text(ratio: float | None) -> str:
+    """Return a gain with its sign.
+
+    >>> gain_text(0.0312)
+    '+3.1%'
+    """
+    return "unknown" if ratio is None else f"{ratio:+.1%}"
+
+
+def relative(ratio: float) -> str:
+    """Return a relative difference with its sign; a dot where a tenth of a percent shows nothing.
+
+    >>> relative(0.074), relative(-0.0001)
+    ('+7.4%', '·')
+    """
+    return "·" if abs(ratio) < SMALLEST / 2 else f"{ratio:+.1%}"
+
+
+def describe_changes(one: Strategy, other: Strategy) -> str:
+    """Return what turns one strategy into the other, in words.
+
+    >>> describe_changes(Strategy(tp=8), Strategy(tp=4, dp=2))
+    'tp 8 → 4, dp 1 → 2'
+    """
+    changes = []
+    for name in FIELDS:
+        before, after = getattr(one, name), getattr(other, name)
+        if before != after and not (name == "placement" and max(one.pp, other.pp) == 1):
+            changes.append(f"{name} {_word(before)} → {_word(after)}")
+    return ", ".join(changes) or "nothing"
+
+
+def _word(value: object) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,28 @@
+"""Which view belongs to which document. A document names itself, so whoever has one can show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from tianji.report.view import View
+
+VIEWS = {
+    "prediction": "tianji.report.views.prediction:prediction_view",
+    "plan": "tianji.report.views.plan:plan_view",
+    "mixture": "tianji.report.views.mixture:mixed_plan_view",
+    "goodput": "tianji.report.views.goodput:goodput_page",
+    "comparison": "tianji.report.views.comparison:comparison_page",
+    "replacement": "tianji.report.views.comparison:replacement_page",
+    "sizing": "tianji.report.views.comparison:sizing_page",
+    "validation": "tianji.report.views.validation:accuracy_page",
+}
+"""By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""
+
+
+def view_of(document: Mapping[str, Any]) -> View:
+    """Return what is shown of a document, as a command wrote it or as JSON gives it back."""
+    module, name = VIEWS[document["document"]].split(":")
+    make: Callable[[Mapping[str, Any]], View] = getattr(import_module(module), name)
+    return make(document)

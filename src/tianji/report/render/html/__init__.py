@@ -1,0 +1,1 @@
+"""A view as one HTML document that asks nobody for anything."""

@@ -1,0 +1,47 @@
+"""Predicted against measured as SVG elements: points around a diagonal on logarithmic axes."""
+
+from __future__ import annotations
+
+import math
+from xml.etree.ElementTree import Element
+
+from tianji.report.charts import ScatterChart
+from tianji.report.render.markup import tag
+from tianji.report.render.svg.canvas import COLOURS, Scale, keep_inside, spell_tick, text_width
+from tianji.report.render.svg.curves import make_marker
+
+
+def draw_scatter(chart: ScatterChart, width: int, top: float) -> tuple[list[Element], float]:
+    """Return the axes, the band, the diagonal and the points, and where they end."""
+    low, high = decades(chart)
+    ticks = [10.0**power for power in range(round(math.log10(low)), round(math.log10(high)) + 1)]
+    left = text_width([spell_tick(tick) for tick in ticks]) + 10
+    top += 20
+    side = min(width - 26 - left, 440.0)
+    bottom, right = top + side, left + side
+    x_scale, y_scale = Scale(low, high, left, right, is_log=True), Scale(low, high, bottom, top, is_log=True)
+    found = [tag("text", chart.y_axis, class_="soft", x=0.0, y=top - 10)]
+    for tick in ticks:
+        x, y = x_scale.at(tick), y_scale.at(tick)
+        found.append(tag("path", class_="grid", d=f"M{x:.1f} {top}V{bottom}M{left:.1f} {y:.1f}H{right:.1f}"))
+        text = spell_tick(tick)
+        middle = keep_inside(x, text, width)
+        found.append(tag("text", text, class_="soft", x=middle, y=bottom + 16, text_anchor="middle"))
+        found.append(tag("text", spell_tick(tick), class_="soft", x=left - 6, y=y + 4, text_anchor="end"))
+    edge = [(low, low * (1 + chart.band)), (high / (1 + chart.band), high), (high, high), (high, high * (1 - chart.band)),
+            (low / (1 - chart.band), low), (low, low)]  # fmt: skip
+    points = " ".join(f"{x_scale.at(x):.1f},{y_scale.at(y):.1f}" for x, y in edge)
+    found.append(tag("polygon", class_="band f5", points=points))
+    found.append(tag("path", class_="axis", d=f"M{left:.1f} {bottom}L{right:.1f} {top}"))
+    for place, series in enumerate(chart.series):
+        inside = [p for p in series.points if p.x > 0 and p.y > 0]
+        found += [make_marker(x_scale.at(p.x), y_scale.at(p.y), p, place, place % len(COLOURS)) for p in inside]
+    found.append(tag("text", chart.x_axis, class_="soft", x=(left + right) / 2, y=bottom + 34, text_anchor="middle"))
+    return found, bottom + 40
+
+
+def decades(chart: ScatterChart) -> tuple[float, float]:
+    """Return the powers of ten around all points."""
+    values = [v for series in chart.series for p in series.points for v in (p.x, p.y) if v > 0] or [1.0]
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    return 10.0**low, 10.0 ** max(high, low + 1)

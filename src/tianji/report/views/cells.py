@@ -1,0 +1,62 @@
+"""Cells: numbers of a document with the words that people read. Every view says a time, a size or a share the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tianji.report.documents.ranges import RangeDocument
+from tianji.report.formatting import duration, size
+from tianji.report.view import Cell, Number
+
+
+def ranged(span: RangeDocument, text: Callable[[float], str]) -> Number:
+    """Return a range as a number with its ends.
+
+    >>> ranged({"low": 1.0, "nominal": 2.0, "high": 3.0}, str).words
+    '2.0 (1.0 to 3.0)'
+    """
+    low, nominal, high = span["low"], span["nominal"], span["high"]
+    words = "" if low == high else f"{text(low)} to {text(high)}"
+    return Number(nominal, text(nominal), low, high, words)
+
+
+def ranged_or(span: RangeDocument | None, text: Callable[[float], str], missing: str) -> Cell:
+    """Return a range as a number, or a word where there is none."""
+    return missing if span is None else ranged(span, text)
+
+
+def time_of(seconds: float) -> Number:
+    """Return a time."""
+    return Number(seconds, duration(seconds))
+
+
+def size_of(value: float) -> Number:
+    """Return a size."""
+    return Number(value, size(value))
+
+
+def share_of(value: float, digits: int = 1) -> Number:
+    """Return a share of a whole.
+
+    >>> share_of(0.548).text
+    '54.8%'
+    """
+    return Number(value, f"{value:.{digits}%}")
+
+
+def count_of(value: float) -> Number:
+    """Return a whole number.
+
+    >>> count_of(77190.2).text
+    '77,190'
+    """
+    return Number(value, f"{value:,.0f}")
+
+
+def days_of(span: RangeDocument) -> Number:
+    """Return days with their range.
+
+    >>> days_of({"low": 128.84, "nominal": 149.9, "high": 176.1}).words
+    '149.9 (128.8 to 176.1)'
+    """
+    return ranged(span, lambda days: f"{days:,.1f}")

@@ -1,0 +1,264 @@
+"""The view of a search: the best plans, time against memory, what binds, and what was set against the best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tianji.parallel.strategy import Strategy
+from tianji.report.charts import ChartPoint, ChartSeries, ChartSwing, CurveChart, SwingChart
+from tianji.report.documents.plan import ChosenDocument, PlanDocument, PublishedRunDocument, SearchDocument
+from tianji.report.documents.plan_result import AgainstDocument, PlanResultDocument
+from tianji.report.formatting import (
+    KINDS,
+    describe_changes,
+    duration,
+    explain_gain,
+    gain_text,
+    relative,
+    size,
+    value_text,
+)
+from tianji.report.view import Block, Cell, Facts, Number, View, ViewColumn, ViewSection, ViewTable
+from tianji.report.views.basis import basis_section
+from tianji.report.views.cells import count_of, days_of, ranged, share_of, size_of, time_of
+from tianji.report.views.plan_result import (
+    describe_misfit,
+    difference_of,
+    highlights,
+    memory_section,
+    plan_lead,
+    shorten_layout,
+    step_section,
+)
+from tianji.report.views.request_summary import request_facts, title_of
+from tianji.units import GB
+
+NEGLIGIBLE = 1e-4
+"""Share of a step below which a term is left out of a comparison."""
+MOST_FRONT = 8
+"""Rows of the Pareto front on a terminal."""
+SOON = 0.1
+"""Seconds of a search below which its rate says nothing."""
+RULE = "tp fills the node, smallest pp that fits"
+"""What the naive choice is."""
+
+
+def plan_view(document: PlanDocument) -> View:
+    """Return the view of ``tianji plan``."""
+    best, pool = document["plans"][0], document["pool"]
+    sections = (
+        ViewSection("Fastest plans", (plans_table(document["plans"]),)),
+        step_section(best, "Where a step of plan 1 goes"),
+        memory_section(best, " of plan 1"),
+        ViewSection("Time against memory", _front(document)),
+        ViewSection("What binds plan 1", (Facts(tuple(map(_parted, document["binding"]))),)),
+        *_published(document["published"]),
+        *_against(document),
+        basis_section(document),
+    )
+    idle = [document["idle"]["reason"] + "."] if document["idle"]["reason"] else []
+    lead = (*plan_lead(best, pool["chips"]), *idle, *_runs_on(document))
+    numbers = highlights(best, document["job"]["linear_dtype"])
+    return View(title_of("Plan", document), lead, numbers, sections, request_facts(document, _search_facts(document)))
+
+
+def _parted(text: str) -> tuple[str, str]:
+    head, colon, tail = text.partition(": ")
+    return (head, tail) if colon else ("", text)
+
+
+def _search_facts(document: PlanDocument) -> tuple[tuple[str, str], ...]:
+    chosen = document["chosen"]
+    return (
+        ("Search", describe_search(document["search"])),
+        *((("Chosen", describe_choice(chosen)),) if chosen else ()),
+    )
+
+
+def describe_search(search: SearchDocument) -> str:
+    """Return how much was priced, and how long it took."""
+    is_timed = search["seconds"] > SOON and search["candidates_per_s"]
+    rate = f" ({search['candidates_per_s']:,.0f} a second)" if is_timed else ""
+    priced = f"{search['candidates']:,} legal strategies, all priced in {duration(search['seconds'])}{rate}"
+    return f"{priced}; {search['feasible']:,} fit the memory"
+
+
+def describe_choice(chosen: ChosenDocument) -> str:
+    """Return what the chosen number of chips spends, beside all that were offered."""
+    chips, offered, spent = chosen["chips"], chosen["offered_chips"], chosen["spent"]
+    figure = ranged(spent, value_text)
+    text = (
+        f"{chips:,} of {offered:,} chips: the least {chosen['objective']} of {chosen['sizes_tried']} numbers tried,"
+        f" {figure.text} {chosen['unit']} ({figure.span})"
+    )
+    every = chosen["spent_on_all_chips"]
+    if every is None or chips == offered:
+        return text
+    return f"{text}; all {offered:,} chips: {value_text(every['nominal'])}"
+
+
+def _runs_on(document: PlanDocument) -> Iterator[str]:
+    if runs_on := document["runs_on"]:
+        refused = runs_on["faster_refused"]
+        faster = f"; {refused} faster ones are refused: {runs_on['why']}" if refused else ""
+        yield f"Every plan here runs on {runs_on['engine']} as it is priced{faster}."
+
+
+def plans_table(plans: Sequence[PlanResultDocument]) -> ViewTable:
+    """Return the best plans, best first."""
+    has_days = plans[0]["days_range"] is not None
+    columns = (
+        ViewColumn("#"), ViewColumn("layout"), ViewColumn("step", "s", is_ranged=True), ViewColumn("tokens/s", rank=3),
+        ViewColumn("tokens/s/chip"), ViewColumn("MFU", "1"), ViewColumn("memory", "bytes"),
+        ViewColumn("left", "bytes", rank=2),
+        *((ViewColumn("days", "days", is_ranged=True, rank=1),) if has_days else ()),
+    )  # fmt: skip
+    rows = tuple(_plan_row(plan, place) for place, plan in enumerate(plans, 1))
+    return ViewTable("plans", "", columns, rows, best=0, note="Ranges are of 80 %." if _has_range(plans[0]) else "")
+
+
+def _has_range(plan: PlanResultDocument) -> bool:
+    span = plan["step_time_range_s"]
+    return span["low"] != span["high"]
+
+
+def _plan_row(plan: PlanResultDocument, place: int) -> tuple[Cell, ...]:
+    days = plan["days_range"]
+    return (
+        str(place),
+        shorten_layout(plan["strategy"]),
+        ranged(plan["step_time_range_s"], duration),
+        count_of(plan["tokens_per_s"]),
+        count_of(plan["tokens_per_s_per_chip"]),
+        share_of(plan["mfu"]),
+        size_of(plan["memory_total_bytes"]),
+        size_of(plan["memory_limit_bytes"] - plan["memory_total_bytes"]),
+        *((days_of(days),) if days else ()),
+    )
+
+
+# --- time against memory --------------------------------------------------------------------------------------
+def _front(document: PlanDocument) -> tuple[Block, ...]:
+    return (front_chart(document), front_table(document["front"]))
+
+
+def front_chart(document: PlanDocument) -> CurveChart:
+    """Return the plans that none beats in both time and memory, with those that are set against the best."""
+    front = tuple(map(_front_point, reversed(document["front"])))
+    others = (("rule of thumb", document["naive"]), ("your layout", document["explained"]))
+    series = (
+        ChartSeries("no plan is both faster and smaller", front),
+        *(ChartSeries(label, (_front_point(plan),), is_line=False) for label, plan in others if plan),
+    )
+    limit = document["plans"][0]["memory_limit_bytes"] / GB
+    return CurveChart(
+        "front", "What less memory costs in time", "memory of the fullest chip, GB", "step, s", series,
+        from_zero=False, marks=((0, limit, "usable"),),
+    )  # fmt: skip
+
+
+def _front_point(plan: PlanResultDocument) -> ChartPoint:
+    text = f"{shorten_layout(plan['strategy'])}: {duration(plan['step_time_s'])}, {size(plan['memory_total_bytes'])}"
+    return ChartPoint(plan["memory_total_bytes"] / GB, plan["step_time_s"], text)
+
+
+def front_table(front: Sequence[PlanResultDocument]) -> ViewTable:
+    """Return the Pareto front as a table: what less memory costs in time."""
+    columns = (
+        ViewColumn("layout"), ViewColumn("step", "s"), ViewColumn("memory", "bytes"), ViewColumn("of the usable", "1"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            shorten_layout(plan["strategy"]),
+            time_of(plan["step_time_s"]),
+            size_of(plan["memory_total_bytes"]),
+            share_of(plan["memory_total_bytes"] / plan["memory_limit_bytes"], 0),
+        )
+        for plan in front
+    )
+    note = "None is both faster and smaller."
+    return ViewTable("front", "", columns, rows, note, bar=3, bar_limit=1.0, most=MOST_FRONT, thinning="even")
+
+
+# --- beside the best ------------------------------------------------------------------------------------------
+def _published(runs: Sequence[PublishedRunDocument]) -> Iterator[ViewSection]:
+    if runs:
+        yield ViewSection(
+            "Published runs of this job", (Facts(tuple((run["id"], describe_published(run)) for run in runs)),)
+        )
+
+
+def describe_published(run: PublishedRunDocument) -> str:
+    """Return what was measured, how well it is predicted, and what plan 1 promises over it and why."""
+    measured = f"{run['source']}: {duration(run['measured_step_time_s'])} a step with {run['layout']}"
+    promise = f"Plan 1 promises {gain_text(run['gain_promised'])} more tokens/s"
+    why = explain_gain(run["gain_promised"], run["saved_mostly_s"].items(), run["is_doubtful"])
+    return f"{measured}; predicted {gain_text(run['error'])}. {promise}{why}."
+
+
+def _against(document: PlanDocument) -> Iterator[ViewSection]:
+    best, explained, naive = document["plans"][0], document["explained"], document["naive"]
+    if explained:
+        yield against_section(explained, best, "explained", "Your layout against plan 1")
+    if naive:
+        verb = "lost" if naive["slower_by_s"] > 0 else "is as fast"
+        yield against_section(naive, best, "naive", f"The naive choice {verb}", RULE)
+    else:
+        yield ViewSection("The naive choice", (f"It gives nothing legal that fits: {RULE}.",))
+
+
+def against_section(
+    plan: AgainstDocument, best: PlanResultDocument, name: str, title: str, rule: str = ""
+) -> ViewSection:
+    """Return a plan beside the best one: what changes, and each term that does."""
+    strategies = Strategy(**plan["strategy"]), Strategy(**best["strategy"])
+    facts = (
+        *((("rule", rule),) if rule else ()),
+        ("this one", shorten_layout(plan["strategy"])),
+        ("plan 1", shorten_layout(best["strategy"])),
+        ("changes", describe_changes(*strategies)),
+        *((("memory", describe_misfit(plan)),) if not plan["fits"] else ()),
+    )
+    lost = sorted(plan["breakdown_difference_s"].items(), key=lambda pair: -abs(pair[1]))
+    shown = [(kind, seconds) for kind, seconds in lost if _is_notable(kind, plan, best)]
+    swings = tuple(_swing(KINDS.get(kind, kind), seconds) for kind, seconds in shown if seconds)
+    chart = SwingChart(f"{name}-difference", "Seconds of a step that each term takes more or less than in plan 1",
+                       "difference, s", swings, (0.0, "plan 1"), legend=("faster", "slower"))  # fmt: skip
+    return ViewSection(title, (Facts(facts), *((chart,) if swings else ()), difference_table(plan, best, name, shown)))
+
+
+def _is_notable(kind: str, plan: PlanResultDocument, best: PlanResultDocument) -> bool:
+    most = max(plan["breakdown_s"].get(kind, 0.0), best["breakdown_s"].get(kind, 0.0))
+    return most > NEGLIGIBLE * best["step_time_s"]
+
+
+def difference_table(
+    plan: AgainstDocument, best: PlanResultDocument, name: str, terms: Sequence[tuple[str, float]]
+) -> ViewTable:
+    """Return each term of two plans, the whole step and the memory."""
+    step = best["step_time_s"]
+    rows: list[tuple[Cell, ...]] = [
+        (KINDS.get(kind, kind), time_of(best["breakdown_s"].get(kind, 0.0)), time_of(plan["breakdown_s"].get(kind, 0.0)),
+         difference_of(seconds), _relative(seconds / step))
+        for kind, seconds in terms
+    ]  # fmt: skip
+    rows.append(("step", time_of(step), time_of(plan["step_time_s"]), difference_of(plan["slower_by_s"]),
+                 _relative(plan["slower_by_ratio"])))  # fmt: skip
+    columns = (ViewColumn("term"), ViewColumn("plan 1", "s"), ViewColumn("this one", "s"), ViewColumn("difference", "s"),
+               ViewColumn("of the step", "1"))  # fmt: skip
+    totals = size(best["memory_total_bytes"]), size(plan["memory_total_bytes"])
+    note = f"Memory of the fullest chip: {totals[0]} in plan 1, {totals[1]} in this one."
+    return ViewTable(name, "", columns, tuple(rows), note, has_total=True)
+
+
+def _relative(ratio: float) -> Number:
+    return Number(ratio, relative(ratio))
+
+
+def _swing(label: str, seconds: float) -> ChartSwing:
+    text = difference_of(seconds).text
+    ends: dict[str, Any] = {"low": 0.0, "low_text": "", "high": seconds, "high_text": text}
+    if seconds < 0:
+        ends = {"low": seconds, "low_text": text, "high": 0.0, "high_text": ""}
+    return ChartSwing(label, **ends)

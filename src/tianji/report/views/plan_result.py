@@ -1,0 +1,200 @@
+"""One plan in a view: the highlights, where a step goes, and the memory stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from tianji.parallel.layouts import abbreviate_layout
+from tianji.parallel.strategy import Strategy
+from tianji.report.charts import BarChart, ChartBar
+from tianji.report.documents.goodput_summary import GoodputSummaryDocument
+from tianji.report.documents.plan_result import FullPlanResultDocument, PlanResultDocument
+from tianji.report.formatting import KINDS, duration, size
+from tianji.report.view import Cell, Highlight, Number, ViewColumn, ViewSection, ViewTable
+from tianji.report.views.cells import days_of, ranged, share_of, size_of, time_of
+from tianji.units import GB, show
+
+MOST_BARS = 14
+"""Stages of a chart; a pipeline of more unlike ones shows so many, evenly chosen."""
+MOST_STAGES = 12
+"""Rows of the memory table on a terminal."""
+COMPUTING = ("matmul", "attention", "vector", "recompute", "optimizer")
+"""Kinds of a breakdown in which the chip computes."""
+
+
+def shorten_layout(strategy: Mapping[str, Any]) -> str:
+    """Return the strategy of a document in as few words as a table has room for."""
+    return abbreviate_layout(Strategy(**strategy))
+
+
+def plan_lead(plan: PlanResultDocument, chips: int) -> Iterator[str]:
+    """Yield what is to be said of a plan on a pool of ``chips`` before any number."""
+    yield (
+        f"{shorten_layout(plan['strategy'])} on {plan['chips']:,} chips, {plan['num_microbatches']:,} micro-batches a step."
+    )
+    if chips > plan["chips"]:
+        yield f"{chips - plan['chips']:,} of {chips:,} chips stand idle."
+    if not plan["fits"]:
+        yield describe_misfit(plan)
+    yield from goodput_lead(plan["goodput_summary"])
+
+
+def describe_misfit(plan: PlanResultDocument) -> str:
+    """Return by how much a plan does not fit."""
+    limit = plan["memory_limit_bytes"]
+    over = plan["memory_total_bytes"] - limit
+    return f"It does not fit: {size(over)} more than the usable {size(limit)} of a chip."
+
+
+def goodput_lead(summary: GoodputSummaryDocument) -> Iterator[str]:
+    """Yield what is to be said of a run under failures before any number."""
+    if summary["goodput"] is None:
+        yield f"The goodput is not known: {summary['reason']}"
+    elif summary["loss"] == "replica":
+        yield f"Under failures: {summary['loss_in_words']}."
+
+
+def highlights(plan: PlanResultDocument, peak_dtype: str) -> tuple[Highlight, ...]:
+    """Return the numbers that most readers came for."""
+    speed, step = plan["tokens_per_s"], plan["step_time_range_s"]
+    rates = {"low": speed * step["nominal"] / step["high"], "high": speed * step["nominal"] / step["low"]}
+    tokens = ranged({"nominal": speed, "low": rates["low"], "high": rates["high"]}, lambda rate: f"{rate:,.0f}")
+    each = f"{plan['tokens_per_s_per_chip']:,.0f} for each of {plan['chips']:,} chips"
+    share = plan["memory_total_bytes"] / plan["memory_limit_bytes"]
+    used = f"{share:.0%} of the usable {size(plan['memory_limit_bytes'])}"
+    basis = f"80 % range, {plan['leans_on']}" if plan["leans_on"] else "a lower bound"
+    summary = plan["goodput_summary"]
+    return (
+        Highlight("step time", ranged(step, duration), basis),
+        Highlight("tokens/s", tokens, each),
+        Highlight("MFU", share_of(plan["mfu"]), f"of the dense {peak_dtype} peak"),
+        Highlight("memory of the fullest chip", size_of(plan["memory_total_bytes"]), used),
+        *goodput_highlights(summary),
+        *((Highlight("days without failures", days_of(plan["days_range"])),) if plan["days_range"] else ()),
+        *days_highlights(summary),
+    )
+
+
+def goodput_highlights(summary: GoodputSummaryDocument) -> Iterator[Highlight]:
+    """Yield the goodput, if it is known."""
+    if summary["goodput"] is not None:
+        between = show(summary["mean_time_between_failures_s"] or 0.0, "time")
+        useful = f"a failure in {between}; {summary['useful_tokens_per_s']:,.0f} useful tokens/s"
+        yield Highlight("goodput", ranged(summary["goodput"], lambda share: f"{share:.1%}"), useful)
+
+
+def days_highlights(summary: GoodputSummaryDocument) -> Iterator[Highlight]:
+    """Yield the days of the run with its failures, if they are known."""
+    if summary["days_range"] is not None:
+        yield Highlight("days with failures", days_of(summary["days_range"]))
+
+
+# --- time -----------------------------------------------------------------------------------------------------
+def step_section(plan: PlanResultDocument, title: str) -> ViewSection:
+    """Return where a step goes, drawn and in numbers."""
+    return ViewSection(title, (breakdown_chart(plan, title), breakdown_table(plan)))
+
+
+def breakdown_chart(plan: PlanResultDocument, title: str) -> BarChart:
+    """Return the exclusive terms of a step, longest first, coloured by what the chip does in them."""
+    step = plan["step_time_s"]
+    bars = [ChartBar(KINDS.get(k, k), ((_class(k), s),), f"{duration(s)}, {s / step:.1%}") for k, s in _terms(plan)]
+    # The order of colours must not hang on which term is the longest.
+    order = {name: place for place, name in enumerate(("computing", "waiting for links", "waiting otherwise"))}
+    first = sorted(bars, key=lambda bar: order[bar.parts[0][0]])
+    legend = tuple(dict.fromkeys(bar.parts[0][0] for bar in first))
+    return BarChart("breakdown", title, "time of a step, s", tuple(bars), legend=legend)
+
+
+def _class(kind: str) -> str:
+    if kind in COMPUTING:
+        return "computing"
+    return "waiting for links" if kind.endswith("_comm") else "waiting otherwise"
+
+
+def _terms(plan: PlanResultDocument) -> list[tuple[str, float]]:
+    return sorted(((k, s) for k, s in plan["breakdown_s"].items() if s), key=lambda pair: -pair[1])
+
+
+def breakdown_table(plan: PlanResultDocument) -> ViewTable:
+    """Return all terms of a step, longest first; they add up to the step."""
+    step = plan["step_time_s"]
+    rows: list[tuple[Cell, ...]] = [(KINDS.get(k, k), time_of(s), share_of(s / step)) for k, s in _terms(plan)]
+    rows.append(("step", time_of(step), share_of(1.0)))
+    columns = (ViewColumn("term"), ViewColumn("time", "s"), ViewColumn("share", "1"))
+    return ViewTable("breakdown", "", columns, tuple(rows), has_total=True, bar=1)
+
+
+# --- memory ---------------------------------------------------------------------------------------------------
+def memory_section(plan: FullPlanResultDocument, whose: str = "") -> ViewSection:
+    """Return the memory of a chip of each stage, drawn and in numbers."""
+    return ViewSection(f"Memory of one chip{whose}", (memory_chart(plan), memory_table(plan)))
+
+
+def memory_chart(plan: FullPlanResultDocument) -> BarChart:
+    """Return the memory of a chip of each stage, part by part, against what is usable; of a long pipeline some stages."""
+    runs = stage_runs(plan)
+    totals = [sum(parts.values()) for _, parts in runs]
+    places = set(range(len(runs)))
+    if len(runs) > MOST_BARS:
+        places = {round(i * (len(runs) - 1) / (MOST_BARS - 1)) for i in range(MOST_BARS)}
+    shown = sorted({*places, totals.index(max(totals))})
+    bars = [
+        ChartBar(
+            runs[i][0], tuple((name, value / GB) for name, value in runs[i][1].items()), f"{totals[i] / GB:.1f} GB"
+        )
+        for i in shown
+    ]
+    limit = plan["memory_limit_bytes"] / GB
+    note = ""
+    if len(shown) < len(runs):
+        note = f"{len(shown)} of {len(runs)} unlike stages, the fullest among them; the table has all."
+    title = "Memory of one chip, by pipeline stage"
+    return BarChart("memory", title, "GB", tuple(bars), (limit, f"usable: {limit:.1f} GB"), note)
+
+
+def memory_table(plan: FullPlanResultDocument) -> ViewTable:
+    """Return each part of each stage's memory; a narrow terminal leaves out the smallest parts."""
+    runs = stage_runs(plan)
+    peaks = {name: max(parts.get(name, 0.0) for _, parts in runs) for name in plan["memory_bytes"]}
+    names = [name for name in peaks if peaks[name]]
+    by_size = sorted(names, key=lambda name: -peaks[name])
+    columns = (
+        ViewColumn("stages"),
+        *(ViewColumn(name, "bytes", rank=by_size.index(name) + 1) for name in names),
+        ViewColumn("total", "bytes"),
+        ViewColumn("left", "bytes"),
+    )
+    totals = [sum(parts.values()) for _, parts in runs]
+    limit = plan["memory_limit_bytes"]
+    rows: list[tuple[Cell, ...]] = [
+        (label, *(size_of(v) for v in (*(parts.get(name, 0.0) for name in names), total, limit - total)))
+        for (label, parts), total in zip(runs, totals, strict=True)
+    ]
+    return ViewTable(
+        "memory", "", columns, tuple(rows), f"Usable of a chip: {size(limit)}.",
+        best=totals.index(max(totals)), bar=len(columns) - 2, bar_limit=limit, most=MOST_STAGES, thinning="even",
+    )  # fmt: skip
+
+
+def stage_runs(plan: FullPlanResultDocument) -> list[tuple[str, Mapping[str, float]]]:
+    """Return the stages of a pipeline, neighbours that are alike to a tenth of a GB together."""
+    runs: list[tuple[str, Mapping[str, float]]] = []
+    stages = enumerate(plan["memory_stages_bytes"])
+    for _, items in groupby(stages, key=lambda item: [round(value / GB, 1) for value in item[1].values()]):
+        members = list(items)
+        first, last = members[0][0], members[-1][0]
+        runs.append((f"stage {first}" if first == last else f"stages {first} to {last}", members[0][1]))
+    return runs
+
+
+def difference_of(seconds: float) -> Number:
+    """Return a difference of time with its sign.
+
+    >>> difference_of(-0.5).text
+    '-500 ms'
+    """
+    sign = "+" if seconds > 0 else "-" if seconds < 0 else ""
+    return Number(seconds, sign + duration(abs(seconds)))

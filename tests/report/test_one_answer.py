@@ -1,0 +1,113 @@
+"""Terminal, page and CSV of one command show the same numbers in the same words, and all come from its document."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tianji.cli import main
+from tianji.report.present import view_of
+from tianji.report.view import Cell, Number
+
+from .reading import read_heads, read_tables
+
+COMMANDS = {
+    "prediction": "predict llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tp 8 --tokens 1T",
+    "plan": "plan llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tokens 1T --explain tp=8",
+    "mixture": "plan llama-3.1-8b a100-h100 --tokens 1T",
+}
+"""One command for each document whose terminal is its view."""
+WIDE = "400"
+RULE = re.compile("^─+$")
+BARS = re.compile("[█▏▎▍▌▋▊▉]+")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one command gave, everywhere."""
+
+    terminal: str
+    page: str
+    tables: Path
+    document: dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=COMMANDS)
+def answer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Answer:
+    words, folder = shlex.split(COMMANDS[request.param]), tmp_path_factory.mktemp(request.param)
+    files = ["--html", str(folder / "page.html"), "--csv", str(folder / "tables")]
+    done = CliRunner().invoke(main, [*words, *files], env={"COLUMNS": WIDE}, catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    again = CliRunner().invoke(main, [*words, "--json"], catch_exceptions=False)
+    document = json.loads(again.stdout)
+    assert document["document"] == request.param
+    return Answer(done.stdout, (folder / "page.html").read_text(), folder / "tables", document)
+
+
+def rows_of_terminal(text: str) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of every row of every table."""
+    is_inside = False
+    for line in text.splitlines():
+        cells = tuple(cell for cell in re.split(r"\s{2,}", BARS.sub("", line).strip()) if cell)
+        if RULE.match(line.strip()):
+            is_inside = True
+        elif not cells or line.startswith(("no room", "Ranges", "Memory of the fullest")) or " rows; " in line:
+            is_inside = is_inside and not cells
+        elif is_inside:
+            yield cells
+
+
+def test_every_row_of_the_terminal_stands_in_the_page(answer: Answer) -> None:
+    rows = list(rows_of_terminal(answer.terminal))
+    assert len(rows) > 5
+    page = {tuple(cell.text for cell in row if cell.text) for table in read_tables(answer.page) for row in table}
+    page |= {tuple(filter(None, head)) for head in read_heads(answer.page)}
+    strangers = [row for row in rows if row not in page and len(row) > 1]
+    assert not strangers
+
+
+def test_every_row_of_the_page_stands_in_a_file_with_whole_values(answer: Answer) -> None:
+    files = [csv.reader(path.read_text().splitlines()) for path in answer.tables.glob("*.csv")]
+    rows = [{*row, *map(_as_float, row)} for file in files for row in file]
+    for table in read_tables(answer.page):
+        for cells in table:
+            wanted = {cell.text if cell.value is None else repr(cell.value) for cell in cells}
+            assert any(wanted <= row for row in rows), cells
+
+
+def _as_float(field: str) -> str:
+    try:
+        return repr(float(field))
+    except ValueError:
+        return field
+
+
+def test_the_highlights_are_the_same_words_on_terminal_and_page(answer: Answer) -> None:
+    shown = view_of(answer.document)
+    assert shown.highlights
+    for highlight in shown.highlights:
+        assert highlight.number.words in answer.terminal
+        for text in (highlight.label, highlight.number.text, highlight.number.span, highlight.note):
+            assert text.replace("&", "&amp;") in answer.page
+    for text in (shown.title, *shown.lead):
+        assert " ".join(text.split()) in " ".join(answer.terminal.split())
+
+
+def test_a_view_is_made_from_the_document_alone(answer: Answer) -> None:
+    # The document went through JSON text: nothing but its keys can have come along.
+    tables = {table.name: table for table in view_of(answer.document).tables()}
+    texts = [[[_words(cell) for cell in row] for row in table.rows] for table in tables.values()]
+    assert texts == [[[cell.text for cell in row] for row in table] for table in read_tables(answer.page)]
+
+
+def _words(cell: Cell) -> str:
+    return cell.words if isinstance(cell, Number) else cell
