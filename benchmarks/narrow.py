@@ -6,8 +6,8 @@ python benchmarks/narrow.py      (about two minutes)
 from __future__ import annotations
 
 from tianji.catalog import load_calibration, load_pool, make_job
+from tianji.search import SearchOptions, explore
 from tianji.search.coarse import find_fast
-from tianji.search.exhaustive import explore
 
 MODELS = (
     "llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b", "gpt3-175b", "mixtral-8x7b", "qwen3-235b-a22b", "deepseek-v3",
@@ -27,7 +27,7 @@ def main() -> None:
             for chips in sizes:
                 found, job = load_pool(pool, chips), make_job(model, chips=chips)
                 constants = calibration.constants(found.chip)
-                fast, best = find_fast(job, found, constants), explore(job, found, constants, top=1).best
+                fast, best = find_fast(job, found, constants), explore(job, found, constants, SearchOptions(top=1)).best
                 assert bool(fast) == bool(best), f"{model} on {chips} {pool}: only one of the two fits"
                 if fast and best:
                     losses.append((fast.step_time / best[0].step_time - 1.0, model, pool, chips))

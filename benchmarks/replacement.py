@@ -11,8 +11,8 @@ from typing import TypeVar
 from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.comparison import Assumptions
 from tianji.comparison.curve import Curve
+from tianji.search import SearchOptions, explore
 from tianji.search.coarse import find_fast
-from tianji.search.exhaustive import explore
 
 POOLS = ("hgx-h100", "atlas-950-superpod")
 SIZES = 12
@@ -42,7 +42,7 @@ def main() -> None:
         for curve in found:
             constants = curve.calibration.constants(curve.pool.chip)
             asked = (curve.job, curve.pool, constants)
-            whole, full = timed(partial(explore, *asked, top=1))
+            whole, full = timed(partial(explore, *asked, SearchOptions(top=1)))
             fast, narrow = timed(partial(find_fast, *asked))
             assert fast is not None
             print(

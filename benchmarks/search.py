@@ -38,7 +38,7 @@ def run_case(case: dict[str, Any]) -> dict[str, Any]:
     import time
 
     import tianji
-    from tianji.search import explore
+    from tianji.search import SearchOptions, explore
 
     pool = tianji.load_pool(case["pool"])
     pool = pool.with_chips(case.get("chips", pool.chips))
@@ -48,7 +48,7 @@ def run_case(case: dict[str, Any]) -> dict[str, Any]:
     constants = tianji.load_calibration().constants(pool.chip)
     extra = {name: (False, True) for name in case.get("vary", ())}
     started = time.process_time()
-    found = explore(job, pool, constants, extra=extra)
+    found = explore(job, pool, constants, SearchOptions(extra=extra))
     cpu = time.process_time() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from tianji.catalog import load_chip, load_pool
-from tianji.catalog.entries import DATA, ENVIRONMENT, Entry, find_entry, find_folders, is_path, list_entries, read_text
+from tianji.catalog.entries import (
+    DATA,
+    ENVIRONMENT,
+    CatalogEntry,
+    find_entry,
+    find_folders,
+    is_path,
+    list_entries,
+    read_text,
+)
 from tianji.catalog.mixtures import is_mixture, load_mixture
 from tianji.errors import FormatError, UnknownNameError
 
@@ -20,8 +29,10 @@ def test_a_path_is_told_from_a_name(name: str, expected: bool) -> None:
 
 
 def test_a_name_leads_into_the_catalog_and_a_path_to_its_file() -> None:
-    assert find_entry("chips", "h20") == Entry(DATA / "chips" / "h20.toml", shipped=True)
-    assert find_entry("chips", "mine.toml", beside=Path("folder")) == Entry(Path("folder/mine.toml"), shipped=False)
+    assert find_entry("chips", "h20") == CatalogEntry(DATA / "chips" / "h20.toml", shipped=True)
+    assert find_entry("chips", "mine.toml", beside=Path("folder")) == CatalogEntry(
+        Path("folder/mine.toml"), shipped=False
+    )
 
 
 def test_a_chip_in_the_place_of_a_pool_is_told() -> None:

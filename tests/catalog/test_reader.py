@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from tianji.catalog import load_chip, load_pool
 from tianji.catalog.entries import DATA
-from tianji.catalog.reader import MAX_SIZE, Table, read_toml, span
+from tianji.catalog.reader import MAX_SIZE, TomlTable, read_toml, span
 from tianji.errors import FormatError, InputError
 from tianji.units import GB
 
 FIGURE = {"value": "80 GB", "source": "its own page", "confidence": "user"}
 
 
-def table(**content: object) -> Table:
-    return Table(content, "my.toml")
+def table(**content: object) -> TomlTable:
+    return TomlTable(content, "my.toml")
 
 
 def test_a_figure_keeps_all_that_its_entry_says() -> None:
@@ -78,7 +78,7 @@ def test_a_bare_figure_is_asked_for_its_source() -> None:
 def test_a_shipped_entry_may_name_listed_sources_only() -> None:
     entry = {"memory": {**FIGURE, "source": "MSMODEL, MSMODLE"}}
     with pytest.raises(FormatError, match=r"'MSMODLE' is not a key of sources.toml; did you mean 'MSMODEL'"):
-        Table(entry, "my.toml", sources={"MSMODEL"}).figure("memory", *span("bytes", "1 MB", "1 PB"))
+        TomlTable(entry, "my.toml", sources={"MSMODEL"}).figure("memory", *span("bytes", "1 MB", "1 PB"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from samples import pool, tier
 from tianji.hardware import TOPOLOGIES, Pool
 from tianji.hardware.constants import Constants
-from tianji.parallel.mesh import Group
+from tianji.parallel.mesh import RankGroup
 from tianji.perf.communication import Links
 
 RATE = st.floats(1e9, 1e12)
@@ -29,21 +29,21 @@ def pools(draw: st.DrawFn) -> Pool:
 
 
 @st.composite
-def groups(draw: st.DrawFn) -> Group:
-    return Group(((np.asarray(draw(POWER)), np.asarray(draw(POWER))),))
+def groups(draw: st.DrawFn) -> RankGroup:
+    return RankGroup(((np.asarray(draw(POWER)), np.asarray(draw(POWER))),))
 
 
 CONSTANTS = st.builds(Constants, scale_up_latency=st.floats(0, 1e-4), scale_out_latency=st.floats(0, 1e-4))
 
 
 @given(pools(), groups(), SIZE, CONSTANTS)
-def test_all_reduce_is_reduce_scatter_and_all_gather(where: Pool, group: Group, size: float, c: Constants) -> None:
+def test_all_reduce_is_reduce_scatter_and_all_gather(where: Pool, group: RankGroup, size: float, c: Constants) -> None:
     net, v = Links.of(where, c), np.asarray(size)
     assert net.all_reduce(group, v) == net.reduce_scatter(group, v) + net.all_gather(group, v)
 
 
 @given(pools(), groups(), SIZE, CONSTANTS, st.integers(0, 2))
-def test_a_faster_link_is_never_slower(where: Pool, group: Group, size: float, c: Constants, which: int) -> None:
+def test_a_faster_link_is_never_slower(where: Pool, group: RankGroup, size: float, c: Constants, which: int) -> None:
     old = where.tiers[which]
     assert old.bandwidth is not None
     faster = replace(old, bandwidth=replace(old.bandwidth, value=old.bandwidth.value * 1.5))
@@ -54,7 +54,7 @@ def test_a_faster_link_is_never_slower(where: Pool, group: Group, size: float, c
 
 
 @given(pools(), groups(), SIZE, CONSTANTS)
-def test_more_bytes_take_longer(where: Pool, group: Group, size: float, c: Constants) -> None:
+def test_more_bytes_take_longer(where: Pool, group: RankGroup, size: float, c: Constants) -> None:
     net = Links.of(where, c)
     for collective in (net.all_gather, net.all_reduce, net.all_to_all, net.send):
         assert collective(group, np.asarray(2 * size)) >= collective(group, np.asarray(size)) >= 0
@@ -65,12 +65,12 @@ def test_a_collective_takes_at_least_what_its_slowest_link_must_carry(where: Poo
     """Every member of n must receive (n - 1)/n of the bytes over links of at most its fastest tier."""
     net = Links.of(where, Constants())
     fastest = max(lane.rate for lane in net.lanes)
-    group = Group(((np.asarray(n), np.asarray(1)),))
+    group = RankGroup(((np.asarray(n), np.asarray(1)),))
     assert net.all_gather(group, np.asarray(size)) >= size * (n - 1) / n / fastest / 3 * (1 - 1e-9)
 
 
 @given(st.sampled_from([2, 4, 8]), SIZE, RATE)
 def test_the_ring_on_one_tier(n: int, size: float, rate: float) -> None:
     net = Links.of(pool(8, tier("all", 0, rate)), Constants())
-    group = Group(((np.asarray(n), np.asarray(1)),))
+    group = RankGroup(((np.asarray(n), np.asarray(1)),))
     assert net.all_reduce(group, np.asarray(size)) == pytest.approx(2 * (n - 1) / n * size / rate)

@@ -18,7 +18,7 @@ from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
 from tianji.perf.step import estimate
 from tianji.prediction import predict
-from tianji.search import explore
+from tianji.search import SearchOptions, explore
 from tianji.search.exhaustive import FRONT_WINDOW
 from tianji.search.space import Space
 from tianji.units import GB
@@ -99,7 +99,7 @@ def test_a_search_says_what_pricing_one_by_one_says(
             front.append(one)
     monkeypatch.setattr("tianji.search.space.SLICE", 5_000)
     monkeypatch.setattr("tianji.search.blocks.BLOCK", 700)
-    found = explore(task, where, REAL, extra={name: (False, True) for name in vary}, top=30)
+    found = explore(task, where, REAL, SearchOptions(extra={name: (False, True) for name in vary}, top=30))
     assert (found.candidates, found.feasible) == (len(every), len(fitting))
     assert 0 < found.feasible <= found.candidates
     assert [(c.step_time, c.memory) for c in found.best] == [p[:2] for p in fitting[:30]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import (
-    Group,
+    RankGroup,
     context_group,
     data_group,
     expert_data_group,
@@ -25,7 +25,7 @@ from tianji.parallel.mesh import (
 SPANS = (8, 64, 4096)
 
 
-def members(group: Group) -> list[float]:
+def members(group: RankGroup) -> list[float]:
     return [float(np.ravel(n)[0]) for n in group.members(SPANS)]
 
 

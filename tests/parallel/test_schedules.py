@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import RULES
-from tianji.parallel.schedules import SCHEDULES, Schedule
+from tianji.parallel.schedules import SCHEDULES, PipelineSchedule
 from tianji.parallel.strategy import CHOICES, Strategy
 
 EACH = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=lambda s: s.name)
@@ -29,7 +29,7 @@ def test_a_strategy_takes_every_schedule_and_no_other() -> None:
 @EACH
 @given(p=st.integers(1, 64), v=st.integers(1, 16), m=COUNT, data=st.data())
 def test_a_stage_holds_at_least_the_micro_batch_at_work_and_at_most_all(
-    schedule: Schedule, p: int, v: int, m: int, data: st.DataObject
+    schedule: PipelineSchedule, p: int, v: int, m: int, data: st.DataObject
 ) -> None:
     v = v if schedule.is_chunked else 1
     place = data.draw(st.integers(0, p - 1))
@@ -42,7 +42,7 @@ def test_a_stage_holds_at_least_the_micro_batch_at_work_and_at_most_all(
 @EACH
 @given(p=st.integers(1, 64), v=st.integers(1, 16))
 def test_a_schedule_waits_for_no_more_than_gpipe_and_fills_no_more_than_there_is(
-    schedule: Schedule, p: int, v: int
+    schedule: PipelineSchedule, p: int, v: int
 ) -> None:
     waits = schedule.waits(*values(p, v if schedule.is_chunked else 1))
     shares = [np.max(getattr(waits, part)) for part in ("work", "sends", "gathers")]
@@ -54,7 +54,7 @@ def test_a_schedule_waits_for_no_more_than_gpipe_and_fills_no_more_than_there_is
 
 
 @EACH
-def test_a_schedule_names_its_source_and_its_rules_are_rules(schedule: Schedule) -> None:
+def test_a_schedule_names_its_source_and_its_rules_are_rules(schedule: PipelineSchedule) -> None:
     assert schedule.source
     assert {rule.name for rule in schedule.rules} <= {rule.name for rule in RULES}
     for rule in schedule.rules:

@@ -8,13 +8,13 @@ import pytest
 from samples import figure, flat, pool, tier
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
-from tianji.parallel.mesh import Group
+from tianji.parallel.mesh import RankGroup
 from tianji.perf.communication import Links, SustainedTier
 from tianji.units import GB
 
 
-def group(size: int, stride: int = 1) -> Group:
-    return Group(((np.asarray(size), np.asarray(stride)),))
+def group(size: int, stride: int = 1) -> RankGroup:
+    return RankGroup(((np.asarray(size), np.asarray(stride)),))
 
 
 def network(where: Pool, **constants: float) -> Links:

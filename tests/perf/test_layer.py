@@ -19,7 +19,7 @@ from tianji.perf.context import Context, Terms, total
 from tianji.perf.layer import LayerTime, layer_time
 from tianji.units import GB, TERA
 from tianji.workload import Model, find_precision
-from tianji.workload.ops import Experts, Layer, dense_layer, head, model_layers, moe_layer
+from tianji.workload.ops import ExpertOps, LayerOps, dense_layer, head, model_layers, moe_layer
 
 FAST_MEMORY = 1e9
 """With memory that is never in the way a matmul takes its FLOPs over the peak, whatever its shape."""
@@ -165,8 +165,8 @@ def test_the_names_of_ops_change_nothing(data: st.DataObject) -> None:
     model = data.draw(st.sampled_from([DENSE, replace(SPARSE, num_mtp_layers=1), load_model("deepseek-v2-lite")]))
     names = st.sampled_from(["loss", "logits", "q up", "kv up", "router", "a", ""])
 
-    def rename(ops: Layer | Experts) -> Any:
-        inner = {"experts": rename(ops.experts)} if isinstance(ops, Layer) and ops.experts else {}
+    def rename(ops: LayerOps | ExpertOps) -> Any:
+        inner = {"experts": rename(ops.experts)} if isinstance(ops, LayerOps) and ops.experts else {}
         renamed = {
             kind: tuple(replace(op, name=data.draw(names)) for op in getattr(ops, kind))
             for kind in ("matmuls", "vectors")

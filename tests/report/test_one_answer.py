@@ -18,14 +18,9 @@ from tianji.cli import main
 from tianji.report.present import view_of
 from tianji.report.view import Cell, Number
 
+from .commands import COMMANDS
 from .reading import read_heads, read_tables
 
-COMMANDS = {
-    "prediction": "predict llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tp 8 --tokens 1T",
-    "plan": "plan llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tokens 1T --explain tp=8",
-    "mixture": "plan llama-3.1-8b a100-h100 --tokens 1T",
-}
-"""One command for each document whose terminal is its view."""
 WIDE = "400"
 RULE = re.compile("^─+$")
 BARS = re.compile("[█▏▎▍▌▋▊▉]+")

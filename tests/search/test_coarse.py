@@ -1,9 +1,16 @@
+"""The coarse search, which the sizing of pools takes, loses little to the whole one."""
+
 import pytest
 
-from tianji.catalog import load_pool, make_job
+from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.hardware.calibration import Calibration
+from tianji.search import SearchOptions, explore
 from tianji.search.coarse import find_fast
-from tianji.search.exhaustive import explore
+
+
+@pytest.fixture(scope="module")
+def calibration() -> Calibration:
+    return load_calibration()
 
 
 @pytest.mark.parametrize(
@@ -16,9 +23,9 @@ from tianji.search.exhaustive import explore
 def test_what_the_narrow_search_loses_is_under_two_per_cent(
     model: str, pool: str, chips: int, calibration: Calibration
 ) -> None:
-    found = load_pool(pool, chips)
-    job, constants = make_job(model, chips=chips), calibration.constants(found.chip)
-    fast, best = find_fast(job, found, constants), explore(job, found, constants, top=1).best[0]
+    machines = load_pool(pool, chips)
+    job, constants = make_job(model, chips=chips), calibration.constants(machines.chip)
+    fast, best = find_fast(job, machines, constants), explore(job, machines, constants, SearchOptions(top=1)).best[0]
     assert fast is not None
     assert best.step_time <= fast.step_time * (1 + 1e-9)
     assert fast.step_time / best.step_time < 1.02

@@ -11,7 +11,7 @@ from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
-from tianji.search import SearchResult, explore
+from tianji.search import SearchOptions, SearchResult, explore
 from tianji.units import GB
 from tianji.workload import Job
 
@@ -23,7 +23,7 @@ def small(memory: float, chips: int = 16) -> Pool:
 
 
 def search(task: Job, where: Pool, **more: object) -> SearchResult:
-    return explore(task, where, REAL, **more)  # type: ignore[arg-type]
+    return explore(task, where, REAL, SearchOptions(**more))  # type: ignore[arg-type]
 
 
 def test_the_best_come_fastest_first_and_fit() -> None:

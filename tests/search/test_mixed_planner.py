@@ -1,21 +1,28 @@
 """Unlike chips together: the mix beats its best part where the link allows, and is refused where it does not."""
 
+from dataclasses import replace
+
 import pytest
 
 from tianji.catalog import load_calibration, load_model
 from tianji.catalog.mixtures import load_mixture
 from tianji.hardware.mixture import Mixture
-from tianji.search.mixed_planner import MixedOutcome, plan_mixture, scale_joint
+from tianji.search.mixed_planner import MixedOutcome, plan_mixture
 from tianji.workload import Job, find_precision
 
 CALIBRATION = load_calibration()
 
 
 def small(name: str = "a100-h100", chips: int = 16) -> Mixture:
-    from dataclasses import replace
-
     found = load_mixture(name)
     return replace(found, parts=tuple(part.with_chips(chips) for part in found.parts))
+
+
+def scale_joint(mixture: Mixture, factor: float) -> Mixture:
+    joint = mixture.joint
+    assert joint.bandwidth is not None
+    figure = replace(joint.bandwidth, value=joint.bandwidth.value * factor)
+    return replace(mixture, joint=replace(joint, bandwidth=figure))
 
 
 def planned(factor: float, name: str = "a100-h100", model: str = "llama-3.1-8b") -> MixedOutcome:

@@ -12,7 +12,7 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
 from tianji.parallel.strategy import Strategy
-from tianji.search import plan
+from tianji.search import SearchOptions, plan
 from tianji.search.planner import LINKS, naive_strategy
 from tianji.units import GB
 from tianji.workload import Job, find_precision
@@ -26,8 +26,8 @@ def small(memory: float, chips: int = 16) -> Pool:
 
 def test_results_are_the_best_of_the_search() -> None:
     outcome = plan(job(), pool(16), REAL, top=3)
-    assert [r.step_time.nominal for r in outcome.results] == [c.step_time for c in outcome.found.best]
-    assert [r.plan.strategy for r in outcome.front] == [c.strategy for c in outcome.found.front]
+    assert [r.step_time.nominal for r in outcome.results] == [c.step_time for c in outcome.search.best]
+    assert [r.plan.strategy for r in outcome.front] == [c.strategy for c in outcome.search.front]
     assert outcome.idle_reason == ""
 
 
@@ -64,7 +64,7 @@ def test_long_searches_end_with_the_second_number_that_works(monkeypatch: pytest
     every = plan(job(batch=16), pool(88), REAL)
     monkeypatch.setattr("tianji.search.planner.MANY", 0)
     first = plan(job(batch=16), pool(88), REAL)
-    assert first.found.candidates < every.found.candidates
+    assert first.search.candidates < every.search.candidates
     assert first.results[0].step_time.nominal <= 1.1 * every.results[0].step_time.nominal
 
 
@@ -146,4 +146,20 @@ def test_a_catalog_pair() -> None:
     assert best.fits
     assert best.plan.strategy.chips == 8
     assert 0 < best.mfu < 1
-    assert outcome.found.feasible <= outcome.found.candidates
+    assert outcome.search.feasible <= outcome.search.candidates
+
+
+def test_an_outcome_is_shown_in_a_line_and_a_plan_too() -> None:
+    outcome = plan(job(), pool(16), REAL, top=3)
+    for shown in (repr(outcome), repr(outcome.results[0].plan)):
+        assert "\n" not in shown
+        assert len(shown) < 200
+        assert outcome.results[0].plan.pool.name in shown
+
+
+def test_options_may_be_given_whole_or_one_by_one() -> None:
+    whole = plan(job(), pool(16), REAL, SearchOptions(fixed={"tp": 2}, top=2))
+    single = plan(job(), pool(16), REAL, SearchOptions(top=7), fixed={"tp": 2}, top=2)
+    assert whole.results == single.results == plan(job(), pool(16), REAL, fixed={"tp": 2}, top=2).results
+    with pytest.raises(TypeError, match="topp"):
+        plan(job(), pool(16), REAL, topp=2)

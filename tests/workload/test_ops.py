@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from samples import DENSE, SPARSE
-from tianji.workload.ops import Attention, Matmul, dense_layer, embedding, head, moe_layer, mtp_layer, step_flops
+from tianji.workload.ops import AttentionOp, Matmul, dense_layer, embedding, head, moe_layer, mtp_layer, step_flops
 
 # hidden 512, 8 heads of 64, 4 of them with keys and values, MLP 2048 (gated), vocabulary 1024
 QKV, OUT, MLP = 512 * (512 + 2 * 256), 512 * 512, 3 * 512 * 2048
@@ -20,11 +20,11 @@ def test_a_matmul_multiplies_and_adds() -> None:
     [(0, False, 1000), (0, True, 500), (200, True, 200 - 200**2 / 2000), (5000, True, 500)],
 )
 def test_context(window: int, causal: bool, expected: float) -> None:
-    assert Attention(8, 4, 64, 64, window).context(1000, causal) == expected
+    assert AttentionOp(8, 4, 64, 64, window).context(1000, causal) == expected
 
 
 def test_attention_scores_and_values() -> None:
-    assert Attention(8, 4, 64, 32).flops(1000, True) == 2 * 500 * 8 * (64 + 32)
+    assert AttentionOp(8, 4, 64, 32).flops(1000, True) == 2 * 500 * 8 * (64 + 32)
 
 
 def test_a_dense_layer() -> None:

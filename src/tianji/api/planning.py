@@ -31,6 +31,7 @@ from tianji.comparison import Assumptions
 from tianji.comparison.cheapest_size import CheapestSize, find_cheapest_size
 from tianji.errors import FormatError, IllegalStrategyError, InfeasibleError, UnknownNameError
 from tianji.export.runnable import Runnable, plan_for_framework
+from tianji.formatting import format_duration
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.mixture import Mixture
 from tianji.parallel.layouts import abbreviate_layout, complete_layout, read_layout
@@ -39,10 +40,9 @@ from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import find_target, write_plan
 from tianji.parallel.strategy import SWITCHES
 from tianji.prediction import predict
-from tianji.prediction.mapper import Mapper
 from tianji.reliability import Reliability
 from tianji.result import Result
-from tianji.search import Outcome
+from tianji.search import Outcome, SearchOptions
 from tianji.search import plan as search_plans
 from tianji.search.mixed_planner import MixedOutcome, plan_mixture
 from tianji.units import parse_count
@@ -124,7 +124,7 @@ def plan(
     assert not isinstance(pool, Mixture)
     request = find_request(model, pool, sizes, calibration)
     explained = None if explain is None else _predict_layout(explain, request)
-    search = {"fixed": fixed, "extra": {name: (False, True) for name in _read_switches(vary)}, "top": wanted}
+    varied: dict[str, tuple[Any, ...]] = {name: (False, True) for name in _read_switches(vary)}
     assumptions = Assumptions(
         rents=read_pairs(rent, "--rent", "money"), powers=read_pairs(power, "--power", "power"), reliability=reliability
     )
@@ -135,7 +135,7 @@ def plan(
                 request.job, request.pool, request.calibration, objective, assumptions, fixed=fixed, mapper=mapper
             )
             request = replace(request, pool=cheapest.pool)
-        outcome, runnable = _search(request, runs_on, search, mapper)
+        outcome, runnable = _search(request, runs_on, SearchOptions(fixed, varied, wanted, mapper=mapper))
     if out is not None:
         write_plan(outcome.best.plan, out)
     shown = PlanPresentation(outcome, request.calibration, objective, explained, reliability, cheapest, runnable, out)
@@ -165,14 +165,13 @@ def _predict_layout(layout: StrategyLike, request: Request) -> Result:
     return predict(Plan(request.job, request.pool, strategy), request.calibration)
 
 
-def _search(
-    request: Request, runs_on: str | None, search: dict[str, Any], mapper: Mapper | None
-) -> tuple[Outcome, Runnable | None]:
+def _search(request: Request, runs_on: str | None, options: SearchOptions) -> tuple[Outcome, Runnable | None]:
     asked = (request.job, request.pool, request.calibration)
     with show_progress("Pricing strategies") as progress:
+        options = replace(options, progress=progress)
         if runs_on is None:
-            return search_plans(*asked, **search, progress=progress, mapper=mapper), None
-        runnable = plan_for_framework(runs_on, *asked, **search, progress=progress, mapper=mapper)
+            return search_plans(*asked, options), None
+        runnable = plan_for_framework(runs_on, *asked, options)
         return runnable.outcome, runnable
 
 
@@ -191,13 +190,11 @@ class PlanPresentation(Presentation):
 
     def summary(self) -> str:
         """Return the best plan in a line."""
-        from tianji.report.formatting import duration
-
         best, count = self.outcome.best, len(self.outcome.results)
         job, pool, step = best.plan.job, best.plan.pool, best.step_time
         others = f" and {count - 1} more" if count > 1 else ""
         return (
-            f"plan of {job.model.name} on {pool.chips:,} chips of {pool.name}: {duration(step.nominal)} a step,"
+            f"plan of {job.model.name} on {pool.chips:,} chips of {pool.name}: {format_duration(step.nominal)} a step,"
             f" MFU {best.mfu:.1%}, {abbreviate_layout(best.plan.strategy)}{others}"
         )
 

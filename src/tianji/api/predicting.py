@@ -24,6 +24,7 @@ from tianji.api.requests import (
     find_strategy_fields,
 )
 from tianji.errors import FormatError
+from tianji.formatting import format_duration
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.prediction import predict as predict_plan
@@ -96,13 +97,12 @@ class PredictionPresentation(Presentation):
 
     def summary(self) -> str:
         """Return the step, the MFU and the layout."""
-        from tianji.report.formatting import duration
-
         result, plan = self.result, self.result.plan
         misfit = "" if result.fits else ", does not fit the memory"
         return (
             f"prediction for {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}:"
-            f" {duration(result.step_time.nominal)} a step, MFU {result.mfu:.1%}{misfit}, {abbreviate_layout(plan.strategy)}"
+            f" {format_duration(result.step_time.nominal)} a step, MFU {result.mfu:.1%}{misfit},"
+            f" {abbreviate_layout(plan.strategy)}"
         )
 
     def make_document(self) -> Mapping[str, Any]:

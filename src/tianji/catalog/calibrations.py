@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tianji.catalog.entries import find_entry, list_entries
-from tianji.catalog.reader import Table, read_toml
+from tianji.catalog.reader import TomlTable, read_toml
 from tianji.errors import FormatError
 from tianji.hardware.calibration import CLASSES, TIERS, Calibration, Effect, Evidence, Footprint, Spread
 from tianji.hardware.constants import CONSTANT_NAMES, CONSTANTS, MEMORY_CONSTANTS, Constants
@@ -59,10 +59,10 @@ def load_calibration(name_or_path: str | os.PathLike[str] = "default") -> Calibr
 
 @lru_cache(maxsize=16)
 def _load(version: tuple[str, int, int]) -> Calibration:
-    return read_calibration(Table(read_toml(Path(version[0])), version[0]))
+    return read_calibration(TomlTable(read_toml(Path(version[0])), version[0]))
 
 
-def read_calibration(table: Table) -> Calibration:
+def read_calibration(table: TomlTable) -> Calibration:
     """Return the calibration that a table describes; a constant without evidence is refused."""
     name, date, note = table.text("name"), table.text("date", ""), table.text("note", "")
     constants: dict[str, Constants] = {}
@@ -113,8 +113,8 @@ def spell_calibration(calibration: Calibration) -> str:
         lines = {name: _inline(_stated(effect, ("factor",))) for name, effect in sorted(effects.items())}
         blocks.append(_table(f"software.{_key(trait)}", lines))
     if calibration.memory:
-        held = sorted(calibration.memory.items())
-        blocks.append(_table("memory", {_key(f): _inline(_stated(one, MEMORY_CONSTANTS)) for f, one in held}))
+        footprints = sorted(calibration.memory.items())
+        blocks.append(_table("memory", {_key(f): _inline(_stated(one, MEMORY_CONSTANTS)) for f, one in footprints}))
     blocks += [_spell_chip(calibration, chip) for chip in sorted({*calibration.chips, *calibration.spreads})]
     for one, others in sorted(calibration.correlations.items()):
         lines = {_text(".".join(other)): repr(value) for other, value in sorted(others.items())}
@@ -153,7 +153,7 @@ def bounds_of(constant: str) -> tuple[float, float]:
     return CONSTANTS[constant].least, CONSTANTS[constant].most
 
 
-def _read_constants(table: Table | None) -> dict[str, float]:
+def _read_constants(table: TomlTable | None) -> dict[str, float]:
     if table is None:
         return {}
     table.asked.update(CONSTANT_NAMES)
@@ -161,15 +161,15 @@ def _read_constants(table: Table | None) -> dict[str, float]:
     return {name: _number(table, name, *bounds_of(name)) for name in CONSTANT_NAMES if name in table.content}
 
 
-def _read_evidence(table: Table | None) -> dict[str, Evidence]:
+def _read_evidence(table: TomlTable | None) -> dict[str, Evidence]:
     if table is None:
         return {}
     table.asked.update(CONSTANT_NAMES)
     table.finish()
-    found: dict[str, Evidence] = {}
+    evidence: dict[str, Evidence] = {}
     for name in CONSTANT_NAMES:
         if (proof := table.child(name)) is not None:
-            found[name] = Evidence(
+            evidence[name] = Evidence(
                 tier=proof.choice("tier", TIERS),
                 rows=proof.count("rows", 0, least=0),
                 source=proof.text("source", ""),
@@ -177,10 +177,10 @@ def _read_evidence(table: Table | None) -> dict[str, Evidence]:
                 inherited_from=proof.text("inherited_from", ""),
             )
             proof.finish()
-    return found
+    return evidence
 
 
-def _read_chip(part: Table) -> tuple[Constants, dict[str, Evidence]]:
+def _read_chip(part: TomlTable) -> tuple[Constants, dict[str, Evidence]]:
     values, proofs = _read_constants(part.child("constants")), _read_evidence(part.child("evidence"))
     for constant in values.keys() - proofs.keys():
         expected = f"expected a table [{part.path}.evidence.{constant}] with its tier and source"
@@ -190,7 +190,7 @@ def _read_chip(part: Table) -> tuple[Constants, dict[str, Evidence]]:
     return Constants(**values), proofs
 
 
-def _read_spread(table: Table) -> Spread:
+def _read_spread(table: TomlTable) -> Spread:
     low, high = _number(table, "low", *_SPREAD), _number(table, "high", *_SPREAD)
     if not low <= 1.0 <= high:
         raise FormatError(f"{table.where('low')}: expected low <= 1 <= high, got {low} and {high}")
@@ -199,14 +199,14 @@ def _read_spread(table: Table) -> Spread:
     return Spread(low, high, basis, rows, chips)
 
 
-def _read_effect(table: Table) -> Effect:
+def _read_effect(table: TomlTable) -> Effect:
     factor, error = _number(table, "factor", *_SPREAD), _number(table, "standard_error", 0.0, TB, 0.0)
     rows = table.count("rows", 0, least=0)
     table.finish()
     return Effect(factor, rows, error)
 
 
-def _read_footprint(table: Table) -> Footprint:
+def _read_footprint(table: TomlTable) -> Footprint:
     sizes = {name: _number(table, name, *bounds_of(name)) for name in MEMORY_CONSTANTS}
     tier, source = table.choice("tier", TIERS), table.text("source", "")
     rows, error = table.count("rows", 0, least=0), _number(table, "standard_error", 0.0, TB, 0.0)
@@ -214,20 +214,20 @@ def _read_footprint(table: Table) -> Footprint:
     return Footprint(**sizes, tier=tier, rows=rows, standard_error=error, source=source)
 
 
-def _read_correlations(table: Table) -> dict[Unknown, dict[Unknown, float]]:
-    found: dict[Unknown, dict[Unknown, float]] = {}
+def _read_correlations(table: TomlTable) -> dict[Unknown, dict[Unknown, float]]:
+    correlations: dict[Unknown, dict[Unknown, float]] = {}
     for key, part in _children(table, "correlations"):
         one = _read_unknown(part.where(key), key)
-        found[one] = {}
+        correlations[one] = {}
         part.asked.update(part.content)
         for name in part.content:
             other = _read_unknown(part.where(name), name)
-            if other == one or one in found.get(other, {}):
+            if other == one or one in correlations.get(other, {}):
                 raise FormatError(
                     f"{part.where(name)}: expected each pair of two once, got {name!r} under {key!r} again"
                 )
-            found[one][other] = _number(part, name, -1.0, 1.0)
-    return found
+            correlations[one][other] = _number(part, name, -1.0, 1.0)
+    return correlations
 
 
 def _read_unknown(where: str, text: str) -> Unknown:
@@ -237,18 +237,18 @@ def _read_unknown(where: str, text: str) -> Unknown:
     return owner, constant
 
 
-def _named(table: Table, names: Iterable[str]) -> list[tuple[str, Table]]:
+def _named(table: TomlTable, names: Iterable[str]) -> list[tuple[str, TomlTable]]:
     table.asked.update(names)
     table.finish()
     return [(name, one) for name in names if (one := table.child(name)) is not None]
 
 
-def _children(table: Table, key: str) -> list[tuple[str, Table]]:
+def _children(table: TomlTable, key: str) -> list[tuple[str, TomlTable]]:
     inner = table.child(key)
     return [] if inner is None else [(name, part) for name in inner.content if (part := inner.child(name)) is not None]
 
 
-def _number(table: Table, key: str, least: float, most: float, default: float | None = None) -> float:
+def _number(table: TomlTable, key: str, least: float, most: float, default: float | None = None) -> float:
     value = table.get(key)
     if value is None:
         if default is None:

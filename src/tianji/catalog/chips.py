@@ -6,8 +6,8 @@ import os
 from functools import lru_cache
 from types import MappingProxyType
 
-from tianji.catalog.entries import Entry, find_entry, list_entries, read_entry
-from tianji.catalog.reader import Table, span
+from tianji.catalog.entries import CatalogEntry, find_entry, list_entries, read_entry
+from tianji.catalog.reader import TomlTable, span
 from tianji.errors import FormatError
 from tianji.hardware import DTYPES, Chip, Figure
 
@@ -46,11 +46,11 @@ def load_chip(name_or_path: str | os.PathLike[str]) -> Chip:
 
 
 @lru_cache(maxsize=256)
-def _load(entry: Entry, version: tuple[str, int, int]) -> Chip:
+def _load(entry: CatalogEntry, version: tuple[str, int, int]) -> Chip:
     return read_chip(read_entry("chips", entry))
 
 
-def read_chip(table: Table) -> Chip:
+def read_chip(table: TomlTable) -> Chip:
     """Return the chip that a table describes."""
     figures = {key: table.figure(key, *bounds) for key, bounds in FIGURES.items()}
     peak, vector_peak = _read_peaks(table, "peak"), _read_peaks(table, "vector_peak")
@@ -73,16 +73,16 @@ def read_chip(table: Table) -> Chip:
     return chip
 
 
-def _read_peaks(table: Table, key: str) -> dict[str, Figure]:
+def _read_peaks(table: TomlTable, key: str) -> dict[str, Figure]:
     peaks = table.child(key)
     if peaks is None:
         return {}
-    found = {dtype: figure for dtype in DTYPES if (figure := peaks.figure(dtype, *PEAK)) is not None}
+    figures = {dtype: figure for dtype in DTYPES if (figure := peaks.figure(dtype, *PEAK)) is not None}
     peaks.finish()
-    return found
+    return figures
 
 
-def _read_unknown(table: Table, known: set[str]) -> tuple[str, ...]:
+def _read_unknown(table: TomlTable, known: set[str]) -> tuple[str, ...]:
     """Return a note for each figure that the entry says nobody published, with the reason it gives."""
     unknown = table.child("unknown")
     if unknown is None:

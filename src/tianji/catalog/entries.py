@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tianji.catalog.reader import Table, read_toml
+from tianji.catalog.reader import TomlTable, read_toml
 from tianji.catalog.sources import load_sources
 from tianji.errors import FormatError, UnknownNameError
 
@@ -38,7 +38,7 @@ _MERGED = ("peak", "vector_peak", "facts", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogEntry:
     """One file of the catalog; ``shipped`` is false for a user's own."""
 
     path: Path
@@ -77,7 +77,7 @@ def is_there(path: Path) -> bool:
         return False
 
 
-def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = None) -> Entry:
+def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = None) -> CatalogEntry:
     """Return the file that a name or a path stands for; a relative path counts from the folder ``beside``, if given.
 
     Raises UnknownNameError for a name that no folder holds. A path is not opened here.
@@ -85,12 +85,12 @@ def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = No
     text = os.fspath(name)
     if not isinstance(name, str) or is_path(text):
         path = Path(text)
-        return Entry(path if beside is None else beside / path, shipped=False)
+        return CatalogEntry(path if beside is None else beside / path, shipped=False)
     wanted = text.strip().lower()
     for folder, shipped in find_folders(kind):
         for path in (folder / f"{text}.toml", folder / f"{wanted}.toml"):
             if is_there(path):
-                return Entry(path, shipped)
+                return CatalogEntry(path, shipped)
     hint = "A file of your own is given by its path, with the ending .toml (docs/catalog.md)."
     others = [other for other in ("chips", "pools") if other != kind and wanted in list_entries(other)]
     if others:
@@ -103,13 +103,13 @@ def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = No
     raise UnknownNameError(_SINGULAR[kind], text, list_entries(kind), hint)
 
 
-def read_entry(kind: str, entry: Entry) -> Table:
+def read_entry(kind: str, entry: CatalogEntry) -> TomlTable:
     """Return the content of an entry, with what it takes over from others through ``like``.
 
     Raises FormatError when the file cannot be read, or when entries are like each other in a circle.
     """
     content = _read_chain(kind, entry, 0)
-    return Table(content, str(entry.path), sources=load_sources() if entry.shipped else None)
+    return TomlTable(content, str(entry.path), sources=load_sources() if entry.shipped else None)
 
 
 def read_text(kind: str, name: str | os.PathLike[str]) -> str:
@@ -119,7 +119,7 @@ def read_text(kind: str, name: str | os.PathLike[str]) -> str:
     return entry.path.read_text(encoding="utf-8")
 
 
-def _read_chain(kind: str, entry: Entry, depth: int) -> dict[str, object]:
+def _read_chain(kind: str, entry: CatalogEntry, depth: int) -> dict[str, object]:
     content = read_toml(entry.path)
     chip = content.get("chip") if kind == "pools" else None
     if isinstance(chip, str) and is_path(chip):

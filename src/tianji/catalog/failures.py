@@ -11,8 +11,8 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tianji.catalog.entries import DATA, Entry, find_entry, list_entries, read_entry
-from tianji.catalog.reader import Table, span
+from tianji.catalog.entries import DATA, CatalogEntry, find_entry, list_entries, read_entry
+from tianji.catalog.reader import TomlTable, span
 from tianji.errors import FormatError
 from tianji.hardware import Chip, Figure
 from tianji.hardware.failure_profile import COMPONENTS, DOMAINS, RUNGS, Cause, FailureProfile, Rung
@@ -95,11 +95,11 @@ def _profile_of(chip: str) -> FailureProfile:
 
 
 @lru_cache(maxsize=64)
-def _load(entry: Entry, version: tuple[str, int, int]) -> FailureProfile:
+def _load(entry: CatalogEntry, version: tuple[str, int, int]) -> FailureProfile:
     return read_failures(read_entry(KIND, entry))
 
 
-def read_failures(table: Table) -> FailureProfile:
+def read_failures(table: TomlTable) -> FailureProfile:
     """Return the failure profile that a table describes."""
     causes = tuple(_read_cause(part) for part in table.children("causes"))
     if not causes:
@@ -123,16 +123,16 @@ def read_failures(table: Table) -> FailureProfile:
     return profile
 
 
-def _need(table: Table, key: str, dimension: str, least: float, most: float) -> Figure:
-    found = table.figure(key, dimension, least, most)
-    if found is None:
+def _need(table: TomlTable, key: str, dimension: str, least: float, most: float) -> Figure:
+    figure = table.figure(key, dimension, least, most)
+    if figure is None:
         raise FormatError(
             f'{table.where(key)}: missing; expected a figure, or like = "{DEFAULT}" at the top of the file'
         )
-    return found
+    return figure
 
 
-def _read_cause(part: Table) -> Cause:
+def _read_cause(part: TomlTable) -> Cause:
     cause = Cause(
         name=part.text("name"),
         component=part.choice("component", COMPONENTS),
@@ -143,7 +143,7 @@ def _read_cause(part: Table) -> Cause:
     return cause
 
 
-def _read_rung(part: Table) -> Rung:
+def _read_rung(part: TomlTable) -> Rung:
     rung = Rung(
         name=part.choice("name", RUNGS),
         detection=_need(part, "detection", *LENGTH),
@@ -154,10 +154,12 @@ def _read_rung(part: Table) -> Rung:
     return rung
 
 
-def _read_named(table: Table, key: str, names: tuple[str, ...], bounds: tuple[str, float, float]) -> dict[str, Figure]:
+def _read_named(
+    table: TomlTable, key: str, names: tuple[str, ...], bounds: tuple[str, float, float]
+) -> dict[str, Figure]:
     inner = table.child(key)
     if inner is None:
         return {}
-    found = {name: figure for name in names if (figure := inner.figure(name, *bounds)) is not None}
+    figures = {name: figure for name in names if (figure := inner.figure(name, *bounds)) is not None}
     inner.finish()
-    return found
+    return figures

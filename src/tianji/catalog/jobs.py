@@ -41,7 +41,7 @@ def make_job(
     Raises FormatError for a size that is absurd, and what :func:`load_model` and :func:`find_precision` raise.
     """
     known = None if isinstance(model, Model) else training_defaults(model)
-    found = model if isinstance(model, Model) else load_model(model)
+    architecture = model if isinstance(model, Model) else load_model(model)
     assumed: list[str] = []
     usual_length, usual_batch = (known["seq_len"], known["global_batch_size"]) if known else (None, None)
     source = f"the published run ({known['source']})" if known else ""
@@ -52,7 +52,9 @@ def make_job(
         length = usual_length
         assumed.append(f"sequences of {length:,} tokens, as in {source}")
     else:
-        length = min(USUAL_SEQ_LEN, found.learned_positions or found.max_position_embeddings or USUAL_SEQ_LEN)
+        length = min(
+            USUAL_SEQ_LEN, architecture.learned_positions or architecture.max_position_embeddings or USUAL_SEQ_LEN
+        )
         assumed.append(f"sequences of {length:,} tokens: no published run of this model is in the catalog")
 
     if global_batch_size is not None:
@@ -65,26 +67,34 @@ def make_job(
         batch = _usual_batch(length, chips)
         assumed.append(f"a global batch of {batch:,} sequences, about 4 million tokens a step as is usual")
 
-    if (longest := found.learned_positions or found.max_position_embeddings) and length > longest:
+    if (longest := architecture.learned_positions or architecture.max_position_embeddings) and length > longest:
         assumed.append(f"positions beyond the {longest:,} that the model was made for")
     recipe = precision if isinstance(precision, Precision) else find_precision(precision, optimizer_dtype)
-    return Job(found, length, batch, recipe, _tokens(tokens), _imbalance(found, moe_imbalance), assumed=tuple(assumed))
+    return Job(
+        architecture,
+        length,
+        batch,
+        recipe,
+        _tokens(tokens),
+        _imbalance(architecture, moe_imbalance),
+        assumed=tuple(assumed),
+    )
 
 
 def _size(value: int | str, where: str) -> int:
-    found = parse_count(value, where)
-    if found > LONGEST:
+    size = parse_count(value, where)
+    if size > LONGEST:
         raise FormatError(f"{where}: {value} is absurd; expected at most {LONGEST:,}")
-    return found
+    return size
 
 
 def _tokens(value: float | str | None) -> float:
     if value is None:
         return 0.0
-    found = parse(value, "count", "tokens")
-    if not 1 <= found <= MOST_TOKENS:
+    count = parse(value, "count", "tokens")
+    if not 1 <= count <= MOST_TOKENS:
         raise FormatError(f'tokens: expected a count like "15T", from 1 to 1,000,000T, got {value!r}')
-    return found
+    return count
 
 
 def _imbalance(model: Model, value: float) -> float:

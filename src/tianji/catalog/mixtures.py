@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from tianji.catalog.entries import Entry, find_entry, is_path, list_entries, read_entry
+from tianji.catalog.entries import CatalogEntry, find_entry, is_path, list_entries, read_entry
 from tianji.catalog.pools import LATENCY, OVERSUBSCRIPTION, TIER_BANDWIDTH, TIER_KINDS, load_pool
-from tianji.catalog.reader import Table, read_toml
+from tianji.catalog.reader import TomlTable, read_toml
 from tianji.errors import FormatError, InputError
 from tianji.hardware import TOPOLOGIES, Pool, Tier
 from tianji.hardware.mixture import Mixture
@@ -40,7 +40,7 @@ def load_mixture(name_or_path: str | os.PathLike[str]) -> Mixture:
     return read_mixture(read_entry(KIND, entry), entry)
 
 
-def read_mixture(table: Table, entry: Entry) -> Mixture:
+def read_mixture(table: TomlTable, entry: CatalogEntry) -> Mixture:
     """Return the mixture that a table describes; the path of a part's pool counts from the file's folder."""
     parts = tuple(_read_part(part, entry) for part in table.children("parts"))
     if not 2 <= len(parts) <= MOST_PARTS:
@@ -48,20 +48,20 @@ def read_mixture(table: Table, entry: Entry) -> Mixture:
     joint = table.child("joint")
     if joint is None:
         raise FormatError(f"{table.where('joint')}: missing; expected a table [joint], the tier between the parts")
-    found = Mixture(table.text("name"), table.text("title"), parts, _read_joint(joint, parts), table.texts("notes"))
+    mixture = Mixture(table.text("name"), table.text("title"), parts, _read_joint(joint, parts), table.texts("notes"))
     table.finish()
-    return found
+    return mixture
 
 
-def _read_part(part: Table, entry: Entry) -> Pool:
+def _read_part(part: TomlTable, entry: CatalogEntry) -> Pool:
     name = part.text("pool")
     chips = part.count("chips")
     part.finish()
     return load_pool(entry.path.parent / name if is_path(name) else name, chips)
 
 
-def _read_joint(joint: Table, parts: tuple[Pool, ...]) -> Tier:
-    found = Tier(
+def _read_joint(joint: TomlTable, parts: tuple[Pool, ...]) -> Tier:
+    tier = Tier(
         name=joint.text("name", "joint"),
         topology=joint.choice("topology", TOPOLOGIES, "clos"),
         span=0,
@@ -71,7 +71,7 @@ def _read_joint(joint: Table, parts: tuple[Pool, ...]) -> Tier:
         kind=joint.choice("kind", TIER_KINDS, "scale-out"),
     )
     joint.finish()
-    if found.bandwidth is None:
+    if tier.bandwidth is None:
         names = " and ".join(part.name for part in parts)
         raise FormatError(f"{joint.where('bandwidth')}: missing; expected what one chip sends between {names}")
-    return found
+    return tier

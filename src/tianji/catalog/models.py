@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from tianji.catalog.entries import find_folders, is_there
-from tianji.catalog.reader import Table, read_toml, span
+from tianji.catalog.reader import TomlTable, read_toml, span
 from tianji.catalog.sources import load_sources
 from tianji.errors import FormatError, UnknownNameError
 from tianji.hardware import CONFIDENCES, Figure
@@ -165,7 +165,7 @@ def _load(path: Path, shipped: bool, version: tuple[int, int], about_version: tu
     about = path.parent / "model.toml"
     if path.name != "config.json" or not about.is_file():
         return ModelEntry(model.name, model.name, model, path.parent, str(path), "user", "", (), None)
-    table = Table(read_toml(about), str(about), sources=load_sources() if shipped else None)
+    table = TomlTable(read_toml(about), str(about), sources=load_sources() if shipped else None)
     source = table.text("source")
     entry = ModelEntry(
         name=model.name,
@@ -182,26 +182,28 @@ def _load(path: Path, shipped: bool, version: tuple[int, int], about_version: tu
     return entry
 
 
-def _read_published(table: Table, model: Model) -> tuple[PublishedCount, ...]:
+def _read_published(table: TomlTable, model: Model) -> tuple[PublishedCount, ...]:
     counts = table.child("parameters")
     if counts is None:
         return ()
-    found = []
+    published = []
     for what in ("total", "active"):
         parts, figure = counts.texts(f"{what}_counts"), counts.figure(what, *COUNT)
         if unknown := set(parts) - set(PARTS):
             raise FormatError(f"{counts.where(what + '_counts')}: {min(unknown)!r} is not one of {', '.join(PARTS)}")
         if figure is not None:
-            found.append(PublishedCount(what, figure, parts, count_parameters(model, parts, active=what == "active")))
+            published.append(
+                PublishedCount(what, figure, parts, count_parameters(model, parts, active=what == "active"))
+            )
     counts.finish()
-    return tuple(found)
+    return tuple(published)
 
 
-def _read_training(table: Table) -> TrainingDefaults | None:
+def _read_training(table: TomlTable) -> TrainingDefaults | None:
     run = table.child("training")
     if run is None:
         return None
-    found = TrainingDefaults(
+    defaults = TrainingDefaults(
         seq_len=run.count("seq_len", 0) or None,
         global_batch_size=run.count("global_batch_size", 0) or None,
         tokens=run.number("tokens", *COUNT, default=0.0) or None,
@@ -210,4 +212,4 @@ def _read_training(table: Table) -> TrainingDefaults | None:
         note=run.text("note", ""),
     )
     run.finish()
-    return found
+    return defaults

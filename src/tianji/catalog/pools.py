@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from tianji.catalog.chips import STATUSES, load_chip, read_chip
-from tianji.catalog.entries import Entry, find_entry, list_entries, read_entry
-from tianji.catalog.reader import Table, span
+from tianji.catalog.entries import CatalogEntry, find_entry, list_entries, read_entry
+from tianji.catalog.reader import TomlTable, span
 from tianji.errors import FormatError
 from tianji.hardware import TOPOLOGIES, Chip, Figure, Pool, Tier
 
@@ -47,11 +47,11 @@ def load_pool(name_or_path: str | os.PathLike[str], chips: int | None = None) ->
 
 
 @lru_cache(maxsize=256)
-def _load(entry: Entry, version: tuple[str, int, int], chips: int | None) -> Pool:
+def _load(entry: CatalogEntry, version: tuple[str, int, int], chips: int | None) -> Pool:
     return read_pool(read_entry("pools", entry), chips)
 
 
-def read_pool(table: Table, chips: int | None = None) -> Pool:
+def read_pool(table: TomlTable, chips: int | None = None) -> Pool:
     """Return the pool that a table describes; where it has ``sizes``, as it is when so many chips work."""
     if "parts" in table.content:
         raise FormatError(f"{table.file}: a mixture, with [[parts]]; `tianji plan` alone takes mixtures")
@@ -95,7 +95,7 @@ def read_pool(table: Table, chips: int | None = None) -> Pool:
     return replace(pool, usable_memory=usable.value, facts=(*pool.facts, ("usable memory", usable)))
 
 
-def _choose_size(table: Table, chips: int | None) -> Table:
+def _choose_size(table: TomlTable, chips: int | None) -> TomlTable:
     """Return the table with chip and tiers of the smallest of its ``sizes`` that holds so many chips.
 
     Chips that share cores or memory are slower the more of them work; a file says what they are at each number of them.
@@ -115,17 +115,17 @@ def _choose_size(table: Table, chips: int | None) -> Table:
     if sizes and before >= table.count("chips", table.count("unit", table.count("node"))):
         raise FormatError(f"{sizes[-1].where('chips')}: expected fewer than the pool's own chips")
     rest = {key: value for key, value in chosen.items() if key != "sizes"}
-    return Table(rest, table.file, table.path, table.sources)
+    return TomlTable(rest, table.file, table.path, table.sources)
 
 
-def _require_child(part: Table, key: str) -> Table:
+def _require_child(part: TomlTable, key: str) -> TomlTable:
     child = part.child(key)
     if child is None:
         raise FormatError(f"{part.where(key)}: missing; expected a table [{key}] like the pool's own")
     return child
 
 
-def _read_chip(table: Table) -> Chip:
+def _read_chip(table: TomlTable) -> Chip:
     if isinstance(table.content.get("chip"), dict):
         inline = table.child("chip")
         assert inline is not None
@@ -133,7 +133,7 @@ def _read_chip(table: Table) -> Chip:
     return load_chip(table.text("chip"))
 
 
-def _read_tiers(table: Table) -> tuple[Tier, ...]:
+def _read_tiers(table: TomlTable) -> tuple[Tier, ...]:
     parts = table.children("tiers")
     if not parts:
         raise FormatError(f"{table.where('tiers')}: expected at least one table [[tiers]], innermost first")
@@ -152,7 +152,7 @@ def _read_tiers(table: Table) -> tuple[Tier, ...]:
     return tiers
 
 
-def _check_hosts(table: Table, pool: Pool) -> None:
+def _check_hosts(table: TomlTable, pool: Pool) -> None:
     """Raise FormatError where hosts and the units of the pool and its tiers cut through each other."""
     if max(pool.unit, pool.node) % min(pool.unit, pool.node):
         raise FormatError(
@@ -167,7 +167,7 @@ def _check_hosts(table: Table, pool: Pool) -> None:
             )
 
 
-def _read_tier(part: Table, outermost: bool) -> Tier:
+def _read_tier(part: TomlTable, outermost: bool) -> Tier:
     # Only the outermost tier may join any number of chips.
     tier = Tier(
         name=part.text("name"),
@@ -182,6 +182,6 @@ def _read_tier(part: Table, outermost: bool) -> Tier:
     return tier
 
 
-def _read_facts(table: Table) -> tuple[tuple[str, Figure], ...]:
+def _read_facts(table: TomlTable) -> tuple[tuple[str, Figure], ...]:
     facts = table.child("facts")
     return () if facts is None else tuple((name, facts.fact(name)) for name in facts.content)

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tianji.catalog.entries import Entry, find_entry, list_entries, read_entry
-from tianji.catalog.reader import Table
+from tianji.catalog.entries import CatalogEntry, find_entry, list_entries, read_entry
+from tianji.catalog.reader import TomlTable
 from tianji.hardware import Figure
 
 KIND = "prices"
@@ -46,14 +46,14 @@ def load_quotes(name_or_path: str | os.PathLike[str] | None = None) -> tuple[Quo
 
 
 @lru_cache(maxsize=64)
-def _load(entry: Entry, version: tuple[str, int, int]) -> tuple[Quote, ...]:
+def _load(entry: CatalogEntry, version: tuple[str, int, int]) -> tuple[Quote, ...]:
     table = read_entry(KIND, entry)
     quotes = tuple(_read_quote(part) for part in table.children("quotes"))
     table.finish()
     return quotes
 
 
-def _read_quote(part: Table) -> Quote:
+def _read_quote(part: TomlTable) -> Quote:
     amount = part.figure("amount", *AMOUNT)
     if amount is None:
         part.text("amount")

@@ -69,8 +69,8 @@ def _refuse_the_boundless(content: dict[str, object], path: Path) -> None:
 
 
 def _syntax_message(path: Path, text: str, problem: str) -> str:
-    if found := _LINE.search(problem):
-        return f"{path}, line {found[1]}, column {found[2]}: {problem[: found.start()].strip()}"
+    if place := _LINE.search(problem):
+        return f"{path}, line {place[1]}, column {place[2]}: {problem[: place.start()].strip()}"
     if problem.endswith(_END):
         lines = text.count("\n") + 1
         return f"{path}, line {lines}: {problem.removesuffix(_END).strip()} at the end of the file; is it cut off?"
@@ -87,7 +87,7 @@ def span(dimension: str, least: str, most: str) -> tuple[str, float, float]:
 
 
 @dataclass(slots=True)
-class Table:
+class TomlTable:
     """A TOML table that knows where it stands and which of its keys were asked for."""
 
     content: Mapping[str, object]
@@ -157,23 +157,23 @@ class Table:
             return default
         return self._within(key, parse(value, dimension, self.where(key)), dimension, least, most)
 
-    def child(self, key: str) -> Table | None:
+    def child(self, key: str) -> TomlTable | None:
         """Return a table inside this one, or None where it is absent."""
         value = self.get(key)
         if value is None:
             return None
         if not isinstance(value, dict):
             raise FormatError(f"{self.where(key)}: expected a table [{self._dotted(key)}], got {_shown(value)}")
-        return Table(value, self.file, self._dotted(key), self.sources)
+        return TomlTable(value, self.file, self._dotted(key), self.sources)
 
-    def children(self, key: str) -> list[Table]:
+    def children(self, key: str) -> list[TomlTable]:
         """Return the tables of an array of tables, empty where it is absent."""
         value = self.get(key)
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
             raise FormatError(f"{self.where(key)}: expected tables [[{self._dotted(key)}]], got {_shown(value)}")
-        return [Table(v, self.file, f"{self._dotted(key)}[{i}]", self.sources) for i, v in enumerate(value)]
+        return [TomlTable(v, self.file, f"{self._dotted(key)}[{i}]", self.sources) for i, v in enumerate(value)]
 
     def figure(self, key: str, dimension: str, least: float, most: float) -> Figure | None:
         """Return a figure with its source, or None where it is absent; a span without a value has its middle.
@@ -188,7 +188,7 @@ class Table:
                 f"{self.where(key)}: a figure needs its source: expected a table with value, source and confidence, "
                 f'like {key} = {{ value = {_shown(value)}, source = "where it is printed", confidence = "user" }}'
             )
-        return Table(value, self.file, self._dotted(key), self.sources)._read_figure(dimension, least, most)
+        return TomlTable(value, self.file, self._dotted(key), self.sources)._read_figure(dimension, least, most)
 
     def fact(self, key: str) -> Figure:
         """Return a figure of whatever dimension its unit says."""
@@ -209,7 +209,7 @@ class Table:
         value = numbers["value"] if "value" in numbers else ((low or 0.0) + (high or 0.0)) / 2
         if (low is not None and low > value) or (high is not None and high < value):
             raise FormatError(f"{self.where('value')}: expected low <= value <= high, got {self._as_written()}")
-        found = Figure(
+        figure = Figure(
             value=value,
             source=self._read_source(),
             confidence=self.choice("confidence", CONFIDENCES),
@@ -220,7 +220,7 @@ class Table:
             text=self._as_written(),
         )
         self.finish()
-        return found
+        return figure
 
     def _as_written(self) -> str:
         low, high = self.content.get("low"), self.content.get("high")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from tianji.catalog.entries import Entry, find_entry, list_entries, read_entry
-from tianji.catalog.reader import Table, span
+from tianji.catalog.entries import CatalogEntry, find_entry, list_entries, read_entry
+from tianji.catalog.reader import TomlTable, span
 from tianji.errors import FormatError
 from tianji.hardware import Chip, Figure, Pool
 
@@ -114,26 +114,26 @@ def bracket_power(chip: Chip, figures: PowerFigures) -> Figure | None:
     return figures.brackets.get(chip.name)
 
 
-def _read(kind: str, name: str | os.PathLike[str], reader: Callable[[Table], T]) -> T:
+def _read(kind: str, name: str | os.PathLike[str], reader: Callable[[TomlTable], T]) -> T:
     entry = find_entry(kind, name)
-    found: T = _cached(kind, entry, entry.version(), reader)
-    return found
+    value: T = _cached(kind, entry, entry.version(), reader)
+    return value
 
 
 @lru_cache(maxsize=64)
-def _cached(kind: str, entry: Entry, version: tuple[str, int, int], reader: Callable[[Table], Any]) -> Any:
+def _cached(kind: str, entry: CatalogEntry, version: tuple[str, int, int], reader: Callable[[TomlTable], Any]) -> Any:
     return reader(read_entry(kind, entry))
 
 
-def _figures(table: Table, bounds: Mapping[str, tuple[str, float, float]]) -> dict[str, Figure]:
-    found = {key: table.figure(key, *limits) for key, limits in bounds.items()}
-    for key, figure in found.items():
+def _figures(table: TomlTable, bounds: Mapping[str, tuple[str, float, float]]) -> dict[str, Figure]:
+    figures = {key: table.figure(key, *limits) for key, limits in bounds.items()}
+    for key, figure in figures.items():
         if figure is None:
             raise FormatError(f"{table.where(key)}: missing; expected a figure with its source")
-    return {key: figure for key, figure in found.items() if figure is not None}
+    return {key: figure for key, figure in figures.items() if figure is not None}
 
 
-def _read_site(table: Table) -> Site:
+def _read_site(table: TomlTable) -> Site:
     site = Site(
         table.text("name"), table.text("title"), table.texts("vendors"), **_figures(table, SITE_FIGURES)
     )  # fmt: skip
@@ -141,13 +141,13 @@ def _read_site(table: Table) -> Site:
     return site
 
 
-def _read_ownership(table: Table) -> Ownership:
+def _read_ownership(table: TomlTable) -> Ownership:
     terms = Ownership(table.text("name"), **_figures(table, OWNERSHIP_FIGURES))
     table.finish()
     return terms
 
 
-def _read_power(table: Table) -> PowerFigures:
+def _read_power(table: TomlTable) -> PowerFigures:
     table.text("name")
     figures = _figures(table, POWER_FIGURES)
     brackets: dict[str, Figure] = {}

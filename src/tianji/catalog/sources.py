@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from tianji.catalog.reader import Table, read_toml
+from tianji.catalog.reader import TomlTable, read_toml
 
 FILE = Path(__file__).parent / "data" / "sources.toml"
 KINDS = ("official", "official_tool", "paper", "analyst", "secondary", "press", "unverified", "estimate")
@@ -29,16 +29,16 @@ class Source:
 @lru_cache(maxsize=1)
 def load_sources() -> Mapping[str, Source]:
     """Return every publication of the catalog by its key."""
-    table = Table(read_toml(FILE), FILE.name)
-    found = {}
+    table = TomlTable(read_toml(FILE), FILE.name)
+    sources = {}
     for key in table.content:
         entry = table.child(key)
         assert entry is not None
-        found[key] = Source(
+        sources[key] = Source(
             key, entry.text("title"), entry.text("url", ""), entry.choice("kind", KINDS), entry.text("note", "")
         )
         entry.finish()
-    return MappingProxyType(found)
+    return MappingProxyType(sources)
 
 
 def find_sources(text: str) -> tuple[Source, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -11,9 +11,8 @@ from tianji.errors import ExportError, IllegalStrategyError, InfeasibleError, Un
 from tianji.export.targets import TARGETS, render_plan
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
-from tianji.prediction.mapper import Mapper
 from tianji.result import Result
-from tianji.search import plan
+from tianji.search import SearchOptions, plan
 from tianji.search.planner import Outcome
 from tianji.workload import Job
 
@@ -41,12 +40,8 @@ def plan_for_framework(
     job: Job,
     pool: Pool,
     calibration: Calibration | None = None,
-    *,
-    fixed: Mapping[str, Any] | None = None,
-    extra: Mapping[str, tuple[Any, ...]] | None = None,
-    top: int = 5,
-    progress: Callable[[int], None] | None = None,
-    mapper: Mapper | None = None,
+    options: SearchOptions | None = None,
+    **changes: Any,
 ) -> Runnable:
     """Return the fastest plans that a framework runs exactly as they are priced; arguments as of :func:`tianji.search.plan`.
 
@@ -57,19 +52,16 @@ def plan_for_framework(
         raise UnknownNameError("framework of --runs-on", framework, SPACES)
     outcomes: list[Outcome] = []
     failures: list[InfeasibleError | IllegalStrategyError] = []
-    for part in _parts(framework, dict(fixed or {})):
+    options = replace(options or SearchOptions(), **changes)
+    wider = replace(options, top=max(options.top, TRIED))
+    for part in _parts(framework, dict(options.fixed)):
         try:
-            outcomes.append(
-                plan(
-                    job, pool, calibration, fixed=part, extra=extra, top=max(top, TRIED), progress=progress,
-                    mapper=mapper,
-                )
-            )  # fmt: skip
+            outcomes.append(plan(job, pool, calibration, replace(wider, fixed=part)))
         except (InfeasibleError, IllegalStrategyError) as error:
             failures.append(error)
     if not outcomes:
         raise failures[0]
-    return _choose(framework, outcomes, top)
+    return _choose(framework, outcomes, options.top)
 
 
 def _parts(framework: str, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -107,12 +99,12 @@ def _choose(framework: str, outcomes: list[Outcome], top: int) -> Runnable:
     best = next(o for o in outcomes if any(r.plan == chosen[0].plan for r in o.results))
     front = tuple(r for r in best.front if _refusal(framework, r) is None)
     searched = replace(
-        best.found,
-        candidates=sum(o.found.candidates for o in outcomes),
-        feasible=sum(o.found.feasible for o in outcomes),
-        seconds=sum(o.found.seconds for o in outcomes),
+        best.search,
+        candidates=sum(o.search.candidates for o in outcomes),
+        feasible=sum(o.search.feasible for o in outcomes),
+        seconds=sum(o.search.seconds for o in outcomes),
     )
-    return Runnable(framework, replace(best, results=tuple(chosen), front=front, found=searched), refused, why)
+    return Runnable(framework, replace(best, results=tuple(chosen), front=front, search=searched), refused, why)
 
 
 def _refusal(framework: str, result: Result) -> str | None:

@@ -131,21 +131,23 @@ class Calibration:
         all traits that are known multiply; an efficiency that they change stays at most what it can be
         (:func:`tianji.hardware.constants.limit`).
         """
-        found = self.chips.get(chip.name) or self.chips.get(chip.relative) or self.chips.get(OTHER) or Constants()
+        constants = self.chips.get(chip.name) or self.chips.get(chip.relative) or self.chips.get(OTHER) or Constants()
         factors: dict[str, float] = {}
         for trait in self.reference.get(chip.ecosystem, ()) if traits is None else traits:
             for name, effect in self.software.get(trait, {}).items():
                 factors[name] = factors.get(name, 1.0) * effect.factor
-        changed: dict[str, Any] = {name: float(limit(name, getattr(found, name) * f)) for name, f in factors.items()}
-        held = self.footprint(chip, traits)
+        changed: dict[str, Any] = {
+            name: float(limit(name, getattr(constants, name) * f)) for name, f in factors.items()
+        }
+        memory = self.footprint(chip, traits)
         if BLOCKING in (traits or ()):
             changed["op_blocking"] = 1.0
         return replace(
-            found,
+            constants,
             **changed,
-            activation_overhead=held.activation_overhead,
-            framework_reserve=held.framework_reserve,
-            communicator_size=held.communicator_size,
+            activation_overhead=memory.activation_overhead,
+            framework_reserve=memory.framework_reserve,
+            communicator_size=memory.communicator_size,
         )
 
     def footprint(self, chip: Chip, traits: Sequence[str] | None = None) -> Footprint:
@@ -161,8 +163,8 @@ class Calibration:
         to differ where none is stated (the first trait) or none that is known: a plan that states none is predicted for the
         reference, and whoever runs it may use another.
         """
-        found = self.spreads.get(chip.name) or self.spreads.get(chip.relative) or self.spreads.get(OTHER) or {}
-        base = found.get("moe" if moe else "dense", Spread())
+        spreads = self.spreads.get(chip.name) or self.spreads.get(chip.relative) or self.spreads.get(OTHER) or {}
+        base = spreads.get("moe" if moe else "dense", Spread())
         doublings = max(math.log2(max(chips, 1) / base.chips), 0.0) if base.chips else 0.0
         wider = math.exp(WIDENING * doublings)
         wide = replace(base, low=base.low / wider, high=base.high * wider)

@@ -52,13 +52,13 @@ class Chip:
     def matrix_peak(self, dtype: str) -> FlopsPerSecond:
         """Return the dense matrix peak for a dtype; bf16 and fp16 stand in for each other if only one is published."""
         twin = {"bf16": "fp16", "fp16": "bf16"}.get(dtype, dtype)
-        found = self.peak.get(dtype) or self.peak.get(twin)
-        if found is None:
+        peak = self.peak.get(dtype) or self.peak.get(twin)
+        if peak is None:
             trained = [name for name in self.peak if name not in NOT_TRAINED_IN]
             other = f"whose jobs keep parts in {dtype}" if {*trained} <= NARROW else "--precision takes another"
             known = f"published: {', '.join(trained)}, {other}" if trained else "it has none at all"
             raise UnknownFigureError(self.name, f"dense {dtype} peak", known)
-        return found.value
+        return peak.value
 
     def memory_size(self) -> Bytes:
         """Return the capacity of the chip's memory."""

@@ -89,8 +89,8 @@ class FailureProfile:
     @cached_property
     def shares(self) -> tuple[tuple[str, str, float], ...]:
         """For each component and what it grows with, its share of all events."""
-        found: dict[tuple[str, str], float] = {}
+        shares: dict[tuple[str, str], float] = {}
         for cause in self.causes:
             key = cause.component, cause.per
-            found[key] = found.get(key, 0.0) + cause.count.value / self.events
-        return tuple((component, per, share) for (component, per), share in found.items())
+            shares[key] = shares.get(key, 0.0) + cause.count.value / self.events
+        return tuple((component, per, share) for (component, per), share in shares.items())

@@ -38,8 +38,8 @@ class Uncertainty:
     def deviation(self, slopes: Array) -> Array:
         """Return the standard deviation of log time: ``slopes`` (names, ...) say how it moves with each constant."""
         variance = np.einsum("i...,ij,j...->...", slopes, self.covariance, slopes)
-        found: Array = np.sqrt(np.maximum(variance, 0.0))
-        return found
+        deviation: Array = np.sqrt(np.maximum(variance, 0.0))
+        return deviation
 
     def name_worst(self, slopes: Array) -> str:
         """Return the constant that most of the variance of log time comes from: ``slopes`` are (names,)."""

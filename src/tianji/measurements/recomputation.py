@@ -8,7 +8,7 @@ from tianji.errors import FormatError
 from tianji.measurements.cells import Cells
 from tianji.measurements.columns import MODULES
 from tianji.workload import Model
-from tianji.workload.ops import Layer, Role, dense_layer, moe_layer
+from tianji.workload.ops import LayerOps, Role, dense_layer, moe_layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +65,5 @@ def module_flops(model: Model, seq_len: int) -> dict[str, float]:
     return flops
 
 
-def _matmul_flops(layer: Layer, *roles: Role) -> float:
+def _matmul_flops(layer: LayerOps, *roles: Role) -> float:
     return sum(m.flops for m in layer.matmuls if m.role in roles)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tianji.parallel.schedules import SCHEDULES, Schedule
+from tianji.parallel.schedules import SCHEDULES, PipelineSchedule
 from tianji.parallel.strategy import CHOICES, FIELDS, Strategy
 from tianji.units import Array
 
@@ -60,16 +60,16 @@ class Grid:
         """
         axes = tuple(axis for axis in axes if axis)
         n = len(axes)
-        found: dict[str, Array] = {}
+        columns: dict[str, Array] = {}
         for position, axis in enumerate(axes):
             shape = [1] * n
             for name, values in axis.items():
                 shape[position] = len(values)
-                found[name] = np.asarray(values).reshape(shape)
+                columns[name] = np.asarray(values).reshape(shape)
         for name in FIELDS:
-            if name not in found:
-                found[name] = _array([_code(name, getattr(defaults, name))]).reshape([1] * n)
-        return cls(**found)
+            if name not in columns:
+                columns[name] = _array([_code(name, getattr(defaults, name))]).reshape([1] * n)
+        return cls(**columns)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -91,7 +91,7 @@ class Grid:
             values[name] = CHOICES[name][int(value)] if name in CHOICES else value
         return Strategy(**values)
 
-    def by_schedule(self, value: Callable[[Schedule], Array | float]) -> Array:
+    def by_schedule(self, value: Callable[[PipelineSchedule], Array | float]) -> Array:
         """Return for each strategy what its schedule gives."""
         present = [s for code, s in enumerate(SCHEDULES.values()) if np.any(np.equal(self.schedule, code))]
         values: Array = np.asarray(value(present[0]))
@@ -101,8 +101,8 @@ class Grid:
 
     def among(self, name: str, word: str) -> Array:
         """Return where a textual switch has the given word."""
-        found: Array = np.equal(getattr(self, name), CHOICES[name].index(word))
-        return found
+        is_word: Array = np.equal(getattr(self, name), CHOICES[name].index(word))
+        return is_word
 
 
 def _code(name: str, value: object) -> object:

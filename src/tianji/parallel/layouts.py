@@ -23,7 +23,7 @@ def read_layout(text: str, where: str = "layout") -> dict[str, Any]:
 
     Raises FormatError for a part without ``=``, an unknown field, a field given twice or a value out of its range.
     """
-    found: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for part in re.split(r"[,\s]+", re.sub(r"\s*=\s*", "=", text.strip())):
         key, equals, value = part.partition("=")
         if not equals or not key or not value:
@@ -31,11 +31,11 @@ def read_layout(text: str, where: str = "layout") -> dict[str, Any]:
         name = key.strip().lower().replace("-", "_")
         name = SHORT.get(name, name)
         read = read_field(name, value)
-        if name in found and found[name] != read:
-            raise FormatError(f"{where}: {name} is given twice, as {found[name]} and as {read}")
-        found[name] = read
-    Strategy(**found)
-    return found
+        if name in given and given[name] != read:
+            raise FormatError(f"{where}: {name} is given twice, as {given[name]} and as {read}")
+        given[name] = read
+    Strategy(**given)
+    return given
 
 
 def complete_layout(given: Mapping[str, Any], chips: int) -> Strategy:

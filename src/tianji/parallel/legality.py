@@ -14,7 +14,7 @@ import numpy as np
 from tianji.errors import IllegalStrategyError
 from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
-from tianji.parallel.schedules import SCHEDULES, Schedule, ScheduleRule
+from tianji.parallel.schedules import SCHEDULES, PipelineSchedule, ScheduleRule
 from tianji.parallel.strategy import Strategy
 from tianji.units import Array
 from tianji.workload import Job
@@ -30,13 +30,13 @@ class Rule:
 
 
 def _divides(divisor: Array, value: Array | int) -> Array:
-    found: Array = np.equal(np.mod(value, divisor), 0)
-    return found
+    divides: Array = np.equal(np.mod(value, divisor), 0)
+    return divides
 
 
 def _microbatches(g: Grid, job: Job) -> Array:
-    found: Array = job.global_batch_size // np.maximum(g.dp * g.micro_batch_size, 1)
-    return found
+    count: Array = job.global_batch_size // np.maximum(g.dp * g.micro_batch_size, 1)
+    return count
 
 
 def _expert_width(job: Job) -> int:
@@ -47,7 +47,7 @@ def _num_experts(job: Job) -> int:
     return job.model.moe.num_experts if job.model.moe else 1
 
 
-def _of_schedule(schedule: Schedule, rule: ScheduleRule) -> Rule:
+def _of_schedule(schedule: PipelineSchedule, rule: ScheduleRule) -> Rule:
     return Rule(
         rule.name,
         lambda g, job, pool: ~g.among("schedule", schedule.name) | rule.holds(g.pp, _microbatches(g, job)),

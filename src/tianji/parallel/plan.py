@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tianji.hardware import Pool
+from tianji.parallel.layouts import abbreviate_layout
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Job
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Plan:
     """A strategy with the job and the pool it was made for; ranks fill the pool in the order of ``strategy.placement``."""
 
     job: Job
     pool: Pool
     strategy: Strategy
+
+    def __repr__(self) -> str:
+        layout = abbreviate_layout(self.strategy)
+        return f"Plan({self.job.model.name} on {self.strategy.chips:,} chips of {self.pool.name}, {layout})"
 
     @property
     def num_microbatches(self) -> int:

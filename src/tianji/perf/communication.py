@@ -18,7 +18,7 @@ import numpy as np
 
 from tianji.hardware import Pool, Tier
 from tianji.hardware.constants import Constants
-from tianji.parallel.mesh import Group
+from tianji.parallel.mesh import RankGroup
 from tianji.units import Array, BytesPerSecond, Seconds
 
 
@@ -66,22 +66,22 @@ class Links:
         factors = (c.reduce_scatter_factor, c.all_reduce_factor, c.all_to_all_factor, c.call_overhead)
         return cls(tuple(spans), tuple(lanes), pool.chip.ecosystem == "cuda", *factors)
 
-    def all_gather(self, group: Group, size: Array, pieces: Array | float = 1.0) -> Array:
+    def all_gather(self, group: RankGroup, size: Array, pieces: Array | float = 1.0) -> Array:
         """Return the seconds to give every member the whole of ``size`` bytes, of which each holds an equal share.
 
         Cut into ``pieces`` it pays the latency as many times.
         """
         return self._go_round(group, size, pieces) + self._issue(group) * pieces
 
-    def reduce_scatter(self, group: Group, size: Array, pieces: Array | float = 1.0) -> Array:
+    def reduce_scatter(self, group: RankGroup, size: Array, pieces: Array | float = 1.0) -> Array:
         """Return the seconds to sum ``size`` bytes of every member and leave each with its share."""
         return self.scatter_factor * self._go_round(group, size, pieces) + self._issue(group) * pieces
 
-    def all_reduce(self, group: Group, size: Array) -> Array:
+    def all_reduce(self, group: RankGroup, size: Array) -> Array:
         """Return the seconds to sum ``size`` bytes of every member and give all of them the result."""
         return (2.0 * self.reduce_factor) * self._go_round(group, size, 1.0) + self._issue(group)
 
-    def _go_round(self, group: Group, size: Array, pieces: Array | float) -> Array:
+    def _go_round(self, group: RankGroup, size: Array, pieces: Array | float) -> Array:
         slowest: Array = np.asarray(0.0)
         delay: Array = np.asarray(0.0)
         for lane, n, inner in self._members(group):
@@ -89,12 +89,12 @@ class Links:
             delay = delay + (n - 1.0 if self.rings else steps(n)) * lane.latency
         return slowest + delay * pieces
 
-    def _issue(self, group: Group) -> Array:
+    def _issue(self, group: RankGroup) -> Array:
         return self.call * (group.size > 1)
 
     def all_to_all(
         self,
-        group: Group,
+        group: RankGroup,
         size: Array,
         copies: int = 0,
         routing: tuple[int, int] = (1, 1),
@@ -118,7 +118,7 @@ class Links:
             below = inner
         return self.exchange_factor * (slowest + delay) + self._issue(group)
 
-    def send(self, group: Group, size: Array) -> Array:
+    def send(self, group: RankGroup, size: Array) -> Array:
         """Return the seconds to pass ``size`` bytes to the next member, over the slowest tier that lies between two."""
         slowest: Array = np.asarray(0.0)
         for lane, n, _ in self._members(group):
@@ -126,12 +126,12 @@ class Links:
             slowest = np.maximum(slowest, (lane.latency + size / rate) * (n > 1))
         return slowest
 
-    def _members(self, group: Group) -> list[tuple[SustainedTier, Array, Array]]:
-        found, below = [], np.asarray(1.0)
+    def _members(self, group: RankGroup) -> list[tuple[SustainedTier, Array, Array]]:
+        members, below = [], np.asarray(1.0)
         for lane, inner in zip(self.lanes, group.members(self.spans), strict=True):
-            found.append((lane, inner / below, inner))
+            members.append((lane, inner / below, inner))
             below = inner
-        return found
+        return members
 
 
 def _lane(owner: str, tier: Tier, constants: Constants, units: int) -> SustainedTier:
@@ -166,8 +166,8 @@ def reached_units(units: Array, copies: int, routing: tuple[int, int] = (1, 1)) 
     """
     num_groups, groups = routing
     allowed = units if num_groups == groups else np.minimum(units, groups * np.maximum(units / num_groups, 1.0))
-    found: Array = allowed * (1.0 - (1.0 - 1.0 / allowed) ** copies)
-    return found
+    reached: Array = allowed * (1.0 - (1.0 - 1.0 / allowed) ** copies)
+    return reached
 
 
 def steps(n: Array) -> Array:
@@ -177,5 +177,5 @@ def steps(n: Array) -> Array:
     [0.0, 1.0, 6.0, 12.0]
     """
     mantissa, exponent = np.frexp(n)
-    found: Array = np.minimum(n - 1.0, 2.0 * (exponent - (mantissa == 0.5)))
-    return found
+    fewest: Array = np.minimum(n - 1.0, 2.0 * (exponent - (mantissa == 0.5)))
+    return fewest

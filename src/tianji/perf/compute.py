@@ -73,8 +73,8 @@ def matmul_time(machine: ChipRates, m: Array, k: Array, n: Array, *, high: bool 
     # 2mkn / u = 2 (mn + c²)(k + c/4): no division, and no 0/0 for an empty op.
     compute = 2.0 * (m * n + c * c) * (k + SHORT * c) / rate * ((m > 0) & (n > 0))
     memory = (size * (m * k + k * n) + machine.high_size * m * n) / machine.memory
-    found: Array = np.maximum(compute, memory)
-    return found
+    seconds: Array = np.maximum(compute, memory)
+    return seconds
 
 
 def attention_time(machine: ChipRates, flops: Array, length: Array) -> Array:

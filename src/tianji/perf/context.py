@@ -46,8 +46,8 @@ class Context:
     @property
     def imbalance(self) -> Array:
         """Load of the busiest expert rank over the mean, as far as those that wait for it cannot lend it their processor."""
-        found: Array = np.maximum(self.job.moe_imbalance / self.constants.sharing, 1.0)
-        return found
+        load: Array = np.maximum(self.job.moe_imbalance / self.constants.sharing, 1.0)
+        return load
 
     def hide(self, communication: Array, work: Array, on: Array) -> Array:
         """Return what stays exposed of a communication beside ``work`` seconds of computation."""
@@ -74,9 +74,9 @@ def total(terms: Terms) -> Array:
 def add_up(values: Iterable[Array]) -> Array:
     """Return the sum of all values, the first ones first. Adding in place spares a new array for each value of a large grid."""
     first, *rest = values
-    found, owned = first, False
+    running, owned = first, False
     for value in rest:
-        into = found if owned and np.broadcast(found, value).shape == found.shape else None
-        found = np.add(found, value, out=into)
-        owned = found.ndim > 0
-    return found
+        into = running if owned and np.broadcast(running, value).shape == running.shape else None
+        running = np.add(running, value, out=into)
+        owned = running.ndim > 0
+    return running

@@ -38,10 +38,10 @@ def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple
     for parameters, group in groups:
         # Fully sharded training gathers and reduces layer by layer, the others mostly in buckets.
         buckets = parameters / np.maximum(BUCKET, BUCKET_SHARE * group.size)
-        some = parameters > 0.0
+        is_any = parameters > 0.0
         wrapped = np.maximum(buckets, c.constants.layerwise * s.layers)
-        pieces = np.maximum(np.where(g.zero == 3, s.layers, wrapped), 1.0) * some
-        turns = np.where(one_by_one, group.size * some, pieces)
+        pieces = np.maximum(np.where(g.zero == 3, s.layers, wrapped), 1.0) * is_any
+        turns = np.where(one_by_one, group.size * is_any, pieces)
         gather = gather + c.network.all_gather(group, parameters * p.weight_wire, turns)
         reduce = reduce + c.network.reduce_scatter(group, parameters * p.gradient_wire, pieces)
     across = c.network.all_reduce(replica_group(g), groups[0][0] * p.gradient_wire / shard_group(g).size)

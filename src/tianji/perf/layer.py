@@ -11,7 +11,7 @@ from tianji.parallel.mesh import context_group, expert_group, expert_tensor_grou
 from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
 from tianji.units import Array
-from tianji.workload.ops import Attention, Experts, Layer, Matmul, Role, Vector
+from tianji.workload.ops import AttentionOp, ExpertOps, LayerOps, Matmul, Role, Vector
 
 SCORE_PASSES = 6.0
 """Reads and writes of the score matrix when attention is not fused: scores, mask and softmax, values."""
@@ -40,7 +40,7 @@ class LayerTime:
     """Forward and backward, all kinds together."""
 
 
-def layer_time(layer: Layer, c: Context) -> LayerTime:
+def layer_time(layer: LayerOps, c: Context) -> LayerTime:
     """Return the seconds of one layer (or of the embedding or head, which are layers of other ops)."""
     m_forward, m_input, m_weight = _matmuls(layer.matmuls, c)
     v_forward, v_backward = _vectors(layer, c)
@@ -89,7 +89,7 @@ def layer_time(layer: Layer, c: Context) -> LayerTime:
     return LayerTime(forward, backward, m_weight, (one_way, back + backward["overhead"] + backward["recompute"]))
 
 
-def _num_ops(layer: Layer, c: Context) -> Array:
+def _num_ops(layer: LayerOps, c: Context) -> Array:
     plain: Array = np.asarray(0)
     for _, a in layer.attention:
         plain = plain + PLAIN_OPS * _falls_back(a, c)
@@ -118,7 +118,7 @@ def _matmul(op: Matmul, c: Context) -> tuple[Array, Array, Array]:
     )
 
 
-def _experts(experts: Experts, c: Context) -> tuple[Array, Array, Array, Array]:
+def _experts(experts: ExpertOps, c: Context) -> tuple[Array, Array, Array, Array]:
     """Each rank holds num_experts / ep experts, each cut over etp ranks, and runs one matmul for each of them."""
     local = experts.num_experts / c.g.ep
     routed = c.tokens / c.g.tp * experts.top_k * c.imbalance
@@ -136,7 +136,7 @@ def _experts(experts: Experts, c: Context) -> tuple[Array, Array, Array, Array]:
     return forward, inputs, weights, vector_time(c.machine, routed * elements, c.job.precision.activation_size)
 
 
-def _vectors(layer: Layer, c: Context) -> tuple[Array, Array]:
+def _vectors(layer: LayerOps, c: Context) -> tuple[Array, Array]:
     """The backward pass of an elementwise op reads its input and the gradient: twice the forward traffic.
 
     So of the bytes that the loss moves for a logit, in fp32 throughout, a third is forward.
@@ -159,7 +159,7 @@ def _vector_cut(op: Vector, c: Context) -> Array:
     return c.g.tp if op.cut == "tensor" else c.sequence_cut
 
 
-def _attention(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[Array, Array]:
+def _attention(kinds: tuple[tuple[float, AttentionOp], ...], c: Context) -> tuple[Array, Array]:
     forward: Array = np.asarray(0.0)
     backward: Array = np.asarray(0.0)
     length = np.where(c.g.among("cp_kind", "ring"), c.job.seq_len / c.g.cp, c.job.seq_len)
@@ -180,29 +180,29 @@ def _attention(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[
     return forward, backward
 
 
-def _falls_back(a: Attention, c: Context) -> Array:
+def _falls_back(a: AttentionOp, c: Context) -> Array:
     """Return where the softmax of attention that is not fused cannot use its fused kernel."""
     if np.all(c.g.flash_attention):
         return np.asarray(False)
     odd = np.not_equal(np.mod(c.g.micro_batch_size * a.num_heads, SOFTMAX_BATCHES * c.g.tp), 0)
-    found: Array = ~c.g.flash_attention & odd
-    return found
+    falls_back: Array = ~c.g.flash_attention & odd
+    return falls_back
 
 
-def _tensor_communication(layer: Layer, c: Context) -> Array:
+def _tensor_communication(layer: LayerOps, c: Context) -> Array:
     """A gather before and a reduction after each pair of column and row matmuls; all_reduce without sequence parallel."""
     pairs = sum(1.0 if m.cut == "row" else 0.5 if m.role is Role.LOGITS else 0.0 for m in layer.matmuls)
     if not layer.matmuls:
         pairs = 0.5
-    found: Array = np.asarray(0.0)
+    seconds: Array = np.asarray(0.0)
     if pairs:
-        found = found + pairs * c.once(_pair_communication, c.g)
+        seconds = seconds + pairs * c.once(_pair_communication, c.g)
     if layer.experts:
-        found = found + 2.0 * c.once(_spread_experts, layer.experts)
-    return found
+        seconds = seconds + 2.0 * c.once(_spread_experts, layer.experts)
+    return seconds
 
 
-def _spread_experts(experts: Experts, c: Context) -> Array:
+def _spread_experts(experts: ExpertOps, c: Context) -> Array:
     """Return the seconds in which the ranks that share an expert gather its tokens."""
     size = experts.top_k * c.job.model.hidden_size * c.job.precision.activation_size
     return c.network.all_gather(expert_tensor_group(c.g), c.tokens / c.g.tp * size * c.g.etp)
@@ -215,7 +215,7 @@ def _pair_communication(g: Grid, c: Context) -> Array:
     return np.where(g.sequence_parallel, there_and_back, net.all_reduce(group, stream))
 
 
-def _context_communication(kinds: tuple[tuple[float, Attention], ...], c: Context) -> tuple[Array, Array]:
+def _context_communication(kinds: tuple[tuple[float, AttentionOp], ...], c: Context) -> tuple[Array, Array]:
     """Ring: keys and values travel round, beside the attention of the block before. Ulysses: all_to_all, exposed.
 
     All_gather: keys and values of all ranks at once, and a reduce_scatter of their gradients.
@@ -240,7 +240,7 @@ def _context_communication(kinds: tuple[tuple[float, Attention], ...], c: Contex
     return np.where(is_ring, ring_forward, other), np.where(is_ring, ring_backward, other)
 
 
-def _expert_communication(experts: Experts | None, c: Context) -> tuple[Array, Array]:
+def _expert_communication(experts: ExpertOps | None, c: Context) -> tuple[Array, Array]:
     """Dispatch to the experts and combine their answers, and the same for the gradients."""
     if experts is None:
         return np.asarray(0.0), np.asarray(0.0)

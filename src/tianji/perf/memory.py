@@ -28,15 +28,15 @@ def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
     Every tensor rank holds all of the norms, the routers and MLA's projections to latents, and a part of the rest.
     """
     common = model.moe_layer_parameters(0) if model.moe else 0
-    found = stage.dense * model.dense_layer_parameters() + stage.moe * common
-    found = found + stage.has_embedding * model.embedding_parameters()
+    parameters = stage.dense * model.dense_layer_parameters() + stage.moe * common
+    parameters = parameters + stage.has_embedding * model.embedding_parameters()
     untied = model.head_parameters() + model.num_mtp_layers * _mtp_dense(model)
     shared = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
-    found = found + stage.has_head * (untied + np.where(g.pp > 1, shared, 0))
+    parameters = parameters + stage.has_head * (untied + np.where(g.pp > 1, shared, 0))
     moe = stage.moe + stage.has_head * (model.num_mtp_layers if model.moe else 0)
     dense = stage.dense + stage.has_head * (0 if model.moe else model.num_mtp_layers)
     whole = dense * model.replicated_parameters(moe=False) + moe * model.replicated_parameters(moe=True)
-    on_chip: Array = whole + (found - whole) / g.tp
+    on_chip: Array = whole + (parameters - whole) / g.tp
     return on_chip
 
 
@@ -45,8 +45,8 @@ def expert_parameters(model: Model, stage: Stage, g: Grid) -> Array:
     if model.moe is None:
         return np.asarray(0.0)
     layers = stage.moe + stage.has_head * model.num_mtp_layers
-    found: Array = layers * (model.moe.num_experts * model.expert_parameters()) / (g.ep * g.etp)
-    return found
+    parameters: Array = layers * (model.moe.num_experts * model.expert_parameters()) / (g.ep * g.etp)
+    return parameters
 
 
 def _mtp_dense(model: Model) -> int:
@@ -58,13 +58,13 @@ def _layer_parameters(job: Job, stage: Stage, g: Grid) -> Array:
     """Return parameters of the largest layer of a stage on one chip, before any ZeRO sharding."""
     model = job.model
     whole = model.replicated_parameters(moe=False)
-    found: Array = (stage.dense > 0) * (whole + (model.dense_layer_parameters() - whole) / g.tp)
+    largest: Array = (stage.dense > 0) * (whole + (model.dense_layer_parameters() - whole) / g.tp)
     if model.moe:
         experts = model.moe.num_experts * model.expert_parameters() / (g.ep * g.etp)
         whole = model.replicated_parameters(moe=True)
         layer = whole + (model.moe_layer_parameters(0) - whole) / g.tp + experts
-        found = np.maximum(found, (stage.moe > 0) * layer)
-    return found
+        largest = np.maximum(largest, (stage.moe > 0) * layer)
+    return largest
 
 
 def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
@@ -158,29 +158,29 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     """
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
     kinds = [layer_activations(job, g, moe=moe) for moe in (False, True)[: 2 if job.model.moe else 1]]
-    held = _kept_bytes(job.model, stage, kinds)
+    kept_bytes = _kept_bytes(job.model, stage, kinds)
     dual = g.by_schedule(lambda s: s.is_paired)
     if np.any(dual):
         # Half of the micro-batches in flight on a rank came in at the other end.
         other = _kept_bytes(job.model, find_stage(job.model, g.pp, g.pp - 1 - stage.index), kinds)
-        held = np.where(dual, (held + other) / 2.0, held)
+        kept_bytes = np.where(dual, (kept_bytes + other) / 2.0, kept_bytes)
     whole, kept = (np.maximum(a, b) for a, b in zip(kinds[0], kinds[-1], strict=True))
     flying = in_flight(g, microbatches, stage.index)
     again = np.where(stage.layers > 0, whole - kept, 0.0)
     layer = tokens * again + _dispatch_bytes(job, stage, g, tokens)
     working = np.maximum(layer, _loss_bytes(job, stage, g, tokens))
     return {
-        "activations": tokens * held * flying * constants.activation_overhead,
+        "activations": tokens * kept_bytes * flying * constants.activation_overhead,
         "working": working * constants.activation_overhead,
     }
 
 
 def _kept_bytes(model: Model, stage: Stage, kinds: list[tuple[Array, Array]]) -> Array:
     """Return bytes that one token leaves behind in all layers of a stage; ``kinds`` are those of a dense and of a MoE layer."""
-    found: Array = stage.dense * kinds[0][1]
+    kept: Array = stage.dense * kinds[0][1]
     if model.moe:
-        found = found + (stage.moe + stage.has_head * model.num_mtp_layers) * kinds[1][1]
-    return found
+        kept = kept + (stage.moe + stage.has_head * model.num_mtp_layers) * kinds[1][1]
+    return kept
 
 
 def _dispatch_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
@@ -188,8 +188,10 @@ def _dispatch_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
     if job.model.moe is None:
         return np.asarray(0.0)
     routed = tokens / g.tp * (job.model.moe.top_k * job.model.hidden_size) * job.moe_imbalance
-    found: Array = routed * (job.precision.dispatch_size + job.precision.activation_size) * (stage.moe > 0) * (g.ep > 1)
-    return found
+    buffers: Array = (
+        routed * (job.precision.dispatch_size + job.precision.activation_size) * (stage.moe > 0) * (g.ep > 1)
+    )
+    return buffers
 
 
 def _loss_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
@@ -197,8 +199,8 @@ def _loss_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
     p, model = job.precision, job.model
     logits = tokens * (1.0 + model.num_mtp_layers) * (model.vocab_size * p.logit_size) / g.tp
     whole_head = (g.zero >= 3) * (g.cp * g.dp > 1) * (model.vocab_size * model.hidden_size / g.tp)
-    found: Array = stage.has_head * (logits + whole_head * (p.weight_wire + p.activation_size + p.gradient_wire))
-    return found
+    size: Array = stage.has_head * (logits + whole_head * (p.weight_wire + p.activation_size + p.gradient_wire))
+    return size
 
 
 def fixed_bytes(constants: Constants, g: Grid) -> dict[str, Array]:

@@ -55,10 +55,10 @@ def representative_stages(model: Model, pp: Array, *, paired: bool = False) -> l
     """
     places = [np.minimum(i, pp - 1) for i in range(4)]
     middle = [np.maximum(pp // 2 - 1, 0)] if paired else []
-    found = [stage(model, pp, index) for index in [*places, *middle, pp - 1]]
+    stages = [stage(model, pp, index) for index in [*places, *middle, pp - 1]]
     if np.size(pp) > 1 or np.size(model.num_layers) > 1:
-        return found
-    return _unlike(found, [stage(model, pp, pp - 1 - s.index) for s in found] if paired else found)
+        return stages
+    return _unlike(stages, [stage(model, pp, pp - 1 - s.index) for s in stages] if paired else stages)
 
 
 def _unlike(stages: list[Stage], partners: list[Stage]) -> list[Stage]:
@@ -148,5 +148,5 @@ def share_bubble(bubble: Array, busy: Array, sharing: Array | float) -> Array:
     """
     if np.all(np.equal(sharing, 1.0)):
         return bubble
-    found: Array = np.maximum(bubble - (sharing - 1.0) * busy, 0.0) / sharing
-    return found
+    left: Array = np.maximum(bubble - (sharing - 1.0) * busy, 0.0) / sharing
+    return left

@@ -93,8 +93,8 @@ def expect_goodput(
     settings = reliability or Reliability()
     profile = settings.profile or failures_of(result.plan.pool.chip)
     exposure = find_exposure(result)
-    found = _expect(settings, profile, exposure, method, jobs, seed)
-    return replace(found, caveat=_find_caveat(result.plan.strategy, found))
+    goodput = _expect(settings, profile, exposure, method, jobs, seed)
+    return replace(goodput, caveat=_find_caveat(result.plan.strategy, goodput))
 
 
 def _expect(
@@ -109,11 +109,11 @@ def _expect(
     return _bracket(settings, profile, exposure, partial(sample, jobs=jobs, seed=seed))
 
 
-def _find_caveat(strategy: Strategy, found: Goodput) -> str:
-    if found.replicas == 1 or not strategy.zero:
+def _find_caveat(strategy: Strategy, goodput: Goodput) -> str:
+    if goodput.replicas == 1 or not strategy.zero:
         return ""
     ranks = strategy.zero_group or strategy.dp * strategy.cp
-    if ranks * strategy.tp * strategy.pp <= found.chips // found.replicas:
+    if ranks * strategy.tp * strategy.pp <= goodput.chips // goodput.replicas:
         return ""
     return (
         f"that asks for a copy elsewhere of what ZeRO spreads over {ranks:,} ranks, more than one replica has: cut it inside a"
@@ -152,14 +152,14 @@ def weigh_choices(result: Result, reliability: Reliability | None = None, **how:
     """
     settings = reliability or Reliability()
     memory = ("local", "peer", "storage")
-    found = {f"{rung} restart": replace(settings, recovery=rung, loss="job") for rung in reversed(RUNGS)}
-    found["process restart + peer memory"] = replace(settings, recovery="process", loss="job", stores=memory)
-    found["in-process restart + peer memory"] = replace(settings, recovery="in-process", loss="job", stores=memory)
-    found["synchronous saves"] = replace(settings, asynchronous=False)
-    found["shrink instead of spares"] = replace(settings, replacement="shrink")
+    choices = {f"{rung} restart": replace(settings, recovery=rung, loss="job") for rung in reversed(RUNGS)}
+    choices["process restart + peer memory"] = replace(settings, recovery="process", loss="job", stores=memory)
+    choices["in-process restart + peer memory"] = replace(settings, recovery="in-process", loss="job", stores=memory)
+    choices["synchronous saves"] = replace(settings, asynchronous=False)
+    choices["shrink instead of spares"] = replace(settings, replacement="shrink")
     if result.plan.strategy.dp > 1:
-        found["lost replica, not lost job"] = replace(settings, loss="replica")
-    return {name: expect_goodput(result, choice, **how) for name, choice in found.items()}
+        choices["lost replica, not lost job"] = replace(settings, loss="replica")
+    return {name: expect_goodput(result, choice, **how) for name, choice in choices.items()}
 
 
 def find_exposure(result: Result) -> Exposure:
@@ -173,11 +173,11 @@ def find_exposure(result: Result) -> Exposure:
     return expose(plan.job, plan.pool, plan.strategy, result.memory.get("optimizer", 0.0), result.step_time.nominal)
 
 
-def expose(job: Job, pool: Pool, strategy: Strategy, held: Bytes, step_time: Seconds) -> Exposure:
+def expose(job: Job, pool: Pool, strategy: Strategy, optimizer_bytes: Bytes, step_time: Seconds) -> Exposure:
     """Return what failures can hit of a strategy whose fullest chip has ``held`` bytes of the optimizer."""
     weight, optimizer = job.precision.weight_size, job.precision.optimizer_size
     state = job.model.num_parameters * (weight + optimizer)
-    share = held * (1.0 + weight / optimizer) if optimizer else 0.0
+    share = optimizer_bytes * (1.0 + weight / optimizer) if optimizer else 0.0
     if strategy.zero == 0:
         share /= strategy.dp
     return Exposure(

@@ -49,14 +49,14 @@ def bundle(plans: Sequence[Plan]) -> list[Bundle]:
     for place, plan in enumerate(plans):
         key = (plan.pool.chip.name, plan.pool.tiers, structure(plan.job))
         groups.setdefault(key, []).append(place)
-    found: list[Bundle] = []
+    bundles: list[Bundle] = []
     for places in groups.values():
         members = [plans[i] for i in places]
         most = max(p.strategy.chips for p in members)
         pool = replace(members[0].pool, chips=max(most, 2))
         grid = Grid.of(*(p.strategy for p in members))
-        found.append(Bundle(np.asarray(places), stack([p.job for p in members]), pool, grid))
-    return found
+        bundles.append(Bundle(np.asarray(places), stack([p.job for p in members]), pool, grid))
+    return bundles
 
 
 def predict_times(bundles: Sequence[Bundle], constants: Callable[[Bundle], Constants]) -> Array:
@@ -64,12 +64,12 @@ def predict_times(bundles: Sequence[Bundle], constants: Callable[[Bundle], Const
 
     Constants may hold arrays, a value for each plan of the bundle along the last axis; an axis before it tries several at once.
     """
-    found: list[Array] = []
+    times_of_bundles: list[Array] = []
     for b in bundles:
-        found.append(total(estimate_time(b.job, b.pool, constants(b), b.grid)))
+        times_of_bundles.append(total(estimate_time(b.job, b.pool, constants(b), b.grid)))
     places = np.concatenate([b.places for b in bundles])
-    shape = np.broadcast_shapes(*(time.shape[:-1] for time in found))
-    times = np.concatenate([np.broadcast_to(time, (*shape, time.shape[-1])) for time in found], axis=-1)
+    shape = np.broadcast_shapes(*(time.shape[:-1] for time in times_of_bundles))
+    times = np.concatenate([np.broadcast_to(time, (*shape, time.shape[-1])) for time in times_of_bundles], axis=-1)
     ordered = np.empty_like(times)
     ordered[..., places] = times
     return ordered
@@ -99,12 +99,12 @@ def _lower_each(constants: Constants, names: Sequence[str]) -> Constants:
     return replace(constants, **{name: getattr(constants, name) * shifts[:, [i]] for i, name in enumerate(names)})
 
 
-def stack_constants(found: Sequence[Constants]) -> Constants:
+def stack_constants(constants: Sequence[Constants]) -> Constants:
     """Return constants that hold arrays where those of the plans of a bundle differ."""
-    if all(c == found[0] for c in found):
-        return found[0]
+    if all(c == constants[0] for c in constants):
+        return constants[0]
     columns: dict[str, Any] = {}
     for name in CONSTANT_NAMES:
-        values = [getattr(c, name) for c in found]
+        values = [getattr(c, name) for c in constants]
         columns[name] = values[0] if len(set(values)) == 1 else np.asarray(values)
     return Constants(**columns)

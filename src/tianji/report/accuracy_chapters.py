@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tianji.report.formatting import list_savings, percent, signed_share
 from tianji.report.known_gaps import spell_bar, write_composed, write_gaps
+from tianji.report.vocabulary import list_savings
+from tianji.report.vocabulary import percent_of as percent
+from tianji.report.vocabulary import signed_percent_of as signed
 from tianji.units import GIB
 from tianji.validation import Accuracy, Verdict, find_sweeps
 from tianji.validation.acceptance import Bar
@@ -70,7 +72,7 @@ def _reasons(verdict: Verdict) -> str:
 
 
 def _row(name: str, a: Accuracy) -> list[str]:
-    return [name, f"{a.count:,}", percent(a.median), percent(a.p90), signed_share(a.bias), percent(a.coverage)]
+    return [name, f"{a.count:,}", percent(a.median), percent(a.p90), signed(a.bias), percent(a.coverage)]
 
 
 HEAD = ["", "rows", "median", "90th percentile", "bias", "in 80 % range"]
@@ -172,15 +174,7 @@ def _promises(promises: Sequence[Promise]) -> list[str]:
         saved = list_savings(p.savings())
         job = f"{row.arch_key} on {row.strategy.chips:,} {row.pool.chip.name} ({row.id})"
         rows.append(
-            [
-                job,
-                signed_share(p.prediction.error),
-                f"`{p.published}`",
-                f"`{p.layout}`",
-                signed_share(p.gain),
-                _question(p),
-                saved,
-            ]
+            [job, signed(p.prediction.error), f"`{p.published}`", f"`{p.layout}`", signed(p.gain), _question(p), saved]
         )
     head = [
         "job",
@@ -209,7 +203,7 @@ def _memory(verdict: Verdict) -> list[str]:
     rows = []
     for name, (_, memory) in verdict.group("source").items():
         if memory.count or memory.called_out:
-            cells = [percent(memory.median), percent(memory.p90), signed_share(memory.bias)]
+            cells = [percent(memory.median), percent(memory.p90), signed(memory.bias)]
             rows.append([name, f"{memory.count:,}", *cells, f"{memory.called_out} of {memory.ran}"])
     head = ["source", "rows that state it", "median", "90th percentile", "bias", "called out of memory though it ran"]
     return ["## Memory\n", _table(head, rows)]

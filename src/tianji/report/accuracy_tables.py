@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tianji.formatting import format_duration
 from tianji.ranges import Range
-from tianji.report.formatting import duration, percent, signed_share, span_of
 from tianji.report.render.terminal import plain_table
+from tianji.report.vocabulary import percent_of, signed_percent_of, span_of
 from tianji.units import GIB
 from tianji.validation import Prediction, Verdict, find_sweeps
 
@@ -49,14 +50,14 @@ def summary_table(verdict: Verdict) -> Table:
     table.add_row(
         "step time",
         f"{time.count:,}",
-        percent(time.median),
-        percent(time.p90),
-        signed_share(time.bias),
-        percent(time.coverage),
+        percent_of(time.median),
+        percent_of(time.p90),
+        signed_percent_of(time.bias),
+        percent_of(time.coverage),
     )
     if memory.count:
         table.add_row(
-            "memory", f"{memory.count:,}", percent(memory.median), percent(memory.p90), signed_share(memory.bias), ""
+            "memory", f"{memory.count:,}", percent_of(memory.median), percent_of(memory.p90), signed_percent_of(memory.bias), ""
         )  # fmt: skip
     table.caption = (
         f"{memory.called_out:,} of {memory.ran:,} rows that ran ({memory.share_called_out:.1%}) are called out of memory; "
@@ -74,9 +75,15 @@ def group_table(verdict: Verdict, by: str) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for name, (time, memory) in verdict.group(by).items():
         table.add_row(
-            name, f"{time.count:,}", percent(time.median), percent(time.p90), signed_share(time.bias), percent(time.coverage),
-            percent(memory.median), f"{memory.count:,}" if memory.count else "",
-        )  # fmt: skip
+            name,
+            f"{time.count:,}",
+            percent_of(time.median),
+            percent_of(time.p90),
+            signed_percent_of(time.bias),
+            percent_of(time.coverage),
+            percent_of(memory.median),
+            f"{memory.count:,}" if memory.count else "",
+        )
     return table
 
 
@@ -89,11 +96,11 @@ def sweep_table(verdict: Verdict, count: int) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for s in find_sweeps(verdict.predictions)[:MOST_SWEEPS]:
         job = f"{s.architecture} on {s.chips:,} {s.chip} ({s.source})"
-        table.add_row(job, str(len(s.predictions)), f"{s.spearman:.2f}", percent(s.regret))
+        table.add_row(job, str(len(s.predictions)), f"{s.spearman:.2f}", percent_of(s.regret))
     more = f"{count - MOST_SWEEPS} more; " if count > MOST_SWEEPS else ""
     table.caption = (
-        f"{more}over {ranking.chosen} sweeps of four layouts or more: mean regret {percent(ranking.regret)}, exact best in "
-        f"{percent(ranking.exact)}; median Spearman of the {ranking.ranked} with five or more: "
+        f"{more}over {ranking.chosen} sweeps of four layouts or more: mean regret {percent_of(ranking.regret)}, exact best in "
+        f"{percent_of(ranking.exact)}; median Spearman of the {ranking.ranked} with five or more: "
         f"{'' if ranking.spearman is None else f'{ranking.spearman:.2f}'}"
     )
     table.caption_justify = "left"
@@ -116,9 +123,14 @@ def row_table(predictions: Sequence[Prediction], every_row: bool) -> Table:
         measured, guess = p.row.measured_memory, p.memory
         sizes = [f"{measured / GIB:.1f}", f"{guess / GIB:.1f}"] if measured and guess else ["", ""]
         table.add_row(
-            p.row.id, p.row.pool.chip.name, duration(p.row.measured_step_time), duration(p.step_time or 0.0), _ends(p),
-            signed_share(p.error), *(sizes if has_memory else []),
-        )  # fmt: skip
+            p.row.id,
+            p.row.pool.chip.name,
+            format_duration(p.row.measured_step_time),
+            format_duration(p.step_time or 0.0),
+            _ends(p),
+            signed_percent_of(p.error),
+            *(sizes if has_memory else []),
+        )
     return table
 
 

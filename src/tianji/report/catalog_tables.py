@@ -12,11 +12,11 @@ from rich.text import Text
 from tianji.catalog import load_calibration, load_chip, load_pool
 from tianji.catalog.failures import load_failures
 from tianji.catalog.models import describe_model
+from tianji.formatting import format_count
 from tianji.hardware import DTYPES, Chip, Figure, Tier
 from tianji.hardware.constants import CONSTANT_NAMES
 from tianji.report import catalog_places
 from tianji.report.documents.catalog import KINDS, entry_document, sources_in
-from tianji.report.formatting import count
 from tianji.report.render.terminal import labelled, plain_table
 from tianji.units import GB, TERA, show
 
@@ -72,8 +72,8 @@ def _pool_row(name: str) -> list[str]:
 def _model_row(name: str) -> list[str]:
     entry = describe_model(name)
     model, run = entry.model, entry.training
-    tokens = count(run["tokens"]) if run and run["tokens"] else UNKNOWN
-    return [count(model.num_parameters), count(model.num_active_parameters), str(model.num_layers),
+    tokens = format_count(run["tokens"]) if run and run["tokens"] else UNKNOWN
+    return [format_count(model.num_parameters), format_count(model.num_active_parameters), str(model.num_layers),
             f"{model.hidden_size:,}", tokens]  # fmt: skip
 
 
@@ -169,7 +169,10 @@ def _print_model(console: Console, name: str) -> None:
     )
     lines = [
         ("Model", f"{model.name}: {entry.title} ({model.family})"),
-        ("Size", f"{count(model.num_parameters)} parameters, {count(model.num_active_parameters)} for a token"),
+        (
+            "Size",
+            f"{format_count(model.num_parameters)} parameters, {format_count(model.num_active_parameters)} for a token",
+        ),
         ("Shape", f"{model.num_layers} layers of {model.hidden_size:,}, {attention}, vocabulary {model.vocab_size:,}"),
     ]
     if model.moe:
@@ -178,7 +181,7 @@ def _print_model(console: Console, name: str) -> None:
                                  f"{moe.num_leading_dense} leading dense layers"))  # fmt: skip
     if run := entry.training:
         known = {"sequences": run["global_batch_size"], "tokens each": run["seq_len"], "tokens in all": run["tokens"]}
-        said = ", ".join(f"{count(v)} {k}" for k, v in known.items() if isinstance(v, (int, float)))
+        said = ", ".join(f"{format_count(v)} {k}" for k, v in known.items() if isinstance(v, (int, float)))
         lines.append(("Run", f"{said} ({run['source']}, {run['confidence']}) {run['note']}".strip()))
     if entry.note:
         lines.append(("Note", entry.note))

@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from tianji.catalog import find_sources
+from tianji.formatting import format_bytes
 from tianji.hardware import Figure
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.failure_profile import FailureProfile
@@ -20,8 +21,8 @@ from tianji.report.documents.cited_figures import figure_document
 from tianji.report.documents.goodput_summary import describe_loss
 from tianji.report.documents.plan_result import plan_result_document
 from tianji.report.documents.request import request_document
-from tianji.report.formatting import LOSSES, STORES, size
 from tianji.report.render.terminal import bar, labelled, plain_table
+from tianji.report.vocabulary import LOSSES, STORES
 from tianji.result import Result
 from tianji.units import DAY, HOUR, Dollars, show
 
@@ -68,7 +69,13 @@ def goodput_summary(result: Result, found: Goodput) -> RenderableType:
     ]  # fmt: skip
     if not result.fits:
         over = result.memory_total - result.memory_limit
-        rows.insert(0, ("memory", f"this plan does not fit: {size(over)} over the usable {size(result.memory_limit)}"))
+        rows.insert(
+            0,
+            (
+                "memory",
+                f"this plan does not fit: {format_bytes(over)} over the usable {format_bytes(result.memory_limit)}",
+            ),
+        )
     if result.days is not None:
         ends = f"{result.days / span.high:,.1f} to {result.days / span.low:,.1f}"
         rows.append(("run", f"{result.days / span.nominal:,.1f} days ({ends}) with failures, at the nominal step time"))

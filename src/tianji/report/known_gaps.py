@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tianji.report.formatting import percent, signed_share
+from tianji.report.vocabulary import percent_of as percent
+from tianji.report.vocabulary import signed_percent_of as signed
 from tianji.validation import Verdict
 from tianji.validation.acceptance import Bar
 from tianji.validation.accuracy import COMPOSED_SOURCES, measure_accuracy
@@ -131,7 +132,7 @@ def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
     lines.append("\nThe sources with the largest median error, of those with at least three rows:\n")
     groups = [(name, a) for name, (a, _) in verdict.group("source").items() if a.count >= LEAST_ROWS]
     for name, a in sorted(groups, key=lambda item: -(item[1].median or 0.0))[:WORST]:
-        lines.append(f"* {name}: median {percent(a.median)}, bias {signed_share(a.bias)}, {a.count} rows")
+        lines.append(f"* {name}: median {percent(a.median)}, bias {signed(a.bias)}, {a.count} rows")
     lines.append("\nWhy, as far as it is known:\n")
     return "\n".join([*lines, *(f"* {cause}" for cause in CAUSES)]) + "\n"
 

@@ -1,7 +1,8 @@
 """Search: all strategies of a job on a pool, priced and ranked."""
 
 from tianji.search.exhaustive import Candidate, SearchResult, explore
+from tianji.search.options import SearchOptions
 from tianji.search.planner import Outcome, plan
 from tianji.search.space import Space
 
-__all__ = ["Candidate", "Outcome", "SearchResult", "Space", "explore", "plan"]
+__all__ = ["Candidate", "Outcome", "SearchOptions", "SearchResult", "Space", "explore", "plan"]

@@ -50,8 +50,8 @@ def priced_blocks(job: Job, pool: Pool, constants: Constants, grid: Grid) -> Ite
     for index, part in _indices(shape):
         memory = _largest([add_up(_take(terms, index)) for terms in stages])
         time = add_up([*_take(parts, index), bubble.put_together(_take(bubble.factors, index))])
-        found = (*_take([legal], index), time, memory)
-        yield Block(start, *(np.broadcast_to(values, part).ravel() for values in found))
+        values_of_block = (*_take([legal], index), time, memory)
+        yield Block(start, *(np.broadcast_to(values, part).ravel() for values in values_of_block))
         start += prod(part)
 
 

@@ -19,6 +19,7 @@ from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import priced_blocks
 from tianji.search.exhaustive import Candidate, explore
+from tianji.search.options import SearchOptions
 from tianji.search.space import (
     MAX_EXPERT_TENSOR,
     MAX_MICRO_BATCH,
@@ -51,10 +52,10 @@ COLUMNS = (*DEGREES, "cp_kind")
 
 def find_fast(job: Job, pool: Pool, constants: Constants, keep: int = KEEP) -> Candidate | None:
     """Return a strategy that uses all chips and is near the fastest, or None when none is legal and fits the memory."""
-    found = [pair for grid in _grids(job, pool) for pair in _fastest(job, pool, constants, grid, keep)]
+    starts = [pair for grid in _grids(job, pool) for pair in _fastest(job, pool, constants, grid, keep)]
     best: Candidate | None = None
-    for _, degrees in sorted(found, key=lambda pair: pair[0])[:keep]:
-        full = explore(job, pool, constants, fixed=degrees, top=1)
+    for _, degrees in sorted(starts, key=lambda pair: pair[0])[:keep]:
+        full = explore(job, pool, constants, SearchOptions(fixed=degrees, top=1))
         if full.best and (best is None or full.best[0].step_time < best.step_time):
             best = full.best[0]
     return best
@@ -125,8 +126,8 @@ def _experts(job: Job) -> dict[str, Array]:
 def _micro_batches(job: Job, dp: Array) -> Array:
     """Return for each layout a few of its micro-batches, along the axis before the experts."""
     most = max(MAX_MICRO_BATCH, MAX_MICRO_TOKENS // job.seq_len)
-    some = {n: _some([b for b in divisors(job.global_batch_size // n) if b <= most]) for n in np.unique(dp).tolist()}
-    return np.asarray([some[n] for n in dp.tolist()]).T.reshape(1, 1, 1, SMALL + LARGE, 1, len(dp))
+    sizes = {n: _some([b for b in divisors(job.global_batch_size // n) if b <= most]) for n in np.unique(dp).tolist()}
+    return np.asarray([sizes[n] for n in dp.tolist()]).T.reshape(1, 1, 1, SMALL + LARGE, 1, len(dp))
 
 
 def _some(sizes: list[int]) -> list[int]:

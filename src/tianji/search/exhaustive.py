@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -15,12 +13,13 @@ from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
-from tianji.prediction.mapper import Mapper
 from tianji.search.blocks import Block, priced_blocks
+from tianji.search.options import SearchOptions
 from tianji.search.space import Space
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job
 
+_DEFAULT = SearchOptions()
 FRONT_WINDOW = 2.0
 """The Pareto front goes up to this many times the best step time."""
 
@@ -92,9 +91,9 @@ class _Ledger:
             self._note_closest(grid, block)
         places = np.flatnonzero(fits & (block.step_time <= max(self.bar, self.slowest)))
         if len(places):
-            some = _Some(grid, block.start + places, block.step_time[places], block.memory[places])
-            self._keep_best(some)
-            self._keep_front(some)
+            chosen = _Some(grid, block.start + places, block.step_time[places], block.memory[places])
+            self._keep_best(chosen)
+            self._keep_front(chosen)
 
     def join(self, later: _Ledger) -> None:
         """Take in the ledger of a later slice, as if that slice had been added here."""
@@ -114,61 +113,52 @@ class _Ledger:
             at = np.asarray([place])
             self.closest = _Some(grid, block.start + at, block.step_time[at], block.memory[at]).candidate(0)
 
-    def _keep_best(self, some: _Some) -> None:
-        order = np.flatnonzero(some.step_time < self.bar)
+    def _keep_best(self, chosen: _Some) -> None:
+        order = np.flatnonzero(chosen.step_time < self.bar)
         if len(order) > self.top:
             # Ties go to the smaller and then to the earlier, so that the answer does not hang on how the space is sliced.
-            last = np.partition(some.step_time[order], self.top - 1)[self.top - 1]
-            order = order[some.step_time[order] <= last]
-            order = order[np.lexsort((some.memory[order], some.step_time[order]))[: self.top]]
-        self.best = sorted([*self.best, *(some.candidate(i) for i in order.tolist())], key=_order)[: self.top]
+            last = np.partition(chosen.step_time[order], self.top - 1)[self.top - 1]
+            order = order[chosen.step_time[order] <= last]
+            order = order[np.lexsort((chosen.memory[order], chosen.step_time[order]))[: self.top]]
+        self.best = sorted([*self.best, *(chosen.candidate(i) for i in order.tolist())], key=_order)[: self.top]
 
-    def _keep_front(self, some: _Some) -> None:
-        order = np.flatnonzero(some.step_time <= self.slowest)
+    def _keep_front(self, chosen: _Some) -> None:
+        order = np.flatnonzero(chosen.step_time <= self.slowest)
         if self.front and len(order):
-            order = order[~self._is_beaten(some.step_time[order], some.memory[order])]
-        order = order[np.lexsort((some.memory[order], some.step_time[order]))]
-        size = some.memory[order]
+            order = order[~self._is_beaten(chosen.step_time[order], chosen.memory[order])]
+        order = order[np.lexsort((chosen.memory[order], chosen.step_time[order]))]
+        size = chosen.memory[order]
         running = np.minimum.accumulate(size) if len(order) else size
         first = np.ones(len(order), dtype=bool)
         first[1:] = running[1:] < running[:-1]
-        self.front = _front([*self.front, *(some.candidate(i) for i in order[first].tolist())], self.slowest)
+        self.front = _front([*self.front, *(chosen.candidate(i) for i in order[first].tolist())], self.slowest)
 
     def _is_beaten(self, step_time: Array, memory: Array) -> Array:
         """Return what some member of the front is as fast as, and as small."""
         times = np.asarray([c.step_time for c in self.front])
         least = np.asarray([np.inf, *(c.memory for c in self.front)])
-        found: Array = least[np.searchsorted(times, step_time, side="right")] <= memory
-        return found
+        is_beaten: Array = least[np.searchsorted(times, step_time, side="right")] <= memory
+        return is_beaten
 
 
 def explore(
     job: Job,
     pool: Pool,
     constants: Constants,
-    *,
-    fixed: Mapping[str, Any] | None = None,
-    extra: Mapping[str, tuple[Any, ...]] | None = None,
-    top: int = 5,
-    progress: Callable[[int], None] | None = None,
-    mapper: Mapper | None = None,
+    options: SearchOptions = _DEFAULT,
 ) -> SearchResult:
-    """Return the fastest strategies of a job on all chips of a pool, with the Pareto front of time against memory.
-
-    ``fixed`` holds fields to values, ``extra`` varies further switches; ``progress`` is told the number of strategies
-    after each slice. A ``mapper`` prices the slices elsewhere; the answer is the same.
-    """
+    """Return the fastest strategies of a job on all chips of a pool, with the Pareto front of time against memory."""
     started = time.perf_counter()
-    ledger, limit = _Ledger(max(top, 1)), usable_memory(pool)
-    slices = Space(job, pool, fixed or {}, extra or {}).slices()
-    if mapper is None:
+    ledger, limit, progress = _Ledger(max(options.top, 1)), usable_memory(pool), options.progress
+    slices = Space(job, pool, options.fixed, options.extra).slices()
+    if options.mapper is None:
         for grid in slices:
             for block in priced_blocks(job, pool, constants, grid):
                 ledger.add(grid, block, limit)
             if progress:
                 progress(ledger.candidates)
     else:
-        for part in mapper(partial(_price_apart, ledger.top, job, pool, constants), slices):
+        for part in options.mapper(partial(_price_apart, ledger.top, job, pool, constants), slices):
             ledger.join(part)
             if progress:
                 progress(ledger.candidates)

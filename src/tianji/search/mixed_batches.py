@@ -80,9 +80,9 @@ def divide_batch(
         for trial in [batches, *_neighbours(batches, unit)]:
             if best is not None and tables.bound(trial) >= best.step_time:
                 continue
-            found = _evaluate(job, mixture, constants, tables, trial)
-            if found and (best is None or found.step_time < best.step_time):
-                best = found
+            division = _evaluate(job, mixture, constants, tables, trial)
+            if division and (best is None or division.step_time < best.step_time):
+                best = division
         if best is None or best is before:
             break
         batches = _proportional([s.batch / s.seconds for s in best.shares], job, unit)
@@ -157,8 +157,8 @@ class _Tables:
             yield from Space(job, pool, self.fixed, {}).slices()
             return
         for cut in self.cuts:
-            held = dict(zip(("tp", "pp", "ep", "etp"), cut, strict=True))
-            yield from Space(job, pool, {**self.fixed, **held}, {}).slices()
+            degrees = dict(zip(("tp", "pp", "ep", "etp"), cut, strict=True))
+            yield from Space(job, pool, {**self.fixed, **degrees}, {}).slices()
 
 
 def _evaluate(

@@ -50,19 +50,19 @@ def find_exposures(outcome: MixedOutcome) -> tuple[Exposure, ...]:
     writes as much of it as it has of the chips.
     """
     job, chain, step_time = outcome.job, outcome.chain, outcome.step_time.nominal
-    found = []
+    exposures = []
     if outcome.choice == "stages" and chain:
         for pool, stages in zip(chain.pools, find_stages(job.model, chain.layers), strict=True):
             whole = expose(job, pool, chain.strategy, _held(job, chain.strategy, stages), step_time)
             model_chips = whole.model_chips * pool.chips // whole.chips
-            found.append(replace(whole, chips=pool.chips, model_chips=model_chips))
-        return tuple(found)
+            exposures.append(replace(whole, chips=pool.chips, model_chips=model_chips))
+        return tuple(exposures)
     for share in outcome.division.shares if outcome.division else ():
         is_paired = SCHEDULES[share.strategy.schedule].is_paired
         fullest = representative_stages(job.model, Grid.of(share.strategy).pp, paired=is_paired)
         whole = expose(job, share.pool, share.strategy, _held(job, share.strategy, fullest), step_time)
-        found.append(replace(whole, share=whole.share * share.pool.chips / outcome.mixture.chips))
-    return tuple(found)
+        exposures.append(replace(whole, share=whole.share * share.pool.chips / outcome.mixture.chips))
+    return tuple(exposures)
 
 
 def _held(job: Job, strategy: Strategy, stages: Iterable[Stage]) -> Bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tianji.catalog import load_calibration
@@ -16,6 +16,7 @@ from tianji.ranges import Range
 from tianji.result import Result
 from tianji.search.mixed_batches import Division, divide_batch
 from tianji.search.mixed_stages import Chain, chain_stages
+from tianji.search.options import SearchOptions
 from tianji.search.planner import plan
 from tianji.units import DAY, Seconds, show
 from tianji.workload import Job
@@ -30,7 +31,7 @@ class Alone:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class MixedOutcome:
     """The best ways to use a mixture, and the one to take."""
 
@@ -45,6 +46,10 @@ class MixedOutcome:
     """``batches``, ``stages``, or ``alone``: mixing is refused because a part by itself is at least as fast."""
     step_time: Range
     verdict: str
+
+    def __repr__(self) -> str:
+        name, step_time = self.job.model.name, show(self.step_time.nominal, "time")
+        return f"MixedOutcome({name} on {self.mixture.name}, {self.choice}: {step_time} a step)"
 
     @property
     def taken_alone(self) -> Result | None:
@@ -81,14 +86,14 @@ def plan_mixture(
 
     Raises InfeasibleError when neither mixing nor any part alone has a plan that fits.
     """
-    calibration, held = load_calibration() if calibration is None else calibration, dict(fixed or {})
+    calibration, fixed_fields = load_calibration() if calibration is None else calibration, dict(fixed or {})
 
     def constants(pool: Pool) -> Constants:
         return calibration.constants(pool.chip)
 
-    alone = tuple(_alone(job, part, calibration, held) for part in mixture.parts)
-    division = divide_batch(job, mixture, constants, held, progress)
-    chain = chain_stages(job, mixture, constants, held, progress)
+    alone = tuple(_alone(job, part, calibration, fixed_fields) for part in mixture.parts)
+    division = divide_batch(job, mixture, constants, fixed_fields, progress)
+    chain = chain_stages(job, mixture, constants, fixed_fields, progress)
     single = _fastest_alone(alone)
     times: dict[str, Seconds] = {}
     if division:
@@ -110,7 +115,7 @@ def plan_mixture(
 
 def _alone(job: Job, part: Pool, calibration: Calibration, fixed: Mapping[str, Any]) -> Alone:
     try:
-        return Alone(part, plan(job, part, calibration, fixed=fixed, top=1).results[0])
+        return Alone(part, plan(job, part, calibration, SearchOptions(fixed=fixed, top=1)).results[0])
     except InputError as error:
         return Alone(part, None, str(error))
 
@@ -155,12 +160,3 @@ def _verdict(
     how = "side by side, with uneven batches" if choice == "batches" else "in one pipeline, with uneven layers"
     alone = gain or "and no part can do the job alone"
     return f"Mix: {how}, {alone}; the parts meet over {link} for each chip."
-
-
-def scale_joint(mixture: Mixture, factor: float) -> Mixture:
-    """Return a mixture whose joint link is so many times as fast, to ask what the link decides."""
-    joint = mixture.joint
-    if joint.bandwidth is None:
-        return mixture
-    figure = replace(joint.bandwidth, value=joint.bandwidth.value * factor, text="", note="scaled")
-    return replace(mixture, joint=replace(joint, bandwidth=figure))

@@ -59,8 +59,8 @@ def chain_stages(
     for pools in (mixture.parts, mixture.parts[::-1]):
         for grid, stages in _grids(job, pools, fixed):
             for layers in _splits(job, pools, stages):
-                found = _fastest(job, mixture, pools, constants, grid, layers, best)
-                best = found or best
+                chain = _fastest(job, mixture, pools, constants, grid, layers, best)
+                best = chain or best
                 priced += int(np.prod(grid.shape))
                 if progress:
                     progress(priced)
@@ -76,8 +76,8 @@ def _grids(job: Job, pools: tuple[Pool, ...], fixed: Mapping[str, Any]) -> Itera
         if sum(stages) > job.model.num_layers or fixed.get("pp", sum(stages)) != sum(stages):
             continue
         for schedule in [fixed["schedule"]] if "schedule" in fixed else SCHEDULES:
-            held = {**fixed, "pp": sum(stages), "schedule": schedule, "placement": "dp-inside"}
-            for grid in Space(job, whole, held, {"offload_optimizer": (False,)}).slices():
+            settings = {**fixed, "pp": sum(stages), "schedule": schedule, "placement": "dp-inside"}
+            for grid in Space(job, whole, settings, {"offload_optimizer": (False,)}).slices():
                 yield grid, stages
 
 
@@ -142,10 +142,10 @@ def find_stages(model: Model, layers: tuple[tuple[int, ...], ...]) -> Iterator[t
     share = model.num_moe_layers / max(model.num_layers - leading, 1)
     last, index, before = sum(map(len, layers)) - 1, 0, 0
     for part in layers:
-        found: list[Stage] = []
+        stages: list[Stage] = []
         for count in part:
             dense = min(max(leading - before, 0), count)
             moe = (count - dense) * share
-            found.append(Stage(*map(np.asarray, (index, count - moe, moe, index == 0, index == last))))
+            stages.append(Stage(*map(np.asarray, (index, count - moe, moe, index == 0, index == last))))
             index, before = index + 1, before + count
-        yield tuple(found)
+        yield tuple(stages)

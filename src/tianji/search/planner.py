@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import gcd, prod
 from typing import Any
@@ -17,9 +17,9 @@ from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
 from tianji.prediction import predict
-from tianji.prediction.mapper import Mapper
 from tianji.result import Result
 from tianji.search.exhaustive import Candidate, SearchResult, explore
+from tianji.search.options import SearchOptions
 from tianji.search.space import divisors
 from tianji.units import Seconds, show
 from tianji.workload import Job
@@ -45,7 +45,7 @@ ENOUGH = 2
 """Numbers that work, after which long searches end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
     """What a search found: the best plans with the story behind them."""
 
@@ -53,7 +53,8 @@ class Outcome:
     """The fastest plans, best first, each layout at its better placement."""
     front: tuple[Result, ...]
     """Pareto front of time against memory, fastest first."""
-    found: SearchResult
+    search: SearchResult
+    """What the search counted, over all numbers of chips that were tried."""
     naive: Result | None
     """The obvious choice: tensor parallel inside the node, the smallest pipeline that fits, data parallel for the rest."""
     binding: tuple[str, ...]
@@ -66,34 +67,37 @@ class Outcome:
         """The fastest plan."""
         return self.results[0]
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.results)} of {self.search.feasible:,} that fit, {self.search.candidates:,} legal"
+        return f"Outcome({self.results[0].plan!r}: {show(self.results[0].step_time.nominal, 'time')} a step; {counts})"
+
 
 def plan(
     job: Job,
     pool: Pool,
     calibration: Calibration | None = None,
-    *,
-    fixed: Mapping[str, Any] | None = None,
-    extra: Mapping[str, tuple[Any, ...]] | None = None,
-    top: int = 5,
-    progress: Callable[[int], None] | None = None,
-    mapper: Mapper | None = None,
+    options: SearchOptions | None = None,
+    **changes: Any,
 ) -> Outcome:
     """Return the fastest plans of a job on a pool, over the whole legal space.
 
-    Every chip works, or the outcome says how many stand idle and why. ``fixed`` holds strategy fields to values; a ``mapper``
-    prices the slices of the space elsewhere.
+    Every chip works, or the outcome says how many stand idle and why. ``changes`` are fields of
+    :class:`~tianji.search.options.SearchOptions` that differ from ``options``: ``plan(job, pool, fixed={"tp": 8}, top=1)``.
+    Without a calibration the shipped one counts.
 
     Raises InfeasibleError, with the closest miss, when nothing fits the memory, and IllegalStrategyError when no legal
     strategy has the fixed values.
     """
-    calibration, fixed = load_calibration() if calibration is None else calibration, dict(fixed or {})
-    constants = calibration.constants(pool.chip)
+    calibration = load_calibration() if calibration is None else calibration
+    options = replace(options or SearchOptions(), **changes)
+    constants, fixed = calibration.constants(pool.chip), options.fixed
+    # A layout has at most two placements: twice as many are kept, so that enough are left of unlike ones.
+    twice = replace(options, top=2 * options.top)
 
     def search(chips: int) -> tuple[Pool, SearchResult]:
         used = replace(pool, chips=chips)
-        # A layout has at most two placements: twice as many are kept, so that enough are left of unlike ones.
-        found = explore(job, used, constants, fixed=fixed, extra=extra, top=2 * top, progress=progress, mapper=mapper)
-        return used, replace(found, best=_unlike(found.best)[:top])
+        result = explore(job, used, constants, twice)
+        return used, replace(result, best=_unlike(result.best)[: options.top])
 
     tried = [search(_wanted(pool, fixed))]
     if not _holds_chips(fixed):
@@ -103,16 +107,16 @@ def plan(
             if (
                 not tried[0][1].best
                 and tried[-1][1].candidates > MANY
-                and sum(bool(f.best) for _, f in tried) == ENOUGH
+                and sum(bool(result.best) for _, result in tried) == ENOUGH
             ):
                 break
-    fitting = [(used, found) for used, found in tried if found.best]
+    fitting = [(used, result) for used, result in tried if result.best]
     if not fitting:
-        raise _failure(job, pool, fixed, [found for _, found in tried])
+        raise _failure(job, pool, fixed, [result for _, result in tried])
     # Fewer chips can be faster: one node less may divide where one node more does not.
-    used, found = min(fitting, key=lambda pair: pair[1].best[0].step_time)
+    used, fastest = min(fitting, key=lambda pair: pair[1].best[0].step_time)
     on_all = tried[0][1].best[0].step_time if tried[0][1].best and tried[0][0].chips == pool.chips else None
-    return _outcome(job, pool, used, calibration, _together(found, [f for _, f in tried]), on_all)
+    return _outcome(job, pool, used, calibration, _together(fastest, [result for _, result in tried]), on_all)
 
 
 def _unlike(best: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
@@ -157,14 +161,14 @@ def _fewer(job: Job, pool: Pool) -> list[int]:
     return list(dict.fromkeys([*sharing[-1:], *rest, *sharing]))
 
 
-def _rounder(job: Job, pool: Pool, found: SearchResult) -> list[int]:
+def _rounder(job: Job, pool: Pool, result: SearchResult) -> list[int]:
     """Return smaller numbers of chips that may be faster than all.
 
     The batch limits the replicas to a common divisor; what is left over falls to the axes that communicate more. Those take
     powers of two well, so that a long search is not repeated for them.
     """
     left = pool.chips // gcd(pool.chips, job.global_batch_size)
-    is_fine = left & (left - 1) == 0 and (pool.node % left == 0 or found.candidates > MANY)
+    is_fine = left & (left - 1) == 0 and (pool.node % left == 0 or result.candidates > MANY)
     return [] if is_fine else _sharing(job, pool)
 
 
@@ -185,13 +189,13 @@ def _twos(n: int) -> int:
 
 
 def _outcome(
-    job: Job, pool: Pool, used: Pool, calibration: Calibration, found: SearchResult, on_all: Seconds | None
+    job: Job, pool: Pool, used: Pool, calibration: Calibration, search: SearchResult, on_all: Seconds | None
 ) -> Outcome:
     def result(strategy: Strategy) -> Result:
         return predict(Plan(job, pool, strategy), calibration)
 
-    results = tuple(result(c.strategy) for c in found.best)
-    front = tuple(result(c.strategy) for c in found.front)
+    results = tuple(result(c.strategy) for c in search.best)
+    front = tuple(result(c.strategy) for c in search.front)
     naive = naive_strategy(job, used, calibration)
     idle = ""
     if used.chips < pool.chips:
@@ -202,7 +206,7 @@ def _outcome(
             f"{pool.chips - used.chips:,} of {pool.chips:,} chips stand idle: {why}; of the smaller numbers"
             f" that were tried {used.chips:,} is the fastest. Try --chips {used.chips} or another --batch"
         )
-    return Outcome(results, front, found, result(naive) if naive else None, _binding(results[0], found), idle)
+    return Outcome(results, front, search, result(naive) if naive else None, _binding(results[0], search), idle)
 
 
 def _why_idle(job: Job, pool: Pool) -> str:
@@ -238,13 +242,13 @@ def naive_strategy(job: Job, pool: Pool, calibration: Calibration | None = None)
     return None
 
 
-def _binding(best: Result, found: SearchResult) -> tuple[str, ...]:
+def _binding(best: Result, search: SearchResult) -> tuple[str, ...]:
     """Say what limits the best plan: memory, batch or links."""
-    said: list[str] = []
+    limits: list[str] = []
     filled = best.memory_total / best.memory_limit
-    refused = 1.0 - found.feasible / max(found.candidates, 1)
+    refused = 1.0 - search.feasible / max(search.candidates, 1)
     if filled > 0.9 or refused > 0.5:
-        said.append(
+        limits.append(
             f"memory: the fullest chip holds {show(best.memory_total, 'bytes')} of {show(best.memory_limit, 'bytes')} usable;"
             f" {refused:.0%} of the legal strategies do not fit"
         )
@@ -252,21 +256,21 @@ def _binding(best: Result, found: SearchResult) -> tuple[str, ...]:
     links = sum(value for kind, value in share.items() if kind.endswith("_comm"))
     if links > 0.1:
         worst = max((k for k in share if k.endswith("_comm")), key=lambda k: share[k])
-        said.append(
+        limits.append(
             f"links: exposed communication takes {links:.0%} of the step, most of it {LINKS[worst]} ({share[worst]:.0%})"
         )
     if share["bubble"] > 0.05:
-        said.append(
+        limits.append(
             f"batch: {best.plan.num_microbatches} micro-batches for {best.plan.strategy.pp} stages leave {share['bubble']:.0%}"
             " of the step to the bubble; a larger global batch would shrink it"
         )
-    return tuple(said) or ("compute: no other limit takes more than a tenth of the step",)
+    return tuple(limits) or ("compute: no other limit takes more than a tenth of the step",)
 
 
 def _failure(job: Job, pool: Pool, fixed: Mapping[str, Any], misses: list[SearchResult]) -> Exception:
-    closest = [found.closest for found in misses if found.closest]
-    held = ", ".join(f"{k}={v}" for k, v in fixed.items())
-    holding = f" with {held}" if held else ""
+    closest = [search.closest for search in misses if search.closest]
+    fields = ", ".join(f"{k}={v}" for k, v in fixed.items())
+    holding = f" with {fields}" if fields else ""
     if not closest:
         return IllegalStrategyError(
             f"no legal strategy for {job.model.name} on {pool.chips:,} chips{holding} and a global batch of"

@@ -61,8 +61,8 @@ class Space:
     def slices(self) -> Iterator[Grid]:
         """Yield grids of which together every strategy is a legal member of exactly one."""
         for pp in self._choices("pp", [p for p in divisors(self.pool.chips) if p <= self.job.model.num_layers]):
-            held = {k: v for k, v in self.fixed.items() if k not in DEGREES and k != "micro_batch_size"}
-            defaults = Strategy(**held | {"pp": pp})
+            settings = {k: v for k, v in self.fixed.items() if k not in DEGREES and k != "micro_batch_size"}
+            defaults = Strategy(**settings | {"pp": pp})
             layouts = self._layouts(pp)
             groups = self._sharding_groups(layouts, defaults)
             for levels, places in self._alike(pp, layouts, groups).items():
@@ -71,18 +71,18 @@ class Space:
                     self._expert_axis(),
                 )  # fmt: skip
                 width = int(np.prod([len(next(iter(axis.values()), [0])) for axis in axes]))
-                for some, sizes in self._cut(layouts["dp"], places, width):
-                    part = {name: values[some] for name, values in layouts.items()}
+                for rows, sizes in self._cut(layouts["dp"], places, width):
+                    part = {name: values[rows] for name, values in layouts.items()}
                     batches = {"micro_batch_size": np.asarray(sizes)}
                     grid = Grid.product((*axes[:-1], batches, axes[-1], part), defaults)
-                    yield self._shard(grid, [groups[i] for i in some])
+                    yield self._shard(grid, [groups[i] for i in rows])
 
     def _alike(self, pp: int, layouts: Axis, groups: list[tuple[int, ...]]) -> dict[tuple[int, ...], list[int]]:
         """Return the places of the layouts by the ZeRO levels they can have: one grid holds those alike."""
-        found: dict[tuple[int, ...], list[int]] = {}
+        places: dict[tuple[int, ...], list[int]] = {}
         for i, ranks in enumerate((layouts["dp"] * layouts["cp"]).tolist()):
-            found.setdefault(self._levels(pp, ranks, len(groups[i])), []).append(i)
-        return found
+            places.setdefault(self._levels(pp, ranks, len(groups[i])), []).append(i)
+        return places
 
     def _cut(self, dps: Array, places: list[int], width: int) -> Iterator[tuple[list[int], list[int]]]:
         """Yield layouts for one grid each, with the micro-batch sizes that any of them can have.
@@ -94,8 +94,8 @@ class Space:
         rest = sorted((i for i in places if sizes[i] and width), key=lambda i: -len(sizes[i]))
         while rest:
             count = max(SLICE // (width * len(sizes[rest[0]])), 1)
-            some, rest = rest[:count], rest[count:]
-            yield some, sorted({size for i in some for size in sizes[i]})
+            rows, rest = rest[:count], rest[count:]
+            yield rows, sorted({size for i in rows for size in sizes[i]})
 
     def _choices(self, name: str, values: list[int]) -> list[int]:
         return [int(self.fixed[name])] if name in self.fixed else values
@@ -108,20 +108,20 @@ class Space:
 
     def _micro_batches(self, dp: int) -> tuple[int, ...]:
         """Return the micro-batch sizes that divide what one replica gets of the global batch."""
-        mine, rest = divmod(self.job.global_batch_size, dp)
+        share, rest = divmod(self.job.global_batch_size, dp)
         if rest:
             return ()
         most = max(MAX_MICRO_BATCH, MAX_MICRO_TOKENS // self.job.seq_len)
-        sizes = self._choices("micro_batch_size", [b for b in divisors(mine) if b <= most])
-        return tuple(b for b in sizes if mine % b == 0)
+        sizes = self._choices("micro_batch_size", [b for b in divisors(share) if b <= most])
+        return tuple(b for b in sizes if share % b == 0)
 
     def _layouts(self, pp: int) -> Axis:
         """Return every way to deal out all chips to tp, cp and dp, with what depends on it alone."""
         dps = [
             dp for dp in self._choices("dp", divisors(self.pool.chips // pp)) if self.job.global_batch_size % dp == 0
         ]
-        found = [row for dp in dps for tp, cp in self._inner(pp * dp) for row in self._variants(pp, dp, tp, cp)]
-        table = np.asarray(found, dtype=np.int64).reshape(-1, len(LAYOUT)).T
+        rows = [row for dp in dps for tp, cp in self._inner(pp * dp) for row in self._variants(pp, dp, tp, cp)]
+        table = np.asarray(rows, dtype=np.int64).reshape(-1, len(LAYOUT)).T
         return dict(zip(LAYOUT, table, strict=True)) | {"sequence_parallel": table[-1].astype(bool)}
 
     def _inner(self, outer: int) -> list[tuple[int, int]]:
@@ -162,14 +162,14 @@ class Space:
         words = CHOICES["schedule"]
         offered = [word for word in words if word not in ON_REQUEST or word == self.fixed.get("schedule")]
         chunks = chunk_counts(self.job.model.num_layers, pp) if pp > 1 else []
-        found: list[tuple[int, int]] = []
+        pairs: list[tuple[int, int]] = []
         for word in offered if pp > 1 else ["1f1b"]:
             vpps = chunks if SCHEDULES[word].is_chunked else [1]
-            found += [(words.index(word), v) for v in self._choices("vpp", vpps)]
+            pairs += [(words.index(word), v) for v in self._choices("vpp", vpps)]
         if "schedule" in self.fixed:
             code = words.index(str(self.fixed["schedule"]))
-            found = [pair for pair in found if pair[0] == code] or [(code, int(self.fixed.get("vpp", 1)))]
-        table = np.asarray(found).reshape(-1, 2).T
+            pairs = [pair for pair in pairs if pair[0] == code] or [(code, int(self.fixed.get("vpp", 1)))]
+        table = np.asarray(pairs).reshape(-1, 2).T
         return {"schedule": table[0], "vpp": table[1]}
 
     def _levels(self, pp: int, ranks: int, num_groups: int) -> tuple[int, ...]:

@@ -46,8 +46,8 @@ class Fields:
             return self.defaults.get(word)
         values = [self.data[key] for key in present if self.data[key] is not None]
         if any(value != values[0] for value in values[1:]):
-            said = " and ".join(f"{key} = {_short(self.data[key])}" for key in present)
-            raise FormatError(f"{self.where}: {said} contradict each other; keep the one that is right")
+            stated = " and ".join(f"{key} = {_short(self.data[key])}" for key in present)
+            raise FormatError(f"{self.where}: {stated} contradict each other; keep the one that is right")
         return values[0] if values else None
 
     def count(self, word: str, least: int = 1) -> int | None:

@@ -173,14 +173,14 @@ class Model:
 
     def replicated_parameters(self, *, moe: bool) -> int:
         """Parameters of one layer that tensor parallelism does not divide: norms, the router, MLA's projections to latents."""
-        found = self.norm_parameters()
+        count = self.norm_parameters()
         if self.mla:
             a = self.mla
             latents = a.q_lora_rank + a.kv_lora_rank
-            found += self.hidden_size * (latents + a.qk_rope_head_dim) + latents
+            count += self.hidden_size * (latents + a.qk_rope_head_dim) + latents
         if moe and self.moe:
-            found += self.hidden_size * self.moe.num_experts
-        return found
+            count += self.hidden_size * self.moe.num_experts
+        return count
 
     def embedding_parameters(self) -> int:
         """Parameters of the token and position tables."""

@@ -57,7 +57,7 @@ class Matmul:
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class AttentionOp:
     """Scores and values of all heads; ``window`` tokens bound the context (0: all of it)."""
 
     num_heads: int
@@ -75,8 +75,8 @@ class Attention:
         if not causal:
             return seq_len * 1.0
         w = np.minimum(self.window, seq_len) if self.window else seq_len
-        found: float = w - w * w / (2.0 * seq_len)
-        return found
+        tokens: float = w - w * w / (2.0 * seq_len)
+        return tokens
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs for one token: 2 · context · heads · (qk_dim + v_dim)."""
@@ -98,7 +98,7 @@ class Vector:
 
 
 @dataclass(frozen=True, slots=True)
-class Experts:
+class ExpertOps:
     """The routed experts of one layer: ``top_k`` of ``num_experts`` MLPs for each token."""
 
     num_experts: int
@@ -115,14 +115,14 @@ class Experts:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class LayerOps:
     """One transformer layer, or the embedding, or the head."""
 
     matmuls: tuple[Matmul, ...] = ()
-    attention: tuple[tuple[float, Attention], ...] = ()
+    attention: tuple[tuple[float, AttentionOp], ...] = ()
     """Kinds of attention with the share of the layers that has each."""
     vectors: tuple[Vector, ...] = ()
-    experts: Experts | None = None
+    experts: ExpertOps | None = None
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs of one token in this layer."""
@@ -152,15 +152,15 @@ def _attention_matmuls(model: Model) -> tuple[Matmul, ...]:
     )
 
 
-def _attention(model: Model) -> tuple[tuple[float, Attention], ...]:
+def _attention(model: Model) -> tuple[tuple[float, AttentionOp], ...]:
     if model.mla:
         qk, v = model.mla.qk_nope_head_dim + model.mla.qk_rope_head_dim, model.mla.v_head_dim
-        return ((1.0, Attention(model.num_attention_heads, model.num_attention_heads, qk, v)),)
+        return ((1.0, AttentionOp(model.num_attention_heads, model.num_attention_heads, qk, v)),)
     heads = (model.num_attention_heads, model.num_key_value_heads, model.head_dim, model.head_dim)
     if not model.sliding_window or not model.num_sliding_layers:
-        return ((1.0, Attention(*heads)),)
+        return ((1.0, AttentionOp(*heads)),)
     sliding = model.num_sliding_layers / model.num_layers
-    return (1.0 - sliding, Attention(*heads)), (sliding, Attention(*heads, window=model.sliding_window))
+    return (1.0 - sliding, AttentionOp(*heads)), (sliding, AttentionOp(*heads, window=model.sliding_window))
 
 
 def _mlp(model: Model, width: int, name: str, into: Role, out: Role) -> tuple[Matmul, ...]:
@@ -190,7 +190,7 @@ class _AttentionBlock(NamedTuple):
     """The first half of a transformer layer, the same in layers of all kinds."""
 
     matmuls: tuple[Matmul, ...]
-    attention: tuple[tuple[float, Attention], ...]
+    attention: tuple[tuple[float, AttentionOp], ...]
     vectors: tuple[Vector, ...]
 
     @classmethod
@@ -198,7 +198,7 @@ class _AttentionBlock(NamedTuple):
         return cls(_attention_matmuls(model), _attention(model), _layer_vectors(model))
 
 
-def model_layers(model: Model) -> dict[str, Layer]:
+def model_layers(model: Model) -> dict[str, LayerOps]:
     """Return a layer of each kind that the model has: ``dense``, ``moe``, ``mtp``, and ``embedding`` and ``head``.
 
     Ops that several kinds have in common are the same objects, so that a formula may work out each once.
@@ -212,26 +212,26 @@ def model_layers(model: Model) -> dict[str, Layer]:
     return layers
 
 
-def dense_layer(model: Model) -> Layer:
+def dense_layer(model: Model) -> LayerOps:
     """Return the ops of a layer with a dense MLP."""
     return _dense_layer(model, _AttentionBlock.of(model))
 
 
-def _dense_layer(model: Model, block: _AttentionBlock) -> Layer:
+def _dense_layer(model: Model, block: _AttentionBlock) -> LayerOps:
     width = model.intermediate_size
-    return Layer(
+    return LayerOps(
         matmuls=(*block.matmuls, *_mlp(model, width, "mlp", Role.MLP_IN, Role.MLP_OUT)),
         attention=block.attention,
         vectors=(*block.vectors, _activation(model, width, "mlp")),
     )
 
 
-def moe_layer(model: Model) -> Layer:
+def moe_layer(model: Model) -> LayerOps:
     """Return the ops of a layer whose MLP is a mixture of experts (the dense layer if the model has none)."""
     return _moe_layer(model, _AttentionBlock.of(model))
 
 
-def _moe_layer(model: Model, block: _AttentionBlock) -> Layer:
+def _moe_layer(model: Model, block: _AttentionBlock) -> LayerOps:
     moe = model.moe
     if moe is None:
         return _dense_layer(model, block)
@@ -241,7 +241,7 @@ def _moe_layer(model: Model, block: _AttentionBlock) -> Layer:
     if shared:
         matmuls = (*matmuls, *_mlp(model, shared, "shared", Role.SHARED_EXPERT, Role.SHARED_EXPERT))
         vectors = (*vectors, _activation(model, shared, "shared"))
-    experts = Experts(
+    experts = ExpertOps(
         moe.num_experts,
         moe.top_k,
         _mlp(model, moe.intermediate_size, "expert", Role.PLAIN, Role.PLAIN),
@@ -249,17 +249,17 @@ def _moe_layer(model: Model, block: _AttentionBlock) -> Layer:
         (_activation(model, moe.intermediate_size, "expert"), Vector("permute", 4.0 * model.hidden_size, "tensor")),
         (moe.num_groups, moe.groups_per_token),
     )
-    return Layer(matmuls=matmuls, attention=block.attention, vectors=vectors, experts=experts)
+    return LayerOps(matmuls=matmuls, attention=block.attention, vectors=vectors, experts=experts)
 
 
-def embedding(model: Model) -> Layer:
+def embedding(model: Model) -> LayerOps:
     """Return the ops of the token table: a gather that writes h."""
-    return Layer(vectors=(Vector("embedding", 2.0 * model.hidden_size, "sequence"),))
+    return LayerOps(vectors=(Vector("embedding", 2.0 * model.hidden_size, "sequence"),))
 
 
-def head(model: Model) -> Layer:
+def head(model: Model) -> LayerOps:
     """Return the ops of the last norm, the logits and the loss."""
-    return Layer(
+    return LayerOps(
         matmuls=(Matmul("logits", model.hidden_size, model.vocab_size, "column", high=True, role=Role.LOGITS),),
         vectors=(
             Vector("final norm", 2.0 * model.hidden_size, "sequence"),
@@ -268,14 +268,14 @@ def head(model: Model) -> Layer:
     )
 
 
-def mtp_layer(model: Model) -> Layer:
+def mtp_layer(model: Model) -> LayerOps:
     """Return the ops of one multi-token-prediction module: a projection of 2h to h, a layer, and a head of its own."""
     return _mtp_layer(model, moe_layer(model), head(model))
 
 
-def _mtp_layer(model: Model, layer: Layer, top: Layer) -> Layer:
+def _mtp_layer(model: Model, layer: LayerOps, top: LayerOps) -> LayerOps:
     projection = Matmul("mtp projection", 2 * model.hidden_size, model.hidden_size, "column")
-    return Layer(
+    return LayerOps(
         (*layer.matmuls, projection, *top.matmuls), layer.attention, (*layer.vectors, *top.vectors), layer.experts
     )
 

@@ -77,7 +77,7 @@ def find_precision(name: str, optimizer: str = "fp32") -> Precision:
         raise UnknownNameError("precision", name, [*PRECISIONS, *ALIASES])
     if optimizer not in OPTIMIZER_SIZES:
         raise UnknownNameError("optimizer dtype", optimizer, OPTIMIZER_SIZES)
-    found = PRECISIONS[key]
+    recipe = PRECISIONS[key]
     if optimizer == "fp32":
-        return found
-    return replace(found, optimizer_size=OPTIMIZER_SIZES[optimizer] - (4.0 if key == "fp32" else 0.0))
+        return recipe
+    return replace(recipe, optimizer_size=OPTIMIZER_SIZES[optimizer] - (4.0 if key == "fp32" else 0.0))

@@ -81,7 +81,7 @@ def test_a_mixture_says_what_failures_leave_of_it(mixed: MixedOutcome) -> None:
     assert mixed.days is not None
     assert document["days"] == pytest.approx(mixed.days / share)
     (shown,) = goodput_highlights(document)
-    assert shown.number.text == f"{share:.1%}"
+    assert shown.number.text == f"{share * 100:.1f} %"
     assert [h.label for h in days_highlights(document)] == ["days with failures"]
 
 

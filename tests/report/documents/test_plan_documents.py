@@ -22,7 +22,7 @@ from tianji.search import Outcome
 def test_an_outcome_is_plain_json(outcome: Outcome) -> None:
     document = plan_document(outcome, Calibration(), explained=outcome.results[1])
     assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert document["search"]["candidates"] == outcome.found.candidates
+    assert document["search"]["candidates"] == outcome.search.candidates
     assert len(document["front"]) == len(outcome.front)
 
 

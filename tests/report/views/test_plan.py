@@ -109,7 +109,7 @@ def test_a_mixture_has_a_page(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     found = read(page.read_text())
     assert document["verdict"] in found.text
-    assert f"{document['goodput_summary']['goodput']['nominal']:.1%}" in found.text
+    assert f"{document['goodput_summary']['goodput']['nominal'] * 100:.1f} %" in found.text
     assert "days with failures" in found.text
     ways = [*document["alone"], document["batches"] or {}, document["stages"] or {}]
     steps = [way["step_time_s"] for way in ways if way.get("step_time_s")]
@@ -125,5 +125,5 @@ def test_published_runs_of_the_job_are_on_the_page(tmp_path: Path) -> None:
     (run,) = json.loads(done.stdout)["published"]
     text = read((tmp_path / "page.html").read_text()).text
     assert run["id"] == "MLPF-012" and not run["is_doubtful"]
-    assert run["id"] in text and f"{run['gain_promised']:+.1%}" in text
+    assert run["id"] in text and f"{run['gain_promised'] * 100:+.1f} %" in text
     assert "measure it before you count on it" not in text

@@ -5,16 +5,16 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from tianji.parallel.schedules.schedule import Schedule, ScheduleRule, Waits
+from tianji.parallel.schedules.schedule import PipelineSchedule, ScheduleRule, Waits
 
-__all__ = ["SCHEDULES", "Schedule", "ScheduleRule", "Waits"]
+__all__ = ["SCHEDULES", "PipelineSchedule", "ScheduleRule", "Waits"]
 
 
-def _find_schedules() -> dict[str, Schedule]:
+def _find_schedules() -> dict[str, PipelineSchedule]:
     modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     schedules = [module.SCHEDULE for module in modules if hasattr(module, "SCHEDULE")]
     return {schedule.name: schedule for schedule in sorted(schedules, key=lambda s: (s.year, s.name))}
 
 
-SCHEDULES: dict[str, Schedule] = _find_schedules()
+SCHEDULES: dict[str, PipelineSchedule] = _find_schedules()
 """All schedules by name, the oldest first."""

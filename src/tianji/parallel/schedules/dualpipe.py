@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tianji.parallel.schedules.schedule import Schedule, ScheduleRule, Waits, least, most
+from tianji.parallel.schedules.schedule import PipelineSchedule, ScheduleRule, Waits, least, most
 
 if TYPE_CHECKING:
     from tianji.units import Array
@@ -19,7 +19,7 @@ def _waits(p: Array, v: Array) -> Waits:
     return Waits(work=share, backward=share, weight=3.0 * share, sends=share, gathers=share)
 
 
-SCHEDULE = Schedule(
+SCHEDULE = PipelineSchedule(
     name="dualpipe",
     year=2024,
     source="DeepSeek-V3 report 2024",

@@ -1,8 +1,8 @@
 """Interleaved 1F1B: a rank holds v chunks of layers, so that it waits for chunks and not for whole stages."""
 
-from tianji.parallel.schedules.schedule import Schedule, ScheduleRule, Waits, least
+from tianji.parallel.schedules.schedule import PipelineSchedule, ScheduleRule, Waits, least
 
-SCHEDULE = Schedule(
+SCHEDULE = PipelineSchedule(
     name="interleaved",
     year=2021,
     source="Narayanan et al. 2021",

@@ -48,7 +48,7 @@ def _waits_as_1f1b(pp: Array, vpp: Array) -> Waits:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class PipelineSchedule:
     """One way to order the passes of a step's micro-batches through a pipeline of p stages."""
 
     name: str

@@ -1,8 +1,8 @@
 """ZB-V: the pipeline turns round on the last rank, so that a rank holds two half-stages and waits for halves."""
 
-from tianji.parallel.schedules.schedule import Schedule, Waits, least
+from tianji.parallel.schedules.schedule import PipelineSchedule, Waits, least
 
-SCHEDULE = Schedule(
+SCHEDULE = PipelineSchedule(
     name="zbv",
     year=2024,
     source="Qi et al. 2024: (p - 1)(F + B - 2W) / 2",

@@ -22,7 +22,7 @@ from tianji.search.mixed_planner import Alone, MixedOutcome
 from tianji.search.mixed_stages import Chain
 
 
-class MixtureDocument(TypedDict):
+class MixedPoolDocument(TypedDict):
     """Pools of unlike chips, joined."""
 
     name: str
@@ -84,10 +84,10 @@ class AloneDocument(TypedDict):
 
 
 class MixedPlanDocument(WorkDocument):
-    """All ways to train a job on a mixture."""
+    """All that ``tianji plan`` answers for a mixture of unlike chips."""
 
     document: Literal["mixture"]
-    mixture: MixtureDocument
+    mixture: MixedPoolDocument
     assumptions: list[str]
     calibrations: list[CalibrationDocument]
     """One for each part."""

@@ -78,7 +78,7 @@ class RunsOnDocument(TypedDict):
 
 
 class PlanDocument(RequestDocument):
-    """All that a search answers."""
+    """All that ``tianji plan`` answers for a pool."""
 
     document: Literal["plan"]
     objective: str
@@ -105,7 +105,7 @@ def plan_document(
     runs_on: RunsOnDocument | None = None,
 ) -> PlanDocument:  # fmt: skip
     """Return all that a search answers; ``cheapest`` says how its number of chips was chosen."""
-    best, searched = outcome.results[0], outcome.found
+    best, searched = outcome.results[0], outcome.search
     return {
         "document": "plan",
         "objective": objective,

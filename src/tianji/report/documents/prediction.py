@@ -39,7 +39,7 @@ class BestDocument(TypedDict):
 
 
 class PredictionDocument(RequestDocument):
-    """One predicted plan."""
+    """All that ``tianji predict`` answers: one plan."""
 
     document: Literal["prediction"]
     plans: list[FullPlanResultDocument]

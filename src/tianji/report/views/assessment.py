@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from tianji.formatting import format_bytes, format_count, format_duration, format_number
 from tianji.report.charts import BarChart, ChartBar
-from tianji.report.formatting import LOSSES, count, duration, size, value_text
 from tianji.report.view import Block, Cell, Facts, Number, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import (
     Document,
@@ -16,6 +16,7 @@ from tianji.report.views.basis import (
     sources_of,
 )
 from tianji.report.views.plan_result import shorten_layout
+from tianji.report.vocabulary import LOSSES
 from tianji.units import KILO, show
 
 DRAWN = ("days", "useful_tokens_per_day", "cost", "power", "energy_per_token", "carbon")
@@ -61,8 +62,12 @@ def measure_bars(pools: Sequence[Document]) -> Iterator[BarChart]:
 def _text(span: Document) -> str:
     if span["nominal"] is None:
         return "not known"
-    text = value_text(span["nominal"])
-    return text if span["low"] == span["high"] else f"{text} ({value_text(span['low'])} to {value_text(span['high'])})"
+    text = format_number(span["nominal"])
+    return (
+        text
+        if span["low"] == span["high"]
+        else f"{text} ({format_number(span['low'])} to {format_number(span['high'])})"
+    )
 
 
 def measure_table(pools: Sequence[Document], ratios: Document | None = None) -> ViewTable:
@@ -79,7 +84,7 @@ def measure_table(pools: Sequence[Document], ratios: Document | None = None) -> 
             continue
         cells: list[Cell] = [measure["title"], measure["unit"]]
         for place, span in enumerate(spans):
-            cells.append(_span_cell(span, value_text))
+            cells.append(_span_cell(span, format_number))
             if place and ratios:
                 cells.append(_span_cell(ratios[key][place], lambda ratio: f"{ratio:.2f}", ""))
         rows.append(tuple(cells))
@@ -103,8 +108,8 @@ def assessment_sections(document: Document, pools: Sequence[Document]) -> tuple[
     """Return the sections that all pages of pools have: where time and money go, the plans, what it stands on."""
     model, job = document["model"], document["job"]
     work = f"{job['global_batch_size']:,} sequences of {job['seq_len']:,} tokens a step"
-    tokens = f"; {count(job['tokens'])} tokens in all" if job["tokens"] else ""
-    asked = [("Model", f"{model['name']}, {count(model['num_parameters'])} parameters; {model['source']}".strip("; ")),
+    tokens = f"; {format_count(job['tokens'])} tokens in all" if job["tokens"] else ""
+    asked = [("Model", f"{model['name']}, {format_count(model['num_parameters'])} parameters; {model['source']}".strip("; ")),
              ("Work", work + tokens)]  # fmt: skip
     bills = [pool for pool in pools if pool["bill"]]
     money = (ViewSection("The bill of 10¹² useful tokens", (bill_chart(bills), bill_table(bills))),) if bills else ()
@@ -126,7 +131,7 @@ def step_chart(pools: Sequence[Document]) -> BarChart:
         for kind, seconds in pool["plan"]["breakdown_s"].items():
             name = LINKS if kind.endswith("_comm") else CLASSES.get(kind, kind)
             parts[name] = parts.get(name, 0.0) + seconds / step * 100
-        bars.append(ChartBar(pool["name"], tuple(parts.items()), duration(step)))
+        bars.append(ChartBar(pool["name"], tuple(parts.items()), format_duration(step)))
     order = (*dict.fromkeys(CLASSES.values()), LINKS)
     used = tuple(name for name in order if any(dict(bar.parts).get(name) for bar in bars))
     return BarChart("steps", "Where a step goes", "% of the step", tuple(bars), legend=used)
@@ -157,7 +162,7 @@ def bill_table(pools: Sequence[Document]) -> ViewTable:
     names = list(dict.fromkeys(name for pool in pools for name in pool["bill"]))
     columns = (ViewColumn("item"), *(ViewColumn(pool["name"], "USD", is_ranged=True) for pool in pools))
     rows = [
-        (name.replace("_", " "), *(_span_cell(pool["bill"].get(name), value_text, "") for pool in pools))
+        (name.replace("_", " "), *(_span_cell(pool["bill"].get(name), format_number, "") for pool in pools))
         for name in names
     ]
     return ViewTable("bill", "Line items, USD", columns, tuple(rows))
@@ -177,9 +182,9 @@ def plan_table(pools: Sequence[Document]) -> ViewTable:
     for pool in pools:
         plan = pool["plan"]
         total = plan["memory_total_bytes"]
-        step = _span_cell(plan["step_time_range_s"], duration)
+        step = _span_cell(plan["step_time_range_s"], format_duration)
         rows.append((pool["name"], pool["precision"], shorten_layout(plan["strategy"]), step,
-                     Number(plan["mfu"], f"{plan['mfu']:.1%}"), Number(total, size(total))))  # fmt: skip
+                     Number(plan["mfu"], f"{plan['mfu']:.1%}"), Number(total, format_bytes(total))))  # fmt: skip
     return ViewTable("plans", "The best plan on each pool", columns, tuple(rows))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tianji.formatting import format_bytes, format_days, format_duration, format_percent
 from tianji.report.documents.ranges import RangeDocument
-from tianji.report.formatting import duration, size
 from tianji.report.view import Cell, Number
 
 
@@ -27,21 +27,21 @@ def ranged_or(span: RangeDocument | None, text: Callable[[float], str], missing:
 
 def time_of(seconds: float) -> Number:
     """Return a time."""
-    return Number(seconds, duration(seconds))
+    return Number(seconds, format_duration(seconds))
 
 
 def size_of(value: float) -> Number:
     """Return a size."""
-    return Number(value, size(value))
+    return Number(value, format_bytes(value))
 
 
-def share_of(value: float, digits: int = 1) -> Number:
+def share_of(value: float) -> Number:
     """Return a share of a whole.
 
     >>> share_of(0.548).text
-    '54.8%'
+    '54.8 %'
     """
-    return Number(value, f"{value:.{digits}%}")
+    return Number(value, format_percent(value))
 
 
 def count_of(value: float) -> Number:
@@ -59,4 +59,4 @@ def days_of(span: RangeDocument) -> Number:
     >>> days_of({"low": 128.84, "nominal": 149.9, "high": 176.1}).words
     '149.9 (128.8 to 176.1)'
     """
-    return ranged(span, lambda days: f"{days:,.1f}")
+    return ranged(span, format_days)

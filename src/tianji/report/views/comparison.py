@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tianji.formatting import format_count, format_number
 from tianji.report.charts import ChartPoint, ChartSeries, ChartSwing, CurveChart, SwingChart
-from tianji.report.formatting import count, value_text
 from tianji.report.view import Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.assessment import (
     assessment_sections,
@@ -98,11 +98,11 @@ def sizing_page(document: Document) -> View:
     tiles.append(("days", ranged(days, lambda value: f"{value:,.1f}")))
     if document["cost_of_run_usd"] is not None:
         budget = document["budget_usd"]
-        words = f"budget {value_text(budget)} USD" if budget else "nominally"
+        words = f"budget {format_number(budget)} USD" if budget else "nominally"
         tiles.append(
             (
                 "cost of the run, USD",
-                Number(document["cost_of_run_usd"], value_text(document["cost_of_run_usd"]), span=words),
+                Number(document["cost_of_run_usd"], format_number(document["cost_of_run_usd"]), span=words),
             )
         )
     needed = job["tokens"] / (document["days_allowed"] * DAY)
@@ -113,7 +113,8 @@ def sizing_page(document: Document) -> View:
         ViewSection("All measures", (measure_table((best,)),)),
         *assessment_sections(document, (best,)),
     )
-    title = f"{document['model']['name']}: {count(job['tokens'])} tokens in {document['days_allowed']:g} days on {best['pool']}"
+    asked = f"{format_count(job['tokens'])} tokens in {document['days_allowed']:g} days"
+    title = f"{document['model']['name']}: {asked} on {best['pool']}"
     return View(title, tuple(lead), tuple(Highlight(*tile) for tile in tiles), sections)
 
 

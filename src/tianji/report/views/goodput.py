@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tianji.formatting import format_bytes
 from tianji.report.charts import BarChart, ChartBar, ChartSwing, SwingChart
 from tianji.report.documents.ranges import RangeDocument
-from tianji.report.formatting import LOSSES, STORES, size
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import Document, basis_section, publications
 from tianji.report.views.cells import ranged
 from tianji.report.views.plan_result import breakdown_chart, shorten_layout
 from tianji.report.views.request_summary import request_facts
+from tianji.report.vocabulary import LOSSES, STORES
 from tianji.units import show
 
 CASES = (("nominal", "nominal"), ("low", "many failures"), ("high", "few failures"))
@@ -26,7 +27,7 @@ def goodput_page(document: Document) -> View:
     lead.append(f"{document['loss_in_words'][0].upper()}{document['loss_in_words'][1:]}.")
     if not plan["fits"]:
         over = plan["memory_total_bytes"] - plan["memory_limit_bytes"]
-        lead.append(f"This plan does not fit: its fullest chip needs {size(over)} more than the usable memory.")
+        lead.append(f"This plan does not fit: its fullest chip needs {format_bytes(over)} more than the usable memory.")
     sections = (
         ViewSection(
             "Where the time goes",

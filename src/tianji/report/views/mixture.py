@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tianji.formatting import format_duration
 from tianji.report.charts import BarChart, ChartBar
 from tianji.report.documents.mixture import BatchesDocument, MixedPlanDocument, StagesDocument
-from tianji.report.formatting import WAYS, duration
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import BASIS, calibration_blocks, figure_table, publications, sources_of
 from tianji.report.views.cells import count_of, ranged, size_of, time_of
 from tianji.report.views.plan_result import days_highlights, goodput_highlights, goodput_lead, shorten_layout
 from tianji.report.views.request_summary import describe_job, describe_pool, describe_tier
+from tianji.report.vocabulary import WAYS
 from tianji.units import show
 
 
@@ -31,7 +32,7 @@ def mixed_plan_view(document: MixedPlanDocument) -> View:
     mixture, ways = document["mixture"], _ways(document)
     chart = BarChart(
         "ways", "Step time of each way to use these chips", "time of a step, s",
-        tuple(ChartBar(way.words, (("step", way.seconds),), duration(way.seconds)) for way in ways),
+        tuple(ChartBar(way.words, (("step", way.seconds),), format_duration(way.seconds)) for way in ways),
     )  # fmt: skip
     sections = (
         ViewSection("Ways to use these chips", (chart, _ways_table(document, ways))),
@@ -62,7 +63,7 @@ def _asked(document: MixedPlanDocument) -> Facts:
 def _highlights(document: MixedPlanDocument) -> Iterator[Highlight]:
     summary, days = document["goodput_summary"], document["days"]
     basis = f"80 % range, {document['leans_on']}" if document["leans_on"] else "a lower bound"
-    yield Highlight("step time", ranged(document["step_time_range_s"], duration), basis)
+    yield Highlight("step time", ranged(document["step_time_range_s"], format_duration), basis)
     yield Highlight("tokens/s", count_of(document["tokens_per_s"]))
     yield from goodput_highlights(summary)
     if days is not None:
@@ -105,7 +106,7 @@ def _batches(batches: BatchesDocument | None) -> Iterator[ViewSection]:
     )  # fmt: skip
     columns = (ViewColumn("part"), ViewColumn("layout"), ViewColumn("sequences"), ViewColumn("alone in", "s"),
                ViewColumn("memory", "bytes"))  # fmt: skip
-    note = f"The exchange of gradients between the parts takes {duration(batches['exchange_s'])} that nothing hides."
+    note = f"The exchange of gradients between the parts takes {format_duration(batches['exchange_s'])} that nothing hides."
     yield ViewSection("Side by side: batches that finish together", (ViewTable("batches", "", columns, rows, note),))
 
 

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tianji.formatting import format_bytes, format_duration, format_number
 from tianji.parallel.strategy import Strategy
 from tianji.report.charts import ChartPoint, ChartSeries, ChartSwing, CurveChart, SwingChart
 from tianji.report.documents.plan import ChosenDocument, PlanDocument, PublishedRunDocument, SearchDocument
 from tianji.report.documents.plan_result import AgainstDocument, PlanResultDocument
-from tianji.report.formatting import (
-    KINDS,
-    describe_changes,
-    duration,
-    explain_gain,
-    gain_text,
-    relative,
-    size,
-    value_text,
-)
 from tianji.report.view import Block, Cell, Facts, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import basis_section
 from tianji.report.views.cells import count_of, days_of, ranged, share_of, size_of, time_of
@@ -32,6 +23,7 @@ from tianji.report.views.plan_result import (
     step_section,
 )
 from tianji.report.views.request_summary import request_facts, title_of
+from tianji.report.vocabulary import KINDS, describe_changes, describe_difference, explain_gain, signed_percent_of
 from tianji.units import GB
 
 NEGLIGIBLE = 1e-4
@@ -80,14 +72,14 @@ def describe_search(search: SearchDocument) -> str:
     """Return how much was priced, and how long it took."""
     is_timed = search["seconds"] > SOON and search["candidates_per_s"]
     rate = f" ({search['candidates_per_s']:,.0f} a second)" if is_timed else ""
-    priced = f"{search['candidates']:,} legal strategies, all priced in {duration(search['seconds'])}{rate}"
+    priced = f"{search['candidates']:,} legal strategies, all priced in {format_duration(search['seconds'])}{rate}"
     return f"{priced}; {search['feasible']:,} fit the memory"
 
 
 def describe_choice(chosen: ChosenDocument) -> str:
     """Return what the chosen number of chips spends, beside all that were offered."""
     chips, offered, spent = chosen["chips"], chosen["offered_chips"], chosen["spent"]
-    figure = ranged(spent, value_text)
+    figure = ranged(spent, format_number)
     text = (
         f"{chips:,} of {offered:,} chips: the least {chosen['objective']} of {chosen['sizes_tried']} numbers tried,"
         f" {figure.text} {chosen['unit']} ({figure.span})"
@@ -95,7 +87,7 @@ def describe_choice(chosen: ChosenDocument) -> str:
     every = chosen["spent_on_all_chips"]
     if every is None or chips == offered:
         return text
-    return f"{text}; all {offered:,} chips: {value_text(every['nominal'])}"
+    return f"{text}; all {offered:,} chips: {format_number(every['nominal'])}"
 
 
 def _runs_on(document: PlanDocument) -> Iterator[str]:
@@ -128,7 +120,7 @@ def _plan_row(plan: PlanResultDocument, place: int) -> tuple[Cell, ...]:
     return (
         str(place),
         shorten_layout(plan["strategy"]),
-        ranged(plan["step_time_range_s"], duration),
+        ranged(plan["step_time_range_s"], format_duration),
         count_of(plan["tokens_per_s"]),
         count_of(plan["tokens_per_s_per_chip"]),
         share_of(plan["mfu"]),
@@ -159,7 +151,8 @@ def front_chart(document: PlanDocument) -> CurveChart:
 
 
 def _front_point(plan: PlanResultDocument) -> ChartPoint:
-    text = f"{shorten_layout(plan['strategy'])}: {duration(plan['step_time_s'])}, {size(plan['memory_total_bytes'])}"
+    gives = f"{format_duration(plan['step_time_s'])}, {format_bytes(plan['memory_total_bytes'])}"
+    text = f"{shorten_layout(plan['strategy'])}: {gives}"
     return ChartPoint(plan["memory_total_bytes"] / GB, plan["step_time_s"], text)
 
 
@@ -173,7 +166,7 @@ def front_table(front: Sequence[PlanResultDocument]) -> ViewTable:
             shorten_layout(plan["strategy"]),
             time_of(plan["step_time_s"]),
             size_of(plan["memory_total_bytes"]),
-            share_of(plan["memory_total_bytes"] / plan["memory_limit_bytes"], 0),
+            share_of(plan["memory_total_bytes"] / plan["memory_limit_bytes"]),
         )
         for plan in front
     )
@@ -191,10 +184,10 @@ def _published(runs: Sequence[PublishedRunDocument]) -> Iterator[ViewSection]:
 
 def describe_published(run: PublishedRunDocument) -> str:
     """Return what was measured, how well it is predicted, and what plan 1 promises over it and why."""
-    measured = f"{run['source']}: {duration(run['measured_step_time_s'])} a step with {run['layout']}"
-    promise = f"Plan 1 promises {gain_text(run['gain_promised'])} more tokens/s"
+    measured = f"{run['source']}: {format_duration(run['measured_step_time_s'])} a step with {run['layout']}"
+    promise = f"Plan 1 promises {signed_percent_of(run['gain_promised'])} more tokens/s"
     why = explain_gain(run["gain_promised"], run["saved_mostly_s"].items(), run["is_doubtful"])
-    return f"{measured}; predicted {gain_text(run['error'])}. {promise}{why}."
+    return f"{measured}; predicted {signed_percent_of(run['error'])}. {promise}{why}."
 
 
 def _against(document: PlanDocument) -> Iterator[ViewSection]:
@@ -247,13 +240,13 @@ def difference_table(
                  _relative(plan["slower_by_ratio"])))  # fmt: skip
     columns = (ViewColumn("term"), ViewColumn("plan 1", "s"), ViewColumn("this one", "s"), ViewColumn("difference", "s"),
                ViewColumn("of the step", "1"))  # fmt: skip
-    totals = size(best["memory_total_bytes"]), size(plan["memory_total_bytes"])
+    totals = format_bytes(best["memory_total_bytes"]), format_bytes(plan["memory_total_bytes"])
     note = f"Memory of the fullest chip: {totals[0]} in plan 1, {totals[1]} in this one."
     return ViewTable(name, "", columns, tuple(rows), note, has_total=True)
 
 
 def _relative(ratio: float) -> Number:
-    return Number(ratio, relative(ratio))
+    return Number(ratio, describe_difference(ratio))
 
 
 def _swing(label: str, seconds: float) -> ChartSwing:

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from tianji.formatting import format_bytes, format_duration, format_percent
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.parallel.strategy import Strategy
 from tianji.report.charts import BarChart, ChartBar
 from tianji.report.documents.goodput_summary import GoodputSummaryDocument
 from tianji.report.documents.plan_result import FullPlanResultDocument, PlanResultDocument
-from tianji.report.formatting import KINDS, duration, size
 from tianji.report.view import Cell, Highlight, Number, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import days_of, ranged, share_of, size_of, time_of
+from tianji.report.vocabulary import KINDS
 from tianji.units import GB, show
 
 MOST_BARS = 14
@@ -45,7 +46,7 @@ def describe_misfit(plan: PlanResultDocument) -> str:
     """Return by how much a plan does not fit."""
     limit = plan["memory_limit_bytes"]
     over = plan["memory_total_bytes"] - limit
-    return f"It does not fit: {size(over)} more than the usable {size(limit)} of a chip."
+    return f"It does not fit: {format_bytes(over)} more than the usable {format_bytes(limit)} of a chip."
 
 
 def goodput_lead(summary: GoodputSummaryDocument) -> Iterator[str]:
@@ -63,11 +64,11 @@ def highlights(plan: PlanResultDocument, peak_dtype: str) -> tuple[Highlight, ..
     tokens = ranged({"nominal": speed, "low": rates["low"], "high": rates["high"]}, lambda rate: f"{rate:,.0f}")
     each = f"{plan['tokens_per_s_per_chip']:,.0f} for each of {plan['chips']:,} chips"
     share = plan["memory_total_bytes"] / plan["memory_limit_bytes"]
-    used = f"{share:.0%} of the usable {size(plan['memory_limit_bytes'])}"
+    used = f"{format_percent(share)} of the usable {format_bytes(plan['memory_limit_bytes'])}"
     basis = f"80 % range, {plan['leans_on']}" if plan["leans_on"] else "a lower bound"
     summary = plan["goodput_summary"]
     return (
-        Highlight("step time", ranged(step, duration), basis),
+        Highlight("step time", ranged(step, format_duration), basis),
         Highlight("tokens/s", tokens, each),
         Highlight("MFU", share_of(plan["mfu"]), f"of the dense {peak_dtype} peak"),
         Highlight("memory of the fullest chip", size_of(plan["memory_total_bytes"]), used),
@@ -82,7 +83,7 @@ def goodput_highlights(summary: GoodputSummaryDocument) -> Iterator[Highlight]:
     if summary["goodput"] is not None:
         between = show(summary["mean_time_between_failures_s"] or 0.0, "time")
         useful = f"a failure in {between}; {summary['useful_tokens_per_s']:,.0f} useful tokens/s"
-        yield Highlight("goodput", ranged(summary["goodput"], lambda share: f"{share:.1%}"), useful)
+        yield Highlight("goodput", ranged(summary["goodput"], format_percent), useful)
 
 
 def days_highlights(summary: GoodputSummaryDocument) -> Iterator[Highlight]:
@@ -100,7 +101,10 @@ def step_section(plan: PlanResultDocument, title: str) -> ViewSection:
 def breakdown_chart(plan: PlanResultDocument, title: str) -> BarChart:
     """Return the exclusive terms of a step, longest first, coloured by what the chip does in them."""
     step = plan["step_time_s"]
-    bars = [ChartBar(KINDS.get(k, k), ((_class(k), s),), f"{duration(s)}, {s / step:.1%}") for k, s in _terms(plan)]
+    bars = [
+        ChartBar(KINDS.get(k, k), ((_class(k), s),), f"{format_duration(s)}, {format_percent(s / step)}")
+        for k, s in _terms(plan)
+    ]
     # The order of colours must not hang on which term is the longest.
     order = {name: place for place, name in enumerate(("computing", "waiting for links", "waiting otherwise"))}
     first = sorted(bars, key=lambda bar: order[bar.parts[0][0]])
@@ -174,7 +178,7 @@ def memory_table(plan: FullPlanResultDocument) -> ViewTable:
         for (label, parts), total in zip(runs, totals, strict=True)
     ]
     return ViewTable(
-        "memory", "", columns, tuple(rows), f"Usable of a chip: {size(limit)}.",
+        "memory", "", columns, tuple(rows), f"Usable of a chip: {format_bytes(limit)}.",
         best=totals.index(max(totals)), bar=len(columns) - 2, bar_limit=limit, most=MOST_STAGES, thinning="even",
     )  # fmt: skip
 
@@ -197,4 +201,4 @@ def difference_of(seconds: float) -> Number:
     '-500 ms'
     """
     sign = "+" if seconds > 0 else "-" if seconds < 0 else ""
-    return Number(seconds, sign + duration(abs(seconds)))
+    return Number(seconds, sign + format_duration(abs(seconds)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tianji.formatting import format_duration, format_percent
 from tianji.report.documents.prediction import BestDocument, PredictionDocument
-from tianji.report.formatting import duration
 from tianji.report.view import Facts, View
 from tianji.report.views.basis import basis_section
 from tianji.report.views.plan_result import highlights, memory_section, plan_lead, shorten_layout, step_section
@@ -35,10 +35,12 @@ def describe_best(best: BestDocument, fits: bool) -> str:
     slower, strategy, step = best["slower_by_ratio"], best["strategy"], best["step_time_s"]
     if slower is None or strategy is None or step is None:
         return f"There is no best plan to compare it with: {best['reason']}"
-    pace = f"is {-slower:.1%} faster"
+    pace = f"is {format_percent(-slower)} faster"
     if slower > SAME:
-        pace = f"takes {slower:.1%} longer"
+        pace = f"takes {format_percent(slower)} longer"
     elif slower > -SAME:
         pace = "is as fast"
     misfit = "" if fits else ", and its plan does not fit the memory"
-    return f"The best plan, {shorten_layout(strategy)}, takes {duration(step)} a step; the script {pace}{misfit}."
+    return (
+        f"The best plan, {shorten_layout(strategy)}, takes {format_duration(step)} a step; the script {pace}{misfit}."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tianji.formatting import format_count
 from tianji.report.documents.request import (
     CalibrationDocument,
     ModelDocument,
@@ -10,7 +11,6 @@ from tianji.report.documents.request import (
     TierDocument,
     WorkDocument,
 )
-from tianji.report.formatting import count
 from tianji.report.view import Facts
 from tianji.units import show
 
@@ -38,16 +38,16 @@ def title_of(answer: str, document: RequestDocument) -> str:
 def describe_model(model: ModelDocument) -> str:
     """Return a model with its sizes."""
     active = model["num_active_parameters"]
-    sizes = f"{count(model['num_parameters'])} parameters"
+    sizes = f"{format_count(model['num_parameters'])} parameters"
     if active != model["num_parameters"]:
-        sizes += f", {count(active)} active"
+        sizes += f", {format_count(active)} active"
     return f"{model['name']} ({sizes})"
 
 
 def describe_job(document: WorkDocument) -> str:
     """Return a job in a line."""
     job = document["job"]
-    run = f", {count(job['tokens'])} tokens in all" if job["tokens"] else ""
+    run = f", {format_count(job['tokens'])} tokens in all" if job["tokens"] else ""
     balance = f", busiest expert rank {job['moe_imbalance']:g} x the mean" if job["moe_imbalance"] > 1 else ""
     step = f"{job['global_batch_size']:,} sequences of {job['seq_len']:,} tokens a step"
     return f"{describe_model(document['model'])} in {job['precision']}: {step}{run}{balance}"

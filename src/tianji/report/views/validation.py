@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tianji.report.charts import ChartPoint, ChartSeries, ScatterChart
-from tianji.report.formatting import percent, signed_share
 from tianji.report.view import Cell, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import Document
+from tianji.report.vocabulary import percent_of, signed_percent_of
 
 BAND = 0.18
 """Relative error of the band around the diagonal."""
@@ -69,11 +69,11 @@ def scatter_chart(rows: Sequence[Document]) -> ScatterChart:
 
 
 def _share(value: float | None) -> Cell:
-    return "" if value is None else Number(value, percent(value))
+    return "" if value is None else Number(value, percent_of(value))
 
 
 def _bias(value: float | None) -> Cell:
-    return "" if value is None else Number(value, signed_share(value))
+    return "" if value is None else Number(value, signed_percent_of(value))
 
 
 def _accuracy_cells(accuracy: Document) -> tuple[Cell, ...]:

@@ -1,19 +1,12 @@
-"""How an answer says things: the words for the terms of a step, and how its numbers look (:mod:`tianji.formatting`)."""
+"""The words of an answer: what each kind of time, loss, store and way is called, and how a change is described."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tianji.formatting import format_bytes as size
-from tianji.formatting import format_count as count
-from tianji.formatting import format_duration as duration
-from tianji.formatting import format_number
-from tianji.formatting import format_number as value_text
+from tianji.formatting import format_duration, format_ends, format_percent
 from tianji.parallel.strategy import FIELDS, Strategy
 from tianji.ranges import Range
-from tianji.units import MS
-
-__all__ = ["count", "duration", "size", "value_text"]
 
 KINDS = {
     "matmul": "matrix multiplications",
@@ -30,7 +23,7 @@ KINDS = {
     "waiting": "waiting for slower chips",
     "overhead": "launches and step overhead",
 }
-"""What each kind of a breakdown is called in a table."""
+"""What each kind of a breakdown is called."""
 LOSSES = {
     "checkpointing": "saving checkpoints",
     "lost_work": "work done again after a failure",
@@ -41,9 +34,7 @@ LOSSES = {
     "silent_corruption": "silent corruption",
     "stragglers": "slow chips and links",
 }
-"""What each kind of lost time is called in a table."""
-SMALLEST = 0.001
-"""Last digit of a share in a table."""
+"""What each kind of lost time is called."""
 STORES = {"local": "own host's memory", "peer": "another node's memory", "storage": "storage"}
 """Where checkpoints lie, in words."""
 WAYS = {
@@ -52,19 +43,8 @@ WAYS = {
     "alone": "the best part alone",
 }
 """What each way to use unlike chips is called."""
-
-
-def span_of(span: Range) -> str:
-    """Return a range of times as low to high, empty where low and high are one.
-
-    >>> span_of(Range(3.1, 3.4, 4.2, "measured"))
-    '3.10-4.20 s'
-    """
-    if span.low == span.high:
-        return ""
-    scale, unit = (1.0, "s") if span.high >= 1 else (MS, "ms")
-    low, high = (format_number(end / scale, keep_zeros=True) for end in (span.low, span.high))
-    return f"{low}-{high} {unit}"
+SMALLEST = 0.0005
+"""Relative difference from which on a tenth of a percent shows it."""
 
 
 def list_savings(savings: Iterable[tuple[str, float]]) -> str:
@@ -73,7 +53,7 @@ def list_savings(savings: Iterable[tuple[str, float]]) -> str:
     >>> list_savings([("bubble", 0.5)])
     'pipeline bubble 500 ms'
     """
-    return ", ".join(f"{KINDS[kind]} {duration(seconds)}" for kind, seconds in savings)
+    return ", ".join(f"{KINDS[kind]} {format_duration(seconds)}" for kind, seconds in savings)
 
 
 def explain_gain(gain: float, savings: Iterable[tuple[str, float]], is_doubtful: bool) -> str:
@@ -83,40 +63,32 @@ def explain_gain(gain: float, savings: Iterable[tuple[str, float]], is_doubtful:
     return f"{why}: more than tuned runs leave; measure it before you count on it" if is_doubtful else why
 
 
-def percent(value: float | None) -> str:
-    """Return a fraction as people read it.
-
-    >>> percent(0.0612), percent(None)
-    ('6.1 %', '')
-    """
-    return "" if value is None else f"{value * 100:.1f} %"
+def percent_of(value: float | None) -> str:
+    """Return a share as a percentage, nothing where it is unknown."""
+    return "" if value is None else format_percent(value)
 
 
-def signed_share(value: float | None) -> str:
-    """Return a fraction with its sign.
+def signed_percent_of(value: float | None) -> str:
+    """Return a change as a percentage with its sign, nothing where it is unknown.
 
-    >>> signed_share(0.031)
+    >>> signed_percent_of(0.031)
     '+3.1 %'
     """
     return "" if value is None else f"{value * 100:+.1f} %"
 
 
-def gain_text(ratio: float | None) -> str:
-    """Return a gain with its sign.
-
-    >>> gain_text(0.0312)
-    '+3.1%'
-    """
-    return "unknown" if ratio is None else f"{ratio:+.1%}"
-
-
-def relative(ratio: float) -> str:
+def describe_difference(ratio: float) -> str:
     """Return a relative difference with its sign; a dot where a tenth of a percent shows nothing.
 
-    >>> relative(0.074), relative(-0.0001)
-    ('+7.4%', '·')
+    >>> describe_difference(0.074), describe_difference(-0.0001)
+    ('+7.4 %', '·')
     """
-    return "·" if abs(ratio) < SMALLEST / 2 else f"{ratio:+.1%}"
+    return "·" if abs(ratio) < SMALLEST else signed_percent_of(ratio)
+
+
+def span_of(span: Range) -> str:
+    """Return a range of times as low to high, empty where low and high are one."""
+    return format_ends(span, format_duration)
 
 
 def describe_changes(one: Strategy, other: Strategy) -> str:

@@ -1,0 +1,8 @@
+"""One command for each kind of answer that is moved to a document, a view and renderers."""
+
+COMMANDS = {
+    "prediction": "predict llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tp 8 --tokens 1T",
+    "plan": "plan llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tokens 1T --explain tp=8",
+    "mixture": "plan llama-3.1-8b a100-h100 --tokens 1T",
+}
+"""By the name of the document; each as small as its answer allows."""
