@@ -22,13 +22,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rig import open_rig, rendezvous
+from rig import open_rig
 from tianji.backends import RunOptions
-from tianji.backends.local import finish_run
 from tianji.backends.microbenchmarks.fitting import fit_survey
-from tianji.backends.microbenchmarks.measure_machine import MODULE, Size, describe_calibration
+from tianji.backends.microbenchmarks.measure_machine import Size, describe_calibration
 from tianji.backends.microbenchmarks.orders import Orders, read_survey
-from tianji.backends.microbenchmarks.pool_text import spell_pool
+from tianji.backends.microbenchmarks.pool_text import format_pool
+from tianji.backends.run_folder import finish_run
 from tianji.backends.spec import Spec
 from tianji.catalog import load_calibration, load_pool
 from tianji.catalog.calibrations import write_calibration
@@ -67,15 +67,10 @@ def calibrate(folder: Path, only: str) -> None:
         out = folder / f"calibrate-{name}"
         out.mkdir(parents=True)
         with open_rig(chips, share, rate) as rig:
-            files = []
-            for i in range(chips):
-                orders = Orders(str(out), chips, i, 1, rendezvous(name), "cpu", rounds=3, seconds=0.2)
-                files.append(out / f"orders-{i}.json")
-                orders.write(files[-1])
-            rig.launch(MODULE, files, out)
+            rig.run("measure", Orders(chips, "cpu", rounds=3, seconds=0.2).text(), out)
         survey = read_survey(out, chips)
         size = Size(survey, fit_survey(survey))
-        text = spell_pool(name, today, [size]).replace(f"node = {chips}", "node = 1")
+        text = format_pool(name, today, [size]).replace(f"node = {chips}", "node = 1")
         (folder / f"{name}.toml").write_text(text)
         write_calibration(describe_calibration(name, today, [size], chips=name), folder / f"{name}-calibration.toml")
         print(f"{name}: noise {size.findings.noise:.1%}, misfit {size.findings.misfit:.1%}", flush=True)
@@ -154,11 +149,8 @@ def run_all(folder: Path, repeats: int, only: str) -> None:
                     out = folder / "runs" / label
                     out.mkdir(parents=True)
                     options = RunOptions(steps=STEPS + 1, warmup=1, out=str(out), trace=False, device="cpu")
-                    files, work = [], plan_from(row["plan"])
-                    for i in range(chips):
-                        files.append(out / f"spec-{i}.json")
-                        Spec(work, options, chips, i, 1, rendezvous(label)).write(files[-1])
-                    rig.launch("tianji.backends.agent", files, out)
+                    work = plan_from(row["plan"])
+                    rig.run("train", Spec(work, options, chips).text(), out)
                     result = finish_run(work, options, "local")
                     assert result.measurement is not None
                     runs = found.setdefault(name, {}).setdefault(layout, [])

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tianji.backends.local import KEEP_MEMORY, end_agent, explain_failure, last_object
+from tianji.backends.runtime.hosts import LocalHosts
+from tianji.backends.runtime.supervise import RankJob, run_ranks
 from tianji.errors import RunError
 
-SWITCH, PORT = "10.214.0.254", 29611
+SWITCH, ADDRESS = "10.214.0.254", "10.214.0.{}"
 PERIOD = 20_000
 """Microseconds over which a quota holds: shorter than a step's parts, or a chip at 40 % would sleep 60 ms at a time."""
 V1, V2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
@@ -27,48 +27,41 @@ SHARES = 262144
 
 @dataclass(frozen=True)
 class Rig:
-    """Chips with an address each, who meet at the switch."""
+    """Chips with an address each, joined by a switch."""
 
     names: tuple[str, ...]
     groups: tuple[Path, ...]
     cores: tuple[int, ...]
 
-    def launch(self, module: str, files: Sequence[Path], folder: Path) -> None:
-        """Run an agent on each chip with its own file, to the end.
+    def run(self, task: str, spec: str, folder: Path) -> None:
+        """Have one rank on each chip do a task, to the end.
 
         Raises RunError when one fails; none outlives this call.
         """
-        agents = [self._start(i, module, file) for i, file in enumerate(files)]
-        try:
-            for agent in agents:
-                said, _ = agent.communicate()
-                if agent.returncode:
-                    raise RunError(explain_failure(folder, last_object(said), agent.returncode))
-        finally:
-            for agent in agents:
-                end_agent(agent)
+        run_ranks(RigHosts(folder, self), RankJob(task, spec, len(self.names), folder, node=1))
 
-    def _start(self, index: int, module: str, file: Path) -> subprocess.Popen[str]:
-        into = f'echo $$ > "{self.groups[index]}/cgroup.procs" && exec "$@"'
+
+class RigHosts(LocalHosts):
+    """Each chip of a rig as a host of its own: an agent in the chip's namespace, on its core, under its quota."""
+
+    def __init__(self, folder: Path, rig: Rig) -> None:
+        super().__init__(folder, {"GLOO_SOCKET_IFNAME": "eth0"})
+        self.rig = rig
+
+    def machine(self, node: int) -> str:
+        """Return the name of the machine of a node."""
+        return self.rig.names[node]
+
+    def address(self, node: int) -> str:
+        """Return the address at which the ranks of a node are reached."""
+        return ADDRESS.format(node + 1)
+
+    def command(self, node: int, words: Sequence[str]) -> Sequence[str]:
+        """Return the command that runs an agent on a chip."""
+        into = f'echo $$ > "{self.rig.groups[node]}/cgroup.procs" && exec "$@"'
         # First the group: inside a namespace of the network /sys is another one, without groups.
-        words = [
-            "sh",
-            "-c",
-            into,
-            "sh",
-            "ip",
-            "netns",
-            "exec",
-            self.names[index],
-            "taskset",
-            "-c",
-            str(self.cores[index]),
-        ]
-        own = {"GLOO_SOCKET_IFNAME": "eth0", "TORCH_CPP_LOG_LEVEL": "ERROR", "PYTHONWARNINGS": "ignore"}
-        return subprocess.Popen(
-            [*words, sys.executable, "-m", module, str(file)],
-            stdout=subprocess.PIPE, text=True, start_new_session=True, env={**KEEP_MEMORY, **os.environ, **own},
-        )  # fmt: skip
+        inside = ("ip", "netns", "exec", self.rig.names[node], "taskset", "-c", str(self.rig.cores[node]))
+        return ["sh", "-c", into, "sh", *inside, *words]
 
 
 @contextmanager
@@ -88,17 +81,15 @@ def open_rig(chips: int, share: float, rate: str) -> Iterator[Rig]:
         for i, name in enumerate(names):
             _call("ip", "link", "add", "eth0", "netns", name, "type", "veth", "peer", "name", f"p{i}", "netns", switch)
             _call("ip", "-n", switch, "link", "set", f"p{i}", "master", "br0", "up")
-            _call("ip", "-n", name, "addr", "add", f"10.214.0.{i + 1}/24", "dev", "eth0")
+            _call("ip", "-n", name, "addr", "add", f"{ADDRESS.format(i + 1)}/24", "dev", "eth0")
             _call("ip", "-n", name, "link", "set", "eth0", "up")
             # The host's congestion control may be BBR, which adds 6 to 15 % to collectives on shaped links.
-            route = ("route", "change", "10.214.0.0/24", "dev", "eth0", "src", f"10.214.0.{i + 1}", "congctl", "cubic")
+            route = ("route", "change", "10.214.0.0/24", "dev", "eth0", "src", ADDRESS.format(i + 1), "congctl", "cubic")
             _call("ip", "-n", name, *route)
             for place, device in ((name, "eth0"), (switch, f"p{i}")):
                 _shape(place, device, rate)
         groups = tuple(_make_group(f"{prefix}-{i}", share, stack) for i in range(chips))
-        keeper = stack.enter_context(_keep_store(switch))
         yield Rig(names, groups, tuple(cores[i * len(cores) // chips] for i in range(chips)))
-        assert keeper.poll() is None, "the store was lost"
 
 
 def _shape(namespace: str, device: str, rate: str) -> None:
@@ -120,31 +111,6 @@ def _make_group(name: str, share: float, stack: ExitStack) -> Path:
     for file, value in files.items():
         (group / file).write_text(value)
     return group
-
-
-@contextmanager
-def _keep_store(switch: str) -> Iterator[subprocess.Popen[str]]:
-    """Keep the store at which ranks meet, at the switch's address, for as long as the rig is up."""
-    code = (
-        "from torch.distributed import TCPStore\n"
-        f"store = TCPStore({SWITCH!r}, {PORT}, is_master=True, wait_for_workers=False)\n"
-        "print('up', flush=True)\ninput()"
-    )
-    words = ["ip", "netns", "exec", switch, sys.executable, "-c", code]
-    keeper = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert keeper.stdout is not None
-        if keeper.stdout.readline().strip() != "up":
-            raise RunError("the store could not be opened at the switch")
-        yield keeper
-    finally:
-        keeper.kill()
-        keeper.wait()
-
-
-def rendezvous(name: str) -> str:
-    """Return the address at which the ranks of one run meet."""
-    return f"tcp://{SWITCH}:{PORT}/{name}"
 
 
 def _call(*words: str) -> None:

@@ -12,6 +12,7 @@ TianjiError
     ├── ExportError            a plan that an engine or scheduler cannot express
     ├── MissingExtraError      an optional part of the installation that the request needs
     └── RunError               a run that could not start or did not end well
+        └── MessageError       what an agent and its supervisor say to each other cannot be read
 
 A message says what was expected, what came, what is known, and what to do.
 """
@@ -95,3 +96,7 @@ class MissingExtraError(InputError):
 
 class RunError(InputError):
     """A run could not start, or a worker failed; the message says which and where its log is."""
+
+
+class MessageError(RunError):
+    """What came between an agent and its supervisor is no message of theirs; the message says what was expected."""

@@ -48,7 +48,7 @@ ALLOWED = {
     ),
     "domain": ({"hardware", "reliability"}, "a domain of failure: what goes down together"),
     "machine": (
-        {"api", "backends", "measurements", "operation"},
+        {"api", "backends", "measurements", "operation", "report"},
         "the one computer that the command runs on or measures",
     ),
     "metric": ({"catalog"}, "a column of a published table of failures"),

@@ -13,9 +13,10 @@ import torch
 import torch.distributed as dist
 
 from tianji.backends.options import RunOptions
+from tianji.backends.rendezvous import join_store
 from tianji.backends.trainer.accelerator import choose_accelerator
 from tianji.backends.trainer.context_parallel import attend_whole
-from tianji.backends.trainer.loop import Trainer, open_store
+from tianji.backends.trainer.loop import Trainer
 from tianji.backends.trainer.tokens import Corpus
 from tianji.backends.trainer.traffic import TrafficCounter
 from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
@@ -61,7 +62,7 @@ def train_layout(rank: int, name: str, strategy: dict[str, Any]) -> dict[str, An
 
 
 def work(rank: int, world: int, port: int, cases: list[Any]) -> None:
-    store = open_store(f"tcp://127.0.0.1:{port}/layouts")
+    store = join_store(f"tcp://127.0.0.1:{port}/layouts")
     dist.init_process_group("gloo", store=store, rank=rank, world_size=world)
     for name, strategy in cases:
         found = train_layout(rank, name, strategy)

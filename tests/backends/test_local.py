@@ -14,8 +14,13 @@ from typing import Any
 import pytest
 
 from tianji.backends.checkpoints import find_newest, list_complete
-from tianji.backends.local import explain_failure
+from tianji.backends.runtime.hosts import LocalHosts
+from tianji.backends.runtime.messages import WorkerReport
+from tianji.backends.runtime.supervise import RankJob, describe_end, run_ranks
+from tianji.errors import RunError
 from tianji.result import read_result
+
+from .ray_cluster.clusters import rank_of
 
 pytestmark = pytest.mark.slow
 
@@ -92,14 +97,14 @@ def test_a_killed_worker_ends_the_run_with_a_message_and_no_orphans(plan_file: P
     journal = out / "rank-00003.jsonl"
     with started("run", plan_file(dp=4), "--steps", "100000", "--out", str(out)) as running:
         wait_for(lambda: journal.exists() and journal.stat().st_size)
-        agent, *workers = children(running.pid)
-        assert len(workers) == 4
-        os.kill(workers[2], signal.SIGKILL)
+        everyone = children(running.pid)
+        assert len(everyone) == 6  # the agent, four ranks and the keeper of their store
+        os.kill(next(pid for pid in everyone if rank_of(pid) == 2), signal.SIGKILL)
         _, said = running.communicate(timeout=60)
         assert running.returncode == 2
     assert "rank 2 was ended by signal 9" in said
     assert "Traceback" not in said
-    wait_for(lambda: not any(map(is_alive, [agent, *workers])), 10)
+    wait_for(lambda: not any(map(is_alive, everyone)), 10)
     assert json.loads((out / "rank-00000.jsonl").read_text().splitlines()[0])["event"] == "step"
     assert not (out / "result.json").exists()
 
@@ -110,7 +115,7 @@ def test_workers_die_with_the_supervisor(plan_file: Plans, tmp_path: Path) -> No
     with started("run", plan_file(dp=2), "--steps", "100000", "--out", str(out)) as running:
         wait_for(lambda: journal.exists() and journal.stat().st_size)
         left = children(running.pid)
-        assert len(left) == 3
+        assert len(left) == 4
     wait_for(lambda: not any(map(is_alive, left)), 10)
 
 
@@ -172,20 +177,14 @@ def test_a_port_in_use_is_named(plan_file: Plans, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_named(plan_file: Plans, tmp_path: Path) -> None:
-    from tianji.backends.local import end_agent, start_agent
     from tianji.backends.options import RunOptions
     from tianji.backends.spec import Spec
     from tianji.parallel.plan_file import read_plan
 
     (tmp_path / "rank-00001.jsonl").symlink_to("/dev/full")
-    Spec(read_plan(plan_file(dp=2)), RunOptions(out=str(tmp_path), trace=False), world=2, count=2).write(
-        tmp_path / "spec.json"
-    )
-    agent = start_agent(tmp_path / "spec.json")
-    said, _ = agent.communicate(timeout=120)
-    end_agent(agent)
-    assert agent.returncode == 1
-    assert json.loads(said.splitlines()[-1])["rank"] == 1
+    spec = Spec(read_plan(plan_file(dp=2)), RunOptions(out=str(tmp_path), trace=False), world=2).text()
+    with pytest.raises(RunError, match="rank 1 failed"):
+        run_ranks(LocalHosts(tmp_path), RankJob("train", spec, 2, tmp_path, node=2))
     assert "No space left on device" in (tmp_path / "rank-00001.log").read_text()
 
 
@@ -214,9 +213,9 @@ def test_a_disk_without_room_gets_nothing(plan_file: Plans, small_disk: Path) ->
 def test_a_disk_that_fills_while_a_run_writes_is_named(small_disk: Path) -> None:
     log = small_disk / "rank-00000.log"
     log.touch()
-    failure = {"rank": 0, "code": 1}
-    assert "no message" in explain_failure(small_disk, failure, 1)
+    failure = WorkerReport(attempt=1, step=-1, silence=0.0, code=1)
+    assert "no message" in describe_end(small_disk, 0, failure)
     with suppress(OSError), (small_disk / "fill").open("wb") as file:
         while True:
             file.write(b"0" * 1_000_000)
-    assert f"the disk of {small_disk} is full" in explain_failure(small_disk, failure, 1)
+    assert f"the disk of {small_disk} is full" in describe_end(small_disk, 0, failure)

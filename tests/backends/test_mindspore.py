@@ -10,9 +10,10 @@ import pytest
 
 from tianji.backends import RunOptions, run
 from tianji.backends.journal import read_journal
+from tianji.backends.mindspore.device_mesh import RankPlace
 from tianji.backends.mindspore.engine import MindSporeEngine
 from tianji.backends.mindspore.environment import find_python
-from tianji.backends.mindspore.sharding import Place, axis_of
+from tianji.backends.mindspore.tensor_parallel import axis_of
 from tianji.errors import InputError, RunError
 from tianji.parallel.plan import Plan
 
@@ -70,7 +71,7 @@ def first_step_of_mindspore(plan: Plan, out: Path) -> dict[str, np.ndarray]:
     s = plan.strategy
     parts: dict[str, dict[tuple[int, int], np.ndarray]] = {}
     for rank in range(s.chips):
-        place = Place.of(s, rank)
+        place = RankPlace.of(s, rank)
         for name, value in np.load(out / f"rank-{rank:05d}.npz").items():
             parts.setdefault(name, {})[place.dp, place.tp] = value
     logits = parts.pop("logits")

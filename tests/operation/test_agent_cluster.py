@@ -1,99 +1,160 @@
-"""Real agents: one that nobody answers ends its workers by itself, and works again when it is heard."""
+"""The cluster of an operation over scripted agents: orders, acknowledgements, silence and repair."""
 
-import os
-import signal
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from samples import flat, job
+from tianji.backends.options import RunOptions
+from tianji.backends.runtime.messages import (
+    ChipReport,
+    NodeState,
+    OpenStore,
+    Refused,
+    RenewLease,
+    StartRanks,
+    StopRanks,
+    StoreOpened,
+    WorkerReport,
+)
+from tianji.errors import MessageError, RunError
+from tianji.operation import agent_cluster
 from tianji.operation.agent_cluster import AgentCluster
-from tianji.operation.local_hosts import LocalHosts
 from tianji.operation.protocols import Attempt, NodeReport
+from tianji.parallel import Strategy
+from tianji.parallel.plan import Plan
 
-from .test_kills import QUICK, is_alive, plan
+from ..backends.runtime.scripted import ScriptedHosts
 
-pytestmark = pytest.mark.slow
-
-
-class CutHosts(LocalHosts):
-    """Agents under a lease; while they are cut off, orders wait instead of reaching them."""
-
-    lease = 5.0
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.is_cut, self.late = False, list[bytes]()
-
-    def tell(self, node: int, order: bytes) -> None:
-        if self.is_cut:
-            self.late.append(order)
-        else:
-            super().tell(node, order)
+ATTEMPT = Attempt(1, Plan(job(), flat(3), Strategy(dp=3)), (1, 2, 3), resume=7, checkpoint_every=5)
+STORE = StoreOpened(1, "tcp://10.0.0.1:9/attempt-1")
 
 
-def hear_until(cluster: AgentCluster, seconds: float, condition: Callable[[NodeReport], bool]) -> NodeReport:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        cluster.listen(0.2)
-        for report in cluster.poll():
-            if condition(report):
-                return report
-    raise AssertionError("waited in vain")
+class Clock:
+    """The cluster's clock, which the test sets."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
 
 
-def is_busy(report: NodeReport) -> bool:
-    return any(chip.busy() for chip in report.chips)
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(agent_cluster, "time", clock)
+    return clock
 
 
-def test_workers_end_with_the_lease_and_start_again_when_it_is_renewed(tmp_path: Path) -> None:
-    hosts = CutHosts(tmp_path)
-    cluster = AgentCluster(hosts, 1, 1, tmp_path, replace(QUICK, steps=10**6), silence=60.0)
-    try:
-        hear_until(cluster, 100, lambda report: bool(report.chips))
-        attempt = Attempt(1, plan(1, 1), (0,), None, 0)
-        cluster.start(attempt)
-        hear_until(cluster, 100, is_busy)
-        worker, agent = cluster.pids()[0], hosts.agents()[0]
-        for _ in range(8):  # longer than the lease, which is renewed all the time
-            hear_until(cluster, 30, is_busy)
-        assert is_alive(worker)
-        hosts.is_cut = True
-        deadline = time.monotonic() + hosts.lease
-        ended = hear_until(cluster, hosts.lease + 10, lambda report: not is_busy(report))
-        assert not is_alive(worker)
-        assert ended.chips[0].worker is not None
-        assert ended.chips[0].worker.code == -signal.SIGKILL
-        assert time.monotonic() < deadline + 10
-        os.kill(agent, 0)
-        hosts.is_cut = False
-        hear_until(cluster, 30, lambda report: bool(report.chips))
-        cluster.start(replace(attempt, number=2))
-        hear_until(cluster, 30, is_busy)
-    finally:
-        cluster.close()
-    assert not any(map(is_alive, (agent, *cluster.pids().values())))
+@pytest.fixture
+def hosts() -> ScriptedHosts:
+    """Two machines of a node each."""
+    return ScriptedHosts("a", "b", lease=30.0)
 
 
-def test_an_order_to_start_that_comes_after_the_lease_starts_nothing(tmp_path: Path) -> None:
-    hosts = CutHosts(tmp_path)
-    cluster = AgentCluster(hosts, 1, 1, tmp_path, replace(QUICK, steps=10**6), silence=60.0)
-    try:
-        hear_until(cluster, 100, lambda report: bool(report.chips))
-        cluster.start(Attempt(1, plan(1, 1), (0,), None, 0))  # the store is asked for; the start follows its answer
-        hosts.is_cut = True
-        deadline = time.monotonic() + hosts.lease
-        while time.monotonic() < deadline:
-            cluster.listen(0.2)
-        start = next(order for order in hosts.late if b'"start"' in order)
-        hosts.is_cut = False
-        hosts.tell(0, start)
-        with pytest.raises(AssertionError, match="in vain"):
-            hear_until(cluster, 3, is_busy)
-        hear_until(cluster, 10, lambda report: bool(report.chips))  # which renews the lease
-        hosts.tell(0, start)
-        hear_until(cluster, 10, is_busy)
-    finally:
-        cluster.close()
+@pytest.fixture
+def cluster(hosts: ScriptedHosts, clock: Clock, tmp_path: Path) -> AgentCluster:
+    return AgentCluster(hosts, 4, 2, tmp_path, RunOptions(), repair=60.0, silence=10.0)
+
+
+def idle(node: int, sent_at: float = 0.0) -> NodeState:
+    return NodeState(sent_at, 0, tuple(ChipReport(2 * node + i, True) for i in range(2)))
+
+
+def hear(cluster: AgentCluster, hosts: ScriptedHosts, node: int, *reports: Any) -> list[NodeReport]:
+    hosts.report(node, *reports)
+    cluster.listen(0.0)
+    return list(cluster.poll())
+
+
+def test_ranks_start_on_their_nodes_when_the_store_is_open(
+    cluster: AgentCluster, hosts: ScriptedHosts, tmp_path: Path
+) -> None:
+    cluster.start(ATTEMPT)
+    assert hosts.take_orders() == [(0, OpenStore(1))]
+    hear(cluster, hosts, 0, STORE)
+    (first, start), (second, other) = hosts.take_orders()
+    assert isinstance(start, StartRanks)
+    assert isinstance(other, StartRanks)
+    assert (first, second) == (0, 1)
+    assert [(s.chip, s.rank, s.local_rank, s.local_size) for s in start.ranks + other.ranks] == [
+        (1, 0, 1, 1),
+        (2, 1, 0, 2),
+        (3, 2, 1, 2),
+    ]
+    assert (start.step, start.rendezvous) == (7, STORE.rendezvous)
+    assert start.spec == (tmp_path / "attempts" / "00001" / "spec.json").read_text()
+
+
+def test_what_is_ordered_again_is_sent_again(cluster: AgentCluster, hosts: ScriptedHosts) -> None:
+    cluster.start(ATTEMPT)
+    cluster.start(ATTEMPT)
+    assert hosts.take_orders() == [(0, OpenStore(1))] * 2
+    hear(cluster, hosts, 0, STORE)
+    orders = hosts.take_orders()
+    cluster.start(ATTEMPT)
+    assert hosts.take_orders() == orders
+
+
+def test_a_store_that_opens_after_the_stop_starts_nothing(cluster: AgentCluster, hosts: ScriptedHosts) -> None:
+    cluster.start(ATTEMPT)
+    cluster.stop(1)
+    assert hosts.take_orders()[1:] == [(0, StopRanks(1)), (1, StopRanks(1))]
+    hear(cluster, hosts, 0, STORE)
+    assert hosts.take_orders() == []
+
+
+def test_a_state_is_acknowledged_and_passed_on_with_a_serial(cluster: AgentCluster, hosts: ScriptedHosts) -> None:
+    worker = WorkerReport(1, 3, 0.5, None, pid=77)
+    state = NodeState(12.5, 0, (ChipReport(0, True), ChipReport(1, True, worker)))
+    reports = hear(cluster, hosts, 0, idle(0, 11.5), state)
+    assert hosts.take_orders() == [(0, RenewLease(11.5)), (0, RenewLease(12.5))]
+    assert [report.serial for report in reports] == [1, 2]
+    assert reports[1].by_chip[1].worker == worker
+    assert cluster.pids() == {1: 77}
+
+
+def test_a_silent_agent_is_ended_and_comes_back_after_the_repair(
+    cluster: AgentCluster, hosts: ScriptedHosts, clock: Clock
+) -> None:
+    hear(cluster, hosts, 0, idle(0))
+    hear(cluster, hosts, 1, idle(1))
+    clock.now = 9.0
+    hear(cluster, hosts, 1, idle(1))
+    clock.now = 11.0
+    cluster.poll()
+    assert hosts.ended == [0]
+    hosts.setups.clear()
+    hosts.lines.append((0, None))
+    cluster.listen(0.0)
+    (report,) = cluster.poll()
+    assert report.dead
+    clock.now = 70.0
+    hear(cluster, hosts, 1, idle(1))
+    assert not hosts.setups
+    clock.now = 72.0
+    cluster.poll()
+    assert list(hosts.setups) == [0]
+
+
+def test_an_agent_that_is_not_open_gets_no_orders_and_is_not_heard(
+    cluster: AgentCluster, hosts: ScriptedHosts, clock: Clock
+) -> None:
+    hosts.lines.append((0, None))
+    cluster.listen(0.0)
+    cluster.poll()
+    cluster.start(replace(ATTEMPT, chips=(0, 1)))
+    assert hosts.take_orders() == []
+    assert hear(cluster, hosts, 0, idle(0)) == []
+
+
+def test_what_is_not_understood_is_said(cluster: AgentCluster, hosts: ScriptedHosts) -> None:
+    assert hear(cluster, hosts, 0, Refused(1, "the store could not be opened")) == []  # the start is ordered again
+    hosts.report(1, Refused(0, "expected OpenStore"))
+    with pytest.raises(RunError, match="the agent of node 1 does not understand us: expected OpenStore"):
+        cluster.listen(0.0)
+    hosts.lines.append((0, b"{}"))
+    with pytest.raises(MessageError, match="expected a message in JSON"):
+        cluster.listen(0.0)

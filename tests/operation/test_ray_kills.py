@@ -15,7 +15,7 @@ import pytest
 from tianji.backends import run
 from tianji.operation.event_log import Event, read_events
 
-from ..backends.ray_cluster.clusters import Host, find_rank, free_port
+from ..backends.ray_cluster.clusters import Host, find_rank, free_port, parent_of
 from .test_kills import CONFIG, QUICK, assert_nothing_saved_is_lost, losses, plan
 
 pytestmark = pytest.mark.slow
@@ -25,10 +25,6 @@ STEPS = 300
 JOB = ("--chips", "4", "--node", "2", "--batch", "8", "--seq", "32", "--precision", "fp32")
 RATE = str(QUICK.learning_rate)
 LEARNING = ("--steps", str(STEPS), "--checkpoint-every", "10", "--optimizer", "sgd", "--learning-rate", RATE)
-
-
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
 
 def writers(folder: Path) -> list[int]:
@@ -90,8 +86,8 @@ def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path, monkeypat
             first = watcher.await_training(1)
             os.kill(first[1], signal.SIGKILL)
             second = watcher.await_training(2)
-            agent = parent(second[-1])
-            actor = parent(agent)
+            agent = parent_of(second[-1])
+            actor = parent_of(agent)
             assert "AgentActor" in Path(f"/proc/{actor}/cmdline").read_text()
             assert {agent, *second} <= set(writers(out))
             os.kill(actor, signal.SIGKILL)

@@ -6,3 +6,5 @@ COMMANDS = {
     "mixture": "plan llama-3.1-8b a100-h100 --tokens 1T",
 }
 """By the name of the document; each as small as its answer allows."""
+OF_REAL_PROCESSES = ("run", "explanation", "operation", "machine")
+"""Documents whose commands train or measure for real: ``test_run_views`` makes them of results that are put together."""

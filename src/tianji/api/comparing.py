@@ -91,7 +91,7 @@ def replace(
     loss: str = "job",
     replica_chips: Count | None = None,
     calibration: CalibrationLike = None,
-    engine: str = "local",
+    workers: str = "local",
 ) -> Answer[Replacement]:
     """Say how many chips of the pool ``with_`` replace the pool ``from_``.
 
@@ -117,7 +117,7 @@ def replace(
     if days is not None and match != "deadline":
         raise FormatError("--days counts only with --match deadline; give both, or neither")
     limit = None if days is None else read_days(days)
-    with open_mapper(engine) as mapper:
+    with open_mapper(workers) as mapper:
         replacement = replace_pool(
             first, other, constants, assumptions, match=match, days=limit, points=sizes, mapper=mapper
         )

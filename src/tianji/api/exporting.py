@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def export_plan(
     plan: PlanLike | None = None, to: str | None = None, *, out: File | None = None, check: File | None = None
 ) -> Answer[FileBundle] | Answer[Check] | Answer[tuple[str, ...]]:
-    """Write a plan as files of other engines and schedulers.
+    """Write a plan as files of other frameworks and schedulers.
 
     ``to`` names the target; without arguments all are listed. ``out`` is the folder for
     the files. All degrees, the schedule, recomputation, sharding, micro-batch and

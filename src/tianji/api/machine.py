@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tianji.api.answer import Answer
 from tianji.api.presenting import Presentation
 from tianji.api.progress import show_progress
 from tianji.backends.microbenchmarks.measure_machine import Size, describe_calibration, measure_here
-from tianji.backends.microbenchmarks.pool_text import spell_pool
+from tianji.backends.microbenchmarks.pool_text import format_pool
 from tianji.catalog.calibrations import spell_calibration
 from tianji.errors import FormatError
 from tianji.parallel.plan_file import find_target, write_text
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 def measure_machine(
@@ -35,7 +32,7 @@ def measure_machine(
         sizes = measure_here(processes, rounds=rounds, seconds=seconds, device=device, tell=progress)
     calibration = describe_calibration(f"{name}-calibration", date, sizes, chips=name)
     write_text(beside, spell_calibration(calibration))
-    write_text(out, spell_pool(name, date, sizes))
+    write_text(out, format_pool(name, date, sizes))
     return Answer(tuple(sizes), MachinePresentation(tuple(sizes), out, beside), calibration)
 
 
@@ -53,12 +50,6 @@ class MachinePresentation(Presentation):
 
     def make_document(self) -> Mapping[str, Any]:
         """Return the figures of every number of chips."""
-        from tianji.report.here_tables import here_document
+        from tianji.report.documents.machine import machine_document
 
-        return here_document(self.sizes, self.pool, self.calibration)
-
-    def print_tables(self, console: Console) -> None:
-        """Print the same side by side."""
-        from tianji.report.here_tables import print_here
-
-        print_here(console, self.sizes, self.pool, self.calibration)
+        return machine_document(self.sizes, self.pool, self.calibration)

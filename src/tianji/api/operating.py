@@ -15,7 +15,7 @@ from tianji.api.quantities import Count, Quantity, read_duration
 from tianji.api.requests import File, ModelLike, PlanLike, PoolLike, Sizes, StrategyLike, find_plan
 from tianji.backends.options import RunOptions
 from tianji.errors import FormatError
-from tianji.operation.operating import Operation, Order, Outcome, begin, go_on, recommend
+from tianji.operation.operating import Operation, OperationOutcome, Order, begin, go_on, recommend
 from tianji.operation.settings import Settings
 from tianji.operation.simulation import Play, play
 from tianji.units import parse_count
@@ -55,7 +55,7 @@ def operate(
     moe_imbalance: Quantity | None = None,
     calibration: File | None = None,
     **fields: Any,
-) -> Answer[Outcome] | Answer[Play]:
+) -> Answer[OperationOutcome] | Answer[Play]:
     """Train a job and keep it going while its chips die.
 
     Takes a plan, or a model and a pool, as ``tianji.predict`` does; how the model is
@@ -126,17 +126,17 @@ def _live() -> Iterator[Callable[[Operation], None] | None]:
     from rich.console import Console
     from rich.live import Live
 
-    from tianji.report.operation_tables import operation_view
+    from tianji.report.live_operation import draw_operation
 
     with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
-        yield lambda operation: live.update(operation_view(operation))
+        yield lambda operation: live.update(draw_operation(operation))
 
 
 @dataclass(frozen=True)
 class OperationPresentation(Presentation):
     """What is shown of an operation that ended."""
 
-    outcome: Outcome
+    outcome: OperationOutcome
 
     def summary(self) -> str:
         """Return how it ended, and what lasts."""
@@ -148,15 +148,9 @@ class OperationPresentation(Presentation):
 
     def make_document(self) -> Mapping[str, Any]:
         """Return the account."""
-        from tianji.report.operation_tables import operation_document
+        from tianji.report.documents.operation import operation_document
 
         return operation_document(self.outcome)
-
-    def print_tables(self, console: Console) -> None:
-        """Print the account."""
-        from tianji.report.operation_tables import print_operation
-
-        print_operation(console, self.outcome)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def plan(
     loss: str = "job",
     replica_chips: Count | None = None,
     out: File | None = None,
-    engine: str = "local",
+    workers: str = "local",
 ) -> Answer[Outcome] | Answer[MixedOutcome]:
     """Find the best way to cut a model over a pool; every legal strategy is priced.
 
@@ -93,7 +93,8 @@ def plan(
     * ``objective="cost"`` or ``"energy"`` chooses the number of chips too, by ``rent``
       and ``power`` (``{"h800": 2.0}``: dollars of a chip-hour, watts of a chip).
     * ``fix="tp=8,zero=1"`` holds strategy fields, ``vary="overlap_ep"`` tries a switch
-      on and off, ``runs_on="megatron"`` keeps to plans that this engine runs exactly.
+      on and off, ``runs_on="megatron"`` keeps to plans that this framework runs
+      exactly.
     * ``explain="tp=8,pp=4"`` sets a layout of yours against the best, term by term.
     * ``out="plan.json"`` writes the best plan as a file.
 
@@ -118,7 +119,7 @@ def plan(
     if out is not None:
         find_target(out)
     if (mixture := find_mixture(pool)) is not None:
-        _refuse({"--explain": explain, "--out": out, "--vary": vary, "--engine": engine != "local", "--runs-on": runs_on,
+        _refuse({"--explain": explain, "--out": out, "--vary": vary, "--workers": workers != "local", "--runs-on": runs_on,
                  "--objective": objective != "time", "--chips": chips}, mixture)  # fmt: skip
         return _plan_mixture(model, mixture, sizes, fixed, find_calibration(calibration), reliability)
     assert not isinstance(pool, Mixture)
@@ -128,7 +129,7 @@ def plan(
     assumptions = Assumptions(
         rents=read_pairs(rent, "--rent", "money"), powers=read_pairs(power, "--power", "power"), reliability=reliability
     )
-    with open_mapper(engine) as mapper:
+    with open_mapper(workers) as mapper:
         cheapest = None
         if objective != "time":
             cheapest = find_cheapest_size(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tianji.api.answer import Answer
 from tianji.api.presenting import Presentation
@@ -16,9 +16,6 @@ from tianji.errors import FormatError
 from tianji.prediction import predict
 from tianji.result import Result, read_result
 from tianji.units import show
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 def run(
@@ -107,12 +104,6 @@ class RunPresentation(Presentation):
 
         return run_document(self.result)
 
-    def print_tables(self, console: Console) -> None:
-        """Print speed, memory, losses and traffic."""
-        from tianji.report.run_tables import print_run
-
-        print_run(console, self.result)
-
 
 @dataclass(frozen=True)
 class ExplanationPresentation(Presentation):
@@ -130,12 +121,6 @@ class ExplanationPresentation(Presentation):
 
     def make_document(self) -> Mapping[str, Any]:
         """Return the terms of both results."""
-        from tianji.report.explanation_tables import explanation_document
+        from tianji.report.documents.explanation import explanation_document
 
         return explanation_document(self.explanation)
-
-    def print_tables(self, console: Console) -> None:
-        """Print the terms, largest gap first."""
-        from tianji.report.explanation_tables import print_explanation
-
-        print_explanation(console, self.explanation)

@@ -34,7 +34,7 @@ def validate(
     quality: str = "",
     group_by: str | Iterable[str] | None = None,
     rows: bool = False,
-    engine: str = "local",
+    workers: str = "local",
 ) -> Answer[Verdict]:
     """Predict measured runs and say how far off the predictions are.
 
@@ -50,7 +50,7 @@ def validate(
     """
     groups = read_groups(group_by)
     constants = find_calibration(calibration)
-    with open_mapper(engine) as mapper:
+    with open_mapper(workers) as mapper:
         verdict = validate_tables(tables, constants, split=split, quality=quality, mapper=mapper)
     return Answer(verdict, VerdictPresentation(verdict, groups, rows), constants)
 

@@ -53,8 +53,8 @@ def drop(path: Path) -> None:
 
 def list_complete(folder: Path) -> list[Path]:
     """Return the complete checkpoints in a folder, oldest first."""
-    found = [path for path in folder.glob("step-*") if step_of(path) is not None]
-    return sorted(found, key=lambda path: step_of(path) or 0)
+    complete = [path for path in folder.glob("step-*") if step_of(path) is not None]
+    return sorted(complete, key=lambda path: step_of(path) or 0)
 
 
 def find_newest(folder: Path) -> Path | None:

@@ -105,31 +105,31 @@ def _remarks(measured: Result, predicted: Result, terms: tuple[Term, ...]) -> tu
     facts, chip = measured.measurement, predicted.plan.pool.chip
     if facts is None:
         return ()
-    found = []
+    remarks = []
     gap = measured.step_time.nominal - predicted.step_time.nominal
     if facts.chip == "cpu" and chip.vendor.lower() not in HOSTS:
-        found.append(
+        remarks.append(
             f"the ranks ran on CPU processes, and the plan is for {chip.name}: the gap is first of all that of the chips;"
             " a pool that describes this machine gives a prediction to hold against it"
         )
     if predicted.plan.job.tokens_per_step != measured.plan.job.tokens_per_step:
-        found.append(
+        remarks.append(
             f"the predicted step has {predicted.plan.job.tokens_per_step:,} tokens and the measured one"
             f" {measured.plan.job.tokens_per_step:,}: compare tokens/s, not steps"
         )
     if abs(gap) <= facts.noise * measured.step_time.nominal:
-        found.append(f"the gap is within the run's own noise (step times spread by {facts.noise:.0%})")
+        remarks.append(f"the gap is within the run's own noise (step times spread by {facts.noise:.0%})")
     elif gap and terms:
         largest = [term for term in terms if term.gap * gap > 0][:3]
         shares = ", ".join(f"{term.name} {term.gap / gap:.0%}" for term in largest)
-        found.append(f"of the gap: {shares}")
+        remarks.append(f"of the gap: {shares}")
     low, high = predicted.step_time.low, predicted.step_time.high
     if low < high:
         inside = low <= measured.step_time.nominal <= high
-        found.append(f"the measured step lies {'inside' if inside else 'outside'} the predicted 80 % range")
+        remarks.append(f"the measured step lies {'inside' if inside else 'outside'} the predicted 80 % range")
     if measured.plan.strategy.recompute != "none" and facts.traffic:
-        found.append("predicted sends leave out those of the second forward pass")
+        remarks.append("predicted sends leave out those of the second forward pass")
     if facts.profiled_time:
         slower = facts.profiled_time / measured.step_time.nominal - 1.0
-        found.append(f"terms are of one profiled step ({slower:+.0%} on the median step), scaled to the median")
-    return tuple(found)
+        remarks.append(f"terms are of one profiled step ({slower:+.0%} on the median step), scaled to the median")
+    return tuple(remarks)

@@ -56,8 +56,8 @@ def memory_of_ranks(plan: Plan) -> Bytes:
     strategy = plan.strategy
     stages = estimate_memory(plan.job, Constants(), Grid.of(strategy), every_stage(plan.job, strategy.pp))
     ranks = strategy.chips // strategy.pp
-    held = sum(float(np.sum(part)) for parts in stages for part in parts.values())
-    return held * ranks + PROCESS * strategy.chips
+    state = sum(float(np.sum(part)) for parts in stages for part in parts.values())
+    return state * ranks + PROCESS * strategy.chips
 
 
 def available_memory() -> Bytes:

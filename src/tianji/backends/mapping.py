@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tianji.backends.engine import ENGINES
 from tianji.errors import UnknownNameError
 from tianji.prediction.mapper import Mapper
 
+WORKERS = ("local", "ray")
+
 
 @contextmanager
-def open_mapper(engine: str) -> Iterator[Mapper | None]:
-    """Yield the mapper of an engine; None for ``local``, where mapping would only cost what it saves.
+def open_mapper(workers: str) -> Iterator[Mapper | None]:
+    """Yield the mapper over some workers; None for ``local``, where mapping would only cost what it saves.
 
     Raises UnknownNameError for a name that is none, MissingExtraError without Ray, and RunError when no cluster answers.
     """
-    if engine not in ENGINES:
-        raise UnknownNameError("engine", engine, ENGINES)
-    if engine == "local":
+    if workers not in WORKERS:
+        raise UnknownNameError("kind of workers", workers, WORKERS)
+    if workers == "local":
         yield None
         return
     from tianji.backends.ray_cluster.task_mapper import open_task_mapper

@@ -95,15 +95,15 @@ def _stages(plan: Plan, peaks: Sequence[float]) -> tuple[dict[str, float], ...]:
 def _read_traces(folder: Path, world: int) -> tuple[float, dict[str, float]]:
     paths = {rank: folder / f"rank-{rank:05d}.trace.json" for rank in range(world)}
     merge_traces(paths, folder / "trace.json")
-    found = [read_breakdown(path) for path in paths.values()]
-    return min(found, key=lambda pair: sum(v for k, v in pair[1].items() if k.endswith("_comm")))
+    breakdowns = [read_breakdown(path) for path in paths.values()]
+    return min(breakdowns, key=lambda pair: sum(v for k, v in pair[1].items() if k.endswith("_comm")))
 
 
 def _most_traffic(done: Sequence[Mapping[str, Any]]) -> dict[str, Traffic]:
-    found: dict[str, Traffic] = {}
+    most: dict[str, Traffic] = {}
     for event in done:
         for axis, counts in event.get("traffic", {}).items():
             this = Traffic(int(counts["calls"]), float(counts["bytes"]))
-            if axis not in found or this.bytes > found[axis].bytes:
-                found[axis] = this
-    return found
+            if axis not in most or this.bytes > most[axis].bytes:
+                most[axis] = this
+    return most

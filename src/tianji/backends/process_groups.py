@@ -30,7 +30,9 @@ def _is_alive(group: int) -> bool:
 
 def _lives_in(entry: Path, group: int) -> bool:
     try:
-        state, _, found = (entry / "stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[:3]
+        state, _, its_group = (
+            (entry / "stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[:3]
+        )
     except OSError:
         return False
-    return state != "Z" and int(found) == group
+    return state != "Z" and int(its_group) == group

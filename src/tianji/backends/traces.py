@@ -59,11 +59,11 @@ def exclusive_times(bars: Iterable[Bar]) -> dict[str, float]:
     >>> exclusive_times([(0, 3, "PythonDispatchMode"), (2, 9, "Optimizer.step"), (4, 6, "aten::add")])
     {'overhead': 2, 'optimizer': 7}
     """
-    found: dict[str, float] = {}
+    times: dict[str, float] = {}
     open_bars: list[list[Any]] = []  # end, kind, own time
 
     def close(bar: list[Any]) -> None:
-        found[bar[1]] = found.get(bar[1], 0) + bar[2]
+        times[bar[1]] = times.get(bar[1], 0) + bar[2]
 
     for begin, end, name in sorted(bars, key=lambda b: (b[0], -b[1])):
         while open_bars and open_bars[-1][0] < end:
@@ -76,7 +76,7 @@ def exclusive_times(bars: Iterable[Bar]) -> dict[str, float]:
         open_bars.append([end, kind, end - begin])
     while open_bars:
         close(open_bars.pop())
-    return found
+    return times
 
 
 def _kind(name: str, around: str) -> str:
@@ -98,5 +98,5 @@ def _kind(name: str, around: str) -> str:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document

@@ -1,29 +1,32 @@
-"""One rank at work: train, and write down each step as it is done. Every engine's workers end up here."""
+"""The task ``train``: one rank of torch trains, and writes down each step as it is done. Every engine's ranks end up here."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tianji.backends.journal import Journal
-from tianji.backends.options import RunOptions
-from tianji.backends.trainer.loop import Step, train
-from tianji.parallel.plan import Plan
+from tianji.backends.rendezvous import open_store
+from tianji.backends.runtime.messages import RankSeat
+from tianji.backends.runtime.tasks import OnStep
+from tianji.backends.spec import Spec
+from tianji.backends.trainer.loop import TrainStep, train
+
+__all__ = ["open_store", "perform"]
 
 
-def work(
-    plan: Plan, rank: int, world: int, rendezvous: str, options: RunOptions, *, local_rank: int, local_size: int,
-    on_step: Callable[[Step], None] | None = None,
-) -> None:  # fmt: skip
-    """Train on one rank and keep its journal under ``options.out``; ``on_step`` hears of each step that is written down."""
-    journal = Journal(Path(options.out), rank)
+def perform(spec: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
+    """Train on one rank and keep its journal in ``folder``; ``on_step`` hears of each step that is written down."""
+    run = Spec.parse(spec)
+    journal = Journal(folder, seat.rank)
 
-    def note(step: Step) -> None:
+    def note(step: TrainStep) -> None:
         journal.write("step", at=time.time(), **asdict(step))
-        if on_step:
-            on_step(step)
+        on_step(step.index)
 
-    facts = train(plan, rank, world, rendezvous, options, local_rank=local_rank, local_size=local_size, on_step=note)
+    facts = train(
+        run.plan, seat.rank, run.world, rendezvous, replace(run.options, out=str(folder)), local_rank=seat.local_rank,
+        local_size=seat.local_size, on_step=note,
+    )  # fmt: skip
     journal.write("done", **facts)

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from tianji.cli.options import json_option
-from tianji.cli.outputs import show_answer
+from tianji.cli.outputs import Outputs, output_options
+from tianji.errors import FormatError
 
 
 @click.command("calibrate")
@@ -32,8 +32,8 @@ from tianji.cli.outputs import show_answer
 )  # fmt: skip
 @click.option("--name", metavar="NAME", help="Name of the calibration.  [default: that of the file]")
 @click.option("--date", metavar="DATE", help="Date that the file states, like 2026-11-24.  [default: today]")
-@json_option
-def calibrate_command(tables: tuple[str, ...], as_json: bool, **options: Any) -> None:
+@output_options
+def calibrate_command(tables: tuple[str, ...], outputs: Outputs, **options: Any) -> None:
     r"""Fit what datasheets do not say (efficiencies, overlap, overheads, effects of software) to measured runs.
 
     TABLE.csv is a table as `tianji validate` takes it; without one the shipped tables are used. Every constant carries its
@@ -52,4 +52,6 @@ def calibrate_command(tables: tuple[str, ...], as_json: bool, **options: Any) ->
     """
     from tianji.api.validating import calibrate
 
-    show_answer(calibrate(*tables, **options), as_json)
+    if outputs.has_files and not options["here"]:
+        raise FormatError("--html, --plots and --csv go with --here: a fit is a file already; leave them out")
+    outputs.present(calibrate(*tables, **options))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from tianji.cli.options import calibration_option, json_option
-from tianji.cli.outputs import show_answer
+from tianji.cli.options import calibration_option
+from tianji.cli.outputs import answering
+
+if TYPE_CHECKING:
+    from tianji.api.answer import Answer
 
 
 @click.command("explain")
 @click.argument("result", metavar="RESULT")
 @click.option("--plan", metavar="PLAN.json", help="Predict this plan.  [default: the plan that was run]")
 @calibration_option
-@json_option
-def explain_command(result: str, plan: str | None, calibration: str, as_json: bool) -> None:
+@answering
+def explain_command(result: str, plan: str | None, calibration: str) -> Answer[Any]:
     r"""Put a measured result beside its prediction, term by term, and say what the gap is made of.
 
     RESULT is a result.json of `tianji run`, or its folder.
@@ -25,4 +30,4 @@ def explain_command(result: str, plan: str | None, calibration: str, as_json: bo
     """
     from tianji.api.running import explain
 
-    show_answer(explain(result, plan=plan, calibration=calibration), as_json)
+    return explain(result, plan=plan, calibration=calibration)

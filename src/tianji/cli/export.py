@@ -14,7 +14,7 @@ from tianji.cli.outputs import show_answer
 @click.option("--check", help="Check your own manifest against its schema and its scheduler's rules.", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document: files, their texts, notes.")
 def export_command(plan: str | None, to: str | None, out: str | None, check: str | None, as_json: bool) -> None:
-    r"""Write a plan as launch scripts, configurations and manifests of other engines and schedulers.
+    r"""Write a plan as launch scripts, configurations and manifests of other frameworks and schedulers.
 
     PLAN is a file that `tianji plan ... --out plan.json` wrote. All degrees, the schedule, recomputation, sharding, micro-batch
     and precision are carried over exactly; what a target does otherwise stands in the files and on stderr, and a target that

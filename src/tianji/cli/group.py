@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "operate": ("tianji.cli.operating:operate_command", "Keep a job going while chips die: plan, run, answer, replan."),
     "goodput": ("tianji.cli.goodput:goodput_command", "Say how much of a run's time lasts, failures counted."),
     "explain": ("tianji.cli.explaining:explain_command", "Put a measured result beside its prediction."),
-    "export": ("tianji.cli.export:export_command", "Write a plan for other engines and schedulers."),
+    "export": ("tianji.cli.export:export_command", "Write a plan for other frameworks and schedulers."),
     "compare": ("tianji.cli.side_by_side:compare_command", "Set the best plans of pools side by side."),
     "replace": ("tianji.cli.replacement:replace_command", "Say how many chips of one pool replace another."),
     "size": ("tianji.cli.sizing:size_command", "Say how large a pool must be for a deadline and a budget."),

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from tianji.cli.options import job_options, json_option, strategy_options
-from tianji.cli.outputs import show_answer
+from tianji.cli.options import job_options, strategy_options
+from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import RunError
 
 
@@ -65,8 +65,8 @@ from tianji.errors import RunError
 @click.option(
     "--simulate", is_flag=True, help="Play the controller in the simulated pool of --seed, and print its events."
 )
-@json_option
-def operate_command(model_or_plan: str | None, pool: str | None, as_json: bool, **options: Any) -> None:
+@output_options
+def operate_command(model_or_plan: str | None, pool: str | None, outputs: Outputs, **options: Any) -> None:
     r"""Train a job and keep it going while its chips die.
 
     Takes a plan file, or a MODEL and a POOL, as `tianji predict` does; how the model is cut is found anew for the chips that are
@@ -82,14 +82,14 @@ def operate_command(model_or_plan: str | None, pool: str | None, as_json: bool, 
       tianji operate --simulate --seed 7
     """
     from tianji.api.operating import operate
-    from tianji.operation.operating import Outcome
+    from tianji.operation.operating import OperationOutcome
 
     if model_or_plan is None and options["resume"] is None and not options["simulate"]:
         raise click.MissingParameter(param_hint="MODEL_OR_PLAN", param_type="argument")
     answer = operate(model_or_plan, pool, **options)
-    show_answer(answer, as_json)
+    outputs.present(answer)
     outcome = answer.result
-    if not isinstance(outcome, Outcome):
+    if not isinstance(outcome, OperationOutcome):
         return
     if outcome.state.value == "failed":
         raise RunError(f"given up: {outcome.reason}; the logs are in {outcome.folder}")

@@ -13,10 +13,26 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
 
-engine_option = click.option(
-    "--engine", default="local", show_default=True, metavar="NAME",
-    help="Where the sweep is worked out: local, or ray (all CPUs of the pool that is up or of RAY_ADDRESS).",
-)  # fmt: skip
+
+def workers_option(command: F) -> F:
+    """Add ``--workers``, where a sweep is worked out, and refuse its old name, which now only launches."""
+    command = click.option(
+        "--workers", default="local", show_default=True, metavar="NAME",
+        help="Where the sweep is worked out: local, or ray (all CPUs of the pool that is up or of RAY_ADDRESS).",
+    )(command)  # fmt: skip
+    return click.option("--engine", hidden=True, expose_value=False, callback=_refuse_engine, help="Now --workers.")(
+        command
+    )
+
+
+def _refuse_engine(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from tianji.errors import FormatError
+
+        raise FormatError(
+            f"--engine launches workers of a run (tianji run, tianji operate); a sweep takes --workers: write --workers {value}"
+        )
+
 
 calibration_option = click.option(
     "--calibration", default="default", show_default=True, metavar="NAME|FILE",

@@ -34,12 +34,17 @@ class Outputs:
     csv: str | None = None
     as_json: bool = False
 
+    @property
+    def has_files(self) -> bool:
+        """Something is to be written."""
+        return not self.html is self.plots is self.csv is None
+
     def check(self) -> None:
         """Make sure that every file can be written, before long work.
 
         Raises InputError for what cannot.
         """
-        if self.html is self.plots is self.csv is None:
+        if not self.has_files:
             return
         from tianji.parallel.plan_file import find_target
         from tianji.report.render.files import find_folder
@@ -72,20 +77,30 @@ def show_answer(answer: Answer[Any], as_json: bool) -> None:
         answer.show()
 
 
-def answering(command: F) -> F:
-    """Present the answer that a command returns, as --json, --html, --plots and --csv say."""
+def output_options(command: F) -> F:
+    """Add --html, --plots, --csv and --json, and hand them to the command as ``outputs``, checked."""
 
     @wraps(command)
-    def answer_and_present(
+    def with_outputs(
         *, html: str | None, plots: str | None, csv: str | None, as_json: bool, **options: Any
-    ) -> None:  # fmt: skip
+    ) -> Any:  # fmt: skip
         outputs = Outputs(html, plots, csv, as_json)
         outputs.check()
-        keep_freed_memory()
-        outputs.present(command(**options))
+        return command(outputs=outputs, **options)
 
-    wrapped: Any = answer_and_present
+    wrapped: Any = with_outputs
     for option in reversed((*_FILES, json_option)):
         wrapped = option(wrapped)
     # An option gives back what it is put on: the command, with one option more.
     return cast(F, wrapped)
+
+
+def answering(command: F) -> F:
+    """Present the answer that a command returns, as --html, --plots, --csv and --json say."""
+
+    @wraps(command)
+    def answer_and_present(*, outputs: Outputs, **options: Any) -> None:
+        keep_freed_memory()
+        outputs.present(command(**options))
+
+    return output_options(cast(F, answer_and_present))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import SWITCHES, engine_option, job_options, loss_options
+from tianji.cli.options import SWITCHES, job_options, loss_options, workers_option
 from tianji.cli.outputs import answering
 from tianji.cli.pool_options import POWER, RENT
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 )
 @click.option("--vary", multiple=True, type=click.Choice(SWITCHES), help="Try a switch on and off; repeat for more.")
 @click.option(
-    "--runs-on", "runs_on", metavar="ENGINE",
-    help="Only plans that this engine runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",
+    "--runs-on", "runs_on", metavar="FRAMEWORK",
+    help="Only plans that this framework runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",
 )  # fmt: skip
 @click.option("--top", default="5", show_default=True, metavar="K", help="How many plans to show.")
 @click.option("--explain", metavar="LAYOUT", help="Set a layout like tp=8,pp=4 against the best, term by term.")
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @POWER
 @loss_options
 @click.option("--out", metavar="FILE", help="Write the best plan as a file for `tianji predict`.")
-@engine_option
+@workers_option
 @answering
 def plan_command(model: str, pool: str, **options: Any) -> Answer[Any]:
     r"""Find the best way to cut MODEL over POOL.

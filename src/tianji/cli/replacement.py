@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import engine_option
+from tianji.cli.options import workers_option
 from tianji.cli.outputs import answering
 from tianji.cli.pool_options import with_pool_options
 
@@ -27,7 +27,7 @@ MATCHES = ("throughput", "cost", "power", "deadline")
 )
 @click.option("--days", metavar="DAYS", help="Deadline of --match deadline.  [default: the days of the first pool]")
 @click.option("--points", default="12", show_default=True, metavar="N", help="Sizes that draw each curve.")
-@engine_option
+@workers_option
 @with_pool_options
 @answering
 def replace_command(model: str, from_: str, with_: str, **options: Any) -> Answer[Any]:

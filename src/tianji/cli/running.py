@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import json_option
-from tianji.cli.outputs import show_answer
+from tianji.cli.outputs import answering
+
+if TYPE_CHECKING:
+    from tianji.api.answer import Answer
 
 
 @click.command("run")
@@ -52,8 +54,8 @@ from tianji.cli.outputs import show_answer
 )
 @click.option("--resume", default="", metavar="DIR", help="Go on from a complete checkpoint, under any other plan.")
 @click.option("--port", default=0, metavar="N", help="Where the ranks meet.  [default: any free port]")
-@json_option
-def run_command(plan: str, as_json: bool, **options: Any) -> None:
+@answering
+def run_command(plan: str, **options: Any) -> Answer[Any]:
     r"""Train the model of a plan for real, as the plan cuts it, and measure it.
 
     One process a chip of the plan: on the machine's accelerators, or without any on its CPU (gloo). What is measured goes to
@@ -69,4 +71,4 @@ def run_command(plan: str, as_json: bool, **options: Any) -> None:
     """
     from tianji.api.running import run
 
-    show_answer(run(plan, **options), as_json)
+    return run(plan, **options)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import calibration_option, engine_option
+from tianji.cli.options import calibration_option, workers_option
 from tianji.cli.outputs import answering
 from tianji.errors import FormatError
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "--report", metavar="FILE.md",
     help="Also write the page on accuracy: every bar, group, peer and known gap, with a figure FILE.svg beside it.",
 )  # fmt: skip
-@engine_option
+@workers_option
 @answering
 def validate_command(tables: tuple[str, ...], report: str | None, **options: Any) -> Answer[Any]:
     r"""Predict measured runs and say how far off the predictions are.

@@ -1,54 +1,36 @@
-"""The cluster of a real operation: one agent for each node, wherever its host is, and what is said to it and heard of it."""
+"""The cluster of a real operation: one agent for each node, wherever its host is, and what is sent to it and heard of it."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
 
 from tianji.backends.checkpoints import step_folder
 from tianji.backends.options import RunOptions
+from tianji.backends.runtime.hosts import AgentHosts, seat_ranks
+from tianji.backends.runtime.messages import (
+    NodeSetup,
+    NodeState,
+    OpenStore,
+    Order,
+    Refused,
+    RenewLease,
+    StartRanks,
+    StopRanks,
+    StoreOpened,
+    decode_report,
+)
+from tianji.backends.runtime.supervise import FIRST_REPORT
 from tianji.backends.spec import Spec
-from tianji.operation.protocols import Attempt, ChipReport, NodeReport, WorkerReport
+from tianji.errors import RunError
+from tianji.operation.protocols import Attempt, NodeReport
 from tianji.units import Seconds
-
-FIRST_WORD: Seconds = 120.0
-"""Until an agent, which imports torch first, is expected to report."""
-
-
-class Hosts(Protocol):
-    """Where the agents of the nodes run, as the cluster sees it."""
-
-    lease: Seconds
-    """An agent none of whose reports of so many seconds was acknowledged has ended its workers; infinite where none need to."""
-
-    def machine(self, node: int) -> str:
-        """Return the name of the machine of a node; nodes of one machine share its cores and accelerators."""
-
-    def open(self, node: int, words: Sequence[str]) -> None:
-        """Start the agent of a node by Python, with these words and the address of the host after them."""
-
-    def tell(self, node: int, order: bytes) -> None:
-        """Say a line to the agent of a node. May get lost."""
-
-    def hear(self, timeout: Seconds) -> list[tuple[int, bytes | None]]:
-        """Return what agents said, by node, waiting at most so long for the first line; None: nothing of the agent is left."""
-
-    def end(self, node: int) -> None:
-        """Have the agent of a node killed with all of its workers; :meth:`hear` says when they are certainly gone."""
-
-    def close(self) -> None:
-        """End all agents."""
-
-    def agents(self) -> Mapping[int, int]:
-        """Return the process of the agent of each node that has one."""
 
 
 @dataclass
-class _Node:
+class _OperatedNode:
     number: int
     chips: range
     is_open: bool = False
@@ -68,17 +50,20 @@ class AgentCluster:
     """
 
     def __init__(
-        self, hosts: Hosts, chips: int, node: int, folder: Path, options: RunOptions, repair: Seconds = 600.0,
+        self, hosts: AgentHosts, chips: int, node: int, folder: Path, options: RunOptions, repair: Seconds = 600.0,
         silence: Seconds = 10.0,
     ) -> None:  # fmt: skip
         self.hosts, self.node, self.folder, self.options = hosts, node, folder, options
         self.repair, self.silence = repair, silence
         self.lease = hosts.lease
-        self.nodes = [_Node(i, range(first, min(first + node, chips))) for i, first in enumerate(range(0, chips, node))]
+        self.nodes = [
+            _OperatedNode(i, range(first, min(first + node, chips))) for i, first in enumerate(range(0, chips, node))
+        ]
         self._inbox: list[NodeReport] = []
-        self._orders: dict[int, Attempt] = {}
+        self._waiting: dict[int, Attempt] = {}
         """Attempts whose store is not yet known."""
         self._rendezvous: dict[int, str] = {}
+        self._specs: dict[int, str] = {}
         for each in self.nodes:
             self._open(each)
 
@@ -87,35 +72,38 @@ class AgentCluster:
     def poll(self) -> Sequence[NodeReport]:
         """Return what was heard since the last call."""
         self._check_agents()
-        found, self._inbox = self._inbox, []
-        return found
+        reports, self._inbox = self._inbox, []
+        return reports
 
     def start(self, attempt: Attempt) -> None:
         """Have a store opened by the first node of an attempt; when it is known, :meth:`listen` starts the workers."""
         if attempt.number in self._rendezvous:
             self._send_start(attempt)
             return
-        if attempt.number not in self._orders:
-            self._orders[attempt.number] = attempt
+        if attempt.number not in self._waiting:
+            self._waiting[attempt.number] = attempt
             self._prepare(attempt)
-        self._send(attempt.chips[0] // self.node, {"do": "keep", "attempt": attempt.number})
+        self._send(attempt.chips[0] // self.node, OpenStore(attempt.number))
 
     def stop(self, attempt: int) -> None:
         """Have all workers of attempts up to this one killed."""
-        self._orders = {n: a for n, a in self._orders.items() if n > attempt}
+        self._waiting = {n: a for n, a in self._waiting.items() if n > attempt}
         for node in self.nodes:
-            self._send(node.number, {"do": "stop", "attempt": attempt})
+            self._send(node.number, StopRanks(attempt))
 
     # --- the loop ---------------------------------------------------------------------------------------------
 
     def listen(self, timeout: Seconds) -> None:
-        """Wait until something is heard, at most so long."""
-        for number, said in self.hosts.hear(timeout):
+        """Wait until something is heard, at most so long.
+
+        Raises MessageError when an agent sends what is no report, and RunError when it does not understand an order.
+        """
+        for number, line in self.hosts.hear(timeout):
             node = self.nodes[number]
-            if said is None:
+            if line is None:
                 self._note_end(node)
             elif node.is_open:
-                self._take(node, json.loads(said))
+                self._take(node, line)
 
     def close(self) -> None:
         """End all agents, and their workers with them."""
@@ -127,10 +115,9 @@ class AgentCluster:
 
     # --- nodes ------------------------------------------------------------------------------------------------
 
-    def _open(self, node: _Node) -> None:
-        chips = (str(node.chips.start), str(len(node.chips)))
-        self.hosts.open(node.number, ("-m", "tianji.operation.node_agent", *chips, str(self.hosts.lease)))
-        node.is_open, node.is_gone, node.heard = True, False, time.monotonic() + FIRST_WORD
+    def _open(self, node: _OperatedNode) -> None:
+        self.hosts.open(node.number, NodeSetup("train", node.chips.start, len(node.chips), self.hosts.lease))
+        node.is_open, node.is_gone, node.heard = True, False, time.monotonic() + FIRST_REPORT
 
     def _check_agents(self) -> None:
         """End silent agents, and bring dead ones back when they are repaired."""
@@ -142,29 +129,32 @@ class AgentCluster:
                 node.is_open, node.back_at = False, now + self.repair
                 self.hosts.end(node.number)
 
-    def _note_end(self, node: _Node) -> None:
+    def _note_end(self, node: _OperatedNode) -> None:
         node.back_at = time.monotonic() + self.repair if node.is_open else node.back_at
         node.is_open, node.is_gone = False, True
         node.serial += 1
         self._inbox.append(NodeReport(node.number, node.serial, (), dead=True))
 
-    def _send(self, node: int, order: Mapping[str, object]) -> None:
+    def _send(self, node: int, order: Order) -> None:
         if self.nodes[node].is_open:
-            self.hosts.tell(node, json.dumps(order).encode())
+            self.hosts.send(node, order)
 
-    def _take(self, node: _Node, said: Mapping[str, Any]) -> None:
+    def _take(self, node: _OperatedNode, line: bytes) -> None:
+        report = decode_report(line)
         node.heard = time.monotonic()
-        if "rendezvous" in said:
-            attempt = self._orders.pop(said["attempt"], None)
-            if attempt is not None:
-                self._rendezvous = {attempt.number: said["rendezvous"]}
-                self._send_start(attempt)
-            return
-        self._send(node.number, {"do": "renew", "at": said["at"]})
-        node.serial += 1
-        node.pids |= {entry["chip"]: entry["pid"] for entry in said["state"] if "pid" in entry}
-        chips = tuple(_read_chip(entry) for entry in said["state"])
-        self._inbox.append(NodeReport(node.number, node.serial, chips, said["stopped"]))
+        match report:
+            case StoreOpened():
+                attempt = self._waiting.pop(report.attempt, None)
+                if attempt is not None:
+                    self._rendezvous = {attempt.number: report.rendezvous}
+                    self._send_start(attempt)
+            case NodeState():
+                self._send(node.number, RenewLease(report.sent_at))
+                node.serial += 1
+                node.pids |= {chip.chip: chip.worker.pid for chip in report.chips if chip.worker}
+                self._inbox.append(NodeReport(node.number, node.serial, report.chips, report.stopped))
+            case Refused(attempt=0):
+                raise RunError(f"the agent of node {node.number} does not understand us: {report.reason}")
 
     # --- attempts ---------------------------------------------------------------------------------------------
 
@@ -181,29 +171,11 @@ class AgentCluster:
             self.options, out=str(folder), checkpoints=str(checkpoints), checkpoint_every=attempt.checkpoint_every,
             resume_from=resume, trace=False,
         )  # fmt: skip
-        Spec(attempt.plan, options, world=len(attempt.chips)).write(folder / "spec.json")
+        self._specs = {attempt.number: Spec(attempt.plan, options, world=len(attempt.chips)).text()}
+        (folder / "spec.json").write_text(self._specs[attempt.number], encoding="utf-8")
 
     def _send_start(self, attempt: Attempt) -> None:
-        spec = str(self._attempt_folder(attempt.number) / "spec.json")
-        machines = {chip: self.hosts.machine(chip // self.node) for chip in attempt.chips}
-        crowd = list(machines.values())
-        for number in sorted({chip // self.node for chip in attempt.chips}):
-            machine = self.hosts.machine(number)
-            first = next(n.chips.start for n in self.nodes if self.hosts.machine(n.number) == machine)
-            ranks = {
-                str(chip): {"rank": rank, "place": chip - first, "crowd": crowd.count(machine)}
-                for rank, chip in enumerate(attempt.chips)
-                if chip // self.node == number
-            }
-            order = {
-                "do": "start", "attempt": attempt.number, "spec": spec, "ranks": ranks,
-                "rendezvous": self._rendezvous[attempt.number], "step": -1 if attempt.resume is None else attempt.resume,
-            }  # fmt: skip
-            self._send(number, order)
-
-
-def _read_chip(entry: Mapping[str, Any]) -> ChipReport:
-    if "attempt" not in entry:
-        return ChipReport(entry["chip"], healthy=True)
-    worker = WorkerReport(entry["attempt"], entry["step"], entry["silence"], entry["code"], entry["message"])
-    return ChipReport(entry["chip"], healthy=True, worker=worker)
+        folder, spec = str(self._attempt_folder(attempt.number)), self._specs[attempt.number]
+        rendezvous, step = self._rendezvous[attempt.number], -1 if attempt.resume is None else attempt.resume
+        for number, ranks in seat_ranks(self.hosts, attempt.chips, self.node, len(self.nodes)).items():
+            self._send(number, StartRanks(attempt.number, folder, spec, rendezvous, step, ranks))

@@ -148,13 +148,13 @@ class Controller:
 
     def free_chips(self) -> list[int]:
         """Return the chips that can be had, those of fuller nodes first."""
-        now, found = self.clock.now(), []
+        now, of_nodes = self.clock.now(), []
         for node, heard in self.heard.items():
             if heard.report.dead or now - heard.at > self.settings.node_timeout:
                 continue
             chips = [c.chip for c in heard.report.chips if c.healthy and not c.busy() and self._is_trusted(c.chip, now)]
-            found.append((-len(chips), node, sorted(chips)))
-        return [chip for _, _, chips in sorted(found) for chip in chips]
+            of_nodes.append((-len(chips), node, sorted(chips)))
+        return [chip for _, _, chips in sorted(of_nodes) for chip in chips]
 
     def _is_trusted(self, chip: int, now: Seconds) -> bool:
         return self._suspects.get(chip, now) <= now

@@ -57,18 +57,18 @@ def read_events(path: Path) -> list[Event]:
 
     Raises FormatError for any other line that is no event.
     """
-    found: list[Event] = []
+    events: list[Event] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), 1):
         if not line.endswith("\n"):
             break
         try:
             entry = json.loads(line)
-            found.append({"n": entry["n"], "at": entry["at"], "event": entry["event"], **entry})
+            events.append({"n": entry["n"], "at": entry["at"], "event": entry["event"], **entry})
         except (ValueError, TypeError, KeyError):
             raise FormatError(
                 f"{path}, line {number}: expected an event with n, at and event, got {line[:80]!r}"
             ) from None
-    return found
+    return events
 
 
 def _cut_torn_line(path: Path) -> None:

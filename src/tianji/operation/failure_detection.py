@@ -34,16 +34,16 @@ def find_failure(
     attempt: Attempt, heard: Mapping[int, Heard], node: int, now: Seconds, settings: Settings, is_training: bool
 ) -> Failure | None:
     """Return the gravest failure that the reports tell of, or None; ``node`` is the number of chips in a node."""
-    found: dict[str, list[int]] = {}
+    chips_by_kind: dict[str, list[int]] = {}
     message = ""
     for chip in attempt.chips:
-        kind, said = _judge(chip, attempt.number, heard.get(chip // node), now, settings, is_training)
+        kind, reason = _judge(chip, attempt.number, heard.get(chip // node), now, settings, is_training)
         if kind:
-            found.setdefault(kind, []).append(chip)
-            message = message or said
+            chips_by_kind.setdefault(kind, []).append(chip)
+            message = message or reason
     for kind in (*CERTAIN, "exit", "lost"):
-        if kind in found:
-            return Failure(kind, tuple(found[kind]), message)
+        if kind in chips_by_kind:
+            return Failure(kind, tuple(chips_by_kind[kind]), message)
     return None
 
 

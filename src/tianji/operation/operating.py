@@ -11,15 +11,15 @@ from typing import Any
 from tianji.backends.engine import find_engine
 from tianji.backends.machine import check_extra, make_folder
 from tianji.backends.options import RunOptions
+from tianji.backends.runtime.hosts import PASSIVE, AgentHosts
 from tianji.backends.support import check_support
 from tianji.catalog import load_calibration
 from tianji.errors import FormatError, InfeasibleError, RunError, TianjiError
 from tianji.hardware.calibration import Calibration
 from tianji.operation.accounting import Account, read_attempts, settle
-from tianji.operation.agent_cluster import AgentCluster, Hosts
+from tianji.operation.agent_cluster import AgentCluster
 from tianji.operation.controller import ENDS, Controller, State
 from tianji.operation.event_log import EventLog
-from tianji.operation.local_hosts import LocalHosts
 from tianji.operation.planner import SearchPlanner
 from tianji.operation.real_world import FolderStore, WallClock
 from tianji.operation.settings import LOOK, Settings
@@ -71,7 +71,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class OperationOutcome:
     """How an operation ended."""
 
     state: State
@@ -81,7 +81,7 @@ class Outcome:
     calibration: Calibration = field(repr=False)
 
 
-def begin(order: Order, folder: Path, watch: Callable[[Operation], None] | None = None) -> Outcome:
+def begin(order: Order, folder: Path, watch: Callable[[Operation], None] | None = None) -> OperationOutcome:
     """Operate a job in a new folder until it is done; ``watch`` is called again and again and may raise to end it.
 
     Raises UnknownNameError for an engine that is none, MissingExtraError without torch or Ray, InfeasibleError when no plan fits,
@@ -102,13 +102,13 @@ def begin(order: Order, folder: Path, watch: Callable[[Operation], None] | None 
     return _operate(operation, watch)
 
 
-def go_on(folder: Path, watch: Callable[[Operation], None] | None = None) -> Outcome:
+def go_on(folder: Path, watch: Callable[[Operation], None] | None = None) -> OperationOutcome:
     """Go on with the operation of a folder from its newest complete checkpoint."""
     check_extra()
     return _operate(Operation(folder.resolve()), watch)
 
 
-def _operate(operation: Operation, watch: Callable[[Operation], None] | None) -> Outcome:
+def _operate(operation: Operation, watch: Callable[[Operation], None] | None) -> OperationOutcome:
     try:
         return operation.run(watch)
     except OSError as error:
@@ -139,7 +139,7 @@ class Operation:
             store=FolderStore(folder / "checkpoints"), log=self.log,
         )  # fmt: skip
 
-    def run(self, watch: Callable[[Operation], None] | None = None) -> Outcome:
+    def run(self, watch: Callable[[Operation], None] | None = None) -> OperationOutcome:
         """Operate to the end; when a person interrupts, everything is ended and the folder can be resumed."""
         try:
             while self.controller.state not in ENDS:
@@ -149,7 +149,7 @@ class Operation:
                     watch(self)
         except KeyboardInterrupt:
             self._stop()
-        return Outcome(
+        return OperationOutcome(
             self.controller.state,
             self.controller.reason,
             self.folder,
@@ -169,14 +169,12 @@ class Operation:
         self.log.close()
 
 
-def _open_hosts(order: Order, planner: SearchPlanner, folder: Path, node: int) -> Hosts:
-    if order.engine == "local":
-        return LocalHosts(folder)
-    from tianji.backends.ray_cluster.hosts import RayHosts
-
+def _open_hosts(order: Order, planner: SearchPlanner, folder: Path, node: int) -> AgentHosts:
     first = planner.propose(order.plan.pool.chips)
     plan = replace(first.plan, pool=order.plan.pool) if first else order.plan
-    return RayHosts(plan, order.options, folder, node, lease=LEASE * order.settings.node_timeout)
+    options = replace(order.options, out=str(folder), checkpoint_every=1)  # checkpoints: all hosts must see the folder
+    lease = LEASE * order.settings.node_timeout
+    return find_engine(order.engine).open_hosts(plan, options, node, lease, PASSIVE)
 
 
 def make_planner(order: Order) -> SearchPlanner:
@@ -191,7 +189,7 @@ def make_planner(order: Order) -> SearchPlanner:
     first = planner.propose(order.plan.pool.chips)
     if first is None:
         raise InfeasibleError(planner.refusal)
-    find_engine("torch", order.engine).check(first.plan, order.options)
+    find_engine(order.engine).check(first.plan, order.options)
     return planner
 
 

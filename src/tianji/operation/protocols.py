@@ -11,36 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from tianji.backends.runtime.messages import ChipReport, WorkerReport
 from tianji.parallel.plan import Plan
 from tianji.units import Seconds
 
-
-@dataclass(frozen=True, slots=True)
-class WorkerReport:
-    """The last worker of a chip."""
-
-    attempt: int
-    step: int
-    """Index of the last step that it finished; -1: none."""
-    silence: Seconds
-    """Since it gave its last sign of life."""
-    code: int | None = None
-    """Exit code, below zero for a signal; None: it is alive."""
-    message: str = ""
-    """What it said about its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChipReport:
-    """What a node says of one of its chips."""
-
-    chip: int
-    healthy: bool
-    worker: WorkerReport | None = None
-
-    def busy(self) -> bool:
-        """Whether a worker is alive on it."""
-        return self.worker is not None and self.worker.code is None
+__all__ = [
+    "Attempt", "ChipReport", "Clock", "Cluster", "NodeReport", "Planner", "Proposal", "Store", "WorkerReport",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

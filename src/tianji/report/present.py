@@ -16,6 +16,10 @@ VIEWS = {
     "comparison": "tianji.report.views.comparison:comparison_page",
     "replacement": "tianji.report.views.comparison:replacement_page",
     "sizing": "tianji.report.views.comparison:sizing_page",
+    "run": "tianji.report.views.run:run_view",
+    "explanation": "tianji.report.views.explanation:explanation_view",
+    "operation": "tianji.report.views.operation:operation_view",
+    "machine": "tianji.report.views.machine:machine_view",
     "validation": "tianji.report.views.validation:accuracy_page",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""

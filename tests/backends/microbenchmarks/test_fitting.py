@@ -17,14 +17,16 @@ from rich.console import Console
 from tianji.backends.microbenchmarks.fitting import Fitted, Rates, fit_survey
 from tianji.backends.microbenchmarks.least_squares import fit_times
 from tianji.backends.microbenchmarks.measure_machine import BETWEEN, RANGE_80, Size, describe_calibration, list_sizes
-from tianji.backends.microbenchmarks.orders import Sample, Survey
-from tianji.backends.microbenchmarks.pool_text import spell_pool
+from tianji.backends.microbenchmarks.orders import Survey, TimedSample
+from tianji.backends.microbenchmarks.pool_text import format_pool
 from tianji.backends.microbenchmarks.tiny_models import WHOLE, axis_plans, job_of
 from tianji.catalog import load_calibration, load_pool
 from tianji.catalog.calibrations import spell_calibration
 from tianji.parallel import Strategy
 from tianji.perf.layer import total
-from tianji.report.here_tables import here_document, print_here
+from tianji.report.documents.machine import machine_document
+from tianji.report.present import view_of
+from tianji.report.render.terminal import print_view
 
 PEAK, MEMORY, LINK, WORLD = 50e9, 10e9, 1e9, 4
 TRUE = {
@@ -37,8 +39,8 @@ RATES = Rates({"fp32": PEAK}, MEMORY, WORLD, 2.0, LINK)
 KNOWN = {name: Fitted(value, 0.0, 1, "known") for name, value in TRUE.items()}
 
 
-def sample(probe: str, seconds: float, **facts: float | str) -> Sample:
-    return Sample(probe, facts, (0.98 * seconds, seconds, 1.02 * seconds))
+def sample(probe: str, seconds: float, **facts: float | str) -> TimedSample:
+    return TimedSample(probe, facts, (0.98 * seconds, seconds, 1.02 * seconds))
 
 
 def made_up() -> Survey:
@@ -90,7 +92,7 @@ def test_the_files_load_and_say_where_their_figures_come_from(tmp_path: Path) ->
     alone = replace(survey, world=2, samples=tuple(s for s in survey.samples if s.facts.get("members") != 4))
     sizes = [Size(alone, fit_survey(alone)), Size(survey, fit_survey(survey))]
     pool, calibration = tmp_path / "mine.toml", tmp_path / "mine-calibration.toml"
-    pool.write_text(spell_pool("mine", "2026-11-25", sizes))
+    pool.write_text(format_pool("mine", "2026-11-25", sizes))
     calibration.write_text(spell_calibration(describe_calibration("c", "2026-11-25", sizes, chips="mine")))
     four, two = load_pool(pool), load_pool(pool, 2)
     assert (four.chips, four.chip.name, two.chip.name) == (4, "mine-4", "mine-2")
@@ -111,13 +113,12 @@ def test_what_a_noisy_machine_says_is_finite_and_can_be_written(chance: Random) 
     noisy = [replace(s, seconds=tuple(t * 10 ** chance.uniform(0, 1.5) for t in s.seconds)) for s in made_up().samples]
     survey = replace(made_up(), samples=tuple(noisy))
     size = Size(survey, fit_survey(survey))
-    json.dumps(here_document([size], "pool.toml", "calibration.toml"), allow_nan=False)
+    json.dumps(machine_document([size], "pool.toml", "calibration.toml"), allow_nan=False)
     text = spell_calibration(describe_calibration("c", "2026-11-25", [size], chips="mine"))
     assert re.search(r"= (inf|nan)", text) is None
     for name, fitted in size.findings.constants.items():
         assert fitted.value >= 0.0, name
         assert fitted.error is None or 0.0 <= fitted.error <= 10.0, name
-    print_here(Console(file=io.StringIO()), [size], "pool.toml", "calibration.toml")
 
 
 def test_attention_that_seems_faster_than_matmuls_is_as_fast_as_they_are() -> None:
@@ -163,9 +164,10 @@ def test_a_busy_machine_is_told_and_no_cell_is_cut() -> None:
     survey = made_up()
     sizes = [Size(survey, fit_survey(survey))] * 4
     quiet, busy = io.StringIO(), io.StringIO()
-    print_here(Console(file=quiet, width=80), sizes, "pool.toml", "calibration.toml")
     noisy = [replace(s, findings=replace(s.findings, noise=0.2)) for s in sizes]
-    print_here(Console(file=busy, width=80), noisy, "pool.toml", "calibration.toml")
+    for file, measured in ((quiet, sizes), (busy, noisy)):
+        view = view_of(machine_document(measured, "pool.toml", "calibration.toml"))
+        print_view(Console(file=file, width=80), view)
     assert "measure again when it is quiet" not in quiet.getvalue()
     assert "measure again when it is quiet" in " ".join(busy.getvalue().split())
     assert "…" not in quiet.getvalue()

@@ -64,6 +64,11 @@ def rank_of(pid: int) -> int:
     return int(name[5:10]) if name.startswith("rank-") and name.endswith(".log") else -1
 
 
+def parent_of(pid: int) -> int:
+    """The process that started another one."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
 def find_rank(rank: int, folder: Path) -> int:
     """The process of a rank of the run in a folder."""
     pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]

@@ -15,7 +15,7 @@ from tianji.parallel.plan_file import write_plan
 from tianji.result import read_result
 
 from ..samples import plan_of
-from .clusters import Host, find_rank, free_port
+from .clusters import Host, find_rank, free_port, parent_of
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def test_a_run_equals_the_local_engines_in_losses_type_and_files(host: Host, tmp
     for engine, out in outs.items():
         done = host.run("run", plan, "--engine", engine, "--steps", "3", "--warmup", "1", "--out", str(out), "--json")
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["measurement"]["engine"] == engine  # nothing of Ray's on stdout
+        assert json.loads(done.stdout)["engine"] == engine  # nothing of Ray's on stdout
     local, ray = (read_result(out).measurement for out in outs.values())
     assert local is not None
     assert ray is not None
@@ -69,12 +69,14 @@ def test_a_killed_actor_ends_the_run_with_a_message_and_frees_the_chips(host: Ho
             assert time.monotonic() < deadline
             assert running.poll() is None, running.communicate()
             time.sleep(0.1)
-        os.kill(find_rank(1, out), signal.SIGKILL)
+        agent = parent_of(find_rank(1, out))
+        assert "runtime.agent" in Path(f"/proc/{agent}/cmdline").read_text()
+        os.kill(parent_of(agent), signal.SIGKILL)
         said, error = running.communicate(timeout=60)
     finally:
         running.kill()
     assert (running.returncode, said) == (2, "")
-    assert "rank 1 was lost: its worker on" in error
+    assert "rank 0 was lost: its agent on" in error
     assert "Traceback" not in error
     assert not (out / "result.json").exists()
     assert json.loads((out / "rank-00000.jsonl").read_text().splitlines()[0])["event"] == "step"
@@ -100,7 +102,7 @@ def test_a_plan_that_the_hosts_do_not_hold_is_refused(host: Host, tmp_path: Path
     ids=lambda words: words[0],
 )
 def test_a_sweep_gives_what_it_gives_locally(words: tuple[str, ...], host: Host) -> None:
-    local, ray = (json.loads(host.run(*words, "--json", "--engine", engine).stdout) for engine in ("local", "ray"))
+    local, ray = (json.loads(host.run(*words, "--json", "--workers", where).stdout) for where in ("local", "ray"))
     for document in (local, ray):
         for taken in ("seconds", "candidates_per_s"):
             document.get("search", {}).pop(taken, None)

@@ -53,7 +53,7 @@ def test_a_stale_state_is_named_by_all_and_cleared_by_down(tmp_path: Path, state
     folder.mkdir()
     write_state(state_of(gone(), "1", folder))
     assert state.stat().st_mode & 0o077 == 0
-    for words in (("pool", "up"), ("pool", "status"), ("plan", "llama-3.1-8b", "hgx-h100", "--engine", "ray")):
+    for words in (("pool", "up"), ("pool", "status"), ("plan", "llama-3.1-8b", "hgx-h100", "--workers", "ray")):
         assert "is gone" in (said := say(*words))
         assert "`tianji pool down`" in said
     assert CliRunner().invoke(main, ["pool", "down"]).exit_code == 0
@@ -109,22 +109,31 @@ def test_joining_needs_a_head_and_its_token(tmp_path: Path) -> None:
 
 def test_an_address_where_nothing_listens_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
-    said = say("validate", "--engine", "ray")
+    said = say("validate", "--workers", "ray")
     assert "no Ray cluster answers at 127.0.0.1:9" in said
     assert "RAY_ADDRESS" in said
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "find_spec", lambda name: None)
-    for words in (("pool", "up"), ("plan", "llama-3.1-8b", "hgx-h100", "--engine", "ray")):
+    for words in (("pool", "up"), ("plan", "llama-3.1-8b", "hgx-h100", "--workers", "ray")):
         assert "pip install 'tianji[ray]'" in say(*words)
 
 
-def test_an_engine_that_is_none_is_answered_with_the_nearest() -> None:
-    assert "did you mean ray?" in say("plan", "llama-3.1-8b", "hgx-h100", "--engine", "rya")
+def test_workers_that_are_none_are_answered_with_the_nearest() -> None:
+    assert "did you mean ray?" in say("plan", "llama-3.1-8b", "hgx-h100", "--workers", "rya")
 
 
 @pytest.mark.parametrize("port", [0, -1, 8265, 10002, 19999, 52365])
 def test_a_port_that_ray_keeps_for_itself_is_told_before_ray_starts(port: int) -> None:
     with pytest.raises(RunError, match="that Ray does not keep for itself"):
         check_port("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("plan", "llama-3.1-8b", "hgx-h100"), ("validate",), ("replace", "llama-3.1-8b", "--from", "8xhgx-h100")],
+    ids=lambda words: words[0],
+)
+def test_the_old_name_of_workers_is_answered_with_the_new_one(words: tuple[str, ...]) -> None:
+    assert "write --workers ray" in say(*words, "--engine", "ray")

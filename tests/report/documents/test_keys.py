@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from tianji.cli import main
 
-from ..commands import COMMANDS
+from ..commands import COMMANDS, OF_REAL_PROCESSES
 from .conformance import mismatches, ranges
 
 GENERATOR = Path(__file__).parents[3] / "docs" / "generators" / "json_documents.py"
@@ -53,7 +53,7 @@ def test_the_page_of_keys_is_that_of_the_types() -> None:
 
 
 def test_every_typed_document_is_asked_for_here() -> None:
-    assert set(generator.document_types()) == set(COMMANDS)
+    assert set(generator.document_types()) == {*COMMANDS, *OF_REAL_PROCESSES}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tianji.backends.microbenchmarks.least_squares import fit_times
-from tianji.backends.microbenchmarks.orders import Sample, Survey
+from tianji.backends.microbenchmarks.orders import Survey, TimedSample
 from tianji.backends.microbenchmarks.tiny_models import WHOLE, axis_plans, job_of
 from tianji.errors import RunError
 from tianji.hardware import Chip, Figure, Pool, Tier
@@ -67,23 +67,26 @@ def fit_survey(survey: Survey) -> Findings:
     """
     if not survey.samples:
         raise RunError("nothing was measured; the ranks' logs say why")
-    found: dict[str, Fitted] = {}
+    constants: dict[str, Fitted] = {}
     peak = {str(s.facts["dtype"]): 0.0 for s in survey.of("matmul")}
     for sample in survey.of("matmul"):
         dtype = str(sample.facts["dtype"])
         peak[dtype] = max(peak[dtype], _matmul_flops(sample) / sample.middle)
-    _fit_matmuls([s for s in survey.of("matmul") if s.facts["dtype"] == DTYPE], peak, found)
+    _fit_matmuls([s for s in survey.of("matmul") if s.facts["dtype"] == DTYPE], peak, constants)
     memory = max(float(s.facts["bytes"]) / s.middle for s in survey.of("copy"))
-    _fit_attention(survey.of("attention"), peak[DTYPE], found)
+    _fit_attention(survey.of("attention"), peak[DTYPE], constants)
     rates = Rates(peak, memory, survey.world, survey.world / survey.processors)
-    _fit_whole(survey.of("whole"), rates, found)
-    _fit_update(survey.of("update"), memory, found)
-    link = _fit_links(survey, found)
+    _fit_whole(survey.of("whole"), rates, constants)
+    _fit_update(survey.of("update"), memory, constants)
+    link = _fit_links(survey, constants)
     rates = replace(rates, link=link)
-    _fit_steps(survey.of("step"), rates, found)
+    _fit_steps(survey.of("step"), rates, constants)
     noise = float(np.median([s.noise for s in survey.samples]))
-    misfits = [*_misfit_whole(survey.of("whole"), rates, found), *_misfit_steps(survey.of("step"), rates, found)]
-    return Findings(rates.peak, memory, link, found, noise, float(np.sqrt(np.mean(np.square(misfits)))))
+    misfits = [
+        *_misfit_whole(survey.of("whole"), rates, constants),
+        *_misfit_steps(survey.of("step"), rates, constants),
+    ]
+    return Findings(rates.peak, memory, link, constants, noise, float(np.sqrt(np.mean(np.square(misfits)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,9 @@ class Rates:
     sharing: float
     link: BytesPerSecond = GB
 
-    def estimate(self, job: Job, strategy: Strategy, found: Mapping[str, Fitted], **changes: float) -> dict[str, Array]:
+    def estimate(
+        self, job: Job, strategy: Strategy, fitted_constants: Mapping[str, Fitted], **changes: float
+    ) -> dict[str, Array]:
         """Return the seconds of one step by kind."""
         peaks = {dtype: _figure(rate) for dtype, rate in self.peak.items()}
         chip = Chip(
@@ -104,7 +109,7 @@ class Rates:
         )
         tier = Tier("links", "switch", 0, _figure(max(self.link, 1.0)), None)
         pool = Pool("here", "here", "here", chip, (tier,), strategy.chips, 1, max(self.chips, 1))
-        values = {name: fitted.value for name, fitted in found.items()} | changes
+        values = {name: fitted.value for name, fitted in fitted_constants.items()} | changes
         constants = replace(Constants(), op_blocking=1.0, layerwise=1.0, overlap_efficiency=0.0, sharing=self.sharing)
         return estimate(job, pool, replace(constants, **values), Grid.of(strategy)).terms
 
@@ -113,12 +118,12 @@ def _figure(value: float) -> Figure:
     return Figure(value, "measured here", "user")
 
 
-def _matmul_flops(sample: Sample) -> float:
+def _matmul_flops(sample: TimedSample) -> float:
     """Three products, there and back."""
     return 6.0 * float(np.prod([float(sample.facts[name]) for name in "mkn"]))
 
 
-def _fit_matmuls(samples: Sequence[Sample], peak: dict[str, float], found: dict[str, Fitted]) -> None:
+def _fit_matmuls(samples: Sequence[TimedSample], peak: dict[str, float], fitted_constants: dict[str, Fitted]) -> None:
     """Find the half size whose curve leaves the least; the peak is the best that was seen, or what the curve runs up to."""
     m, k, n = (np.array([float(s.facts[name]) for s in samples]) for name in "mkn")
     times = np.array([s.middle for s in samples])
@@ -132,11 +137,11 @@ def _fit_matmuls(samples: Sequence[Sample], peak: dict[str, float], found: dict[
             least, best, error, half = left, float(np.exp(logs.mean())), float(left / np.sqrt(len(samples))), float(c)
     peak[DTYPE] = max(peak[DTYPE], best)
     source = f"linear layers of {len(samples)} shapes, there and back; the curve is off by {least:.1%}"
-    found["matmul_efficiency"] = Fitted(best / peak[DTYPE], error, len(samples), source)
-    found["matmul_half_size"] = Fitted(half, least, len(samples), source)
+    fitted_constants["matmul_efficiency"] = Fitted(best / peak[DTYPE], error, len(samples), source)
+    fitted_constants["matmul_half_size"] = Fitted(half, least, len(samples), source)
 
 
-def _fit_attention(samples: Sequence[Sample], peak: FlopsPerSecond, found: dict[str, Fitted]) -> None:
+def _fit_attention(samples: Sequence[TimedSample], peak: FlopsPerSecond, fitted_constants: dict[str, Fitted]) -> None:
     facts = [s.facts for s in samples]
     batch, heads, length, dim = (
         np.array([float(f[name]) for f in facts]) for name in ("batch", "heads", "length", "dim")
@@ -149,18 +154,18 @@ def _fit_attention(samples: Sequence[Sample], peak: FlopsPerSecond, found: dict[
         (short,), slope = fit_times((flops / length)[:, None], left)
         errors = np.array([np.nan, slope[0]])
     source = f"causal attention of {int(length.min())} to {int(length.max())} tokens, there and back"
-    found["attention_efficiency"] = Fitted(float(1.0 / full / peak), _known(errors[0]), len(samples), source)
-    found["attention_half_length"] = Fitted(float(short / full), _known(errors[1]), len(samples), source)
+    fitted_constants["attention_efficiency"] = Fitted(float(1.0 / full / peak), _known(errors[0]), len(samples), source)
+    fitted_constants["attention_half_length"] = Fitted(float(short / full), _known(errors[1]), len(samples), source)
 
 
-def _fit_whole(samples: Sequence[Sample], rates: Rates, found: dict[str, Fitted]) -> None:
+def _fit_whole(samples: Sequence[TimedSample], rates: Rates, fitted_constants: dict[str, Fitted]) -> None:
     """Share what matmuls and attention leave of whole models between elementwise work, launches and routing."""
     rows, times = [], []
     for sample in samples:
         config, batch, length = WHOLE[int(sample.facts["index"])]
         job, strategy = job_of(config, batch, length), Strategy(micro_batch_size=batch)
-        unit = rates.estimate(job, strategy, found, op_overhead=1.0)
-        routed = rates.estimate(job, strategy, found, moe_overhead=1.0)
+        unit = rates.estimate(job, strategy, fitted_constants, op_overhead=1.0)
+        routed = rates.estimate(job, strategy, fitted_constants, moe_overhead=1.0)
         fixed = float(np.sum(unit["matmul"]) + np.sum(unit["attention"]))
         rows.append([float(np.sum(unit["vector"])), float(np.sum(unit["overhead"])), float(np.sum(routed["overhead"]))])
         times.append((sample.middle, fixed))
@@ -168,31 +173,30 @@ def _fit_whole(samples: Sequence[Sample], rates: Rates, found: dict[str, Fitted]
     left = np.maximum(whole - fixed_part, 0.05 * whole)
     (vector, launch, route), errors = fit_times(np.array(rows), left)
     source = f"whole small models of {len(samples)} kinds, less their matmuls and attention"
-    found["vector_efficiency"] = Fitted(
+    fitted_constants["vector_efficiency"] = Fitted(
         min(1.0 / vector if vector else 1.0, 1.0), _known(errors[0]), len(samples), source
     )
-    found["op_overhead"] = Fitted(float(launch), _known(errors[1]), len(samples), source)
-    found["moe_overhead"] = Fitted(float(route), _known(errors[2]), len(samples), source)
+    fitted_constants["op_overhead"] = Fitted(float(launch), _known(errors[1]), len(samples), source)
+    fitted_constants["moe_overhead"] = Fitted(float(route), _known(errors[2]), len(samples), source)
 
 
-def _fit_update(samples: Sequence[Sample], memory: BytesPerSecond, found: dict[str, Fitted]) -> None:
+def _fit_update(samples: Sequence[TimedSample], memory: BytesPerSecond, fitted_constants: dict[str, Fitted]) -> None:
     (sample,) = samples
     rate = UPDATE_BYTES * float(sample.facts["parameters"]) / sample.middle
     source = "AdamW with the gradients' norm over weights that no cache holds"
-    found["optimizer_efficiency"] = Fitted(min(rate / memory, 1.0), sample.noise, 1, source)
+    fitted_constants["optimizer_efficiency"] = Fitted(min(rate / memory, 1.0), sample.noise, 1, source)
 
 
-def _fit_links(survey: Survey, found: dict[str, Fitted]) -> BytesPerSecond:
+def _fit_links(survey: Survey, fitted_constants: dict[str, Fitted]) -> BytesPerSecond:
     """Fit latency and rate to all_gathers of all groups and sizes, then each other collective as a factor on their formula."""
     gathers = survey.of("all_gather")
     if not gathers:
         return 0.0
     moved, turns = _moved(gathers)
     (slowness, latency), errors = fit_times(np.stack([moved, turns], axis=1), np.array([s.middle for s in gathers]))
-    source = (
-        f"all_gather in groups of {_spell(gathers, 'members')}, all groups at once, {_spell(gathers, 'bytes')} bytes"
-    )
-    found["scale_up_latency"] = Fitted(float(latency), _known(errors[1]), len(gathers), source)
+    members, sizes = _format_fact(gathers, "members"), _format_fact(gathers, "bytes")
+    source = f"all_gather in groups of {members}, all groups at once, {sizes} bytes"
+    fitted_constants["scale_up_latency"] = Fitted(float(latency), _known(errors[1]), len(gathers), source)
     for kind, name, rounds in (
         ("reduce_scatter", "reduce_scatter_factor", 1.0),
         ("all_reduce", "all_reduce_factor", 2.0),
@@ -203,21 +207,21 @@ def _fit_links(survey: Survey, found: dict[str, Fitted]) -> BytesPerSecond:
         logs = np.log([s.middle for s in samples]) - np.log(rounds * (moved * slowness + turns * latency))
         error = float(np.std(logs) / np.sqrt(len(samples)))
         source = f"{kind} of over {SMALL / KIB:.0f} KiB beside all_gather"
-        found[name] = Fitted(float(np.exp(logs.mean())), error, len(samples), source)
+        fitted_constants[name] = Fitted(float(np.exp(logs.mean())), error, len(samples), source)
     return 1.0 / slowness if slowness else TERA
 
 
-def _moved(samples: Sequence[Sample]) -> tuple[Array, Array]:
+def _moved(samples: Sequence[TimedSample]) -> tuple[Array, Array]:
     n = np.array([float(s.facts["members"]) for s in samples])
     return np.array([float(s.facts["bytes"]) for s in samples]) * (n - 1.0) / n, steps(n)
 
 
-def _spell(samples: Sequence[Sample], fact: str) -> str:
+def _format_fact(samples: Sequence[TimedSample], fact: str) -> str:
     values = sorted({int(float(s.facts[fact])) for s in samples})
     return str(values[0]) if len(values) == 1 else f"{values[0]:,} to {values[-1]:,}"
 
 
-def _fit_steps(samples: Sequence[Sample], rates: Rates, found: dict[str, Fitted]) -> None:
+def _fit_steps(samples: Sequence[TimedSample], rates: Rates, fitted_constants: dict[str, Fitted]) -> None:
     """Share what tiny steps take beyond their prediction between each collective and each step."""
     plans = axis_plans(rates.chips)
     rows, left = [], []
@@ -225,7 +229,7 @@ def _fit_steps(samples: Sequence[Sample], rates: Rates, found: dict[str, Fitted]
     for sample in samples:
         plan = plans[str(sample.facts["axis"])]
         base, more = (
-            float(np.ravel(total(rates.estimate(plan.job, plan.strategy, found, call_overhead=call)))[0])
+            float(np.ravel(total(rates.estimate(plan.job, plan.strategy, fitted_constants, call_overhead=call)))[0])
             for call in (0.0, trial)
         )
         rows.append([(more - base) / trial, 1.0])
@@ -233,29 +237,29 @@ def _fit_steps(samples: Sequence[Sample], rates: Rates, found: dict[str, Fitted]
     terms = np.array(rows)
     source = f"steps of a tiny model along {', '.join(str(s.facts['axis']) for s in samples)}, less their prediction"
     if rates.chips == 1:
-        found["step_overhead"] = Fitted(left[0], samples[0].noise, 1, source)
+        fitted_constants["step_overhead"] = Fitted(left[0], samples[0].noise, 1, source)
         return
     (call, each), errors = fit_times(terms, np.array(left))
-    found["call_overhead"] = Fitted(float(call), _known(errors[0]), len(samples), source)
-    found["step_overhead"] = Fitted(float(each), _known(errors[1]), len(samples), source)
+    fitted_constants["call_overhead"] = Fitted(float(call), _known(errors[0]), len(samples), source)
+    fitted_constants["step_overhead"] = Fitted(float(each), _known(errors[1]), len(samples), source)
 
 
-def _misfit_whole(samples: Sequence[Sample], rates: Rates, found: Mapping[str, Fitted]) -> list[float]:
+def _misfit_whole(samples: Sequence[TimedSample], rates: Rates, fitted_constants: Mapping[str, Fitted]) -> list[float]:
     """Return log(measured / predicted) of whole models; the update of the weights is not in them."""
     logs = []
     for sample in samples:
         config, batch, length = WHOLE[int(sample.facts["index"])]
         terms = rates.estimate(
-            job_of(config, batch, length), Strategy(micro_batch_size=batch), found, step_overhead=0.0
+            job_of(config, batch, length), Strategy(micro_batch_size=batch), fitted_constants, step_overhead=0.0
         )
         logs.append(float(np.log(sample.middle / np.ravel(total(terms) - terms["optimizer"])[0])))
     return logs
 
 
-def _misfit_steps(samples: Sequence[Sample], rates: Rates, found: Mapping[str, Fitted]) -> list[float]:
+def _misfit_steps(samples: Sequence[TimedSample], rates: Rates, fitted_constants: Mapping[str, Fitted]) -> list[float]:
     plans = axis_plans(rates.chips)
     return [
-        float(np.log(s.middle / np.ravel(total(rates.estimate(plan.job, plan.strategy, found)))[0]))
+        float(np.log(s.middle / np.ravel(total(rates.estimate(plan.job, plan.strategy, fitted_constants)))[0]))
         for s in samples
         if (plan := plans[str(s.facts["axis"])])
     ]

@@ -24,13 +24,13 @@ def fit_times(terms: Array, times: Array) -> tuple[Array, Array]:
     best, least = np.zeros(unknowns), float(rows)
     chosen: tuple[int, ...] = ()
     for size in range(1, min(unknowns, rows) + 1):
-        for some in combinations(range(unknowns), size):
-            part = a[:, some]
-            found, *_ = np.linalg.lstsq(part, b, rcond=None)
-            left = float(np.square(part @ found - b).sum())
-            if np.all(found >= 0.0) and left < least:
-                best, least, chosen = np.zeros(unknowns), left, some
-                best[list(some)] = found
+        for unknown_set in combinations(range(unknowns), size):
+            part = a[:, unknown_set]
+            x, *_ = np.linalg.lstsq(part, b, rcond=None)
+            left = float(np.square(part @ x - b).sum())
+            if np.all(x >= 0.0) and left < least:
+                best, least, chosen = np.zeros(unknowns), left, unknown_set
+                best[list(unknown_set)] = x
     errors = np.full(unknowns, np.nan)
     if chosen:
         part = a[:, chosen]

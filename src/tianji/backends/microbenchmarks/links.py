@@ -40,8 +40,8 @@ def group_sizes(world: int) -> list[int]:
     >>> group_sizes(8), group_sizes(6), group_sizes(1)
     ([2, 4, 8], [2, 6], [])
     """
-    found = [2**i for i in range(1, world.bit_length()) if world % 2**i == 0]
-    return found if world in found or world == 1 else [*found, world]
+    sizes = [2**i for i in range(1, world.bit_length()) if world % 2**i == 0]
+    return sizes if world in sizes or world == 1 else [*sizes, world]
 
 
 def _gather(whole: Tensor, group: ProcessGroup) -> Callable[[], Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,17 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tianji.backends.local import end_agent, explain_failure, last_object, start_agent
 from tianji.backends.machine import check_extra
 from tianji.backends.microbenchmarks.fitting import Findings, Fitted, fit_survey
 from tianji.backends.microbenchmarks.orders import Orders, Survey, read_survey
+from tianji.backends.runtime.hosts import LocalHosts
+from tianji.backends.runtime.supervise import RankJob, run_ranks
 from tianji.errors import RunError
 from tianji.hardware.calibration import CLASSES, Calibration, Evidence, Footprint, Spread
 from tianji.hardware.constants import Constants
 from tianji.hardware.uncertainty import RANGE_80
 
-MODULE = "tianji.backends.microbenchmarks.agent"
-POLL = 0.25
 MOST_PROCESSES = 64
 USUAL_PROCESSES = 8
 BETWEEN = 0.15
@@ -66,18 +64,17 @@ def measure_here(
     most = (chips or USUAL_PROCESSES) if processes is None else processes
     if not 1 <= most <= (chips or MOST_PROCESSES):
         raise RunError(f"expected 1 to {chips or MOST_PROCESSES} processes on this machine, got {most}")
-    found: list[Size] = []
+    sizes: list[Size] = []
     counted = 0
     for world in list_sizes(most):
-        with tempfile.TemporaryDirectory(prefix="tianji-calibrate-") as folder:
-            orders = Orders(folder, world, 0, world, device=device, rounds=rounds, seconds=seconds)
-            survey = _survey(orders, functools.partial(_tell_more, tell, counted))
+        orders = Orders(world, device=device, rounds=rounds, seconds=seconds)
+        survey = _survey(orders, functools.partial(_note_more, tell, counted))
         counted += len(survey.samples)
-        found.append(Size(survey, fit_survey(survey)))
-    return found
+        sizes.append(Size(survey, fit_survey(survey)))
+    return sizes
 
 
-def _tell_more(tell: Callable[[int], None] | None, before: int, count: int) -> None:
+def _note_more(tell: Callable[[int], None] | None, before: int, count: int) -> None:
     if tell is not None:
         tell(before + count)
 
@@ -88,32 +85,21 @@ def list_sizes(most: int) -> list[int]:
     >>> list_sizes(8), list_sizes(6)
     ([1, 2, 4, 8], [1, 2, 4, 6])
     """
-    found = [2**i for i in range(most.bit_length()) if 2**i <= most]
-    return found if most in found else [*found, most]
+    sizes = [2**i for i in range(most.bit_length()) if 2**i <= most]
+    return sizes if most in sizes else [*sizes, most]
 
 
 def _survey(orders: Orders, tell: Callable[[int], None]) -> Survey:
     """Let all ranks of one machine measure under an agent; nothing outlives this call."""
-    folder = Path(orders.out)
-    orders.write(folder / "orders.json")
-    journal = folder / "rank-00000.jsonl"
-    agent = start_agent(folder / "orders.json", MODULE)
-    try:
-        said = _listen(agent, lambda: tell(journal.read_bytes().count(b"\n") if journal.exists() else 0))
-    finally:
-        end_agent(agent)
-    if agent.returncode:
-        raise RunError(explain_failure(folder, last_object(said), agent.returncode))
-    return read_survey(folder, orders.world)
-
-
-def _listen(agent: subprocess.Popen[str], look: Callable[[], None]) -> str:
-    """Wait for an agent's end, with a look at its work now and then, and return what it said."""
-    while True:
-        try:
-            return agent.communicate(timeout=POLL)[0]
-        except subprocess.TimeoutExpired:
-            look()
+    with tempfile.TemporaryDirectory(prefix="tianji-calibrate-") as name:
+        folder = Path(name)
+        journal = folder / "rank-00000.jsonl"
+        run_ranks(
+            LocalHosts(folder),
+            RankJob("measure", orders.text(), orders.world, folder, node=orders.world),
+            watch=lambda: tell(journal.read_bytes().count(b"\n") if journal.exists() else 0),
+        )
+        return read_survey(folder, orders.world)
 
 
 def describe_calibration(name: str, date: str, sizes: Sequence[Size], *, chips: str) -> Calibration:
@@ -125,9 +111,11 @@ def describe_calibration(name: str, date: str, sizes: Sequence[Size], *, chips: 
     evidence: dict[str, dict[str, Evidence]] = {}
     spreads: dict[str, dict[str, Spread]] = {}
     for size in sizes:
-        chip = spell_chip(chips, size.chips)
+        chip = format_chip(chips, size.chips)
         proofs = {
-            key: Evidence("measured", f.samples, f"{_source(f)}; {spell_origin(date, size)}", round(f.error or 0.0, 4))
+            key: Evidence(
+                "measured", f.samples, f"{_source(f)}; {describe_origin(date, size)}", round(f.error or 0.0, 4)
+            )
             for key, f in size.findings.constants.items()
         }
         values = {key: float(f"{f.value:.5g}") for key, f in size.findings.constants.items()}
@@ -139,23 +127,23 @@ def describe_calibration(name: str, date: str, sizes: Sequence[Size], *, chips: 
         spread = Spread(round(1 / wide, 3), wide, "micro-measured", len(size.survey.of("step")), size.chips)
         spreads[chip] = dict.fromkeys(CLASSES, spread)
     reserve = float(np.median([size.survey.reserve for size in sizes]))
-    held = Footprint(
+    footprint = Footprint(
         framework_reserve=reserve, tier="measured", rows=len(sizes), source="a process before it has a model"
     )
     note = "Micro-measurements of one machine; no training run was looked at. Holds for its pool alone."
-    return Calibration(name, date, constants, evidence, spreads, note=note, memory={"other": held})
+    return Calibration(name, date, constants, evidence, spreads, note=note, memory={"other": footprint})
 
 
-def spell_chip(name: str, chips: int) -> str:
+def format_chip(name: str, chips: int) -> str:
     """Return the name of the chip when so many work.
 
-    >>> spell_chip("here", 4)
+    >>> format_chip("here", 4)
     'here-4'
     """
     return f"{name}-{chips}"
 
 
-def spell_origin(date: str, size: Size) -> str:
+def describe_origin(date: str, size: Size) -> str:
     """Return where a figure of a size comes from, without a word about which machine it is."""
     rounds = len(size.survey.samples[0].seconds)
     return f"measured here on {date}, {size.chips} at work, {rounds} repeats, noise {size.findings.noise:.1%}"
@@ -168,12 +156,12 @@ def _source(fitted: Fitted) -> str:
 def _physics(size: Size) -> dict[str, tuple[float, str]]:
     if size.survey.chip != "cpu":
         return {}
-    found = {
+    physics = {
         "op_blocking": (1.0, "nothing runs ahead of a CPU"),
         "overlap_efficiency": (0.0, "on a CPU the trainer waits for each collective: there are no streams"),
         "layerwise": (1.0, "FSDP2 moves the weights and gradients of each layer by itself"),
     }
     sharing = size.chips / size.survey.processors
     if sharing > 1.0:
-        found["sharing"] = (sharing, f"{size.chips} processes on {size.survey.processors:g} cores")
-    return {key: value for key, value in found.items() if size.chips > 1 or key == "op_blocking"}
+        physics["sharing"] = (sharing, f"{size.chips} processes on {size.survey.processors:g} cores")
+    return {key: value for key, value in physics.items() if size.chips > 1 or key == "op_blocking"}

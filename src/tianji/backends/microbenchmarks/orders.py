@@ -13,16 +13,9 @@ from tianji.units import Bytes, Seconds
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """The work of the agent of one node: ``count`` ranks from ``first`` on, of ``world`` that all measure at once.
+    """The measurement of ``world`` ranks that are all at work at once; it travels to them as JSON."""
 
-    ``rendezvous`` is ``tcp://host:port/name``; empty: the agent keeps the store itself.
-    """
-
-    out: str
     world: int
-    first: int = 0
-    count: int = 0
-    rendezvous: str = ""
     device: str = ""
     """``cpu`` forces the CPU; empty: what torch finds."""
     rounds: int = 5
@@ -30,18 +23,18 @@ class Orders:
     seconds: Seconds = 0.05
     """How long one repetition lasts at least."""
 
-    def write(self, path: Path) -> None:
-        """Write the orders as JSON."""
-        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+    def text(self) -> str:
+        """Return the orders as JSON."""
+        return json.dumps(asdict(self))
 
     @classmethod
-    def read(cls, path: Path) -> Orders:
-        """Return the orders of a file that :meth:`write` wrote."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+    def parse(cls, text: str) -> Orders:
+        """Return the orders that :meth:`text` wrote."""
+        return cls(**json.loads(text))
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class TimedSample:
     """One thing that was timed: seconds of one call on the slowest rank, once for each round."""
 
     probe: str
@@ -66,7 +59,7 @@ class Sample:
 class Survey:
     """All samples of ranks that worked at once, and what they ran on."""
 
-    samples: tuple[Sample, ...]
+    samples: tuple[TimedSample, ...]
     world: int
     chip: str
     """Name of the chip as its driver gives it; ``cpu`` for processes."""
@@ -79,7 +72,7 @@ class Survey:
     """What a rank holds before it has a model."""
     versions: Mapping[str, str]
 
-    def of(self, probe: str) -> list[Sample]:
+    def of(self, probe: str) -> list[TimedSample]:
         """Return the samples of one kind."""
         return [sample for sample in self.samples if sample.probe == probe]
 
@@ -87,7 +80,7 @@ class Survey:
 def read_survey(folder: Path, world: int) -> Survey:
     """Return what the ranks of a measurement wrote; the first rank speaks for all."""
     events = read_journal(folder / "rank-00000.jsonl")
-    samples = tuple(Sample(e["probe"], e["facts"], tuple(e["seconds"])) for e in events if e["event"] == "sample")
+    samples = tuple(TimedSample(e["probe"], e["facts"], tuple(e["seconds"])) for e in events if e["event"] == "sample")
     (done,) = (e for e in events if e["event"] == "done")
     facts = {key: value for key, value in done.items() if key not in ("event",)}
     return Survey(samples, world, **facts)

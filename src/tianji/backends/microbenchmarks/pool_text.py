@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from tianji.backends.microbenchmarks.measure_machine import Size, spell_chip, spell_origin
+from tianji.backends.microbenchmarks.measure_machine import Size, describe_origin, format_chip
 from tianji.units import GB, TERA
 
 _DIGITS = 4
 
 
-def spell_pool(name: str, date: str, sizes: Sequence[Size]) -> str:
+def format_pool(name: str, date: str, sizes: Sequence[Size]) -> str:
     """Return the text of the pool of some measured sizes: the largest, and under ``[[sizes]]`` each smaller one.
 
     The same sizes always give the same text.
@@ -28,10 +28,10 @@ def spell_pool(name: str, date: str, sizes: Sequence[Size]) -> str:
         f"node = {largest.chips}",
         f"max_chips = {largest.chips}",
         f"notes = [{_text(_note(largest))}]",
-        *_spell_size("", name, date, largest),
+        *_format_size("", name, date, largest),
     ]
     for size in sizes[:-1]:
-        lines += ["", "[[sizes]]", f"chips = {size.chips}", *_spell_size("sizes.", name, date, size)]
+        lines += ["", "[[sizes]]", f"chips = {size.chips}", *_format_size("sizes.", name, date, size)]
     return "\n".join(lines) + "\n"
 
 
@@ -40,14 +40,14 @@ def _note(size: Size) -> str:
     return f"Holds while all of its chips work; a smaller number of them has an entry under sizes. {versions}."
 
 
-def _spell_size(where: str, name: str, date: str, size: Size) -> list[str]:
-    survey, findings, origin = size.survey, size.findings, spell_origin(date, size)
+def _format_size(where: str, name: str, date: str, size: Size) -> list[str]:
+    survey, findings, origin = size.survey, size.findings, describe_origin(date, size)
     threads = f"{survey.threads} thread{'s' if survey.threads > 1 else ''}"
     title = f"one process of {size.chips}, {threads}" if survey.chip == "cpu" else survey.chip
     lines = [
         "",
         f"[{where}chip]",
-        f"name = {_text(spell_chip(name, size.chips))}",
+        f"name = {_text(format_chip(name, size.chips))}",
         f"title = {_text(title)}",
         'vendor = "host"',
         f'ecosystem = "{"cuda" if survey.chip != "cpu" and "NVIDIA" in survey.chip else "other"}"',
@@ -69,8 +69,8 @@ def _spell_size(where: str, name: str, date: str, size: Size) -> list[str]:
 
 
 def _figure(table: str, value: str, source: str, note: str) -> list[str]:
-    found = ["", f"[{table}]", f"value = {_text(value)}", f"source = {_text(source)}", 'confidence = "user"']
-    return [*found, f"note = {_text(note)}"] if note else found
+    lines = ["", f"[{table}]", f"value = {_text(value)}", f"source = {_text(source)}", 'confidence = "user"']
+    return [*lines, f"note = {_text(note)}"] if note else lines
 
 
 def _text(value: str) -> str:

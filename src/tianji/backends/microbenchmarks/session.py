@@ -1,4 +1,4 @@
-"""One rank of a measurement: all probes in one order on all ranks, each written down as it is done."""
+"""The task ``measure``: one rank does all probes, in one order on all ranks, and writes each down as it is done."""
 
 from __future__ import annotations
 
@@ -17,36 +17,41 @@ from tianji.backends.microbenchmarks.chip import Probe, chip_probes
 from tianji.backends.microbenchmarks.links import link_probes
 from tianji.backends.microbenchmarks.orders import Orders
 from tianji.backends.microbenchmarks.stopwatch import Stopwatch
+from tianji.backends.rendezvous import join_store, open_store
+from tianji.backends.runtime.messages import RankSeat
+from tianji.backends.runtime.tasks import OnStep
 from tianji.backends.trainer.accelerator import choose_accelerator, count_cores
-from tianji.backends.trainer.loop import open_store
+
+__all__ = ["open_store", "perform"]
 
 PATIENCE = timedelta(seconds=120)
 
 
-def measure_rank(orders: Orders, index: int, rendezvous: str) -> None:
-    """Do the work of rank ``orders.first + index``; the journal of rank 0 holds what was measured."""
-    rank = orders.first + index
-    accelerator = choose_accelerator(index, orders.count, orders.device)
+def perform(spec: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
+    """Measure on one rank; the journal of rank 0 holds what was measured."""
+    orders, rank = Orders.parse(spec), seat.rank
+    accelerator = choose_accelerator(seat.local_rank, seat.local_size, orders.device)
     reserve = accelerator.memory_peak()
-    dist.init_process_group(
-        accelerator.collectives, store=open_store(rendezvous), rank=rank, world_size=orders.world, timeout=PATIENCE
-    )
-    journal, stopwatch = Journal(Path(orders.out), rank), Stopwatch(accelerator, orders.rounds, orders.seconds)
-    memory = torch.cuda.get_device_properties(index).total_memory if accelerator.kind == "cuda" else 0.0
+    store = join_store(rendezvous)
+    dist.init_process_group(accelerator.collectives, store=store, rank=rank, world_size=orders.world, timeout=PATIENCE)
+    journal, stopwatch = Journal(folder, rank), Stopwatch(accelerator, orders.rounds, orders.seconds)
+    memory = torch.cuda.get_device_properties(seat.local_rank).total_memory if accelerator.kind == "cuda" else 0.0
     probes: Iterator[Probe] = chain(
-        chip_probes(accelerator), link_probes(accelerator), axis_probes(accelerator, orders.out)
+        chip_probes(accelerator), link_probes(accelerator), axis_probes(accelerator, str(folder))
     )
-    for probe, facts, work in probes:
+    for index, (probe, facts, work) in enumerate(probes):
         seconds = stopwatch.time(work)
         if rank == 0:
             journal.write("sample", probe=probe, facts=facts, seconds=seconds)
-    cores = count_cores() if accelerator.kind == "cpu" else orders.count
+        on_step(index)
+    here = seat.local_size
+    cores = count_cores() if accelerator.kind == "cpu" else here
     journal.write(
         "done",
         chip=accelerator.title,
-        processors=min(cores, orders.count) * orders.world / orders.count,
+        processors=min(cores, here) * orders.world / here,
         threads=torch.get_num_threads(),
-        memory=memory or available_memory() / orders.count,
+        memory=memory or available_memory() / here,
         reserve=reserve,
         versions={"torch": torch.__version__},
     )

@@ -49,15 +49,15 @@ def axis_plans(world: int) -> dict[str, Plan]:
     """Return tiny plans of so many ranks, each cut along one axis; of one rank a single plan without a cut."""
     if world == 1:
         return {"none": _plan({}, Strategy(), 2)}
-    found = {
+    plans = {
         "dp": _plan({}, Strategy(dp=world, zero=1), world),
         "zero": _plan({}, Strategy(dp=world, zero=3), world),
         "pp": _plan({"num_hidden_layers": world}, Strategy(pp=world), world),
     }
     if HEADS % world == 0:
-        found["tp"] = _plan({}, Strategy(tp=world, sequence_parallel=True), 2)
-        found["ep"] = _plan(EXPERTS | {"head_dim": 8}, Strategy(dp=world, ep=world), world)
-    return found
+        plans["tp"] = _plan({}, Strategy(tp=world, sequence_parallel=True), 2)
+        plans["ep"] = _plan(EXPERTS | {"head_dim": 8}, Strategy(dp=world, ep=world), world)
+    return plans
 
 
 def _plan(changes: dict[str, Any], strategy: Strategy, batch: int) -> Plan:

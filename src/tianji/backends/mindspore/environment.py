@@ -19,13 +19,13 @@ RELEASE = "2.10"
 _QUESTION = """
 import json
 from importlib.metadata import PackageNotFoundError, version
-found = {}
+versions = {}
 for name in ("tianji", "mindspore"):
     try:
-        found[name] = version(name)
+        versions[name] = version(name)
     except PackageNotFoundError:
         pass
-print(json.dumps(found))
+print(json.dumps(versions))
 """
 
 
@@ -37,12 +37,12 @@ def find_python() -> Path:
     named = os.environ.get(VARIABLE)
     beside = Path(__file__).parents[4]
     places = [Path(named)] if named else [folder / FOLDER / "bin" / "python" for folder in (Path.cwd(), beside)]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
+    python = next((place for place in places if place.is_file()), None)
+    if python is None:
         looked = " and ".join(map(str, dict.fromkeys(places)))
         raise RunError(f"MindSpore's environment is not there (looked for {looked}); {_cure()}")
-    _check_contents(found)
-    return found
+    _check_contents(python)
+    return python
 
 
 def _check_contents(python: Path) -> None:
@@ -52,9 +52,9 @@ def _check_contents(python: Path) -> None:
         raise RunError(f"{python}: cannot be run ({reason[0]}); {_cure()}")
     has, ours = json.loads(done.stdout), version("tianji")
     if not has.get("mindspore", "").startswith(f"{RELEASE}."):
-        raise RunError(f"{python}: expected MindSpore {RELEASE}, found {has.get('mindspore', 'none')}; {_cure()}")
+        raise RunError(f"{python}: expected MindSpore {RELEASE}, got {has.get('mindspore', 'none')}; {_cure()}")
     if has.get("tianji") != ours:
-        raise RunError(f"{python}: expected Tianji {ours}, as here, found {has.get('tianji', 'none')}; {_cure()}")
+        raise RunError(f"{python}: expected Tianji {ours}, as here, got {has.get('tianji', 'none')}; {_cure()}")
 
 
 def _cure() -> str:

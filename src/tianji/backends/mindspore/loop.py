@@ -14,10 +14,11 @@ from mindspore import Parameter, ParameterTuple, Tensor, ops
 from mindspore.communication import init
 from numpy.typing import NDArray
 
-from tianji.backends.mindspore.collectives import Group, Meeting
-from tianji.backends.mindspore.model import Loss, Part, Shape
-from tianji.backends.mindspore.schedule import order_turns
-from tianji.backends.mindspore.sharding import Place, axis_of, cut_weight, is_partial, layers_of_place
+from tianji.backends.mindspore.collectives import Meeting, RankGroup
+from tianji.backends.mindspore.device_mesh import RankPlace
+from tianji.backends.mindspore.pipeline_parallel import layers_of_stage, order_turns
+from tianji.backends.mindspore.tensor_parallel import axis_of, cut_weight, is_partial
+from tianji.backends.mindspore.transformer import Loss, Part, StreamShape
 from tianji.backends.mindspore.updates import BETAS, Accumulate, Update
 from tianji.backends.mindspore.weights import open_carried
 from tianji.backends.options import RunOptions
@@ -26,22 +27,22 @@ from tianji.parallel.plan import Plan
 from tianji.units import KIB, Bytes
 
 
-class Trainer:
+class MindSporeTrainer:
     """One rank's stage of the model, cut as the plan says, and its optimizer."""
 
     def __init__(self, plan: Plan, rank: int, options: RunOptions, weights: Path) -> None:
         s, job = plan.strategy, plan.job
-        self.plan, self.place = plan, Place.of(s, rank)
+        self.plan, self.place = plan, RankPlace.of(s, rank)
         place, model, carried = self.place, job.model, open_carried(weights)
         self.corpus = Corpus(Path(options.data) if options.data else None, job.seq_len, model.vocab_size)
-        tensor, data = Group("tp", place.tp_ranks, rank), Group("dp", place.dp_ranks, rank)
-        shape = Shape(model, s.micro_batch_size, job.seq_len, tensor, s.sequence_parallel)
+        tensor, data = RankGroup("tp", place.tp_ranks, rank), RankGroup("dp", place.dp_ranks, rank)
+        shape = StreamShape(model, s.micro_batch_size, job.seq_len, tensor, s.sequence_parallel)
 
         def take(name: str) -> NDArray[np.float32]:
             return np.ascontiguousarray(cut_weight(name, carried[name], place.tp, s.tp, model.num_key_value_heads))
 
         self.is_first, self.is_last = place.pp == 0, place.pp == s.pp - 1
-        layers = layers_of_place(model, s.pp, place.pp)
+        layers = layers_of_stage(model, s.pp, place.pp)
         self.part = Part(layers, take, shape, embed=self.is_first, predict=self.is_last)
         self.weights = ParameterTuple(self.part.trainable_params())
         self.sums = ParameterTuple([Parameter(ops.zeros_like(w), name=f"sum.{w.name}") for w in self.weights])
@@ -52,7 +53,7 @@ class Trainer:
         ]
         self.update = Update(
             self.weights, self.sums, partial, copies, tensor, data,
-            Group("all", range(s.chips), rank), 1.0 / (plan.num_microbatches * s.dp), options,
+            RankGroup("all", range(s.chips), rank), 1.0 / (plan.num_microbatches * s.dp), options,
         )  # fmt: skip
         self.loss = Loss(self.part) if self.is_last else None
         self.forward, self.backward = _passes(self.part, self.loss, self.weights, is_first=self.is_first)
@@ -70,8 +71,8 @@ class Trainer:
     def step(self, index: int) -> tuple[float, float]:
         """Run one optimizer step; return the loss and the gradients' norm, both of the whole job."""
         s, count = self.plan.strategy, self.plan.num_microbatches
-        mine = self.plan.job.global_batch_size // s.dp
-        tokens = self.corpus.numbers(index, self.place.dp * mine, mine, self.plan.job.global_batch_size).astype(
+        share = self.plan.job.global_batch_size // s.dp
+        tokens = self.corpus.numbers(index, self.place.dp * share, share, self.plan.job.global_batch_size).astype(
             np.int32
         )
         inputs = [Tensor(part.reshape(-1)) for part in np.split(tokens[:, :-1], count)]
@@ -79,14 +80,14 @@ class Trainer:
         losses = self._run_turns(inputs, targets, count)
         mean = float(np.mean(losses, dtype=np.float64)) / (s.tp * s.dp) if losses else 0.0
         corrections = [np.float32(1 - BETAS[0] ** (index + 1)), np.float32(np.sqrt(1 - BETAS[1] ** (index + 1)))]
-        found, self.gradients = self.update(Tensor(np.float32(mean)), *map(Tensor, corrections))
-        loss, norm = found.asnumpy()
+        sums, self.gradients = self.update(Tensor(np.float32(mean)), *map(Tensor, corrections))
+        loss, norm = sums.asnumpy()
         return float(loss), float(norm)
 
     def probe(self) -> dict[str, NDArray[np.float32]]:
         """Return the logits that were kept and this rank's part of each gradient, by the weight's name."""
-        found = {str(w.name): g.asnumpy() for w, g in zip(self.weights, self.gradients, strict=True)}
-        return found | ({"logits": np.concatenate([x.asnumpy() for x in self.logits])} if self.logits else {})
+        arrays = {str(w.name): g.asnumpy() for w, g in zip(self.weights, self.gradients, strict=True)}
+        return arrays | ({"logits": np.concatenate([x.asnumpy() for x in self.logits])} if self.logits else {})
 
     def _run_turns(self, inputs: list[Tensor], targets: list[Tensor], count: int) -> list[float]:
         entered: dict[int, Tensor] = dict(enumerate(inputs)) if self.is_first else {}
@@ -124,15 +125,15 @@ def _passes(part: Part, loss: Loss | None, weights: ParameterTuple, *, is_first:
         find = mindspore.value_and_grad(loss, None if is_first else 0, weights, has_aux=True)
 
         def backward(x: Tensor, targets: Tensor) -> tuple[Any, Any, Any]:
-            value, found = find(x, targets)
-            return (value, None, found) if is_first else (value, *found)
+            value, gradients = find(x, targets)
+            return (value, None, gradients) if is_first else (value, *gradients)
 
         return part, backward
     differentiate = ops.GradOperation(get_all=not is_first, get_by_list=True, sens_param=True)(part, weights)
 
     def pull_back(x: Tensor, gradient: Tensor) -> tuple[Any, Any, Any]:
-        found = differentiate(x, gradient)
-        return (None, None, found) if is_first else (None, found[0][0], found[1])
+        gradients = differentiate(x, gradient)
+        return (None, None, gradients) if is_first else (None, gradients[0][0], gradients[1])
 
     return part, pull_back
 
@@ -155,7 +156,7 @@ def train(
     mindspore.set_device("CPU")
     if plan.strategy.chips > 1:
         init("mccl")
-    trainer = Trainer(plan, rank, options, weights)
+    trainer = MindSporeTrainer(plan, rank, options, weights)
     for index in range(options.steps):
         trainer.logits = [] if probe and index == 0 else None
         began = time.perf_counter()

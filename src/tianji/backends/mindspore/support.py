@@ -36,10 +36,6 @@ def check_limits(plan: Plan, options: RunOptions) -> None:
         what = "experts" if model.moe else "latent attention"
         raise UnsupportedModelError(f"{model.name}: the MindSpore backend has no {what}; take --backend torch")
     reasons = [why.format(s=strategy) for is_so, why in STRATEGY_LIMITS if is_so(strategy)]
-    if strategy.tp > 1 and strategy.sequence_parallel and _tokens(plan) % strategy.tp:
-        reasons.append(
-            f"sequence_parallel: tp={strategy.tp} does not divide the {_tokens(plan)} tokens of a micro-batch"
-        )
     if reasons:
         raise IllegalStrategyError("the MindSpore backend does not run this strategy: " + "; ".join(reasons))
     if plan.job.precision.linear != "fp32":
@@ -49,7 +45,3 @@ def check_limits(plan: Plan, options: RunOptions) -> None:
         )
     if options.checkpoint_every or options.resume_from:
         raise InputError("the MindSpore backend writes and reads no checkpoints; take --backend torch for those")
-
-
-def _tokens(plan: Plan) -> int:
-    return plan.strategy.micro_batch_size * plan.job.seq_len

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
 
-from tianji.backends.mindspore.collectives import Group, Sum
+from tianji.backends.mindspore.collectives import RankGroup, Sum
 from tianji.backends.options import RunOptions
 
 BETAS, EPSILON, DECAY = (0.9, 0.95), 1e-8, 0.1
@@ -35,7 +35,7 @@ class Accumulate(nn.Cell):
 class Bucket(nn.Cell):
     """Sums tensors over a group, all in one."""
 
-    def __init__(self, group: Group, like: Sequence[Tensor]) -> None:
+    def __init__(self, group: RankGroup, like: Sequence[Tensor]) -> None:
         super().__init__(auto_prefix=False)
         self.sum, self.is_needed = Sum(group), group.size > 1 and len(like) > 0
         self.shapes = tuple(tuple(x.shape) for x in like)
@@ -46,8 +46,8 @@ class Bucket(nn.Cell):
         if not self.is_needed:
             return parts
         flat = self.sum(ops.concat([part.reshape((-1,)) for part in parts], 0))
-        found = ops.split(flat, self.sizes, 0)
-        return tuple([found[i].reshape(self.shapes[i]) for i in range(len(self.shapes))])
+        parts_of_sum = ops.split(flat, self.sizes, 0)
+        return tuple([parts_of_sum[i].reshape(self.shapes[i]) for i in range(len(self.shapes))])
 
 
 class Update(nn.Cell):
@@ -59,7 +59,7 @@ class Update(nn.Cell):
 
     def __init__(
         self, weights: ParameterTuple, sums: ParameterTuple, partial: Sequence[bool], copies: Sequence[int],
-        tensor: Group, data: Group, everyone: Group, scale: float, options: RunOptions,
+        tensor: RankGroup, data: RankGroup, everyone: RankGroup, scale: float, options: RunOptions,
     ) -> None:  # fmt: skip
         super().__init__(auto_prefix=False)
         self.weights, self.sums, self.scale = weights, sums, scale
@@ -82,15 +82,15 @@ class Update(nn.Cell):
         squares = loss * 0.0
         for i in range(len(gradients)):
             squares = squares + ops.sum(gradients[i] * gradients[i]) / self.copies[i]
-        found = self.over_all(ops.stack([loss, squares]))
-        norm = ops.sqrt(found[1])
+        sums = self.over_all(ops.stack([loss, squares]))
+        norm = ops.sqrt(sums[1])
         factor = loss * 0.0 + 1.0
         if self.clip > 0:
             factor = ops.minimum(factor, self.clip / norm)
         for i in range(len(gradients)):
             self._change(i, gradients[i] * factor, correction, root)
             ops.assign(self.sums[i], ops.zeros_like(self.sums[i]))
-        return ops.stack([found[0], norm]), gradients
+        return ops.stack([sums[0], norm]), gradients
 
     def _reduce(self) -> tuple[Tensor, ...]:
         """Return the gradients: means over micro-batches and data ranks, whole over tensor ranks."""
@@ -107,8 +107,8 @@ class Update(nn.Cell):
                 used = used + 1
             else:
                 gradients = (*gradients, self.sums[i] * self.scale)
-        found: tuple[Tensor, ...] = self.over_data(gradients)
-        return found
+        means: tuple[Tensor, ...] = self.over_data(gradients)
+        return means
 
     def _change(self, i: int, gradient: Tensor, correction: Tensor, root: Tensor) -> None:
         weight = self.weights[i]

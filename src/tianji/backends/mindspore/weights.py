@@ -48,5 +48,5 @@ def write_carried(weights: Weights, path: Path) -> None:
 
 def open_carried(path: Path) -> Weights:
     """Return the weights of a file, each read when it is asked for."""
-    found: Weights = np.load(path)
-    return found
+    weights: Weights = np.load(path)
+    return weights

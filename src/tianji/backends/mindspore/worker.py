@@ -1,55 +1,60 @@
-"""One rank: ``python -m tianji.backends.mindspore.worker SPEC RANK`` trains and keeps its journal; rank ``-1`` is the scheduler.
+"""The task ``train-mindspore``: one rank of MindSpore trains, and writes down each step as it is done.
 
-MindSpore's ranks find each other through a scheduler process and variables of the environment (its dynamic cluster).
+MindSpore's ranks find each other through a scheduler process and variables of the environment (its dynamic cluster): the
+scheduler is what an agent keeps open for them. Each rank imports MindSpore by itself, after the fork: its threads bear none.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-import traceback
-from functools import partial
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from tianji.backends.agent import die_with_parent
 from tianji.backends.journal import Journal
 from tianji.backends.mindspore.weights import WEIGHTS
+from tianji.backends.runtime.messages import RankSeat
+from tianji.backends.runtime.tasks import OnStep, Serve
 from tianji.backends.spec import Spec
-from tianji.errors import TianjiError
 
-SCHEDULER = -1
+PROBE = "TIANJI_PROBE"
+"""Set: the logits and gradients of the first step are left in ``rank-N.npz``."""
 
 
-def main(path: str, rank: int) -> int:
-    """Run one rank of a spec to its end; return the exit code."""
-    die_with_parent()
-    if rank == SCHEDULER:
+def open_store(host: str, port: int) -> tuple[Serve, int]:
+    """Return what runs MindSpore's scheduler on a port of this host (0: any), and the port.
+
+    Raises OSError when the port is taken.
+    """
+    with socket.socket() as trying:
+        trying.bind((host, port))
+        port = int(trying.getsockname()[1])
+    os.environ |= {"MS_ROLE": "MS_SCHED", "MS_SCHED_HOST": host, "MS_SCHED_PORT": str(port)}
+
+    def serve() -> None:
         from mindspore.communication import init
 
         init("mccl")
-        return 0
-    spec = Spec.read(Path(path))
-    folder = Path(spec.options.out)
-    journal = Journal(folder, rank)
-    try:
-        from tianji.backends.mindspore.loop import train
 
-        facts = train(
-            spec.plan, rank, spec.options, folder / WEIGHTS, on_step=partial(journal.write, "step"),
-            probe=folder / f"rank-{rank:05d}.npz" if os.environ.get("TIANJI_PROBE") else None,
-        )  # fmt: skip
-    except Exception as error:
-        traceback.print_exc()
-        message = str(error) if isinstance(error, TianjiError) else f"{type(error).__name__}: {error}"
-        journal.write("failed", message=message[:2000])
-        return 1
+    return serve, port
+
+
+def perform(spec: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
+    """Train on one rank and keep its journal in ``folder``; ``on_step`` hears of each step that is written down."""
+    run = Spec.parse(spec)
+    if run.world > 1:
+        place = urlsplit(rendezvous)
+        os.environ |= {"MS_ROLE": "MS_WORKER", "MS_NODE_ID": str(seat.rank)}
+        os.environ |= {"MS_SCHED_HOST": str(place.hostname), "MS_SCHED_PORT": str(place.port)}
+    journal = Journal(folder, seat.rank)
+    from tianji.backends.mindspore.loop import train
+
+    def note(**step: float) -> None:
+        journal.write("step", **step)
+        on_step(int(step["index"]))
+
+    facts = train(
+        run.plan, seat.rank, run.options, folder / WEIGHTS, on_step=note,
+        probe=folder / f"rank-{seat.rank:05d}.npz" if os.environ.get(PROBE) else None,
+    )  # fmt: skip
     journal.write("done", **facts)
-    return 0
-
-
-if __name__ == "__main__":
-    code = main(sys.argv[1], int(sys.argv[2]))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Not sys.exit: MindSpore's own threads hold some processes for half a minute, waiting for ranks that have left.
-    os._exit(code)

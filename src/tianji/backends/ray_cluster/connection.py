@@ -32,13 +32,13 @@ def check_ray() -> None:
 
 def quiet_environment(token: str = "", token_file: str = "") -> dict[str, str]:
     """Return the environment of a process of Ray: a token where one is given, and no report of usage to anybody."""
-    found = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
+    environment = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
     # A chip is our own resource: Ray must not hide accelerators from workers that ask for none of its kind.
-    found["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    environment["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
     if token or token_file:
-        found["RAY_AUTH_MODE"] = "token"
-        found |= {"RAY_AUTH_TOKEN": token} if token else {"RAY_AUTH_TOKEN_PATH": token_file}
-    return found
+        environment["RAY_AUTH_MODE"] = "token"
+        environment |= {"RAY_AUTH_TOKEN": token} if token else {"RAY_AUTH_TOKEN_PATH": token_file}
+    return environment
 
 
 @contextmanager

@@ -47,40 +47,40 @@ def meet_hosts(
     mark = Path(options.out) / f".seen-{uuid.uuid4().hex}"
     mark.touch()
     try:
-        found = _ask(ray, [actor.look_around.remote(str(mark)) for actor in actors], seats)
+        hosts = _ask(ray, [actor.look_around.remote(str(mark)) for actor in actors], seats)
     finally:
         mark.unlink(missing_ok=True)
-    _check_hosts(plan, options, found)
-    return found
+    _check_hosts(plan, options, hosts)
+    return hosts
 
 
 def _ask(ray: Any, questions: list[Any], seats: Sequence[Seat]) -> list[Whereabouts]:
-    found: list[Whereabouts] = []
+    hosts: list[Whereabouts] = []
     for seat, question in zip(seats, questions, strict=True):
         try:
-            found.append(ray.get(question, timeout=ASK))
+            hosts.append(ray.get(question, timeout=ASK))
         except ray.exceptions.RayError as error:
             raise RunError(
                 f"a worker on {seat.host} does not come up ({first_line(error)}); is Tianji installed there, with the same"
                 " extras: pip install 'tianji[run,ray]'?"
             ) from None
-    return found
+    return hosts
 
 
-def _check_hosts(plan: Plan, options: RunOptions, found: Sequence[Whereabouts]) -> None:
-    odd = next((here for here in found if here.version != found[0].version), None)
+def _check_hosts(plan: Plan, options: RunOptions, hosts: Sequence[Whereabouts]) -> None:
+    odd = next((here for here in hosts if here.version != hosts[0].version), None)
     if odd:
         raise RunError(
-            f"{odd.host} has Tianji {odd.version}, {found[0].host} has {found[0].version}; install one version on all nodes"
+            f"{odd.host} has Tianji {odd.version}, {hosts[0].host} has {hosts[0].version}; install one version on all nodes"
         )
-    blind = next((here for here in found if not here.sees_folder), None)
+    blind = next((here for here in hosts if not here.sees_folder), None)
     if blind and (options.checkpoint_every or options.resume_from):
         raise RunError(
             f"{blind.host} does not see {options.out}: checkpoints need a folder that all nodes share; name one with --out"
         )
-    each = memory_of_ranks(plan) / len(found)
-    for here in found:
-        need = each * sum(other.host == here.host for other in found)
+    each = memory_of_ranks(plan) / len(hosts)
+    for here in hosts:
+        need = each * sum(other.host == here.host for other in hosts)
         if need > here.memory:
             raise RunError(
                 f"{here.host} has {show(here.memory, 'bytes')} of memory free, but its ranks need about"

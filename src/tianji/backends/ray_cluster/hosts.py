@@ -1,4 +1,4 @@
-"""The hosts of a Ray cluster under an operation: an actor for each node, in a bundle that holds the node's chips."""
+"""The hosts of a Ray cluster under a run or an operation: an actor for each node, in a bundle that holds the node's chips."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 
 from tianji.backends.options import RunOptions
 from tianji.backends.ray_cluster.agent_actor import AgentActor, AgentProcess
-from tianji.backends.ray_cluster.connection import connect, count_cpus
+from tianji.backends.ray_cluster.connection import answers, connect, count_cpus
 from tianji.backends.ray_cluster.host_checks import meet_hosts
 from tianji.backends.ray_cluster.placement import Seat, hides_chips, reserve, seat_options
+from tianji.backends.runtime.hosts import Line
+from tianji.backends.runtime.messages import NodeSetup, Order, encode
 from tianji.parallel.plan import Plan
 from tianji.units import Seconds
 
@@ -32,6 +34,8 @@ class _Place:
     """The last agent, until it is certain that nothing of it is left."""
     machine: str = ""
     """The host of the last agent that was opened, by the name that Ray gave it."""
+    is_apart: bool = False
+    """The host does not see the folder of the job."""
     is_open: bool = False
     heard: Seconds = 0.0
     gone_at: Seconds | None = None
@@ -41,13 +45,15 @@ class _Place:
 class RayHosts:
     """Holds the chips of a pool on the cluster that is at hand until it is closed; without a cluster, of a private one."""
 
-    def __init__(self, plan: Plan, options: RunOptions, folder: Path, node: int, lease: Seconds) -> None:
-        """Reserve all chips of the plan's pool in nodes of ``node``; ``folder`` must be seen by all hosts.
+    def __init__(
+        self, plan: Plan, options: RunOptions, node: int, lease: Seconds, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Reserve all chips of the plan's pool in nodes of ``node``; ``options.out`` is the folder of the job.
 
         Raises MissingExtraError without Ray, and RunError when the chips are not to be had or a host cannot take its part.
         """
-        self.folder, self.lease = folder, lease
-        self._words: list[tuple[int, bytes | None]] = []
+        self.folder, self.lease, self.environment = Path(options.out), lease, dict(environment or {})
+        self._lines: list[Line] = []
         self._calls: dict[Any, tuple[int, str]] = {}
         """What is waited for: one call of each node's actor at most, by what it does."""
         self._stack = ExitStack()
@@ -60,33 +66,34 @@ class RayHosts:
             self.places = [_Place(seats[i], min(node, chips - i), None) for i in firsts]
             for place in self.places:
                 self._employ(place)
-            shared = replace(options, out=str(folder), checkpoint_every=1)
-            meet_hosts(self._ray, [p.actor for p in self.places], [p.seat for p in self.places], plan, shared)
+            actors, hosts = [p.actor for p in self.places], [p.seat for p in self.places]
+            for place, here in zip(self.places, meet_hosts(self._ray, actors, hosts, plan, options), strict=True):
+                place.is_apart = not here.sees_folder
             self._stack = stack.pop_all()
 
     def machine(self, node: int) -> str:
         """Return where the last agent of a node was opened; the node alone counts where Ray hides the chips of others."""
         return f"{self.places[node].machine}/{node}" if self._is_alone else self.places[node].machine
 
-    def open(self, node: int, words: Sequence[str]) -> None:
+    def open(self, node: int, setup: NodeSetup) -> None:
         """Start the agent of a node."""
         place = self.places[node]
         place.is_open, place.gone_at = True, None
-        log = str(self.folder / f"agent-{node:03d}.log")
-        self._calls[place.actor.open.remote(tuple(words), log)] = node, "open"
+        line = encode(replace(setup, is_apart=place.is_apart))
+        self._calls[place.actor.open.remote(line, str(self._log(node)), self.environment)] = node, "open"
 
-    def tell(self, node: int, order: bytes) -> None:
-        """Say a line to the agent of a node."""
-        self.places[node].actor.tell.remote(order)
+    def send(self, node: int, order: Order) -> None:
+        """Send an order to the agent of a node."""
+        self.places[node].actor.send.remote(encode(order))
 
     def end(self, node: int) -> None:
         """Have the agent of a node killed with its actor; whoever takes the actor's place makes sure."""
         self._ray.kill(self.places[node].actor)
 
-    def hear(self, timeout: Seconds) -> list[tuple[int, bytes | None]]:
-        """Return what agents said, by node, waiting at most so long for the first line; None: nothing of the agent is left."""
+    def hear(self, timeout: Seconds) -> Sequence[Line]:
+        """Return the reports that came, waiting at most so long for the first."""
         self._note_leases()
-        patience = 0.0 if self._words else timeout
+        patience = 0.0 if self._lines else timeout
         if self._calls:
             done, others = self._ray.wait(list(self._calls), num_returns=1, timeout=patience)
             if done and others:
@@ -95,14 +102,17 @@ class RayHosts:
                 self._answer(call, *self._calls.pop(call))
         elif patience:
             time.sleep(patience)
-        found, self._words = self._words, []
-        return found
+        lines, self._lines = self._lines, []
+        return lines
 
     def close(self) -> None:
         """End all agents with their actors, and give the chips back."""
         for place in self.places:
             self._ray.kill(place.actor)
         self._stack.close()
+        for node in range(len(self.places)):
+            if self._log(node).exists() and not self._log(node).stat().st_size:
+                self._log(node).unlink()
 
     def agents(self) -> Mapping[int, int]:
         """Return the process, on its host, of the agent of each node that has one."""
@@ -111,6 +121,20 @@ class RayHosts:
     def actors(self) -> Mapping[int, int]:
         """Return the process, on its host, of the actor of each node with an agent."""
         return {node: place.agent.actor for node, place in enumerate(self.places) if place.agent}
+
+    def describe_loss(self, node: int) -> str:
+        """Say how an agent was lost that nobody ended."""
+        host = self.places[node].seat.host
+        if not self.is_reachable(node):
+            return f"nothing of Ray answers on its node {host} any more"
+        return f"its agent on {host} was killed or crashed; the agent's log is {self._log(node)}"
+
+    def is_reachable(self, node: int) -> bool:
+        """Whether Ray's own process of a node's host still answers; Ray takes 15 seconds and more to call a host dead."""
+        return answers(self.places[node].seat.raylet)
+
+    def _log(self, node: int) -> Path:
+        return self.folder / f"agent-{node:03d}.log"
 
     # --- actors -----------------------------------------------------------------------------------------------
 
@@ -138,7 +162,7 @@ class RayHosts:
             self._note_end(node)
             return
         else:
-            self._words += [(node, line) for line in answer]
+            self._lines += [(node, line) for line in answer]
         self._calls[place.actor.hear.remote()] = node, "hear"
 
     def _replace_actor(self, node: int) -> None:
@@ -157,7 +181,7 @@ class RayHosts:
         place.agent, place.gone_at = None, None
         if place.is_open:
             place.is_open = False
-            self._words.append((node, None))
+            self._lines.append((node, None))
 
     def _note_leases(self) -> None:
         now = time.monotonic()

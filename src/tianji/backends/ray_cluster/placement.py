@@ -60,7 +60,7 @@ def find_twins(unit: str, nodes: Sequence[Mapping[str, Any]]) -> list[str]:
     offering = [node["Resources"] for node in nodes if node["Resources"].get("chip")]
     if unit != "chip":
         return []
-    return [name for name in UNITS[1:] if all(found.get(name, 0) >= found["chip"] for found in offering)]
+    return [name for name in UNITS[1:] if all(resources.get(name, 0) >= resources["chip"] for resources in offering)]
 
 
 def check_room(wanted: Sequence[int], offered: Sequence[int]) -> None:
@@ -125,10 +125,10 @@ def hides_chips(group: Any) -> bool:
     return any(name in bundle for bundle in group.bundle_specs for name in UNITS[1:])
 
 
-def order_nodes(found: Mapping[int, Mapping[str, Any]], sizes: Sequence[int]) -> list[int]:
+def order_nodes(nodes: Mapping[int, Mapping[str, Any]], sizes: Sequence[int]) -> list[int]:
     """Return the bundles in the order of the ranks: by place, then by address; a node that is filled in part stays last."""
-    return sorted(found, key=lambda b: (-sizes[b], _natural((found[b].get("Labels") or {}).get(PLACE, "")),
-                                        _natural(found[b]["NodeManagerAddress"])))  # fmt: skip
+    return sorted(nodes, key=lambda b: (-sizes[b], _natural((nodes[b].get("Labels") or {}).get(PLACE, "")),
+                                        _natural(nodes[b]["NodeManagerAddress"])))  # fmt: skip
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
@@ -145,11 +145,11 @@ def _seats(
         crowd[node] = crowd.get(node, 0) + sizes[bundle]
     raylets = {name: f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}" for name, node in nodes.items()}
     taken: dict[str, int] = {}
-    found: list[Seat] = []
+    seats: list[Seat] = []
     for bundle in order:
         node = table[bundle]
         for _ in range(sizes[bundle]):
             place = taken.get(node, 0)
-            found.append(Seat(bundle, nodes[node]["NodeManagerAddress"], raylets[node], place, crowd[node]))
+            seats.append(Seat(bundle, nodes[node]["NodeManagerAddress"], raylets[node], place, crowd[node]))
             taken[node] = place + 1
-    return found
+    return seats

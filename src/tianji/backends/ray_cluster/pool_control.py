@@ -162,13 +162,13 @@ def _launch(words: list[str], folder: Path, token: Path) -> subprocess.Popen[byt
 def _await_start(process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START
     while time.monotonic() < deadline:
-        said = log.read_text(encoding="utf-8", errors="replace")
-        if STARTED in said:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if STARTED in text:
             return
         if process.poll() is not None:
             break
         time.sleep(0.1)
-    lines = [line for line in said.splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip()]
     raise RunError(f"Ray's node did not start: {lines[-1] if lines else 'it says nothing'}")
 
 

@@ -65,9 +65,9 @@ def choose_accelerator(local_rank: int, local_size: int, kind: str = "") -> Acce
 
     ``kind`` ``cpu`` forces the CPU. On a CPU the cores are dealt out to the processes.
     """
-    found = torch.accelerator.current_accelerator() if kind != "cpu" and torch.accelerator.is_available() else None
-    if found is None:
+    device = torch.accelerator.current_accelerator() if kind != "cpu" and torch.accelerator.is_available() else None
+    if device is None:
         torch.set_num_threads(max(count_cores() // local_size, 1))
         return Accelerator("cpu", torch.device("cpu"), COLLECTIVES["cpu"])
     torch.accelerator.set_device_index(local_rank)
-    return Accelerator(found.type, torch.device(found.type, local_rank), COLLECTIVES.get(found.type, found.type))
+    return Accelerator(device.type, torch.device(device.type, local_rank), COLLECTIVES.get(device.type, device.type))

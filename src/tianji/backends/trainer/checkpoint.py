@@ -7,13 +7,13 @@ the whole model, so that a resumed run may have other degrees.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed import checkpoint
 from torch.distributed.checkpoint import CheckpointException
 
@@ -22,14 +22,20 @@ from tianji.backends.machine import check_checkpoint
 from tianji.backends.options import RunOptions
 from tianji.errors import RunError
 
-if TYPE_CHECKING:
-    from tianji.backends.trainer.loop import Trainer
+
+class Saved(Protocol):
+    """What a checkpoint is of."""
+
+    optimizer: torch.optim.Optimizer
+
+    def named_parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
+        """Return this rank's weights by their names in the whole model."""
 
 
 class Checkpoints:
     """The checkpoints of one run, under ``options.checkpoints``."""
 
-    def __init__(self, trainer: Trainer, options: RunOptions) -> None:
+    def __init__(self, trainer: Saved, options: RunOptions) -> None:
         self.trainer, self.options = trainer, options
         self.folder = Path(options.checkpoints or f"{options.out}/checkpoints")
         # A group of its own: on the default one an asynchronous save mixes with training and corrupts the checkpoint.
@@ -86,13 +92,13 @@ class Checkpoints:
 
     def _state(self) -> dict[str, Tensor]:
         """Return weights, buffers and optimizer state by name; optimizer state that does not exist yet is made."""
-        found: dict[str, Tensor] = {}
+        state: dict[str, Tensor] = {}
         _make_state(self.trainer.optimizer)
         for name, weight in self.trainer.named_parameters():
-            found[f"model.{name}"] = weight.detach()
+            state[f"model.{name}"] = weight.detach()
             for key, value in _tensors(self.trainer.optimizer.state[weight]).items():
-                found[f"optimizer.{name}.{key}"] = value
-        return found
+                state[f"optimizer.{name}.{key}"] = value
+        return state
 
 
 def _make_state(optimizer: torch.optim.Optimizer) -> None:

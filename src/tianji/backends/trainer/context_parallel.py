@@ -44,8 +44,8 @@ def choose_attention(group: ProcessGroup | None, kind: str) -> Attend:
             return _attend_heads(q, k, v, group)
         if kind == "all_gather":
             return _attend_gathered(q, k, v, group)
-        found: Tensor = _Ring.apply(q, k, v, group)
-        return found
+        attended: Tensor = _Ring.apply(q, k, v, group)
+        return attended
 
     return attend
 

@@ -50,11 +50,11 @@ class Meshes:
 
     def axis_of_groups(self) -> dict[str, str]:
         """Return the axis of each group that this rank belongs to, by the group's name: tp, cp, ep, pp or dp."""
-        found: dict[str, str] = {}
+        axes: dict[str, str] = {}
         for mesh in (self.dense, self.sequence, self.expert):
             for dim in mesh.mesh_dim_names or ():
-                found[str(mesh.get_group(dim).group_name)] = "dp" if dim in ("shard", "replicate") else dim
-        return found
+                axes[str(mesh.get_group(dim).group_name)] = "dp" if dim in ("shard", "replicate") else dim
+        return axes
 
 
 def number_ranks(s: Strategy) -> torch.Tensor:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import torch
 import torch.distributed as dist
@@ -18,6 +17,7 @@ from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import loss_parallel
 
 from tianji.backends.options import RunOptions
+from tianji.backends.rendezvous import join_store
 from tianji.backends.trainer.accelerator import Accelerator, choose_accelerator
 from tianji.backends.trainer.checkpoint import Checkpoints
 from tianji.backends.trainer.context_parallel import choose_attention, place_tokens
@@ -35,7 +35,7 @@ from tianji.units import Bytes, Seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrainStep:
     """What one rank knows after one optimizer step; loss and norm are those of the whole job."""
 
     index: int
@@ -108,8 +108,8 @@ class Trainer:
 
     def _tokens(self, index: int) -> Tensor:
         batch = self.plan.job.global_batch_size
-        mine = batch // self.plan.strategy.dp
-        return self.corpus.sequences(index, self.dp_rank * mine, mine, batch).to(self.accelerator.device)
+        share = batch // self.plan.strategy.dp
+        return self.corpus.sequences(index, self.dp_rank * share, share, batch).to(self.accelerator.device)
 
     def _vocabulary_cut(self) -> AbstractContextManager[Any]:
         return loss_parallel() if self.plan.strategy.tp > 1 else nullcontext()
@@ -145,15 +145,15 @@ class Trainer:
     def _gather(self, losses: list[Tensor]) -> tuple[float, float]:
         """Sum over all ranks: each loss is known to tp ranks, each gradient to as many ranks as hold it."""
         strategy = self.plan.strategy
-        found = torch.zeros(2, dtype=torch.float64, device=self.accelerator.device)
+        sums = torch.zeros(2, dtype=torch.float64, device=self.accelerator.device)
         if losses:
             mean = torch.stack([_whole(x) for x in losses]).double().mean()
-            found[0] = mean / (strategy.tp * strategy.cp * strategy.dp)
+            sums[0] = mean / (strategy.tp * strategy.cp * strategy.dp)
         ranks = strategy.chips // strategy.pp
         for gradient in self._gradients():
-            found[1] += sum_squares(gradient) / (ranks // _num_shards(gradient))
-        dist.all_reduce(found)
-        return float(found[0]), float(found[1].sqrt())
+            sums[1] += sum_squares(gradient) / (ranks // _num_shards(gradient))
+        dist.all_reduce(sums)
+        return float(sums[0]), float(sums[1].sqrt())
 
 
 def train(
@@ -165,7 +165,7 @@ def train(
     *,
     local_rank: int | None = None,
     local_size: int | None = None,
-    on_step: Callable[[Step], None] | None = None,
+    on_step: Callable[[TrainStep], None] | None = None,
 ) -> dict[str, Any]:
     """Train on one rank until ``options.steps`` steps are done: the entry of every engine's worker.
 
@@ -176,7 +176,7 @@ def train(
     Returns facts of the run: ``chip``, ``versions``, and of the profiled step ``traffic`` by axis.
     """
     accelerator = choose_accelerator(rank if local_rank is None else local_rank, local_size or world, options.device)
-    store = open_store(rendezvous)
+    store = join_store(rendezvous)
     patience = timedelta(seconds=options.timeout)
     dist.init_process_group(accelerator.collectives, store=store, rank=rank, world_size=world, timeout=patience)
     trainer = Trainer(plan, rank, accelerator, options)
@@ -188,7 +188,7 @@ def train(
         loss, norm = trainer.step(index)
         accelerator.synchronize()
         if on_step:
-            on_step(Step(index, time.perf_counter() - began, loss, norm, accelerator.memory_peak()))
+            on_step(TrainStep(index, time.perf_counter() - began, loss, norm, accelerator.memory_peak()))
         if checkpoints:
             checkpoints.save_if_due(index, is_last=index == options.steps - 1)
     if checkpoints:
@@ -201,14 +201,6 @@ def train(
         facts["traffic"] = counter.by_axis()
     dist.barrier()
     return facts
-
-
-def open_store(rendezvous: str) -> dist.Store:
-    """Return the store at an address like ``tcp://host:port/name``; names keep runs apart."""
-    place = urlsplit(rendezvous)
-    if place.scheme != "tcp" or not place.hostname or not place.port:
-        raise ValueError(f"rendezvous: expected tcp://host:port/name, got {rendezvous!r}")
-    return dist.PrefixStore(place.path.strip("/") or "run", dist.TCPStore(place.hostname, place.port, is_master=False))
 
 
 def make_optimizer(

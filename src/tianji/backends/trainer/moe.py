@@ -31,7 +31,7 @@ class SwiGLU(nn.Module):
         return self.down(inner)
 
 
-class Experts(nn.Module):
+class LocalExperts(nn.Module):
     """The routed experts' weights, (experts, out, in); a rank holds consecutive ones."""
 
     def __init__(self, hidden: int, width: int, num_experts: int) -> None:
@@ -47,8 +47,8 @@ class Experts(nn.Module):
         weights = tuple(local_part(w) for w in (self.gate, self.up, self.down))
         if self.context_fn is None:
             return _answer(x, counts, *weights)
-        found: Tensor = checkpoint(_answer, x, counts, *weights, use_reentrant=False, context_fn=self.context_fn)
-        return found
+        answers: Tensor = checkpoint(_answer, x, counts, *weights, use_reentrant=False, context_fn=self.context_fn)
+        return answers
 
 
 def _answer(x: Tensor, counts: list[int], gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class MixtureOfExperts(nn.Module):
         super().__init__()
         self.num_experts, self.top_k = moe.num_experts, moe.top_k
         self.router = nn.Linear(hidden, moe.num_experts, bias=False)
-        self.experts = Experts(hidden, moe.intermediate_size, moe.num_experts)
+        self.experts = LocalExperts(hidden, moe.intermediate_size, moe.num_experts)
         width = moe.shared_intermediate_size
         self.shared: nn.Module | None = SwiGLU(hidden, width) if width else None
         self.shared_gate = nn.Linear(hidden, 1, bias=False) if moe.shared_expert_gate else None

@@ -21,7 +21,7 @@ from torch.distributed.tensor.parallel import (
 from torch.distributed.tensor.placement_types import Placement
 
 from tianji.backends.trainer.moe import MixtureOfExperts, SwiGLU
-from tianji.backends.trainer.transformer import Attention, Layer, Transformer
+from tianji.backends.trainer.transformer import SelfAttention, Transformer, TransformerLayer
 
 Styles = dict[str, ParallelStyle]
 
@@ -53,10 +53,10 @@ def cut_experts(part: Transformer, ep: DeviceMesh) -> None:
                 layer.mlp.experts.register_parameter(name, nn.Parameter(cut))
 
 
-def _layer_styles(layer: Layer, stream: Placement, size: int) -> Styles:
+def _layer_styles(layer: TransformerLayer, stream: Placement, size: int) -> Styles:
     norm = {"attention_norm": _norm(), "mlp_norm": _norm()} if stream.is_shard() else {}
     attention = layer.attention
-    inside = _head_styles(attention, stream, size) if isinstance(attention, Attention) else _latent_styles(stream)
+    inside = _head_styles(attention, stream, size) if isinstance(attention, SelfAttention) else _latent_styles(stream)
     return {**norm, **inside, **_mlp_styles(layer.mlp, "mlp", stream)}
 
 
@@ -68,7 +68,7 @@ def _gathered(stream: Placement) -> ParallelStyle:
     return PrepareModuleInput(input_layouts=(stream, None), desired_input_layouts=(Replicate(), None))
 
 
-def _head_styles(attention: Attention, stream: Placement, size: int) -> Styles:
+def _head_styles(attention: SelfAttention, stream: Placement, size: int) -> Styles:
     """Each rank has some of the heads; the norms of queries and keys see a stream cut by heads.
 
     Key-value heads that are fewer than the ranks are computed by all of them.

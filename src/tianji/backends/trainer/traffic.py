@@ -63,10 +63,10 @@ class TrafficCounter(TorchDispatchMode):
         is_wait = name == "wait_tensor"
         axis = self._pending.pop(args[0].data_ptr(), "world") if is_wait else self._count(KINDS[name], args)
         with record_function(f"tianji::{axis}"):
-            found = func(*args, **(kwargs or {}))
-        if isinstance(found, Tensor) and not is_wait:
-            self._pending[found.data_ptr()] = axis
-        return found
+            result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and not is_wait:
+            self._pending[result.data_ptr()] = axis
+        return result
 
     def _count(self, kind: str, args: tuple[Any, ...]) -> str:
         group = _group_of(args)
@@ -81,12 +81,12 @@ class TrafficCounter(TorchDispatchMode):
 
     def by_axis(self) -> dict[str, dict[str, float]]:
         """Return calls and bytes of one chip by axis, all kinds together."""
-        found: dict[str, dict[str, float]] = {}
+        totals: dict[str, dict[str, float]] = {}
         for (axis, kind), calls in self.calls.items():
-            entry = found.setdefault(axis, {"calls": 0, "bytes": 0.0})
+            entry = totals.setdefault(axis, {"calls": 0, "bytes": 0.0})
             entry["calls"] += calls
             entry["bytes"] += self.bytes[axis, kind]
-        return found
+        return totals
 
 
 def _group_of(args: tuple[Any, ...]) -> dist.ProcessGroup:
@@ -105,10 +105,10 @@ def _group_of(args: tuple[Any, ...]) -> dist.ProcessGroup:
 
 def _inputs(args: tuple[Any, ...]) -> list[Tensor]:
     """Return what is sent: the base ops have the output first, and lists hold tensors of one call."""
-    found: list[Tensor] = []
+    tensors: list[Tensor] = []
     for value in args:
-        found += [value] if isinstance(value, Tensor) else value if _is_tensors(value) else []
-    return found[1:] if len(found) == 2 and isinstance(args[0], Tensor) and isinstance(args[1], Tensor) else found
+        tensors += [value] if isinstance(value, Tensor) else value if _is_tensors(value) else []
+    return tensors[1:] if len(tensors) == 2 and isinstance(args[0], Tensor) and isinstance(args[1], Tensor) else tensors
 
 
 def _is_tensors(value: object) -> bool:
@@ -124,8 +124,8 @@ def _to_others(args: tuple[Any, ...], group: dist.ProcessGroup) -> float:
     (sent,) = _inputs(args)
     splits = [v for v in args if isinstance(v, (list, tuple)) and v and isinstance(v[0], int)]
     rows = splits[-1] if splits else [sent.shape[0] // group.size()] * group.size()
-    mine = rows[dist.get_rank(group)]
-    return sent.nbytes * (1 - mine / max(sent.shape[0], 1))
+    kept = rows[dist.get_rank(group)]
+    return sent.nbytes * (1 - kept / max(sent.shape[0], 1))
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def rotate(x: Tensor, positions: Tensor) -> Tensor:
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
 
-class Attention(nn.Module):
+class SelfAttention(nn.Module):
     """Grouped-query attention; with fewer key-value heads than tensor ranks, each rank picks the heads it needs."""
 
     def __init__(self, model: Model, attend: Attend) -> None:
@@ -109,13 +109,13 @@ def _whole(x: Tensor) -> Tensor:
     return x.redistribute(placements=[Replicate()]).to_local(grad_placements=[Partial()])
 
 
-class Layer(nn.Module):
+class TransformerLayer(nn.Module):
     """One transformer layer: attention and MLP, each behind a norm and beside the stream."""
 
     def __init__(self, model: Model, index: int, attend: Attend) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(model.hidden_size, eps=EPSILON)
-        self.attention: nn.Module = (LatentAttention if model.mla else Attention)(model, attend)
+        self.attention: nn.Module = (LatentAttention if model.mla else SelfAttention)(model, attend)
         self.mlp_norm = nn.RMSNorm(model.hidden_size, eps=EPSILON)
         self.mlp: nn.Module
         if model.moe and has_experts(model, index):
@@ -137,14 +137,14 @@ class Transformer(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(model.vocab_size, model.hidden_size) if embed else None
-        self.layers = nn.ModuleDict({str(i): Layer(model, i, attend) for i in layers})
+        self.layers = nn.ModuleDict({str(i): TransformerLayer(model, i, attend) for i in layers})
         self.norm = nn.RMSNorm(model.hidden_size, eps=EPSILON) if predict else None
         self.head = nn.Linear(model.hidden_size, model.vocab_size, bias=False) if predict else None
         self.register_buffer("positions", positions, persistent=False)
 
-    def named_layers(self) -> list[tuple[str, Layer]]:
+    def named_layers(self) -> list[tuple[str, TransformerLayer]]:
         """Return the layers by their number in the whole model."""
-        return [(name, cast(Layer, layer)) for name, layer in self.layers.items()]
+        return [(name, cast(TransformerLayer, layer)) for name, layer in self.layers.items()]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (or the stream, from a stage that is not the last) of tokens (or the stream)."""

@@ -8,7 +8,8 @@ from functools import partial
 
 from tianji.operation.protocols import Attempt, ChipReport, NodeReport, WorkerReport
 from tianji.operation.simulation.environment import World
-from tianji.operation.simulation.invariants import Witness
+from tianji.operation.simulation.invariants import ChipTruth, Witness
+from tianji.operation.simulation.nodes import LEASE, SimulatedChip, SimulatedNode, Worker
 from tianji.operation.simulation.scenario import Scenario
 from tianji.operation.simulation.store import SimulatedStore
 from tianji.operation.simulation.training import Training
@@ -16,53 +17,9 @@ from tianji.units import Seconds
 
 BEAT: Seconds = 4.0
 """Between two reports of a node."""
-LEASE: Seconds = 40.0
 LEASE_CODE = 1
 """Exit code of a worker whose node lost its lease."""
-Order = Callable[["SimulatedNode"], None]
-
-
-@dataclass
-class Worker:
-    """A process of one rank."""
-
-    attempt: int
-    step: int = -1
-    code: int | None = None
-    frozen_at: Seconds | None = None
-    """When it stopped to give signs of life, though it exists."""
-    has_started: bool = False
-
-
-@dataclass
-class SimulatedChip:
-    """A chip, in truth."""
-
-    number: int
-    healthy: bool = True
-    failed_at: Seconds = 0.0
-    worker: Worker | None = None
-
-    def is_busy(self) -> bool:
-        """Whether a worker is alive on it."""
-        return self.worker is not None and self.worker.code is None
-
-
-@dataclass
-class SimulatedNode:
-    """A node, in truth."""
-
-    number: int
-    chips: list[SimulatedChip]
-    up: bool = True
-    cut: bool = False
-    """Its messages reach nobody, and nobody's reach it."""
-    stopped: int = 0
-    lease: Seconds = LEASE
-    """Until when it may run workers: from the moment of sending of its last report that was acknowledged."""
-    serial: int = 0
-    heard: int = 0
-    """The newest of its reports that arrived."""
+NodeOrder = Callable[[SimulatedNode], None]
 
 
 @dataclass
@@ -92,14 +49,16 @@ class SimulatedCluster:
 
     def poll(self) -> Sequence[NodeReport]:
         """Return what was heard since the last call."""
-        found, self.inbox = self.inbox, []
-        return found
+        reports, self.inbox = self.inbox, []
+        return reports
 
     def start(self, attempt: Attempt) -> None:
         """Send each node the order to start its workers."""
         if attempt.number not in self.trainings:
-            self.witness.check_start(self, attempt.chips, attempt.resume, self.world.now())
-            self.trainings[attempt.number] = Training(self, attempt)
+            self.witness.check_start([self._truth_of(chip) for chip in attempt.chips], attempt.resume)
+            self.trainings[attempt.number] = Training(
+                attempt, self.world, self.scenario, self.store, self.witness, self.exit
+            )
         for number in sorted({chip // self.scenario.node for chip in attempt.chips}):
             self._command(self.nodes[number], lambda node: self._start(node, attempt))
 
@@ -107,6 +66,11 @@ class SimulatedCluster:
         """Send each node the order to end its workers."""
         for node in self.nodes:
             self._command(node, lambda node: self._stop(node, attempt))
+
+    def _truth_of(self, number: int) -> ChipTruth:
+        chip = self.chips[number]
+        failed_for = None if chip.healthy else self.world.now() - chip.failed_at
+        return ChipTruth(number, failed_for, number in self.known_failed, chip.is_busy())
 
     # --- the network ------------------------------------------------------------------------------------------
 
@@ -116,7 +80,7 @@ class SimulatedCluster:
     def _delay(self) -> Seconds:
         return self.world.random.uniform(0.01, self.scenario.delay)
 
-    def _command(self, node: SimulatedNode, order: Order) -> None:
+    def _command(self, node: SimulatedNode, order: NodeOrder) -> None:
         def arrive() -> None:
             if node.up and not node.cut:
                 order(node)

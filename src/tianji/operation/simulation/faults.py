@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tianji.operation.simulation.cluster import SimulatedChip, SimulatedCluster, SimulatedNode
+from tianji.operation.simulation.cluster import SimulatedCluster
+from tianji.operation.simulation.nodes import SimulatedChip, SimulatedNode
 from tianji.units import Seconds
 
 KINDS = {"chip": 3, "crash": 4, "freeze": 2, "stall": 2, "node": 2, "cut": 2}

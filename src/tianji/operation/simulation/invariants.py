@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tianji.errors import TianjiError
 from tianji.units import Seconds
-
-if TYPE_CHECKING:
-    from tianji.operation.simulation.cluster import SimulatedCluster
 
 GRACE: Seconds = 400.0
 """How long a job may stand still though nothing has changed and there are chips enough: its longest timeouts together."""
@@ -18,6 +16,18 @@ KNOWN_AFTER: Seconds = 60.0
 
 class InvariantError(TianjiError):
     """The controller broke a promise in a simulation; the message says which and how to see it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChipTruth:
+    """A chip of a new attempt, as it is."""
+
+    number: int
+    failed_for: Seconds | None
+    """None: it is healthy."""
+    is_known_failed: bool
+    """The last report that was heard calls it failed."""
+    is_busy: bool
 
 
 class Witness:
@@ -45,14 +55,14 @@ class Witness:
         """Note a complete checkpoint."""
         self.best = max(self.best, step)
 
-    def check_start(self, cluster: SimulatedCluster, chips: tuple[int, ...], resume: int | None, now: Seconds) -> None:
-        """Check an attempt at the moment at which the controller decides on it."""
-        self.require(len(set(chips)) == len(chips), f"a plan names a chip twice: {chips}")
-        for number in chips:
-            chip = cluster.chips[number]
-            is_fresh = chip.healthy or now - chip.failed_at < KNOWN_AFTER
-            self.require(is_fresh and number not in cluster.known_failed, f"a plan touches the failed chip {number}")
-            self.require(not chip.is_busy(), f"chip {number} is booked twice: a worker is still on it")
+    def check_start(self, chips: Sequence[ChipTruth], resume: int | None) -> None:
+        """Check an attempt by the truth about its chips, at the moment at which the controller decides on it."""
+        numbers = tuple(chip.number for chip in chips)
+        self.require(len(set(numbers)) == len(numbers), f"a plan names a chip twice: {numbers}")
+        for chip in chips:
+            is_fresh = chip.failed_for is None or chip.failed_for < KNOWN_AFTER
+            self.require(is_fresh and not chip.is_known_failed, f"a plan touches the failed chip {chip.number}")
+            self.require(not chip.is_busy, f"chip {chip.number} is booked twice: a worker is still on it")
         newest = -1 if resume is None else resume
         self.require(newest == self.best, f"resumes from step {newest} though step {self.best} was checkpointed")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tianji.formatting import format_bytes, format_days, format_duration, format_percent
 from tianji.report.documents.ranges import RangeDocument
 from tianji.report.view import Cell, Number
+from tianji.units import show
 
 
 def ranged(span: RangeDocument, text: Callable[[float], str]) -> Number:
@@ -33,6 +34,15 @@ def time_of(seconds: float) -> Number:
 def size_of(value: float) -> Number:
     """Return a size."""
     return Number(value, format_bytes(value))
+
+
+def bytes_of(value: float) -> Number:
+    """Return bytes in the unit that suits them, where they are of any magnitude.
+
+    >>> bytes_of(65536.0).text
+    '65.5 kB'
+    """
+    return Number(value, show(value, "bytes"))
 
 
 def share_of(value: float) -> Number:

@@ -1,4 +1,4 @@
-"""Whose turn it is in a pipeline where sending waits for the receiver.
+"""The layers of a stage, and whose turn it is in a pipeline where sending waits for the receiver.
 
 MindSpore has no Send and Receive on CPUs; two neighbours meet in a collective of their own instead. Both must come to their
 meetings in the same order, or all ranks wait for ever. So a stage takes the next micro-batch in before it hands a gradient back.
@@ -9,11 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+import numpy as np
+
+from tianji.perf.stages import stage
+from tianji.workload import Model
+
 Kind = Literal["take", "forward", "pass", "fetch", "backward", "return"]
 """``take`` the stream from the stage before, ``pass`` it to the one after; ``fetch`` the gradient from the stage after,
 ``return`` it to the one before."""
 Turn = tuple[Kind, int]
 """What to do, with which micro-batch."""
+
+
+def layers_of_stage(model: Model, num_stages: int, index: int) -> range:
+    """Return the layers of a pipeline stage, dealt out as the planner prices them."""
+    counts = [round(float(stage(model, np.asarray(num_stages), np.asarray(i)).layers)) for i in range(index + 1)]
+    return range(sum(counts[:-1]), sum(counts))
 
 
 def order_turns(schedule: str, index: int, num_stages: int, count: int) -> list[Turn]:

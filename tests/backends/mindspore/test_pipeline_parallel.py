@@ -1,8 +1,10 @@
-"""Stages that wait for each other at every hand-over never wait for ever, and each micro-batch is worked on once."""
+"""The layers of stages are the torch trainer's; no stages wait for each other for ever; each micro-batch is worked on once."""
 
 import pytest
 
-from tianji.backends.mindspore.schedule import Turn, order_turns
+from tianji.backends.mindspore.pipeline_parallel import Turn, layers_of_stage, order_turns
+
+from ..samples import model_of
 
 MEETINGS = {"pass": "take", "fetch": "return"}
 """What a stage does, and what the one after it must do at that moment."""
@@ -14,12 +16,12 @@ def left_waiting(orders: list[list[Turn]]) -> list[list[Turn]]:
     moved = True
     while moved:
         moved = False
-        for i, mine in enumerate(rest):
-            while mine and mine[0][0] in ("forward", "backward"):
-                moved = bool(mine.pop(0))
-            theirs = rest[i + 1] if i + 1 < len(rest) else []
-            if mine and theirs and MEETINGS.get(mine[0][0]) == theirs[0][0] and mine[0][1] == theirs[0][1]:
-                moved = bool(mine.pop(0) and theirs.pop(0))
+        for i, stage in enumerate(rest):
+            while stage and stage[0][0] in ("forward", "backward"):
+                moved = bool(stage.pop(0))
+            after = rest[i + 1] if i + 1 < len(rest) else []
+            if stage and after and MEETINGS.get(stage[0][0]) == after[0][0] and stage[0][1] == after[0][1]:
+                moved = bool(stage.pop(0) and after.pop(0))
     return rest
 
 
@@ -49,3 +51,14 @@ def test_one_forward_one_backward_keeps_as_many_in_flight_as_stages_follow() -> 
             flying += {"forward": 1, "backward": -1}.get(kind, 0)
             most = max(most, flying)
         assert most == 4 - stage
+
+
+def test_layers_are_dealt_out_as_in_the_torch_trainer() -> None:
+    pytest.importorskip("torch")
+    from tianji.backends.trainer.pipeline_parallel import layers_of_stage as layers_in_torch
+
+    model = model_of("llama")
+    for stages in (1, 2, 3, 4):
+        dealt = [layers_of_stage(model, stages, i) for i in range(stages)]
+        assert dealt == [layers_in_torch(model, stages, i) for i in range(stages)]
+        assert [layer for layers in dealt for layer in layers] == list(range(model.num_layers))

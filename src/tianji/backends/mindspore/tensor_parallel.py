@@ -1,50 +1,11 @@
-"""Who holds what: the place of a rank along each axis, its neighbours, and its part of each weight."""
+"""This rank's part of each weight, and whose gradients are terms of a sum."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tianji.parallel import Strategy
-from tianji.perf.stages import stage
-from tianji.workload import Model
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a rank stands: its index along each axis, and the ranks that it shares that axis with."""
-
-    rank: int
-    tp: int
-    dp: int
-    pp: int
-    tp_ranks: tuple[int, ...]
-    dp_ranks: tuple[int, ...]
-    pp_ranks: tuple[int, ...]
-
-    @classmethod
-    def of(cls, s: Strategy, rank: int) -> Place:
-        """Return the place of a rank, numbered as the torch trainer numbers it: tensor ranks are neighbours."""
-        inside = s.placement == "dp-inside"
-        shape = (s.pp, s.dp, s.tp) if inside else (s.dp, s.pp, s.tp)
-        grid = np.arange(s.chips).reshape(shape)
-        if not inside:
-            grid = grid.transpose(1, 0, 2)
-        pp, dp, tp = (int(i[0]) for i in np.nonzero(grid == rank))
-        return cls(rank, tp, dp, pp, _ranks(grid[pp, dp, :]), _ranks(grid[pp, :, tp]), _ranks(grid[:, dp, tp]))
-
-
-def _ranks(line: NDArray[np.int_]) -> tuple[int, ...]:
-    return tuple(int(rank) for rank in line)
-
-
-def layers_of_place(model: Model, num_stages: int, index: int) -> range:
-    """Return the layers of a pipeline stage, dealt out as the planner prices them."""
-    counts = [round(float(stage(model, np.asarray(num_stages), np.asarray(i)).layers)) for i in range(index + 1)]
-    return range(sum(counts[:-1]), sum(counts))
-
 
 ROWS = ("wq", "wk", "wv", "gate", "up", "embedding", "head")
 """Cut by what comes out: (out, in) matrices and their biases lose rows."""

@@ -13,7 +13,7 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 from numpy.typing import NDArray
 
-from tianji.backends.mindspore.collectives import Enter, GatherColumns, GatherRows, Group, Leave, ScatterRows
+from tianji.backends.mindspore.collectives import Enter, GatherColumns, GatherRows, Leave, RankGroup, ScatterRows
 from tianji.workload import Model
 
 EPSILON = 1e-6
@@ -24,13 +24,13 @@ Take = Callable[[str], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class StreamShape:
     """What every cell must know: the model, the tokens of a micro-batch, and the tensor ranks."""
 
     model: Model
     sequences: int
     seq_len: int
-    group: Group
+    group: RankGroup
     sequence_parallel: bool
 
     def make_entrance(self) -> nn.Cell:
@@ -70,7 +70,7 @@ class Linear(nn.Cell):
 class RowLinear(nn.Cell):
     """A matrix cut by what goes in, with the door behind it; the bias is added once, after the sum."""
 
-    def __init__(self, name: str, take: Take, shape: Shape, *, bias: bool) -> None:
+    def __init__(self, name: str, take: Take, shape: StreamShape, *, bias: bool) -> None:
         super().__init__(auto_prefix=False)
         self.product = Linear(name, take, bias=False)
         self.leave = shape.make_exit()
@@ -94,10 +94,10 @@ class RMSNorm(nn.Cell):
         return x * ops.rsqrt(ops.mean(x * x, -1, True) + EPSILON) * self.weight
 
 
-class Attention(nn.Cell):
+class MindSporeAttention(nn.Cell):
     """Causal grouped-query attention over this rank's heads."""
 
-    def __init__(self, name: str, take: Take, shape: Shape) -> None:
+    def __init__(self, name: str, take: Take, shape: StreamShape) -> None:
         super().__init__(auto_prefix=False)
         model, size = shape.model, shape.group.size
         self.batch, self.length, self.dim = shape.sequences, shape.seq_len, model.head_dim
@@ -161,7 +161,7 @@ def _rotary_tables(seq_len: int, head_dim: int) -> tuple[NDArray[np.float32], ND
 class MLP(nn.Cell):
     """Two projections and a gate, or one projection and GELU where the model has no gate."""
 
-    def __init__(self, name: str, take: Take, shape: Shape) -> None:
+    def __init__(self, name: str, take: Take, shape: StreamShape) -> None:
         super().__init__(auto_prefix=False)
         bias = shape.model.mlp_bias
         self.enter = shape.make_entrance()
@@ -178,13 +178,13 @@ class MLP(nn.Cell):
         return self.down(gate * ops.sigmoid(gate) * self.up(x))
 
 
-class Layer(nn.Cell):
+class MindSporeLayer(nn.Cell):
     """One transformer layer: attention and MLP, each behind a norm and beside the stream."""
 
-    def __init__(self, name: str, take: Take, shape: Shape) -> None:
+    def __init__(self, name: str, take: Take, shape: StreamShape) -> None:
         super().__init__(auto_prefix=False)
         self.attention_norm = RMSNorm(f"{name}.attention_norm", take)
-        self.attention = Attention(f"{name}.attention", take, shape)
+        self.attention = MindSporeAttention(f"{name}.attention", take, shape)
         self.mlp_norm = RMSNorm(f"{name}.mlp_norm", take)
         self.mlp = MLP(f"{name}.mlp", take, shape)
 
@@ -197,7 +197,7 @@ class Layer(nn.Cell):
 class Embedding(nn.Cell):
     """The token table, cut over tensor ranks by tokens: each looks up those that it has, and the rest comes by the sum."""
 
-    def __init__(self, take: Take, shape: Shape) -> None:
+    def __init__(self, take: Take, shape: StreamShape) -> None:
         super().__init__(auto_prefix=False)
         self.weight = Parameter(Tensor(take("embedding.weight")), name="embedding.weight")
         self.count = self.weight.shape[0]
@@ -215,7 +215,7 @@ class Embedding(nn.Cell):
 class Head(nn.Cell):
     """The last norm and the projection to the vocabulary; tensor ranks compute a part of the logits each, and gather them."""
 
-    def __init__(self, take: Take, shape: Shape, table: Parameter | None) -> None:
+    def __init__(self, take: Take, shape: StreamShape, table: Parameter | None) -> None:
         super().__init__(auto_prefix=False)
         self.norm = RMSNorm("norm", take)
         self.enter = shape.make_entrance()
@@ -231,10 +231,10 @@ class Head(nn.Cell):
 class Part(nn.Cell):
     """Consecutive layers of a model; the first stage has the token table too, and the last the head."""
 
-    def __init__(self, layers: Iterable[int], take: Take, shape: Shape, *, embed: bool, predict: bool) -> None:
+    def __init__(self, layers: Iterable[int], take: Take, shape: StreamShape, *, embed: bool, predict: bool) -> None:
         super().__init__(auto_prefix=False)
         self.embedding = Embedding(take, shape) if embed else None
-        self.layers = nn.CellList([Layer(f"layers.{i}", take, shape) for i in layers], auto_prefix=False)
+        self.layers = nn.CellList([MindSporeLayer(f"layers.{i}", take, shape) for i in layers], auto_prefix=False)
         table = self.embedding.weight if self.embedding is not None and shape.model.tied_embeddings else None
         self.head = Head(take, shape, table) if predict else None
 
