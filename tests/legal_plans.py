@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from hypothesis import assume
 from hypothesis import strategies as st
@@ -24,21 +26,23 @@ def models() -> tuple[str, ...]:
 
 
 @st.composite
-def plans(draw: st.DrawFn, pools: tuple[str, ...] = POOLS) -> Plan:
-    """Draw a legal plan; of two degrees that cannot go together the draw is thrown away."""
-    power = st.sampled_from([1, 1, 2, 4, 8])
-    tp, pp, cp, ep, etp = (
-        draw(power),
-        draw(power),
-        draw(st.sampled_from([1, 1, 2])),
-        draw(power),
-        draw(st.sampled_from([1, 1, 2])),
-    )
-    dp = draw(st.sampled_from([1, 2, 4, 8]))
+def plans(draw: st.DrawFn, pools: tuple[str, ...] = POOLS, space: Mapping[str, tuple[Any, ...]] | None = None) -> Plan:
+    """Draw a legal plan; of two degrees that cannot go together the draw is thrown away.
+
+    ``space`` holds fields to the values that a framework has, so that more draws are plans that it takes.
+    """
+
+    def pick(name: str, *values: Any) -> Any:
+        own = (space or {}).get(name, values)
+        return draw(st.sampled_from([v for v in values if v in own] or list(own)))
+
+    tp, pp, cp = pick("tp", 1, 1, 2, 4, 8), pick("pp", 1, 1, 2, 4, 8), pick("cp", 1, 1, 2)
+    ep, etp, dp = pick("ep", 1, 1, 2, 4, 8), pick("etp", 1, 1, 2), pick("dp", 1, 2, 4, 8)
     vpp = draw(st.sampled_from([1, 1, 2])) if pp > 1 else 1
-    schedule = "interleaved" if vpp > 1 else draw(st.sampled_from(["1f1b", "1f1b", "1f1b", "gpipe", "zero-bubble"]))
-    name = draw(st.sampled_from(models()))
-    model = tianji.load_model(name)
+    schedule = "interleaved" if vpp > 1 else pick("schedule", "1f1b", "1f1b", "1f1b", "gpipe", "zero-bubble")
+    if schedule == "interleaved" and vpp == 1:
+        schedule = "1f1b"
+    model = tianji.load_model(draw(st.sampled_from(models())))
     if model.moe is None:
         ep = etp = 1
     precision = draw(st.sampled_from(["bf16", "bf16", "fp16", "fp32", "fp8", "mxfp8", "fp4"]))
@@ -47,14 +51,15 @@ def plans(draw: st.DrawFn, pools: tuple[str, ...] = POOLS) -> Plan:
     job: Job = tianji.make_job(model, seq_len=2048, global_batch_size=batch, tokens=tokens, precision=precision)
     strategy = tianji.Strategy(
         tp=tp, pp=pp, vpp=vpp, cp=cp, ep=ep, etp=etp, dp=dp, schedule=schedule,
-        micro_batch_size=draw(st.sampled_from([1, 1, 2])), zero=draw(st.sampled_from([0, 1, 1, 2, 3])),
+        micro_batch_size=draw(st.sampled_from([1, 1, 2])), zero=pick("zero", 0, 1, 1, 2, 3),
         zero_group=draw(st.sampled_from([0, 0, 2])), sequence_parallel=draw(st.booleans()) or tp == 1,
         recompute=draw(st.sampled_from(["none", "selective", "full"])),
-        recompute_layers=draw(st.sampled_from([1.0, 1.0, 0.5])), cp_kind=draw(st.sampled_from(["ring", "ulysses", "all_gather"])),
+        recompute_layers=draw(st.sampled_from([1.0, 1.0, 0.5])), cp_kind=pick("cp_kind", "ring", "ulysses", "all_gather"),
+        ep_kind=pick("ep_kind", "deduplicated", "all_to_all"),
         overlap_dp=draw(st.booleans()), weight_gather=draw(st.sampled_from(["hidden", "hidden", "exposed"])),
-        overlap_tp=draw(st.booleans()), overlap_pp=draw(st.booleans()),
-        overlap_ep=draw(st.booleans()), flash_attention=draw(st.booleans()), offload_optimizer=draw(st.booleans()),
-        placement=draw(st.sampled_from(["dp-inside", "dp-inside", "pp-inside"])),
+        overlap_tp=pick("overlap_tp", False, True), overlap_pp=draw(st.booleans()), overlap_ep=draw(st.booleans()),
+        flash_attention=draw(st.booleans()), offload_optimizer=draw(st.booleans()),
+        placement=pick("placement", "dp-inside", "dp-inside", "pp-inside"),
     )  # fmt: skip
     pool_name = draw(st.sampled_from(pools))
     pool = tianji.load_pool(pool_name, strategy.chips)

@@ -10,6 +10,7 @@ from tianji.errors import ExportError
 from tianji.export.formats.arguments import Artefact
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
+from tianji.workload import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Limits:
 
     def note(self, *texts: str) -> None:
         """Keep what the user should know."""
-        self.notes += [text for text in texts if text not in self.notes]
+        self.notes += [text for text in dict.fromkeys(texts) if text not in self.notes]
 
     def refuse(self, reason: str) -> None:
         """Keep a reason why this target would run another plan."""
@@ -75,6 +76,7 @@ class Target:
         write: Makes the files.
         space: For a training framework the values of the strategy's fields that it has, which ``--runs-on`` searches;
             finer limits are refusals. None for what runs any training script.
+        narrow_space: What a job leaves of that space, where the framework has less for some jobs.
         implied: What a field's value brings with it in that search, unless the user fixes it: ``{("zero", 2): {"pp": 1}}``.
     """
 
@@ -82,6 +84,7 @@ class Target:
     about: str
     write: Writer
     space: Mapping[str, tuple[Any, ...]] | None = None
+    narrow_space: Callable[[Job], Mapping[str, tuple[Any, ...]]] | None = None
     implied: Mapping[tuple[str, Any], Mapping[str, Any]] = field(default_factory=dict)
 
 

@@ -54,7 +54,7 @@ def plan_for_framework(
     failures: list[InfeasibleError | IllegalStrategyError] = []
     options = replace(options or SearchOptions(), **changes)
     wider = replace(options, top=max(options.top, TRIED))
-    for part in _parts(framework, dict(options.fixed)):
+    for part in _parts(framework, job, dict(options.fixed)):
         try:
             outcomes.append(plan(job, pool, calibration, replace(wider, fixed=part)))
         except (InfeasibleError, IllegalStrategyError) as error:
@@ -64,9 +64,10 @@ def plan_for_framework(
     return _choose(framework, outcomes, options.top)
 
 
-def _parts(framework: str, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the fields to hold for each part of the space that a framework has."""
-    space = SPACES[framework]
+    narrow = TARGETS[framework].narrow_space
+    space = {**SPACES[framework], **(narrow(job) if narrow else {})}
     for name, words in space.items():
         if name in fixed and fixed[name] not in words:
             known = ", ".join(str(w) for w in words)

@@ -61,8 +61,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     """Return the JSON file, its launcher and the table of ranks."""
     limits.apply(REFUSALS, plan)
     hosts = count_hosts(plan, limits)
-    if plan.strategy.recompute != "none":
-        limits.note("Which layers are recomputed is the model's code: call its gradient_checkpointing_enable().")
+    _note_model_code(plan, limits)
     limits.check()
     section = OptionGroup(
         "DEEPSPEED_ARGS",
@@ -83,6 +82,22 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     environment = collective_environment(plan)
     script = write_script("run_deepspeed.sh", title, facts, needs, environment, [section], call)
     return [Artefact("ds_config.json", to_json(_config(plan))), script, Artefact("ranks.tsv", rank_table(plan, limits))]
+
+
+def _note_model_code(plan: Plan, limits: Limits) -> None:
+    """Note what the plan counts on and no file of DeepSpeed says: it lies in the model's code, or in its runtime."""
+    s = plan.strategy
+    if s.recompute != "none" and s.recompute_layers > 0:
+        how = (
+            "gradient_checkpointing_enable()"
+            if s.recompute == "full"
+            else "your own checkpointing of the cheap outputs"
+        )
+        limits.note(f"Recomputation is the model's code: {how}, in {s.recompute_layers:.0%} of the layers.")
+    if not s.flash_attention:
+        limits.note('Attention is the model\'s code: attn_implementation="eager", which the plan counts on.')
+    if s.overlap_dp and s.zero in (1, 2) and s.weight_gather == "hidden":
+        limits.note("It gathers the updated weights before the next forward pass; the plan counts overlap.")
 
 
 def _config(plan: Plan) -> Tree:
@@ -124,6 +139,8 @@ def _zero(plan: Plan) -> Tree:
         Argument("overlap_comm", s.overlap_dp),
         Argument("contiguous_gradients", True),
     ]
+    if s.zero in (1, 2) and s.weight_gather == "broadcasts":
+        arguments.append(Argument("allgather_partitions", False))
     if s.zero == 3 and 0 < s.zero_group < s.cp * s.dp:
         arguments.append(Argument("mics_shard_size", s.zero_group))
     if s.offload_optimizer:

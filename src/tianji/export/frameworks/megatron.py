@@ -22,6 +22,7 @@ MEGATRON = Dialect(
     name="Megatron-LM",
     script="pretrain_megatron.sh",
     implementation=(Argument("--transformer-impl", "transformer_engine"),),
+    narrow_implementation=(Argument("--transformer-impl", "transformer_engine"),),
     tokenizer=(
         Argument("--tokenizer-type", "HuggingFaceTokenizer"),
         Argument("--tokenizer-model", "${TOKENIZER_MODEL}"),
@@ -31,6 +32,14 @@ MEGATRON = Dialect(
     uneven_stages=lambda plan: Argument(
         "--pipeline-model-parallel-layout", format_stage_layout(plan), "E embedding, t layer, L loss, | next"
     ),
+    dispatch={
+        "all_to_all": (Argument("--moe-token-dispatcher-type", "alltoall"),),
+        "deduplicated": (
+            Argument("--moe-token-dispatcher-type", "flex", "each token crosses to a node once"),
+            Argument("--moe-flex-dispatcher-backend", "deepep"),
+            Argument("--moe-router-dtype", "fp32", "which DeepEP needs"),
+        ),
+    },
     context={
         "ring": Argument("--cp-comm-type", "p2p", "ring"),
         "ulysses": Argument("--cp-comm-type", "a2a", "Ulysses"),

@@ -11,6 +11,7 @@ from tianji.export.formats.serialize import comment_lines, to_yaml
 from tianji.export.formats.shell_scripts import spread, write_script
 from tianji.export.frameworks.mindformers_model import dataset_tree, model_tree
 from tianji.export.plan_facts.environments import collective_environment
+from tianji.export.plan_facts.experts import note_expert_copies
 from tianji.export.plan_facts.header import header_lines
 from tianji.export.plan_facts.hosts import count_hosts, rank_table
 from tianji.export.plan_facts.layers import recomputed_layers
@@ -38,6 +39,10 @@ REFUSALS = (
         "ep={s.ep}: it divides data_parallel · model_parallel = {s.dp} · {s.tp}",
     ),
     Refusal(
+        lambda s, plan: s.zero in (1, 2) and s.weight_gather == "broadcasts",
+        "weight_gather=broadcasts: it gathers weights from all ranks at once",
+    ),
+    Refusal(
         lambda s, plan: s.overlap_ep and s.ep > 1,
         "overlap_ep: no setting of its file overlaps the experts' exchange (take --fix overlap_ep=off)",
     ),
@@ -63,6 +68,8 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     if plan.strategy.zero > 1:
         anew = ", gathered anew in the backward pass" if plan.strategy.zero == 3 else ""
         limits.note(f"ZeRO-{plan.strategy.zero} is its parallel optimizer with sharded accumulation{anew}.")
+    note_expert_copies(plan, limits)
+    _note_overlap(plan, limits)
     limits.note(
         "MindSpore keeps fp32 parameters and gradients; the plan counts a copy in the compute dtype beside them."
     )
@@ -121,6 +128,19 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
         script,
         Artefact("ranks.tsv", rank_table(plan, limits)),
     ]
+
+
+def _note_overlap(plan: Plan, limits: Limits) -> None:
+    """Note what the plan does not overlap: the graph's compiler overlaps by itself, and no setting forbids it."""
+    s = plan.strategy
+    exposed = {
+        "the reduction of gradients": not s.overlap_dp,
+        "the gather of updated weights": s.overlap_dp and s.zero in (1, 2) and s.weight_gather != "hidden",
+        "sends between stages": s.pp > 1 and not s.overlap_pp,
+    }
+    what = [name for name, is_exposed in exposed.items() if is_exposed]
+    if what:
+        limits.note(f"Its compiler overlaps communication where it can; the plan does not overlap {', '.join(what)}.")
 
 
 def _runner(plan: Plan) -> Tree:
@@ -192,5 +212,6 @@ TARGET = Target(
     write,
     space={
         "schedule": PIPELINES, "zero": (0, 1, 2, 3), "placement": ("dp-inside",), "etp": (1,), "overlap_tp": (False,),
+        "ep_kind": ("all_to_all",),
     },
 )  # fmt: skip

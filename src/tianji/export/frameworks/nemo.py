@@ -101,7 +101,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
 
 def _assignments(plan: Plan, limits: Limits) -> list[str]:
     options: Tree = (
-        *model_arguments(plan.job, limits),
+        *model_arguments(plan, limits, MEGATRON),
         *degree_arguments(plan, MEGATRON),
         *memory_arguments(plan, limits, MEGATRON),
         *overlap_arguments(plan, limits, MEGATRON),

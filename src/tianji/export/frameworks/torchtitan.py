@@ -26,8 +26,16 @@ ROTATION = {
     "ring": Argument("context_parallel_rotate_method", "alltoall", "ring"),
     "all_gather": Argument("context_parallel_rotate_method", "allgather", "keys and values gathered"),
 }
+DISPATCH = {
+    "all_to_all": Argument("expert_parallel_comm_backend", "standard"),
+    "deduplicated": Argument("expert_parallel_comm_backend", "deepep", "each token crosses to a node once"),
+}
 PRECISIONS = ("bf16", "fp32", "fp8", "mxfp8")
 REFUSALS = (
+    Refusal(
+        lambda s, plan: s.zero == 2 and s.weight_gather == "broadcasts",
+        "weight_gather=broadcasts: it gathers weights from all ranks at once",
+    ),
     Refusal(
         lambda s, plan: s.zero == 1 and s.dp * s.cp > 1,
         "zero=1: FSDP shards the gradients with the optimizer (take --fix zero=2, or 3)",
@@ -105,6 +113,10 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     limits.apply(REFUSALS, plan)
     if not plan.strategy.overlap_dp:
         limits.note("torchtitan always overlaps the data-parallel communication; the plan does not.")
+    elif plan.strategy.zero == 2 and plan.strategy.weight_gather == "exposed":
+        limits.note("torchtitan gathers the weights beside the forward pass; the plan gathers them before it.")
+    if plan.strategy.pp > 1 and plan.strategy.overlap_pp:
+        limits.note("PyTorch's pipeline schedules wait for what they send; the plan counts overlap.")
     if plan.pool.chip.ecosystem == "cann":
         limits.note("On Ascend chips torchtitan needs torch_npu and its torchtitan-npu extension.")
     limits.note("torchtitan keeps fp32 weights and casts them; the plan counts a bf16 copy beside an fp32 master.")
@@ -178,6 +190,7 @@ def _parallelism(plan: Plan) -> Tree:
         Argument("context_parallel_degree", s.cp),
         ROTATION.get(s.cp_kind, ROTATION["ring"]),
         Argument("expert_parallel_degree", s.ep),
+        *([DISPATCH[s.ep_kind]] if s.ep > 1 else []),
         Argument("expert_tensor_parallel_degree", s.etp),
         Argument("pipeline_parallel_degree", s.pp),
     ]

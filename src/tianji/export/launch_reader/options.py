@@ -19,7 +19,7 @@ _HARMLESS = re.compile(
     r"|(attention|hidden)-dropout|norm-epsilon|rotary-(base|percent)|split|data-path|data-cache-path|mock-data|num-workers"
     r"|tokenizer-.*|vocab-file|merge-file|make-vocab-size-divisible-by|vocab-size|save|load|save-interval|ckpt-format"
     r"|no-(load|save)-(optim|rng)|eval-(iters|interval)|log-.*|tensorboard-.*|distributed-(timeout-minutes|backend)"
-    r"|moe-grouped-gemm|moe-token-dispatcher-type|moe-router-score-function|moe-router-load-balancing-type|moe-aux-loss-coeff"
+    r"|moe-grouped-gemm|moe-router-score-function|moe-router-load-balancing-type|moe-aux-loss-coeff"
     r"|node-rank|master-(addr|port)|use-mcore-models|transformer-impl|position-embedding-type|handler-name)"
 )
 """Options that say nothing about time or memory."""

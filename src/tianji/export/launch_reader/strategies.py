@@ -40,6 +40,7 @@ def read_strategy_options(options: Options, model: Model, world: int, dialect: D
         "sequence_parallel": options.has("--sequence-parallel") or tp == 1,
         "schedule": _read_schedule(options, vpp, assumed),
         "cp_kind": _read_context(options, cp, assumed),
+        **_read_dispatch(options),
         "placement": "pp-inside" if options.has("--use-tp-pp-dp-mapping") else "dp-inside",
         "flash_attention": _read_attention(options, dialect, assumed),
         "offload_optimizer": options.has("--optimizer-cpu-offload", "--swap-optimizer"),
@@ -106,6 +107,16 @@ def _read_context(options: Options, cp: int, assumed: list[str]) -> str:
     if kind not in CONTEXT_KINDS and cp > 1:
         assumed.append(f"context parallelism by {kind}: priced as Ulysses, the nearest kind")
     return CONTEXT_KINDS.get(kind, "ulysses")
+
+
+def _read_dispatch(options: Options) -> dict[str, str]:
+    """Return how tokens reach their experts, where the script says it."""
+    kind = options.text("--moe-token-dispatcher-type")
+    backend = options.text("--moe-flex-dispatcher-backend")
+    options.has("--moe-router-dtype")
+    if options.has("--moe-enable-deepep") or (kind == "flex" and backend != "ncclep"):
+        return {"ep_kind": "deduplicated"}
+    return {"ep_kind": "all_to_all"} if kind is not None else {}
 
 
 def _read_attention(options: Options, dialect: Dialect, assumed: list[str]) -> bool:

@@ -18,10 +18,12 @@ class Dialect:
         name: The framework as people call it.
         script: Name of its launch script.
         implementation: Which layers it builds.
+        narrow_implementation: Which layers it builds for number formats of 8 bits and fewer.
         tokenizer: Its options for a tokenizer of Hugging Face.
         checkpoint_format: Its format where nothing is sharded beyond the optimizer.
         backend_comment: What its users should know of ``--distributed-backend``.
         uneven_stages: The option for stages or chunks that hold different numbers of layers.
+        dispatch: The options of each way in which tokens reach their experts.
         context: The option of each kind of context parallelism.
         attention: The options of fused attention (True) and of plain attention.
         offload: The options that put the optimizer's state into host memory.
@@ -39,10 +41,12 @@ class Dialect:
     name: str
     script: str
     implementation: Tree
+    narrow_implementation: Tree
     tokenizer: Tree
     checkpoint_format: str
     backend_comment: str
     uneven_stages: Callable[[Plan], Argument]
+    dispatch: Mapping[str, Tree]
     context: Mapping[str, Argument]
     attention: Mapping[bool, Tree]
     offload: Tree

@@ -5,12 +5,14 @@ from __future__ import annotations
 from tianji.export.contract import Limits
 from tianji.export.formats.arguments import Argument, Tree
 from tianji.export.formats.layer_patterns import format_moe_pattern
+from tianji.export.megatron_family.dialect import Dialect
+from tianji.parallel.plan import Plan
 from tianji.workload import MLA, Job, Model, MoE
 
 
-def model_arguments(job: Job, limits: Limits) -> Tree:
+def model_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     """Return the options that give the model its shape; a model that Megatron cannot build is refused."""
-    model = job.model
+    job, model = plan.job, plan.job.model
     _refuse_unknown(job, limits)
     return (
         Argument("--num-layers", model.num_layers),
@@ -21,7 +23,7 @@ def model_arguments(job: Job, limits: Limits) -> Tree:
         *_mlp(model),
         *_norms_and_biases(model),
         *_positions(job),
-        *(_moe(model, model.moe) if model.moe else ()),
+        *(_moe(model, model.moe, _dispatch(plan, dialect)) if model.moe else ()),
         *([Argument("--mtp-num-layers", model.num_mtp_layers)] if model.num_mtp_layers else []),
         Argument("--seq-length", job.seq_len),
         Argument("--vocab-size", model.vocab_size),
@@ -110,7 +112,12 @@ def _positions(job: Job) -> Tree:
     return (Argument("--position-embedding-type", kind), Argument("--max-position-embeddings", longest))
 
 
-def _moe(model: Model, moe: MoE) -> Tree:
+def _dispatch(plan: Plan, dialect: Dialect) -> Tree:
+    """Return how tokens reach their experts; where each chip has all experts nothing is sent."""
+    return dialect.dispatch[plan.strategy.ep_kind if plan.strategy.ep > 1 else "all_to_all"]
+
+
+def _moe(model: Model, moe: MoE, dispatch: Tree) -> Tree:
     arguments = [
         Argument("--num-experts", moe.num_experts),
         Argument("--moe-router-topk", moe.top_k),
@@ -121,7 +128,7 @@ def _moe(model: Model, moe: MoE) -> Tree:
             "0: dense layer, 1: MoE layer",
         ),
         Argument("--moe-grouped-gemm"),
-        Argument("--moe-token-dispatcher-type", "alltoall"),
+        *dispatch,
     ]
     if moe.shared_intermediate_size:
         width = moe.shared_intermediate_size

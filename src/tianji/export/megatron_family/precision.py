@@ -11,6 +11,9 @@ from tianji.workload import PRECISIONS, Precision
 MOMENTS = {12.0: "fp32", 8.0: "bf16", 6.0: "fp8"}
 """Dtype of Adam's moments by bytes of optimizer state for a parameter, with an fp32 master copy."""
 
+NARROW = ("fp8", "fp4")
+"""Formats of linear layers that are scaled by a recipe."""
+
 
 def narrow_recipe(precision: Precision) -> str:
     """Return Transformer Engine's name for the scaling of fp8 linear layers."""

@@ -10,7 +10,7 @@ from tianji.export.megatron_family.dialect import Dialect
 from tianji.export.megatron_family.memory import memory_arguments
 from tianji.export.megatron_family.model import model_arguments
 from tianji.export.megatron_family.overlap import overlap_arguments
-from tianji.export.megatron_family.precision import precision_arguments
+from tianji.export.megatron_family.precision import NARROW, precision_arguments
 from tianji.export.megatron_family.refusals import FAMILY_REFUSALS
 from tianji.export.plan_facts.environments import collective_environment
 from tianji.export.plan_facts.header import header_lines
@@ -23,9 +23,11 @@ def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]
     """Return the launch script and the table of ranks."""
     limits.apply((*FAMILY_REFUSALS, *dialect.refusals), plan)
     hosts = count_hosts(plan, limits)
+    is_narrow = plan.job.precision.linear in NARROW
+    implementation = dialect.narrow_implementation if is_narrow else dialect.implementation
     groups = [
         torchrun_group(hosts),
-        OptionGroup("MODEL_ARGS", "model", (*dialect.implementation, *model_arguments(plan.job, limits))),
+        OptionGroup("MODEL_ARGS", "model", (*implementation, *model_arguments(plan, limits, dialect))),
         OptionGroup("PARALLEL_ARGS", "strategy", degree_arguments(plan, dialect)),
         OptionGroup("MEMORY_ARGS", "sharding and recomputation", memory_arguments(plan, limits, dialect)),
         OptionGroup("OVERLAP_ARGS", "communication beside computation", overlap_arguments(plan, limits, dialect)),

@@ -98,7 +98,7 @@ def refuse_packages(plan: Plan, limits: Limits) -> None:
     dies, die, pool = DIES[plan.pool.chip.name]
     chips = plan.strategy.chips
     limits.refuse(
-        f"a rank of this plan is a package of {dies} dies ({plan.pool.chip.name}), and engines start a process for"
+        f"a rank of this plan is a package of {dies} dies ({plan.pool.chip.name}), and frameworks start a process for"
         f" each die: the {chips:,} ranks would become {chips * dies:,} with other groups (plan the same hardware counted"
         f" in dies: `tianji plan MODEL {pool} --chips {chips * dies} --out plan.json`; in a pool file of your own the chip"
         f" is {die})"
