@@ -27,7 +27,7 @@ from tianji.backends import RunOptions, run
 from tianji.backends.microbenchmarks.measure_machine import RANGE_80
 from tianji.catalog import load_calibration, load_pool
 from tianji.parallel import Strategy
-from tianji.parallel.layouts import spell_layout
+from tianji.parallel.layouts import format_layout
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import plan_document, plan_from
@@ -120,7 +120,7 @@ def predict_all(pool: str, out: str) -> None:
             check(strategy, job, plan.pool)
             found = predict(plan, calibration)
             rows.append({
-                "model": model, "layout": spell_layout(strategy), "chips": strategy.chips,
+                "model": model, "layout": format_layout(strategy), "chips": strategy.chips,
                 "predicted": found.step_time.nominal, "low": found.step_time.low, "high": found.step_time.high,
                 "terms": {kind: seconds for kind, seconds in found.breakdown.items() if seconds}, "plan": plan_document(plan),
             })  # fmt: skip

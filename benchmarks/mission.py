@@ -34,7 +34,7 @@ from tianji.catalog import load_calibration, load_pool
 from tianji.catalog.calibrations import write_calibration
 from tianji.hardware.calibration import Calibration
 from tianji.parallel import Strategy
-from tianji.parallel.layouts import spell_layout
+from tianji.parallel.layouts import format_layout
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import plan_document, plan_from
 from tianji.prediction import predict
@@ -110,7 +110,7 @@ def predict_all(folder: Path) -> None:
                 "terms": terms, "plan": plan_document(result.plan),
             }  # fmt: skip
             print(f"{name:6} {layout:8} {result.step_time.nominal:6.2f} s")
-        ranking = [(spell_layout(r.plan.strategy), r.step_time.nominal) for r in best]
+        ranking = [(format_layout(r.plan.strategy), r.step_time.nominal) for r in best]
         print(f"{name:6} plan says {ranking[0][0]}, {ranking[0][1]:.2f} s")
         found["pools"][name] = {"best": ranking, "layouts": rows}
     for net in ("slow", "fast"):

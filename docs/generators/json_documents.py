@@ -82,8 +82,9 @@ def notes_of(kind: Any) -> Iterator[tuple[str, str]]:
         if isinstance(base, ast.Name) and base.id != "TypedDict":
             yield from notes_of(getattr(module, base.id))
     for field, note in zip(body.body, body.body[1:], strict=False):
-        is_noted = isinstance(field, ast.AnnAssign) and isinstance(note, ast.Expr)
-        if is_noted and isinstance(note.value, ast.Constant) and isinstance(field.target, ast.Name):
+        if not (isinstance(field, ast.AnnAssign) and isinstance(note, ast.Expr)):
+            continue
+        if isinstance(note.value, ast.Constant) and isinstance(field.target, ast.Name):
             yield field.target.id, " ".join(str(note.value.value).split()).replace("``", "`").replace("|", "\\|")
 
 

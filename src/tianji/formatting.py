@@ -63,13 +63,13 @@ def format_count(number: float) -> str:
     return show(number, "count").replace(" ", "") if number >= 10**6 else f"{number:,.0f}"
 
 
-def format_percent(share: float) -> str:
-    """Return a share as a percentage with one decimal.
+def format_percent(share: float, digits: int = 1) -> str:
+    """Return a share as a percentage with one decimal, or as many as are asked for.
 
-    >>> format_percent(0.0612)
-    '6.1 %'
+    >>> format_percent(0.0612), format_percent(0.98564, 2)
+    ('6.1 %', '98.56 %')
     """
-    return f"{share * 100:.1f} %"
+    return f"{share * 100:.{digits}f} %"
 
 
 def format_ends(cases: Range, form: Callable[[float], str] = format_number) -> str:

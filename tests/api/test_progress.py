@@ -2,7 +2,7 @@
 
 import pytest
 
-from tianji.api.presenting import make_console
+from tianji.api.answer import make_console
 from tianji.api.progress import show_progress
 
 

@@ -107,7 +107,7 @@ def test_an_answer_remembers_its_calibration() -> None:
 
 
 def test_what_holds_no_plan_is_refused() -> None:
-    with pytest.raises(FormatError, match=r"expected a plan, got <\d+ pools of the catalog>"):
+    with pytest.raises(FormatError, match=r"expected a plan, got <catalog: \d+ pools>"):
         plan_of(tianji.browse("pools"))
     with pytest.raises(FormatError, match="needs a pool"):
         tianji.predict(tianji.load_model("llama-3.1-8b"))

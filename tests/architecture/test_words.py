@@ -13,15 +13,15 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "tianji"
 GLOSSARY = (ROOT / "docs" / "nomenclature.md").read_text()
 
-SAYING_NOTHING = {"found": 1197, "held": 67, "told": 63, "mine": 58, "some": 49, "said": 43, "theirs": 24}
+SAYING_NOTHING = {"found": 506, "held": 26, "told": 17, "mine": 40, "some": 7, "said": 33, "theirs": 14}
 """Uses of names that fit anything. A bound may only go down: name what a variable is."""
 
-PUBLIC_SAYING_NOTHING = 19
+PUBLIC_SAYING_NOTHING = 8
 """Such names among those that callers see; the bound goes down to none."""
 
 MONEY_FREE_ROOMS = ("parallel", "perf", "prediction", "reliability", "search", "validation", "workload")
 """Rooms of time and memory. What they give is an estimate; a cost or a price is money, and ``economics`` has it."""
-MONEY_WORDS = 52
+MONEY_WORDS = 42
 """Uses of ``cost`` and ``price`` there, for seconds. The bound may only go down, to none."""
 
 OTHER_MEANING = {
@@ -46,7 +46,7 @@ ALLOWED = {
         {"api", "backends", "cli"},
         "what a framework computes on, the CPU among them: PyTorch's and MindSpore's word",
     ),
-    "domain": ({"hardware", "reliability"}, "a domain of failure: what goes down together"),
+    "domain": ({"hardware", "reliability", "report"}, "a domain of failure: what goes down together"),
     "machine": (
         {"api", "backends", "measurements", "operation", "report"},
         "the one computer that the command runs on or measures",

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tianji.calibration import Sample
+from tianji.calibration import FitSample
 from tianji.calibration.parameters import prior_constants
 from tianji.catalog import load_model, load_pool
 from tianji.parallel.plan import Plan
@@ -29,13 +29,13 @@ def plans(pool_name: str = "hgx-h100", model_name: str = "llama-3-8b") -> list[P
     return [Plan(job, pool, Strategy(**layout)) for layout in LAYOUTS]  # type: ignore[arg-type]
 
 
-def make(factor: float = 1.0, traits: tuple[str, ...] = ("megatron-lm",), **changed: float) -> list[Sample]:
+def make(factor: float = 1.0, traits: tuple[str, ...] = ("megatron-lm",), **changed: float) -> list[FitSample]:
     found = plans()
     truth = replace(prior_constants(found[0].pool.chip), **changed)
     times = predict_many(bundle(found), lambda _: truth).step_time
-    return [Sample(p, float(t) * factor, "a", "b", traits) for p, t in zip(found, times, strict=True)]
+    return [FitSample(p, float(t) * factor, "a", "b", traits) for p, t in zip(found, times, strict=True)]
 
 
 @pytest.fixture
-def samples() -> Callable[..., list[Sample]]:
+def samples() -> Callable[..., list[FitSample]]:
     return make

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tianji.calibration import Sample, fit_chips, priors
+from tianji.calibration import FitSample, fit_chips, priors
 from tianji.calibration.parameters import (
     FREE,
     MAX_FREE,
@@ -16,7 +16,7 @@ from tianji.calibration.parameters import (
 from tianji.catalog import load_chip
 from tianji.hardware.constants import FUSED_LOSS
 
-Samples = Callable[..., list[Sample]]
+Samples = Callable[..., list[FitSample]]
 
 
 def test_calibrating_on_its_own_predictions_changes_nothing(samples: Samples) -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tianji.calibration import Sample, fit_chips, leave_out
+from tianji.calibration import FitSample, fit_chips, leave_out
 from tianji.calibration.fit import Fit, System
 from tianji.calibration.ranges import BELIEVED, measure_spreads, widen
 from tianji.hardware.calibration import Spread
 
-Samples = Callable[..., list[Sample]]
+Samples = Callable[..., list[FitSample]]
 
 
 def test_leaving_out_is_what_a_new_fit_without_the_rows_gives(samples: Samples) -> None:

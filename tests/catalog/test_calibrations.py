@@ -6,9 +6,9 @@ import pytest
 
 from tianji.catalog.calibrations import (
     bounds_of,
+    format_calibration,
     list_calibrations,
     load_calibration,
-    spell_calibration,
     write_calibration,
 )
 from tianji.errors import FormatError
@@ -31,7 +31,7 @@ def test_every_shipped_calibration_survives_writing(name: str, tmp_path: Path) -
     write_calibration(found, tmp_path / "again.toml")
     again = load_calibration(tmp_path / "again.toml")
     assert again.chips == found.chips and again.correlations == found.correlations
-    assert spell_calibration(again) == spell_calibration(found)
+    assert format_calibration(again) == format_calibration(found)
 
 
 def test_none_is_pure_physics() -> None:

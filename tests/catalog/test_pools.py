@@ -1,12 +1,16 @@
 """Pools: all there, with tiers that nest, and a user's own beside them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tianji.catalog import list_pools, load_pool
 from tianji.catalog.entries import DATA
+from tianji.catalog.failures import failures_of
+from tianji.economics.space import find_floor_space
 from tianji.errors import FormatError, IllegalStrategyError, UnknownNameError
+from tianji.reliability.hazards import find_hazards
 from tianji.units import GB, US
 
 MINE = """
@@ -134,7 +138,8 @@ def test_the_same_hardware_has_two_names() -> None:
 def test_published_figures_go_along() -> None:
     pool = load_pool("cloudmatrix384")
     facts = dict(pool.facts)
-    assert facts["optical transceivers"].value == 6912
+    assert pool.optics is not None
+    assert pool.optics.value == 6912
     assert facts["memory bandwidth"].text == "1.229 PB/s"
     assert facts["usable memory"].value == pool.usable_memory == 0.94
     assert pool.power is not None
@@ -310,3 +315,22 @@ def test_a_superpod_in_dies_is_the_superpod_in_packages() -> None:
         assert (mine.name, mine.span) == (theirs.name, 2 * theirs.span)
         assert 2 * mine.bandwidth.value == pytest.approx(theirs.bandwidth.value)
         assert mine.latency == theirs.latency
+
+
+@pytest.mark.parametrize("name", list_pools())
+def test_no_tier_gives_a_chip_more_than_its_datasheet_says(name: str) -> None:
+    pool = load_pool(name)
+    for tier in pool.tiers:
+        most = pool.chip.scale_up_bandwidth if tier.kind == "scale-up" else pool.chip.scale_out_bandwidth
+        if tier.bandwidth and most:
+            assert tier.bandwidth.value <= most.value * (1 + 1e-9), tier.name
+
+
+def test_facts_are_for_people_only() -> None:
+    pool = load_pool("cloudmatrix384")
+    bare = replace(pool, facts=())
+    assert find_floor_space(bare) == find_floor_space(pool)
+    settings = failures_of(pool.chip)
+    assert find_hazards(settings, bare, 384) == find_hazards(settings, pool, 384)
+    rented = load_pool("hgx-h100")
+    assert rented.rents[0][0].startswith("rent of one chip-hour")

@@ -14,7 +14,14 @@ def figures() -> list[tuple[str, Figure]]:
         found += [(name, part) for part in parts if part is not None]
     for name in list_pools():
         pool = load_pool(name)
-        parts = [pool.power, pool.price, pool.cabinets, pool.area, *(figure for _, figure in pool.facts)]
+        parts = [
+            pool.power,
+            pool.price,
+            pool.cabinets,
+            pool.area,
+            pool.optics,
+            *(figure for _, figure in (*pool.rents, *pool.facts)),
+        ]
         parts += [figure for tier in pool.tiers for figure in (tier.bandwidth, tier.latency)]
         found += [(name, part) for part in parts if part is not None]
     return found

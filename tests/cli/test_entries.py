@@ -17,16 +17,17 @@ def run(*arguments: str) -> Result:
 
 
 def test_all_lists_in_one_document() -> None:
-    found = json.loads(run("--json").stdout)
-    assert found["chips"] == list(list_chips())
-    assert found["pools"] == list(list_pools())
-    assert found["models"] == list(list_models())
-    assert "none" in found["calibrations"]
+    lists = {each["kind"]: each["names"] for each in json.loads(run("--json").stdout)["lists"]}
+    assert lists["chips"] == list(list_chips())
+    assert lists["pools"] == list(list_pools())
+    assert lists["models"] == list(list_models())
+    assert "none" in lists["calibrations"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_list_names_every_entry(kind: str) -> None:
-    names = json.loads(run(kind, "--json").stdout)["names"]
+    (listed,) = json.loads(run(kind, "--json").stdout)["lists"]
+    names = listed["names"]
     text = run(kind).stdout
     assert names
     assert all(name in text for name in names)

@@ -31,7 +31,7 @@ def test_a_pool_is_replaced_by_itself(job: Job, h100: Pool, calibration: Calibra
 def test_every_size_has_its_own_strategy(found: Replacement) -> None:
     layouts = {str(a.result.plan.strategy) for a in found.other_curve.points.values() if a is not None}
     assert len(layouts) > 1
-    assert len(found.other_curve.useful_by_size()) >= 8
+    assert len([a for a in found.other_curve.points.values() if a is not None]) >= 8
 
 
 def test_the_range_holds_the_answer(found: Replacement) -> None:

@@ -18,7 +18,7 @@ from tianji.errors import TianjiError
 from tianji.hardware.calibration import Calibration
 from tianji.measurements import read_table
 from tianji.parallel import Strategy, read_strategy
-from tianji.parallel.layouts import complete_layout, read_layout, spell_layout
+from tianji.parallel.layouts import complete_layout, format_layout, read_layout
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import plan_document, plan_from, read_plan
 from tianji.prediction import predict
@@ -176,7 +176,7 @@ def test_any_layout(text: str) -> None:
         strategy = complete_layout(read_layout(text), 64)
     except TianjiError:
         return
-    assert complete_layout(read_layout(spell_layout(strategy)), 64) == strategy
+    assert complete_layout(read_layout(format_layout(strategy)), 64) == strategy
 
 
 @given(st.dictionaries(st.sampled_from([*Strategy().as_dict(), "tq"]), VALUES, max_size=5))

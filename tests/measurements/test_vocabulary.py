@@ -4,9 +4,9 @@ import csv
 from pathlib import Path
 
 import pytest
-from docs.generators import measured_tables
 from tables import GOOD, write_rows
 
+from docs.generators import measured_tables
 from tianji.measurements.cells import Cells
 from tianji.measurements.columns import AS_PUBLISHED, COLUMNS
 from tianji.measurements.table import read_setup, read_table

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tianji.errors import FormatError, IllegalStrategyError
 from tianji.parallel import Strategy
-from tianji.parallel.layouts import abbreviate_layout, complete_layout, read_layout, spell_layout
+from tianji.parallel.layouts import abbreviate_layout, complete_layout, format_layout, read_layout
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ STRATEGIES = st.builds(
 
 @given(STRATEGIES)
 def test_what_is_spelt_is_read_back(strategy: Strategy) -> None:
-    assert complete_layout(read_layout(spell_layout(strategy)), strategy.chips) == strategy
+    assert complete_layout(read_layout(format_layout(strategy)), strategy.chips) == strategy
 
 
 def test_a_table_has_room() -> None:

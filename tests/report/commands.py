@@ -1,10 +1,77 @@
-"""One command for each kind of answer that is moved to a document, a view and renderers."""
+"""One command for each kind of answer, and what runs it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from click.testing import CliRunner, Result
+
+from tianji.catalog import load_pool, make_job
+from tianji.cli import main
+from tianji.parallel.plan import Plan
+from tianji.parallel.plan_file import write_plan
+from tianji.parallel.strategy import Strategy
+
+GUIDE = Path(__file__).parents[2] / "docs" / "extending.md"
 
 COMMANDS = {
+    "catalog": "catalog",
+    "entry": "catalog pools cloudmatrix384",
+    "targets": "export",
+    "export": "export {folder}/plan.json --to slurm --out {folder}/export",
+    "check": "export --check {folder}/job.yaml",
     "prediction": "predict llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tp 8 --tokens 1T",
     "plan": "plan llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tokens 1T --explain tp=8",
     "mixture": "plan llama-3.1-8b a100-h100 --tokens 1T",
+    "goodput": "goodput llama-3.1-8b hgx-h100 --chips 512 --batch 1024 --tp 4 --price '2 USD' --tokens 1T",
+    "comparison": "compare llama-3.1-8b 64xhgx-h100 64xatlas-900-a2 64xatlas-950-superpod --tokens 1T",
+    "replacement": "replace llama-3.1-8b --from 64xhgx-h100 --with atlas-900-a2 --batch 256 --points 4 --buy",
+    "sizing": "size llama-3.1-8b hgx-h100 --batch 256 --tokens 1T --days 30 --budget 1000000",
+    "validation": "validate {folder}/runs.csv --group-by chip,feature",
+    "calibration": "calibrate {folder}/runs.csv --out {folder}/mine.toml --date 2026-11-30",
+    "columns": "validate --columns",
 }
-"""By the name of the document; each as small as its answer allows."""
+"""By the name of the document; each as small as its answer allows. ``runs.csv`` is the table of the extending guide."""
 OF_REAL_PROCESSES = ("run", "explanation", "operation", "machine")
 """Documents whose commands train or measure for real: ``test_run_views`` makes them of results that are put together."""
+EXIT_CODES = {"check": 2}
+"""Of the commands that end in another than 0."""
+BROKEN = """apiVersion: batch.volcano.sh/v1alpha1
+kind: Job
+metadata: {name: train}
+spec:
+  minAvailable: 2
+  tasks:
+  - name: Node
+    replicas: "2"
+    template: {spec: {containers: [{name: main, image: x}]}}
+"""
+
+
+def read_runs() -> str:
+    """Return the table of measured runs that docs/extending.md shows."""
+    (text,) = re.findall(r"^`runs.csv`:\n\n```csv\n(.*?)^```$", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return str(text)
+
+
+@cache
+def prepared() -> Path:
+    """Return a folder with the files that commands read."""
+    folder = Path(mkdtemp(prefix="tianji-answers-"))
+    job, pool = make_job("llama-3.1-8b", 4096, 64), load_pool("hgx-h100", 16)
+    write_plan(Plan(job, pool, Strategy(tp=8, dp=2)), folder / "plan.json")
+    (folder / "job.yaml").write_text(BROKEN)
+    (folder / "runs.csv").write_text(read_runs(), encoding="utf-8")
+    return folder
+
+
+def run(name: str, *more: str, columns: int = 80) -> Result:
+    """Run the command of a document with more words."""
+    words = shlex.split(COMMANDS[name].replace("{folder}", str(prepared())))
+    done = CliRunner().invoke(main, [*words, *more], env={"COLUMNS": str(columns)}, catch_exceptions=False)
+    assert done.exit_code == EXIT_CODES.get(name, 0), done.stderr
+    return done

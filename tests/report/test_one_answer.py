@@ -5,23 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from tianji.cli import main
 from tianji.report.present import view_of
 from tianji.report.view import Cell, Number
 
-from .commands import COMMANDS
+from .commands import COMMANDS, run
 from .reading import read_heads, read_tables
 
-WIDE = "400"
+WIDE = 400
 RULE = re.compile("^─+$")
 BARS = re.compile("[█▏▎▍▌▋▊▉]+")
 
@@ -36,16 +33,14 @@ class Answer:
     document: dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=COMMANDS)
+@pytest.fixture(scope="module", params=[name for name in COMMANDS if name != "export"])
 def answer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Answer:
-    words, folder = shlex.split(COMMANDS[request.param]), tmp_path_factory.mktemp(request.param)
-    files = ["--html", str(folder / "page.html"), "--csv", str(folder / "tables")]
-    done = CliRunner().invoke(main, [*words, *files], env={"COLUMNS": WIDE}, catch_exceptions=False)
-    assert done.exit_code == 0, done.stderr
-    again = CliRunner().invoke(main, [*words, "--json"], catch_exceptions=False)
-    document = json.loads(again.stdout)
-    assert document["document"] == request.param
-    return Answer(done.stdout, (folder / "page.html").read_text(), folder / "tables", document)
+    """Return each answer but that of an export, whose stdout is the files themselves."""
+    folder = tmp_path_factory.mktemp(request.param)
+    files = ("--html", str(folder / "page.html"), "--csv", str(folder / "tables"))
+    terminal = run(request.param, *files, columns=WIDE).stdout
+    document = json.loads(run(request.param, "--json").stdout)
+    return Answer(terminal, (folder / "page.html").read_text(), folder / "tables", document)
 
 
 def rows_of_terminal(text: str) -> Iterator[tuple[str, ...]]:
@@ -55,6 +50,8 @@ def rows_of_terminal(text: str) -> Iterator[tuple[str, ...]]:
         cells = tuple(cell for cell in re.split(r"\s{2,}", BARS.sub("", line).strip()) if cell)
         if RULE.match(line.strip()):
             is_inside = True
+        elif not line:  # Between two tables; the line above a total has blanks.
+            is_inside = False
         elif not cells or line.startswith(("no room", "Ranges", "Memory of the fullest")) or " rows; " in line:
             is_inside = is_inside and not cells
         elif is_inside:
@@ -63,7 +60,7 @@ def rows_of_terminal(text: str) -> Iterator[tuple[str, ...]]:
 
 def test_every_row_of_the_terminal_stands_in_the_page(answer: Answer) -> None:
     rows = list(rows_of_terminal(answer.terminal))
-    assert len(rows) > 5
+    assert rows
     page = {tuple(cell.text for cell in row if cell.text) for table in read_tables(answer.page) for row in table}
     page |= {tuple(filter(None, head)) for head in read_heads(answer.page)}
     strangers = [row for row in rows if row not in page and len(row) > 1]
@@ -88,7 +85,7 @@ def _as_float(field: str) -> str:
 
 def test_the_highlights_are_the_same_words_on_terminal_and_page(answer: Answer) -> None:
     shown = view_of(answer.document)
-    assert shown.highlights
+    assert shown.highlights or "model" not in answer.document
     for highlight in shown.highlights:
         assert highlight.number.words in answer.terminal
         for text in (highlight.label, highlight.number.text, highlight.number.span, highlight.note):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
 from tianji.api.answer import Answer
 from tianji.api.cases import SizedPool, read_assumptions, read_cases
-from tianji.api.presenting import Presentation
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Count, Pairs, Quantity, read_days, read_money
 from tianji.api.requests import CalibrationLike, ModelLike, find_calibration
@@ -17,12 +14,9 @@ from tianji.comparison import Comparison, Replacement, Sizing, replace_pool, siz
 from tianji.comparison import compare as compare_pools
 from tianji.comparison.replacement import describe_answer
 from tianji.errors import FormatError
-from tianji.hardware.calibration import Calibration
+from tianji.report.documents.comparison import comparison_document, replacement_document, sizing_document
 from tianji.units import parse_count
 from tianji.workload import Precision
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 def compare(
@@ -66,7 +60,9 @@ def compare(
     constants = find_calibration(calibration)
     with show_progress("Pricing strategies") as progress:
         comparison = compare_pools(cases, constants, assumptions, progress)
-    return Answer(comparison, ComparisonPresentation(comparison, constants), constants)
+    names = ", ".join(f"{a.pool.chips:,} x {a.pool.name}" for a in comparison.assessments)
+    summary = f"comparison of {names}: {comparison.verdicts[0]}"
+    return Answer(comparison, summary, partial(comparison_document, comparison, constants), constants)
 
 
 def replace(
@@ -121,7 +117,8 @@ def replace(
         replacement = replace_pool(
             first, other, constants, assumptions, match=match, days=limit, points=sizes, mapper=mapper
         )
-    return Answer(replacement, ReplacementPresentation(replacement, constants), constants)
+    summary = f"replacement: {describe_answer(replacement)}"
+    return Answer(replacement, summary, partial(replacement_document, replacement, constants), constants)
 
 
 def size(
@@ -161,80 +158,8 @@ def size(
     constants = find_calibration(calibration)
     limit = None if budget is None else read_money(budget, "--budget")
     sizing = size_pool(job, place, constants, read_days(days), assumptions, budget=limit)
-    return Answer(sizing, SizingPresentation(sizing, constants), constants)
-
-
-@dataclass(frozen=True)
-class ComparisonPresentation(Presentation):
-    """What is shown of pools side by side."""
-
-    comparison: Comparison
-    calibration: Calibration
-
-    def summary(self) -> str:
-        """Return the pools and the verdict on speed."""
-        pools = ", ".join(f"{a.pool.chips:,} x {a.pool.name}" for a in self.comparison.assessments)
-        return f"comparison of {pools}: {self.comparison.verdicts[0]}"
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return every measure of every pool."""
-        from tianji.report.documents.comparison import comparison_document
-
-        return comparison_document(self.comparison, self.calibration)
-
-    def print_tables(self, console: Console) -> None:
-        """Print the verdicts and the measures side by side."""
-        from tianji.report.comparison_tables import print_comparison
-
-        print_comparison(console, self.comparison, self.calibration)
-
-
-@dataclass(frozen=True)
-class ReplacementPresentation(Presentation):
-    """What is shown of one pool in place of another."""
-
-    replacement: Replacement
-    calibration: Calibration
-
-    def summary(self) -> str:
-        """Return the answer in one sentence."""
-        return f"replacement: {describe_answer(self.replacement)}"
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the answer, both curves and what would flip it."""
-        from tianji.report.documents.comparison import replacement_document
-
-        return replacement_document(self.replacement, self.calibration)
-
-    def print_tables(self, console: Console) -> None:
-        """Print the same."""
-        from tianji.report.comparison_tables import print_replacement
-
-        print_replacement(console, self.replacement, self.calibration)
-
-
-@dataclass(frozen=True)
-class SizingPresentation(Presentation):
-    """What is shown of the size of a pool."""
-
-    sizing: Sizing
-    calibration: Calibration
-
-    def summary(self) -> str:
-        """Return the size, or what binds."""
-        pool, days = self.sizing.best.pool, self.sizing.days
-        if self.sizing.is_met:
-            return f"size: {pool.chips:,} chips of {pool.name} finish in {days:g} days"
-        return f"size: no number of chips of {pool.name} finishes in {days:g} days: {self.sizing.binding[0]}"
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the size, the curve and what binds."""
-        from tianji.report.documents.comparison import sizing_document
-
-        return sizing_document(self.sizing, self.calibration)
-
-    def print_tables(self, console: Console) -> None:
-        """Print the same."""
-        from tianji.report.comparison_tables import print_sizing
-
-        print_sizing(console, self.sizing, self.calibration)
+    chips = f"{sizing.best.pool.chips:,} chips of {sizing.best.pool.name}"
+    outcome = f"{chips} finish in" if sizing.is_met else f"at best {chips}, {sizing.binding[0]}; asked for"
+    return Answer(
+        sizing, f"size: {outcome} {sizing.days:g} days", partial(sizing_document, sizing, constants), constants
+    )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
 from tianji.api.answer import Answer
-from tianji.api.presenting import Presentation
 from tianji.api.requests import File, PlanLike, plan_of
 from tianji.errors import FormatError
 from tianji.export import TARGETS, FileBundle, render_plan, write_bundle
 from tianji.export.lint.checks import Check, check_file
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from tianji.report.documents.export import (
+    FileDocument,
+    ViolationDocument,
+    check_document,
+    export_document,
+    targets_document,
+)
 
 
 def export_plan(
@@ -38,87 +38,32 @@ def export_plan(
             raise FormatError(
                 "tianji export: --check takes a manifest and nothing else; as in `tianji export --check job.yaml`"
             )
-        checked = check_file(str(check))
-        return Answer(checked, CheckPresentation(str(check), checked))
+        return _answer_check(str(check))
     if plan is None and to is None:
-        return Answer(tuple(TARGETS), TargetsPresentation())
+        targets = {name: target.about for name, target in TARGETS.items()}
+        summary = f"export targets: {', '.join(targets)}"
+        return Answer(tuple(targets), summary, partial(targets_document, targets))
     if plan is None or to is None:
         missing = "the plan's file" if plan is None else f"--to, one of {', '.join(TARGETS)}"
         raise FormatError(f"tianji export: {missing} is missing; as in `tianji export plan.json --to megatron`")
     bundle = render_plan(plan_of(plan), to)
     paths = write_bundle(bundle, out) if out else []
-    return Answer(bundle, BundlePresentation(bundle, tuple(paths)))
+    files: list[FileDocument] = [
+        {"name": a.name, "executable": a.is_executable, "text": a.text} for a in bundle.artefacts
+    ]
+    written = [str(path) for path in paths]
+    texts = [*written] if written else [f"# ===== {a.name}\n{a.text}" for a in bundle.artefacts]
+    return Answer(
+        bundle, f"export to {to}: {', '.join(a.name for a in bundle.artefacts)}",
+        partial(export_document, to, bundle.notes, files, written), notes=tuple(bundle.notes),
+        text="".join(f"{text}\n" for text in texts),
+    )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class BundlePresentation(Presentation):
-    """What is shown of the files of a plan: where they are, or their texts."""
-
-    bundle: FileBundle
-    paths: tuple[Path, ...]
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the target does otherwise."""
-        return tuple(self.bundle.notes)
-
-    def summary(self) -> str:
-        """Return the target and the names of the files."""
-        return f"export to {self.bundle.target}: {', '.join(a.name for a in self.bundle.artefacts)}"
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the files with their texts, and where they were written."""
-        files = [{"name": a.name, "executable": a.is_executable, "text": a.text} for a in self.bundle.artefacts]
-        written = [str(path) for path in self.paths]
-        return {"target": self.bundle.target, "notes": list(self.bundle.notes), "files": files, "written": written}
-
-    def print_tables(self, console: Console) -> None:
-        """Print the paths, or the texts where nothing was written."""
-        for path in self.paths:
-            console.out(path, highlight=False)
-        for artefact in () if self.paths else self.bundle.artefacts:
-            console.out(f"# ===== {artefact.name}\n{artefact.text}", highlight=False)
-
-
-@dataclass(frozen=True)
-class CheckPresentation(Presentation):
-    """What is shown of a user's own manifest: every rule that it breaks."""
-
-    file: str
-    check: Check
-
-    def summary(self) -> str:
-        """Return how many rules are broken."""
-        count = len(self.check.violations)
-        return f"check of {self.file}: {count} rule{'' if count == 1 else 's'} broken"
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the schemas and the broken rules."""
-        broken = [{"rule": v.rule, "where": v.where, "found": v.actual, "fix": v.fix} for v in self.check.violations]
-        return {"file": self.file, "schemas": list(self.check.kinds), "violations": broken}
-
-    def print_tables(self, console: Console) -> None:
-        """Print each broken rule with its cure."""
-        for v in self.check.violations:
-            console.out(f"{v.where}: {v.actual}\n  rule: {v.rule}\n  fix:  {v.fix}", highlight=False)
-        if not self.check.violations:
-            fits = f"fits the schema of {', '.join(self.check.kinds)} and " if self.check.kinds else ""
-            console.out(f"{self.file}: {fits}keeps all rules of its scheduler that Tianji knows", highlight=False)
-
-
-@dataclass(frozen=True)
-class TargetsPresentation(Presentation):
-    """What is shown of all targets."""
-
-    def summary(self) -> str:
-        """Return the names of all targets."""
-        return f"export targets: {', '.join(TARGETS)}"
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return each target and what is written for it."""
-        return {"targets": {name: target.about for name, target in TARGETS.items()}}
-
-    def print_tables(self, console: Console) -> None:
-        """Print the same."""
-        for name, target in TARGETS.items():
-            console.out(f"{name:<12} {target.about}", highlight=False)
+def _answer_check(file: str) -> Answer[Check]:
+    checked = check_file(file)
+    violations: list[ViolationDocument] = [
+        {"rule": v.rule, "where": v.where, "actual": v.actual, "fix": v.fix} for v in checked.violations
+    ]
+    summary = f"check of {file}: {len(violations)} rule{'' if len(violations) == 1 else 's'} broken"
+    return Answer(checked, summary, partial(check_document, file, checked.kinds, violations))

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
 from tianji.api.answer import Answer
-from tianji.api.presenting import Presentation
 from tianji.api.quantities import Count, Quantity, read_count, read_money, read_optional, read_quantity
 from tianji.api.requests import CalibrationLike, File, ModelLike, PlanLike, PoolLike, Sizes, StrategyLike, find_plan
 from tianji.catalog import load_failures
 from tianji.errors import FormatError
-from tianji.hardware.calibration import Calibration
 from tianji.hardware.failure_profile import FailureProfile
 from tianji.prediction import predict
 from tianji.prediction.goodput import Goodput, expect_goodput, weigh_choices
 from tianji.reliability import Reliability
-from tianji.result import Result
-from tianji.units import Dollars, parse_count
+from tianji.report.documents.goodput import goodput_document
+from tianji.units import parse_count
 from tianji.workload import Precision
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from tianji.report.documents.request import RequestDocument
 
 
 def read_loss(loss: str, replica_chips: Count | None) -> Reliability:
@@ -121,42 +114,11 @@ def goodput(
     plan, constants = find_plan("goodput", model_or_plan, pool, strategy, fields, sizes, calibration)
     result = predict(plan, constants)
     expected, choices = expect_goodput(result, reliability, **how), weigh_choices(result, reliability, **how)
-    return Answer(expected, GoodputPresentation(result, expected, choices, constants, dollars), constants)
-
-
-@dataclass(frozen=True)
-class GoodputPresentation(Presentation):
-    """What is shown of a plan under failures."""
-
-    result: Result
-    goodput: Goodput
-    choices: Mapping[str, Goodput]
-    calibration: Calibration
-    price: Dollars | None
-
-    def summary(self) -> str:
-        """Return the share that lasts, with its range."""
-        plan, share = self.result.plan, self.goodput.goodput
-        return (
-            f"goodput of {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}: {share.nominal:.1%}"
-            f" ({share.low:.1%} to {share.high:.1%})"
-        )
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return what lasts, where the rest goes and what each remedy is worth."""
-        from tianji.report.goodput import goodput_document
-
-        document: Mapping[str, Any] = goodput_document(
-            self.result, self.goodput, self.choices, self.calibration, self.price
-        )
-        return document
-
-    def print_tables(self, console: Console) -> None:
-        """Print the same."""
-        from tianji.report.goodput import print_goodput
-        from tianji.report.render.terminal import labelled
-        from tianji.report.views.request_summary import request_facts
-
-        console.print(labelled(request_facts(cast("RequestDocument", self.document)).rows))
-        console.print()
-        print_goodput(console, self.result, self.goodput, self.choices, self.price)
+    share = expected.goodput
+    summary = (
+        f"goodput of {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}: {share.nominal:.1%}"
+        f" ({share.low:.1%} to {share.high:.1%})"
+    )
+    return Answer(
+        expected, summary, partial(goodput_document, result, expected, choices, constants, dollars), constants
+    )

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from tianji.api.presenting import Presentation
+from tianji.api.answer import Answer
 from tianji.api.quantities import Count
 from tianji.api.requests import File, PoolLike, find_pool
 from tianji.errors import InputError
 from tianji.export.launch_reader.launches import Launch, read_launch
+from tianji.formatting import format_duration
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import complete_layout
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
 from tianji.reliability import Reliability
+from tianji.report.documents.prediction import LaunchDocument, prediction_document
 from tianji.result import Result
 from tianji.search import plan
 from tianji.units import parse_count
@@ -69,36 +72,17 @@ def _find_best(result: Result, calibration: Calibration) -> Result | str:
         return str(error)
 
 
-@dataclass(frozen=True)
-class LaunchPresentation(Presentation):
-    """What is shown of a launch script."""
-
-    prediction: LaunchPrediction
-    reliability: Reliability
-
-    def summary(self) -> str:
-        """Return the script's pace beside the best plan's."""
-        launch, result, best = self.prediction.launch, self.prediction.result, self.prediction.best
-        pace = (
-            best
-            if isinstance(best, str)
-            else f"{result.step_time.nominal / best.step_time.nominal - 1:+.1%} to the best plan"
-        )
-        return (
-            f"prediction for a launch script of {launch.framework}, {result.plan.job.model.name} on {launch.chips:,} chips:"
-            f" {result.step_time.nominal:.4g} s a step, {pace}"
-        )
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the prediction, what was read of the script, and how far it is from the best."""
-        from tianji.report.documents.prediction import LaunchDocument, prediction_document
-
-        asked, launch = self.prediction, self.prediction.launch
-        read: LaunchDocument = {"engine": launch.framework, "ignored": list(launch.ignored)}
-        return prediction_document(asked.result, asked.calibration, self.reliability, read, asked.best)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader should know beside the answer."""
-        ignored = self.prediction.launch.ignored
-        return (f"ignored, as they are not priced: {' '.join(ignored)}",) if ignored else ()
+def answer_launch(prediction: LaunchPrediction, reliability: Reliability) -> Answer[Result]:
+    """Return the answer on a launch script: its prediction, and how far that is from the best."""
+    launch, result, best = prediction.launch, prediction.result, prediction.best
+    pace = (
+        best if isinstance(best, str) else f"{result.step_time.nominal / best.step_time.nominal - 1:+.1%} to the best"
+    )
+    summary = (
+        f"prediction for a launch script of {launch.framework}, {result.plan.job.model.name} on {launch.chips:,} chips:"
+        f" {format_duration(result.step_time.nominal)} a step, {pace}"
+    )
+    read: LaunchDocument = {"engine": launch.framework, "ignored": list(launch.ignored)}
+    make_document = partial(prediction_document, result, prediction.calibration, reliability, read, best)
+    notes = (f"ignored, as they are not priced: {' '.join(launch.ignored)}",) if launch.ignored else ()
+    return Answer(result, summary, make_document, prediction.calibration, notes=notes)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tianji.api.answer import Answer
-from tianji.api.presenting import Presentation
 from tianji.api.progress import show_progress
 from tianji.backends.microbenchmarks.measure_machine import Size, describe_calibration, measure_here
 from tianji.backends.microbenchmarks.pool_text import format_pool
-from tianji.catalog.calibrations import spell_calibration
+from tianji.catalog.calibrations import format_calibration
 from tianji.errors import FormatError
 from tianji.parallel.plan_file import find_target, write_text
+from tianji.report.documents.machine import machine_document
 
 
 def measure_machine(
@@ -31,25 +29,7 @@ def measure_machine(
     with show_progress("Things measured") as progress:
         sizes = measure_here(processes, rounds=rounds, seconds=seconds, device=device, tell=progress)
     calibration = describe_calibration(f"{name}-calibration", date, sizes, chips=name)
-    write_text(beside, spell_calibration(calibration))
+    write_text(beside, format_calibration(calibration))
     write_text(out, format_pool(name, date, sizes))
-    return Answer(tuple(sizes), MachinePresentation(tuple(sizes), out, beside), calibration)
-
-
-@dataclass(frozen=True)
-class MachinePresentation(Presentation):
-    """What is shown of a machine that was measured."""
-
-    sizes: Sequence[Size]
-    pool: str
-    calibration: str
-
-    def summary(self) -> str:
-        """Return where the pool and its calibration are."""
-        return f"this machine, measured with up to {self.sizes[-1].chips} chips: {self.pool} and {self.calibration}"
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the figures of every number of chips."""
-        from tianji.report.documents.machine import machine_document
-
-        return machine_document(self.sizes, self.pool, self.calibration)
+    summary = f"this machine, measured with up to {sizes[-1].chips} chips: {out} and {beside}"
+    return Answer(tuple(sizes), summary, partial(machine_document, sizes, out, beside), calibration)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tianji.api.answer import Answer
-from tianji.api.presenting import Presentation
 from tianji.api.quantities import Count, Quantity, read_duration
 from tianji.api.requests import File, ModelLike, PlanLike, PoolLike, Sizes, StrategyLike, find_plan
 from tianji.backends.options import RunOptions
@@ -18,11 +18,9 @@ from tianji.errors import FormatError
 from tianji.operation.operating import Operation, OperationOutcome, Order, begin, go_on, recommend
 from tianji.operation.settings import Settings
 from tianji.operation.simulation import Play, play
+from tianji.report.documents.operation import operation_document
 from tianji.units import parse_count
 from tianji.workload import Precision
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 def operate(
@@ -74,13 +72,13 @@ def operate(
     """
     if simulate:
         played = play(seed)
-        return Answer(played, SimulationPresentation(played, seed))
+        return _answer_simulation(played)
     if resume is not None and model_or_plan is not None:
         raise FormatError("--resume goes on with the job of its folder: leave out what else is named")
     if resume is not None:
         with _live() as watch:
             outcome = go_on(Path(resume), watch)
-        return Answer(outcome, OperationPresentation(outcome), outcome.calibration)
+        return _answer_operation(outcome)
     if model_or_plan is None:
         raise FormatError("expected a plan, a model and a pool, or --resume with the folder of an operation")
     sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
@@ -114,7 +112,7 @@ def operate(
     )
     with _live() as watch:
         outcome = begin(order, Path(out), watch)
-    return Answer(outcome, OperationPresentation(outcome), outcome.calibration)
+    return _answer_operation(outcome)
 
 
 @contextmanager
@@ -132,45 +130,21 @@ def _live() -> Iterator[Callable[[Operation], None] | None]:
         yield lambda operation: live.update(draw_operation(operation))
 
 
-@dataclass(frozen=True)
-class OperationPresentation(Presentation):
-    """What is shown of an operation that ended."""
-
-    outcome: OperationOutcome
-
-    def summary(self) -> str:
-        """Return how it ended, and what lasts."""
-        account = self.outcome.account
-        return (
-            f"operation in {self.outcome.folder}: {self.outcome.state.value}, {account.steps:,} steps,"
-            f" {account.failures} failures, goodput {account.goodput:.1%}"
-        )
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the account."""
-        from tianji.report.documents.operation import operation_document
-
-        return operation_document(self.outcome)
+def _answer_operation(outcome: OperationOutcome) -> Answer[OperationOutcome]:
+    account = outcome.account
+    summary = (
+        f"operation in {outcome.folder}: {outcome.state.value}, {account.steps:,} steps, {account.failures} failures,"
+        f" goodput {account.goodput:.1%}"
+    )
+    return Answer(outcome, summary, partial(operation_document, outcome), outcome.calibration)
 
 
-@dataclass(frozen=True)
-class SimulationPresentation(Presentation):
-    """What is shown of a simulated operation: its events."""
-
-    played: Play
-    seed: int
-
-    def summary(self) -> str:
-        """Return how it ended."""
-        return f"simulated operation of seed {self.seed}: {self.played.state.value} after {self.played.seconds:,.0f} s"
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the events."""
+def _answer_simulation(played: Play) -> Answer[Play]:
+    def make_document() -> Mapping[str, Any]:
         return {
-            "seed": self.seed, "state": self.played.state.value, "simulated_s": self.played.seconds,
-            "faults": self.played.faults, "events": self.played.log.events,
+            "seed": played.seed, "state": played.state.value, "simulated_s": played.seconds, "faults": played.faults,
+            "events": played.log.events,
         }  # fmt: skip
 
-    def print_tables(self, console: Console) -> None:
-        """Print the events."""
-        console.out(self.played.log.text(), highlight=False, end="")
+    summary = f"simulated operation of seed {played.seed}: {played.state.value} after {played.seconds:,.0f} s"
+    return Answer(played, summary, make_document, text=played.log.text())

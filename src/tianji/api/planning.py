@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
-from tianji.api.presenting import Presentation
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Count, Pairs, Quantity, read_pairs
 from tianji.api.requests import (
@@ -28,7 +28,7 @@ from tianji.api.requests import (
 )
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Assumptions
-from tianji.comparison.cheapest_size import CheapestSize, find_cheapest_size
+from tianji.comparison.cheapest_size import find_cheapest_size
 from tianji.errors import FormatError, IllegalStrategyError, InfeasibleError, UnknownNameError
 from tianji.export.runnable import Runnable, plan_for_framework
 from tianji.formatting import format_duration
@@ -41,6 +41,8 @@ from tianji.parallel.plan_file import find_target, write_plan
 from tianji.parallel.strategy import SWITCHES
 from tianji.prediction import predict
 from tianji.reliability import Reliability
+from tianji.report.documents.mixture import mixed_plan_document
+from tianji.report.documents.plan import RunsOnDocument, plan_document
 from tianji.result import Result
 from tianji.search import Outcome, SearchOptions
 from tianji.search import plan as search_plans
@@ -48,9 +50,6 @@ from tianji.search.mixed_planner import MixedOutcome, plan_mixture
 from tianji.units import parse_count
 from tianji.validation.expected_gains import weigh_precedents
 from tianji.workload import Precision
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 OBJECTIVES = ("time", "cost", "energy")
 """What a plan is the best in; of the last two the number of chips is chosen too."""
@@ -137,10 +136,8 @@ def plan(
             )
             request = replace(request, pool=cheapest.pool)
         outcome, runnable = _search(request, runs_on, SearchOptions(fixed, varied, wanted, mapper=mapper))
-    if out is not None:
-        write_plan(outcome.best.plan, out)
-    shown = PlanPresentation(outcome, request.calibration, objective, explained, reliability, cheapest, runnable, out)
-    return Answer(outcome, shown, request.calibration)
+    beside = {"objective": objective, "explained": explained, "reliability": reliability, "cheapest": cheapest}
+    return _answer(outcome, runnable, request.calibration, out, beside)
 
 
 def _read_fixed(fix: StrategyLike | Iterable[str] | None) -> dict[str, Any]:
@@ -176,48 +173,31 @@ def _search(request: Request, runs_on: str | None, options: SearchOptions) -> tu
         return runnable.outcome, runnable
 
 
-@dataclass(frozen=True)
-class PlanPresentation(Presentation):
-    """What is shown of a search on one kind of chip."""
+def _answer(
+    outcome: Outcome, runnable: Runnable | None, calibration: Calibration, out: File | None, beside: dict[str, Any]
+) -> Answer[Outcome]:
+    notes: tuple[str, ...] = ()
+    if out is not None:
+        write_plan(outcome.best.plan, out)
+        notes = (f"plan 1 is in {out}; `tianji predict {out}` explains it again",)
+    runs_on: RunsOnDocument | None = None
+    if runnable is not None:
+        runs_on = {"engine": runnable.framework, "faster_refused": runnable.refused, "why": runnable.why}
 
-    outcome: Outcome
-    calibration: Calibration
-    objective: str
-    explained: Result | None
-    reliability: Reliability
-    cheapest: CheapestSize | None
-    runnable: Runnable | None
-    out: File | None
+    def make_document() -> Mapping[str, Any]:
+        published = weigh_precedents(outcome.best, calibration)
+        return plan_document(outcome, calibration, published=published, runs_on=runs_on, **beside)
 
-    def summary(self) -> str:
-        """Return the best plan in a line."""
-        best, count = self.outcome.best, len(self.outcome.results)
-        job, pool, step = best.plan.job, best.plan.pool, best.step_time
-        others = f" and {count - 1} more" if count > 1 else ""
-        return (
-            f"plan of {job.model.name} on {pool.chips:,} chips of {pool.name}: {format_duration(step.nominal)} a step,"
-            f" MFU {best.mfu:.1%}, {abbreviate_layout(best.plan.strategy)}{others}"
-        )
+    return Answer(outcome, _summarize(outcome), make_document, calibration, notes=notes)
 
-    def make_document(self) -> Mapping[str, Any]:
-        """Return all that the search answers."""
-        from tianji.report.documents.plan import RunsOnDocument, plan_document
 
-        runs_on: RunsOnDocument | None = None
-        if (own := self.runnable) is not None:
-            runs_on = {"engine": own.framework, "faster_refused": own.refused, "why": own.why}
-        return plan_document(
-            self.outcome, self.calibration, objective=self.objective, explained=self.explained,
-            reliability=self.reliability, cheapest=self.cheapest, runs_on=runs_on,
-            published=weigh_precedents(self.outcome.best, self.calibration),
-        )  # fmt: skip
-
-    def print_tables(self, console: Console) -> None:
-        """Print the plans, and where the best is written."""
-        super().print_tables(console)
-        if self.out is not None:
-            line = f"\nPlan 1 is in {self.out}; `tianji predict {self.out}` explains it again."
-            console.print(line, markup=False, soft_wrap=True)
+def _summarize(outcome: Outcome) -> str:
+    best, others = outcome.best, len(outcome.results) - 1
+    job, pool = best.plan.job, best.plan.pool
+    return (
+        f"plan of {job.model.name} on {pool.chips:,} chips of {pool.name}: {format_duration(best.step_time.nominal)} a step,"
+        f" MFU {best.mfu:.1%}, {abbreviate_layout(best.plan.strategy)}{f' and {others} more' if others else ''}"
+    )
 
 
 # --- mixtures -------------------------------------------------------------------------------------------------
@@ -237,25 +217,5 @@ def _plan_mixture(
     job = find_job(model, sizes, mixture.chips)
     with show_progress("Pricing strategies on all parts") as progress:
         outcome = plan_mixture(job, mixture, calibration, fixed=fixed, progress=progress)
-    return Answer(outcome, MixturePresentation(outcome, calibration, reliability), calibration)
-
-
-@dataclass(frozen=True)
-class MixturePresentation(Presentation):
-    """What is shown of a search on unlike chips."""
-
-    outcome: MixedOutcome
-    calibration: Calibration
-    reliability: Reliability
-
-    def summary(self) -> str:
-        """Return the verdict."""
-        return (
-            f"plan of {self.outcome.job.model.name} on the mixture {self.outcome.mixture.name}: {self.outcome.verdict}"
-        )
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the ways to use the mixture."""
-        from tianji.report.documents.mixture import mixed_plan_document
-
-        return mixed_plan_document(self.outcome, self.calibration, self.reliability)
+    summary = f"plan of {job.model.name} on the mixture {mixture.name}: {outcome.verdict}"
+    return Answer(outcome, summary, partial(mixed_plan_document, outcome, calibration, reliability), calibration)

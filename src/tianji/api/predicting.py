@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
-from tianji.api.launch import LaunchPresentation, predict_launch
-from tianji.api.presenting import Presentation
+from tianji.api.launch import answer_launch, predict_launch
 from tianji.api.quantities import Count, Quantity
 from tianji.api.requests import (
     CalibrationLike,
@@ -25,10 +23,9 @@ from tianji.api.requests import (
 )
 from tianji.errors import FormatError
 from tianji.formatting import format_duration
-from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.prediction import predict as predict_plan
-from tianji.reliability import Reliability
+from tianji.report.documents.prediction import prediction_document
 from tianji.result import Result
 from tianji.workload import Precision
 
@@ -77,36 +74,20 @@ def predict(
         sizes.refuse("cannot change a launch script, which holds its own job", ("chips",))
         changes = find_strategy_fields(strategy, fields)
         launch = predict_launch(from_megatron, pool, changes, chips, find_calibration(calibration))
-        return Answer(launch.result, LaunchPresentation(launch, reliability), launch.calibration)
+        return answer_launch(launch, reliability)
     if model_or_plan is None:
         raise FormatError(
             "expected a plan, or a model and a pool; as in `tianji predict llama-3.1-70b hgx-h100 --tp 8`"
         )
     plan, constants = find_plan("predict", model_or_plan, pool, strategy, fields, sizes, calibration)
     result = predict_plan(plan, constants)
-    return Answer(result, PredictionPresentation(result, constants, reliability), constants)
+    return Answer(result, _summarize(result), partial(prediction_document, result, constants, reliability), constants)
 
 
-@dataclass(frozen=True)
-class PredictionPresentation(Presentation):
-    """What is shown of one predicted plan."""
-
-    result: Result
-    calibration: Calibration
-    reliability: Reliability
-
-    def summary(self) -> str:
-        """Return the step, the MFU and the layout."""
-        result, plan = self.result, self.result.plan
-        misfit = "" if result.fits else ", does not fit the memory"
-        return (
-            f"prediction for {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}:"
-            f" {format_duration(result.step_time.nominal)} a step, MFU {result.mfu:.1%}{misfit},"
-            f" {abbreviate_layout(plan.strategy)}"
-        )
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the plan with what it stands on."""
-        from tianji.report.documents.prediction import prediction_document
-
-        return prediction_document(self.result, self.calibration, self.reliability)
+def _summarize(result: Result) -> str:
+    plan, misfit = result.plan, "" if result.fits else ", does not fit the memory"
+    return (
+        f"prediction for {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}:"
+        f" {format_duration(result.step_time.nominal)} a step, MFU {result.mfu:.1%}{misfit},"
+        f" {abbreviate_layout(plan.strategy)}"
+    )

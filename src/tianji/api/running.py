@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from tianji.api.answer import Answer
-from tianji.api.presenting import Presentation
 from tianji.api.requests import CalibrationLike, File, PlanLike, find_calibration, plan_of
 from tianji.backends import RunOptions
 from tianji.backends import run as run_plan
 from tianji.backends.explanation import Explanation, explain_gap
 from tianji.errors import FormatError
+from tianji.formatting import format_duration
 from tianji.prediction import predict
+from tianji.report.documents.explanation import explanation_document
+from tianji.report.documents.run import run_document
 from tianji.result import Result, read_result
-from tianji.units import show
 
 
 def run(
@@ -56,7 +55,12 @@ def run(
         resume_from=str(resume), port=port,
     )  # fmt: skip
     result = run_plan(plan_of(plan), options, backend, engine)
-    return Answer(result, RunPresentation(result))
+    ran_on = f" x {result.measurement.chip}" if result.measurement else ""
+    summary = (
+        f"run of {result.plan.job.model.name} on {result.plan.strategy.chips:,}{ran_on}:"
+        f" {format_duration(result.step_time.nominal)} a step, {result.tokens_per_s:,.0f} tokens/s"
+    )
+    return Answer(result, summary, partial(run_document, result))
 
 
 def explain(
@@ -72,7 +76,9 @@ def explain(
     measured = _find_measured(result)
     constants = find_calibration(calibration, plan)
     explanation = explain_gap(measured, predict(plan_of(measured if plan is None else plan), constants))
-    return Answer(explanation, ExplanationPresentation(explanation), constants)
+    times = [format_duration(r.step_time.nominal) for r in (explanation.measured, explanation.predicted)]
+    summary = f"explanation: {times[0]} measured, {times[1]} predicted (x {explanation.ratio:.3g})"
+    return Answer(explanation, summary, partial(explanation_document, explanation), constants)
 
 
 def _find_measured(result: File | Result | Answer[Result]) -> Result:
@@ -81,46 +87,3 @@ def _find_measured(result: File | Result | Answer[Result]) -> Result:
             raise FormatError(f"expected a measured result, got {result!r}; `tianji.run` returns one")
         return result.result
     return result if isinstance(result, Result) else read_result(result)
-
-
-@dataclass(frozen=True)
-class RunPresentation(Presentation):
-    """What is shown of a measured run."""
-
-    result: Result
-
-    def summary(self) -> str:
-        """Return the speed, and on what it was reached."""
-        result, measured = self.result, self.result.measurement
-        ran_on = f" x {measured.chip}" if measured else ""
-        return (
-            f"run of {result.plan.job.model.name} on {result.plan.strategy.chips:,}{ran_on}:"
-            f" {show(result.step_time.nominal, 'time')} a step, {result.tokens_per_s:,.0f} tokens/s"
-        )
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the result file with what follows from it."""
-        from tianji.report.documents.run import run_document
-
-        return run_document(self.result)
-
-
-@dataclass(frozen=True)
-class ExplanationPresentation(Presentation):
-    """What is shown of a measured result beside a predicted one."""
-
-    explanation: Explanation
-
-    def summary(self) -> str:
-        """Return both step times."""
-        measured, predicted = self.explanation.measured.step_time, self.explanation.predicted.step_time
-        return (
-            f"explanation: {show(measured.nominal, 'time')} measured, {show(predicted.nominal, 'time')} predicted"
-            f" (x {self.explanation.ratio:.3g})"
-        )
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the terms of both results."""
-        from tianji.report.documents.explanation import explanation_document
-
-        return explanation_document(self.explanation)

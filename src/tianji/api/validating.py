@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tianji.api.answer import Answer
-from tianji.api.presenting import Presentation
 from tianji.api.progress import show_progress
 from tianji.api.requests import CalibrationLike, File, find_calibration
 from tianji.backends.mapping import open_mapper
 from tianji.calibration import calibrate_rows
 from tianji.catalog.calibrations import write_calibration
 from tianji.errors import FormatError, UnknownNameError
-from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan_file import find_target
+from tianji.report.documents.calibration import calibration_document
+from tianji.report.documents.columns import columns_document
+from tianji.report.documents.validation import verdict_document
 from tianji.validation import GROUPS, Verdict, read_runs
 from tianji.validation import validate as validate_tables
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 GROUPED_BY = ("chip",)
 
@@ -34,11 +33,12 @@ def validate(
     quality: str = "",
     group_by: str | Iterable[str] | None = None,
     rows: bool = False,
+    columns: bool = False,
     workers: str = "local",
-) -> Answer[Verdict]:
+) -> Answer[Verdict] | Answer[None]:
     """Predict measured runs and say how far off the predictions are.
 
-    ``tables`` are CSV files with the columns of docs/accuracy.md; without one the
+    ``tables`` are CSV files whose columns ``columns=True`` explains; without one the
     published measurements that come with Tianji are used. A row that cannot be
     predicted is skipped, and the reasons are counted.
 
@@ -48,11 +48,16 @@ def validate(
 
     Raises FormatError for a file that is no such table, and when no row is left.
     """
+    if columns:
+        return Answer(None, "columns of a table of measured runs", columns_document)
     groups = read_groups(group_by)
     constants = find_calibration(calibration)
     with open_mapper(workers) as mapper:
         verdict = validate_tables(tables, constants, split=split, quality=quality, mapper=mapper)
-    return Answer(verdict, VerdictPresentation(verdict, groups, rows), constants)
+    time, skipped = verdict.step_time, len(verdict.skipped)
+    within = f": half within {time.median:.1%}, nine of ten within {time.p90:.1%}" if time.median is not None else ""
+    summary = f"validation of {time.count:,} step times ({skipped:,} rows skipped){within}"
+    return Answer(verdict, summary, partial(verdict_document, verdict, groups), constants, every_row=rows)
 
 
 def read_groups(group_by: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -68,35 +73,6 @@ def read_groups(group_by: str | Iterable[str] | None) -> tuple[str, ...]:
         if name not in GROUPS:
             raise UnknownNameError("group", name, GROUPS)
     return names
-
-
-@dataclass(frozen=True)
-class VerdictPresentation(Presentation):
-    """What is shown of predictions beside measurements."""
-
-    verdict: Verdict
-    groups: tuple[str, ...]
-    every_row: bool
-
-    def summary(self) -> str:
-        """Return how far off the step times are."""
-        time, skipped = self.verdict.step_time, len(self.verdict.skipped)
-        within = (
-            f": half within {time.median:.1%}, nine of ten within {time.p90:.1%}" if time.median is not None else ""
-        )
-        return f"validation of {time.count:,} step times ({skipped:,} rows skipped){within}"
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return every row, and the summary."""
-        from tianji.report.documents.validation import verdict_document
-
-        return verdict_document(self.verdict, self.groups)
-
-    def print_tables(self, console: Console) -> None:
-        """Print the summary, the groups and the rows."""
-        from tianji.report.accuracy_tables import print_verdict
-
-        print_verdict(console, self.verdict, self.groups, every_row=self.every_row)
 
 
 # --- calibrations ---------------------------------------------------------------------------------------------
@@ -158,31 +134,8 @@ def calibrate(
             raise FormatError(
                 f"{out}: cannot be written ({error.strerror}); name a file in a folder that exists"
             ) from None
-    shown = CalibrationPresentation(calibration, None if out is None else str(out), len(chosen), len(skipped))
-    return Answer(calibration, shown, calibration)
-
-
-@dataclass(frozen=True)
-class CalibrationPresentation(Presentation):
-    """What is shown of a fit."""
-
-    calibration: Calibration
-    out: str | None
-    rows: int
-    skipped: int
-
-    def summary(self) -> str:
-        """Return its name and what it was fitted to."""
-        return f"calibration {self.calibration.name} of {self.calibration.date}, fitted to {self.rows:,} rows"
-
-    def make_document(self) -> Mapping[str, Any]:
-        """Return the fitted constants with their evidence."""
-        from tianji.report.calibration_tables import calibration_summary
-
-        return {"out": self.out, "rows": self.rows, "skipped": self.skipped, **calibration_summary(self.calibration)}
-
-    def print_tables(self, console: Console) -> None:
-        """Print the constants that rows set."""
-        from tianji.report.calibration_tables import print_calibration
-
-        print_calibration(console, self.calibration, self.out or "no file", self.rows, self.skipped)
+    summary = f"calibration {named} of {dated}, fitted to {len(chosen):,} rows"
+    make_document = partial(
+        calibration_document, calibration, "" if out is None else str(out), len(chosen), len(skipped)
+    )
+    return Answer(calibration, summary, make_document, calibration)

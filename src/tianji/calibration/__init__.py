@@ -1,6 +1,6 @@
 """Corrections to datasheet figures, fitted to measured runs."""
 
-from tianji.calibration.fit import Fit, Sample, find_job, fit_chips
+from tianji.calibration.fit import Fit, FitSample, find_job, fit_chips
 from tianji.calibration.measured import calibrate_rows, choose_rows, sample_row
 from tianji.calibration.parameters import FREE, Prior, priors
 from tianji.calibration.ranges import leave_out
@@ -8,8 +8,8 @@ from tianji.calibration.ranges import leave_out
 __all__ = [
     "FREE",
     "Fit",
+    "FitSample",
     "Prior",
-    "Sample",
     "calibrate_rows",
     "choose_rows",
     "find_job",

@@ -39,7 +39,7 @@ ROWS_OF_ONE_JOB = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class FitSample:
     """One measured run that may set constants."""
 
     plan: Plan
@@ -50,7 +50,7 @@ class Sample:
     """Traits of the software: framework, release, mode. Each has a factor on time; they multiply."""
 
 
-def find_job(sample: Sample) -> Hashable:
+def find_job(sample: FitSample) -> Hashable:
     """Return what is one job: the runs of one model on one chip by one framework, in whatever release."""
     return sample.traits[:1], sample.architecture, sample.plan.pool.chip.name
 
@@ -69,8 +69,8 @@ class System:
     @property
     def hessian(self) -> Array:
         """Of half the loss: (unknowns, unknowns)."""
-        found: Array = self.slopes.T @ (self.slopes * self.weights[:, None]) + self.prior
-        return found
+        hessian: Array = self.slopes.T @ (self.slopes * self.weights[:, None]) + self.prior
+        return hessian
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Fit:
     """Of the errors of free constants and effects."""
 
 
-def fit_chips(samples: Sequence[Sample]) -> Fit:
+def fit_chips(samples: Sequence[FitSample]) -> Fit:
     """Return the constants of every chip that has samples; with few samples only the first of FREE leave what is believed."""
     problem = _Problem(samples)
     x = solve(problem.residuals, problem.jacobian, problem.start, problem.low, problem.high)
@@ -120,18 +120,18 @@ def fit_chips(samples: Sequence[Sample]) -> Fit:
 
 def _correlate(unknowns: Sequence[Unknown], correlations: Array) -> dict[Unknown, dict[Unknown, float]]:
     """Return the correlations of at least FAINT, each pair under the one that comes first."""
-    found: dict[Unknown, dict[Unknown, float]] = {}
+    pairs: dict[Unknown, dict[Unknown, float]] = {}
     for i, one in enumerate(unknowns):
         felt = {other: round(float(c), 2) for other, c in zip(unknowns[i + 1 :], correlations[i, i + 1 :], strict=True)}
         if kept := {other: c for other, c in felt.items() if abs(c) >= FAINT}:
-            found[one] = kept
-    return found
+            pairs[one] = kept
+    return pairs
 
 
 class _Problem:
     """The least-squares problem: unknowns are log constants, chip by chip, then log effects of software."""
 
-    def __init__(self, samples: Sequence[Sample]) -> None:
+    def __init__(self, samples: Sequence[FitSample]) -> None:
         kinds: dict[str, Chip] = {s.plan.pool.chip.name: s.plan.pool.chip for s in samples}
         self.chips = {name: kinds[name] for name in sorted(kinds)}
         self.believed: dict[str, dict[str, Prior]] = {name: priors(chip) for name, chip in self.chips.items()}
@@ -149,23 +149,23 @@ class _Problem:
         self.free = self._choose_free(samples)
         self._settle()
 
-    def _choose_free(self, samples: Sequence[Sample]) -> dict[str, list[str]]:
+    def _choose_free(self, samples: Sequence[FitSample]) -> dict[str, list[str]]:
         """Return by chip the constants that its rows tell most about: those whose prior spread moves the rows most.
 
         There is at most one for ROWS_FOR_EACH jobs, and at most MAX_FREE.
         """
         tried = self.predict(np.zeros(len(self.effects)), ("", *FREE))
         felt = ((tried[0] - tried[1:]) / STEP * self.weights) ** 2
-        found: dict[str, list[str]] = {}
+        free: dict[str, list[str]] = {}
         for chip in self.chips:
-            mine = [s for s in samples if s.plan.pool.chip.name == chip]
-            jobs = {(s.source, s.architecture, s.plan.strategy, s.plan.job.precision.name) for s in mine}
-            told = felt[:, self.chip_of == chip].sum(axis=1)
-            scores = {n: t * self.believed[chip][n].spread ** 2 for n, t in zip(FREE, told, strict=True)}
+            its_samples = [s for s in samples if s.plan.pool.chip.name == chip]
+            jobs = {(s.source, s.architecture, s.plan.strategy, s.plan.job.precision.name) for s in its_samples}
+            information = felt[:, self.chip_of == chip].sum(axis=1)
+            scores = {n: t * self.believed[chip][n].spread ** 2 for n, t in zip(FREE, information, strict=True)}
             ranked = sorted((n for n in FREE if scores[n] > LEAST), key=lambda n: -scores[n])
             chosen = ranked[: min(len(jobs) // ROWS_FOR_EACH, MAX_FREE)]
-            found[chip] = [n for n in FREE if n in chosen]
-        return found
+            free[chip] = [n for n in FREE if n in chosen]
+        return free
 
     def _settle(self) -> None:
         self.slots = [(chip, name) for chip in self.chips for name in self.free[chip]]
@@ -178,39 +178,39 @@ class _Problem:
         self.start, self.low, self.high = np.zeros(size), np.full(size, -4.0), np.full(size, 4.0)
         self.prior, self.centre = np.zeros((size, size)), np.zeros(size)
         for i, (chip, name) in enumerate(self.slots):
-            mine = self.believed[chip][name]
-            median = np.log(mine.median)
-            self.low[i], self.high[i] = median - 5.0, np.minimum(np.log(mine.ceiling), median + 5.0)
+            prior = self.believed[chip][name]
+            median = np.log(prior.median)
+            self.low[i], self.high[i] = median - 5.0, np.minimum(np.log(prior.ceiling), median + 5.0)
             self.start[i] = np.minimum(median, self.high[i] - STEP)
-            self.prior[i, i], self.centre[i] = 1.0 / mine.spread, median / mine.spread
+            self.prior[i, i], self.centre[i] = 1.0 / prior.spread, median / prior.spread
             relative = self.place.get((self.chips[chip].relative, name))
             if relative is not None:
-                theirs = np.log(self.believed[self.chips[chip].relative][name].median)
-                spread = mine.spread * KINSHIP
+                relatives_median = np.log(self.believed[self.chips[chip].relative][name].median)
+                spread = prior.spread * KINSHIP
                 self.prior[i, i], self.prior[i, relative] = 1.0 / spread, -1.0 / spread
-                self.centre[i] = (median - theirs) / spread
+                self.centre[i] = (median - relatives_median) / spread
         for i, (_, spread) in enumerate(self.effects.items(), len(self.slots)):
             self.prior[i, i] = 1.0 / spread
 
     def unpack(self, x: Array) -> dict[str, Constants]:
         """Return constants by chip; what is not free follows the relative, else the prior."""
-        found: dict[str, Constants] = {}
+        constants: dict[str, Constants] = {}
         for chip in sorted(self.chips, key=lambda c: len(self._ancestors(c))):
             values = {n: p.median for n, p in self.believed[chip].items()}
             for name in values.keys() - set(self.free[chip]):
                 if name in FREE and (self.chips[chip].relative, name) in self.place:
-                    values[name] = getattr(found[self.chips[chip].relative], name)
+                    values[name] = getattr(constants[self.chips[chip].relative], name)
             for name in self.free[chip]:
                 values[name] = float(np.exp(x[self.place[(chip, name)]]))
-            found[chip] = replace(Constants(), **values)
-        return found
+            constants[chip] = replace(Constants(), **values)
+        return constants
 
     def _ancestors(self, chip: str) -> list[str]:
-        found: list[str] = []
+        ancestors: list[str] = []
         while chip in self.chips and self.chips[chip].relative in self.chips:
             chip = self.chips[chip].relative
-            found.append(chip)
-        return found
+            ancestors.append(chip)
+        return ancestors
 
     def predict(self, x: Array, probes: Sequence[str] = ("",)) -> Array:
         """Return the log of predicted times, (probes, rows): at x, the constant that each probe names lowered by STEP."""
@@ -231,13 +231,13 @@ class _Problem:
             values["op_blocking"] = self.blocked[b.places]
             return Constants(**values)
 
-        found: Array = np.log(predict_times(self.bundles, rowwise))
-        return found
+        log_times: Array = np.log(predict_times(self.bundles, rowwise))
+        return log_times
 
     def misfit(self, x: Array) -> Array:
         """Return log(predicted / measured) of each row."""
-        found: Array = self.predict(x)[0] - self.measured
-        return found
+        misfits: Array = self.predict(x)[0] - self.measured
+        return misfits
 
     def residuals(self, x: Array) -> Array:
         return np.concatenate([_soft(self.misfit(x) * self.weights), self.prior @ x - self.centre])
@@ -256,13 +256,13 @@ class _Problem:
         names = sorted({name for _, name in [*self.slots, *self.effects]})
         tried = self.predict(x, ("", *names))
         felt = dict(zip(names, (tried[0] - tried[1:]) / STEP, strict=True))
-        found = np.zeros((len(self.measured), len(x)))
+        slopes = np.zeros((len(self.measured), len(x)))
         for i, (chip, name) in enumerate(self.slots):
-            mine = np.isin(self.chip_of, self._followers(chip, name))
-            found[mine, i] = felt[name][mine]
+            rows = np.isin(self.chip_of, self._followers(chip, name))
+            slopes[rows, i] = felt[name][rows]
         for i, (_, name) in enumerate(self.effects):
-            found[:, len(self.slots) + i] = self.mask[:, i] * felt[name]
-        return tried[0] - self.measured, found
+            slopes[:, len(self.slots) + i] = self.mask[:, i] * felt[name]
+        return tried[0] - self.measured, slopes
 
     def system(self, x: Array) -> System:
         """Return the linear system at x, with the weights that the robust loss gives there."""
@@ -271,11 +271,11 @@ class _Problem:
         return System(slopes, robust, self.prior.T @ self.prior)
 
     def _followers(self, chip: str, name: str) -> list[str]:
-        found = [chip]
+        followers = [chip]
         for other, kind in self.chips.items():
             if other != chip and kind.relative == chip and name not in self.free[other]:
-                found += self._followers(other, name)
-        return found
+                followers += self._followers(other, name)
+        return followers
 
 
 def _round(constants: Constants) -> Constants:
@@ -285,12 +285,12 @@ def _round(constants: Constants) -> Constants:
 
 def _soft(z: Array) -> Array:
     """Return the root of the soft-L1 loss, with the sign of its argument: linear near 0, a square root far out."""
-    found: Array = np.sign(z) * np.sqrt(2.0 * (np.sqrt(1.0 + z**2) - 1.0))
-    return found
+    root: Array = np.sign(z) * np.sqrt(2.0 * (np.sqrt(1.0 + z**2) - 1.0))
+    return root
 
 
 def _soft_slope(z: Array) -> Array:
     root = _soft(z)
     safe = np.where(np.abs(z) < 1e-8, 1.0, root)
-    found: Array = np.where(np.abs(z) < 1e-8, 1.0, z / (np.sqrt(1.0 + z**2) * safe))
-    return found
+    slope: Array = np.where(np.abs(z) < 1e-8, 1.0, z / (np.sqrt(1.0 + z**2) * safe))
+    return slope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tianji.calibration.fit import Fit, Sample, fit_chips
+from tianji.calibration.fit import Fit, FitSample, fit_chips
 from tianji.calibration.memory_fit import fit_memory
 from tianji.calibration.parameters import Prior, choose_effects, prior_constants, priors
 from tianji.calibration.ranges import measure_spreads, widen
@@ -58,24 +58,24 @@ def choose_rows(rows: Iterable[Row]) -> list[Row]:
     return [r for r in rows if r.split in ("", "fit") and r.quality in QUALITIES]
 
 
-def sample_row(row: Row) -> Sample:
+def sample_row(row: Row) -> FitSample:
     """Return a measured run as what a fit takes."""
-    return Sample(row.plan, row.measured_step_time, row.source, row.arch_key, row.traits)
+    return FitSample(row.plan, row.measured_step_time, row.source, row.arch_key, row.traits)
 
 
-def _show_evidence(fit: Fit, chip: str, samples: Sequence[Sample]) -> dict[str, Evidence]:
-    mine = [s for s in samples if s.plan.pool.chip.name == chip]
-    sources = sorted({s.source for s in mine})
-    said = "; ".join(sources[:3]) + (f"; and {len(sources) - 3} more" if len(sources) > 3 else "")
-    kind = mine[0].plan.pool.chip
-    found = {name: _believe(prior) for name, prior in priors(kind).items()}
-    for name in found:
+def _show_evidence(fit: Fit, chip: str, samples: Sequence[FitSample]) -> dict[str, Evidence]:
+    its_samples = [s for s in samples if s.plan.pool.chip.name == chip]
+    sources = sorted({s.source for s in its_samples})
+    cited = "; ".join(sources[:3]) + (f"; and {len(sources) - 3} more" if len(sources) > 3 else "")
+    kind = its_samples[0].plan.pool.chip
+    evidence = {name: _believe(prior) for name, prior in priors(kind).items()}
+    for name in evidence:
         if name in fit.free[chip]:
-            found[name] = Evidence("fitted", len(mine), said, round(fit.errors[chip][name], 4))
+            evidence[name] = Evidence("fitted", len(its_samples), cited, round(fit.errors[chip][name], 4))
         elif kind.relative in fit.constants and name in fit.free[kind.relative]:
             error = round(fit.errors[kind.relative][name], 4)
-            found[name] = Evidence("fitted", standard_error=error, inherited_from=kind.relative)
-    return found
+            evidence[name] = Evidence("fitted", standard_error=error, inherited_from=kind.relative)
+    return evidence
 
 
 def _believe(prior: Prior) -> Evidence:

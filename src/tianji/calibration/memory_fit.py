@@ -62,11 +62,11 @@ def fit_memory(rows: Sequence[Row]) -> dict[str, Footprint]:
     for row in rows:
         if row.measured_memory and "activations" not in row.software.offload:
             groups[row.software.framework].append(row)
-    found = dict(BELIEFS)
+    footprints = dict(BELIEFS)
     for family, members in sorted(groups.items()):
         if len(members) >= LEAST_ROWS:
-            found[family] = fit_family(members)
-    return found
+            footprints[family] = fit_family(members)
+    return footprints
 
 
 def fit_family(rows: Sequence[Row]) -> Footprint:
@@ -83,20 +83,20 @@ def fit_family(rows: Sequence[Row]) -> Footprint:
     totals = (parts.fixed + OVERHEADS[i] * parts.moving).max(axis=1) + RESERVES[j]
     left = np.log(totals / measured)
     sources = sorted({row.source for row in rows})
-    said = "; ".join(sources[:2]) + (f"; and {len(sources) - 2} more" if len(sources) > 2 else "")
+    cited = "; ".join(sources[:2]) + (f"; and {len(sources) - 2} more" if len(sources) > 2 else "")
     error = float(1.4826 * np.median(np.abs(left - np.median(left))))
     return Footprint(
-        round(float(OVERHEADS[i]), 4), round(float(RESERVES[j])), 0.0, "fitted", len(rows), round(error, 4), said
+        round(float(OVERHEADS[i]), 4), round(float(RESERVES[j])), 0.0, "fitted", len(rows), round(error, 4), cited
     )  # fmt: skip
 
 
 def split_memory(rows: Sequence[Row]) -> Parts:
     """Return the bytes of each row, stage by stage, under constants that add nothing."""
-    found = Parts(np.zeros((len(rows), 5)), np.zeros((len(rows), 5)))
+    bytes_of = Parts(np.zeros((len(rows), 5)), np.zeros((len(rows), 5)))
     for group in bundle([row.plan for row in rows]):
         stages = representative_stages(group.job.model, group.grid.pp)
         for place, parts in enumerate(estimate_memory(group.job, Constants(), group.grid, stages)):
             for name, value in parts.items():
-                into = found.moving if name in MOVING else found.fixed
+                into = bytes_of.moving if name in MOVING else bytes_of.fixed
                 into[group.places, place] += np.broadcast_to(np.ravel(value), group.places.shape)
-    return found
+    return bytes_of

@@ -61,17 +61,17 @@ SPECIFIC = {
 
 def choose_effects(traits: Iterable[Sequence[str]]) -> dict[tuple[str, str], float]:
     """Return the effects that a fit looks for, (trait, constant), with their spreads; the first trait is the framework."""
-    found: dict[tuple[str, str], float] = {}
+    effects: dict[tuple[str, str], float] = {}
     for stated in traits:
         for trait in stated:
             kind = (
                 "recipe" if "/" in trait else "port" if "@" in trait else "family" if trait == stated[0] else "release"
             )
-            found[(trait, "software")] = REGRESSION_SPREAD if trait == REGRESSION else TRAIT_SPREAD[kind]
+            effects[(trait, "software")] = REGRESSION_SPREAD if trait == REGRESSION else TRAIT_SPREAD[kind]
         for constant, (spread, owners) in SPECIFIC.items():
             for trait in (t for t in stated if t in owners) if owners else stated[:1]:
-                found[(trait, constant)] = spread
-    return dict(sorted(found.items()))
+                effects[(trait, constant)] = spread
+    return dict(sorted(effects.items()))
 
 
 _MATMUL = {
@@ -120,26 +120,26 @@ _BROAD: dict[str, Prior] = {
 
 def priors(chip: Chip | None = None) -> dict[str, Prior]:
     """Return what is believed of a chip's constants (None: of any chip's) before any whole run."""
-    found = dict(_BROAD)
+    known = dict(_BROAD)
     if chip is None:
-        return found
+        return known
     if chip.name in _MATMUL:
-        found["matmul_efficiency"] = Prior(_MATMUL[chip.name], 0.12, _SOURCE_MATMUL, 0.95)
+        known["matmul_efficiency"] = Prior(_MATMUL[chip.name], 0.12, _SOURCE_MATMUL, 0.95)
     if chip.name in _NARROW:
-        found["narrow_efficiency"] = Prior(_NARROW[chip.name], 0.15, _SOURCE_MATMUL, 0.95)
+        known["narrow_efficiency"] = Prior(_NARROW[chip.name], 0.15, _SOURCE_MATMUL, 0.95)
     if chip.name in _SCALE_UP:
-        found["scale_up_efficiency"] = Prior(_SCALE_UP[chip.name], 0.20, _SOURCE_LINK, 0.95)
+        known["scale_up_efficiency"] = Prior(_SCALE_UP[chip.name], 0.20, _SOURCE_LINK, 0.95)
     if chip.ecosystem == "cann":
-        found["matmul_efficiency"] = Prior(0.75, 0.15, _SOURCE_HCCL, 0.95)
-        found["memory_efficiency"] = Prior(0.60, 0.30, _SOURCE_HCCL, 0.95)
-        found["scale_up_efficiency"] = Prior(0.70, 0.20, _SOURCE_HCCL, 0.95)
-        found["scale_out_efficiency"] = Prior(0.70, 0.25, _SOURCE_HCCL, 0.95)
-        found["loss_size"] = Prior(
+        known["matmul_efficiency"] = Prior(0.75, 0.15, _SOURCE_HCCL, 0.95)
+        known["memory_efficiency"] = Prior(0.60, 0.30, _SOURCE_HCCL, 0.95)
+        known["scale_up_efficiency"] = Prior(0.70, 0.20, _SOURCE_HCCL, 0.95)
+        known["scale_out_efficiency"] = Prior(0.70, 0.25, _SOURCE_HCCL, 0.95)
+        known["loss_size"] = Prior(
             UNFUSED_LOSS,
             0.0,
             "passes of Megatron-LM's own cross entropy, counted; the scripts of MindSpeed-LLM ask for no fused one",
         )
-    return found
+    return known
 
 
 def prior_constants(chip: Chip | None = None) -> Constants:

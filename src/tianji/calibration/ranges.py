@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from tianji.calibration.fit import NOISE, Fit, Sample, find_job
+from tianji.calibration.fit import NOISE, Fit, FitSample, find_job
 from tianji.hardware.calibration import CLASSES, OTHER, Spread
 from tianji.hardware.uncertainty import DOUBTED, RANGE_80
 from tianji.units import Array
@@ -38,7 +38,7 @@ ROADMAP = 0.40
 """The same for a chip to come; its figures are taken to be as unsure as the constants that it borrows (an assumption)."""
 
 
-def leave_out(fit: Fit, samples: Sequence[Sample], group: Callable[[Sample], Hashable]) -> tuple[Array, Array]:
+def leave_out(fit: Fit, samples: Sequence[FitSample], group: Callable[[FitSample], Hashable]) -> tuple[Array, Array]:
     """Return log(predicted / measured) of each sample when all of its group were left out, and its standard deviation.
 
     The latter is that from the errors of the unknowns alone.
@@ -46,18 +46,18 @@ def leave_out(fit: Fit, samples: Sequence[Sample], group: Callable[[Sample], Has
     members: dict[Hashable, list[int]] = defaultdict(list)
     for i, sample in enumerate(samples):
         members[group(sample)].append(i)
-    system, found, deviations = fit.system, np.zeros(len(samples)), np.zeros(len(samples))
+    system, missed, deviations = fit.system, np.zeros(len(samples)), np.zeros(len(samples))
     weighted, hessian = system.slopes * system.weights[:, None], system.hessian
     for places in members.values():
-        slopes, mine = system.slopes[places], weighted[places]
-        sides = np.column_stack([mine.T @ fit.residuals[places], slopes.T])
-        moved = np.linalg.solve(hessian - slopes.T @ mine, sides)
-        found[places] = fit.residuals[places] + np.clip(slopes @ moved[:, 0], -FARTHEST, FARTHEST)
+        slopes, weighted_slopes = system.slopes[places], weighted[places]
+        sides = np.column_stack([weighted_slopes.T @ fit.residuals[places], slopes.T])
+        moved = np.linalg.solve(hessian - slopes.T @ weighted_slopes, sides)
+        missed[places] = fit.residuals[places] + np.clip(slopes @ moved[:, 0], -FARTHEST, FARTHEST)
         deviations[places] = np.sqrt(np.einsum("ij,ji->i", slopes, moved[:, 1:]))
-    return found, deviations
+    return missed, deviations
 
 
-def measure_spreads(fit: Fit, samples: Sequence[Sample]) -> dict[str, dict[str, Spread]]:
+def measure_spreads(fit: Fit, samples: Sequence[FitSample]) -> dict[str, dict[str, Spread]]:
     """Return the ranges of each chip by kind of model, and under OTHER those of all chips together."""
     missed, deviations = leave_out(fit, samples, find_job)
     beyond = -np.sign(missed) * np.sqrt(np.maximum(missed**2 - (RANGE_80 * DOUBTED * deviations) ** 2, 0.0))
@@ -65,36 +65,36 @@ def measure_spreads(fit: Fit, samples: Sequence[Sample]) -> dict[str, dict[str, 
     weights = np.sqrt(share_of(samples, find_job))
     kinds = np.asarray(["moe" if s.plan.job.model.moe else "dense" for s in samples])
     chips = np.asarray([s.plan.pool.chip.name for s in samples])
-    found: dict[str, dict[str, Spread]] = {OTHER: {}}
+    spreads: dict[str, dict[str, Spread]] = {OTHER: {}}
     for kind in CLASSES:
         alike = kinds == kind
         # A kind that no run is of has the range of the other, and no row to show for it.
         seen = alike if alike.any() else ~alike
         whole = _learn(samples, seen, beyond, weights, (-BELIEVED, BELIEVED))
-        found[OTHER][kind] = _spread(*whole, "measured", _pick(samples, alike))
+        spreads[OTHER][kind] = _spread(*whole, "measured", _pick(samples, alike))
         for chip in fit.constants:
             ends = _learn(samples, seen & (chips == chip), beyond, weights, whole)
-            found.setdefault(chip, {})[kind] = _spread(*ends, "measured", _pick(samples, alike & (chips == chip)))
-    return found
+            spreads.setdefault(chip, {})[kind] = _spread(*ends, "measured", _pick(samples, alike & (chips == chip)))
+    return spreads
 
 
-def _pick(samples: Sequence[Sample], chosen: Array) -> list[Sample]:
+def _pick(samples: Sequence[FitSample], chosen: Array) -> list[FitSample]:
     return [s for s, is_one in zip(samples, chosen, strict=True) if is_one]
 
 
 def _learn(
-    samples: Sequence[Sample], mine: Array, errors: Array, weights: Array, others: tuple[float, float]
+    samples: Sequence[FitSample], chosen: Array, errors: Array, weights: Array, others: tuple[float, float]
 ) -> tuple[float, float]:
     """Return the ends that some samples tell, and the fewer their jobs, the more those of ``others``."""
-    jobs = len({find_job(s) for s in _pick(samples, mine)})
+    jobs = len({find_job(s) for s in _pick(samples, chosen)})
     if not jobs:
         return others
     own = jobs / (jobs + BORROWED)
-    low, high = (own * a + (1.0 - own) * b for a, b in zip(_ends(errors[mine], weights[mine]), others, strict=True))
+    low, high = (own * a + (1.0 - own) * b for a, b in zip(_ends(errors[chosen], weights[chosen]), others, strict=True))
     return low, high
 
 
-def share_of(samples: Sequence[Sample], group: Callable[[Sample], Hashable]) -> Array:
+def share_of(samples: Sequence[FitSample], group: Callable[[FitSample], Hashable]) -> Array:
     """Return one over the number of samples in the group of each."""
     counts = Counter(group(s) for s in samples)
     return np.asarray([1.0 / counts[group(s)] for s in samples])
@@ -119,6 +119,6 @@ def _ends(errors: Array, sizes: Array) -> tuple[float, float]:
     return min(float(low), 0.0), max(float(high), 0.0)
 
 
-def _spread(low: float, high: float, basis: str, rows: Sequence[Sample]) -> Spread:
+def _spread(low: float, high: float, basis: str, rows: Sequence[FitSample]) -> Spread:
     most = max((s.plan.strategy.chips for s in rows), default=0)
     return Spread(round(math.exp(low), 4), round(math.exp(high), 4), basis, len(rows), most)

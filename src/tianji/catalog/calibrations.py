@@ -99,10 +99,10 @@ def write_calibration(calibration: Calibration, path: str | os.PathLike[str]) ->
 
     Raises FormatError for a constant without evidence.
     """
-    Path(path).write_text(spell_calibration(calibration), encoding="utf-8", newline="\n")
+    Path(path).write_text(format_calibration(calibration), encoding="utf-8", newline="\n")
 
 
-def spell_calibration(calibration: Calibration) -> str:
+def format_calibration(calibration: Calibration) -> str:
     """Return the text of a calibration's file: the same calibration always gives the same text."""
     heads = [f"{key} = {_text(getattr(calibration, key))}" for key in ("name", "date", "note")]
     blocks = [_HEADER + "\n" + "\n".join(heads)]
@@ -115,14 +115,14 @@ def spell_calibration(calibration: Calibration) -> str:
     if calibration.memory:
         footprints = sorted(calibration.memory.items())
         blocks.append(_table("memory", {_key(f): _inline(_stated(one, MEMORY_CONSTANTS)) for f, one in footprints}))
-    blocks += [_spell_chip(calibration, chip) for chip in sorted({*calibration.chips, *calibration.spreads})]
+    blocks += [_format_chip(calibration, chip) for chip in sorted({*calibration.chips, *calibration.spreads})]
     for one, others in sorted(calibration.correlations.items()):
         lines = {_text(".".join(other)): repr(value) for other, value in sorted(others.items())}
         blocks.append(_table(f"correlations.{_text('.'.join(one))}", lines))
     return "\n\n".join(blocks) + "\n"
 
 
-def _spell_chip(calibration: Calibration, chip: str) -> str:
+def _format_chip(calibration: Calibration, chip: str) -> str:
     place = f"chips.{_key(chip)}"
     constants, proofs = calibration.chips.get(chip, Constants()), calibration.evidence.get(chip, {})
     changed = [n for n in CONSTANT_NAMES if n in proofs or getattr(constants, n) != getattr(Constants(), n)]

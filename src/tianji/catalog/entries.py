@@ -33,7 +33,7 @@ _SINGULAR = {
     "ownership": "set of ownership terms",
     "power": "set of power figures",
 }
-_MERGED = ("peak", "vector_peak", "facts", "unknown")
+_MERGED = ("peak", "vector_peak", "rents", "facts", "unknown")
 """Tables of figures, which ``like`` fills figure by figure; anything else is taken whole."""
 
 

@@ -16,6 +16,7 @@ TIER_KINDS = ("scale-up", "scale-out")
 TIER_BANDWIDTH = span("bandwidth", "1 MB/s", "1 PB/s")
 LATENCY = span("time", "1 ns", "1 s")
 OVERSUBSCRIPTION = span("ratio", "1", "1000")
+RENT = span("money", "0.001 USD", "10000 USD")
 USABLE_MEMORY = span("ratio", "10 %", "100 %")
 
 FIGURES = {
@@ -23,6 +24,7 @@ FIGURES = {
     "price": span("money", "1 USD", "1000000000000 USD"),
     "cabinets": span("count", "1", "1000000000"),
     "area": span("area", "0.01 m2", "1000000000 m2"),
+    "optics": span("count", "1", "1000000000"),
 }
 """For each figure of one unit its dimension and the least and the most that can be meant."""
 
@@ -77,6 +79,8 @@ def read_pool(table: TomlTable, chips: int | None = None) -> Pool:
         price=figures["price"],
         cabinets=figures["cabinets"],
         area=figures["area"],
+        optics=figures["optics"],
+        rents=_read_rents(table),
         cooling=table.text("cooling", ""),
         facts=_read_facts(table),
         notes=table.texts("notes"),
@@ -180,6 +184,15 @@ def _read_tier(part: TomlTable, outermost: bool) -> Tier:
     )
     part.finish()
     return tier
+
+
+def _read_rents(table: TomlTable) -> tuple[tuple[str, Figure], ...]:
+    rents = table.child("rents")
+    if rents is None:
+        return ()
+    figures = [(name, rents.figure(name, *RENT)) for name in rents.content]
+    rents.finish()
+    return tuple((name, figure) for name, figure in figures if figure is not None)
 
 
 def _read_facts(table: TomlTable) -> tuple[tuple[str, Figure], ...]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tianji.cli.options import json_option
-from tianji.cli.outputs import show_answer
+from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import FormatError
 
 KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "sites", "prices")
@@ -15,8 +14,8 @@ KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "si
 @click.argument("kind", required=False)
 @click.argument("name", required=False)
 @click.option("--toml", "as_toml", is_flag=True, help="Print the entry's file as it is, to copy and change.")
-@json_option
-def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: bool) -> None:
+@output_options
+def catalog_command(kind: str | None, name: str | None, as_toml: bool, outputs: Outputs) -> None:
     r"""List and show what is known, every figure with its source.
 
     KIND is chips, pools, models, calibrations, failures, mixtures, sites or prices; NAME one entry of it, or the path of your own
@@ -32,10 +31,10 @@ def catalog_command(kind: str | None, name: str | None, as_toml: bool, as_json: 
     """
     from tianji.api.browsing import browse, find_kind
 
-    if as_toml and as_json:
+    if as_toml and outputs.as_json:
         raise FormatError("--toml and --json exclude each other; give one of them")
     if not as_toml:
-        show_answer(browse(kind, name), as_json)
+        outputs.present(browse(kind, name))
         return
     if kind is not None and kind not in KINDS:
         kind, name = find_kind(kind, name)

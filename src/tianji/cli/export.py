@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tianji.cli.outputs import show_answer
+from tianji.cli.outputs import Outputs, output_options
 
 
 @click.command(name="export")
@@ -12,8 +12,8 @@ from tianji.cli.outputs import show_answer
 @click.option("--to", help="Engine or scheduler to write for; `tianji export` without arguments lists them.")
 @click.option("--out", help="Folder for the files; without it they are printed.", metavar="DIR")
 @click.option("--check", help="Check your own manifest against its schema and its scheduler's rules.", metavar="FILE")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document: files, their texts, notes.")
-def export_command(plan: str | None, to: str | None, out: str | None, check: str | None, as_json: bool) -> None:
+@output_options
+def export_command(plan: str | None, to: str | None, out: str | None, check: str | None, outputs: Outputs) -> None:
     r"""Write a plan as launch scripts, configurations and manifests of other frameworks and schedulers.
 
     PLAN is a file that `tianji plan ... --out plan.json` wrote. All degrees, the schedule, recomputation, sharding, micro-batch
@@ -30,6 +30,6 @@ def export_command(plan: str | None, to: str | None, out: str | None, check: str
     from tianji.export.lint.checks import Check
 
     answer = export_plan(plan, to, out=out, check=check)
-    show_answer(answer, as_json)
+    outputs.present(answer)
     if isinstance(answer.result, Check) and answer.result.violations:
         click.get_current_context().exit(2)

@@ -66,15 +66,10 @@ class Outputs:
             click.echo(answer.save_plots(self.plots), err=True)
         if self.csv is not None:
             click.echo(answer.save_tables(self.csv), err=True)
-        show_answer(answer, self.as_json)
-
-
-def show_answer(answer: Answer[Any], as_json: bool) -> None:
-    """Print an answer: one JSON document and nothing else, or tables."""
-    if as_json:
-        click.echo(answer.to_json())
-    else:
-        answer.show()
+        if self.as_json:
+            click.echo(answer.to_json())
+        else:
+            answer.show()
 
 
 def output_options(command: F) -> F:

@@ -82,7 +82,7 @@ def status_command(as_json: bool) -> None:
         return
     from rich.table import Table
 
-    from tianji.api.presenting import make_console
+    from tianji.api.answer import make_console
 
     table = Table("node", "state", "chips", "CPUs", "place", box=None)
     for node in status.nodes:

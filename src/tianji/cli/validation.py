@@ -31,60 +31,59 @@ if TYPE_CHECKING:
 @click.option("--rows", is_flag=True, help="Show every row, not only the worst.")
 @click.option(
     "--report", metavar="FILE.md",
-    help="Also write the page on accuracy: every bar, group, peer and known gap, with a figure FILE.svg beside it.",
+    help="Also write a page in Markdown, with a figure FILE.svg beside it.",
 )  # fmt: skip
+@click.option(
+    "--columns", is_flag=True, help="Explain the columns of a table: type, unit, allowed words, meaning, example."
+)
 @workers_option
 @answering
 def validate_command(tables: tuple[str, ...], report: str | None, **options: Any) -> Answer[Any]:
     r"""Predict measured runs and say how far off the predictions are.
 
-    TABLE.csv has the columns of the published measurements that come with Tianji (docs/accuracy.md); a row that cannot be
-    predicted is skipped, and the reasons are counted. Without a table the shipped ones are used. Layouts of one job are
-    ranked, too: regret is the measured time of the layout that Tianji would pick over the best measured time.
+    --columns says which columns TABLE.csv may have. A row that cannot be predicted is skipped, and the reasons are counted; a
+    cell that its column never holds ends the command with its row and column. Without a table the shipped ones are used.
+    Layouts of one job are ranked, too: regret is the measured time of the layout that Tianji would pick over the best one's.
 
     \b
     Examples:
       tianji validate --split check --quality A
+      tianji validate --columns
       tianji validate my-runs.csv --group-by chip,feature --html report.html
       tianji validate --calibration none --json
     """
     from tianji.api.validating import validate
 
     answer = validate(*tables, **options)
-    if report:
-        write_report(report, answer.result, tables, options["split"], options["quality"])
+    if report and answer.result is not None:
+        write_report(report, answer.result)
     return answer
 
 
-def write_report(path: str, verdict: Verdict, tables: tuple[str, ...], split: str, quality: str) -> None:
-    """Write the page on accuracy and its figure; the fits without each source take some minutes."""
-    from tianji.api.progress import show_progress
-    from tianji.hardware.calibration import Calibration
-    from tianji.report.accuracy_chapters import write_chapters
+def write_report(path: str, verdict: Verdict) -> None:
+    """Write a page in Markdown and its figure.
+
+    Raises FormatError for another kind of file, and when one of them cannot be written.
+    """
+    from tianji.report.accuracy_markdown import write_accuracy
+
+    if not path.endswith(".md"):
+        raise FormatError(f"--report {path}: expected the name of a Markdown file, like accuracy.md")
+    figure = write_figure(Path(path), verdict)
+    write_page(path, write_accuracy(verdict, figure.name))
+
+
+def write_figure(page: Path, verdict: Verdict) -> Path:
+    """Write the picture of predicted against measured beside a page; return its file."""
     from tianji.report.documents.validation import prediction_row
     from tianji.report.render.markup import to_xml
     from tianji.report.render.svg.drawing import draw_chart
     from tianji.report.views.validation import scatter_chart
-    from tianji.validation import read_runs, validate
-    from tianji.validation.acceptance import judge
-    from tianji.validation.expected_gains import promise_tuned
-    from tianji.validation.held_out import hold_out_sources
-    from tianji.validation.rankings import rank_published
-    from tianji.validation.scaling import scale_measured, scale_published
 
-    if not path.endswith(".md"):
-        raise FormatError(f"--report {path}: expected the name of a Markdown file, like accuracy.md")
-    figure = Path(path).with_suffix(".svg")
+    figure = page.with_suffix(".svg")
     rows = [prediction_row(p) for p in verdict.predictions]
     write_page(str(figure), to_xml(draw_chart(scatter_chart(rows), alone=True)))
-    bare = validate(tables, Calibration(), split=split, quality=quality)
-    jobs, series = rank_published(), [*scale_published(), *scale_measured(verdict.predictions)]
-    with show_progress("Leaving out each source") as progress:
-        runs, _ = read_runs(tables)
-        held = hold_out_sources(runs, progress)
-    promises = promise_tuned(verdict.predictions)
-    bars = judge(verdict.predictions, jobs, series, held, promises)
-    write_page(path, write_chapters(verdict, bare, bars, jobs, series, held, promises, figure.name))
+    return figure
 
 
 def write_page(path: str, page: str) -> None:

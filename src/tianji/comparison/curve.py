@@ -14,7 +14,6 @@ from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
 from tianji.prediction.mapper import Mapper
-from tianji.ranges import Range
 from tianji.search.coarse import find_fast
 from tianji.workload import Job
 
@@ -131,10 +130,6 @@ class Curve:
                 continue
             reached = (n, value)
         return None if reached[0] == known[-1][0] else reached[0]
-
-    def useful_by_size(self) -> list[tuple[int, Range]]:
-        """Return the tried sizes with their useful tokens a second, ascending."""
-        return [(n, a.useful) for n, a in sorted(self.points.items()) if a is not None]
 
 
 def _assess_size(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from tianji.comparison.assessment import Assessment
 from tianji.ranges import Range
@@ -17,7 +18,7 @@ class Measure:
     key: str
     title: str
     unit: str
-    better: str
+    better: Literal["more", "less", ""]
     scale: float
     of: Callable[[Assessment], Range | None]
 

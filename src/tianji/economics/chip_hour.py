@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tianji.catalog import Ownership, Quote, Site, load_ownership, load_quotes
 from tianji.economics.ownership import own_chip_hour
@@ -11,8 +12,6 @@ from tianji.hardware import Pool
 from tianji.ranges import Range
 from tianji.units import Dollars
 
-FACTS = ("rent of one chip-hour, three years", "cost of one chip-hour, hyperscaler", "cost of one chip-hour, neocloud")
-"""Facts of a pool that price a chip-hour, electricity included; the first is a rent."""
 LONE_QUOTE_SPREAD = 0.25
 """A lone quote says nothing of its range; the quotes of an H100 lie about this far to both sides of their middle."""
 
@@ -26,7 +25,7 @@ class ChipHour:
     """
 
     price: Range | None
-    basis: str
+    basis: Literal["rent", "own", "unknown"]
     """``rent`` (electricity included), ``own`` (electricity is paid on top) or ``unknown``."""
     sources: tuple[str, ...]
     items: dict[str, Range]
@@ -73,8 +72,7 @@ def _own(pool: Pool, terms: Ownership, chip_price: Dollars | None) -> ChipHour:
 
 
 def _quoted(pool: Pool, site: Site, quotes: Sequence[Quote]) -> ChipHour | None:
-    facts = dict(pool.facts)
-    known = [(f"{name}: {facts[name].source}", facts[name].value, "") for name in FACTS if name in facts]
+    known = [(f"{name}: {figure.source}", figure.value, "") for name, figure in pool.rents]
     for quote in quotes:
         if quote.item == "rent" and quote.chip == pool.chip.name:
             dollars = quote.amount.value / (site.exchange.value if quote.currency == "CNY" else 1.0)

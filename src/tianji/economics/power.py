@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tianji.catalog import PowerFigures, Site, load_power
 from tianji.catalog.sites import bracket_power
@@ -10,6 +11,9 @@ from tianji.errors import UnknownFigureError
 from tianji.hardware import Figure, Pool
 from tianji.ranges import Range
 from tianji.units import Watts
+
+Basis = Literal["published", "derived", "bracket"]
+"""What a power stands on: a publication, the chip's own limit, or a guess, as nobody published one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,7 @@ class PoolPower:
     pue: Range
     busy_share: Range
     idle_share: Range
-    basis: str
-    """``published``, ``derived`` (from the chip's own limit) or ``bracket`` (a guess: nobody published one)."""
+    basis: Basis
     figure: Figure
     """What it stands on, with source and confidence."""
 
@@ -105,7 +108,7 @@ def find_power(
     )  # fmt: skip
 
 
-def _find_chip(pool: Pool, figures: PowerFigures, chip_power: Watts | None) -> tuple[Figure, Range, str]:
+def _find_chip(pool: Pool, figures: PowerFigures, chip_power: Watts | None) -> tuple[Figure, Range, Basis]:
     if chip_power is not None:
         figure = Figure(chip_power, "your own", "user")
         return figure, figure.range, "published"

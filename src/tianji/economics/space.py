@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from tianji.hardware import Pool
 from tianji.units import SquareMetres
 
-OPTICS = "optical transceivers"
-
 
 @dataclass(frozen=True, slots=True)
 class FloorSpace:
@@ -32,11 +30,10 @@ def find_floor_space(pool: Pool) -> FloorSpace:
     32
     """
     units = math.ceil(pool.chips / pool.unit)
-    optics = dict(pool.facts).get(OPTICS)
     return FloorSpace(
         units,
         pool.unit,
         None if pool.cabinets is None else math.ceil(pool.cabinets.value * pool.chips / pool.unit),
         None if pool.area is None else pool.area.value * pool.chips / pool.unit,
-        None if optics is None else math.ceil(optics.value * pool.chips / pool.unit),
+        None if pool.optics is None else math.ceil(pool.optics.value * pool.chips / pool.unit),
     )

@@ -36,9 +36,10 @@ class Chip:
     memory: Figure | None
     memory_bandwidth: Figure | None
     scale_up_bandwidth: Figure | None
-    """Of one chip, one direction."""
+    """Of one chip, one direction: what its links could carry. A pool's tiers say what its wiring gives, and they are what is
+    estimated; no tier of the catalog gives a chip more than this."""
     scale_out_bandwidth: Figure | None
-    """Of one chip, one direction."""
+    """Of one chip, one direction, in the same way."""
     host_bandwidth: Figure | None = None
     """Between the chip and its host's memory, one direction; needed only to offload the optimizer."""
     power: Figure | None = None

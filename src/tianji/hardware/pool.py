@@ -74,9 +74,13 @@ class Pool:
     price: Figure | None = None
     cabinets: Figure | None = None
     area: Figure | None = None
+    optics: Figure | None = None
+    """Optical modules of one unit: they take space and fail."""
+    rents: tuple[tuple[str, Figure], ...] = ()
+    """Published prices of one chip-hour, electricity included, by what each is; the first is the usual one."""
     cooling: str = ""
     facts: tuple[tuple[str, Figure], ...] = ()
-    """Further published figures of one unit (optics count, published throughput), by name."""
+    """Further published figures of one unit (throughput, totals), by name. They are for people: nothing is computed of them."""
     notes: tuple[str, ...] = ()
 
     def with_chips(self, chips: int) -> Pool:

@@ -123,7 +123,7 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class MeasuredTable:
     """The rows of a table, those that were left out, and the columns that nothing reads."""
 
     rows: tuple[Row, ...]
@@ -135,7 +135,7 @@ class Table:
         return Counter(skip.reason for skip in self.skipped)
 
 
-def read_table(path: str | os.PathLike[str]) -> Table:
+def read_table(path: str | os.PathLike[str]) -> MeasuredTable:
     """Return the rows of a table of measured runs.
 
     A table with the columns of a publisher's words is translated first (:mod:`tianji.measurements.vocabulary`). A row that
@@ -168,7 +168,7 @@ def read_table(path: str | os.PathLike[str]) -> Table:
         raise FormatError(
             "\n".join(wrong[:MOST_WRONG]) + f"{more}\n`tianji validate --columns` says what each column may hold"
         )
-    return Table(tuple(rows), tuple(skipped), tuple(c for c in columns if not is_known(c)))
+    return MeasuredTable(tuple(rows), tuple(skipped), tuple(c for c in columns if not is_known(c)))
 
 
 def is_known(column: str) -> bool:

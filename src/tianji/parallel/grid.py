@@ -93,7 +93,8 @@ class Grid:
 
     def by_schedule(self, value: Callable[[PipelineSchedule], Array | float]) -> Array:
         """Return for each strategy what its schedule gives."""
-        present = [s for code, s in enumerate(SCHEDULES.values()) if np.any(np.equal(self.schedule, code))]
+        codes = set(np.ravel(self.schedule).tolist())
+        present = [schedule for code, schedule in enumerate(SCHEDULES.values()) if code in codes]
         values: Array = np.asarray(value(present[0]))
         for schedule in present[1:]:
             values = np.where(self.among("schedule", schedule.name), value(schedule), values)

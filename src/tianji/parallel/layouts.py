@@ -65,15 +65,15 @@ def complete_layout(given: Mapping[str, Any], chips: int) -> Strategy:
     return replace(strategy, dp=dp)
 
 
-def spell_layout(strategy: Strategy) -> str:
+def format_layout(strategy: Strategy) -> str:
     """Return a strategy as :func:`read_layout` reads it: all degrees above 1, and what differs from the _DEFAULT.
 
-    >>> spell_layout(Strategy(tp=8, dp=4))
+    >>> format_layout(Strategy(tp=8, dp=4))
     'tp=8,dp=4,micro_batch_size=1,zero=1'
     """
     always = ("dp", "micro_batch_size", "zero")
     shown = [n for n in FIELDS if n in always or getattr(strategy, n) != getattr(_DEFAULT, n)]
-    return ",".join(f"{name}={_spell(getattr(strategy, name))}" for name in shown)
+    return ",".join(f"{name}={_format_value(getattr(strategy, name))}" for name in shown)
 
 
 def abbreviate_layout(strategy: Strategy) -> str:
@@ -108,5 +108,5 @@ def _switch(name: str, strategy: Strategy) -> list[str]:
     return [] if value == getattr(_DEFAULT, name) else [("" if value else "no-") + name.replace("_", "-")]
 
 
-def _spell(value: object) -> str:
+def _format_value(value: object) -> str:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)

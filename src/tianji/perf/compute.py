@@ -63,10 +63,20 @@ class ChipRates:
 
 
 def matmul_time(machine: ChipRates, m: Array, k: Array, n: Array, *, high: bool = False) -> Array:
-    """Return the seconds of an (m, k) by (k, n) matmul.
+    """Return the seconds of an (m, k) by (k, n) matmul: max(2mkn / (rate · u), bytes / memory).
 
-    Formula: max(2mkn / (rate · u), bytes / memory) with u = mn/(mn + c²) · k/(k + c/4), c the half size: an output smaller
-    than the chip's units can hold leaves some idle, and a short sum does not pay for its start and end.
+    u = mn/(mn + c²) · k/(k + c/4) with c the half size: an output smaller than the chip's units can hold leaves some idle, and a
+    short sum does not pay for its start and end.
+
+    Args:
+        machine: The chip's sustained rates.
+        m: Rows of the first operand, one for each token. Sizes are those on one chip; arrays broadcast.
+        k: Length of the sum.
+        n: Columns of the second operand.
+        high: The op stays in the recipe's high dtype (router, logits).
+
+    Holds for matmuls that run alone on a chip, where both operands are read and the result is written once. Source: the roofline
+    (Williams et al. 2009).
     """
     rate, size = (machine.high, machine.high_size) if high else (machine.linear, machine.linear_size)
     c = machine.half_size
@@ -78,10 +88,26 @@ def matmul_time(machine: ChipRates, m: Array, k: Array, n: Array, *, high: bool 
 
 
 def attention_time(machine: ChipRates, flops: Array, length: Array) -> Array:
-    """Return the seconds of fused attention forward: flops / (rate · length / (length + half))."""
+    """Return the seconds of fused attention forward: flops / (rate · length / (length + half)).
+
+    Args:
+        machine: The chip's sustained rates.
+        flops: FLOPs on one chip, those of a causal mask halved.
+        length: Tokens of context that one kernel call sees: the sequence, in a ring the part of one rank.
+
+    The backward pass takes ``ATTENTION_BACKWARD`` times as long. Source: Dao 2023 (FlashAttention-2).
+    """
     return flops * (1.0 + machine.attention_half / length) / machine.attention
 
 
 def vector_time(machine: ChipRates, elements: Array, size: float) -> Array:
-    """Return the seconds of a memory-bound op that reads and writes that many elements."""
+    """Return the seconds of an elementwise op: bytes over the memory rate that such ops reach.
+
+    Args:
+        machine: The chip's sustained rates.
+        elements: Elements read and written on one chip, together.
+        size: Bytes of one element.
+
+    Holds for norms, activations, residuals and casts, which no chip of the catalog computes slower than it moves them.
+    """
     return elements * (size / machine.vector)

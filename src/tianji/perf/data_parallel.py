@@ -18,11 +18,14 @@ BUCKET_SHARE = BUCKET / 40
 def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple[Array, Array, Array]:
     """Return exposed data-parallel time: of each forward, of each backward pass, and once a step.
 
-    ``work`` is the time of one forward and one backward pass on stage ``s``, the first one.
+    Args:
+        s: The first stage.
+        work: Seconds of one forward and of one backward pass on it.
+        c: The job, the links and the grid of strategies.
 
-    The first stage decides: it finishes last, with its whole reduction still to do, and starts first. Reductions hide
-    behind one micro-batch's backward pass, gathers behind its forward pass; that of updated weights does so only where the
-    framework delays it until the weights are used (``weight_gather``).
+    Source: Rajbhandari et al. 2020 (ZeRO). The first stage decides: it finishes last, with its whole reduction still to do, and
+    starts first. Reductions hide behind one micro-batch's backward pass, gathers behind its forward pass; that of updated weights
+    does so only where the framework delays it until the weights are used (``weight_gather``).
     """
     g, p = c.g, c.job.precision
     work_forward, work_backward = work

@@ -41,7 +41,16 @@ class LayerTime:
 
 
 def layer_time(layer: LayerOps, c: Context) -> LayerTime:
-    """Return the seconds of one layer (or of the embedding or head, which are layers of other ops)."""
+    """Return the seconds of one layer for one micro-batch on one chip.
+
+    Args:
+        layer: Its ops; embedding and head are layers of other ops.
+        c: The job, the chip's rates, the links and the grid of strategies.
+
+    Compute is estimated op by op (:mod:`tianji.perf.compute`), communication axis by axis, each hidden beside the work that runs
+    with it. Sources: Shoeybi et al. 2019 and Korthikanti et al. 2022 (tensor parallelism), Liu et al. 2023 (ring), Jacobs et al.
+    2023 (Ulysses), Lepikhin et al. 2020 (experts). Known limit: a ring and the dispatch may hide behind the same attention.
+    """
     m_forward, m_input, m_weight = _matmuls(layer.matmuls, c)
     v_forward, v_backward = _vectors(layer, c)
     if layer.experts:

@@ -68,7 +68,7 @@ def _layer_parameters(job: Job, stage: Stage, g: Grid) -> Array:
 
 
 def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
-    """Return weights, gradients and optimizer state of one chip.
+    """Return bytes of weights, gradients and optimizer state on one chip of a stage, for each strategy of a grid.
 
     ZeRO 1 divides the optimizer over the sharding group, 2 the gradients too, 3 the weights too; fully sharded training then
     keeps the fp32 master copy as the weights and gathers two layers at a time. Where a schedule pairs stages (DualPipe) a rank
@@ -151,8 +151,16 @@ def layer_activations(job: Job, g: Grid, *, moe: bool) -> tuple[Array, Array]:
 
 
 def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, constants: Constants) -> dict[str, Array]:
-    """Return what the micro-batches in flight leave behind, and the working memory of the fullest moment.
+    """Return bytes that the micro-batches in flight leave behind, and the working memory of the fullest moment.
 
+    Args:
+        job: Model and sizes.
+        stage: The stage whose chips are asked for.
+        g: The grid of strategies.
+        microbatches: Of one step on one replica.
+        constants: ``activation_overhead`` is what the allocator holds over these sums.
+
+    Source: Korthikanti et al. 2022, table 2.
     Working memory peaks either in the backward pass of one layer (what is recomputed of it, and the buffers of its experts)
     or in the loss, when no layer is at work; the larger of the two counts.
     """

@@ -141,7 +141,12 @@ class Bubble:
 
 
 def share_bubble(bubble: Array, busy: Array, sharing: Array | float) -> Array:
-    """Return what is left of a bubble where ``sharing`` chips share each processor and a waiting one lends it to the others.
+    """Return what is left of a bubble where a chip that waits lends its processor to others.
+
+    Args:
+        bubble: Seconds that the slowest stage would wait.
+        busy: Seconds in which it works.
+        sharing: Chips that share each processor.
 
     All times are those of a chip while all work. With the processors to itself the pipeline would take (busy + bubble) /
     sharing; it takes no less, nor less than the work of all on their processors: max(busy, (busy + bubble) / sharing).

@@ -52,7 +52,7 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     peak = chip.matrix_peak(plan.job.precision.linear)
     # No run is faster than the datasheet's peak, however wide the range.
     low = max(step_time * spread.low, min(step_time, flops / (plan.strategy.chips * peak)))
-    leans = spell_basis(calibration, chip)
+    leans = describe_basis(calibration, chip)
     if deviation >= NOTABLE and leans:
         leans += f"; least sure of {worst.replace('_', ' ')}"
     return Result(
@@ -77,11 +77,11 @@ def doubt_time(plan: Plan, calibration: Calibration, constants: Constants) -> tu
     return float(doubt.deviation(slopes)), doubt.name_worst(slopes)
 
 
-def spell_basis(calibration: Calibration, chip: Chip) -> str:
+def describe_basis(calibration: Calibration, chip: Chip) -> str:
     """Return what the range of a chip's predictions leans on: ``measured``, ``inherited`` or ``roadmap``, with details.
 
     >>> from tianji.catalog import load_calibration, load_chip
-    >>> spell_basis(load_calibration("none"), load_chip("h100-sxm"))
+    >>> describe_basis(load_calibration("none"), load_chip("h100-sxm"))
     ''
     """
     spread = calibration.spread(chip)

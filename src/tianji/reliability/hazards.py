@@ -10,8 +10,6 @@ from tianji.hardware.failure_profile import DOMAINS, FailureProfile
 from tianji.units import DAY
 
 YEAR = 365.25 * DAY
-OPTICS_FACT = "optical transceivers"
-"""The fact of a pool that counts the optical modules of one unit."""
 
 SWITCH_NODES = 8
 """Hosts behind one first switch, where the tiers do not say."""
@@ -56,10 +54,7 @@ def _node_hazards(profile: FailureProfile, pool: Pool, chips: int, case: str) ->
 
 
 def _optical_modules(pool: Pool, chips: int) -> float:
-    for name, figure in pool.facts:
-        if name == OPTICS_FACT:
-            return figure.value * chips / pool.unit
-    return 0.0
+    return pool.optics.value * chips / pool.unit if pool.optics else 0.0
 
 
 def domain_chips(component: str, pool: Pool, chips: int) -> int:

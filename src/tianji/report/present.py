@@ -9,18 +9,25 @@ from typing import Any
 from tianji.report.view import View
 
 VIEWS = {
+    "catalog": "tianji.report.views.catalog:catalog_view",
+    "entry": "tianji.report.views.entry:entry_view",
     "prediction": "tianji.report.views.prediction:prediction_view",
     "plan": "tianji.report.views.plan:plan_view",
     "mixture": "tianji.report.views.mixture:mixed_plan_view",
-    "goodput": "tianji.report.views.goodput:goodput_page",
-    "comparison": "tianji.report.views.comparison:comparison_page",
-    "replacement": "tianji.report.views.comparison:replacement_page",
-    "sizing": "tianji.report.views.comparison:sizing_page",
+    "targets": "tianji.report.views.export:targets_view",
+    "export": "tianji.report.views.export:export_view",
+    "check": "tianji.report.views.export:check_view",
+    "goodput": "tianji.report.views.goodput:goodput_view",
+    "comparison": "tianji.report.views.comparison:comparison_view",
+    "replacement": "tianji.report.views.comparison:replacement_view",
+    "sizing": "tianji.report.views.comparison:sizing_view",
     "run": "tianji.report.views.run:run_view",
     "explanation": "tianji.report.views.explanation:explanation_view",
     "operation": "tianji.report.views.operation:operation_view",
     "machine": "tianji.report.views.machine:machine_view",
-    "validation": "tianji.report.views.validation:accuracy_page",
+    "validation": "tianji.report.views.validation:validation_view",
+    "calibration": "tianji.report.views.calibration:calibration_view",
+    "columns": "tianji.report.views.columns:columns_view",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""
 

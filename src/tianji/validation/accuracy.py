@@ -11,8 +11,6 @@ from tianji.errors import UnknownNameError
 from tianji.measurements.table import Row
 from tianji.validation.pricing import Prediction
 
-COMPOSED_SOURCES = ("vTrain ground truth, single node (1-8 A100)",)
-"""Sources whose times were put together, not measured: theirs are linear in micro-batches and in layers to the last digit."""
 LONG_CONTEXT = 16384
 """Tokens of a sequence from which on a row counts as long context."""
 
@@ -78,7 +76,7 @@ def _errors(errors: list[float]) -> tuple[float | None, float | None, float | No
 def name_features(row: Row) -> tuple[str, ...]:
     """Return what a row exercises; it may be several things, or none (plain data or tensor parallelism)."""
     s = row.strategy
-    found = {
+    features = {
         "zero-3": s.zero == 3,
         "pp": s.pp > 1,
         "interleaved": s.vpp > 1,
@@ -86,7 +84,7 @@ def name_features(row: Row) -> tuple[str, ...]:
         "ep": s.ep > 1,
         "tp": s.tp > 1,
     }
-    return tuple(name for name, is_used in found.items() if is_used)
+    return tuple(name for name, is_used in features.items() if is_used)
 
 
 def name_classes(row: Row) -> tuple[str, ...]:
@@ -131,8 +129,8 @@ def group_predictions(predictions: Sequence[Prediction], by: str) -> dict[str, l
     """
     if by not in GROUPS:
         raise UnknownNameError("group", by, GROUPS)
-    found: dict[str, list[Prediction]] = {}
+    groups: dict[str, list[Prediction]] = {}
     for prediction in predictions:
         for name in GROUPS[by](prediction.row):
-            found.setdefault(name, []).append(prediction)
-    return dict(sorted(found.items()))
+            groups.setdefault(name, []).append(prediction)
+    return dict(sorted(groups.items()))

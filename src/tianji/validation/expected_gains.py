@@ -1,24 +1,17 @@
-"""What a plan promises over published runs of its job, and for jobs whose layouts were tuned by their makers."""
+"""What a plan promises over published runs of its job."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tianji.catalog import load_calibration
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.prediction import predict
 from tianji.result import Result
-from tianji.search import plan
 from tianji.units import Seconds
 from tianji.validation.pricing import Prediction, predict_rows
 from tianji.validation.published_runs import find_precedents
 
-TUNED = ("MLPerf", "NVIDIA dgxc", "NVIDIA NeMo docs", "NVIDIA Megatron-Bridge")
-"""Sources whose layouts were tuned for the rate: benchmark submissions and published performance recipes."""
-MOST_JOBS = 8
-LEAST_CHIPS = 64
 DOUBTFUL = 0.15
 """Gain over a published, tuned run from which on a plan is called in question."""
 
@@ -61,29 +54,8 @@ class Promise:
         return sorted(((k, v) for k, v in saved.items() if v > 0.0), key=lambda item: -item[1])[:2]
 
 
-def promise_tuned(predictions: Sequence[Prediction], calibration: Calibration | None = None) -> list[Promise]:
-    """Return a promise for each of the largest tuned jobs among the predictions, one for a model and a chip."""
-    calibration = load_calibration() if calibration is None else calibration
-    found: dict[tuple[str, str], Prediction] = {}
-    for p in predictions:
-        row = p.row
-        if not row.source.startswith(TUNED) or row.strategy.chips < LEAST_CHIPS or p.step_time is None:
-            continue
-        key = (row.arch_key, row.pool.chip.name)
-        if key not in found or row.strategy.chips > found[key].row.strategy.chips:
-            found[key] = p
-    largest = sorted(found.values(), key=lambda p: -p.row.strategy.chips)[:MOST_JOBS]
-    return [_promise(p, calibration) for p in largest]
-
-
 def weigh_precedents(best: Result, calibration: Calibration) -> list[Promise]:
     """Return each published run of a plan's job with what the plan promises over it, for the software that was measured."""
     rows = [row for row in find_precedents(best.plan) if row.quality in ("A", "B")]
     priced = predict_rows(rows, calibration)
     return [Promise(p, predict(p.row.plan, calibration), best) for p in priced if p.step_time is not None]
-
-
-def _promise(p: Prediction, calibration: Calibration) -> Promise:
-    same = predict(p.row.plan, calibration)
-    best = plan(p.row.job, p.row.pool, calibration, top=1).results[0]
-    return Promise(p, same, best, is_told=p.row.id in {row.id for row in find_precedents(best.plan)})

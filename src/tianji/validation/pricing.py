@@ -105,7 +105,7 @@ def predict_rows(
     shipped one counts. A ``mapper`` prices the stacks elsewhere.
     """
     forecasts = forecast([row.setup for row in rows], calibration, mapper=mapper)
-    return [Prediction(row, told) for row, told in zip(rows, forecasts, strict=True)]
+    return [Prediction(row, predicted) for row, predicted in zip(rows, forecasts, strict=True)]
 
 
 def forecast(

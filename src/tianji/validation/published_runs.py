@@ -17,7 +17,7 @@ def find_precedents(plan: Plan) -> list[Row]:
 
     The same job has the same model sizes, sequence length, batch and dtype of the linear layers.
     """
-    found = []
+    rows = []
     for path in find_tables():
         for cells in read_published(path):
             if _may_be(plan, cells):
@@ -26,8 +26,8 @@ def find_precedents(plan: Plan) -> list[Row]:
                 except InputError:
                     continue
                 if row.pool.chip.name == plan.pool.chip.name and row.job.precision.linear == plan.job.precision.linear:
-                    found.append(row)
-    return sorted(found, key=lambda row: row.measured_step_time)[:MOST]
+                    rows.append(row)
+    return sorted(rows, key=lambda row: row.measured_step_time)[:MOST]
 
 
 def _may_be(plan: Plan, cells: Cells) -> bool:

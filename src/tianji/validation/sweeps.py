@@ -76,8 +76,8 @@ def find_sweeps(predictions: Sequence[Prediction], least: int = LEAST_CHOSEN) ->
         known = layouts.get(prediction.row.strategy)
         if known is None or prediction.row.measured_step_time < known.row.measured_step_time:
             layouts[prediction.row.strategy] = prediction
-    found = [_sweep(tuple(layouts.values())) for layouts in jobs.values() if len(layouts) >= least]
-    return sorted(found, key=lambda s: -len(s.predictions))
+    sweeps = [_sweep(tuple(layouts.values())) for layouts in jobs.values() if len(layouts) >= least]
+    return sorted(sweeps, key=lambda s: -len(s.predictions))
 
 
 def measure_ranking(predictions: Sequence[Prediction]) -> Ranking:

@@ -12,7 +12,7 @@ from tianji.catalog import load_calibration
 from tianji.catalog.entries import DATA
 from tianji.errors import FormatError
 from tianji.hardware.calibration import Calibration
-from tianji.measurements.table import Row, Skipped, read_table
+from tianji.measurements.table import Row, Skipped, hint_columns, read_table
 from tianji.prediction.mapper import Mapper
 from tianji.validation.accuracy import (
     Accuracy,
@@ -26,7 +26,7 @@ from tianji.validation.sweeps import Ranking, measure_ranking
 
 SHIPPED = DATA / "measurements"
 """The folder of the published measurements that come with Tianji."""
-NOT_RUNS = ("peer_predictions.csv", "vocabulary.csv")
+NOT_RUNS = ("vocabulary.csv",)
 """Tables in it that hold no measured runs."""
 
 
@@ -39,6 +39,8 @@ class Verdict:
     predictions: tuple[Prediction, ...]
     """Those with a step time."""
     skipped: tuple[Skipped, ...]
+    hints: tuple[str, ...] = ()
+    """Columns that look like a slip of the pen, and what they may mean."""
 
     @property
     def step_time(self) -> Accuracy:
@@ -82,10 +84,19 @@ def read_runs(
 
     Raises FormatError for a file that is no such table, and when nothing is left.
     """
+    rows, skipped, _ = _read_tables(paths, split, quality)
+    return rows, skipped
+
+
+def _read_tables(
+    paths: Sequence[str | os.PathLike[str]], split: str, quality: str
+) -> tuple[list[Row], list[Skipped], list[str]]:
     rows: list[Row] = []
     skipped: list[Skipped] = []
+    hints: list[str] = []
     for path in paths or find_tables():
         table = read_table(path)
+        hints += hint_columns(table.ignored)
         rows += [r for r in table.rows if _is_wanted(r, split, quality)]
         skipped += [s for s in table.skipped if _is_wanted(s, split, quality)]
     if not rows and not skipped:
@@ -93,7 +104,7 @@ def read_runs(
         raise FormatError(
             f"{', '.join(str(p) for p in paths) or 'the shipped tables'}: no row{f' with {wanted}' if wanted else ''}"
         )
-    return rows, skipped
+    return rows, skipped, hints
 
 
 def _is_wanted(row: Row | Skipped, split: str, quality: str) -> bool:
@@ -114,10 +125,10 @@ def validate(
 
     Raises FormatError for a file that is no such table, and when no row has the given split and quality.
     """
-    rows, skipped = read_runs(paths, split=split, quality=quality)
+    rows, skipped, hints = _read_tables(paths, split, quality)
     calibration = load_calibration() if calibration is None else calibration
     predictions = predict_rows(rows, calibration, mapper=mapper)
     names = tuple(Path(p).name for p in paths or find_tables())
-    found = tuple(p for p in predictions if p.step_time is not None)
+    predicted = tuple(p for p in predictions if p.step_time is not None)
     skipped += [Skipped(p.row.id, p.reason, p.row.split, p.row.quality) for p in predictions if p.step_time is None]
-    return Verdict(names, calibration.name, found, tuple(skipped))
+    return Verdict(names, calibration.name, predicted, tuple(skipped), tuple(hints))

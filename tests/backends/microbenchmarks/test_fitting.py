@@ -21,7 +21,7 @@ from tianji.backends.microbenchmarks.orders import Survey, TimedSample
 from tianji.backends.microbenchmarks.pool_text import format_pool
 from tianji.backends.microbenchmarks.tiny_models import WHOLE, axis_plans, job_of
 from tianji.catalog import load_calibration, load_pool
-from tianji.catalog.calibrations import spell_calibration
+from tianji.catalog.calibrations import format_calibration
 from tianji.parallel import Strategy
 from tianji.perf.layer import total
 from tianji.report.documents.machine import machine_document
@@ -93,7 +93,7 @@ def test_the_files_load_and_say_where_their_figures_come_from(tmp_path: Path) ->
     sizes = [Size(alone, fit_survey(alone)), Size(survey, fit_survey(survey))]
     pool, calibration = tmp_path / "mine.toml", tmp_path / "mine-calibration.toml"
     pool.write_text(format_pool("mine", "2026-11-25", sizes))
-    calibration.write_text(spell_calibration(describe_calibration("c", "2026-11-25", sizes, chips="mine")))
+    calibration.write_text(format_calibration(describe_calibration("c", "2026-11-25", sizes, chips="mine")))
     four, two = load_pool(pool), load_pool(pool, 2)
     assert (four.chips, four.chip.name, two.chip.name) == (4, "mine-4", "mine-2")
     assert four.tiers[0].rate("mine") == pytest.approx(LINK)
@@ -113,12 +113,14 @@ def test_what_a_noisy_machine_says_is_finite_and_can_be_written(chance: Random) 
     noisy = [replace(s, seconds=tuple(t * 10 ** chance.uniform(0, 1.5) for t in s.seconds)) for s in made_up().samples]
     survey = replace(made_up(), samples=tuple(noisy))
     size = Size(survey, fit_survey(survey))
-    json.dumps(machine_document([size], "pool.toml", "calibration.toml"), allow_nan=False)
-    text = spell_calibration(describe_calibration("c", "2026-11-25", [size], chips="mine"))
+    document = machine_document([size], "pool.toml", "calibration.toml")
+    json.dumps(document, allow_nan=False)
+    text = format_calibration(describe_calibration("c", "2026-11-25", [size], chips="mine"))
     assert re.search(r"= (inf|nan)", text) is None
     for name, fitted in size.findings.constants.items():
         assert fitted.value >= 0.0, name
         assert fitted.error is None or 0.0 <= fitted.error <= 10.0, name
+    print_view(Console(file=io.StringIO()), view_of(document))
 
 
 def test_attention_that_seems_faster_than_matmuls_is_as_fast_as_they_are() -> None:

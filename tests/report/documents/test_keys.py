@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shlex
 from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
-from click.testing import CliRunner
 
-from tianji.cli import main
-
-from ..commands import COMMANDS, OF_REAL_PROCESSES
+from ..commands import COMMANDS, OF_REAL_PROCESSES, run
 from .conformance import mismatches, ranges
 
 GENERATOR = Path(__file__).parents[3] / "docs" / "generators" / "json_documents.py"
@@ -30,9 +26,7 @@ class Sample(TypedDict):
 
 @pytest.fixture(scope="module", params=COMMANDS)
 def document(request: pytest.FixtureRequest) -> dict[str, Any]:
-    done = CliRunner().invoke(main, [*shlex.split(COMMANDS[request.param]), "--json"], catch_exceptions=False)
-    assert done.exit_code == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(run(request.param, "--json").stdout)
     assert answer["document"] == request.param
     return answer
 

@@ -2,6 +2,8 @@
 
 import json
 import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from click.testing import CliRunner
 from tianji.cli import main
 from tianji.report.charts import BarChart, CurveChart, SwingChart
 from tianji.report.present import view_of
+from tianji.report.views.assessment import CLASSES, LINKS
 
 from ..reading import numbers, read, strangers
 
@@ -37,10 +40,34 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     return found
 
 
+def shares(pools: Iterable[dict[str, Any]]) -> Iterator[float]:
+    """Yield the shares of each pool's step by the class of what is done, worked out anew."""
+    for pool in pools:
+        sums: Counter[str] = Counter()
+        for kind, seconds in pool["plan"]["breakdown_s"].items():
+            sums[LINKS if kind.endswith("_comm") else CLASSES.get(kind, kind)] += seconds
+        yield from (seconds / pool["plan"]["step_time_s"] for seconds in sums.values())
+
+
+def per_chip(curves: Iterable[dict[str, Any]]) -> list[float]:
+    """Return the useful tokens of one chip at each size."""
+    return [p["useful_tokens_per_s"]["nominal"] / p["chips"] for curve in curves for p in curve["points"]]
+
+
 def derived(document: dict[str, Any], name: str) -> list[float]:
     """Return what a page works out of its document: shares, sums, what is left."""
+    pools = [document[key] for key in ("first", "other", "best") if key in document] + document.get("pools", [])
     if name == "replace":
-        return [document["first"]["chips"] / document["chips"]["nominal"]]
+        return [
+            document["first"]["chips"] / document["chips"],
+            *shares(pools),
+            *per_chip(document["curves"].values()),
+        ]
+    if name in ("compare", "size"):
+        return [*shares(pools), *per_chip([document["curve"]] if "curve" in document else [])]
+    if name == "goodput":
+        step = document["plan"]["step_time_s"]
+        return [1.0, *(seconds / step for seconds in document["plan"]["breakdown_s"].values())]
     if name != "predict":
         return []
     best = document["plans"][0]
@@ -90,7 +117,7 @@ def test_unknown_prices_are_said_and_not_drawn_as_nothing(answers: Answers) -> N
     charts = {c.name: c for c in view_of(document).charts()}
     cost = charts["cost"]
     assert isinstance(cost, BarChart)
-    assert [bar.text == "not known" for bar in cost.bars] == [p["bill"] == {} for p in document["pools"]]
+    assert [bar.text == "not known" for bar in cost.bars] == [p["bill_usd"] == {} for p in document["pools"]]
     assert "atlas-950-superpod" in cost.note
 
 
@@ -99,7 +126,7 @@ def test_bars_are_as_long_as_the_measures_and_whiskers_end_at_their_ranges(answe
     charts = {c.name: c for c in view_of(document).charts()}
     power = charts["power"]
     assert isinstance(power, BarChart)
-    spans = [pool["measures"]["power"] for pool in document["pools"]]
+    spans = [pool["measures"]["power"]["value"] for pool in document["pools"]]
     assert [(b.total, b.low, b.high) for b in power.bars] == [(s["nominal"], s["low"], s["high"]) for s in spans]
     steps = charts["steps"]
     assert isinstance(steps, BarChart)
@@ -114,11 +141,13 @@ def test_the_curve_and_the_tornado_are_those_of_the_document(answers: Answers) -
     assert isinstance(tornado, SwingChart)
     for series, wanted in zip(curve.series, document["curves"].values(), strict=True):
         assert [(p.x, p.low, p.y, p.high) for p in series.points] == [
-            (p["chips"], p["low"], p["nominal"], p["high"]) for p in wanted["points"]
+            (p["chips"], r["low"], r["nominal"], r["high"])
+            for p in wanted["points"]
+            for r in (p["useful_tokens_per_s"],)
         ]
     swings = document["sensitivity"]["swings"]
     assert [(s.low, s.high) for s in tornado.swings] == [(s["at_low"], s["at_high"]) for s in swings]
-    assert tornado.base[0] == document["sensitivity"]["nominal"]
+    assert tornado.base[0] == document["sensitivity"]["nominal_answer"]
     assert tornado.mark == (1.0, "the answer flips at 1")
 
 

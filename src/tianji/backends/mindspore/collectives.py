@@ -14,7 +14,7 @@ from mindspore import Tensor, nn, ops
 from mindspore.communication import create_group
 
 
-class RankGroup:
+class CollectiveGroup:
     """Some ranks that talk to each other; alone, none does."""
 
     def __init__(self, name: str, ranks: Sequence[int], rank: int) -> None:
@@ -27,7 +27,7 @@ class RankGroup:
 class Sum(nn.Cell):
     """The sum over a group; one rank's own value where it is alone."""
 
-    def __init__(self, group: RankGroup) -> None:
+    def __init__(self, group: CollectiveGroup) -> None:
         super().__init__(auto_prefix=False)
         self.op = ops.AllReduce(group=group.name) if group.size > 1 else None
 
@@ -42,7 +42,7 @@ class Door(nn.Cell):
     A door's backward pass is of operations alone: MindSpore loses functions and cells that one calls.
     """
 
-    def __init__(self, group: RankGroup) -> None:
+    def __init__(self, group: CollectiveGroup) -> None:
         super().__init__(auto_prefix=False)
         self.sum, self.split = ops.AllReduce(group=group.name), ops.Split(0, group.size)
         self.reshape, self.expand = ops.Reshape(), ops.ExpandDims()
@@ -101,7 +101,7 @@ class ScatterRows(Door):
 class GatherColumns(Door):
     """The ranks' columns of a matrix, side by side; what is made of them is the same on all ranks, and so is its gradient."""
 
-    def __init__(self, group: RankGroup) -> None:
+    def __init__(self, group: CollectiveGroup) -> None:
         super().__init__(group)
         self.split = ops.Split(1, group.size)
         self.here = self.here.reshape((1, group.size, 1))
@@ -119,7 +119,7 @@ class Meeting:
     """Two neighbours of a pipeline: what one gives the other has. Both must come, in the same order."""
 
     def __init__(self, name: str, ranks: Sequence[int], rank: int, shape: tuple[int, ...]) -> None:
-        self._sum = Sum(RankGroup(name, ranks, rank))
+        self._sum = Sum(CollectiveGroup(name, ranks, rank))
         self._nothing = Tensor(np.zeros(shape, np.float32))
 
     def give(self, x: Tensor) -> None:

@@ -14,7 +14,7 @@ from mindspore import Parameter, ParameterTuple, Tensor, ops
 from mindspore.communication import init
 from numpy.typing import NDArray
 
-from tianji.backends.mindspore.collectives import Meeting, RankGroup
+from tianji.backends.mindspore.collectives import CollectiveGroup, Meeting
 from tianji.backends.mindspore.device_mesh import RankPlace
 from tianji.backends.mindspore.pipeline_parallel import layers_of_stage, order_turns
 from tianji.backends.mindspore.tensor_parallel import axis_of, cut_weight, is_partial
@@ -35,7 +35,7 @@ class MindSporeTrainer:
         self.plan, self.place = plan, RankPlace.of(s, rank)
         place, model, carried = self.place, job.model, open_carried(weights)
         self.corpus = Corpus(Path(options.data) if options.data else None, job.seq_len, model.vocab_size)
-        tensor, data = RankGroup("tp", place.tp_ranks, rank), RankGroup("dp", place.dp_ranks, rank)
+        tensor, data = CollectiveGroup("tp", place.tp_ranks, rank), CollectiveGroup("dp", place.dp_ranks, rank)
         shape = StreamShape(model, s.micro_batch_size, job.seq_len, tensor, s.sequence_parallel)
 
         def take(name: str) -> NDArray[np.float32]:
@@ -53,7 +53,7 @@ class MindSporeTrainer:
         ]
         self.update = Update(
             self.weights, self.sums, partial, copies, tensor, data,
-            RankGroup("all", range(s.chips), rank), 1.0 / (plan.num_microbatches * s.dp), options,
+            CollectiveGroup("all", range(s.chips), rank), 1.0 / (plan.num_microbatches * s.dp), options,
         )  # fmt: skip
         self.loss = Loss(self.part) if self.is_last else None
         self.forward, self.backward = _passes(self.part, self.loss, self.weights, is_first=self.is_first)

@@ -13,7 +13,7 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 from numpy.typing import NDArray
 
-from tianji.backends.mindspore.collectives import Enter, GatherColumns, GatherRows, Leave, RankGroup, ScatterRows
+from tianji.backends.mindspore.collectives import CollectiveGroup, Enter, GatherColumns, GatherRows, Leave, ScatterRows
 from tianji.workload import Model
 
 EPSILON = 1e-6
@@ -30,7 +30,7 @@ class StreamShape:
     model: Model
     sequences: int
     seq_len: int
-    group: RankGroup
+    group: CollectiveGroup
     sequence_parallel: bool
 
     def make_entrance(self) -> nn.Cell:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
 
-from tianji.backends.mindspore.collectives import RankGroup, Sum
+from tianji.backends.mindspore.collectives import CollectiveGroup, Sum
 from tianji.backends.options import RunOptions
 
 BETAS, EPSILON, DECAY = (0.9, 0.95), 1e-8, 0.1
@@ -35,7 +35,7 @@ class Accumulate(nn.Cell):
 class Bucket(nn.Cell):
     """Sums tensors over a group, all in one."""
 
-    def __init__(self, group: RankGroup, like: Sequence[Tensor]) -> None:
+    def __init__(self, group: CollectiveGroup, like: Sequence[Tensor]) -> None:
         super().__init__(auto_prefix=False)
         self.sum, self.is_needed = Sum(group), group.size > 1 and len(like) > 0
         self.shapes = tuple(tuple(x.shape) for x in like)
@@ -59,7 +59,7 @@ class Update(nn.Cell):
 
     def __init__(
         self, weights: ParameterTuple, sums: ParameterTuple, partial: Sequence[bool], copies: Sequence[int],
-        tensor: RankGroup, data: RankGroup, everyone: RankGroup, scale: float, options: RunOptions,
+        tensor: CollectiveGroup, data: CollectiveGroup, everyone: CollectiveGroup, scale: float, options: RunOptions,
     ) -> None:  # fmt: skip
         super().__init__(auto_prefix=False)
         self.weights, self.sums, self.scale = weights, sums, scale

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from tianji.parallel.layouts import spell_layout
+from tianji.parallel.layouts import format_layout
 from tianji.reliability import Reliability
 from tianji.report.documents.goodput_summary import GoodputSummaryDocument, goodput_summary_document
 from tianji.report.documents.ranges import RangeDocument, range_document
@@ -70,7 +70,7 @@ def plan_result_document(result: Result, reliability: Reliability | None = None)
     plan = result.plan
     return {
         "strategy": plan.strategy.as_dict(),
-        "layout": spell_layout(plan.strategy),
+        "layout": format_layout(plan.strategy),
         "chips": plan.strategy.chips,
         "num_microbatches": plan.num_microbatches,
         "step_time_s": result.step_time.nominal,

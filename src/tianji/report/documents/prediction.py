@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 from tianji.hardware.calibration import Calibration
-from tianji.parallel.layouts import spell_layout
+from tianji.parallel.layouts import format_layout
 from tianji.reliability import Reliability
 from tianji.report.documents.plan_result import FullPlanResultDocument, full_plan_result_document
 from tianji.report.documents.request import RequestDocument, request_document
@@ -76,7 +76,7 @@ def best_document(result: Result, best: Result | str) -> BestDocument:
     strategy, step = best.plan.strategy, best.step_time.nominal
     return {
         "reason": None,
-        "layout": spell_layout(strategy),
+        "layout": format_layout(strategy),
         "strategy": strategy.as_dict(),
         "step_time_s": step,
         "slower_by_ratio": result.step_time.nominal / step - 1.0,

@@ -7,7 +7,7 @@ from typing import TypedDict
 from tianji.hardware import Pool
 from tianji.hardware.calibration import OTHER, Calibration
 from tianji.hardware.constants import Constants
-from tianji.prediction.predict_plan import spell_basis
+from tianji.prediction.predict_plan import describe_basis
 from tianji.report.documents.cited_figures import CitedFigureDocument, figures_document
 from tianji.workload import Job
 
@@ -185,7 +185,7 @@ def calibration_document(calibration: Calibration, pool: Pool) -> CalibrationDoc
         "note": calibration.note,
         "of_chip": owner or None,
         "is_bare": constants == Constants(),
-        "leans_on": spell_basis(calibration, chip),
+        "leans_on": describe_basis(calibration, chip),
         "software": {
             trait if name == "software" else f"{trait} on {name}": effect.factor
             for trait in calibration.reference.get(chip.ecosystem, ())

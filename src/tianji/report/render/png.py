@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from tianji.report.charts import BarChart, Chart, CurveChart, ScatterChart, SwingChart
-from tianji.report.render.svg.canvas import COLOURS, GRID, INK, SOFT, spell_tick
+from tianji.report.render.svg.canvas import COLOURS, GRID, INK, SOFT, format_tick
 from tianji.report.render.svg.scatter import decades
 
 WIDTH = 7.2
@@ -61,7 +61,7 @@ def _rows(axes: Any, labels: list[str], words: str) -> None:
     axes.set_xlabel(words)
     axes.grid(axis="x", color=GRID[0])
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_formatter(lambda value, place: spell_tick(round(value, 12)))
+    axes.xaxis.set_major_formatter(lambda value, place: format_tick(round(value, 12)))
 
 
 def _bars(axes: Any, chart: BarChart) -> None:
@@ -138,8 +138,8 @@ def _curves(axes: Any, chart: CurveChart) -> None:
         axes.set_xlim(left=0)
     if chart.from_zero:
         axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_formatter(lambda value, place: spell_tick(round(value, 12)))
-    axes.yaxis.set_major_formatter(lambda value, place: spell_tick(round(value, 12)))
+    axes.xaxis.set_major_formatter(lambda value, place: format_tick(round(value, 12)))
+    axes.yaxis.set_major_formatter(lambda value, place: format_tick(round(value, 12)))
     axes.set_xlabel(chart.x_axis)
     axes.set_ylabel(chart.y_axis)
     axes.grid(color=GRID[0])
@@ -157,7 +157,7 @@ def _scatter(axes: Any, chart: ScatterChart) -> None:
     axes.fill_between(ends, ends * (1 - chart.band), ends * (1 + chart.band), color=SOFT[0], alpha=0.16, linewidth=0)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal", xlabel=chart.x_axis, ylabel=chart.y_axis)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, place: spell_tick(round(value, 12)))
+        axis.set_major_formatter(lambda value, place: format_tick(round(value, 12)))
     axes.grid(color=GRID[0])
     if len(chart.series) > 1:
         axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))

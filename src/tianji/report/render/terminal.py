@@ -226,7 +226,7 @@ def labelled(lines: Iterable[tuple[str, str]], style: str = "bold cyan") -> Tabl
     """Return lines that each start with a label, the texts hanging in a column of their own."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style=style, no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     for name, text in lines:
         table.add_row(name, Text(text))
     return table

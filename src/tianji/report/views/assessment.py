@@ -1,24 +1,25 @@
-"""Pools side by side on a page: measures as bars and as a table, bills, plans, and what each pool stands on."""
+"""Pools side by side in a view: measures, where the time and the money go, the plans, and what each pool stands on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tianji.formatting import format_bytes, format_count, format_duration, format_number
+from tianji.formatting import format_days, format_duration, format_number, format_percent
 from tianji.report.charts import BarChart, ChartBar
-from tianji.report.view import Block, Cell, Facts, Number, ViewColumn, ViewSection, ViewTable
-from tianji.report.views.basis import (
-    Document,
-    assumption_facts,
-    calibration_blocks,
-    figure_table,
-    publications,
-    sources_of,
-)
+from tianji.report.documents.assessment import AssessmentDocument
+from tianji.report.documents.cited_figures import CitedFigureDocument
+from tianji.report.documents.ranges import RangeDocument
+from tianji.report.documents.request import WorkDocument
+from tianji.report.view import Block, Cell, Facts, ViewColumn, ViewSection, ViewTable
+from tianji.report.views.basis import BASIS, calibration_blocks, figure_table, publications, sources_of
+from tianji.report.views.cells import ranged, ranged_or, share_of, size_of
 from tianji.report.views.plan_result import shorten_layout
+from tianji.report.views.request_summary import describe_job, describe_tier
 from tianji.report.vocabulary import LOSSES
 from tianji.units import KILO, show
 
+Ratios = Mapping[str, Sequence[RangeDocument | None]]
+"""By the key of a measure: each pool's over that of the first."""
 DRAWN = ("days", "useful_tokens_per_day", "cost", "power", "energy_per_token", "carbon")
 """Measures that have a chart."""
 CLASSES = {
@@ -39,38 +40,116 @@ BASES = {
     "derived": "derived from the chip's own limit",
     "bracket": "a bracket, never published",
 }
+POWERS = (
+    ("chip_w", "a chip with its share of all else"), ("node_w", "a node"), ("cabinet_w", "a cabinet"), ("unit_w", "a unit"),
+    ("busy_w", "all, busy, before cooling"), ("idle_w", "all, idle, before cooling"),
+    ("site_w", "all, with cooling, at most"),
+)  # fmt: skip
+NOT_PUBLISHED = "not published"
 
 
-def measure_bars(pools: Sequence[Document]) -> Iterator[BarChart]:
-    """Return a chart for each measure that at least one pool has, with its range as whiskers."""
-    for key in DRAWN:
-        spans = [pool["measures"][key] for pool in pools]
-        if all(span["nominal"] is None for span in spans):
-            continue
-        title, unit = spans[0]["title"], spans[0]["unit"]
-        bars = [
-            ChartBar(pool["name"], ((pool["name"], span["nominal"] or 0.0),), _text(span), span["low"], span["high"])
-            for pool, span in zip(pools, spans, strict=True)
-        ]
-        lacking = [p["name"] for p, span in zip(pools, spans, strict=True) if span["nominal"] is None]
-        note = f"Not known of {', '.join(lacking)}: see what it stands on." if lacking else ""
-        yield BarChart(
-            key.replace("_", "-"), f"{title[0].upper()}{title[1:]}", UNITS.get(unit, unit), tuple(bars), note=note
-        )
+# --- what was asked, and what each pool stands on --------------------------------------------------------------
+def pools_facts(document: WorkDocument, assumptions: Sequence[str], pools: Sequence[AssessmentDocument]) -> Facts:
+    """Return the job, what was assumed, and what each pool's figures rest on."""
+    rows = [("Job", describe_job(document)), *([("Assumed", "; ".join(assumptions))] if assumptions else [])]
+    for pool in pools:
+        rows += [(pool["name"], describe_standing(pool)), *_prices(pool)]
+    return Facts(tuple(rows))
 
 
-def _text(span: Document) -> str:
-    if span["nominal"] is None:
-        return "not known"
-    text = format_number(span["nominal"])
+def describe_standing(pool: AssessmentDocument) -> str:
+    """Return where a pool stands and what its times rest on."""
+    times = pool["calibration"]["leans_on"] or "bare datasheet peaks, a lower bound without a range"
+    return f"stands in: {pool['site']['title']}; times: {times}"
+
+
+def _prices(pool: AssessmentDocument) -> Iterator[tuple[str, str]]:
+    price, power = pool["price"], pool["power"]
+    if price["basis"] != "unknown":
+        yield "Price", f"{price['basis']}: {'; '.join(price['sources'])}"
+    if power:
+        figure = power["figure"]
+        sources = ", ".join(source["key"] or source["title"] for source in figure["sources"])
+        yield "Power", f"{BASES[power['basis']]}: {sources} ({figure['confidence']}) {figure['note']}".strip()
+    if pool["replicas"] > 1:
+        yield "Loss", pool["loss_in_words"]
+    yield from (("Unknown", text) for text in pool["unknown"])
+
+
+def caveats(pools: Sequence[AssessmentDocument]) -> list[str]:
+    """Return what is assumed of pools larger than one unit, and which chips stand idle."""
+    texts = ((pool, text) for pool in pools for text in (pool["beyond_unit"], pool["idle"]))
+    return [f"{pool['pool']}: {text}" for pool, text in texts if text]
+
+
+def assessment_sections(pools: Sequence[AssessmentDocument]) -> tuple[ViewSection, ...]:
+    """Return the sections that all answers on pools have: the plans, where time and money go, what it stands on."""
+    bills = [pool for pool in pools if pool["bill_usd"]]
+    money = ViewSection("The bill of 10¹² useful tokens", (bill_chart(bills), bill_table(bills)), is_detail=True)
     return (
-        text
-        if span["low"] == span["high"]
-        else f"{text} ({format_number(span['low'])} to {format_number(span['high'])})"
+        ViewSection("The best plan on each pool", (plan_table(pools),)),
+        ViewSection("Where a step goes", (step_chart(pools), step_table(pools))),
+        ViewSection("Time lost to failures, checkpoints and stragglers", (loss_chart(pools), loss_table(pools))),
+        *((money,) if bills else ()),
+        ViewSection("Power", (power_table(pools),), is_detail=True),
+        _basis(pools),
     )
 
 
-def measure_table(pools: Sequence[Document], ratios: Document | None = None) -> ViewTable:
+def _basis(pools: Sequence[AssessmentDocument]) -> ViewSection:
+    blocks: list[Block] = []
+    for place, pool in enumerate(pools, 1):
+        blocks.append(Facts(tuple(_pool_facts(pool))))
+        blocks += calibration_blocks(pool["calibration"], f"calibration-{place}")
+    figures = _unique([figure for pool in pools for figure in (*pool["figures"], *_site_and_power_figures(pool))])
+    sources = [*sources_of(figures), *(source for pool in pools for source in pool["price"]["publications"])]
+    return ViewSection(BASIS, (*blocks, figure_table(figures), publications(sources)), is_detail=True)
+
+
+def _pool_facts(pool: AssessmentDocument) -> Iterator[tuple[str, str]]:
+    status = "" if pool["status"] == "shipping" else f" ({pool['status']})"
+    yield "Pool", f"{pool['name']}: {pool['title']}{status}, {pool['chips_with_spares']:,} chips with spares"
+    yield from (("Tier", describe_tier(tier)) for tier in pool["tiers"])
+    yield "Loss", pool["loss_in_words"]
+
+
+def _site_and_power_figures(pool: AssessmentDocument) -> Iterator[CitedFigureDocument]:
+    for name, figure in pool["site"]["figures"].items():
+        yield {"of": pool["site"]["name"], "name": name, **figure}
+    if pool["power"]:
+        yield {"of": pool["chip"], "name": "power with its share of all else", **pool["power"]["figure"]}
+
+
+def _unique(figures: Sequence[CitedFigureDocument]) -> list[CitedFigureDocument]:
+    return list({(f["of"], f["name"], f["value"]): f for f in figures}.values())
+
+
+# --- measures --------------------------------------------------------------------------------------------------
+def measure_bars(pools: Sequence[AssessmentDocument]) -> Iterator[BarChart]:
+    """Return a chart for each measure that at least one pool has, with its range as whiskers."""
+    for key in DRAWN:
+        measures = [pool["measures"][key] for pool in pools]
+        if all(measure["value"] is None for measure in measures):
+            continue
+        title, unit = measures[0]["title"], measures[0]["unit"]
+        bars = tuple(_bar(pool["name"], pool["measures"][key]["value"], _form(unit)) for pool in pools)
+        lacking = [pool["name"] for pool in pools if pool["measures"][key]["value"] is None]
+        note = f"Not known of {', '.join(lacking)}: see what it stands on." if lacking else ""
+        name, title = key.replace("_", "-"), f"{title[0].upper()}{title[1:]}"
+        yield BarChart(name, title, UNITS.get(unit, unit), bars, note=note)
+
+
+def _form(unit: str) -> Callable[[float], str]:
+    return format_days if unit == "days" else format_number
+
+
+def _bar(name: str, value: RangeDocument | None, form: Callable[[float], str]) -> ChartBar:
+    if value is None:
+        return ChartBar(name, ((name, 0.0),), "not known")
+    return ChartBar(name, ((name, value["nominal"]),), ranged(value, form).words, value["low"], value["high"])
+
+
+def measure_table(pools: Sequence[AssessmentDocument], ratios: Ratios | None = None) -> ViewTable:
     """Return every measure of every pool with its range, and its ratio to the first where there is one."""
     columns = [ViewColumn("measure"), ViewColumn("unit")]
     for place, pool in enumerate(pools):
@@ -79,172 +158,133 @@ def measure_table(pools: Sequence[Document], ratios: Document | None = None) -> 
             columns.append(ViewColumn("ratio", is_ranged=True))
     rows = []
     for key, measure in pools[0]["measures"].items():
-        spans = [pool["measures"][key] for pool in pools]
-        if all(span["nominal"] is None for span in spans):
+        values = [pool["measures"][key]["value"] for pool in pools]
+        if all(value is None for value in values):
             continue
         cells: list[Cell] = [measure["title"], measure["unit"]]
-        for place, span in enumerate(spans):
-            cells.append(_span_cell(span, format_number))
+        for place, value in enumerate(values):
+            cells.append(ranged_or(value, _form(measure["unit"]), NOT_PUBLISHED))
             if place and ratios:
-                cells.append(_span_cell(ratios[key][place], lambda ratio: f"{ratio:.2f}", ""))
+                cells.append(ranged_or(ratios[key][place], "{:.2f}".format, ""))
         rows.append(tuple(cells))
-    return ViewTable(
-        "measures",
-        "Nominal, with low and high" + ("; ratios to the first" if ratios else ""),
-        tuple(columns),
-        tuple(rows),
-    )
+    note = "Nominal, with low and high" + ("; ratios to the first." if ratios else ".")
+    return ViewTable("measures", "", tuple(columns), tuple(rows), note)
 
 
-def _span_cell(span: Document | None, spell: Callable[[float], str], missing: str = "not published") -> Cell:
-    if span is None or span["nominal"] is None:
-        return missing
-    low, nominal, high = span["low"], span["nominal"], span["high"]
-    words = "" if low == high else f"{spell(low)} to {spell(high)}"
-    return Number(nominal, spell(nominal), low, high, words)
+# --- time ------------------------------------------------------------------------------------------------------
+def _step_shares(pool: AssessmentDocument) -> dict[str, float]:
+    """Return the shares of a step by class, computing first."""
+    shares = dict.fromkeys((*CLASSES.values(), LINKS), 0.0)
+    for kind, seconds in pool["plan"]["breakdown_s"].items():
+        name = LINKS if kind.endswith("_comm") else CLASSES.get(kind, kind)
+        shares[name] = shares.get(name, 0.0) + seconds / pool["plan"]["step_time_s"]
+    return shares
 
 
-def assessment_sections(document: Document, pools: Sequence[Document]) -> tuple[ViewSection, ...]:
-    """Return the sections that all pages of pools have: where time and money go, the plans, what it stands on."""
-    model, job = document["model"], document["job"]
-    work = f"{job['global_batch_size']:,} sequences of {job['seq_len']:,} tokens a step"
-    tokens = f"; {format_count(job['tokens'])} tokens in all" if job["tokens"] else ""
-    asked = [("Model", f"{model['name']}, {format_count(model['num_parameters'])} parameters; {model['source']}".strip("; ")),
-             ("Work", work + tokens)]  # fmt: skip
-    bills = [pool for pool in pools if pool["bill"]]
-    money = (ViewSection("The bill of 10¹² useful tokens", (bill_chart(bills), bill_table(bills))),) if bills else ()
-    return (
-        ViewSection("Where the time goes", (step_chart(pools), loss_chart(pools))),
-        *money,
-        ViewSection("The plans", (plan_table(pools), power_table(pools))),
-        ViewSection("What was asked", (Facts(tuple(asked)),)),
-        _basis(document, pools),
-    )
+def _used(shares: Sequence[Mapping[str, float]]) -> list[str]:
+    """Return the names that have a share on one of the pools at least, in their order."""
+    names = dict.fromkeys(name for one in shares for name in one)
+    return [name for name in names if any(one.get(name) for one in shares)]
 
 
-def step_chart(pools: Sequence[Document]) -> BarChart:
+def step_chart(pools: Sequence[AssessmentDocument]) -> BarChart:
     """Return the shares of a step on each pool."""
-    bars = []
-    for pool in pools:
-        step = pool["plan"]["step_time_s"]
-        parts: dict[str, float] = {}
-        for kind, seconds in pool["plan"]["breakdown_s"].items():
-            name = LINKS if kind.endswith("_comm") else CLASSES.get(kind, kind)
-            parts[name] = parts.get(name, 0.0) + seconds / step * 100
-        bars.append(ChartBar(pool["name"], tuple(parts.items()), format_duration(step)))
-    order = (*dict.fromkeys(CLASSES.values()), LINKS)
-    used = tuple(name for name in order if any(dict(bar.parts).get(name) for bar in bars))
-    return BarChart("steps", "Where a step goes", "% of the step", tuple(bars), legend=used)
+    every = [_step_shares(pool) for pool in pools]
+    bars = tuple(
+        ChartBar(
+            pool["name"],
+            tuple((name, share * 100) for name, share in shares.items() if share),
+            format_duration(pool["plan"]["step_time_s"]),
+        )
+        for pool, shares in zip(pools, every, strict=True)
+    )
+    return BarChart("steps", "Where a step goes", "% of the step", bars, legend=tuple(_used(every)))
 
 
-def loss_chart(pools: Sequence[Document]) -> BarChart:
+def step_table(pools: Sequence[AssessmentDocument]) -> ViewTable:
+    """Return the same in numbers."""
+    return _share_table("steps", "share of a step", pools, [_step_shares(pool) for pool in pools])
+
+
+def loss_chart(pools: Sequence[AssessmentDocument]) -> BarChart:
     """Return the time that failures take on each pool."""
-    bars = [
-        ChartBar(pool["name"], tuple((LOSSES.get(k, k), v * 100) for k, v in pool["goodput_losses"].items()),
-            f"{sum(pool['goodput_losses'].values()):.1%}")
+    bars = tuple(
+        ChartBar(
+            pool["name"],
+            tuple((LOSSES.get(kind, kind), share * 100) for kind, share in pool["goodput_losses"].items()),
+            format_percent(sum(pool["goodput_losses"].values())),
+        )
         for pool in pools
-    ]  # fmt: skip
-    return BarChart("losses", "Time lost to failures, checkpoints and stragglers", "% of wall-clock time", tuple(bars))
+    )
+    return BarChart("losses", "Time lost to failures, checkpoints and stragglers", "% of wall-clock time", bars)
 
 
-def bill_chart(pools: Sequence[Document]) -> BarChart:
+def loss_table(pools: Sequence[AssessmentDocument]) -> ViewTable:
+    """Return the same in numbers."""
+    losses = [{LOSSES.get(k, k): share for k, share in pool["goodput_losses"].items()} for pool in pools]
+    return _share_table("losses", "share of wall-clock time", pools, losses, digits=2)
+
+
+def _share_table(
+    name: str, what: str, pools: Sequence[AssessmentDocument], shares: Sequence[Mapping[str, float]], digits: int = 1
+) -> ViewTable:
+    columns = (ViewColumn(what), *(ViewColumn(pool["name"], "1") for pool in pools))
+    rows: list[tuple[Cell, ...]] = [
+        (kind, *(share_of(one.get(kind, 0.0), digits) for one in shares)) for kind in _used(shares)
+    ]
+    return ViewTable(name, "", columns, tuple(rows))
+
+
+# --- money and power -------------------------------------------------------------------------------------------
+def bill_chart(pools: Sequence[AssessmentDocument]) -> BarChart:
     """Return the line items of each bill, stacked, with the range of the whole."""
     bars = []
     for pool in pools:
-        cost = pool["measures"]["cost"]
-        parts = tuple((name.replace("_", " "), item["nominal"] / KILO) for name, item in pool["bill"].items())
-        bars.append(ChartBar(pool["name"], parts, _text(cost), cost["low"], cost["high"]))
+        cost, items = pool["measures"]["cost"]["value"], pool["bill_usd"]
+        if cost and items:
+            parts = tuple((name.replace("_", " "), item["nominal"] / KILO) for name, item in items.items())
+            bars.append(ChartBar(pool["name"], parts, ranged(cost, format_number).words, cost["low"], cost["high"]))
     return BarChart("bill", "Cost of 10¹² useful tokens, by item", "thousand USD", tuple(bars))
 
 
-def bill_table(pools: Sequence[Document]) -> ViewTable:
+def bill_table(pools: Sequence[AssessmentDocument]) -> ViewTable:
     """Return the line items of each bill."""
-    names = list(dict.fromkeys(name for pool in pools for name in pool["bill"]))
-    columns = (ViewColumn("item"), *(ViewColumn(pool["name"], "USD", is_ranged=True) for pool in pools))
-    rows = [
-        (name.replace("_", " "), *(_span_cell(pool["bill"].get(name), format_number, "") for pool in pools))
-        for name in names
-    ]
-    return ViewTable("bill", "Line items, USD", columns, tuple(rows))
+    bills = [pool["bill_usd"] or {} for pool in pools]
+    columns = (ViewColumn("item"), *(ViewColumn(f"{pool['name']}, USD", "USD", is_ranged=True) for pool in pools))
+    rows = tuple(
+        (name.replace("_", " "), *(ranged_or(bill.get(name), format_number, "") for bill in bills))
+        for name in dict.fromkeys(name for bill in bills for name in bill)
+    )
+    return ViewTable("bill", "", columns, rows)
 
 
-def plan_table(pools: Sequence[Document]) -> ViewTable:
+def plan_table(pools: Sequence[AssessmentDocument]) -> ViewTable:
     """Return the best plan of each pool."""
     columns = (
-        ViewColumn("pool"),
-        ViewColumn("precision"),
-        ViewColumn("layout"),
-        ViewColumn("step", "s", is_ranged=True),
-        ViewColumn("MFU", "1"),
-        ViewColumn("memory", "bytes"),
+        ViewColumn("pool"), ViewColumn("precision", rank=2), ViewColumn("layout"), ViewColumn("step", "s", is_ranged=True),
+        ViewColumn("MFU", "1"), ViewColumn("memory", "bytes", rank=1),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            pool["name"],
+            pool["precision"],
+            shorten_layout(pool["plan"]["strategy"]),
+            ranged(pool["plan"]["step_time_range_s"], format_duration),
+            share_of(pool["plan"]["mfu"]),
+            size_of(pool["plan"]["memory_total_bytes"]),
+        )
+        for pool in pools
     )
-    rows: list[tuple[Cell, ...]] = []
-    for pool in pools:
-        plan = pool["plan"]
-        total = plan["memory_total_bytes"]
-        step = _span_cell(plan["step_time_range_s"], format_duration)
-        rows.append((pool["name"], pool["precision"], shorten_layout(plan["strategy"]), step,
-                     Number(plan["mfu"], f"{plan['mfu']:.1%}"), Number(total, format_bytes(total))))  # fmt: skip
-    return ViewTable("plans", "The best plan on each pool", columns, tuple(rows))
+    return ViewTable("plans", "", columns, rows)
 
 
-def power_table(pools: Sequence[Document]) -> ViewTable:
+def power_table(pools: Sequence[AssessmentDocument]) -> ViewTable:
     """Return the power of each pool from the chip to the site."""
-    named = {"chip_w": "a chip with its share of all else", "node_w": "a node", "cabinet_w": "a cabinet", "unit_w": "a unit",
-             "busy_w": "all, busy, before cooling", "idle_w": "all, idle, before cooling",
-             "site_w": "all, with cooling, at most"}  # fmt: skip
     columns = (ViewColumn("power of"), *(ViewColumn(pool["name"], "W", is_ranged=True) for pool in pools))
     rows = []
-    for key, words in named.items():
-        spans = [pool["power"][key] if pool["power"] else None for pool in pools]
-        if any(spans):
-            rows.append(
-                (words, *(_span_cell(span, lambda watts: show(watts, "power"), "not published") for span in spans))
-            )
-    return ViewTable("power", "Power", columns, tuple(rows))
-
-
-def _basis(document: Document, pools: Sequence[Document]) -> ViewSection:
-    parts: list[Block] = [Facts(tuple(assumption_facts(document["assumptions"])))] if document["assumptions"] else []
-    for place, pool in enumerate(pools, 1):
-        parts.append(Facts(tuple(_pool_facts(pool))))
-        parts += calibration_blocks(pool["calibration"], f"calibration-{place}")
-    figures = _unique([figure for pool in pools for figure in (*pool["figures"], *_other_figures(pool))])
-    parts.append(figure_table(figures))
-    every = [*sources_of(figures), *(source for pool in pools for source in pool["price"]["publications"])]
-    return ViewSection("What it stands on", (*parts, publications(every)))
-
-
-def _pool_facts(pool: Document) -> Iterator[tuple[str, str]]:
-    status = "" if pool["status"] == "shipping" else f" ({pool['status']})"
-    yield "Pool", f"{pool['name']}: {pool['title']}{status}, {pool['chips_with_spares']:,} chips with spares"
-    for tier in pool["tiers"]:
-        speed = (
-            show(tier["bandwidth_bytes_per_s"], "bandwidth") if tier["bandwidth_bytes_per_s"] else "bandwidth unknown"
-        )
-        yield "Tier", f"{tier['name']}: {tier['topology']} of {tier['span']:,} chips, {speed}"
-    if pool["beyond_unit"]:
-        yield "Beyond", pool["beyond_unit"]
-    yield "Loss", pool["loss_in_words"]
-    yield "Stands in", pool["site"]["title"]
-    price = pool["price"]
-    yield (
-        "Price",
-        f"{price['basis']}: {'; '.join(price['sources'])}" if price["basis"] != "unknown" else "not published",
-    )
-    if pool["power"]:
-        yield "Power", BASES.get(pool["power"]["basis"], pool["power"]["basis"])
-    yield from (("Unknown", text) for text in pool["unknown"])
-
-
-def _other_figures(pool: Document) -> list[Document]:
-    found: list[Document] = [
-        {"of": pool["site"]["name"], "name": name, **figure} for name, figure in pool["site"]["figures"].items()
-    ]
-    if pool["power"]:
-        found.append({"of": pool["chip"], "name": "power with its share of all else", **pool["power"]["figure"]})
-    return found
-
-
-def _unique(figures: Sequence[Document]) -> list[Document]:
-    return list({(f["of"], f["name"], f["value"]): f for f in figures}.values())
+    for key, words in POWERS:
+        values: list[RangeDocument | None] = [pool["power"][key] if pool["power"] else None for pool in pools]  # type: ignore[literal-required]
+        if any(values):
+            cells = (ranged_or(value, lambda watts: show(watts, "power"), NOT_PUBLISHED) for value in values)
+            rows.append((words, *cells))
+    return ViewTable("power", "", columns, tuple(rows))

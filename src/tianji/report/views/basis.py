@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tianji.formatting import format_percent
 from tianji.report.documents.cited_figures import CitedFigureDocument, PublicationDocument
 from tianji.report.documents.request import CalibrationDocument, ConstantDocument, RequestDocument
 from tianji.report.view import Block, Cell, Facts, Number, Publications, ViewColumn, ViewSection, ViewTable
@@ -95,7 +96,7 @@ def _figure_row(figure: CitedFigureDocument) -> tuple[Cell, ...]:
     text = figure["text"] or f"{figure['value']:g}"
     span = ""
     if low is not None and high is not None and low != high and " to " not in text:
-        span = f"{low / figure['value']:.0%} to {high / figure['value']:.0%} of it" if figure["value"] else ""
+        span = _ends_of(figure["value"], low, high)
     notes = "; ".join(
         [figure["note"].rstrip("."), *(f"contradicted by {other}" for other in figure["contradicts"])]
     ).strip("; ")
@@ -111,7 +112,7 @@ def _figure_row(figure: CitedFigureDocument) -> tuple[Cell, ...]:
 
 
 def sources_of(figures: Iterable[CitedFigureDocument]) -> list[PublicationDocument]:
-    """Return the publications of some figures."""
+    """Return the publications of these figures."""
     return [source for figure in figures for source in figure["sources"]]
 
 
@@ -119,3 +120,7 @@ def publications(sources: Iterable[PublicationDocument]) -> Publications:
     """Return publications, each once, by their keys."""
     rows = {s["key"] or s["title"]: (s["key"], s["title"], s["url"], s["kind"].replace("_", " ")) for s in sources}
     return Publications(tuple(sorted(rows.values())))
+
+
+def _ends_of(value: float, low: float, high: float) -> str:
+    return f"{format_percent(low / value, 0)} to {format_percent(high / value, 0)} of it" if value else ""

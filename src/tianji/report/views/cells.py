@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tianji.formatting import format_bytes, format_days, format_duration, format_percent
+from tianji.formatting import format_bytes, format_days, format_duration, format_ends, format_percent
+from tianji.ranges import Range
 from tianji.report.documents.ranges import RangeDocument
 from tianji.report.view import Cell, Number
 from tianji.units import show
@@ -16,9 +17,8 @@ def ranged(span: RangeDocument, text: Callable[[float], str]) -> Number:
     >>> ranged({"low": 1.0, "nominal": 2.0, "high": 3.0}, str).words
     '2.0 (1.0 to 3.0)'
     """
-    low, nominal, high = span["low"], span["nominal"], span["high"]
-    words = "" if low == high else f"{text(low)} to {text(high)}"
-    return Number(nominal, text(nominal), low, high, words)
+    cases = Range.from_dict(span)
+    return Number(cases.nominal, text(cases.nominal), cases.low, cases.high, format_ends(cases, text))
 
 
 def ranged_or(span: RangeDocument | None, text: Callable[[float], str], missing: str) -> Cell:
@@ -45,13 +45,13 @@ def bytes_of(value: float) -> Number:
     return Number(value, show(value, "bytes"))
 
 
-def share_of(value: float) -> Number:
+def share_of(value: float, digits: int = 1) -> Number:
     """Return a share of a whole.
 
     >>> share_of(0.548).text
     '54.8 %'
     """
-    return Number(value, format_percent(value))
+    return Number(value, format_percent(value, digits))
 
 
 def count_of(value: float) -> Number:

@@ -1,134 +1,154 @@
-"""The page of a run under failures, made from its JSON document."""
+"""The view of ``tianji goodput``: what lasts, where the rest of the time goes, and what each choice is worth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tianji.formatting import format_bytes
+from tianji.formatting import format_bytes, format_number, format_percent
+from tianji.ranges import Range
 from tianji.report.charts import BarChart, ChartBar, ChartSwing, SwingChart
+from tianji.report.documents.cited_figures import CitedFigureDocument
+from tianji.report.documents.goodput import CaseDocument, FailureProfileDocument, GoodputDocument, ProfileFigureDocument
 from tianji.report.documents.ranges import RangeDocument
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
-from tianji.report.views.basis import Document, basis_section, publications
-from tianji.report.views.cells import ranged
-from tianji.report.views.plan_result import breakdown_chart, shorten_layout
-from tianji.report.views.request_summary import request_facts
+from tianji.report.views.basis import basis_section, publications
+from tianji.report.views.cells import count_of, days_of, ranged, share_of
+from tianji.report.views.plan_result import breakdown_chart, breakdown_table, shorten_layout
+from tianji.report.views.request_summary import request_facts, title_of
 from tianji.report.vocabulary import LOSSES, STORES
 from tianji.units import show
 
-CASES = (("nominal", "nominal"), ("low", "many failures"), ("high", "few failures"))
 COMPONENTS = {"chip": "chips", "memory": "memory of chips", "node": "nodes", "link": "links", "switch": "switches"}
+CASE_COLUMNS = ("nominal", "many failures", "few failures")
+Rows = list[tuple[str, tuple[float, ...]]]
+"""What is counted, with its value in each case."""
 
 
-def goodput_page(document: Document) -> View:
-    """Return the page of ``goodput_document``."""
-    plan = document["plan"]
-    title = f"Goodput: {document['model']['name']} on {document['pool']['chips']:,} x {document['pool']['name']}"
-    lead = [f"{shorten_layout(plan['strategy'])} on {plan['chips']:,} chips; {document['goodput']['leans_on']}."]
-    lead.append(f"{document['loss_in_words'][0].upper()}{document['loss_in_words'][1:]}.")
+def goodput_view(document: GoodputDocument) -> View:
+    """Return the view of ``tianji goodput``."""
+    plan, profile = document["plan"], document["failure_profile"]
+    step = (breakdown_chart(plan, "Where a step goes"), breakdown_table(plan))
+    sections = (
+        ViewSection("Where the time goes", (loss_chart(document), loss_table(document))),
+        ViewSection("What fails", (failure_chart(document), failure_table(document))),
+        ViewSection("Checkpoints and spares", (Facts(tuple(_settings(document))),)),
+        ViewSection(
+            "What each choice is worth beside yours, in 30 days", (choice_chart(document), choice_table(document))
+        ),
+        ViewSection("The step without failures", step, is_detail=True),
+        basis_section(document, _profile(profile), profile_figures(profile)),
+    )
+    failures = (("Failures", profile["title"]), *(("Note", note) for note in profile["notes"]))
+    asked = request_facts(document, failures)
+    return View(title_of("Goodput", document), tuple(_lead(document)), tuple(_highlights(document)), sections, asked)
+
+
+def _lead(document: GoodputDocument) -> Iterator[str]:
+    plan, loss = document["plan"], document["loss_in_words"]
+    yield f"{shorten_layout(plan['strategy'])} on {plan['chips']:,} chips; {document['leans_on']}."
+    yield f"{loss[0].upper()}{loss[1:]}."
     if not plan["fits"]:
         over = plan["memory_total_bytes"] - plan["memory_limit_bytes"]
-        lead.append(f"This plan does not fit: its fullest chip needs {format_bytes(over)} more than the usable memory.")
-    sections = (
-        ViewSection(
-            "Where the time goes",
-            (loss_chart(document["cases"]), failure_chart(document["cases"]), loss_table(document)),
-        ),
-        ViewSection("What each choice is worth", (choice_chart(document), choice_table(document))),
-        ViewSection("Checkpoints and spares", (Facts(tuple(_settings(document))),)),
-        ViewSection("The step without failures", (breakdown_chart(plan, "Where a step goes"),)),
-        basis_section(document, _profile(document["failure_profile"]), profile_figures(document["failure_profile"])),
-    )
-    return View(
-        title, tuple(lead), tuple(Highlight(*tile) for tile in _tiles(document)), sections, request_facts(document)
-    )
+        yield f"This plan does not fit: {format_bytes(over)} over the usable {format_bytes(plan['memory_limit_bytes'])}."
 
 
-def _tiles(document: Document) -> Iterator[tuple[str, Number]]:
-    nominal, few, many = (document["cases"][case] for case in ("nominal", "high", "low"))
-    yield "goodput", ranged(document["goodput"], lambda share: f"{share:.1%}")
-    useful = document["useful_tokens_per_s"]
-    yield (
-        "useful tokens/s",
-        Number(useful, f"{useful:,.0f}", span=f"of {document['plan']['tokens_per_s']:,.0f} without failures"),
-    )
+def _highlights(document: GoodputDocument) -> Iterator[Highlight]:
+    nominal, many, few = _cases(document)
+    sampled = f"sampled, ± {_fine_percent(nominal['standard_error'])}" if nominal["standard_error"] else ""
+    yield Highlight("goodput", ranged(document["goodput"], format_percent), sampled)
+    speed = f"of {document['plan']['tokens_per_s']:,.0f} without failures"
+    yield Highlight("useful tokens/s", count_of(document["useful_tokens_per_s"]), speed)
     between: RangeDocument = {"low": many["mtbf_s"], "nominal": nominal["mtbf_s"], "high": few["mtbf_s"]}
-    yield "between failures", ranged(between, lambda seconds: show(seconds, "time"))
-    spares = document["spare_nodes"]
-    yield "spare nodes", Number(spares, f"{spares:,}", span=f"{nominal['spares_needed']:,} needed at the nominal rate")
-    if document["days"] is not None:
-        days = document["days"]
-        yield "days", Number(days, f"{days:,.1f}", span=f"{document['plan']['days']:,.1f} without failures")
+    yield Highlight("between failures", ranged(between, _time), f"{_time(nominal['recovery_time_s'])} to recover")
+    needed = " / ".join(f"{case['spares_needed']:,}" for case in (few, nominal, many))
+    note = f"{needed} needed at few / nominal / many failures"
+    yield Highlight("spare nodes", count_of(document["spare_nodes"]), note)
+    if document["days_range"] is not None:
+        without = f"{document['plan']['days']:,.1f} without" if document["plan"]["days"] else ""
+        yield Highlight("days with failures", days_of(document["days_range"]), without)
 
 
-def loss_chart(cases: Document) -> BarChart:
-    """Return the lost time by kind, the longest first."""
-    bars = []
-    for kind, nominal in sorted(cases["nominal"]["losses"].items(), key=lambda pair: -pair[1]):
-        every = [cases[case]["losses"][kind] for case, _ in CASES]
-        if any(every):
-            bars.append(
-                ChartBar(
-                    LOSSES.get(kind, kind),
-                    (("lost", nominal * 100),),
-                    _with_ends(nominal, every, ".2%"),
-                    *_ends(every, 100),
-                )
-            )
-    title = "Lost time, with few and with many failures"
-    return BarChart("losses", title, "% of wall-clock time", tuple(bars))
+def _fine_percent(share: float) -> str:
+    return format_percent(share, 2)
 
 
-def failure_chart(cases: Document) -> BarChart:
-    """Return the failures of a day by what fails."""
-    bars = []
-    for part, nominal in sorted(cases["nominal"]["failures_per_day"].items(), key=lambda pair: -pair[1]):
-        every = [cases[case]["failures_per_day"].get(part, 0.0) for case, _ in CASES]
-        bars.append(
-            ChartBar(
-                COMPONENTS.get(part, part),
-                (("failures", nominal),),
-                _with_ends(nominal, every, ".3g"),
-                *_ends(every, 1),
-            )
-        )
-    return BarChart("failures", "Failures that stop training, by what fails", "failures in a day", tuple(bars))
+def _time(seconds: float) -> str:
+    return show(seconds, "time")
 
 
-def _with_ends(nominal: float, values: list[float], form: str) -> str:
-    return f"{nominal:{form}} ({min(values):{form}} to {max(values):{form}})"
-
-
-def _ends(values: list[float], scale: float) -> tuple[float, float]:
-    return min(values) * scale, max(values) * scale
-
-
-def loss_table(document: Document) -> ViewTable:
-    """Return the shares of wall-clock time; with the goodput they add up to all of it."""
+def _cases(document: GoodputDocument) -> tuple[CaseDocument, CaseDocument, CaseDocument]:
+    """Return the cases in the order of the columns."""
     cases = document["cases"]
-    kinds = [kind for kind in cases["nominal"]["losses"] if any(cases[case]["losses"][kind] for case, _ in CASES)]
-    kinds.sort(key=lambda kind: -cases["nominal"]["losses"][kind])
-    rows = [(LOSSES.get(kind, kind), *(_share(cases[case]["losses"][kind]) for case, _ in CASES)) for kind in kinds]
-    rows.append(("goodput", *(_share(cases[case]["goodput"]) for case, _ in CASES)))
-    columns = (ViewColumn("share of wall-clock time"), *(ViewColumn(words, "1") for _, words in CASES))
-    return ViewTable("losses", "Where the time goes", columns, tuple(rows), best=len(rows) - 1)
+    return cases["nominal_failures"], cases["many_failures"], cases["few_failures"]
 
 
-def _share(value: float) -> Number:
-    return Number(value, f"{value:.2%}")
+# --- where the time goes, and what fails -----------------------------------------------------------------------
+def _rows(parts: Sequence[Mapping[str, float]]) -> Rows:
+    """Return each kind with its value in every case, by the nominal value; what is nothing in all cases is left out."""
+    kinds = sorted(dict.fromkeys(kind for part in parts for kind in part), key=lambda kind: -parts[0].get(kind, 0.0))
+    rows = [(kind, tuple(part.get(kind, 0.0) for part in parts)) for kind in kinds]
+    return [(kind, values) for kind, values in rows if any(values)]
 
 
-def choice_chart(document: Document) -> SwingChart:
+def _losses(document: GoodputDocument) -> Rows:
+    return [(LOSSES.get(kind, kind), row) for kind, row in _rows([case["losses"] for case in _cases(document)])]
+
+
+def _failures(document: GoodputDocument) -> Rows:
+    rows = _rows([case["failures_per_day"] for case in _cases(document)])
+    return [(COMPONENTS.get(part, part), row) for part, row in rows]
+
+
+def _bars(rows: Rows, what: str, form: Callable[[float], str], scale: float) -> tuple[ChartBar, ...]:
+    bars = []
+    for label, values in rows:
+        # A kind may be more in the case of few failures, so that the ends are those of the values.
+        span = Range(min(values), values[0], max(values))
+        words = ranged(span.to_dict(), form).words
+        bars.append(ChartBar(label, ((what, values[0] * scale),), words, span.low * scale, span.high * scale))
+    return tuple(bars)
+
+
+def loss_chart(document: GoodputDocument) -> BarChart:
+    """Return the lost time by kind, the longest first."""
+    bars = _bars(_losses(document), "lost", _fine_percent, 100.0)
+    return BarChart("losses", "Lost time, with few and with many failures", "% of wall-clock time", bars)
+
+
+def loss_table(document: GoodputDocument) -> ViewTable:
+    """Return the shares of wall-clock time; with the goodput they add up to all of it."""
+    rows: list[tuple[Cell, ...]] = [
+        (kind, *(share_of(share, 2) for share in shares)) for kind, shares in _losses(document)
+    ]
+    rows.append(("goodput", *(share_of(case["goodput"], 2) for case in _cases(document))))
+    columns = (ViewColumn("share of wall-clock time"), *(ViewColumn(words, "1") for words in CASE_COLUMNS))
+    return ViewTable("losses", "", columns, tuple(rows), has_total=True, bar=1)
+
+
+def failure_chart(document: GoodputDocument) -> BarChart:
+    """Return the failures of a day by what fails."""
+    bars = _bars(_failures(document), "failures", format_number, 1.0)
+    return BarChart("failures", "Failures that stop training, by what fails", "failures in a day", bars)
+
+
+def failure_table(document: GoodputDocument) -> ViewTable:
+    """Return the same in numbers."""
+    rows: list[tuple[Cell, ...]] = [
+        (part, *(Number(value, format_number(value)) for value in values)) for part, values in _failures(document)
+    ]
+    columns = (ViewColumn("failures in a day"), *(ViewColumn(words, "1/day") for words in CASE_COLUMNS))
+    return ViewTable("failures", "", columns, tuple(rows), bar=1)
+
+
+# --- choices ---------------------------------------------------------------------------------------------------
+def choice_chart(document: GoodputDocument) -> SwingChart:
     """Return what each choice adds to the goodput, or takes from it."""
-    now = document["goodput"]["nominal"]
     swings = []
     for choice in document["choices"]:
-        gain = (choice["goodput"]["nominal"] - now) * 100
+        gain = (choice["goodput"]["nominal"] - document["goodput"]["nominal"]) * 100
         text = f"{gain:+.2f}"
-        swings.append(
-            ChartSwing(choice["name"], gain, 0.0, text, "")
-            if gain < 0
-            else ChartSwing(choice["name"], 0.0, gain, "", text)
-        )
+        ends = (gain, 0.0, text, "") if gain < 0 else (0.0, gain, "", text)
+        swings.append(ChartSwing(choice["name"], *ends))
     swings.sort(key=lambda swing: -(swing.low + swing.high))
     return SwingChart(
         "choices", "What each choice adds to the goodput, at the nominal failure rate", "percentage points", tuple(swings),
@@ -136,67 +156,66 @@ def choice_chart(document: Document) -> SwingChart:
     )  # fmt: skip
 
 
-def choice_table(document: Document) -> ViewTable:
-    """Return the goodput of each choice and what it is worth in 30 days."""
-    has_price = document["price_per_chip_hour"] is not None
-    columns = [
-        ViewColumn("choice"),
-        ViewColumn("goodput", "1", is_ranged=True),
-        ViewColumn("chip-hours in 30 days", "chip-hours"),
-    ]
-    columns += [ViewColumn("money in 30 days", "USD")] if has_price else []
-    rows: list[tuple[Cell, ...]] = []
-    for choice in document["choices"]:
-        hours, money = choice["chip_hours_in_30_days"], choice["money_in_30_days"]
-        cells: list[Cell] = [choice["name"], ranged(choice["goodput"], lambda share: f"{share:.2%}")]
-        cells.append(Number(hours, f"{hours:+,.0f}"))
-        cells += [Number(money, f"{money:+,.0f} USD")] if has_price else []
-        rows.append(tuple(cells))
-    return ViewTable("choices", "What each choice is worth beside yours", tuple(columns), tuple(rows))
-
-
-def _settings(document: Document) -> Iterator[tuple[str, str]]:
-    nominal, chosen = document["cases"]["nominal"], document["reliability"]
-    step = document["plan"]["step_time_s"]
-    for store, seconds in nominal["checkpoint_intervals_s"].items():
-        steps = max(round(seconds / step), 1)
-        yield f"Save to {STORES.get(store, store)}", f"every {show(seconds, 'time')}, {steps:,} step{'s' * (steps > 1)}"
-    yield "One save", f"stops training for {show(nominal['save_time_s'], 'time')}"
-    if nominal["drain_time_s"]:
-        yield "Behind it", f"the storage writes for {show(nominal['drain_time_s'], 'time')}"
-    yield "Recovery", f"{show(nominal['recovery_time_s'], 'time')} from a failure until training goes on"
-    yield "Fastest rung", f"{chosen['recovery']} restart; a failure stops the whole {chosen['loss']}"
-    yield (
-        "Lost nodes",
-        "a spare takes the place" if chosen["replacement"] == "spare" else "training shrinks until the repair",
-    )
-    needed = " / ".join(f"{document['cases'][case]['spares_needed']:,}" for case in ("high", "nominal", "low"))
-    yield "Spare nodes", f"{document['spare_nodes']:,}; {needed} needed at few / nominal / many failures"
-
-
-def profile_figures(profile: Document) -> list[Document]:
-    """Return the figures of a failure profile in the form of all other figures."""
-    own = [(name.replace("_", " "), figure) for name, figure in profile["figures"].items()]
-    rungs = [
-        (f"{rung['name']} restart: {what}", rung[what])
-        for rung in profile["rungs"]
-        for what in ("detection", "restart")
-    ]
-    return [{"of": f"failure profile {profile['name']}", "name": name, **figure} for name, figure in (*own, *rungs)]
-
-
-def _profile(profile: Document) -> list[Block]:
-    rows = tuple(
-        (c["name"], c["component"], Number(c["count"], f"{c['count']:,.0f}"), c["per"], c["source"])
-        for c in profile["causes"]
-    )
+def choice_table(document: GoodputDocument) -> ViewTable:
+    """Return the goodput of each choice and what it gains in 30 days."""
+    has_price = document["price_usd_per_chip_hour"] is not None
     columns = (
-        ViewColumn("cause"),
-        ViewColumn("component"),
-        ViewColumn("events"),
-        ViewColumn("grows with"),
-        ViewColumn("source"),
-    )
-    notes = [("Failures", profile["title"]), *(("Note", note) for note in profile["notes"])]
+        ViewColumn("choice"), ViewColumn("goodput", "1", is_ranged=True), ViewColumn("chip-hours", "chip-hours"),
+        *((ViewColumn("money", "USD"),) if has_price else ()),
+    )  # fmt: skip
+    rows = []
+    for choice in document["choices"]:
+        hours, money = choice["chip_hours_in_30_days"], choice["money_in_30_days_usd"]
+        cells: list[Cell] = [
+            choice["name"],
+            ranged(choice["goodput"], _fine_percent),
+            Number(hours, f"{hours:+,.0f}"),
+        ]
+        cells += [] if money is None else [Number(money, f"{money:+,.0f} USD")]
+        rows.append(tuple(cells))
+    return ViewTable("choices", "", columns, tuple(rows))
+
+
+# --- settings and the failure profile --------------------------------------------------------------------------
+def _settings(document: GoodputDocument) -> Iterator[tuple[str, str]]:
+    nominal, chosen = document["cases"]["nominal_failures"], document["reliability"]
+    for store, seconds in reversed(nominal["checkpoint_intervals_s"].items()):
+        steps = max(round(seconds / document["plan"]["step_time_s"]), 1)
+        yield f"Save to {STORES.get(store, store)}", f"every {_time(seconds)}, {steps:,} step{'s' * (steps > 1)}"
+    yield "One save", describe_save(nominal)
+    yield "Fastest rung", f"{chosen['recovery']} restart"
+    is_spare = chosen["replacement"] == "spare"
+    yield "Lost nodes", "a spare takes the place" if is_spare else "training shrinks until the repair"
+
+
+def describe_save(case: CaseDocument) -> str:
+    """Return how long a save stops the training, and how busy it keeps the storage."""
+    text, drain = f"stops the training for {_time(case['save_time_s'])}", case["drain_time_s"]
+    interval = case["checkpoint_intervals_s"].get("storage")
+    if not drain or interval is None:
+        return text
+    return f"{text}; the storage writes for {_time(drain)}, {drain / max(interval, drain) * 100:.0f} % of the time"
+
+
+def profile_figures(profile: FailureProfileDocument) -> list[CitedFigureDocument]:
+    """Return the figures of a failure profile in the form of all other figures."""
+    figures = [(name.replace("_", " "), figure) for name, figure in profile["figures"].items()]
+    for rung in profile["rungs"]:
+        figures.append((f"{rung['name']} restart: detection", rung["detection"]))
+        figures.append((f"{rung['name']} restart: restart", rung["restart"]))
+    return [_cited(f"failure profile {profile['name']}", name, figure) for name, figure in figures]
+
+
+def _cited(of: str, name: str, figure: ProfileFigureDocument) -> CitedFigureDocument:
+    return {
+        "of": of, "name": name, "value": figure["value"], "low": figure["low"], "high": figure["high"],
+        "text": figure["text"], "confidence": figure["confidence"], "note": figure["note"],
+        "contradicts": figure["contradicts"], "sources": figure["sources"],
+    }  # fmt: skip
+
+
+def _profile(profile: FailureProfileDocument) -> list[Block]:
+    rows = tuple((c["name"], c["component"], count_of(c["count"]), c["per"], c["source"]) for c in profile["causes"])
+    columns = tuple(map(ViewColumn, ("cause", "component", "events", "grows with", "source")))
     table = ViewTable("causes", "How the failures divide", columns, rows)
-    return [Facts(tuple(notes)), table, "Sources of the failure profile:", publications(profile["sources"])]
+    return [table, "Sources of the failure profile:", publications(profile["sources"])]

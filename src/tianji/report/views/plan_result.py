@@ -31,7 +31,7 @@ def shorten_layout(strategy: Mapping[str, Any]) -> str:
 
 
 def plan_lead(plan: PlanResultDocument, chips: int) -> Iterator[str]:
-    """Yield what is to be said of a plan on a pool of ``chips`` before any number."""
+    """Yield the sentences about a plan on a pool of ``chips`` that stand before its numbers."""
     yield (
         f"{shorten_layout(plan['strategy'])} on {plan['chips']:,} chips, {plan['num_microbatches']:,} micro-batches a step."
     )
@@ -50,7 +50,7 @@ def describe_misfit(plan: PlanResultDocument) -> str:
 
 
 def goodput_lead(summary: GoodputSummaryDocument) -> Iterator[str]:
-    """Yield what is to be said of a run under failures before any number."""
+    """Yield the sentences about a run under failures that stand before its numbers."""
     if summary["goodput"] is None:
         yield f"The goodput is not known: {summary['reason']}"
     elif summary["loss"] == "replica":

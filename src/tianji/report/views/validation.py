@@ -1,12 +1,21 @@
-"""The page of a validation, made from its JSON document: predicted beside measured."""
+"""What is shown of a validation: predicted beside measured."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tianji.report.charts import ChartPoint, ChartSeries, ScatterChart
-from tianji.report.view import Cell, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
-from tianji.report.views.basis import Document
+from tianji.report.documents.validation import (
+    AccuracyDocument,
+    GroupDocument,
+    MemoryAccuracyDocument,
+    RankingDocument,
+    SweepDocument,
+    ValidationDocument,
+    ValidationRowDocument,
+)
+from tianji.report.view import Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
+from tianji.report.views.cells import count_of
 from tianji.report.vocabulary import percent_of, signed_percent_of
 
 BAND = 0.18
@@ -18,10 +27,14 @@ TIME = (
     ViewColumn("bias", "1"),
 )
 RANGE = ViewColumn("in 80 % range", "1")
+MOST_ROWS = 12
+"""Rows that a terminal shows, the worst first."""
+MOST_SWEEPS = 8
+MOST_REASONS = 8
 
 
-def accuracy_page(document: Document) -> View:
-    """Return the page of ``verdict_document``."""
+def validation_view(document: ValidationDocument) -> View:
+    """Return the accuracy of all rows and by group, the sweeps, the rows with the worst first, and what was skipped."""
     summary = document["summary"]
     time, memory = summary["step_time"], summary["memory"]
     predicted = [row for row in document["rows"] if row["status"] == "predicted"]
@@ -41,25 +54,25 @@ def accuracy_page(document: Document) -> View:
     sections = [ViewSection("Predicted against measured", (scatter_chart(predicted), _summary_table(time, memory)))]
     sections += [ViewSection(f"By {by}", (_group_table(by, groups),)) for by, groups in summary["groups"].items()]
     if summary["sweeps"]:
-        sections.append(ViewSection("Layouts of one job", (_sweep_table(summary["sweeps"]),)))
-    sections.append(ViewSection("Every row", (_row_table(predicted),)))
+        sections.append(ViewSection("Layouts of one job", (_sweep_table(summary["sweeps"], summary["ranking"]),)))
+    if predicted:
+        sections.append(ViewSection("Rows, the worst first", (_row_table(predicted),)))
     if summary["reasons"]:
-        rows = tuple((reason, Number(count, f"{count:,}")) for reason, count in summary["reasons"].items())
+        sections.append(ViewSection("Skipped rows", (_reason_table(document["rows"], summary["reasons"]),)))
+    if summary["hints"]:
         sections.append(
-            ViewSection(
-                "Skipped rows", (ViewTable("skipped", "Why", (ViewColumn("reason"), ViewColumn("rows")), rows),)
-            )
+            ViewSection("Columns that are not read", (Facts(tuple(("", hint) for hint in summary["hints"])),))
         )
     return View("Predicted against measured", lead, kept, tuple(sections))
 
 
-def scatter_chart(rows: Sequence[Document]) -> ScatterChart:
+def scatter_chart(rows: Sequence[ValidationRowDocument]) -> ScatterChart:
     """Return predicted against measured step times of predicted rows, a series for each chip, the largest first."""
     series: dict[str, list[ChartPoint]] = {}
     for row in rows:
-        measured, guess = row["measured_step_time_s"], row["predicted_step_time_s"] or 0.0
+        measured, guess = row["measured_step_time_s"] or 0.0, row["predicted_step_time_s"] or 0.0
         text = f"{row['id']}: {measured:.3g} s measured, {guess:.3g} s predicted"
-        series.setdefault(row["chip"], []).append(ChartPoint(measured, guess, text))
+        series.setdefault(row["chip"] or "", []).append(ChartPoint(measured, guess, text))
     ordered = sorted(series.items(), key=lambda item: -len(item[1]))
     return ScatterChart(
         "accuracy", "Step time, predicted against measured", "measured, s", "predicted, s",
@@ -76,17 +89,21 @@ def _bias(value: float | None) -> Cell:
     return "" if value is None else Number(value, signed_percent_of(value))
 
 
-def _accuracy_cells(accuracy: Document) -> tuple[Cell, ...]:
-    count = Number(accuracy["count"], f"{accuracy['count']:,}")
-    return (count, _share(accuracy["median_error"]), _share(accuracy["p90_error"]), _bias(accuracy["bias"]))
+def _accuracy_cells(accuracy: AccuracyDocument | MemoryAccuracyDocument) -> tuple[Cell, ...]:
+    return (
+        count_of(accuracy["count"]),
+        _share(accuracy["median_error"]),
+        _share(accuracy["p90_error"]),
+        _bias(accuracy["bias"]),
+    )
 
 
-def _summary_table(time: Document, memory: Document) -> ViewTable:
+def _summary_table(time: AccuracyDocument, memory: MemoryAccuracyDocument) -> ViewTable:
     rows = (("step time", *_accuracy_cells(time), _share(time["coverage"])), ("memory", *_accuracy_cells(memory), ""))
     return ViewTable("summary", "All rows together", (ViewColumn("of"), *TIME, RANGE), rows)
 
 
-def _group_table(by: str, groups: Document) -> ViewTable:
+def _group_table(by: str, groups: Mapping[str, GroupDocument]) -> ViewTable:
     rows = tuple(
         (name, *_accuracy_cells(group["step_time"]), _share(group["step_time"]["coverage"]),
          _share(group["memory"]["median_error"]))
@@ -96,10 +113,10 @@ def _group_table(by: str, groups: Document) -> ViewTable:
     return ViewTable(f"by-{by}", f"Step time, by {by}", columns, rows)
 
 
-def _sweep_table(sweeps: Sequence[Document]) -> ViewTable:
+def _sweep_table(sweeps: Sequence[SweepDocument], ranking: RankingDocument) -> ViewTable:
     columns = (
         ViewColumn("job"),
-        ViewColumn("source"),
+        ViewColumn("source", rank=1),
         ViewColumn("layouts"),
         ViewColumn("Spearman"),
         ViewColumn("regret of our pick", "1"),
@@ -109,30 +126,48 @@ def _sweep_table(sweeps: Sequence[Document]) -> ViewTable:
          Number(s["spearman"], f"{s['spearman']:.2f}"), _share(s["regret"]))
         for s in sweeps
     )  # fmt: skip
-    return ViewTable("sweeps", "Layouts of one job, ranked", columns, rows)
+    note = (
+        f"over {ranking['chosen']} sweeps of four layouts or more: mean regret {percent_of(ranking['regret'])}, exact best in "
+        f"{percent_of(ranking['exact'])}; median Spearman of the {ranking['ranked']} with five or more: "
+        f"{'' if ranking['spearman'] is None else format(ranking['spearman'], '.2f')}"
+    )
+    title = "Order, and the measured price of our pick"
+    return ViewTable("sweeps", title, columns, rows, note=note, most=MOST_SWEEPS)
 
 
-def _row_table(rows: Sequence[Document]) -> ViewTable:
+def _reason_table(rows: Sequence[ValidationRowDocument], reasons: Mapping[str, int]) -> ViewTable:
+    """Return why rows were skipped, with the first of each reason: it leads to the line of the table."""
+    first: dict[str | None, str] = {}
+    for row in rows:
+        first.setdefault(row["reason"], row["id"])
+    cells = tuple((count_of(count), reason, first[reason]) for reason, count in reasons.items())
+    columns = (ViewColumn("rows"), ViewColumn("reason"), ViewColumn("the first"))
+    return ViewTable("skipped", "", columns, cells, most=MOST_REASONS)
+
+
+def _row_table(rows: Sequence[ValidationRowDocument]) -> ViewTable:
     columns = (
         ViewColumn("row"),
         ViewColumn("chip"),
         ViewColumn("measured", "s"),
         ViewColumn("predicted", "s", is_ranged=True),
         ViewColumn("error", "1"),
-        ViewColumn("measured memory", "GiB"),
-        ViewColumn("predicted memory", "GiB"),
-        ViewColumn("source"),
+        ViewColumn("measured memory", "GiB", rank=1),
+        ViewColumn("predicted memory", "GiB", rank=1),
+        ViewColumn("source", rank=2),
     )
-    return ViewTable("rows", "Every predicted row", columns, tuple(map(_row, rows)))
+    worst_first = sorted(rows, key=lambda row: -abs(row["error"] or 0.0))
+    return ViewTable("rows", "", columns, tuple(map(_row, worst_first)), most=MOST_ROWS)
 
 
-def _row(row: Document) -> tuple[Cell, ...]:
+def _row(row: ValidationRowDocument) -> tuple[Cell, ...]:
     guess, low, high = row["predicted_step_time_s"], row["low_s"], row["high_s"]
     span = "" if low is None or low == high else f"{low:.3g} to {high:.3g}"
     measured, memory = row["measured_memory_gb"], row["predicted_memory_gb"]
+    time = row["measured_step_time_s"] or 0.0
     return (
-        row["id"], row["chip"], Number(row["measured_step_time_s"], f"{row['measured_step_time_s']:.4g} s"),
+        row["id"], row["chip"] or "", Number(time, f"{time:.4g} s"),
         "" if guess is None else Number(guess, f"{guess:.4g} s", low, high, span), _bias(row["error"]),
         "" if measured is None else Number(measured, f"{measured:.1f}"),
-        "" if measured is None or memory is None else Number(memory, f"{memory:.1f}"), row["source"],
+        "" if measured is None or memory is None else Number(memory, f"{memory:.1f}"), row["source"] or "",
     )  # fmt: skip

@@ -138,7 +138,7 @@ def _head(column: ViewColumn, right: bool) -> Element:
 def _cell(cell: Cell, right: bool) -> Element:
     if isinstance(cell, Number):
         return tag("td", _data(cell), tag("small", cell.span) if cell.span else None, class_="n")
-    return tag("td", cell, class_="n" if right else "w" if len(cell) > LONG else None)
+    return tag("td", cell, class_="w" if len(cell) > LONG else "n" if right else None)
 
 
 def _data(number: Number) -> Element:

@@ -110,10 +110,10 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
     return [2.0**n for n in range(first, last + 1, step)]
 
 
-def spell_tick(value: float) -> str:
+def format_tick(value: float) -> str:
     """Return a value as an axis says it.
 
-    >>> spell_tick(1500.0), spell_tick(2.5e6), spell_tick(0.25)
+    >>> format_tick(1500.0), format_tick(2.5e6), format_tick(0.25)
     ('1,500', '2.5M', '0.25')
     """
     for scale, suffix in ((TERA, "T"), (GIGA, "G"), (MEGA, "M")):
@@ -125,7 +125,7 @@ def spell_tick(value: float) -> str:
 
 
 def text_width(texts: Sequence[str]) -> float:
-    """Return the pixels of the longest of some texts, about."""
+    """Return the pixels of the longest of these texts, about."""
     return max((len(text) for text in texts), default=0) * LETTER
 
 

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from tianji.report.charts import ChartPoint, ChartSeries, CurveChart
 from tianji.report.render.markup import tag
-from tianji.report.render.svg.canvas import COLOURS, Scale, keep_inside, spell_tick, text_width
+from tianji.report.render.svg.canvas import COLOURS, Scale, format_tick, keep_inside, text_width
 
 HEIGHT = 250.0
 NARROW_HEIGHT = 220.0
@@ -22,30 +22,30 @@ def draw_curves(chart: CurveChart, width: int, top: float) -> tuple[list[Element
     top += 20
     bottom = top + height
     y_scale = Scale(*up, bottom, top)
-    left = text_width([spell_tick(t) for t in y_scale.ticks(6)]) + 10
+    left = text_width([format_tick(t) for t in y_scale.ticks(6)]) + 10
     x_scale = Scale(*across, left, width - 14.0, is_log=chart.is_log)
-    found = [tag("text", chart.y_axis, class_="soft", x=0.0, y=top - 10)]
+    elements = [tag("text", chart.y_axis, class_="soft", x=0.0, y=top - 10)]
     for tick in y_scale.ticks(6):
         y = y_scale.at(tick)
-        found.append(tag("path", class_="grid", d=f"M{left:.1f} {y:.1f}H{width - 14}"))
-        found.append(tag("text", spell_tick(tick), class_="soft", x=left - 6, y=y + 4, text_anchor="end"))
+        elements.append(tag("path", class_="grid", d=f"M{left:.1f} {y:.1f}H{width - 14}"))
+        elements.append(tag("text", format_tick(tick), class_="soft", x=left - 6, y=y + 4, text_anchor="end"))
     for tick in x_scale.ticks(8 if width > 400 else 5):
         x = x_scale.at(tick)
-        found.append(tag("path", class_="grid", d=f"M{x:.1f} {top}V{bottom}"))
-        text = spell_tick(tick)
+        elements.append(tag("path", class_="grid", d=f"M{x:.1f} {top}V{bottom}"))
+        text = format_tick(tick)
         middle = keep_inside(x, text, width)
-        found.append(tag("text", text, class_="soft", x=middle, y=bottom + 16, text_anchor="middle"))
-    found.append(tag("path", class_="axis", d=f"M{left:.1f} {bottom}H{width - 14}"))
-    found.append(tag("text", chart.x_axis, class_="soft", x=(left + width) / 2, y=bottom + 34, text_anchor="middle"))
+        elements.append(tag("text", text, class_="soft", x=middle, y=bottom + 16, text_anchor="middle"))
+    elements.append(tag("path", class_="axis", d=f"M{left:.1f} {bottom}H{width - 14}"))
+    elements.append(tag("text", chart.x_axis, class_="soft", x=(left + width) / 2, y=bottom + 34, text_anchor="middle"))
     for i, series in enumerate(chart.series):
-        found += _series(series, i, x_scale, y_scale)
+        elements += _series(series, i, x_scale, y_scale)
     if chart.level:
         y = y_scale.at(chart.level[0])
-        found.append(tag("path", class_="mark", d=f"M{left:.1f} {y:.1f}H{width - 14}"))
-        found.append(tag("text", chart.level[1], class_="halo", x=left + 6, y=y - 6))
+        elements.append(tag("path", class_="mark", d=f"M{left:.1f} {y:.1f}H{width - 14}"))
+        elements.append(tag("text", chart.level[1], class_="halo", x=left + 6, y=y - 6))
     for i, (place, x, words) in enumerate(chart.marks):
-        found += _mark(x_scale.at(x), top, bottom, place, words, i)
-    return found, bottom + 40
+        elements += _mark(x_scale.at(x), top, bottom, place, words, i)
+    return elements, bottom + 40
 
 
 def span_of_axes(chart: CurveChart) -> tuple[tuple[float, float], tuple[float, float]]:

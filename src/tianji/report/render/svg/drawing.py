@@ -22,9 +22,9 @@ from tianji.report.render.svg.canvas import (
     LETTER,
     Scale,
     chart_style,
+    format_tick,
     keep_inside,
     shorten,
-    spell_tick,
     text_width,
 )
 from tianji.report.render.svg.curves import draw_curves, make_marker
@@ -86,7 +86,7 @@ def _legend(chart: Chart) -> dict[str, int]:
 
 def draw_legend(names: Mapping[str, int], width: int, top: float, has_shapes: bool) -> tuple[list[Element], float]:
     """Return a swatch, or the marker of a series, with each name, in as many lines as they need, and where they end."""
-    found: list[Element] = []
+    elements: list[Element] = []
     x, y = 0.0, top + 4
     for name, i in names.items():
         wide = 16 + text_width([name]) + 14
@@ -94,12 +94,12 @@ def draw_legend(names: Mapping[str, int], width: int, top: float, has_shapes: bo
             x, y = 0.0, y + LINE
         colour = i % len(COLOURS)
         swatch = tag("rect", class_=f"f{colour}", x=x, y=y, width=11, height=11, rx=2)
-        found.append(
+        elements.append(
             make_marker(x + 6, y + 6, ChartPoint(0.0, 0.0, name, stands_out=True), i, colour) if has_shapes else swatch
         )
-        found.append(tag("text", shorten(name, width - 20), class_="soft", x=x + 16, y=y + 10))
+        elements.append(tag("text", shorten(name, width - 20), class_="soft", x=x + 16, y=y + 10))
         x += wide
-    return found, y + LINE if names else top
+    return elements, y + LINE if names else top
 
 
 def draw_bars(chart: BarChart, width: int, top: float) -> tuple[list[Element], float]:
@@ -114,19 +114,19 @@ def draw_bars(chart: BarChart, width: int, top: float) -> tuple[list[Element], f
     scale = Scale(0.0, max([*ends, chart.limit[0] if chart.limit else 0.0]) or 1.0, left, right)
     top += LINE if chart.limit else 0
     bottom = top + row * len(chart.bars) + 4
-    found = list(_axis(scale, top, bottom, chart.axis, width))
+    elements = list(_axis(scale, top, bottom, chart.axis, width))
     for i, bar in enumerate(chart.bars):
         y = top + row * i + (row - BAR)
         beside = bar.text if is_tight and not is_stacked else ""
-        found += _label(bar.label, left, y - (LINE if is_stacked else 0), f"{bar.label}: {bar.text}", width, beside)
-        found += _stack(bar, scale, y, chart.names)
+        elements += _label(bar.label, left, y - (LINE if is_stacked else 0), f"{bar.label}: {bar.text}", width, beside)
+        elements += _stack(bar, scale, y, chart.names)
         if is_stacked:
-            found.append(tag("text", bar.text, class_="soft", x=0.0, y=y - 5))
+            elements.append(tag("text", bar.text, class_="soft", x=0.0, y=y - 5))
         elif not is_tight:
-            found.append(tag("text", bar.text, x=scale.at(max(bar.total, bar.high or 0.0)) + 6, y=y + 11))
+            elements.append(tag("text", bar.text, x=scale.at(max(bar.total, bar.high or 0.0)) + 6, y=y + 11))
     if chart.limit:
-        found += _line(scale.at(chart.limit[0]), top - 2, bottom, chart.limit[1], width)
-    return found, bottom + 40
+        elements += _line(scale.at(chart.limit[0]), top - 2, bottom, chart.limit[1], width)
+    return elements, bottom + 40
 
 
 def _stack(bar: ChartBar, scale: Scale, y: float, names: Sequence[str]) -> Iterator[Element]:
@@ -136,7 +136,7 @@ def _stack(bar: ChartBar, scale: Scale, y: float, names: Sequence[str]) -> Itera
             continue
         x, end = scale.at(start), scale.at(start + length)
         title = tag(
-            "title", f"{bar.label}, {name}: {bar.text if len(bar.parts) == 1 else spell_tick(round(length, 3))}"
+            "title", f"{bar.label}, {name}: {bar.text if len(bar.parts) == 1 else format_tick(round(length, 3))}"
         )
         colour = f"f{names.index(name) % len(COLOURS)} edge"
         yield tag("rect", title, class_=colour, x=x, y=y, width=max(end - x, 1.0), height=BAR, rx=1)
@@ -158,12 +158,12 @@ def draw_swings(chart: SwingChart, width: int, top: float) -> tuple[list[Element
     scale = Scale(low, high if high > low else low + 1.0, left + edge, width - edge)
     top += LINE if chart.mark else 0
     bottom = top + row * len(chart.swings) + 4
-    found = list(_axis(scale, top, bottom, chart.axis, width))
+    elements = list(_axis(scale, top, bottom, chart.axis, width))
     base = scale.at(chart.base[0])
     words: list[Element] = []
     for i, s in enumerate(chart.swings):
         y = top + row * i + (row - BAR)
-        found += _label(s.label, left, y, s.label, width)
+        elements += _label(s.label, left, y, s.label, width)
         ends = sorted(((s.low, s.low_text, 0), (s.high, s.high_text, 1)), key=lambda end: end[0])
         for is_right, (value, text, place) in enumerate(ends):
             if not text:
@@ -171,15 +171,15 @@ def draw_swings(chart: SwingChart, width: int, top: float) -> tuple[list[Element
             x = scale.at(value)
             start, wide = min(x, base), max(abs(x - base), 1.0)
             title, colour = tag("title", f"{s.label}, {text}: {value:.3g}"), f"f{chart.colours[place]} edge"
-            found.append(tag("rect", title, class_=colour, x=start, y=y, width=wide, height=BAR, rx=1))
+            elements.append(tag("rect", title, class_=colour, x=start, y=y, width=wide, height=BAR, rx=1))
             # One text to each side, so that they cannot meet where both ends lie on one side of the base.
             at = max(x, base) + 5 if is_right else min(x, base) - 5
             words.append(tag("text", text, class_="halo", x=at, y=y + 11, text_anchor="start" if is_right else "end"))
-    found.append(tag("path", class_="axis", d=f"M{base:.1f} {top - 2}V{bottom}"))
+    elements.append(tag("path", class_="axis", d=f"M{base:.1f} {top - 2}V{bottom}"))
     if chart.mark:
-        found += _line(scale.at(chart.mark[0]), top - 2, bottom, chart.mark[1], width)
+        elements += _line(scale.at(chart.mark[0]), top - 2, bottom, chart.mark[1], width)
     # Above the lines: a mark through a number would make another number of it.
-    return [*found, *words], bottom + 40
+    return [*elements, *words], bottom + 40
 
 
 def _label_column(labels: Sequence[str], width: int) -> tuple[float, float]:
@@ -202,7 +202,7 @@ def _axis(scale: Scale, top: float, bottom: float, words: str, width: int) -> It
     for tick in scale.ticks(6 if scale.end - scale.start > 260 else 4):
         x = scale.at(tick)
         yield tag("path", class_="grid", d=f"M{x:.1f} {top - 2}V{bottom}")
-        text = spell_tick(tick)
+        text = format_tick(tick)
         yield tag("text", text, class_="soft", x=keep_inside(x, text, width), y=bottom + 15, text_anchor="middle")
     yield tag("path", class_="axis", d=f"M{scale.start:.1f} {bottom}H{scale.end:.1f}")
     yield tag("text", words, class_="soft", x=(scale.start + scale.end) / 2, y=bottom + 32, text_anchor="middle")

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from tianji.report.charts import ScatterChart
 from tianji.report.render.markup import tag
-from tianji.report.render.svg.canvas import COLOURS, Scale, keep_inside, spell_tick, text_width
+from tianji.report.render.svg.canvas import COLOURS, Scale, format_tick, keep_inside, text_width
 from tianji.report.render.svg.curves import make_marker
 
 
@@ -15,29 +15,29 @@ def draw_scatter(chart: ScatterChart, width: int, top: float) -> tuple[list[Elem
     """Return the axes, the band, the diagonal and the points, and where they end."""
     low, high = decades(chart)
     ticks = [10.0**power for power in range(round(math.log10(low)), round(math.log10(high)) + 1)]
-    left = text_width([spell_tick(tick) for tick in ticks]) + 10
+    left = text_width([format_tick(tick) for tick in ticks]) + 10
     top += 20
     side = min(width - 26 - left, 440.0)
     bottom, right = top + side, left + side
     x_scale, y_scale = Scale(low, high, left, right, is_log=True), Scale(low, high, bottom, top, is_log=True)
-    found = [tag("text", chart.y_axis, class_="soft", x=0.0, y=top - 10)]
+    elements = [tag("text", chart.y_axis, class_="soft", x=0.0, y=top - 10)]
     for tick in ticks:
         x, y = x_scale.at(tick), y_scale.at(tick)
-        found.append(tag("path", class_="grid", d=f"M{x:.1f} {top}V{bottom}M{left:.1f} {y:.1f}H{right:.1f}"))
-        text = spell_tick(tick)
+        elements.append(tag("path", class_="grid", d=f"M{x:.1f} {top}V{bottom}M{left:.1f} {y:.1f}H{right:.1f}"))
+        text = format_tick(tick)
         middle = keep_inside(x, text, width)
-        found.append(tag("text", text, class_="soft", x=middle, y=bottom + 16, text_anchor="middle"))
-        found.append(tag("text", spell_tick(tick), class_="soft", x=left - 6, y=y + 4, text_anchor="end"))
+        elements.append(tag("text", text, class_="soft", x=middle, y=bottom + 16, text_anchor="middle"))
+        elements.append(tag("text", format_tick(tick), class_="soft", x=left - 6, y=y + 4, text_anchor="end"))
     edge = [(low, low * (1 + chart.band)), (high / (1 + chart.band), high), (high, high), (high, high * (1 - chart.band)),
             (low / (1 - chart.band), low), (low, low)]  # fmt: skip
     points = " ".join(f"{x_scale.at(x):.1f},{y_scale.at(y):.1f}" for x, y in edge)
-    found.append(tag("polygon", class_="band f5", points=points))
-    found.append(tag("path", class_="axis", d=f"M{left:.1f} {bottom}L{right:.1f} {top}"))
+    elements.append(tag("polygon", class_="band f5", points=points))
+    elements.append(tag("path", class_="axis", d=f"M{left:.1f} {bottom}L{right:.1f} {top}"))
     for place, series in enumerate(chart.series):
         inside = [p for p in series.points if p.x > 0 and p.y > 0]
-        found += [make_marker(x_scale.at(p.x), y_scale.at(p.y), p, place, place % len(COLOURS)) for p in inside]
-    found.append(tag("text", chart.x_axis, class_="soft", x=(left + right) / 2, y=bottom + 34, text_anchor="middle"))
-    return found, bottom + 40
+        elements += [make_marker(x_scale.at(p.x), y_scale.at(p.y), p, place, place % len(COLOURS)) for p in inside]
+    elements.append(tag("text", chart.x_axis, class_="soft", x=(left + right) / 2, y=bottom + 34, text_anchor="middle"))
+    return elements, bottom + 40
 
 
 def decades(chart: ScatterChart) -> tuple[float, float]:
