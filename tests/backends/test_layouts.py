@@ -61,6 +61,8 @@ EIGHT: list[Case] = [
 ]
 
 
+pytestmark = pytest.mark.xdist_group("layouts")
+
 CASES = {1: [("llama", {})], 2: TWO, 4: FOUR, 8: EIGHT}
 
 EXACT = 1e-3

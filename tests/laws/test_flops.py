@@ -16,7 +16,7 @@ from tianji.parallel.legality import refusals
 from tianji.perf.step import estimate
 from tianji.units import TERA
 from tianji.workload import Model
-from tianji.workload.ops import step_flops
+from tianji.workload.layers import step_flops
 
 FREE = Constants(memory_efficiency=1e9, scale_up_efficiency=1e9, scale_out_efficiency=1e9)
 DEGREE = st.sampled_from([1, 2, 4, 8])

@@ -10,6 +10,8 @@ from tianji.operation.simulation import play
 from tianji.operation.simulation.invariants import InvariantError
 from tianji.operation.simulation.store import SimulatedStore
 
+pytestmark = pytest.mark.xdist_group("simulation")
+
 SEEDS = range(300)
 
 

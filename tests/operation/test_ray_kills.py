@@ -16,7 +16,7 @@ from tianji.backends import run
 from tianji.operation.event_log import Event, read_events
 
 from ..backends.ray_cluster.clusters import Host, find_rank, free_port, parent_of
-from .test_kills import CONFIG, QUICK, assert_nothing_saved_is_lost, losses, plan
+from .test_kills import CONFIG, QUICK, assert_nothing_saved_is_lost, losses, plan, waiting_quietly
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +69,7 @@ class Watcher:
             time.sleep(0.05)
 
 
-def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path) -> None:
     config, out = tmp_path / "config.json", tmp_path / "out"
     config.write_text(json.dumps(CONFIG))
     head, other = Host(tmp_path / "head.json"), Host(tmp_path / "other.json")
@@ -110,8 +110,8 @@ def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path, monkeypat
     assert_nothing_saved_is_lost(events)
     # The undisturbed run goes as far beyond the last checkpoint that was loaded as a difference would need to show.
     compared = starts[2]["resume"] + 40
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to others, as under an agent
-    measurement = run(plan(1, 1), replace(QUICK, steps=compared, out=str(tmp_path / "undisturbed"))).measurement
+    with waiting_quietly():
+        measurement = run(plan(1, 1), replace(QUICK, steps=compared, out=str(tmp_path / "undisturbed"))).measurement
     assert measurement is not None
     found = list(losses(out))
     assert {index for index, _ in found} == set(range(STEPS))

@@ -9,6 +9,8 @@ from tianji.operation.controller import State
 from tianji.operation.simulation import play
 from tianji.operation.simulation.scenario import draw_scenario
 
+pytestmark = pytest.mark.xdist_group("simulation")  # its plans are searched once
+
 CHUNK = 25
 
 

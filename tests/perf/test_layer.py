@@ -19,7 +19,8 @@ from tianji.perf.context import Context, Terms, total
 from tianji.perf.layer import LayerTime, layer_time
 from tianji.units import GB, TERA
 from tianji.workload import Model, find_precision
-from tianji.workload.ops import ExpertOps, LayerOps, dense_layer, head, model_layers, moe_layer
+from tianji.workload.layers import dense_layer, head, model_layers, moe_layer
+from tianji.workload.ops import ExpertOps, LayerOps
 
 FAST_MEMORY = 1e9
 """With memory that is never in the way a matmul takes its FLOPs over the peak, whatever its shape."""

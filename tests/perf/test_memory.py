@@ -21,6 +21,7 @@ from tianji.perf.stages import stage
 from tianji.perf.step import estimate_memory, every_stage
 from tianji.units import GIB
 from tianji.workload import Job, Model
+from tianji.workload.layers import layer_sizes
 from tianji.workload.precision import PRECISIONS
 
 BARE = Constants()
@@ -49,7 +50,7 @@ def test_activations_of_a_layer_are_as_published(name: str, seq_len: int, tp: in
     plain = Strategy(tp=tp, flash_attention=False, sequence_parallel=False)
 
     def kept(strategy: Strategy) -> float:
-        return one(layer_activations(job(model, seq_len), Grid.of(strategy), moe=False)[1])
+        return one(layer_activations(job(model, seq_len), Grid.of(strategy), layer_sizes(model)["dense"].widths)[1])
 
     assert kept(plain) == pytest.approx(h * (10 + 24 / t + 5 * a * s / (h * t)))
     assert kept(replace(plain, sequence_parallel=True)) == pytest.approx(h / t * (34 + 5 * a * s / h))
@@ -89,7 +90,7 @@ def test_the_loss_and_a_layer_do_not_peak_together() -> None:
     whole = stage(model, np.asarray([1]), np.asarray([0]))
     found = activation_bytes(job(model, 8192), whole, g, np.asarray(1), BARE)
     logits = 8192 * model.vocab_size * BF16.logit_size
-    everything, kept = layer_activations(job(model, 8192), g, moe=False)
+    everything, kept = layer_activations(job(model, 8192), g, layer_sizes(model)["dense"].widths)
     assert logits > 8192 * one(everything - kept)
     assert one(found["working"]) == pytest.approx(logits)
     assert one(found["activations"]) == pytest.approx(8192 * 32 * 2 * model.hidden_size)
@@ -100,7 +101,7 @@ def test_stages_before_the_last_work_on_a_layer_not_on_the_loss() -> None:
     strategy = Strategy(pp=4, dp=2, recompute="full")
     g = Grid.of(strategy)
     parts = estimate_memory(job(model, 8192), BARE, g, every_stage(model_job := job(model, 8192), 4))
-    everything, kept = layer_activations(model_job, g, moe=False)
+    everything, kept = layer_activations(model_job, g, layer_sizes(model)["dense"].widths)
     assert one(parts[0]["working"]) == pytest.approx(8192 * one(everything - kept))
     assert one(parts[3]["working"]) == pytest.approx(8192 * model.vocab_size * BF16.logit_size)
 
@@ -157,7 +158,8 @@ def test_tensor_ranks_hold_all_of_norms_routers_and_latent_projections() -> None
 def test_selective_recomputation_frees_what_mla_expands() -> None:
     model = load_model("deepseek-v3")
     heads, lanes = 128, 128 + 64
-    whole, kept = (one(x) for x in layer_activations(job(model), Grid.of(Strategy(recompute="selective")), moe=False))
+    widths = layer_sizes(model)["dense"].widths
+    whole, kept = (one(x) for x in layer_activations(job(model), Grid.of(Strategy(recompute="selective")), widths))
     expanded = (heads * lanes + heads * (lanes + 128)) * 2
     norms_and_gates = 2 * 7168 * 2 + 18432 * 2
     assert whole - kept == pytest.approx(expanded + norms_and_gates)

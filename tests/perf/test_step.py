@@ -14,7 +14,7 @@ from tianji.parallel.grid import Grid
 from tianji.perf.step import KINDS, estimate, microbatches
 from tianji.units import GB, TERA
 from tianji.workload import Model
-from tianji.workload.ops import step_flops
+from tianji.workload.layers import step_flops
 
 FREE = Constants(memory_efficiency=1e9, scale_up_efficiency=1e9, scale_out_efficiency=1e9)
 """Memory and links a thousand million times faster than the datasheet: only matrix units take time."""

@@ -13,7 +13,7 @@ from tianji.hardware.uncertainty import DOUBTED, RANGE_80
 from tianji.parallel import Strategy
 from tianji.prediction import predict
 from tianji.units import GB, TERA
-from tianji.workload.ops import step_flops
+from tianji.workload.layers import step_flops
 
 PHYSICS = Calibration()
 

@@ -181,7 +181,7 @@ def test_a_busy_machine_is_told_and_the_next_command_is_shown(documents: dict[st
     quiet = text_of(view_of(documents["machine"]))
     assert "was busy" not in quiet
     assert "tianji plan MODEL pool.toml --calibration pool-calibration.toml --chips 2 --precision fp32" in quiet
-    for part in ("0.05 TFLOP/s", "10 GB/s", "0.002 ± ?", "±4%", "±>99%", "none"):
+    for part in ("0.05 TFLOP/s", "10 GB/s", "0.002 ± ?", "±4 %", "±>99 %", "none"):
         assert part in quiet
     busy = machine_document([size(1, 0.3)], "pool.toml", "calibration.toml")
-    assert "a repeat is off by up to 30%" in text_of(view_of(busy))
+    assert "a repeat is off by up to 30 %" in text_of(view_of(busy))

@@ -2,17 +2,11 @@
 
 from tianji.parallel.strategy import Strategy
 from tianji.perf.step import KINDS as TERMS
-from tianji.ranges import Range
-from tianji.report.vocabulary import KINDS, describe_changes, span_of
+from tianji.report.vocabulary import KINDS, describe_changes
 
 
 def test_every_kind_of_time_has_words() -> None:
     assert set(KINDS) == set(TERMS)
-
-
-def test_a_range_of_nothing_is_not_shown() -> None:
-    assert span_of(Range(2.0, 2.0, 2.0)) == ""
-    assert span_of(Range(0.1, 0.2, 0.3)) == "100 ms to 300 ms"
 
 
 def test_placement_says_nothing_without_a_pipeline() -> None:

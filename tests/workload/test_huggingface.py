@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tianji.catalog.entries import DATA
 from tianji.errors import FormatError, InputError, UnsupportedModelError
 from tianji.workload import Model
-from tianji.workload.huggingface import LARGEST_FILE, load_config, parse_config, read_config
+from tianji.workload.config_file import LARGEST_FILE, parse_config
+from tianji.workload.huggingface import load_config, read_config
 
 LLAMA: dict[str, object] = {
     "architectures": ["LlamaForCausalLM"],

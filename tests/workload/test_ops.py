@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from samples import DENSE, SPARSE
-from tianji.workload.ops import AttentionOp, Matmul, dense_layer, embedding, head, moe_layer, mtp_layer, step_flops
+from tianji.workload.layers import dense_layer, embedding, head, moe_layer, mtp_layer, step_flops
+from tianji.workload.ops import AttentionOp, Matmul
 
 # hidden 512, 8 heads of 64, 4 of them with keys and values, MLP 2048 (gated), vocabulary 1024
 QKV, OUT, MLP = 512 * (512 + 2 * 256), 512 * 512, 3 * 512 * 2048

@@ -16,7 +16,7 @@ from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
 from tianji.ranges import Range
 from tianji.result import Measurement, Result, Traffic
-from tianji.workload.ops import step_flops
+from tianji.workload.layers import step_flops
 
 Events = list[Mapping[str, Any]]
 

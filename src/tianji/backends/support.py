@@ -13,6 +13,7 @@ from tianji.workload import Model
 DTYPES = ("fp32", "bf16")
 
 MODEL_LIMITS: tuple[tuple[Callable[[Model], bool], str], ...] = (
+    (lambda m: bool(m.blocks), "pattern of layers of several kinds"),
     (lambda m: m.num_mtp_layers > 0, "multi-token-prediction modules (set num_nextn_predict_layers to 0)"),
     (lambda m: m.sliding_window > 0, "attention in a sliding window"),
     (lambda m: m.attention_sinks, "attention sinks"),

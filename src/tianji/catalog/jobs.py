@@ -69,6 +69,8 @@ def make_job(
 
     if (longest := architecture.learned_positions or architecture.max_position_embeddings) and length > longest:
         assumed.append(f"positions beyond the {longest:,} that the model was made for")
+    if architecture.remark:
+        assumed.append(f"of the model's file: {architecture.remark}")
     recipe = precision if isinstance(precision, Precision) else find_precision(precision, optimizer_dtype)
     return Job(
         architecture,

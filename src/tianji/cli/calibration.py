@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.outputs import Outputs, output_options
-from tianji.errors import FormatError
+from tianji.cli.outputs import answering
+
+if TYPE_CHECKING:
+    from tianji.api.answer import Answer
 
 
 @click.command("calibrate")
@@ -32,8 +34,8 @@ from tianji.errors import FormatError
 )  # fmt: skip
 @click.option("--name", metavar="NAME", help="Name of the calibration.  [default: that of the file]")
 @click.option("--date", metavar="DATE", help="Date that the file states, like 2026-11-24.  [default: today]")
-@output_options
-def calibrate_command(tables: tuple[str, ...], outputs: Outputs, **options: Any) -> None:
+@answering
+def calibrate_command(tables: tuple[str, ...], **options: Any) -> Answer[Any]:
     r"""Fit what datasheets do not say (efficiencies, overlap, overheads, effects of software) to measured runs.
 
     TABLE.csv is a table as `tianji validate` takes it; without one the shipped tables are used. Every constant carries its
@@ -52,6 +54,4 @@ def calibrate_command(tables: tuple[str, ...], outputs: Outputs, **options: Any)
     """
     from tianji.api.validating import calibrate
 
-    if outputs.has_files and not options["here"]:
-        raise FormatError("--html, --plots and --csv go with --here: a fit is a file already; leave them out")
-    outputs.present(calibrate(*tables, **options))
+    return calibrate(*tables, **options)

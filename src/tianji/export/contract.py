@@ -32,6 +32,13 @@ class Refusal:
         return self.because.format(plan=plan, s=plan.strategy, job=job, p=job.precision, model=job.model)
 
 
+PATTERNED = Refusal(
+    lambda s, plan: bool(plan.job.model.blocks),
+    "{model.name} is a pattern of layers of its family {model.family}, which the options written here cannot say",
+)
+"""Of targets that write the shape of a model as options of one kind of layer."""
+
+
 @dataclass(slots=True)
 class Limits:
     """Collects what a target cannot express: a note where the plan stays the plan, a refusal where it would not."""

@@ -8,7 +8,8 @@ from tianji.errors import FormatError
 from tianji.measurements.cells import Cells
 from tianji.measurements.columns import MODULES
 from tianji.workload import Model
-from tianji.workload.ops import LayerOps, Role, dense_layer, moe_layer
+from tianji.workload.layers import dense_layer, moe_layer
+from tianji.workload.ops import LayerOps, Role
 
 
 @dataclass(frozen=True, slots=True)

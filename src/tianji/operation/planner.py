@@ -20,7 +20,7 @@ TRIED = 50
 
 
 class SearchPlanner:
-    """Searches the whole space of strategies for each number of chips, and remembers what it found.
+    """Searches the whole space of strategies for each number of chips, and remembers its plans.
 
     ``mtbf`` is the mean time between failures of the job on the pool, ``save_time`` how long a checkpoint stops the training.
     """
@@ -34,13 +34,13 @@ class SearchPlanner:
         """Raises InputError for a plan that cannot be run."""
         self.refusal = ""
         """Why the last search found nothing."""
-        self._found: dict[int, Proposal | None] = {}
+        self._proposals: dict[int, Proposal | None] = {}
 
     def propose(self, chips: int) -> Proposal | None:
         """Return the fastest plan on at most so many chips that can be run, or None when there is none."""
-        if chips not in self._found:
-            self._found[chips] = self._search(chips)
-        return self._found[chips]
+        if chips not in self._proposals:
+            self._proposals[chips] = self._search(chips)
+        return self._proposals[chips]
 
     def _search(self, chips: int) -> Proposal | None:
         pool = replace(self.pool, chips=chips)

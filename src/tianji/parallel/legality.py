@@ -47,6 +47,15 @@ def _num_experts(job: Job) -> int:
     return job.model.moe.num_experts if job.model.moe else 1
 
 
+def _block_widths(job: Job) -> set[int]:
+    """Return what a tensor cut must divide in layers of all kinds: heads, and widths of matrices that are cut."""
+    widths: set[int] = set()
+    for parts in job.model.block_parts:
+        cut = [m.k if m.cut == "row" else m.n for m in parts.layer.matmuls if m.cut == "row"]
+        widths |= {*parts.heads, *cut}
+    return widths
+
+
 def _of_schedule(schedule: PipelineSchedule, rule: ScheduleRule) -> Rule:
     return Rule(
         rule.name,
@@ -87,6 +96,18 @@ RULES: tuple[Rule, ...] = (
         ),
         lambda s, job, pool: (
             f"tp={s.tp} does not divide hidden_size {job.model.hidden_size} and intermediate_size {job.model.intermediate_size}"
+        ),
+    ),
+    Rule(
+        "blocks",
+        lambda g, job, pool: (
+            np.all([_divides(g.tp, width) for width in _block_widths(job)], axis=0)
+            if job.model.blocks
+            else np.asarray(True)
+        ),
+        lambda s, job, pool: (
+            f"tp={s.tp} does not divide {min(w for w in _block_widths(job) if w % s.tp)}, a number of heads or a width of one "
+            "kind of layer"
         ),
     ),
     Rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -80,3 +80,11 @@ def add_up(values: Iterable[Array]) -> Array:
         running = np.add(running, value, out=into)
         owned = running.ndim > 0
     return running
+
+
+def largest(values: Sequence[Array]) -> Array:
+    """Return the largest value at each place."""
+    most: Array = values[0]
+    for value in values[1:]:
+        most = np.maximum(most, value)
+    return most

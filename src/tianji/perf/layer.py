@@ -11,7 +11,7 @@ from tianji.parallel.mesh import context_group, expert_group, expert_tensor_grou
 from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
 from tianji.units import Array
-from tianji.workload.ops import AttentionOp, ExpertOps, LayerOps, Matmul, Role, Vector
+from tianji.workload.ops import AttentionOp, ExpertOps, LayerOps, Matmul, Role, Scan, Vector
 
 SCORE_PASSES = 6.0
 """Reads and writes of the score matrix when attention is not fused: scores, mask and softmax, values."""
@@ -21,6 +21,10 @@ four score matrices on a rank and falls back to this."""
 SOFTMAX_BATCHES = 4
 PLAIN_OPS = 4
 """Further ops that the fallback launches."""
+SCAN_OPS = 4
+"""Launches of one linear recurrence: decays, states of the chunks, their recurrence, outputs."""
+STATE_SIZE = 4.0
+"""Bytes of an element of a recurrent state."""
 ALIGNMENT = 8
 """Elements that a head must be a multiple of for batched score matmuls to run on the matrix units."""
 UNALIGNED = 0.1
@@ -58,9 +62,15 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         m_forward, m_input, m_weight = m_forward + e_forward, m_input + e_input, m_weight + e_weight
         v_forward, v_backward = v_forward + e_vector, v_backward + 2.0 * e_vector
     a_forward, a_backward = c.once(_attention, layer.attention)
+    if layer.scans:
+        s_forward, s_backward = c.once(_scans, layer.scans)
+        a_forward, a_backward = a_forward + s_forward, a_backward + s_backward
     tp_forward = _tensor_communication(layer, c)
     tp_backward = tp_forward
     cp_forward, cp_backward = c.once(_context_communication, layer.attention)
+    if layer.scans:
+        passed = c.once(_state_communication, layer.scans)
+        cp_forward, cp_backward = cp_forward + passed, cp_backward + passed
     ep_forward, ep_backward = c.once(_expert_communication, layer.experts)
     m_backward = m_input + m_weight
     # Expert dispatch hides behind what tensor parallelism leaves: no second of work hides two.
@@ -103,7 +113,8 @@ def _num_ops(layer: LayerOps, c: Context) -> Array:
     for _, a in layer.attention:
         plain = plain + PLAIN_OPS * _falls_back(a, c)
     experts = len(layer.experts.matmuls) + len(layer.experts.vectors) + 2 if layer.experts else 0
-    return plain + (len(layer.matmuls) + len(layer.vectors) + len(layer.attention) + experts)
+    scans = SCAN_OPS * len(layer.scans)
+    return plain + (len(layer.matmuls) + len(layer.vectors) + len(layer.attention) + scans + experts)
 
 
 def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:
@@ -130,7 +141,7 @@ def _matmul(op: Matmul, c: Context) -> tuple[Array, Array, Array]:
 def _experts(experts: ExpertOps, c: Context) -> tuple[Array, Array, Array, Array]:
     """Each rank holds num_experts / ep experts, each cut over etp ranks, and runs one matmul for each of them."""
     local = experts.num_experts / c.g.ep
-    routed = c.tokens / c.g.tp * experts.top_k * c.imbalance
+    routed = c.tokens / c.g.tp * (experts.top_k * experts.computing) * c.imbalance
     m = routed * c.g.etp / local
     forward: Array = np.asarray(0.0)
     inputs: Array = np.asarray(0.0)
@@ -189,6 +200,19 @@ def _attention(kinds: tuple[tuple[float, AttentionOp], ...], c: Context) -> tupl
     return forward, backward
 
 
+def _scans(scans: tuple[Scan, ...], c: Context) -> tuple[Array, Array]:
+    """Chunks of a linear recurrence are small matmuls: at the rate of attention over one chunk (Yang et al. 2024)."""
+    flops = sum(s.flops(c.job.causal) for s in scans)
+    forward = c.tokens / c.g.tp * flops / c.machine.attention
+    return forward, ATTENTION_BACKWARD * forward
+
+
+def _state_communication(scans: tuple[Scan, ...], c: Context) -> Array:
+    """Context parallelism hands the state at the end of each rank's tokens to the next rank, in fp32."""
+    state = sum(s.num_heads * s.key_dim * s.value_dim for s in scans) * STATE_SIZE * c.g.micro_batch_size / c.g.tp
+    return (c.g.cp - 1.0) * c.network.send(context_group(c.g), state)
+
+
 def _falls_back(a: AttentionOp, c: Context) -> Array:
     """Return where the softmax of attention that is not fused cannot use its fused kernel."""
     if np.all(c.g.flash_attention):
@@ -213,8 +237,13 @@ def _tensor_communication(layer: LayerOps, c: Context) -> Array:
 
 def _spread_experts(experts: ExpertOps, c: Context) -> Array:
     """Return the seconds in which the ranks that share an expert gather its tokens."""
-    size = experts.top_k * c.job.model.hidden_size * c.job.precision.activation_size
+    size = experts.top_k * sent_width(experts, c) * c.job.precision.activation_size
     return c.network.all_gather(expert_tensor_group(c.g), c.tokens / c.g.tp * size * c.g.etp)
+
+
+def sent_width(experts: ExpertOps, c: Context) -> float:
+    """Return the elements of a token's copy that cross to an expert, on average: those that compute nothing get none."""
+    return (experts.width or c.job.model.hidden_size) * experts.computing
 
 
 def _pair_communication(g: Grid, c: Context) -> Array:
@@ -233,15 +262,15 @@ def _context_communication(kinds: tuple[tuple[float, AttentionOp], ...], c: Cont
     if not kinds:
         return zero, zero
     attention, _ = c.once(_attention, kinds)
-    model, size = c.job.model, c.job.precision.activation_size
-    group = context_group(c.g)
-    heads = model.num_attention_heads if model.mla else model.num_key_value_heads
-    keys = c.tokens * (model.key_value_size * size) / np.minimum(c.g.tp, heads)
+    size, group = c.job.precision.activation_size, context_group(c.g)
+    a = kinds[0][1]  # the kinds of one layer have the same heads
+    key_value_size, out = a.num_key_value_heads * (a.qk_dim + a.v_dim), a.num_heads * a.v_dim
+    keys = c.tokens * (key_value_size * size) / np.minimum(c.g.tp, a.num_key_value_heads)
     ring = (c.g.cp - 1.0) * c.network.send(group, keys)
     behind = attention * ((c.g.cp - 1.0) / c.g.cp)
     ring_forward = c.hide(ring, behind, np.asarray(True))
     ring_backward = c.hide(2.0 * ring, ATTENTION_BACKWARD * behind, np.asarray(True))
-    moved = c.tokens / c.g.tp * ((model.query_size + model.key_value_size + model.value_size) * size)
+    moved = c.tokens / c.g.tp * ((a.num_heads * a.qk_dim + key_value_size + out) * size)
     ulysses = c.network.all_to_all(group, moved)
     gathered = c.network.all_gather(group, keys * c.g.cp)
     other = np.where(c.g.among("cp_kind", "ulysses"), ulysses, gathered)
@@ -254,7 +283,7 @@ def _expert_communication(experts: ExpertOps | None, c: Context) -> tuple[Array,
     if experts is None:
         return np.asarray(0.0), np.asarray(0.0)
     precision, k = c.job.precision, experts.top_k
-    routed = c.tokens / c.g.tp * (k * c.job.model.hidden_size) * c.imbalance
+    routed = c.tokens / c.g.tp * (k * sent_width(experts, c)) * c.imbalance
     group, routing = expert_group(c.g), experts.routing
     once = c.g.among("ep_kind", "deduplicated")
     there = c.network.all_to_all(group, routed * precision.dispatch_size, k, routing, once)

@@ -13,10 +13,12 @@ from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, shard_group
+from tianji.perf.context import add_up, largest
 from tianji.perf.stages import Stage, in_flight
 from tianji.perf.stages import stage as find_stage
 from tianji.units import Array
 from tianji.workload import Job, Model
+from tianji.workload.layers import Widths, last_kind, layer_sizes
 
 GATHERED_LAYERS = 2.0
 """Whole layers that fully sharded training holds at once: the one in use and the one that is prefetched."""
@@ -27,44 +29,41 @@ def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
 
     Every tensor rank holds all of the norms, the routers and MLA's projections to latents, and a part of the rest.
     """
-    common = model.moe_layer_parameters(0) if model.moe else 0
-    parameters = stage.dense * model.dense_layer_parameters() + stage.moe * common
+    sizes, last = layer_sizes(model), last_kind(model)
+    modules = stage.has_head * model.num_mtp_layers
+    parameters = add_up(n * sizes[kind].parameters for kind, n in stage.counts.items() if kind in sizes)
     parameters = parameters + stage.has_embedding * model.embedding_parameters()
-    untied = model.head_parameters() + model.num_mtp_layers * _mtp_dense(model)
+    untied = model.head_parameters() + model.num_mtp_layers * _mtp_parameters(model)
     shared = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
     parameters = parameters + stage.has_head * (untied + np.where(g.pp > 1, shared, 0))
-    moe = stage.moe + stage.has_head * (model.num_mtp_layers if model.moe else 0)
-    dense = stage.dense + stage.has_head * (0 if model.moe else model.num_mtp_layers)
-    whole = dense * model.replicated_parameters(moe=False) + moe * model.replicated_parameters(moe=True)
+    layers = {kind: n + modules if kind == last else n for kind, n in stage.counts.items()}
+    whole = add_up(n * sizes[kind].whole for kind, n in layers.items() if kind in sizes)
     on_chip: Array = whole + (parameters - whole) / g.tp
     return on_chip
 
 
 def expert_parameters(model: Model, stage: Stage, g: Grid) -> Array:
     """Return routed-expert parameters on one chip of a stage, before any ZeRO sharding."""
-    if model.moe is None:
-        return np.asarray(0.0)
-    layers = stage.moe + stage.has_head * model.num_mtp_layers
-    parameters: Array = layers * (model.moe.num_experts * model.expert_parameters()) / (g.ep * g.etp)
+    sizes, last = layer_sizes(model), last_kind(model)
+    parameters: Array = np.asarray(0.0)
+    for kind, n in stage.counts.items():
+        if kind in sizes and np.any(sizes[kind].expert_parameters):
+            layers = n + stage.has_head * model.num_mtp_layers if kind == last else n
+            parameters = parameters + layers * sizes[kind].expert_parameters / (g.ep * g.etp)
     return parameters
 
 
-def _mtp_dense(model: Model) -> int:
-    layer = model.moe_layer_parameters(0) if model.moe else model.dense_layer_parameters()
-    return 2 * model.hidden_size**2 + 3 * model.hidden_size + layer
+def _mtp_parameters(model: Model) -> int:
+    return 2 * model.hidden_size**2 + 3 * model.hidden_size + layer_sizes(model)[last_kind(model)].parameters
 
 
 def _layer_parameters(job: Job, stage: Stage, g: Grid) -> Array:
     """Return parameters of the largest layer of a stage on one chip, before any ZeRO sharding."""
-    model = job.model
-    whole = model.replicated_parameters(moe=False)
-    largest: Array = (stage.dense > 0) * (whole + (model.dense_layer_parameters() - whole) / g.tp)
-    if model.moe:
-        experts = model.moe.num_experts * model.expert_parameters() / (g.ep * g.etp)
-        whole = model.replicated_parameters(moe=True)
-        layer = whole + (model.moe_layer_parameters(0) - whole) / g.tp + experts
-        largest = np.maximum(largest, (stage.moe > 0) * layer)
-    return largest
+    most: Array = np.asarray(0.0)
+    for kind, size in layer_sizes(job.model).items():
+        layer = size.whole + (size.parameters - size.whole) / g.tp + size.expert_parameters / (g.ep * g.etp)
+        most = np.maximum(most, (stage.counts[kind] > 0) * layer)
+    return most
 
 
 def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
@@ -100,7 +99,7 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
     }
 
 
-def layer_activations(job: Job, g: Grid, *, moe: bool) -> tuple[Array, Array]:
+def layer_activations(job: Job, g: Grid, widths: Widths) -> tuple[Array, Array]:
     """Return bytes that one token leaves behind in one layer: with nothing recomputed, and as the strategy says.
 
     The token counts before the tensor cut; the result is per chip.
@@ -109,44 +108,36 @@ def layer_activations(job: Job, g: Grid, *, moe: bool) -> tuple[Array, Array]:
     h, a, w = model.hidden_size, p.activation_size, p.linear_input_size
     cut = np.where(g.sequence_parallel, g.tp, 1)
     dropout = 1.0 * h if model.learned_positions else 0.0
-    width = 0 if moe else model.intermediate_size
-    if moe and model.moe:
-        width = model.moe.shared_intermediate_size
-    narrow_inputs = 2.0 * h * w / cut
-    norms = model.num_norms * h * a / cut
-    qkv = (model.query_size + model.key_value_size) * a / g.tp
-    latents = 0.0 * cut
-    if model.mla:
-        latents = (model.mla.q_lora_rank + model.mla.kv_lora_rank + model.mla.qk_rope_head_dim) * a / cut
-    attention_out = model.value_size * w / g.tp
-    gates = (2.0 if model.gated_mlp else 1.0) * width * a / g.tp
-    mlp_out = width * w / g.tp
-    scores = np.where(g.flash_attention, 4.0, 5.0 * job.seq_len) * model.num_attention_heads / g.tp
-    experts: Array = np.asarray(0.0)
-    expert_out: Array = np.asarray(0.0)
-    if moe and model.moe:
-        m = model.moe
-        routed = m.top_k * job.moe_imbalance / g.tp
-        experts = routed * (h * w + (2.0 if model.gated_mlp else 1.0) * m.intermediate_size * a)
-        expert_out = routed * m.intermediate_size * w
+    narrow_inputs = widths.inputs * 1.0 * h * w / cut
+    norms = widths.norms * h * a / cut
+    projected = widths.projected * a / g.tp
+    latents = widths.latents * a / cut
+    mixed = widths.mixed * w / g.tp
+    gates = widths.gates * a / g.tp
+    hidden = widths.hidden * w / g.tp
+    scores = np.where(g.flash_attention, 4.0, 5.0 * job.seq_len) * widths.heads / g.tp
+    routed = widths.top_k * job.moe_imbalance / g.tp
+    experts = routed * (widths.sent * w + widths.expert_gates * a)
+    expert_hidden = routed * widths.expert_hidden * w
     whole = (
         narrow_inputs
         + norms
         + 2.0 * dropout / cut
-        + qkv
+        + projected
         + latents
-        + attention_out
+        + mixed
         + gates
-        + mlp_out
+        + hidden
         + scores
         + experts
-        + expert_out
+        + expert_hidden
     )
     # With fused attention the cheap outputs go (of norms and activations); without, the scores, as published. What MLA
     # expands from its latents goes too, as DeepSeek-V3's makers and Megatron's `mla_up_proj` have it.
-    cheap = np.where(g.flash_attention, narrow_inputs + mlp_out + expert_out, scores) + (qkv if model.mla else 0.0)
+    cheap = np.where(g.flash_attention, narrow_inputs + hidden + expert_hidden, scores)
+    cheap = cheap + (projected if widths.is_expanded else 0.0)
     kept = np.where(g.among("recompute", "selective"), whole - cheap, whole)
-    kept = np.where(g.among("recompute", "full"), h * a / cut, kept)
+    kept = np.where(g.among("recompute", "full"), model.stream_size * a / cut, kept)
     return whole, whole + g.recompute_layers * (kept - whole)
 
 
@@ -165,14 +156,15 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     or in the loss, when no layer is at work; the larger of the two counts.
     """
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
-    kinds = [layer_activations(job, g, moe=moe) for moe in (False, True)[: 2 if job.model.moe else 1]]
+    kinds = {kind: layer_activations(job, g, size.widths) for kind, size in layer_sizes(job.model).items()}
     kept_bytes = _kept_bytes(job.model, stage, kinds)
     dual = g.by_schedule(lambda s: s.is_paired)
     if np.any(dual):
         # Half of the micro-batches in flight on a rank came in at the other end.
         other = _kept_bytes(job.model, find_stage(job.model, g.pp, g.pp - 1 - stage.index), kinds)
         kept_bytes = np.where(dual, (kept_bytes + other) / 2.0, kept_bytes)
-    whole, kept = (np.maximum(a, b) for a, b in zip(kinds[0], kinds[-1], strict=True))
+    whole = largest([whole for whole, _ in kinds.values()])
+    kept = largest([kept for _, kept in kinds.values()])
     flying = in_flight(g, microbatches, stage.index)
     again = np.where(stage.layers > 0, whole - kept, 0.0)
     layer = tokens * again + _dispatch_bytes(job, stage, g, tokens)
@@ -183,23 +175,22 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     }
 
 
-def _kept_bytes(model: Model, stage: Stage, kinds: list[tuple[Array, Array]]) -> Array:
-    """Return bytes that one token leaves behind in all layers of a stage; ``kinds`` are those of a dense and of a MoE layer."""
-    kept: Array = stage.dense * kinds[0][1]
-    if model.moe:
-        kept = kept + (stage.moe + stage.has_head * model.num_mtp_layers) * kinds[1][1]
-    return kept
+def _kept_bytes(model: Model, stage: Stage, kinds: dict[str, tuple[Array, Array]]) -> Array:
+    """Return bytes that one token leaves behind in all layers of a stage, prediction modules included."""
+    modules, last = stage.has_head * (model.num_mtp_layers if model.moe else 0), last_kind(model)
+    return add_up(
+        (n + modules if kind == last else n) * kinds[kind][1] for kind, n in stage.counts.items() if kind in kinds
+    )
 
 
 def _dispatch_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
     """Return the buffers of tokens on their way to the experts and back."""
-    if job.model.moe is None:
-        return np.asarray(0.0)
-    routed = tokens / g.tp * (job.model.moe.top_k * job.model.hidden_size) * job.moe_imbalance
-    buffers: Array = (
-        routed * (job.precision.dispatch_size + job.precision.activation_size) * (stage.moe > 0) * (g.ep > 1)
-    )
-    return buffers
+    most: Array = np.asarray(0.0)
+    for kind, size in layer_sizes(job.model).items():
+        routed = tokens / g.tp * (size.widths.top_k * size.widths.sent) * job.moe_imbalance
+        sent = routed * (job.precision.dispatch_size + job.precision.activation_size)
+        most = np.maximum(most, sent * (stage.counts[kind] > 0) * (g.ep > 1))
+    return most
 
 
 def _loss_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:

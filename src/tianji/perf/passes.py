@@ -11,7 +11,7 @@ from tianji.perf.layer import LayerTime, layer_time
 from tianji.perf.stages import Stage
 from tianji.units import Array
 from tianji.workload import Model
-from tianji.workload.ops import model_layers
+from tianji.workload.layers import block_name, model_layers
 
 Counts = dict[str, Array]
 """How many layers of each kind a stage has; kinds of which it has none are left out."""
@@ -24,7 +24,7 @@ def estimate_layers(c: Context) -> dict[str, LayerTime]:
 
 def stage_counts(s: Stage, num_mtp_layers: int) -> Counts:
     """Return what one stage holds."""
-    counts = {"dense": s.dense, "moe": s.moe, "embedding": s.has_embedding, "head": s.has_head}
+    counts = {**s.counts, "embedding": s.has_embedding, "head": s.has_head}
     counts["mtp"] = s.has_head * num_mtp_layers
     return {name: n for name, n in counts.items() if np.any(n)} or counts
 
@@ -32,7 +32,11 @@ def stage_counts(s: Stage, num_mtp_layers: int) -> Counts:
 def all_counts(model: Model) -> Counts:
     """Return what all stages hold together."""
     one = np.asarray(1.0)
-    counts = {"dense": one * model.num_dense_layers, "moe": one * model.num_moe_layers, "embedding": one, "head": one}
+    if model.blocks:
+        counts = {block_name(i): one * n for i, n in model.block_counts.items()}
+    else:
+        counts = {"dense": one * model.num_dense_layers, "moe": one * model.num_moe_layers}
+    counts |= {"embedding": one, "head": one}
     counts["mtp"] = one * model.num_mtp_layers
     return {name: n for name, n in counts.items() if np.any(n)}
 

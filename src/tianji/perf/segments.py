@@ -18,7 +18,7 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, pipeline_group, shard_group
 from tianji.perf.communication import Links
 from tianji.perf.compute import ChipRates
-from tianji.perf.context import Context, Terms
+from tianji.perf.context import Context, Terms, largest
 from tianji.perf.data_parallel import data_parallel_time
 from tianji.perf.memory import dense_parameters, expert_parameters
 from tianji.perf.passes import (
@@ -129,7 +129,7 @@ def sent_bytes(job: Job, g: Grid) -> Array:
 
     Tensor ranks hold the same tokens, or a part each: every one sends its part (Narayanan et al. 2021, scatter and gather).
     """
-    return g.micro_batch_size * (job.seq_len / g.cp) / g.tp * (job.model.hidden_size * job.precision.activation_size)
+    return g.micro_batch_size * (job.seq_len / g.cp) / g.tp * (job.model.stream_size * job.precision.activation_size)
 
 
 def send_time(c: Context, num_stages: Array) -> Array:
@@ -170,11 +170,3 @@ def optimizer_time(c: Context, segment: Segment) -> Array:
         moved = parameters * ((p.gradient_size + p.weight_size) / chip.host_bandwidth.value)
         time = np.where(g.offload_optimizer, moved + time, time)
     return time
-
-
-def largest(values: Sequence[Array]) -> Array:
-    """Return the largest value at each place."""
-    most = values[0]
-    for value in values[1:]:
-        most = np.maximum(most, value)
-    return most

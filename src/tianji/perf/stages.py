@@ -6,13 +6,19 @@ others can take it, because they also carry the embedding and the head.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from tianji.parallel.grid import Grid
+from tianji.perf.context import add_up
 from tianji.units import Array
 from tianji.workload import Model
+from tianji.workload.layers import block_name
+
+MOST_STAGES = 8
+"""First stages that are looked at of a model whose layers alternate: no published pattern is longer than eight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +26,15 @@ class Stage:
     """One stage: its place and how many layers of each kind it holds (fractions where kinds alternate)."""
 
     index: Array
-    dense: Array
-    moe: Array
+    counts: Mapping[str, Array]
+    """Layers by kind, as :func:`tianji.workload.layers.model_layers` names them."""
     has_embedding: Array
     has_head: Array
 
     @property
     def layers(self) -> Array:
         """All transformer layers of the stage."""
-        return self.dense + self.moe
+        return add_up(self.counts.values())
 
 
 def stage(model: Model, pp: Array, index: Array) -> Stage:
@@ -40,11 +46,24 @@ def stage(model: Model, pp: Array, index: Array) -> Stage:
     last_extra = (rest > middle + first_extra) & (index == pp - 1) & (pp > 1)
     count = base + np.where(last_extra, 1, extra)
     before = base * index + np.where(index > 0, first_extra, 0) + np.clip(index - 1, 0, middle)
+    if model.blocks:
+        return Stage(index, block_counts(model, before, count), index == 0, index == pp - 1)
     leading = model.moe.num_leading_dense if model.moe else 0
     head = np.clip(leading - before, 0, count)
     share = model.num_moe_layers / np.maximum(model.num_layers - leading, 1)
     moe = (count - head) * share
-    return Stage(index, count - moe, moe, index == 0, index == pp - 1)
+    return Stage(index, {"dense": count - moe, "moe": moe}, index == 0, index == pp - 1)
+
+
+def block_counts(model: Model, before: Array, count: Array) -> dict[str, Array]:
+    """Return how many layers of each block lie among ``count`` layers after the first ``before``."""
+    pattern = np.asarray(model.pattern)
+    counts: dict[str, Array] = {}
+    for i in range(len(model.blocks)):
+        upto = np.concatenate(([0], np.cumsum(pattern == i)))
+        last = np.minimum(before + count, len(pattern))
+        counts[block_name(i)] = upto[last] - upto[np.minimum(before, len(pattern))]
+    return counts
 
 
 def representative_stages(model: Model, pp: Array, *, paired: bool = False) -> list[Stage]:
@@ -53,7 +72,8 @@ def representative_stages(model: Model, pp: Array, *, paired: bool = False) -> l
     Later middle stages hold the same layers as the fourth, or fewer, with fewer micro-batches in flight. Where ranks hold a
     stage ``paired`` with the one as far from the other end, the pair in the middle may be the fullest, too.
     """
-    places = [np.minimum(i, pp - 1) for i in range(4)]
+    # Where blocks alternate, later stages may hold other layers than the first four.
+    places = [np.minimum(i, pp - 1) for i in range(4 if not model.blocks else MOST_STAGES)]
     middle = [np.maximum(pp // 2 - 1, 0)] if paired else []
     stages = [stage(model, pp, index) for index in [*places, *middle, pp - 1]]
     if np.size(pp) > 1 or np.size(model.num_layers) > 1:
@@ -65,7 +85,7 @@ def _unlike(stages: list[Stage], partners: list[Stage]) -> list[Stage]:
     """Leave out what repeats: of stages with the same content the earliest has the most micro-batches in flight."""
     kept: dict[tuple[float, ...], Stage] = {}
     for s, other in zip(stages, partners, strict=True):
-        parts = (s.dense, s.moe, s.has_embedding, s.has_head, other.dense, other.moe)
+        parts = (*s.counts.values(), s.has_embedding, s.has_head, *other.counts.values())
         kept.setdefault(tuple(np.ravel(x).item() for x in parts), s)
     return list(kept.values())
 

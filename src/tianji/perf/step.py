@@ -19,9 +19,9 @@ import numpy as np
 from tianji.hardware import Pool, Tier
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
-from tianji.perf.context import Terms, total
+from tianji.perf.context import Terms, largest, total
 from tianji.perf.memory import activation_bytes, fixed_bytes, state_bytes
-from tianji.perf.segments import Segment, SegmentTime, joint_send_time, largest, segment_time
+from tianji.perf.segments import Segment, SegmentTime, joint_send_time, segment_time
 from tianji.perf.stages import Bubble, PassTime, Stage, representative_stages, stage
 from tianji.units import Array
 from tianji.workload import Job

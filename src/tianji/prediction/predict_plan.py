@@ -5,6 +5,7 @@ The same functions that price a million strategies price this one; the search an
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -22,10 +23,23 @@ from tianji.prediction.many import bundle, predict_many
 from tianji.ranges import Range
 from tianji.result import Result
 from tianji.units import Array
-from tianji.workload.ops import step_flops
+from tianji.workload import Model
+from tianji.workload.layers import step_flops
 
 NOTABLE = 0.05
 """From such a standard deviation of log time on, the constant that most of it comes from is named."""
+
+
+STRANGE_KIND = 0.2
+"""Standard deviation of log time that is added where a model has a kind of layer of which no run is in the tables. A choice:
+twice what runs of known kinds miss on chips that were measured."""
+MEASURED_KINDS = ("attention", "latent attention")
+
+
+def strange_kinds(model: Model) -> list[str]:
+    """Return the kinds of mixers in a model of which no measured run is known."""
+    kinds = {parts.mixer.kind for parts in model.block_parts if parts.mixer}
+    return sorted(kinds - set(MEASURED_KINDS))
 
 
 def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
@@ -47,7 +61,8 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     step_time = float(np.ravel(cost.step_time)[0])
     spread = calibration.spread(chip, moe=plan.job.model.moe is not None, chips=plan.strategy.chips)
     deviation, worst = doubt_time(plan, calibration, constants)
-    spread = spread.doubted(deviation)
+    strange = strange_kinds(plan.job.model)
+    spread = spread.doubted(math.hypot(deviation, STRANGE_KIND if strange else 0.0))
     flops = step_flops(plan.job.model, plan.job.seq_len, plan.job.tokens_per_step, plan.job.causal)
     peak = chip.matrix_peak(plan.job.precision.linear)
     # No run is faster than the datasheet's peak, however wide the range.
@@ -55,6 +70,8 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     leans = describe_basis(calibration, chip)
     if deviation >= NOTABLE and leans:
         leans += f"; least sure of {worst.replace('_', ' ')}"
+    if strange and leans:
+        leans += f"; no measured run of {' or '.join(strange)}"
     return Result(
         plan=plan,
         kind="predicted",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tianji.formatting import format_duration, format_ends, format_percent
+from tianji.formatting import format_duration, format_percent
 from tianji.parallel.strategy import FIELDS, Strategy
-from tianji.ranges import Range
 
 KINDS = {
     "matmul": "matrix multiplications",
@@ -84,11 +83,6 @@ def describe_difference(ratio: float) -> str:
     ('+7.4 %', '·')
     """
     return "·" if abs(ratio) < SMALLEST else signed_percent_of(ratio)
-
-
-def span_of(span: Range) -> str:
-    """Return a range of times as low to high, empty where low and high are one."""
-    return format_ends(span, format_duration)
 
 
 def describe_changes(one: Strategy, other: Strategy) -> str:

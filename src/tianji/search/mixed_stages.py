@@ -21,7 +21,7 @@ from tianji.parallel.strategy import Strategy
 from tianji.perf.context import total
 from tianji.perf.memory import usable_memory
 from tianji.perf.segments import Segment
-from tianji.perf.stages import Stage
+from tianji.perf.stages import Stage, block_counts
 from tianji.perf.step import estimate_segments
 from tianji.search.space import Space, divisors
 from tianji.units import Array, Bytes, Seconds
@@ -146,6 +146,12 @@ def find_stages(model: Model, layers: tuple[tuple[int, ...], ...]) -> Iterator[t
         for count in part:
             dense = min(max(leading - before, 0), count)
             moe = (count - dense) * share
-            stages.append(Stage(*map(np.asarray, (index, count - moe, moe, index == 0, index == last))))
+            ends = map(np.asarray, (index == 0, index == last))
+            if model.blocks:
+                counts = block_counts(model, np.asarray(before), np.asarray(count))
+                stages.append(Stage(np.asarray(index), counts, *ends))
+                index, before = index + 1, before + count
+                continue
+            stages.append(Stage(np.asarray(index), {"dense": np.asarray(count - moe), "moe": np.asarray(moe)}, *ends))
             index, before = index + 1, before + count
         yield tuple(stages)

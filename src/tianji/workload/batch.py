@@ -25,6 +25,8 @@ JOB_SIZES = ("seq_len", "global_batch_size", "moe_imbalance")
 def structure(job: Job) -> Hashable:
     """Return a key that is equal for jobs which can be stacked."""
     model, moe = job.model, job.model.moe
+    if model.blocks:
+        return replace(model, name="", source=""), job.precision, job.causal
     rest = _others(model, (*MODEL_SIZES, "name", "family", "source", "moe", "max_position_embeddings"))
     return rest, _others(moe, MOE_SIZES) if moe else None, job.precision, job.causal
 
@@ -32,6 +34,8 @@ def structure(job: Job) -> Hashable:
 def stack(jobs: Sequence[Job]) -> Job:
     """Return one job with each size an array over the given jobs, which must have the same structure."""
     first = jobs[0]
+    if first.model.blocks:
+        return replace(first, **_columns(jobs, JOB_SIZES))
     model: Model = replace(first.model, **_columns([j.model for j in jobs], MODEL_SIZES))
     if first.model.moe:
         moe: MoE = replace(first.model.moe, **_columns([j.model.moe for j in jobs], MOE_SIZES))

@@ -189,7 +189,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "qwen3_moe": Family(
         ("Qwen3MoeForCausalLM",),
-        COMMON,
+        COMMON | {"num_experts": ("num_experts", "num_local_experts")},
         {"sliding_window": 4096, "num_key_value_heads": 4},
         {"qk_norm": True},
         flags=ATTENTION_BIAS,

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tianji.errors import FormatError, UnsupportedModelError
-from tianji.units import MB, show
+from tianji.workload.config_file import load_json
 from tianji.workload.families import BASE_WORDS, FAMILIES, Family
+from tianji.workload.family_files import load_families
 from tianji.workload.fields import Fields
 from tianji.workload.model import MLA, Model, MoE
+from tianji.workload.patterned import read_patterned, unread_keys
 
-LARGEST_FILE = 5 * MB
 MOST_KEYS = 2000
 """Published files have 20 to 100 keys."""
 
@@ -46,6 +47,9 @@ STRUCTURES = {
 IGNORED = frozenset({"num_key_value_groups", "qk_head_dim", "max_sequence_length", "rope_head_dim"})
 """Keys of published files that resemble one of ours without being it."""
 
+TEXT_PARTS = ("text_config", "llm_config", "language_config")
+TOWERS = ("vision_config", "audio_config", "speech_config")
+
 ENCODERS = ("bert", "t5", "bart", "electra", "vit", "clip", "whisper", "wav2vec", "roberta", "deberta", "esm", "siglip")
 
 
@@ -55,7 +59,7 @@ def load_config(path: str | Path) -> Model:
     Raises FormatError for a file that cannot be read and UnsupportedModelError for an architecture that is not
     understood.
     """
-    file, data = _load_json(Path(path))
+    file, data = load_json(Path(path))
     name = file.resolve().parent.name if file.name == "config.json" else file.stem
     return read_config(data, name or "model", where=str(file))
 
@@ -73,6 +77,11 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
     if len(data) > MOST_KEYS:
         raise FormatError(f"{where}: {len(data):,} keys; the config.json of a model has fewer than {MOST_KEYS:,}")
     data, source = _text_part(data, where)
+    patterned = load_families().get(str(data.get("model_type")))
+    if patterned is not None:
+        _check_architectures(data, str(data.get("model_type")), patterned.architectures, where)
+        remark = "; ".join(filter(None, (source, unread_keys(patterned, data))))
+        return read_patterned(patterned, data, name, where, remark)
     kind, family = _find_family(data, where)
     fields = Fields(data, where, family.spellings, family.defaults)
     _refuse_foreign(fields, kind, family)
@@ -80,61 +89,18 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
     return _read(fields, name, kind, family, source)
 
 
-# --- the file -----------------------------------------------------------------------------------------------
-def _load_json(file: Path) -> tuple[Path, Mapping[str, object]]:
-    try:
-        if file.is_dir():
-            file = file / "config.json"
-        size = file.stat().st_size
-        if not file.is_file():
-            raise FormatError(f"{file}: not a file; expected the config.json of a model")
-        if size > LARGEST_FILE:
-            raise FormatError(
-                f"{file}: {show(size, 'bytes')} is too big for the config.json of a model; at most "
-                f"{show(LARGEST_FILE, 'bytes')} are read"
-            )
-        text = file.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise FormatError(f"{file}: no such file; expected the config.json of a model, or its folder") from None
-    except OSError as error:
-        raise FormatError(f"{file}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # a path with a null byte, or bytes that are not UTF-8
-        raise FormatError(f"{file}: not a text file in UTF-8: {error}") from None
-    return file, parse_config(text, str(file))
-
-
-def parse_config(text: str, where: str = "config.json") -> Mapping[str, object]:
-    """Return the JSON object in a text.
-
-    Raises FormatError with line and column for broken or truncated JSON, and for JSON that is not an object.
-    """
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        torn = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
-        end = "; the file ends before its object does: is it complete?" if torn else ""
-        place = f"line {error.lineno}, column {error.colno}"
-        raise FormatError(f"{where}: not valid JSON at {place}: {error.msg}{end}") from None
-    except RecursionError:
-        raise FormatError(f"{where}: JSON nested too deeply; expected the config.json of a model") from None
-    except ValueError as error:  # a number of thousands of digits
-        raise FormatError(f"{where}: not valid JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise FormatError(f"{where}: expected a JSON object with keys like hidden_size, got a {type(data).__name__}")
-    return data
-
-
 # --- the family ---------------------------------------------------------------------------------------------
 def _text_part(data: Mapping[str, object], where: str) -> tuple[Mapping[str, object], str]:
     """Return the language model's part of a vision-language config, and a remark that says so."""
     kind = data.get("model_type")
-    if isinstance(kind, str) and kind in FAMILIES:
-        return data, ""
-    for key in ("text_config", "llm_config", "language_config"):
+    if isinstance(kind, str) and (kind in FAMILIES or (kind in load_families() and not _has_text_part(data))):
+        towers = [key for key in TOWERS if isinstance(data.get(key), dict)]
+        return data, f"left out: {', '.join(towers)}" if towers else ""
+    for key in TEXT_PARTS:
         part = data.get(key)
         if isinstance(part, dict):
             inner = part.get("model_type")
-            if not isinstance(inner, str) or inner not in FAMILIES:
+            if not isinstance(inner, str) or (inner not in FAMILIES and inner not in load_families()):
                 _refuse(data, where, f" (its {key} has model_type {_quote(inner)})")
             if "tie_word_embeddings" in data:
                 part = {"tie_word_embeddings": data["tie_word_embeddings"]} | part
@@ -168,9 +134,18 @@ def _find_family(data: Mapping[str, object], where: str) -> tuple[str, Family]:
     if kind not in FAMILIES:
         _refuse(data, where)
     family = FAMILIES[kind]
-    if names and not any(name in family.architectures for name in names):
-        _refuse(data, where, f" ({kind} models are {' or '.join(family.architectures)})")
+    _check_architectures(data, kind, family.architectures, where)
     return kind, family
+
+
+def _check_architectures(data: Mapping[str, object], kind: str, known: Sequence[str], where: str) -> None:
+    names = data.get("architectures")
+    if isinstance(names, list) and names and not any(name in known for name in names):
+        _refuse(data, where, f" ({kind} models are {' or '.join(known)})")
+
+
+def _has_text_part(data: Mapping[str, object]) -> bool:
+    return any(isinstance(data.get(key), dict) for key in TEXT_PARTS)
 
 
 def _refuse(data: Mapping[str, object], where: str, detail: str = "") -> NoReturn:
@@ -182,11 +157,12 @@ def _refuse(data: Mapping[str, object], where: str, detail: str = "") -> NoRetur
     reason = (
         "looks like an encoder (only decoder-only language models can be planned)" if encoder else "is not understood"
     )
-    near = get_close_matches(str(kind), FAMILIES, n=2, cutoff=0.6)
+    known = sorted({*FAMILIES, *load_families()}, key=str.lower)
+    near = get_close_matches(str(kind), known, n=2, cutoff=0.6)
     nearest = f"; nearest known: {' or '.join(near)}" if near else ""
     raise UnsupportedModelError(
         f"{where}: this architecture {reason}: {what}{nearest}. Known model types: "
-        f"{', '.join(sorted(FAMILIES, key=str.lower))}. If the model has exactly the shape of one of these, copy the "
+        f"{', '.join(known)}. If the model has exactly the shape of one of these, copy the "
         f"file and set model_type and architectures to that family's (docs/models.md says how to add a family)"
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+
+from tianji.workload.blocks import BlockParts, LayerBlock, parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,48 @@ class Model:
     """One learned sink logit for each head (GPT-OSS)."""
     embedding_norm: bool = False
     source: str = ""
+    blocks: tuple[LayerBlock, ...] = ()
+    """Kinds of layers, where they differ in more than experts and windows; empty for a transformer of one attention. The fields
+    above then describe the layers with attention, and the widest heads, widths and experts of all."""
+    pattern: tuple[int, ...] = ()
+    """Of each layer, from the first on, which block it is."""
+    embedding_extra: int = 0
+    """Parameters of the input side beside the token table (per-layer embeddings)."""
+    head_extra: int = 0
+    """Parameters of the output side beside norm and projection."""
+    remark: str = ""
+    """What was left out of the file, and what was not read."""
+
+    # --- blocks ---------------------------------------------------------------------------------------------
+    @property
+    def block_parts(self) -> tuple[BlockParts, ...]:
+        """Ops and parameters of each block."""
+        return tuple(parts_of(block, self.hidden_size, self.norm_bias) for block in self.blocks)
+
+    @property
+    def block_counts(self) -> Counter[int]:
+        """How many layers each block has."""
+        return Counter(self.pattern)
+
+    @property
+    def layer_titles(self) -> tuple[tuple[str, int], ...]:
+        """Each kind of layer in words, with how many there are; empty where all are alike."""
+        titles = Counter[str]()
+        for i, block in enumerate(self.blocks):
+            titles[block.title] += self.block_counts[i]
+        return tuple(titles.items())
+
+    @property
+    def stream_size(self) -> int:
+        """Elements of one token between layers: the hidden size, times the residual streams."""
+        return self.hidden_size * max((block.residual_streams for block in self.blocks), default=1)
 
     # --- layers ---------------------------------------------------------------------------------------------
     @property
     def num_moe_layers(self) -> int:
         """Layers whose MLP is a mixture of experts."""
+        if self.blocks:
+            return sum(1 for i in self.pattern if self.block_parts[i].num_experts)
         if self.moe is None:
             return 0
         rest = self.num_layers - self.moe.num_leading_dense
@@ -184,26 +224,31 @@ class Model:
 
     def embedding_parameters(self) -> int:
         """Parameters of the token and position tables."""
-        return self.hidden_size * (self.vocab_size + self.learned_positions) + (
-            2 * self.hidden_size if self.embedding_norm else 0
-        )
+        norm = 2 * self.hidden_size if self.embedding_norm else 0
+        return self.hidden_size * (self.vocab_size + self.learned_positions) + norm + self.embedding_extra
 
     def head_parameters(self) -> int:
         """Parameters of the output projection and the final norm; a tied projection has none of its own."""
         norm = self.hidden_size * (2 if self.norm_bias else 1)
-        return norm + (0 if self.tied_embeddings else self.hidden_size * self.vocab_size)
+        return norm + self.head_extra + (0 if self.tied_embeddings else self.hidden_size * self.vocab_size)
 
     def mtp_parameters(self) -> int:
         """Parameters of the multi-token-prediction modules: a projection of 2h to h, three norms and one layer each.
 
         Their embedding and head are shared with the model's.
         """
-        layer = self.moe_layer_parameters() if self.moe else self.dense_layer_parameters()
+        if self.blocks:
+            layer = self.block_parts[self.pattern[-1]].all_parameters
+        else:
+            layer = self.moe_layer_parameters() if self.moe else self.dense_layer_parameters()
         return self.num_mtp_layers * (2 * self.hidden_size**2 + 3 * self.hidden_size + layer)
 
     @property
     def num_parameters(self) -> int:
         """Parameters of the model without its multi-token-prediction modules, as the makers publish it."""
+        if self.blocks:
+            layers = sum(n * self.block_parts[i].all_parameters for i, n in self.block_counts.items())
+            return self.embedding_parameters() + layers + self.head_parameters()
         dense = self.num_dense_layers * self.dense_layer_parameters()
         moe = self.num_moe_layers * self.moe_layer_parameters()
         return self.embedding_parameters() + dense + moe + self.head_parameters()
@@ -211,6 +256,9 @@ class Model:
     @property
     def num_active_parameters(self) -> int:
         """Parameters that one token uses: of the routed experts only ``top_k``."""
+        if self.blocks:
+            layers = sum(n * self.block_parts[i].active_parameters for i, n in self.block_counts.items())
+            return self.embedding_parameters() + layers + self.head_parameters()
         idle = 0
         if self.moe:
             idle = self.num_moe_layers * (self.moe.num_experts - self.moe.top_k) * self.expert_parameters()

@@ -17,7 +17,7 @@ from tianji.result import read_result
 from ..samples import plan_of
 from .clusters import Host, find_rank, free_port, parent_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray pool")]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tianji.result import read_result
 from ..samples import plan_of
 from .clusters import Host
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray hosts")]
 
 FIRST, SECOND = "10.213.77.1", "10.213.77.2"
 PORT = "6379"

@@ -5,7 +5,7 @@ Keys: MindSpore Transformers 2.1.0 (its templates for pre-training and the confi
 
 from __future__ import annotations
 
-from tianji.export.contract import Limits, Refusal, Target
+from tianji.export.contract import PATTERNED, Limits, Refusal, Target
 from tianji.export.formats.arguments import Argument, Artefact, OptionGroup, Tree
 from tianji.export.formats.serialize import comment_lines, to_yaml
 from tianji.export.formats.shell_scripts import spread, write_script
@@ -20,6 +20,7 @@ from tianji.parallel.plan import Plan
 
 PIPELINES = ("1f1b", "interleaved")
 REFUSALS = (
+    PATTERNED,
     Refusal(lambda s, plan: plan.pool.chip.ecosystem != "cann", "MindSpore Transformers trains on Ascend chips only"),
     Refusal(
         lambda s, plan: s.pp > 1 and s.schedule not in PIPELINES,

@@ -6,7 +6,7 @@ reads TOML; the names of the sections and options are the same there.
 
 from __future__ import annotations
 
-from tianji.export.contract import Limits, Refusal, Target
+from tianji.export.contract import PATTERNED, Limits, Refusal, Target
 from tianji.export.formats.arguments import Argument, Artefact, Tree
 from tianji.export.formats.serialize import comment_lines, to_toml
 from tianji.export.formats.shell_scripts import spread, write_script
@@ -32,6 +32,7 @@ DISPATCH = {
 }
 PRECISIONS = ("bf16", "fp32", "fp8", "mxfp8")
 REFUSALS = (
+    PATTERNED,
     Refusal(
         lambda s, plan: s.zero == 2 and s.weight_gather == "broadcasts",
         "weight_gather=broadcasts: it gathers weights from all ranks at once",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tianji.export.contract import Refusal
+from tianji.export.contract import PATTERNED, Refusal
 
 PIPELINES = ("1f1b", "interleaved")
 """Schedules that every framework of the family has."""
 
 FAMILY_REFUSALS = (
+    PATTERNED,
     Refusal(
         lambda s, plan: s.offload_optimizer and s.zero == 0,
         "offload_optimizer with zero=0: it offloads the state of the distributed optimizer only",

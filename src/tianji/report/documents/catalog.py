@@ -103,6 +103,7 @@ def _model_entry(model: Any) -> dict[str, Any]:
         "config": encode(model.model),
         "num_parameters": model.model.num_parameters,
         "num_active_parameters": model.model.num_active_parameters,
+        "layers": dict(model.model.layer_titles),
         "published": [
             {"what": p.what, "counts": list(p.counts), "counted": p.counted, "difference": p.difference,
              "figure": encode(p.figure)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from tianji.formatting import format_percent
 from tianji.report.documents.cited_figures import CitedFigureDocument, PublicationDocument
@@ -11,8 +10,6 @@ from tianji.report.documents.request import CalibrationDocument, ConstantDocumen
 from tianji.report.view import Block, Cell, Facts, Number, Publications, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.request_summary import describe_tier
 
-Document = Any
-"""A document whose type is not written yet."""
 BASIS = "What it stands on"
 """Heading of the section."""
 MEANING = {
@@ -37,11 +34,6 @@ def basis_section(
     every = [*document["figures"], *figures]
     blocks = (facts, *calibration_blocks(document["calibration"]), figure_table(every), *more)
     return ViewSection(BASIS, (*blocks, publications(sources_of(every))), is_detail=True)
-
-
-def assumption_facts(assumptions: Iterable[str]) -> list[tuple[str, str]]:
-    """Return a line for each thing that was not stated and had to be assumed."""
-    return [("Assumed", text) for text in assumptions]
 
 
 def calibration_blocks(calibration: CalibrationDocument, name: str = "calibration") -> list[Block]:

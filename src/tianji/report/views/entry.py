@@ -130,7 +130,12 @@ def _model(name: str, entry: Fields) -> tuple[Lines, list[ViewSection]]:
     facts = [("Model", f"{name}: {entry['title']} ({model['family']})"), ("Size", sizes), ("Shape", shape)]
     if moe:
         experts = f"{moe['num_experts']}, {moe['top_k']} for a token, each {moe['intermediate_size']:,} wide"
-        facts.append(("Experts", f"{experts}; {moe['num_leading_dense']} leading dense layers"))
+        leading = "" if entry["layers"] else f"; {moe['num_leading_dense']} leading dense layers"
+        facts.append(("Experts", experts + leading))
+    if entry["layers"]:
+        facts.append(("Layers", ", ".join(f"{count} {title}" for title, count in entry["layers"].items())))
+    if model["remark"]:
+        facts.append(("File", model["remark"]))
     if run := entry["training"]:
         counts = {"sequences": run["global_batch_size"], "tokens each": run["seq_len"], "tokens in all": run["tokens"]}
         known = ", ".join(f"{format_count(v)} {k}" for k, v in counts.items() if isinstance(v, (int, float)))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tianji.formatting import format_duration
-from tianji.report.charts import ChartSwing, SwingChart
-from tianji.report.documents.explanation import ExplanationDocument, TermDocument
-from tianji.report.view import Cell, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
+from tianji.report.charts import SwingChart
+from tianji.report.documents.explanation import ExplanationDocument
+from tianji.report.view import Cell, Highlight, View, ViewColumn, ViewSection, ViewTable
+from tianji.report.views.breakdown import difference_of, swing_of
 from tianji.report.views.cells import bytes_of, count_of, time_of
 from tianji.report.views.plan_result import shorten_layout
 
@@ -30,29 +30,29 @@ def explanation_view(document: ExplanationDocument) -> View:
 
 def gap_chart(document: ExplanationDocument) -> SwingChart:
     """Return by how much each term took longer than predicted, or less."""
-    swings = tuple(_swing(term) for term in document["terms"] if term["gap_s"])
+    swings = tuple(
+        swing_of(term["term"], term["gap_s"], difference_of(term["gap_s"]).text)
+        for term in document["terms"]
+        if term["gap_s"]
+    )
     title = "What each term adds to the predicted step, or saves"
     return SwingChart("gaps", title, "s", swings, (0.0, "as predicted"), legend=("less", "more"), colours=(1, 0))
-
-
-def _swing(term: TermDocument) -> ChartSwing:
-    gap, text = term["gap_s"], _gap(term["gap_s"]).text
-    return ChartSwing(term["term"], gap, 0.0, text, "") if gap < 0 else ChartSwing(term["term"], 0.0, gap, "", text)
-
-
-def _gap(seconds: float) -> Number:
-    return Number(seconds, f"{'+' if seconds > 0 else '-' if seconds < 0 else ''}{format_duration(abs(seconds))}")
 
 
 def term_table(document: ExplanationDocument) -> ViewTable:
     """Return the terms of both results; they add up to the steps."""
     rows: list[tuple[Cell, ...]] = [
-        (term["term"], time_of(term["predicted_s"]), time_of(term["measured_s"]), _gap(term["gap_s"]))
+        (term["term"], time_of(term["predicted_s"]), time_of(term["measured_s"]), difference_of(term["gap_s"]))
         for term in document["terms"]
     ]
     step = document["step_time_s"]
     rows.append(
-        ("step", time_of(step["predicted"]), time_of(step["measured"]), _gap(step["measured"] - step["predicted"]))
+        (
+            "step",
+            time_of(step["predicted"]),
+            time_of(step["measured"]),
+            difference_of(step["measured"] - step["predicted"]),
+        )
     )
     columns = (
         ViewColumn("term"),

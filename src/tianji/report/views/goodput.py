@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tianji.formatting import format_bytes, format_number, format_percent
 from tianji.ranges import Range
-from tianji.report.charts import BarChart, ChartBar, ChartSwing, SwingChart
+from tianji.report.charts import BarChart, ChartBar, SwingChart
 from tianji.report.documents.cited_figures import CitedFigureDocument
 from tianji.report.documents.goodput import CaseDocument, FailureProfileDocument, GoodputDocument, ProfileFigureDocument
 from tianji.report.documents.ranges import RangeDocument
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import basis_section, publications
+from tianji.report.views.breakdown import breakdown_chart, breakdown_table, swing_of
 from tianji.report.views.cells import count_of, days_of, ranged, share_of
-from tianji.report.views.plan_result import breakdown_chart, breakdown_table, shorten_layout
+from tianji.report.views.plan_result import shorten_layout
 from tianji.report.views.request_summary import request_facts, title_of
 from tianji.report.vocabulary import LOSSES, STORES
 from tianji.units import show
@@ -27,7 +28,7 @@ Rows = list[tuple[str, tuple[float, ...]]]
 def goodput_view(document: GoodputDocument) -> View:
     """Return the view of ``tianji goodput``."""
     plan, profile = document["plan"], document["failure_profile"]
-    step = (breakdown_chart(plan, "Where a step goes"), breakdown_table(plan))
+    step = (breakdown_chart(plan["breakdown_s"], "Where a step goes"), breakdown_table(plan["breakdown_s"]))
     sections = (
         ViewSection("Where the time goes", (loss_chart(document), loss_table(document))),
         ViewSection("What fails", (failure_chart(document), failure_table(document))),
@@ -147,8 +148,7 @@ def choice_chart(document: GoodputDocument) -> SwingChart:
     for choice in document["choices"]:
         gain = (choice["goodput"]["nominal"] - document["goodput"]["nominal"]) * 100
         text = f"{gain:+.2f}"
-        ends = (gain, 0.0, text, "") if gain < 0 else (0.0, gain, "", text)
-        swings.append(ChartSwing(choice["name"], *ends))
+        swings.append(swing_of(choice["name"], gain, text))
     swings.sort(key=lambda swing: -(swing.low + swing.high))
     return SwingChart(
         "choices", "What each choice adds to the goodput, at the nominal failure rate", "percentage points", tuple(swings),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tianji.formatting import format_percent
 from tianji.report.documents.machine import FittedDocument, MachineDocument, MeasuredSizeDocument
 from tianji.report.view import Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import share_of
@@ -38,7 +39,8 @@ def _warnings(sizes: Sequence[MeasuredSizeDocument]) -> list[str]:
         return []
     noise, missed = max(size["noise"] for size in busy), max(size["misfit"] for size in busy)
     return [
-        f"The machine was busy with other things: a repeat is off by up to {noise:.0%}, the fit by up to {missed:.0%}."
+        f"The machine was busy with other things: a repeat is off by up to {format_percent(noise, 0)},"
+        f" the fit by up to {format_percent(missed, 0)}."
         " The ranges of plans are as wide as that; measure again when it is quiet."
     ]
 
@@ -82,4 +84,4 @@ def _constant(fitted: FittedDocument | None) -> Cell:
     value, error = fitted["value"], fitted["standard_error"]
     if error is None:
         return Number(value, f"{value:.2g} ± ?")
-    return Number(value, f"{value:.2g} ±{error:.0%}" if error < 1.0 else f"{value:.2g} ±>99%")
+    return Number(value, f"{value:.2g} ±{format_percent(error, 0)}" if error < 1.0 else f"{value:.2g} ±>99 %")

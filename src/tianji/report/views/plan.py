@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from tianji.formatting import format_bytes, format_duration, format_number
 from tianji.parallel.strategy import Strategy
-from tianji.report.charts import ChartPoint, ChartSeries, ChartSwing, CurveChart, SwingChart
+from tianji.report.charts import ChartPoint, ChartSeries, CurveChart, SwingChart
 from tianji.report.documents.plan import ChosenDocument, PlanDocument, PublishedRunDocument, SearchDocument
 from tianji.report.documents.plan_result import AgainstDocument, PlanResultDocument
 from tianji.report.view import Block, Cell, Facts, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import basis_section
+from tianji.report.views.breakdown import difference_of, swing_of
 from tianji.report.views.cells import count_of, days_of, ranged, share_of, size_of, time_of
 from tianji.report.views.plan_result import (
     describe_misfit,
-    difference_of,
     highlights,
     memory_section,
     plan_lead,
@@ -215,7 +214,9 @@ def against_section(
     )
     lost = sorted(plan["breakdown_difference_s"].items(), key=lambda pair: -abs(pair[1]))
     shown = [(kind, seconds) for kind, seconds in lost if _is_notable(kind, plan, best)]
-    swings = tuple(_swing(KINDS.get(kind, kind), seconds) for kind, seconds in shown if seconds)
+    swings = tuple(
+        swing_of(KINDS.get(kind, kind), seconds, difference_of(seconds).text) for kind, seconds in shown if seconds
+    )
     chart = SwingChart(f"{name}-difference", "Seconds of a step that each term takes more or less than in plan 1",
                        "difference, s", swings, (0.0, "plan 1"), legend=("faster", "slower"))  # fmt: skip
     return ViewSection(title, (Facts(facts), *((chart,) if swings else ()), difference_table(plan, best, name, shown)))
@@ -247,11 +248,3 @@ def difference_table(
 
 def _relative(ratio: float) -> Number:
     return Number(ratio, describe_difference(ratio))
-
-
-def _swing(label: str, seconds: float) -> ChartSwing:
-    text = difference_of(seconds).text
-    ends: dict[str, Any] = {"low": 0.0, "low_text": "", "high": seconds, "high_text": text}
-    if seconds < 0:
-        ends = {"low": seconds, "low_text": text, "high": 0.0, "high_text": ""}
-    return ChartSwing(label, **ends)

@@ -12,17 +12,15 @@ from tianji.parallel.strategy import Strategy
 from tianji.report.charts import BarChart, ChartBar
 from tianji.report.documents.goodput_summary import GoodputSummaryDocument
 from tianji.report.documents.plan_result import FullPlanResultDocument, PlanResultDocument
-from tianji.report.view import Cell, Highlight, Number, ViewColumn, ViewSection, ViewTable
-from tianji.report.views.cells import days_of, ranged, share_of, size_of, time_of
-from tianji.report.vocabulary import KINDS
+from tianji.report.view import Cell, Highlight, ViewColumn, ViewSection, ViewTable
+from tianji.report.views.breakdown import breakdown_chart, breakdown_table
+from tianji.report.views.cells import days_of, ranged, share_of, size_of
 from tianji.units import GB, show
 
 MOST_BARS = 14
 """Stages of a chart; a pipeline of more unlike ones shows so many, evenly chosen."""
 MOST_STAGES = 12
 """Rows of the memory table on a terminal."""
-COMPUTING = ("matmul", "attention", "vector", "recompute", "optimizer")
-"""Kinds of a breakdown in which the chip computes."""
 
 
 def shorten_layout(strategy: Mapping[str, Any]) -> str:
@@ -95,40 +93,8 @@ def days_highlights(summary: GoodputSummaryDocument) -> Iterator[Highlight]:
 # --- time -----------------------------------------------------------------------------------------------------
 def step_section(plan: PlanResultDocument, title: str) -> ViewSection:
     """Return where a step goes, drawn and in numbers."""
-    return ViewSection(title, (breakdown_chart(plan, title), breakdown_table(plan)))
-
-
-def breakdown_chart(plan: PlanResultDocument, title: str) -> BarChart:
-    """Return the exclusive terms of a step, longest first, coloured by what the chip does in them."""
-    step = plan["step_time_s"]
-    bars = [
-        ChartBar(KINDS.get(k, k), ((_class(k), s),), f"{format_duration(s)}, {format_percent(s / step)}")
-        for k, s in _terms(plan)
-    ]
-    # The order of colours must not hang on which term is the longest.
-    order = {name: place for place, name in enumerate(("computing", "waiting for links", "waiting otherwise"))}
-    first = sorted(bars, key=lambda bar: order[bar.parts[0][0]])
-    legend = tuple(dict.fromkeys(bar.parts[0][0] for bar in first))
-    return BarChart("breakdown", title, "time of a step, s", tuple(bars), legend=legend)
-
-
-def _class(kind: str) -> str:
-    if kind in COMPUTING:
-        return "computing"
-    return "waiting for links" if kind.endswith("_comm") else "waiting otherwise"
-
-
-def _terms(plan: PlanResultDocument) -> list[tuple[str, float]]:
-    return sorted(((k, s) for k, s in plan["breakdown_s"].items() if s), key=lambda pair: -pair[1])
-
-
-def breakdown_table(plan: PlanResultDocument) -> ViewTable:
-    """Return all terms of a step, longest first; they add up to the step."""
-    step = plan["step_time_s"]
-    rows: list[tuple[Cell, ...]] = [(KINDS.get(k, k), time_of(s), share_of(s / step)) for k, s in _terms(plan)]
-    rows.append(("step", time_of(step), share_of(1.0)))
-    columns = (ViewColumn("term"), ViewColumn("time", "s"), ViewColumn("share", "1"))
-    return ViewTable("breakdown", "", columns, tuple(rows), has_total=True, bar=1)
+    breakdown = plan["breakdown_s"]
+    return ViewSection(title, (breakdown_chart(breakdown, title), breakdown_table(breakdown)))
 
 
 # --- memory ---------------------------------------------------------------------------------------------------
@@ -192,13 +158,3 @@ def stage_runs(plan: FullPlanResultDocument) -> list[tuple[str, Mapping[str, flo
         first, last = members[0][0], members[-1][0]
         runs.append((f"stage {first}" if first == last else f"stages {first} to {last}", members[0][1]))
     return runs
-
-
-def difference_of(seconds: float) -> Number:
-    """Return a difference of time with its sign.
-
-    >>> difference_of(-0.5).text
-    '-500 ms'
-    """
-    sign = "+" if seconds > 0 else "-" if seconds < 0 else ""
-    return Number(seconds, sign + format_duration(abs(seconds)))

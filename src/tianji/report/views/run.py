@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tianji.formatting import format_duration
-from tianji.report.charts import BarChart, ChartBar, ChartPoint, ChartSeries, CurveChart
+from tianji.report.charts import ChartPoint, ChartSeries, CurveChart
 from tianji.report.documents.run import RunDocument
 from tianji.report.view import Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
-from tianji.report.views.cells import bytes_of, count_of, ranged, share_of, time_of
+from tianji.report.views.breakdown import breakdown_chart, breakdown_table
+from tianji.report.views.cells import bytes_of, count_of, ranged, time_of
 from tianji.report.views.plan_result import shorten_layout
-from tianji.report.vocabulary import KINDS
 
 
 def run_view(document: RunDocument) -> View:
     """Return the view of ``tianji run``."""
     sections = [ViewSection("What it learnt", (_losses_in_words(document), loss_chart(document), step_table(document)))]
     if document["breakdown_s"]:
-        blocks = (breakdown_chart(document), breakdown_table(document))
+        breakdown = document["breakdown_s"]
+        blocks = (
+            breakdown_chart(breakdown, "Where the profiled step went"),
+            breakdown_table(breakdown, "profiled step"),
+        )
         sections.append(ViewSection("Where the profiled step went", blocks))
     if document["traffic"]:
         sections.append(ViewSection("What a step sends", (traffic_table(document),)))
@@ -79,28 +83,6 @@ def step_table(document: RunDocument) -> ViewTable:
     )
     columns = (ViewColumn("step"), ViewColumn("loss"), ViewColumn("gradient norm"), ViewColumn("time", "s"))
     return ViewTable("steps", "", columns, rows, most=6, thinning="even")
-
-
-def _terms(document: RunDocument) -> list[tuple[str, float]]:
-    return sorted(((k, s) for k, s in document["breakdown_s"].items() if s), key=lambda pair: -pair[1])
-
-
-def breakdown_chart(document: RunDocument) -> BarChart:
-    """Return the exclusive terms of the profiled step, longest first."""
-    total = sum(document["breakdown_s"].values())
-    bars = [
-        ChartBar(KINDS.get(k, k), (("time", s),), f"{format_duration(s)}, {s / total:.1%}") for k, s in _terms(document)
-    ]
-    return BarChart("breakdown", "Where the profiled step went", "time of the step, s", tuple(bars))
-
-
-def breakdown_table(document: RunDocument) -> ViewTable:
-    """Return the terms of the profiled step, longest first; they add up to it."""
-    total = sum(document["breakdown_s"].values())
-    rows = [(KINDS.get(kind, kind), time_of(s), share_of(s / total)) for kind, s in _terms(document)]
-    rows.append(("profiled step", time_of(total), share_of(1.0)))
-    columns = (ViewColumn("term"), ViewColumn("time", "s"), ViewColumn("share", "1"))
-    return ViewTable("breakdown", "", columns, tuple(rows), has_total=True, bar=1)
 
 
 def traffic_table(document: RunDocument) -> ViewTable:

@@ -1,0 +1,303 @@
+"""The layers of a model as ops: one of each kind, with the embedding, the head and the prediction module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from tianji.units import Flops
+from tianji.workload.blocks import BlockParts, LayerBlock
+from tianji.workload.model import Model
+from tianji.workload.ops import SCAN_CHUNK, AttentionOp, ExpertOps, LayerOps, Matmul, Role, Vector
+
+
+def _attention_matmuls(model: Model) -> tuple[Matmul, ...]:
+    h = model.hidden_size
+    output = Matmul("attention output", model.value_size, h, "row", role=Role.ATTENTION_OUTPUT)
+    if model.mla is None:
+        return Matmul("qkv", h, model.query_size + model.key_value_size, "column", role=Role.PROJECTION), output
+    a = model.mla
+    if a.q_lora_rank:
+        query = [
+            Matmul("q down", h, a.q_lora_rank, "none", role=Role.PROJECTION),
+            Matmul("q up", a.q_lora_rank, model.query_size, "column", role=Role.EXPANSION),
+        ]
+    else:
+        query = [Matmul("q", h, model.query_size, "column", role=Role.PROJECTION)]
+    expanded = model.num_attention_heads * (a.qk_nope_head_dim + a.v_head_dim)
+    return (
+        *query,
+        Matmul("kv down", h, a.kv_lora_rank + a.qk_rope_head_dim, "none", role=Role.PROJECTION),
+        Matmul("kv up", a.kv_lora_rank, expanded, "column", role=Role.EXPANSION),
+        output,
+    )
+
+
+def _attention(model: Model) -> tuple[tuple[float, AttentionOp], ...]:
+    if model.mla:
+        qk, v = model.mla.qk_nope_head_dim + model.mla.qk_rope_head_dim, model.mla.v_head_dim
+        return ((1.0, AttentionOp(model.num_attention_heads, model.num_attention_heads, qk, v)),)
+    heads = (model.num_attention_heads, model.num_key_value_heads, model.head_dim, model.head_dim)
+    if not model.sliding_window or not model.num_sliding_layers:
+        return ((1.0, AttentionOp(*heads)),)
+    sliding = model.num_sliding_layers / model.num_layers
+    return (1.0 - sliding, AttentionOp(*heads)), (sliding, AttentionOp(*heads, window=model.sliding_window))
+
+
+def _mlp(model: Model, width: int, name: str, into: Role, out: Role) -> tuple[Matmul, ...]:
+    inputs = 2 if model.gated_mlp else 1
+    return (
+        Matmul(f"{name} in", model.hidden_size, inputs * width, "column", role=into),
+        Matmul(f"{name} out", width, model.hidden_size, "row", role=out),
+    )
+
+
+def _activation(model: Model, width: int, name: str) -> Vector:
+    return Vector(f"{name} activation", (3.0 if model.gated_mlp else 2.0) * width, "tensor")
+
+
+def _layer_vectors(model: Model) -> tuple[Vector, ...]:
+    """Norms read and write h, residual additions read 2h and write h, rotary positions read and write q and k."""
+    h = model.hidden_size
+    rotary = 0.0 if model.learned_positions else 2.0 * (model.query_size + model.key_value_size / 2)
+    return (
+        Vector("norms", 2.0 * model.num_norms * h, "sequence"),
+        Vector("residuals", 6.0 * h, "sequence"),
+        Vector("positions", rotary, "tensor"),
+    )
+
+
+class _AttentionBlock(NamedTuple):
+    """The first half of a transformer layer, the same in layers of all kinds."""
+
+    matmuls: tuple[Matmul, ...]
+    attention: tuple[tuple[float, AttentionOp], ...]
+    vectors: tuple[Vector, ...]
+
+    @classmethod
+    def of(cls, model: Model) -> _AttentionBlock:
+        return cls(_attention_matmuls(model), _attention(model), _layer_vectors(model))
+
+
+def model_layers(model: Model) -> dict[str, LayerOps]:
+    """Return a layer of each kind that the model has: ``dense``, ``moe``, ``mtp``, and ``embedding`` and ``head``.
+
+    Ops that several kinds have in common are the same objects, so that a formula may work out each once.
+    """
+    if model.blocks:
+        return _block_layers(model)
+    block, top = _AttentionBlock.of(model), head(model)
+    layers = {"dense": _dense_layer(model, block), "embedding": embedding(model), "head": top}
+    if model.moe:
+        layers["moe"] = _moe_layer(model, block)
+    if model.num_mtp_layers:
+        layers["mtp"] = _mtp_layer(model, layers.get("moe", layers["dense"]), top)
+    return layers
+
+
+class LayerSize(NamedTuple):
+    """Parameters of one layer of a kind, and what its activations are made of."""
+
+    parameters: int
+    """Without routed experts."""
+    whole: int
+    """Of these, what every tensor rank holds."""
+    expert_parameters: int
+    """Of all its routed experts."""
+    widths: Widths
+
+
+class Widths(NamedTuple):
+    """Elements that one token leaves for the backward pass, by how they are stored and cut."""
+
+    inputs: int
+    """Inputs of the mixer and of the MLP, each of hidden size, in the dtype of the linear layers."""
+    norms: int
+    """Of hidden size each."""
+    projected: float
+    """Queries, keys, values and gates, divided by the tensor cut."""
+    latents: float
+    """What every tensor rank holds of its tokens."""
+    mixed: float
+    """Input of the mixer's output projection."""
+    gates: float
+    hidden: float
+    """Input of the MLP's output projection."""
+    heads: int
+    """Of softmax attention: statistics, or the scores where it is not fused."""
+    top_k: float
+    sent: int
+    """Elements of a token's copy for one expert."""
+    expert_gates: float
+    expert_hidden: float
+    is_expanded: bool
+    """``projected`` is made of ``latents`` and can be made again."""
+
+
+def layer_sizes(model: Model) -> dict[str, LayerSize]:
+    """Return the sizes of one layer of each kind, by the names of :func:`model_layers`."""
+    if model.blocks:
+        return {block_name(i): _block_size(model, block, parts) for i, (block, parts) in _numbered_blocks(model)}
+    sizes = {
+        "dense": LayerSize(
+            model.dense_layer_parameters(), model.replicated_parameters(moe=False), 0, _widths(model, moe=False)
+        )
+    }
+    if model.moe:
+        experts = model.moe.num_experts * model.expert_parameters()
+        common, whole = model.moe_layer_parameters(0), model.replicated_parameters(moe=True)
+        sizes["moe"] = LayerSize(common, whole, experts, _widths(model, moe=True))
+    return sizes
+
+
+def last_kind(model: Model) -> str:
+    """Return the kind of layer that a multi-token-prediction module has."""
+    if model.blocks:
+        return block_name(model.pattern[-1])
+    return "moe" if model.moe else "dense"
+
+
+def _numbered_blocks(model: Model) -> Iterator[tuple[int, tuple[LayerBlock, BlockParts]]]:
+    return enumerate(zip(model.blocks, model.block_parts, strict=True))
+
+
+def _widths(model: Model, *, moe: bool) -> Widths:
+    m = model.moe if moe else None
+    width = m.shared_intermediate_size if m else model.intermediate_size
+    inputs = 2.0 if model.gated_mlp else 1.0
+    latents = 0.0
+    if model.mla:
+        latents = model.mla.q_lora_rank + model.mla.kv_lora_rank + model.mla.qk_rope_head_dim
+    expert = m.intermediate_size if m else 0
+    return Widths(
+        2, model.num_norms, model.query_size + model.key_value_size, latents, model.value_size, inputs * width, width,
+        model.num_attention_heads, m.top_k if m else 0, model.hidden_size if m else 0, inputs * expert, expert,
+        model.mla is not None,
+    )  # fmt: skip
+
+
+def _block_size(model: Model, block: LayerBlock, parts: BlockParts) -> LayerSize:
+    mixer, experts = parts.mixer, parts.layer.experts
+    out = sum(m.k for m in mixer.matmuls if m.cut == "row") if mixer else 0
+    mlp_out = sum(m.k for m in parts.mlp.matmuls if m.cut == "row") if parts.mlp else 0
+    gates = sum(m.n for m in parts.mlp.matmuls if m.cut == "column") if parts.mlp else 0
+    expert_gates = sum(m.n for m in experts.matmuls if m.cut == "column") if experts else 0
+    expert_hidden = sum(m.k for m in experts.matmuls if m.cut == "row") if experts else 0
+    states = sum(s.num_heads * s.key_dim * s.value_dim / SCAN_CHUNK for s in parts.layer.scans)
+    widths = Widths(
+        inputs=(mixer is not None) + (parts.mlp is not None),
+        norms=block.num_norms,
+        projected=(mixer.saved - out if mixer else 0.0) + states,
+        latents=mixer.saved_whole if mixer else 0.0,
+        mixed=out,
+        gates=gates,
+        hidden=mlp_out,
+        heads=max((a.num_heads for _, a in parts.layer.attention), default=0),
+        top_k=experts.top_k * experts.computing if experts else 0,
+        sent=(experts.width or model.hidden_size) if experts else 0,
+        expert_gates=expert_gates,
+        expert_hidden=expert_hidden,
+        is_expanded=bool(mixer and mixer.kind == "latent attention"),
+    )
+    return LayerSize(parts.parameters, parts.whole, parts.num_experts * parts.expert_parameters, widths)
+
+
+def block_name(index: int) -> str:
+    """Return the name of a kind of layers among those of :func:`model_layers`."""
+    return f"block {index}"
+
+
+def _block_layers(model: Model) -> dict[str, LayerOps]:
+    layers = {block_name(i): parts.layer for i, parts in enumerate(model.block_parts)}
+    top = head(model)
+    layers |= {"embedding": embedding(model), "head": top}
+    if model.num_mtp_layers:
+        layers["mtp"] = _mtp_layer(model, model.block_parts[model.pattern[-1]].layer, top)
+    return layers
+
+
+def dense_layer(model: Model) -> LayerOps:
+    """Return the ops of a layer with a dense MLP."""
+    return _dense_layer(model, _AttentionBlock.of(model))
+
+
+def _dense_layer(model: Model, block: _AttentionBlock) -> LayerOps:
+    width = model.intermediate_size
+    return LayerOps(
+        matmuls=(*block.matmuls, *_mlp(model, width, "mlp", Role.MLP_IN, Role.MLP_OUT)),
+        attention=block.attention,
+        vectors=(*block.vectors, _activation(model, width, "mlp")),
+    )
+
+
+def moe_layer(model: Model) -> LayerOps:
+    """Return the ops of a layer whose MLP is a mixture of experts (the dense layer if the model has none)."""
+    return _moe_layer(model, _AttentionBlock.of(model))
+
+
+def _moe_layer(model: Model, block: _AttentionBlock) -> LayerOps:
+    moe = model.moe
+    if moe is None:
+        return _dense_layer(model, block)
+    shared = moe.shared_intermediate_size
+    router = Matmul("router", model.hidden_size, moe.num_experts, "none", high=True, role=Role.ROUTER)
+    matmuls, vectors = (*block.matmuls, router), block.vectors
+    if shared:
+        matmuls = (*matmuls, *_mlp(model, shared, "shared", Role.SHARED_EXPERT, Role.SHARED_EXPERT))
+        vectors = (*vectors, _activation(model, shared, "shared"))
+    experts = ExpertOps(
+        moe.num_experts,
+        moe.top_k,
+        _mlp(model, moe.intermediate_size, "expert", Role.PLAIN, Role.PLAIN),
+        # Each routed copy is gathered into expert order and scattered back: four passes over h.
+        (_activation(model, moe.intermediate_size, "expert"), Vector("permute", 4.0 * model.hidden_size, "tensor")),
+        (moe.num_groups, moe.groups_per_token),
+    )
+    return LayerOps(matmuls=matmuls, attention=block.attention, vectors=vectors, experts=experts)
+
+
+def embedding(model: Model) -> LayerOps:
+    """Return the ops of the token table: a gather that writes h."""
+    return LayerOps(vectors=(Vector("embedding", 2.0 * model.hidden_size, "sequence"),))
+
+
+def head(model: Model) -> LayerOps:
+    """Return the ops of the last norm, the logits and the loss."""
+    return LayerOps(
+        matmuls=(Matmul("logits", model.hidden_size, model.vocab_size, "column", high=True, role=Role.LOGITS),),
+        vectors=(
+            Vector("final norm", 2.0 * model.hidden_size, "sequence"),
+            Vector("loss", 1.0 * model.vocab_size, "tensor", role=Role.LOSS),
+        ),
+    )
+
+
+def mtp_layer(model: Model) -> LayerOps:
+    """Return the ops of one multi-token-prediction module: a projection of 2h to h, a layer, and a head of its own."""
+    return _mtp_layer(model, moe_layer(model), head(model))
+
+
+def _mtp_layer(model: Model, layer: LayerOps, top: LayerOps) -> LayerOps:
+    projection = Matmul("mtp projection", 2 * model.hidden_size, model.hidden_size, "column")
+    return replace(layer, matmuls=(*layer.matmuls, projection, *top.matmuls), vectors=(*layer.vectors, *top.vectors))
+
+
+def step_flops(model: Model, seq_len: int, tokens: float, causal: bool = True) -> Flops:
+    """Return the model FLOPs of a training step over that many tokens, forward and backward (three times forward).
+
+    For a dense model this is 6 · N · tokens plus attention, N being the parameters of the matmuls (the token table is
+    looked up, not multiplied). Recomputation does not count: this is the numerator of MFU.
+    """
+    if model.blocks:
+        layers = model_layers(model)
+        counts = {block_name(i): n for i, n in model.block_counts.items()} | {"head": 1, "mtp": model.num_mtp_layers}
+        flops = sum(n * layers[name].flops(seq_len, causal) for name, n in counts.items() if n)
+        return 3.0 * flops * tokens
+    per_token = (
+        model.num_dense_layers * dense_layer(model).flops(seq_len, causal)
+        + model.num_moe_layers * moe_layer(model).flops(seq_len, causal)
+        + model.num_mtp_layers * mtp_layer(model).flops(seq_len, causal)
+        + head(model).flops(seq_len, causal)
+    )
+    return 3.0 * per_token * tokens
