@@ -15,8 +15,11 @@ from tianji.parallel.strategy import FIELDS
 
 RENAMED = {"catalog": "browse", "export": "export_plan"}
 """`tianji.catalog` and `tianji.export` are rooms: a function of that name would hide one."""
-NO_VERB = {"pool"}
-"""Commands that start and end processes of this machine, and answer nothing."""
+NO_VERB = {
+    "pool": "starts and ends processes of this machine, and answers nothing",
+    "migrate": "several questions, each answered by the room tianji.migration",
+}
+"""Groups of commands that have no function of their name."""
 SHOWING = {"as_json": "to_json", "html": "save_html", "plots": "save_plots", "csv": "save_tables"}
 """Options that say how an answer is shown, and the method that does it."""
 ONLY_TYPED = {

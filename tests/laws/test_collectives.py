@@ -64,7 +64,7 @@ def test_more_bytes_take_longer(where: Pool, group: RankGroup, size: float, c: C
 def test_a_collective_takes_at_least_what_its_slowest_link_must_carry(where: Pool, n: int, size: float) -> None:
     """Every member of n must receive (n - 1)/n of the bytes over links of at most its fastest tier."""
     net = Links.of(where, Constants())
-    fastest = max(lane.rate for lane in net.lanes)
+    fastest = max(tier.rate for tier in net.tiers)
     group = RankGroup(((np.asarray(n), np.asarray(1)),))
     assert net.all_gather(group, np.asarray(size)) >= size * (n - 1) / n / fastest / 3 * (1 - 1e-9)
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "validation": "validate {folder}/runs.csv --group-by chip,feature",
     "calibration": "calibrate {folder}/runs.csv --out {folder}/mine.toml --date 2026-11-30",
     "columns": "validate --columns",
+    "migration_versions": "migrate versions --to a3 --with vllm",
 }
 """By the name of the document; each as small as its answer allows. ``runs.csv`` is the table of the extending guide."""
 OF_REAL_PROCESSES = ("run", "explanation", "operation", "machine")

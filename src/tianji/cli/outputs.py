@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -55,11 +55,14 @@ class Outputs:
             if folder is not None:
                 find_folder(folder)
 
-    def present(self, answer: Answer[Any]) -> None:
+    def present(self, answer: Answer[Any] | Mapping[str, Any]) -> None:
         """Write the files of an answer and say on stderr where they are, then print it as JSON or as tables.
 
-        Raises InputError when a file cannot be written.
+        A document of ``report`` stands for the answer where no verb of ``api`` gives one. Raises InputError when a file cannot
+        be written.
         """
+        if isinstance(answer, Mapping):
+            answer = wrap_document(answer)
         if self.html is not None:
             click.echo(answer.save_html(self.html, format_command()), err=True)
         if self.plots is not None:
@@ -70,6 +73,13 @@ class Outputs:
             click.echo(answer.to_json())
         else:
             answer.show()
+
+
+def wrap_document(document: Mapping[str, Any]) -> Answer[None]:
+    """Return a document as an answer."""
+    from tianji.api.answer import Answer
+
+    return Answer(None, str(document["document"]), lambda: document)
 
 
 def output_options(command: F) -> F:

@@ -38,7 +38,7 @@ class Links:
     """The tiers of a pool under a calibration, innermost first."""
 
     spans: tuple[int, ...]
-    lanes: tuple[SustainedTier, ...]
+    tiers: tuple[SustainedTier, ...]
     rings: bool = False
     """Gathers and scatters go round a ring of all members, however many there are."""
     scatter_factor: float = 1.0
@@ -54,17 +54,17 @@ class Links:
 
         Raises UnknownFigureError for the first such tier whose bandwidth nobody published.
         """
-        lanes: list[SustainedTier] = []
+        sustained: list[SustainedTier] = []
         inner, spans = 1, []
         for tier, span in zip(pool.tiers, pool.spans(), strict=True):
-            if inner >= pool.chips and lanes:
+            if inner >= pool.chips and sustained:
                 break
-            lanes.append(_lane(pool.name, tier, constants, max(span // inner, 1)))
+            sustained.append(_sustain(pool.name, tier, constants, max(span // inner, 1)))
             spans.append(span)
             inner = span
         c = constants
         factors = (c.reduce_scatter_factor, c.all_reduce_factor, c.all_to_all_factor, c.call_overhead)
-        return cls(tuple(spans), tuple(lanes), pool.chip.ecosystem == "cuda", *factors)
+        return cls(tuple(spans), tuple(sustained), pool.chip.ecosystem == "cuda", *factors)
 
     def all_gather(self, group: RankGroup, size: Array, pieces: Array | float = 1.0) -> Array:
         """Return the seconds to give every member the whole, of which each holds an equal share.
@@ -96,9 +96,9 @@ class Links:
     def _go_round(self, group: RankGroup, size: Array, pieces: Array | float) -> Array:
         slowest: Array = np.asarray(0.0)
         delay: Array = np.asarray(0.0)
-        for lane, n, inner in self._members(group):
-            slowest = np.maximum(slowest, size * ((n - 1.0) / inner) / _peer_rate(lane, n))
-            delay = delay + (n - 1.0 if self.rings else steps(n)) * lane.latency
+        for tier, n, inner in self._members(group):
+            slowest = np.maximum(slowest, size * ((n - 1.0) / inner) / _peer_rate(tier, n))
+            delay = delay + (n - 1.0 if self.rings else steps(n)) * tier.latency
         return slowest + delay * pieces
 
     def _issue(self, group: RankGroup) -> Array:
@@ -127,48 +127,48 @@ class Links:
         slowest: Array = np.asarray(0.0)
         delay: Array = np.asarray(0.0)
         below: Array = np.asarray(1.0)
-        for position, (lane, n, inner) in enumerate(self._members(group)):
+        for position, (tier, n, inner) in enumerate(self._members(group)):
             crossing = size * (n - 1.0) / n
             if copies and position:
                 crossing = crossing * np.where(once, reached_units(group.size / below, copies, routing) / copies, 1.0)
-            slowest = np.maximum(slowest, crossing / _peer_rate(lane, n) * _hops(lane, n))
-            delay = delay + steps(n) * lane.latency
+            slowest = np.maximum(slowest, crossing / _peer_rate(tier, n) * _hops(tier, n))
+            delay = delay + steps(n) * tier.latency
             below = inner
         return self.exchange_factor * (slowest + delay) + self._issue(group)
 
     def send(self, group: RankGroup, size: Array) -> Array:
         """Return the seconds to pass ``size`` bytes to the next member: α + size / rate over the slowest tier between two."""
         slowest: Array = np.asarray(0.0)
-        for lane, n, _ in self._members(group):
-            rate = lane.rate / max(lane.units - 1, 1) if lane.topology == "mesh" else lane.rate
-            slowest = np.maximum(slowest, (lane.latency + size / rate) * (n > 1))
+        for tier, n, _ in self._members(group):
+            rate = tier.rate / max(tier.units - 1, 1) if tier.topology == "mesh" else tier.rate
+            slowest = np.maximum(slowest, (tier.latency + size / rate) * (n > 1))
         return slowest
 
     def _members(self, group: RankGroup) -> list[tuple[SustainedTier, Array, Array]]:
         members, below = [], np.asarray(1.0)
-        for lane, inner in zip(self.lanes, group.members(self.spans), strict=True):
-            members.append((lane, inner / below, inner))
+        for tier, inner in zip(self.tiers, group.members(self.spans), strict=True):
+            members.append((tier, inner / below, inner))
             below = inner
         return members
 
 
-def _lane(owner: str, tier: Tier, constants: Constants, units: int) -> SustainedTier:
+def _sustain(owner: str, tier: Tier, constants: Constants, units: int) -> SustainedTier:
     inside = tier.kind == "scale-up"
     efficiency = constants.scale_up_efficiency if inside else constants.scale_out_efficiency
     fitted = constants.scale_up_latency if inside else constants.scale_out_latency
     return SustainedTier(tier.rate(owner) * efficiency, np.maximum(fitted, tier.delay() or 0.0), tier.topology, units)
 
 
-def _peer_rate(lane: SustainedTier, n: Array) -> Array:
+def _peer_rate(tier: SustainedTier, n: Array) -> Array:
     """A mesh has one link for each peer: a group of n units uses n - 1 of them."""
-    if lane.topology != "mesh" or lane.units <= 2:
-        return np.asarray(lane.rate)
-    return lane.rate * np.clip((n - 1.0) / (lane.units - 1.0), 1.0 / (lane.units - 1.0), 1.0)
+    if tier.topology != "mesh" or tier.units <= 2:
+        return np.asarray(tier.rate)
+    return tier.rate * np.clip((n - 1.0) / (tier.units - 1.0), 1.0 / (tier.units - 1.0), 1.0)
 
 
-def _hops(lane: SustainedTier, n: Array) -> Array:
+def _hops(tier: SustainedTier, n: Array) -> Array:
     """In a 3-D torus of n chips an all_to_all message travels 3/4 of a side on average."""
-    return np.maximum(0.75 * np.cbrt(n), 1.0) if lane.topology == "torus" else np.asarray(1.0)
+    return np.maximum(0.75 * np.cbrt(n), 1.0) if tier.topology == "torus" else np.asarray(1.0)
 
 
 def reached_units(units: Array, copies: int, routing: tuple[int, int] = (1, 1)) -> Array:

@@ -28,6 +28,10 @@ VIEWS = {
     "validation": "tianji.report.views.validation:validation_view",
     "calibration": "tianji.report.views.calibration:calibration_view",
     "columns": "tianji.report.views.columns:columns_view",
+    "migration_scan": "tianji.report.views.migration:scan_view",
+    "migration_versions": "tianji.report.views.migration:versions_view",
+    "migration_parity": "tianji.report.views.parity:parity_view",
+    "migration_dumps": "tianji.report.views.parity:dump_view",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""
 

@@ -1,0 +1,328 @@
+"""``tianji migrate``: what a move of a training repository to Ascend meets, which versions fit, and whether it is right."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tianji.cli.outputs import Outputs, output_options
+from tianji.errors import FormatError, TianjiError
+
+if TYPE_CHECKING:
+    from tianji.migration import Move
+    from tianji.migration.speed import Speed
+    from tianji.workload import Job
+
+
+@click.group("migrate")
+def migrate_command() -> None:
+    r"""Say what a move of a training repository to Ascend takes, and prove that it is right.
+
+    A repository is read and never run. Tables of what Ascend supports come with Tianji, with their sources and dates; a folder
+    of your own in TIANJI_CATALOG may correct or extend them.
+
+    \b
+    Examples:
+      tianji migrate scan my-repository
+      tianji migrate versions --to atlas-900-a3-superpod --with vllm
+      tianji migrate parity gpu.jsonl npu.jsonl
+    """
+
+
+@migrate_command.command("scan")
+@click.argument("repository")
+@click.option(
+    "--to",
+    "target",
+    default="atlas-900-a2",
+    show_default=True,
+    metavar="POOL|mindspore",
+    help="Pool with Ascend chips to move to, or mindspore for the framework of that name.",
+)
+@click.option("--torch", "torch_version", metavar="VERSION", help="PyTorch on the target.  [default: the newest known]")
+@click.option(
+    "--entry",
+    "entries",
+    multiple=True,
+    metavar="FILE",
+    help="Python file of the repository to start from; may be given again.  [default: found by their names]",
+)
+@click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip.")
+@click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them.")
+@click.option("--patch", metavar="FILE", help="Also write the mechanical part of the move as a unified diff.")
+@click.option(
+    "--patch-style",
+    default="auto",
+    show_default=True,
+    metavar="auto|neutral|import",
+    help="Code that names no device, or an import that patches torch or Megatron as they load.",
+)
+@click.option(
+    "--model",
+    metavar="NAME|FILE",
+    help="Model that is trained: of the catalog, or a config.json.  [default: one in the repository]",
+)
+@click.option("--present", metavar="POOL", help="Pool that trains it now, like 64xhgx-h100, to compare the speed with.")
+@click.option(
+    "--chips", metavar="N", help="Chips of the target.  [default: those of the present pool, or of the entry]"
+)
+@output_options
+def scan_command(
+    repository: str, target: str, torch_version: str | None, entries: tuple[str, ...], constraints: str | None,
+    dockerfile: str | None, patch: str | None, patch_style: str, model: str | None, present: str | None, chips: str | None,
+    outputs: Outputs,
+) -> None:  # fmt: skip
+    r"""Read a repository and say what a move to Ascend meets in it.
+
+    Each finding has file, line, the symbol resolved through imports, what it means on the chip under the version of PyTorch,
+    the answer, how mechanical it is, and its source. Files reached from the entry points stand first; tests, documents,
+    other scripts and what a framework already handles stand apart.
+
+    \b
+    Examples:
+      tianji migrate scan my-repository
+      tianji migrate scan my-repository --to atlas-950-superpod --torch 2.10 --html move.html
+      tianji migrate scan my-repository --entry train.py --json
+      tianji migrate scan my-repository --constraints constraints.txt --dockerfile Dockerfile.npu
+      tianji migrate scan my-repository --patch npu.patch && patch -d my-repository -p1 < npu.patch
+      tianji migrate scan my-repository --to mindspore
+    """
+    from tianji.migration import Conflict, plan_move, write_constraints, write_dockerfile
+    from tianji.migration.mindspore import describe_twin
+    from tianji.report.documents.migration import scan_document
+    from tianji.report.documents.move_speed import speed_document
+
+    with _Progress() as progress:
+        move = plan_move(repository, target, torch_version, entries, progress.show)
+    chosen = move.fallback if isinstance(move.versions, Conflict) else move.versions
+    if chosen is not None:
+        if constraints is not None:
+            _write_text(constraints, write_constraints(chosen, move.scan.packages), "--constraints")
+        if dockerfile is not None:
+            _write_text(dockerfile, write_dockerfile(chosen, move.scan.target.key), "--dockerfile")
+    if patch is not None:
+        from tianji.migration.patching import write_patch
+
+        written = write_patch(move.scan, move.effort, patch_style)
+        _write_text(patch, written.diff, "--patch")
+        click.echo(
+            f"{len(written.files)} files, {written.num_places} places, style {written.style}: {written.reason}.",
+            err=True,
+        )
+    speed = _estimate(move, target, model, present, chips)
+    twin = None if speed is None or move.mindspore is None else describe_twin(speed.model, model or speed.found_in)
+    outputs.present(scan_document(move, None if speed is None else speed_document(speed), twin))
+
+
+@migrate_command.command("versions")
+@click.option(
+    "--to", "target", default="atlas-900-a2", show_default=True, metavar="POOL", help="Pool with Ascend chips."
+)
+@click.option("--torch", "torch_version", metavar="VERSION", help="PyTorch that the set must have.")
+@click.option(
+    "--with",
+    "components",
+    multiple=True,
+    metavar="NAME[=VERSION]",
+    help="Component that must be in the set, like vllm=0.11.0, megatron_core or python=3.11; may be given again.",
+)
+@click.option(
+    "--environment",
+    multiple=True,
+    metavar="FILE",
+    help="Check what is installed: the output of pip freeze, of npu-smi info, CANN's version file; - is stdin.",
+)
+@click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip.")
+@click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them.")
+@output_options
+def versions_command(
+    target: str, torch_version: str | None, components: tuple[str, ...], environment: tuple[str, ...],
+    constraints: str | None, dockerfile: str | None, outputs: Outputs,
+) -> None:  # fmt: skip
+    r"""Say which versions of driver, CANN, PyTorch, torch_npu and their companions fit together.
+
+    \b
+    Examples:
+      tianji migrate versions
+      tianji migrate versions --to atlas-950-superpod --torch 2.10 --with vllm
+      tianji migrate versions --with megatron_core=0.12.1 --constraints constraints.txt
+      tianji migrate versions --environment freeze.txt --environment npu-smi.txt
+    """
+    from tianji.migration import (
+        Conflict,
+        check_environment,
+        find_versions,
+        read_environment,
+        write_constraints,
+        write_dockerfile,
+    )
+    from tianji.migration.scan import find_target
+    from tianji.report.documents.migration import versions_document
+
+    family = find_target(target).key
+    pairs = [component.partition("=") for component in components]
+    wanted = {name.strip().replace("-", "_"): version for name, mark, version in pairs if mark}
+    needed = [name.strip().replace("-", "_") for name, mark, _ in pairs if not mark]
+    if torch_version is not None:
+        wanted["torch"] = torch_version
+    answer = find_versions(family, wanted, needed)
+    listing = read_environment("\n".join(map(_read_text, environment))) if environment else None
+    misfits = check_environment(listing, family) if listing is not None else []
+    if not isinstance(answer, Conflict):
+        if constraints is not None:
+            _write_text(constraints, write_constraints(answer), "--constraints")
+        if dockerfile is not None:
+            _write_text(dockerfile, write_dockerfile(answer, family), "--dockerfile")
+    outputs.present(versions_document(family, answer, listing, misfits))
+    if isinstance(answer, Conflict) or misfits:
+        sys.exit(1)
+
+
+@migrate_command.command("parity")
+@click.argument("reference")
+@click.argument("candidate")
+@click.option(
+    "--repeat",
+    "repeats",
+    multiple=True,
+    metavar="FILE",
+    help="Another run of the reference: says what its noise is; may be given again.",
+)
+@click.option(
+    "--standard",
+    "standards",
+    multiple=True,
+    metavar="NAME",
+    help="Standard to judge by; may be given again, all lists them.  [default: first loss, gradient norm, mean loss]",
+)
+@click.option(
+    "--precision",
+    default="",
+    metavar="NAME",
+    help="Number format of the less precise run, like bf16.  [default: by the files, or bf16]",
+)
+@click.option("--metric", default="", metavar="NAME", help="Task metric of both logs to set side by side.")
+@output_options
+def parity_command(
+    reference: str, candidate: str, repeats: tuple[str, ...], standards: tuple[str, ...], precision: str, metric: str,
+    outputs: Outputs,
+) -> None:  # fmt: skip
+    r"""Judge a run on the target by a reference run: noise first, then named standards, then where they part.
+
+    Takes results of `tianji run`, logs of Megatron, MindSpeed and MindFormers, JSON lines, CSV, JSON and TensorBoard's event
+    files, or two dumps of msprobe. Exit code 1: a check fails.
+
+    \b
+    Examples:
+      tianji migrate parity gpu.log npu.log --repeat gpu-2.log --repeat gpu-3.log
+      tianji migrate parity runs/gpu runs/npu --html parity.html
+      tianji migrate parity gpu.jsonl npu.jsonl --standard megatron-golden-approximate --precision bf16
+      tianji migrate parity dump-gpu/step0 dump-npu/step0
+    """
+    from tianji.migration.parity import compare_dumps, is_dump, judge_parity, load_standards, read_dump, read_run
+    from tianji.report.documents.parity import dump_document, parity_document
+
+    if is_dump(reference) or is_dump(candidate):
+        document = dump_document(reference, candidate, compare_dumps(read_dump(reference), read_dump(candidate)))
+    else:
+        names = tuple(load_standards()) if "all" in standards else standards
+        runs = [read_run(path) for path in (reference, candidate, *repeats)]
+        document = parity_document(judge_parity(runs[0], runs[1], runs[2:], names, precision, metric))
+    outputs.present(document)
+    if document["outcome"] == "fail":
+        sys.exit(1)
+
+
+def _estimate(move: Move, target: str, model: str | None, present: str | None, chips: str | None) -> Speed | None:
+    """Return the speed on the target, or None where no model can be told; a model that was asked for must be priced."""
+    from tianji.api.cases import read_cases
+    from tianji.catalog import list_pools, load_calibration
+    from tianji.migration.speed import estimate_speed, find_model
+
+    asked = model is not None or present is not None
+    found = None if model is not None else find_model(move.scan)
+    launched = None if model is not None or found is not None else _find_launched(move)
+    if model is None and found is None and launched is None:
+        if asked:
+            raise FormatError(
+                "no config.json and no launch script in the repository says the model; give it with --model"
+            )
+        return None
+    place = "--model" if model else found[1] if found else launched[1] if launched else ""
+    pool = target if target in list_pools() else "atlas-900-a2"
+    count = chips or (present.partition("x")[0] if present and present.partition("x")[0].isdigit() else "")
+    pools = (f"{count}x{pool}" if count else pool, *([present] if present else []))
+    try:
+        name = model or (str(Path(move.scan.root) / place) if found else "llama-3.1-8b")
+        cases = read_cases(name, pools, batch=None, seq=None, tokens=None, precision="bf16")
+        if launched is not None:
+            cases = [(launched[0], where) for _, where in cases]
+        (job, where), *rest = cases
+        return estimate_speed(move.scan, job, place, where, load_calibration("default"), rest[0] if rest else None)
+    except TianjiError as error:
+        if asked:
+            raise
+        click.echo(f"speed: not estimated for {place} ({error})", err=True)
+        return None
+
+
+def _find_launched(move: Move) -> tuple[Job, str] | None:
+    """Return the job of the first Megatron or MindSpeed launch script of a repository, with its path."""
+    from tianji.export.launch_reader.launches import read_launch
+    from tianji.migration.facts import FileKind
+
+    scripts = [facts.path for facts in move.scan.files if facts.kind is FileKind.SHELL and "test" not in facts.path]
+    for path in sorted(scripts, key=lambda path: (path.count("/"), path))[:50]:
+        try:
+            return read_launch(Path(move.scan.root) / path).job, path
+        except (TianjiError, OSError):
+            continue
+    return None
+
+
+class _Progress:
+    """A bar of files read, on a terminal and only when the wait is long enough to be felt."""
+
+    DELAY = 1.0
+
+    def __init__(self) -> None:
+        import time
+
+        self.start = time.monotonic()
+        self.clock = time.monotonic
+        self.shown = 0.0
+        self.is_on = sys.stderr.isatty()
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.shown:
+            sys.stderr.write("\r\x1b[K")
+
+    def show(self, done: int, total: int) -> None:
+        """Draw how far the reading is, five times a second at most."""
+        now = self.clock()
+        if self.is_on and now - self.start > self.DELAY and now - self.shown > 0.2:
+            self.shown = now
+            sys.stderr.write(f"\rread {done:,} of {total:,} files")
+            sys.stderr.flush()
+
+
+def _read_text(path: str) -> str:
+    try:
+        if path == "-":
+            return sys.stdin.read()
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise FormatError(f"--environment {path}: cannot be read ({error.strerror}); expected a text file") from None
+
+
+def _write_text(path: str, text: str, option: str) -> None:
+    from tianji.parallel.plan_file import write_text
+
+    write_text(path, text)
+    click.echo(f"{option.removeprefix('--')}: {path}", err=True)

@@ -1,0 +1,295 @@
+"""What a move takes, from measured moves: a route, a class with quartiles, the nearest repositories, what blocks."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from tianji.catalog.migration import expand_source, read_rows
+from tianji.migration.facts import Guard
+from tianji.migration.judging.api_support import release_key
+from tianji.migration.judging.packages import Package, load_packages, package_of
+from tianji.migration.resolving import Area
+from tianji.migration.scan import Scan
+
+
+class Route(StrEnum):
+    """How a repository comes to Ascend."""
+
+    CODE = "change its code"
+    PLUGIN = "plugin"
+    """A package patches it at import; its own code stays."""
+    NATIVE = "supported by itself"
+    BLOCKED = "blocked by a dependency"
+
+
+class EffortClass(StrEnum):
+    """The four classes that fit the measured first supports, by the lines they added."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+
+
+CLASSES: Mapping[EffortClass, tuple[str, int, int]] = {
+    EffortClass.A: ("device layer only", 10, 200),
+    EffortClass.B: ("several parallel back-ends", 200, 600),
+    EffortClass.C: ("platform abstraction or patch stack", 1000, 2700),
+    EffortClass.D: ("own kernels, counted apart", 10, 600),
+}
+"""Class: what it is, and the lines that first supports of that class added; of D, those beside the kernels."""
+LINES_A_KERNEL = (150, 300)
+FILES_OF_B = 25
+"""From this many files to change on, the measured repositories needed more than a device layer."""
+FILES_OF_C = 40
+KERNELS_OF_D = 20
+KERNELS_A_LINE = 0.0007
+"""From these on, in number and for each line of Python, a repository's own kernels decide what its move takes."""
+_COUNTED = (Area.TRAINING, Area.LIBRARY)
+"""Groups whose occurrences count towards lines, and whose imports can block."""
+_ENGINES = ("ray", "vllm", "sglang", "megatron-core", "megatron-lm", "deepspeed")
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A measured repository that this one resembles."""
+
+    project: str
+    effort_class: EffortClass
+    code_added: int
+    follow_ups: int | None
+    """Commits about NPUs in the year after the first support, None where not counted."""
+    duration: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a move takes, with its evidence; never a single number of days."""
+
+    route: Route
+    effort_class: EffortClass
+    reason: str
+    answer: str
+    lines_low: int
+    lines_mid: int
+    lines_high: int
+    num_triton_kernels: int
+    num_cuda_kernels: int
+    files_to_change: tuple[str, ...]
+    """Those of the scan; where own kernels decide, also the files that hold them."""
+    neighbours: tuple[Neighbour, ...]
+    blockers: tuple[str, ...]
+    checklist: tuple[tuple[str, str, int, tuple[str, ...]], ...]
+    """In the usual order of breakage: name, what happens, occurrences here, the first places."""
+
+
+def estimate_effort(scan: Scan) -> Effort:
+    """Return what moving a scanned repository takes."""
+    triton, cuda = count_kernels(scan)
+    blockers = find_blockers(scan)
+    own = find_own_package(scan)
+    route, answer = _choose_route(scan, own, blockers)
+    kind, reason = _choose_class(scan, triton + cuda)
+    low, mid, high = estimate_lines(scan, kind)
+    return Effort(
+        route,
+        kind,
+        reason,
+        answer,
+        low,
+        mid,
+        high,
+        triton,
+        cuda,
+        _files_to_change(scan, kind),
+        find_neighbours(scan, kind),
+        blockers,
+        check_breakage(scan),
+    )
+
+
+def count_kernels(scan: Scan) -> tuple[int, int]:
+    """Return the Triton and the CUDA kernels outside tests and documents."""
+    apart = (Area.TESTS, Area.DOCS)
+    files = [facts for facts in scan.files if scan.structure.areas[facts.path] not in apart]
+    triton = sum(facts.num_kernels for facts in files if facts.path.endswith(".py"))
+    cuda = sum(max(facts.num_kernels, 1) for facts in files if facts.path.endswith((".cu", ".cuh")))
+    return triton, cuda
+
+
+def _files_to_change(scan: Scan, kind: EffortClass) -> tuple[str, ...]:
+    if kind is not EffortClass.D:
+        return scan.files_to_change
+    kernels = {
+        f.path for f in scan.files if f.num_kernels and f.path.endswith(".py") and scan.structure.is_changed(f.path)
+    }
+    return tuple(sorted(kernels | set(scan.files_to_change)))
+
+
+def find_blockers(scan: Scan) -> tuple[str, ...]:
+    """Return what stops training outright: packages that carry it and have no answer.
+
+    A package carries it where at least one in twenty files of the training path and the library imports it as they load.
+    """
+    table = load_packages()
+    path = [facts for facts in scan.files if scan.structure.areas[facts.path] in _COUNTED]
+    counts: dict[str, int] = {}
+    for facts in path:
+        loaded = {p.name for entry in facts.imports if entry.guard is Guard.NONE and (p := package_of(entry.module))}
+        for name in loaded:
+            counts[name] = counts.get(name, 0) + 1
+    return tuple(
+        f"{name}: {count} files import it as they load, and {table[name].note or 'it has no answer on Ascend'}"
+        for name, count in sorted(counts.items(), key=lambda item: -item[1])
+        if table[name].carries_training and table[name].status == "none" and not set(table[name].imports) & scan.own
+        if count >= max(2, len(path) // 20)
+    )
+
+
+def find_own_package(scan: Scan) -> Package | None:
+    """Return the package of the table that this repository is, or None."""
+    tops = {name for name in scan.own if any(_is_top(facts.path, name) for facts in scan.files)}
+    rows = [p for p in dict.fromkeys(load_packages().values()) if set(p.imports) & tops]
+    return max(rows, key=lambda package: package.status == "plugin") if rows else None
+
+
+def _is_top(path: str, name: str) -> bool:
+    return path in (f"{name}/__init__.py", f"src/{name}/__init__.py") or path.startswith((f"{name}/", f"src/{name}/"))
+
+
+def own_version(scan: Scan) -> str:
+    """Return the version of the repository's own package, or an empty text."""
+    stated = [facts for facts in scan.files if facts.version]
+    return min(stated, key=lambda facts: (facts.path.count("/"), facts.path)).version if stated else ""
+
+
+def _choose_route(scan: Scan, own: Package | None, blockers: Sequence[str]) -> tuple[Route, str]:
+    if blockers:
+        return Route.BLOCKED, "; ".join(blockers)
+    if own is not None and own.status in ("plugin", "works"):
+        needed, version = _first_version(own.from_version), own_version(scan)
+        reaches = not needed or (bool(version) and _is_at_least(version, needed))
+        if own.status == "plugin" and reaches:
+            return Route.PLUGIN, own.answer
+        if own.status == "works" and needed and reaches and scan.has_npu:
+            return Route.NATIVE, f"{own.name} {version} runs on NPUs by itself (from {own.from_version})"
+    return Route.CODE, ""
+
+
+def _first_version(text: str) -> str:
+    match = re.search(r"\d+\.\d+(?:\.\d+)?", text)
+    return match[0] if match else ""
+
+
+def _is_at_least(version: str, needed: str) -> bool:
+    """Return whether a version reaches another; one before its release (dev, rc) does not reach it.
+
+    >>> _is_at_least("0.21.0.dev0", "0.21.0"), _is_at_least("0.22", "0.21.0")
+    (False, True)
+    """
+    mine, other = release_key(version), release_key(needed)
+    width = max(len(mine), len(other))
+    mine, other = mine + (0,) * (width - len(mine)), other + (0,) * (width - len(other))
+    return mine > other or (mine == other and not re.search(r"dev|rc|a\d|b\d", version))
+
+
+def _choose_class(scan: Scan, kernels: int) -> tuple[EffortClass, str]:
+    files = len(scan.files_to_change)
+    engines = engines_of(scan)
+    if kernels >= KERNELS_OF_D and kernels >= scan.num_lines * KERNELS_A_LINE:
+        return EffortClass.D, f"{kernels} kernels of its own in {scan.num_lines:,} lines: they decide"
+    kinds = sum(f.count for f in scan.findings if f.symbol == "idiom:device-kind")
+    if files >= FILES_OF_C and len(engines) >= 3 and kinds:
+        return (
+            EffortClass.C,
+            f"{files} files, {len(engines)} engines ({', '.join(engines)}) and its own kinds of devices",
+        )
+    if files >= FILES_OF_B:
+        more = f", engines: {', '.join(engines)}" if engines else ""
+        return EffortClass.B, f"{files} files to change{more}"
+    return EffortClass.A, f"{files} files to change"
+
+
+def engines_of(scan: Scan) -> tuple[str, ...]:
+    """Return the engines that the repository drives side by side."""
+    return tuple(v.name for v in scan.packages if v.name in _ENGINES and v.num_imports)
+
+
+def estimate_lines(scan: Scan, kind: EffortClass) -> tuple[int, int, int]:
+    """Return low, middle and high of the code lines that a first support adds, kernels apart.
+
+    Quartiles of measured lines for each file that this scan would have changed, kept within what measured supports of
+    the class needed.
+    """
+    _, least, most = CLASSES[kind]
+    files = len(scan.files_to_change)
+    low, mid, high = (max(least, min(most, round(files * ratio))) for ratio in lines_a_file())
+    return low, mid, high
+
+
+@lru_cache(maxsize=1)
+def lines_a_file() -> tuple[float, float, float]:
+    """Return the quartiles of added lines for each file to change, over the measured supports without own kernels."""
+    from statistics import quantiles
+
+    ratios = [int(r["code_added"]) / int(r["files_to_change"]) for r in _measured() if r["class"] != EffortClass.D]
+    low, mid, high = quantiles(ratios, n=4)
+    return low, mid, high
+
+
+@lru_cache(maxsize=1)
+def _measured() -> tuple[Mapping[str, str], ...]:
+    return tuple(read_rows("repositories"))
+
+
+def find_neighbours(scan: Scan, kind: EffortClass) -> tuple[Neighbour, ...]:
+    """Return the three measured repositories that are nearest in size, in occurrences and in engines."""
+    engines = {name.split("-")[0] for name in engines_of(scan)} | set(scan.frameworks)
+    files = len(scan.files_to_change)
+
+    def distance(row: Mapping[str, str]) -> float:
+        size = abs(math.log(max(scan.num_lines, 1) / float(row["num_lines"])))
+        occurrences = abs(math.log(max(files, 1) / float(row["files_to_change"])))
+        other = set(row["engines"].split()) - {"torch", "fsdp"}
+        unlike = len(engines ^ other) / max(len(engines | other), 1)
+        return size + 1.5 * occurrences + 2 * unlike + (2 if row["class"] != kind else 0)
+
+    nearest = sorted(_measured(), key=distance)[:3]
+    return tuple(
+        Neighbour(
+            row["project"],
+            EffortClass(row["class"]),
+            int(row["code_added"]),
+            int(row["follow_ups_365"]) if row["follow_ups_365"] else None,
+            row["duration"],
+            expand_source(row["source"]),
+        )
+        for row in nearest
+    )
+
+
+def check_breakage(scan: Scan) -> tuple[tuple[str, str, int, tuple[str, ...]], ...]:
+    """Return what breaks in the usual order, with the places of this repository."""
+    found = []
+    for row in read_rows("breakage"):
+        symbols = row["symbols"].split()
+        exact = {symbol for symbol in symbols if not symbol.endswith(".*")}
+        tops = tuple(symbol[:-1] for symbol in symbols if symbol.endswith(".*"))
+        places: list[tuple[str, int]] = []
+        for finding in scan.findings:
+            name = finding.symbol
+            if finding.area not in (Area.TESTS, Area.DOCS) and (
+                name in exact or (tops and f"{name}.".startswith(tops))
+            ):
+                places.append((finding.path, finding.line))
+        if "cpu-fallback" in exact:
+            places += [place for use in scan.apis if use.meaning == "falls back to the CPU" for place in use.places]
+        shown = tuple(f"{path}:{line}" for path, line in places[:3])
+        found.append((row["name"], row["what"], len(places), shown))
+    return tuple(found)

@@ -1,0 +1,327 @@
+"""Judge one run by another: what the noise is, what each standard says, and at which step and stage they part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tianji.errors import FormatError
+from tianji.migration.parity import statistics as stats
+from tianji.migration.parity.divergence import Divergence, find_divergence
+from tianji.migration.parity.logs import RunLog
+from tianji.migration.parity.noise import (
+    Noise,
+    Statistic,
+    first_loss,
+    largest_loss,
+    late_loss,
+    losses_at,
+    mean_loss,
+    mean_norm,
+    norm_steps,
+)
+from tianji.migration.parity.standards import Standard, find_standards
+
+
+class CheckOutcome(StrEnum):
+    """What a check comes to."""
+
+    PASS = "pass"
+    NOISE = "beyond the noise"
+    """Within the standard, yet further apart than noise explains: look at it."""
+    FAIL = "fail"
+    OPEN = "open"
+    """The runs do not hold what the check needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParityCheck:
+    """One verdict: the standard, what was measured, its limit and what noise alone may make of it."""
+
+    name: str
+    outcome: CheckOutcome
+    value: float | None
+    limit: str
+    noise: float | None
+    says: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """The judgement of a run by a reference."""
+
+    reference: RunLog
+    candidate: RunLog
+    steps: tuple[int, ...]
+    num_repeats: int
+    precision: str
+    checks: tuple[ParityCheck, ...]
+    divergence: Divergence | None
+    open_questions: tuple[str, ...]
+
+    @property
+    def outcome(self) -> CheckOutcome:
+        """The worst of all checks; a divergence that noise does not explain counts as beyond the noise."""
+        kinds = {check.outcome for check in self.checks}
+        if CheckOutcome.FAIL in kinds:
+            return CheckOutcome.FAIL
+        return CheckOutcome.NOISE if CheckOutcome.NOISE in kinds else CheckOutcome.PASS
+
+
+def judge_parity(
+    reference: RunLog,
+    candidate: RunLog,
+    repeats: Sequence[RunLog] = (),
+    standards: tuple[str, ...] = (),
+    precision: str = "",
+    metric: str = "",
+) -> Parity:
+    """Return the judgement of a run by a reference.
+
+    Args:
+        reference: The run to agree with.
+        candidate: The run that is judged.
+        repeats: Further runs of the reference; how far they lie apart is the noise.
+        standards: Names of standards; the usual ones where none is named.
+        precision: Number format of the less precise run (``bf16``), which says what rounding may make; without it that of the
+            files, or bf16.
+        metric: Name of a task metric to compare as well.
+
+    Raises FormatError for runs without two common steps, UnknownNameError for an unknown standard.
+    """
+    chosen = find_standards(standards)
+    steps = tuple(sorted(set(reference.losses) & set(candidate.losses)))
+    if len(steps) < 2:
+        raise FormatError(
+            f"{candidate.name}: has {len(steps)} steps in common with {reference.name}; expected two at least"
+        )
+    form = _less_precise(precision, reference.precision, candidate.precision)
+    noise = Noise(reference, repeats, steps, form)
+    checks = [_judge_health(reference, candidate, steps)]
+    checks += [check for standard in chosen for check in _judge_standard(standard, reference, candidate, steps, noise)]
+    checks += [_judge_drift(reference, candidate, steps, noise), _judge_spikes(reference, candidate, steps)]
+    divergence = find_divergence(reference, candidate, steps, noise)
+    if (
+        divergence is not None
+        and divergence.step <= steps[1]
+        and not any(c.outcome is CheckOutcome.FAIL for c in checks)
+    ):
+        says = f"{divergence.stage} of step {divergence.step} differs by {divergence.value:.2e}"
+        checks.append(
+            ParityCheck(
+                "first steps",
+                CheckOutcome.NOISE,
+                divergence.value,
+                f"{divergence.allowed:.1e}",
+                divergence.allowed,
+                says,
+            )
+        )
+    if metric:
+        checks.append(_judge_metric(reference, candidate, metric))
+    return Parity(
+        reference,
+        candidate,
+        steps,
+        len(repeats),
+        form,
+        tuple(checks),
+        divergence,
+        tuple(_open_questions(repeats, steps, metric)),
+    )
+
+
+def _less_precise(*names: str) -> str:
+    known = [name for name in names if name in stats.ROUNDING]
+    if names[0] and names[0] not in stats.ROUNDING:
+        raise FormatError(f"--precision {names[0]}: expected one of {', '.join(stats.ROUNDING)}")
+    return max(known, key=lambda name: stats.ROUNDING[name]) if known else "bf16"
+
+
+def _judge_standard(standard: Standard, a: RunLog, b: RunLog, steps: Sequence[int], noise: Noise) -> list[ParityCheck]:
+    after = [step for step in steps if step > standard.after_step] if standard.after_step else list(steps)
+    name, source, limit = standard.name, standard.source, standard.limit
+    if standard.level == "operator" or limit is None or not after:
+        reason = "needs dumps of operators" if standard.level == "operator" else f"no number is given: {standard.rule}"
+        return [
+            ParityCheck(
+                name, CheckOutcome.OPEN, None, standard.rule, None, reason if after else "too few steps", source
+            )
+        ]
+    if standard.statistic in ("grad_norm",) and not norm_steps(a, b, after):
+        return [
+            ParityCheck(name, CheckOutcome.OPEN, None, standard.rule, None, "the runs log no gradient norms", source)
+        ]
+    if standard.statistic == "rollout_probs_diff":
+        return [_judge_probabilities(standard, b)]
+    if standard.statistic == "each_step_but_few":
+        return [_judge_few(standard, a, b, after)]
+    statistic, absolute = _STATISTICS[standard.statistic]
+    value = statistic(a, b, after)
+    spread = noise.spread(statistic)
+    passes = value < limit or (limit == 0 and value == 0)
+    if absolute is not None and standard.unit == "absolute or relative" and standard.limit_2 is not None:
+        passes = absolute(a, b, after) < limit or value < standard.limit_2
+    elif absolute is not None and standard.unit == "absolute":
+        passes = absolute(a, b, after) <= limit
+    short = len(after) < standard.min_steps
+    outcome, says = _weigh(
+        value, passes, spread, noise.rounding * (stats.NORM_FACTOR if "norm" in standard.statistic else 1)
+    )
+    if short:
+        says += f"; {len(after):,} steps, where the standard asks for {standard.min_steps:,}"
+    checks = [ParityCheck(name, outcome, value, standard.rule, spread, says, source)]
+    if standard.statistic == "each_step" and standard.limit_2 is not None and (common := norm_steps(a, b, after)):
+        worst = max(stats.relative(a.norms[s], b.norms[s]) for s in common)
+        result, says = _weigh(
+            worst, worst <= standard.limit_2, noise.spread(mean_norm), noise.rounding * stats.NORM_FACTOR
+        )
+        checks.append(ParityCheck(f"{name} (gradient norm)", result, worst, standard.rule, None, says, source))
+    return checks
+
+
+def _weigh(value: float, passes: bool, spread: float | None, rounding: float) -> tuple[CheckOutcome, str]:
+    allowed = None if spread is None else max(spread, rounding)
+    if not passes:
+        if allowed is not None and value <= allowed:
+            return CheckOutcome.PASS, f"{value:.3g}: outside the limit, yet inside the spread of the repeats"
+        return CheckOutcome.FAIL, f"{value:.3g}: outside the limit"
+    if allowed is not None and value > allowed:
+        return (
+            CheckOutcome.NOISE,
+            f"{value:.3g}: inside the limit, yet beyond the spread of the repeats ({allowed:.1e})",
+        )
+    return CheckOutcome.PASS, f"{value:.3g}: inside the limit"
+
+
+def _absolute_first(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
+    return abs(a.losses[steps[0]] - b.losses[steps[0]])
+
+
+def _absolute_mean(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
+    return stats.mean_absolute(losses_at(a, steps), losses_at(b, steps))
+
+
+def _absolute_largest(a: RunLog, b: RunLog, steps: Sequence[int]) -> float:
+    return max(abs(a.losses[s] - b.losses[s]) for s in steps)
+
+
+_STATISTICS: dict[str, tuple[Statistic, Statistic | None]] = {
+    "first_loss": (first_loss, _absolute_first),
+    "mean_loss": (mean_loss, _absolute_mean),
+    "grad_norm": (mean_norm, None),
+    "late_loss": (late_loss, None),
+    "each_step": (largest_loss, None),
+    "each_step_loss": (largest_loss, _absolute_largest),
+    "equal_loss": (largest_loss, None),
+    "baseline_noise": (mean_loss, None),
+}
+"""Statistic of a standard: what is measured, and its absolute twin where the rule has one."""
+
+
+def _judge_few(standard: Standard, a: RunLog, b: RunLog, steps: Sequence[int]) -> ParityCheck:
+    assert standard.limit is not None
+    failing = [s for s in steps if stats.relative(a.losses[s], b.losses[s]) > standard.limit]
+    allowed = min(max(len(steps) // 100, 1), 50)
+    outcome = CheckOutcome.PASS if len(failing) <= allowed else CheckOutcome.FAIL
+    says = f"{len(failing)} steps outside, {allowed} may be"
+    return ParityCheck(standard.name, outcome, float(len(failing)), standard.rule, None, says, standard.source)
+
+
+def _judge_probabilities(standard: Standard, b: RunLog) -> ParityCheck:
+    assert standard.limit is not None
+    values = next((list(v.values()) for k, v in b.metrics.items() if k.endswith("rollout_probs_diff_mean")), [])
+    if not values:
+        return ParityCheck(
+            standard.name,
+            CheckOutcome.OPEN,
+            None,
+            standard.rule,
+            None,
+            "the run logs no rollout_probs_diff_mean",
+            standard.source,
+        )
+    value = sum(values) / len(values)
+    outcome = CheckOutcome.PASS if value <= standard.limit else CheckOutcome.FAIL
+    return ParityCheck(standard.name, outcome, value, standard.rule, None, f"{value:.3g} on average", standard.source)
+
+
+def _judge_health(a: RunLog, b: RunLog, steps: Sequence[int]) -> ParityCheck:
+    """Check that the run has finite numbers where the reference has, and that none stands still or saturates."""
+    broken = [s for s in steps if math.isfinite(a.losses[s]) and not math.isfinite(b.losses[s])]
+    norms = norm_steps(a, b, steps)
+    broken += [s for s in norms if math.isfinite(a.norms[s]) and not math.isfinite(b.norms[s])]
+    if broken:
+        return ParityCheck(
+            "finite numbers",
+            CheckOutcome.FAIL,
+            float(len(broken)),
+            "none",
+            None,
+            f"not finite from step {min(broken)} on",
+        )
+    for title, mine, other in (("loss", b.losses, a.losses), ("gradient norm", b.norms, a.norms)):
+        common = [s for s in steps if s in mine and s in other]
+        stuck = stats.find_stuck(common, [mine[s] for s in common])
+        if stuck and not stats.find_stuck(common, [other[s] for s in common]):
+            says = f"the {title} stands still from step {stuck[0]} on: saturation, or an update that is lost"
+            return ParityCheck("finite numbers", CheckOutcome.FAIL, float(len(stuck)), "none", None, says)
+    return ParityCheck("finite numbers", CheckOutcome.PASS, 0.0, "none", None, "all finite, none stands still")
+
+
+def _judge_drift(a: RunLog, b: RunLog, steps: Sequence[int], noise: Noise) -> ParityCheck:
+    slope = stats.fit_slope(losses_at(a, steps), losses_at(b, steps))
+    rule = f"a trend that is sure (99.9 %) and gains over {DRIFT:.1%}"
+    if slope is None:
+        return ParityCheck("drift", CheckOutcome.OPEN, None, rule, None, f"{len(steps)} steps; a trend needs 40")
+    says = f"gains {slope.gained:+.2%} over the run ({slope.low:+.2%} to {slope.high:+.2%})"
+    sure = slope.low > 0 or slope.high < 0
+
+    def gained(one: RunLog, other: RunLog, common: Sequence[int]) -> float:
+        trend = stats.fit_slope(losses_at(one, common), losses_at(other, common))
+        return 0.0 if trend is None else abs(trend.gained)
+
+    spread = noise.spread(gained)
+    fails = sure and abs(slope.gained) > max(DRIFT, spread or 0.0)
+    return ParityCheck("drift", CheckOutcome.FAIL if fails else CheckOutcome.PASS, slope.gained, rule, spread, says)
+
+
+DRIFT = 0.01
+"""Relative loss that a trend may gain over the length compared; the limit of the mean."""
+
+
+def _judge_spikes(a: RunLog, b: RunLog, steps: Sequence[int]) -> ParityCheck:
+    own, other = (stats.find_spikes(steps, losses_at(run, steps)) for run in (b, a))
+    lonely = [s for s in own if not any(abs(s - t) <= stats.SPIKE_WINDOW for t in other)]
+    allowed = 1 + round(3 * math.sqrt(len(other) + 1))
+    outcome = CheckOutcome.FAIL if len(lonely) > allowed else CheckOutcome.PASS
+    where = f", the first at step {lonely[0]}" if lonely else ""
+    says = f"{len(own)} spikes, {len(other)} in the reference; {len(lonely)} without a counterpart{where}"
+    return ParityCheck("spikes", outcome, float(len(lonely)), f"at most {allowed} without a counterpart", None, says)
+
+
+def _judge_metric(a: RunLog, b: RunLog, name: str) -> ParityCheck:
+    one, two = (run.metrics.get(name.lower()) for run in (a, b))
+    if not one or not two:
+        return ParityCheck(f"metric {name}", CheckOutcome.OPEN, None, "no common threshold", None, "not in both runs")
+    old, new = list(one.values())[-1], list(two.values())[-1]
+    says = f"{new:.6g} beside {old:.6g}; nobody published a threshold for task metrics"
+    return ParityCheck(f"metric {name}", CheckOutcome.OPEN, stats.relative(old, new), "no common threshold", None, says)
+
+
+def _open_questions(repeats: Sequence[RunLog], steps: Sequence[int], metric: str) -> list[str]:
+    found = []
+    if not repeats:
+        found.append("No repeats of the reference were given: what its noise is stays unknown (--repeat).")
+    elif len(repeats) == 1:
+        found.append("One repeat says little of the noise; two or more make the bands sure.")
+    if len(steps) < 1000:
+        found.append(
+            f"{len(steps):,} common steps: late divergence shows after thousands (5,000 steps or 12 hours are usual)."
+        )
+    if not metric:
+        found.append("No task metric was compared: equal losses have been published beside unequal scores (--metric).")
+    return found

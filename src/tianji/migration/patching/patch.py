@@ -1,0 +1,141 @@
+"""Put together a patch of a scanned repository: which way, which files, as one unified diff."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tianji.errors import FormatError
+from tianji.migration.effort import Effort, Route
+from tianji.migration.patching.import_patch import ADAPTOR, TRANSFER, add_import
+from tianji.migration.resolving.areas import DEVICE_LAYER
+from tianji.migration.scan import Scan
+
+STYLES = ("auto", "neutral", "import")
+_NATIVE = ("accelerate", "transformers", "deepspeed", "trl", "diffusers", "vllm")
+"""Packages with NPU code of their own, beside which patching torch at import takes the wrong branch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A unified diff with the reason for its style."""
+
+    style: str
+    """``neutral`` or ``import``."""
+    reason: str
+    diff: str
+    files: tuple[str, ...]
+    """Changed files, new ones among them."""
+    num_places: int
+    skipped: tuple[tuple[str, str], ...]
+
+
+def write_patch(scan: Scan, effort: Effort, style: str = "auto") -> Patch:
+    """Return the mechanical part of a move as a patch. Patching a patched repository changes nothing.
+
+    Raises FormatError for an unknown style.
+    """
+    if style not in STYLES:
+        raise FormatError(f"--patch-style {style}: expected one of {', '.join(STYLES)}")
+    chosen, reason = _choose(scan, effort, style)
+    changes, places, skipped = _neutral(scan, effort) if chosen == "neutral" else _imports(scan, effort)
+    diff = "".join(_diff(path, old, new) for path, (old, new) in sorted(changes.items()))
+    return Patch(chosen, reason, diff, tuple(sorted(changes)), places, tuple(skipped))
+
+
+def _choose(scan: Scan, effort: Effort, style: str) -> tuple[str, str]:
+    if style != "auto":
+        return style, "asked for"
+    if effort.route is Route.PLUGIN and scan.own & {"megatron"}:
+        return "import", "MindSpeed patches Megatron as it loads; its own code stays"
+    native = [v.name for v in scan.packages if v.name in _NATIVE and v.num_imports and v.name not in scan.own]
+    if native:
+        return "neutral", f"{native[0]} knows NPUs by itself: beside it a patched torch takes the CUDA branch"
+    return "neutral", "code that names no device runs on CUDA as before and needs no package that patches torch"
+
+
+Changes = dict[str, tuple[str, str]]
+
+
+def _neutral(scan: Scan, effort: Effort) -> tuple[Changes, int, list[tuple[str, str]]]:
+    from tianji.migration.patching.device_neutral import rewrite
+
+    changes: Changes = {}
+    skipped: list[tuple[str, str]] = []
+    places = 0
+    packages = {f.path.removesuffix("/__init__.py") for f in scan.files if f.path.endswith("/__init__.py")}
+    helper = Path(__file__).with_name("device_layer.py.txt").read_text(encoding="utf-8")
+    for path in effort.files_to_change:
+        old = _read(scan, path, skipped)
+        folder, statement = _helper_of(path, packages)
+        if old is None:
+            continue
+        new, count = rewrite(old, statement)
+        if not count:
+            skipped.append((path, "nothing in it is mechanical"))
+            continue
+        changes[path] = (old, new)
+        places += count
+        place = f"{folder}/{DEVICE_LAYER}" if folder else DEVICE_LAYER
+        if not (Path(scan.root) / place).exists():
+            changes[place] = ("", helper)
+    return changes, places, skipped
+
+
+def _helper_of(path: str, packages: set[str]) -> tuple[str, str]:
+    """Return the folder of the helper that a file imports, and the statement: in its top package, or beside a script."""
+    folder = path.rpartition("/")[0]
+    top = ""
+    inner = folder
+    while inner in packages:
+        top, inner = inner, inner.rpartition("/")[0]
+    if not top:
+        return folder, "import device_layer"
+    return top, f"from {top.rpartition('/')[2]} import device_layer"
+
+
+def _imports(scan: Scan, effort: Effort) -> tuple[Changes, int, list[tuple[str, str]]]:
+    module = ADAPTOR if scan.own & {"megatron"} else TRANSFER
+    changes: Changes = {}
+    skipped: list[tuple[str, str]] = []
+    for path in scan.structure.entries:
+        old = _read(scan, path, skipped)
+        if old is None:
+            continue
+        new = add_import(old, module)
+        if new != old:
+            changes[path] = (old, new)
+    return changes, len(changes), skipped
+
+
+def _read(scan: Scan, path: str, skipped: list[tuple[str, str]]) -> str | None:
+    """Return a file's text, or None for one that is not UTF-8 or no Python: a patch of it would not apply."""
+    try:
+        text = (Path(scan.root) / path).read_bytes().decode("utf-8")
+        ast.parse(text)
+    except (OSError, UnicodeDecodeError, SyntaxError, ValueError, RecursionError) as error:
+        skipped.append((path, f"cannot be patched ({type(error).__name__})"))
+        return None
+    return text
+
+
+def _diff(path: str, old: str, new: str) -> str:
+    lines = list(_split(old)), list(_split(new))
+    before = f"a/{path}" if old else "/dev/null"
+    out = []
+    for line in difflib.unified_diff(*lines, before, f"b/{path}"):
+        out.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+    return "".join(out)
+
+
+def _split(text: str) -> Iterator[str]:
+    """Yield lines that end with a newline alone, as patches count them."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end + 1
+        yield text[start:end]
+        start = end

@@ -1,0 +1,386 @@
+"""Read a Python file by its syntax tree: what it imports, and each place that a move to another device may touch."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+from tianji.migration.facts import FileFacts, FileKind, Guard, Occurrence
+from tianji.migration.reading.device_texts import (
+    AVAILABILITY,
+    CUDA_OPTIONS,
+    DEVICE_KINDS,
+    OTHER_DEVICES,
+    PEAKS,
+    classify_text,
+    is_device_prefix,
+)
+from tianji.migration.reading.guards import guard_of_body, is_optional_import
+from tianji.migration.reading.python_names import Names, chain_of
+
+LONGEST = 160
+"""Letters of a source line that a occurrence keeps."""
+FOREIGN = ("torch.cuda", "torch.backends", "torch.version.cuda", "torch.xpu", "torch.hpu")
+_RANKS = frozenset({"rank", "local_rank", "gpu", "gpu_id", "device_id", "LOCAL_RANK"})
+_JIT = frozenset({"triton.jit", "triton.runtime.jit.jit"})
+_TEXT_CONTEXTS = {
+    "torch.device": "idiom:device-object",
+    "torch.autocast": "idiom:autocast-string",
+    "torch.amp.autocast": "idiom:autocast-string",
+    "torch.distributed.device_mesh.init_device_mesh": "idiom:device-mesh",
+    "torch.distributed.init_device_mesh": "idiom:device-mesh",
+}
+_SHOWING = frozenset({"print", "debug", "info", "warning", "log", "rank0_print", "print_rank_0", "info_once"})
+"""Functions that show their arguments."""
+_SETTINGS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.With, ast.Delete)
+_COLLECTIVE_STARTS = ("init_process_group", "new_group", "setup_distributed", "init_distributed")
+
+
+def read_python(path: str, text: str) -> FileFacts:
+    """Return the facts of a Python file; one that Python cannot parse says so in ``problem``.
+
+    The text is parsed and never executed or imported.
+    """
+    facts = FileFacts(path, FileKind.PYTHON, num_lines=text.count("\n") + 1)
+    lower = text.lower()
+    facts.mentions_npu = "npu" in lower or "ascend" in lower
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # An odd escape in a stranger's text is his business.
+            tree = ast.parse(text)
+        _Reader(facts, text).read(tree)
+    except SyntaxError as error:
+        facts.problem = f"is no Python of version 3 (line {error.lineno or 0}: {error.msg})"
+    except (RecursionError, MemoryError):
+        facts.problem = "is nested too deeply to be read"
+    except ValueError as error:
+        facts.problem = f"cannot be parsed ({error})"
+    return facts
+
+
+class _Reader:
+    """One pass over a tree; chains are resolved at the end, when all imports of the file are known."""
+
+    def __init__(self, facts: FileFacts, text: str) -> None:
+        self.facts = facts
+        self.lines = text.splitlines()
+        self.names = Names(facts.path)
+        self.guard = Guard.NONE
+        self.depth = 0
+        self.chains: list[tuple[list[str], int, Guard, bool]] = []
+        self.seen: set[int] = set()
+        self.uses_ray = "ray" in text
+        self.counts_flops = "flop" in text.lower() or "mfu" in text.lower()
+        self.handlers = {
+            ast.Import: self.on_import,
+            ast.ImportFrom: self.on_import_from,
+            ast.Attribute: self.on_attribute,
+            ast.Name: self.on_name,
+            ast.Call: self.on_call,
+            ast.Constant: self.on_constant,
+            ast.JoinedStr: self.on_joined,
+            ast.BinOp: self.on_binary,
+            ast.Compare: self.on_compare,
+            ast.If: self.on_if,
+            ast.IfExp: self.on_if,
+            ast.Try: self.on_try,
+            ast.Assign: self.on_assign,
+            ast.Expr: self.on_expression,
+            ast.FunctionDef: self.on_function,
+            ast.AsyncFunctionDef: self.on_function,
+            ast.Dict: self.on_dict,
+            ast.ClassDef: self.on_class,
+        }
+
+    def read(self, tree: ast.Module) -> None:
+        self.facts.is_settings = any(map(_assigns, tree.body)) and all(map(_is_setting, tree.body))
+        self.visit(tree)
+        self.resolve_chains()
+        self.facts.imports = self.names.imports
+        self.facts.occurrences.sort(key=lambda occurrence: (occurrence.line, occurrence.symbol))
+
+    def visit(self, node: ast.AST) -> None:
+        handler = self.handlers.get(type(node))
+        if handler is None:
+            self.visit_children(node)
+        else:
+            handler(node)  # type: ignore[operator]
+
+    def visit_children(self, node: ast.AST) -> None:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                for item in value:
+                    if isinstance(item, ast.AST):
+                        self.visit(item)
+            elif isinstance(value, ast.AST):
+                self.visit(value)
+
+    def add(self, line: int, symbol: str, detail: str = "", guard: Guard | None = None) -> None:
+        text = self.lines[line - 1].strip()[:LONGEST] if 0 < line <= len(self.lines) else ""
+        self.facts.occurrences.append(
+            Occurrence(self.facts.path, line, symbol, text, self.guard if guard is None else guard, detail)
+        )
+
+    # Imports and names
+
+    def on_import(self, node: ast.Import) -> None:
+        self.names.add_import(node, self.import_guard())
+
+    def import_guard(self) -> Guard:
+        return Guard.LAZY if self.guard is Guard.NONE and self.depth else self.guard
+
+    def on_import_from(self, node: ast.ImportFrom) -> None:
+        self.names.add_import_from(node, self.import_guard())
+        for alias in node.names:
+            if AVAILABILITY.match(alias.name):
+                self.seen_availability(alias.name, node.lineno)
+
+    def on_name(self, node: ast.Name) -> None:
+        self.chains.append(([node.id], node.lineno, self.guard, False))
+
+    def on_attribute(self, node: ast.Attribute, is_called: bool = False) -> None:
+        chain = chain_of(node)
+        if chain is not None:
+            self.chains.append((chain, node.lineno, self.guard, is_called))
+        else:
+            self.on_method(node.attr, node.lineno, is_called)
+            self.visit(node.value)
+        if node.attr in DEVICE_KINDS and chain is not None and len(chain) >= 2 and chain[-2].endswith("Type"):
+            self.add(node.lineno, "idiom:device-kind", node.attr)
+
+    def on_method(self, name: str, line: int, is_called: bool) -> None:
+        if name == "is_cuda":
+            self.add(line, "idiom:is-cuda")
+        elif name == "cuda" and is_called:
+            self.add(line, "idiom:cuda-method")
+        elif is_called:
+            self.facts.methods.setdefault(name, []).append(line)
+
+    def resolve_chains(self) -> None:
+        """Turn chains into occurrences and names, now that the file's imports are known."""
+        for chain, line, guard, is_called in self.chains:
+            dotted = self.names.resolve(chain)
+            if not dotted:
+                if len(chain) > 1:
+                    saved, self.guard = self.guard, guard
+                    self.on_method(chain[-1], line, is_called)
+                    self.guard = saved
+                continue
+            if dotted.startswith("torch.") or dotted == "torch":
+                self.facts.names.setdefault(dotted, []).append(line)
+                if dotted.startswith(FOREIGN):
+                    self.add(line, dotted, guard=guard)
+            elif is_called or len(chain) > 1:
+                self.facts.names.setdefault(dotted, []).append(line)
+
+    # Calls and texts
+
+    def on_call(self, node: ast.Call) -> None:
+        function = node.func
+        chain = chain_of(function) or []
+        last = chain[-1] if chain else function.attr if isinstance(function, ast.Attribute) else ""
+        dotted = self.names.resolve(chain) if chain else ""
+        self.read_arguments(node, dotted, last)
+        if isinstance(function, ast.Attribute):
+            self.on_attribute(function, is_called=True)
+        elif isinstance(function, ast.Name):
+            self.chains.append(([function.id], function.lineno, self.guard, True))
+            if AVAILABILITY.match(function.id):
+                self.seen_availability(function.id, function.lineno)
+        else:
+            self.visit(function)
+        saved = self.guard
+        if last in _SHOWING and self.guard is Guard.NONE:
+            self.guard = Guard.SHOWN
+        for argument in node.args:
+            self.visit(argument)
+        for keyword in node.keywords:
+            self.visit(keyword.value)
+        self.guard = saved
+
+    def read_arguments(self, node: ast.Call, dotted: str, last: str) -> None:
+        """Note what arguments say that depends on the function they are given to."""
+        symbol = _TEXT_CONTEXTS.get(dotted) or ("idiom:device-mesh" if last == "init_device_mesh" else "")
+        for argument in [*node.args, *(k.value for k in node.keywords)]:
+            if (
+                symbol
+                and isinstance(argument, ast.Constant)
+                and classify_text(str(argument.value)) == "idiom:device-string"
+            ):
+                self.add(argument.lineno, symbol, str(argument.value))
+                self.seen.add(id(argument))
+        if last in ("to", "device") and len(node.args) == 1 and _names_rank(node.args[0]) and last == "to":
+            self.add(node.lineno, "idiom:device-int", last)
+        for keyword in node.keywords:
+            self.read_keyword(node, keyword, last)
+        if last in ("set_start_method", "get_context") and node.args and _is_text(node.args[0], "fork"):
+            self.add(node.lineno, "idiom:fork")
+        if last == "get" and node.args and _is_text(node.args[0], "GPU") and self.uses_ray:
+            self.add(node.lineno, "idiom:ray-resource", "GPU")
+        if last == "double" and not node.args:
+            self.add(node.lineno, "idiom:float64", ".double()")
+
+    def read_keyword(self, node: ast.Call, keyword: ast.keyword, last: str) -> None:
+        value = keyword.value
+        if keyword.arg == "num_gpus" and self.uses_ray:
+            self.add(value.lineno, "idiom:ray-resource", "num_gpus")
+        elif keyword.arg == "device" and _names_rank(value):
+            self.add(value.lineno, "idiom:device-int", "device")
+        elif keyword.arg == "device_id" and _names_rank(value) and last in _COLLECTIVE_STARTS:
+            self.add(value.lineno, "idiom:device-id-int")
+        elif keyword.arg == "pin_memory_device":
+            self.add(value.lineno, "idiom:pin-memory-device")
+            self.seen.add(id(value))
+
+    def on_constant(self, node: ast.Constant) -> None:
+        value = node.value
+        if isinstance(value, str):
+            if id(node) in self.seen:
+                return
+            if symbol := classify_text(value):
+                self.add(node.lineno, symbol, value[:40])
+            elif is_device_prefix(value):
+                self.add(node.lineno, "idiom:device-fstring", value)
+            elif value in DEVICE_KINDS and value.startswith("MULTI_"):
+                self.add(node.lineno, "idiom:device-kind", value)
+        elif self.counts_flops and isinstance(value, float) and value in PEAKS:
+            self.add(node.lineno, "idiom:peak-flops", f"{value:g}")
+
+    def on_joined(self, node: ast.JoinedStr) -> None:
+        for index, part in enumerate(node.values):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                if part.value.startswith("cuda:") and index == 0:
+                    self.add(node.lineno, "idiom:device-fstring", part.value[:40])
+                elif (symbol := classify_text(part.value)) and not symbol.startswith("idiom:device"):
+                    self.add(node.lineno, symbol, part.value[:40])
+            else:
+                self.visit(part)
+
+    def on_binary(self, node: ast.BinOp) -> None:
+        left = node.left
+        if isinstance(left, ast.Constant) and isinstance(left.value, str) and is_device_prefix(left.value):
+            self.add(node.lineno, "idiom:device-fstring", left.value)
+            self.seen.add(id(left))
+            self.visit(node.right)
+        else:
+            self.visit_children(node)
+
+    def on_compare(self, node: ast.Compare) -> None:
+        for side in [node.left, *node.comparators]:
+            for text in _texts_in(side):
+                word = str(text.value)
+                symbol = classify_text(word)
+                if symbol == "idiom:device-string":
+                    self.add(text.lineno, "idiom:device-branch", word)
+                elif symbol == "idiom:nccl-backend":
+                    self.add(text.lineno, "idiom:nccl-branch", word)
+                elif word in OTHER_DEVICES:
+                    self.add(text.lineno, "idiom:device-dispatch", word)
+                else:
+                    continue
+                self.seen.add(id(text))
+        self.visit_children(node)
+
+    def on_dict(self, node: ast.Dict) -> None:
+        for key in node.keys:
+            if key is not None and _is_text(key, "GPU") and self.uses_ray:
+                self.add(key.lineno, "idiom:ray-resource", "GPU")
+        self.visit_children(node)
+
+    def seen_availability(self, name: str, line: int) -> None:
+        self.add(line, "idiom:device-dispatch", name)
+
+    # Structure
+
+    def on_expression(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):  # A text on its own is documentation.
+            self.visit(node.value)
+
+    def on_assign(self, node: ast.Assign) -> None:
+        chain = chain_of(node.value) if isinstance(node.value, ast.Attribute) else None
+        if chain is not None and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            # An alias, like `dist = torch.distributed`; a variable that holds an attribute of another stays unknown.
+            dotted = self.names.resolve(chain)
+            if dotted and node.col_offset == 0:
+                self.names.aliases.setdefault(node.targets[0].id, dotted)
+        self.visit_children(node)
+
+    def on_class(self, node: ast.ClassDef) -> None:
+        for item in node.body:
+            if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and item.target.id in CUDA_OPTIONS:
+                self.add(item.lineno, "idiom:cuda-option", item.target.id)
+        self.visit_children(node)
+
+    def on_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for decorator in node.decorator_list:
+            target = decorator.func if isinstance(decorator, ast.Call) else decorator
+            chain = chain_of(target)
+            if chain is not None and self.names.resolve(chain) in _JIT:
+                self.facts.num_kernels += 1
+                self.add(node.lineno, "idiom:triton-kernel", node.name)
+        if AVAILABILITY.match(node.name):
+            self.seen_availability(node.name, node.lineno)
+        self.depth += 1
+        self.visit_children(node)
+        self.depth -= 1
+
+    def on_if(self, node: ast.If | ast.IfExp) -> None:
+        self.visit(node.test)
+        if _is_main(node.test):
+            self.facts.has_main = True
+        inner, other = guard_of_body(node.test, self.guard)
+        saved = self.guard
+        for part, guard in ((node.body, inner), (node.orelse, other)):
+            self.guard = guard
+            parts: list[ast.AST] = list(part) if isinstance(part, list) else [part]
+            for branch in parts:
+                self.visit(branch)
+        self.guard = saved
+
+    def on_try(self, node: ast.Try) -> None:
+        saved = self.guard
+        if is_optional_import(node):
+            self.guard = Guard.OPTIONAL_IMPORT
+        for item in node.body:
+            self.visit(item)
+        self.guard = saved
+        after: list[ast.AST] = [*node.handlers, *node.orelse, *node.finalbody]
+        for part in after:
+            self.visit(part)
+
+
+def _is_setting(node: ast.stmt) -> bool:
+    if isinstance(node, ast.If):
+        return not _is_main(node.test) and all(map(_is_setting, [*node.body, *node.orelse]))
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    return isinstance(node, _SETTINGS)
+
+
+def _assigns(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign | ast.AnnAssign)
+
+
+def _is_text(node: ast.AST, text: str) -> bool:
+    return isinstance(node, ast.Constant) and node.value == text
+
+
+def _texts_in(node: ast.expr) -> list[ast.Constant]:
+    nodes = node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node]
+    return [item for item in nodes if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+
+
+def _names_rank(node: ast.expr) -> bool:
+    """Return whether an expression is a rank as it stands, which as a device means CUDA."""
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return name in _RANKS
+
+
+def _is_main(test: ast.expr) -> bool:
+    return (
+        isinstance(test, ast.Compare)
+        and isinstance(test.left, ast.Name)
+        and test.left.id == "__name__"
+        and _is_text(test.comparators[0], "__main__")
+    )

@@ -1,0 +1,103 @@
+"""JSON of a judgement of parity: runs with runs, or dumps with dumps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tianji.migration.parity import DumpComparison, Parity
+
+POINTS = 400
+"""Points of a curve that a document keeps: more than a plot can show."""
+
+
+def parity_document(parity: Parity) -> dict[str, Any]:
+    """Return the judgement of a run by a reference. Numbers that are not finite are null."""
+    divergence = parity.divergence
+    return {
+        "document": "migration_parity",
+        "outcome": parity.outcome.value,
+        "reference": {
+            "name": parity.reference.name,
+            "kind": parity.reference.kind,
+            "steps": len(parity.reference.losses),
+        },
+        "candidate": {
+            "name": parity.candidate.name,
+            "kind": parity.candidate.kind,
+            "steps": len(parity.candidate.losses),
+        },
+        "steps": len(parity.steps),
+        "first_step": parity.steps[0],
+        "last_step": parity.steps[-1],
+        "repeats": parity.num_repeats,
+        "precision": parity.precision,
+        "checks": [
+            {
+                "name": check.name,
+                "outcome": check.outcome.value,
+                "value": _finite(check.value),
+                "limit": check.limit,
+                "noise": _finite(check.noise),
+                "says": check.says,
+                "source": check.source,
+            }
+            for check in parity.checks
+        ],
+        "divergence": None
+        if divergence is None
+        else {
+            "step": divergence.step,
+            "stage": divergence.stage,
+            "value": _finite(divergence.value),
+            "allowed": divergence.allowed,
+        },
+        "open": list(parity.open_questions),
+        "curves": {
+            "steps": (steps := _thin(parity.steps)),
+            "reference": [_finite(parity.reference.losses[step]) for step in steps],
+            "candidate": [_finite(parity.candidate.losses[step]) for step in steps],
+        },
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _thin(steps: Sequence[int]) -> list[int]:
+    if len(steps) <= POINTS:
+        return list(steps)
+    return [steps[round(i * (len(steps) - 1) / (POINTS - 1))] for i in range(POINTS)]
+
+
+def dump_document(reference: str, candidate: str, compared: DumpComparison) -> dict[str, Any]:
+    """Return how the calls of two dumps compare; only those with a flag are listed."""
+    flagged = [call for call in compared.calls if call.flag]
+    return {
+        "document": "migration_dumps",
+        "outcome": "fail" if compared.num_red or compared.first else "pass",
+        "reference": reference,
+        "candidate": candidate,
+        "calls": len(compared.calls),
+        "red": compared.num_red,
+        "yellow": len(flagged) - compared.num_red,
+        "close": sum(call.is_close for call in compared.calls),
+        "missing": list(compared.missing),
+        "first": None
+        if compared.first is None
+        else {**_call(compared.first), "parent": compared.parent, "stack": compared.stack},
+        "flagged": [_call(call) for call in flagged],
+    }
+
+
+def _call(call: Any) -> Mapping[str, Any]:
+    return {
+        "name": call.name,
+        "flag": call.flag,
+        "input_difference": _finite(call.input_difference),
+        "output_difference": _finite(call.output_difference),
+        "reason": call.reason,
+        "is_close": call.is_close,
+    }

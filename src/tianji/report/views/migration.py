@@ -1,0 +1,359 @@
+"""What is shown of a move: a scan of a repository, and versions that fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tianji.report.documents.migration import VersionSetDocument
+from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
+from tianji.report.views.cells import count_of
+
+Document = Mapping[str, Any]
+SHOWN = 20
+"""Rows of a long table that a terminal shows."""
+CHANGED = ("training path", "library", "examples")
+
+
+def scan_view(document: Document) -> View:
+    """Return what is shown of ``scan_document``."""
+    repository, target, effort = document["repository"], document["target"], document["effort"]
+    sections = [
+        ViewSection("What to change", tuple(_changes(document))),
+        ViewSection("Packages", (package_table(document["packages"]),)),
+        ViewSection("Versions", tuple(_versions(document))),
+        ViewSection("Launch and installation", tuple(_launch(document["findings"]))),
+        ViewSection("PyTorch names that differ", tuple(_apis(document["apis"]))),
+        ViewSection("In the usual order of breakage", (breakage_table(effort["breakage"]),)),
+        ViewSection("Measured moves that it resembles", tuple(_neighbours(effort))),
+        ViewSection("Apart", (area_table(document["areas"]),)),
+        ViewSection("Every finding", (finding_table("findings", document["findings"]),), is_detail=True),
+    ]
+    if document["mindspore"] is not None:
+        sections.insert(4, ViewSection("MindSpore", tuple(_mindspore(document["mindspore"]))))
+    if document["speed"] is not None:
+        sections.insert(1, ViewSection("Speed", tuple(_speed(document["speed"]))))
+    return View(
+        f"Move of {repository['name']} to {target['title']}, torch {target['torch']}",
+        tuple(_lead(document)),
+        tuple(_highlights(document)),
+        tuple(section for section in sections if section.blocks),
+        Facts(tuple(_asked(document))),
+    )
+
+
+def _lead(document: Document) -> Iterable[str]:
+    effort, files = document["effort"], len(document["files_to_change"])
+    if effort["route"] == "blocked by a dependency":
+        yield f"Blocked: {'; '.join(effort['blockers'])}."
+        yield f"Once that is solved, its own code is class {effort['class']} ({effort['class_title']}: {effort['reason']})."
+    elif effort["route"] == "plugin":
+        yield f"A plugin takes it over at import: {effort['answer']}. Its own code stays as it is."
+        yield f"What the plugin stands for: {files} files that name CUDA on the training path and in the library."
+    elif effort["route"] == "supported by itself":
+        yield f"It supports NPUs by itself: {effort['answer']}. What is left are {files} files that still name CUDA."
+    else:
+        yield f"Class {effort['class']}, {effort['class_title']}: {effort['reason']}."
+    lines = effort["lines"]
+    names = ", ".join(f"{n['project']} ({n['code_added']} lines)" for n in effort["neighbours"])
+    if effort["route"] != "plugin":
+        yield f"Measured first supports of this kind added {lines['low']} to {lines['high']} lines; nearest: {names}."
+    kernels = effort["triton_kernels"] + effort["cuda_kernels"]
+    if kernels:
+        low, high = effort["lines_a_kernel"]
+        yield f"{kernels} kernels of its own stand apart: {low} to {high} lines each where they were ported by hand."
+
+
+def _highlights(document: Document) -> Iterable[Highlight]:
+    effort, findings = document["effort"], document["findings"]
+    files = len(document["files_to_change"])
+    total = document["repository"]["python_files"]
+    yield Highlight("files to change", Number(files, f"{files:,}", span=f"of {total:,} Python files"))
+    lines = effort["lines"]
+    yield Highlight(
+        "lines to add",
+        Number(
+            lines["nominal"],
+            f"{lines['nominal']:,}",
+            lines["low"],
+            lines["high"],
+            f"{lines['low']:,} to {lines['high']:,}",
+        ),
+        "kernels apart",
+    )
+    to_change = [f for f in findings if f["needs_change"] and f["area"] in CHANGED]
+    automatic = sum(f["mechanical"] in ("automatic", "one-line") for f in to_change)
+    if to_change:
+        share = automatic / len(to_change)
+        yield Highlight("mechanical", Number(share, f"{share:.0%}", span=f"{automatic:,} of {len(to_change):,} places"))
+    none = sum(p["status"] == "none" and p["is_required"] for p in document["packages"])
+    yield Highlight("packages without answer", count_of(none))
+
+
+def _asked(document: Document) -> Iterable[tuple[str, str]]:
+    repository = document["repository"]
+    yield "Read", f"{repository['files_read']:,} files, {repository['python_lines']:,} lines of Python; nothing was run"
+    entries = repository["entries"]
+    shown = ", ".join(entries[:4]) + (f" and {len(entries) - 4} more" if len(entries) > 4 else "")
+    yield "Entry points", shown or "none was found: all modules count"
+    if repository["frameworks"]:
+        counts = ", ".join(f"{name} in {count} files" for name, count in repository["frameworks"].items())
+        yield "Device chosen by", counts
+    for note in document["notes"]:
+        yield "Note", note
+    if repository["left_out"]:
+        first = repository["left_out"][0]
+        yield "Left out", f"{len(repository['left_out'])} files, such as {first['path']}: {first['reason']}"
+
+
+def _changes(document: Document) -> Iterable[Block]:
+    rows = [f for f in document["findings"] if f["needs_change"] and f["area"] in CHANGED]
+    if not rows:
+        yield "Nothing on the training path or in the library names CUDA in a way that has to change."
+        return
+    yield finding_table("changes", rows)
+    yield "One new file is usual: a small device helper that the changed files import."
+
+
+def finding_table(name: str, findings: Iterable[Document]) -> ViewTable:
+    """Return findings as rows."""
+    columns = (
+        ViewColumn("place"),
+        ViewColumn("symbol"),
+        ViewColumn("meaning"),
+        ViewColumn("answer"),
+        ViewColumn("mechanical", rank=2),
+        ViewColumn("trap", rank=3),
+        ViewColumn("source", rank=4),
+    )
+    rows = tuple(
+        (
+            f"{f['path']}:{f['line']}",
+            f["symbol"].removeprefix("idiom:").removeprefix("env:"),
+            f["meaning"],
+            f["answer"],
+            f["mechanical"],
+            f["trap"] or "-",
+            f["source"] or "-",
+        )
+        for f in findings
+    )
+    return ViewTable(name, "", columns, rows, most=SHOWN)
+
+
+def package_table(packages: Iterable[Document]) -> ViewTable:
+    """Return the packages, the hardest first."""
+    columns = (
+        ViewColumn("package"),
+        ViewColumn("status"),
+        ViewColumn("answer"),
+        ViewColumn("from", rank=1),
+        ViewColumn("asked for", rank=2),
+        ViewColumn("imports", rank=1),
+        ViewColumn("note", rank=3),
+        ViewColumn("source", rank=4),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for p in packages:
+        note = p["note"] + (" (our judgement)" if p["is_inference"] else "")
+        asked = p["clause"] or ("yes" if p["is_required"] else "optional")
+        rows.append(
+            (
+                p["name"],
+                p["status"],
+                p["answer"] or "-",
+                p["from_version"] or "-",
+                asked,
+                count_of(p["imports"]),
+                note or "-",
+                p["source"] or "-",
+            )
+        )
+    return ViewTable("packages", "", columns, tuple(rows), most=SHOWN)
+
+
+def _versions(document: Document) -> Iterable[Block]:
+    yield from version_blocks(document["versions"], "versions")
+    if document["versions_without_conflict"] is not None:
+        yield "Without the components that conflict:"
+        yield from version_blocks(document["versions_without_conflict"], "versions-plain")
+
+
+def version_blocks(chosen: VersionSetDocument, name: str) -> Iterable[Block]:
+    """Return a set of versions as a table, or its conflicts as text."""
+    if not chosen["fits"]:
+        yield "No set of versions fits:"
+        yield Facts(tuple(("Conflict", reason) for reason in chosen["conflicts"]))
+        return
+    columns = (ViewColumn("component"), ViewColumn("version"))
+    rows = tuple((component, version) for component, version in chosen["versions"].items())
+    yield f"{chosen['name']}:"
+    notes, sources = chosen["notes"], chosen["sources"]
+    yield Facts(tuple([*(("Note", note) for note in notes), *(("Source", source) for source in sources)]))
+    yield ViewTable(name, "", columns, rows)
+
+
+def _launch(findings: Iterable[Document]) -> Iterable[Block]:
+    rows = [f for f in findings if f["area"] in ("launch and installation", "settings")]
+    if rows:
+        yield finding_table("launch", rows)
+
+
+def _apis(apis: Document) -> Iterable[Block]:
+    counts = ", ".join(f"{count:,} {meaning}" for meaning, count in apis["counts"].items())
+    unverified = f" {apis['unverified']:,} are not verified on this chip yet." if apis["unverified"] else ""
+    yield f"{apis['names']:,} PyTorch names are used: {counts}.{unverified}"
+    columns = (
+        ViewColumn("name"),
+        ViewColumn("meaning"),
+        ViewColumn("says"),
+        ViewColumn("uses"),
+        ViewColumn("first place", rank=1),
+        ViewColumn("source", rank=3),
+    )
+    rows = tuple(
+        (
+            use["name"] + (" (by its name alone)" if use["by_method"] else ""),
+            use["meaning"],
+            use["says"] or "-",
+            count_of(use["uses"]),
+            use["places"][0],
+            use["source"] or "-",
+        )
+        for use in apis["trouble"]
+    )
+    if rows:
+        yield ViewTable("apis", "", columns, rows, most=SHOWN)
+
+
+def breakage_table(steps: Iterable[Document]) -> ViewTable:
+    """Return what breaks in the usual order, with the places of this repository."""
+    columns = (
+        ViewColumn("step"),
+        ViewColumn("occurrences here"),
+        ViewColumn("first places"),
+        ViewColumn("what happens", rank=1),
+    )
+    rows = tuple((s["name"], count_of(s["occurrences"]), ", ".join(s["places"]) or "-", s["what"]) for s in steps)
+    return ViewTable("breakage", "", columns, rows)
+
+
+def _neighbours(effort: Document) -> Iterable[Block]:
+    columns = (
+        ViewColumn("repository"),
+        ViewColumn("class"),
+        ViewColumn("lines added"),
+        ViewColumn("follow-ups in a year"),
+        ViewColumn("duration", rank=1),
+        ViewColumn("source", rank=2),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for n in effort["neighbours"]:
+        later = n["follow_ups_in_a_year"]
+        rows.append(
+            (
+                n["project"],
+                n["class"],
+                count_of(n["code_added"]),
+                "-" if later is None else count_of(later),
+                n["duration"],
+                n["source"],
+            )
+        )
+    yield ViewTable(
+        "neighbours",
+        "",
+        columns,
+        tuple(rows),
+        note="Days open measure review as much as work; no number of days is given.",
+    )
+
+
+def area_table(areas: Iterable[Document]) -> ViewTable:
+    """Return how findings divide over the areas of a repository."""
+    columns = (
+        ViewColumn("area"),
+        ViewColumn("files"),
+        ViewColumn("findings"),
+        ViewColumn("to change"),
+        ViewColumn("handled by a framework"),
+    )
+    rows = tuple(
+        (g["area"], count_of(g["files"]), count_of(g["findings"]), count_of(g["to_change"]), count_of(g["handled"]))
+        for g in areas
+    )
+    return ViewTable("areas", "", columns, rows)
+
+
+def _mindspore(coverage: Document) -> Iterable[Block]:
+    counts = ", ".join(
+        f"{count:,} {relation.replace('_', ' ')}" for relation, count in coverage["counts"].items() if count
+    )
+    yield f"{coverage['names']:,} names: {counts}; {coverage['share_of_uses']:.0%} of the uses have a counterpart."
+    columns = (
+        ViewColumn("torch"),
+        ViewColumn("MindSpore"),
+        ViewColumn("relation"),
+        ViewColumn("uses"),
+        ViewColumn("difference", rank=1),
+        ViewColumn("first place", rank=2),
+    )
+    rows = tuple(
+        (
+            c["torch"],
+            c["mindspore"] or "-",
+            c["relation"].replace("_", " "),
+            count_of(c["uses"]),
+            c["difference"] or "-",
+            c["place"],
+        )
+        for c in coverage["counterparts"]
+    )
+    yield ViewTable("mindspore", "", columns, rows, most=SHOWN)
+    twin = coverage["twin"]
+    if twin is not None:
+        yield f"A twin under MindSpore: {twin['reason']}."
+        yield Facts(tuple(("Run", command) for command in twin["commands"]))
+
+
+def _speed(speed: Document) -> Iterable[Block]:
+    yield Facts(tuple((fact["label"], fact["text"]) for fact in speed["facts"]))
+    if speed["switches"]:
+        columns = (ViewColumn("switch"), ViewColumn("why"))
+        yield ViewTable(
+            "switches",
+            "Switches of the target stack",
+            columns,
+            tuple((s["switch"], s["why"]) for s in speed["switches"]),
+        )
+
+
+def versions_view(document: Document) -> View:
+    """Return what is shown of ``versions_document``."""
+    chosen, environment = document["set"], document["environment"]
+    sections = [ViewSection("A set that fits", tuple(version_blocks(chosen, "versions")))]
+    lead = [
+        f"Newest set in a table of {document['snapshot']}: {chosen['name']}."
+        if chosen["fits"]
+        else "No set of the table fits what is asked."
+    ]
+    if environment is not None:
+        sections.insert(0, ViewSection("The environment", tuple(_environment(environment))))
+        lead.insert(
+            0,
+            "The environment fits together, as far as the table knows."
+            if environment["fits"]
+            else f"The environment does not fit together: {len(environment['misfits'])} misfits.",
+        )
+    highlights = [Highlight("components in the set", count_of(len(chosen["versions"])))]
+    if environment is not None:
+        highlights.append(Highlight("misfits of the environment", count_of(len(environment["misfits"]))))
+    return View(f"Versions for {document['target']['title']}", tuple(lead), tuple(highlights), tuple(sections))
+
+
+def _environment(environment: Document) -> Iterable[Block]:
+    yield Facts(tuple((name, version) for name, version in environment["versions"].items()))
+    columns = (ViewColumn("what"), ViewColumn("expected"), ViewColumn("source", rank=1))
+    rows = tuple((m["what"], m["expected"], m["source"] or "-") for m in environment["misfits"])
+    if rows:
+        yield ViewTable("misfits", "What does not fit", columns, rows)

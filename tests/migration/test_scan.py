@@ -1,0 +1,186 @@
+"""A scan finds what is there, says what it means on the chip, and keeps apart what needs no change."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tianji.errors import FormatError, UnknownNameError
+from tianji.migration import Scan
+from tianji.migration.judging import Meaning
+from tianji.migration.resolving import Area
+from tianji.migration.scan import find_target
+
+from .conftest import TRAIN, symbols
+
+ScanFiles = Callable[..., Scan]
+
+CASES = {
+    "f-string": ("x.to(f'cuda:{rank}')", "idiom:device-fstring"),
+    "format": ("x.to('cuda:{}'.format(rank))", "idiom:device-string"),
+    "sum": ("x.to('cuda:' + str(rank))", "idiom:device-fstring"),
+    "device object": ("torch.device('cuda')", "idiom:device-object"),
+    "method": ("x.cuda()", "idiom:cuda-method"),
+    "rank as device": ("x.to(local_rank)", "idiom:device-int"),
+    "branch": ("if device_type == 'cuda':\n    pass", "idiom:device-branch"),
+    "membership": ("if device_type in ('cuda', 'xpu'):\n    pass", "idiom:device-branch"),
+    "backend": ("dist.init_process_group('nccl')", "idiom:nccl-backend"),
+    "backend branch": ("if backend == 'nccl':\n    pass", "idiom:nccl-branch"),
+    "composite": ("dist.init_process_group('cpu:gloo,cuda:nccl')", "idiom:nccl-composite"),
+    "mesh": ("init_device_mesh('cuda', (8,))", "idiom:device-mesh"),
+    "visible devices": ("os.environ['CUDA_VISIBLE_DEVICES'] = '0'", "env:CUDA_VISIBLE_DEVICES"),
+    "Ray option": ("import ray\nActor.options(num_gpus=1)", "idiom:ray-resource"),
+    "Ray bundle": ("import ray\nbundle = {'GPU': 1, 'CPU': 4}", "idiom:ray-resource"),
+    "alias": ("from torch import cuda as accelerator\naccelerator.synchronize()", "torch.cuda.synchronize"),
+    "module alias": ("import torch.cuda as c\nc.set_device(0)", "torch.cuda.set_device"),
+    "autocast": ("with torch.autocast('cuda'):\n    pass", "idiom:autocast-string"),
+    "scaler": ("torch.cuda.amp.GradScaler()", "torch.cuda.amp.GradScaler"),
+    "another device": ("if kind == 'xpu':\n    pass", "idiom:device-dispatch"),
+    "error text": ("if 'CUDA out of memory' in str(e):\n    pass", "idiom:error-text"),
+    "fork": ("torch.multiprocessing.set_start_method('fork')", "idiom:fork"),
+    "float64": ("x = torch.float64", "torch.float64"),
+    "peak": ("flops = 312e12", "idiom:peak-flops"),
+    "pinned": ("DataLoader(d, pin_memory_device='cuda')", "idiom:pin-memory-device"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_idiom_is_found(case: str, scan: ScanFiles) -> None:
+    code, symbol = CASES[case]
+    found = scan({"train.py": f"import os\nimport torch\nimport torch.distributed as dist\n{code}\n"})
+    assert symbol in symbols(found, "train.py")
+
+
+def test_lines_answers_and_sources_are_those_of_the_place(scan: ScanFiles) -> None:
+    found = scan({"train.py": TRAIN})
+    lines = symbols(found, "train.py")
+    assert lines["idiom:nccl-backend"] == 7
+    assert lines["torch.cuda.set_device"] == 10
+    finding = next(f for f in found.findings if f.symbol == "torch.cuda.set_device")
+    assert finding.answer == "torch_npu.npu.set_device"
+    assert finding.source.startswith("https://")
+    assert found.files_to_change == ("train.py",)
+
+
+def test_documentation_and_comments_are_no_sites(scan: ScanFiles) -> None:
+    found = scan({"train.py": '"""Runs on "cuda" with nccl."""\n# torch.cuda.set_device(0)\nimport torch\n'})
+    assert not found.findings
+
+
+def test_what_is_inert_needs_no_change(scan: ScanFiles) -> None:
+    code = "import torch\ntorch.backends.cudnn.benchmark = True\ntorch.cuda.empty_cache()\n"
+    found = scan({"train.py": code})
+    assert len(found.findings) == 2
+    assert found.files_to_change == ()
+
+
+def test_a_branch_for_another_device_is_left_alone(scan: ScanFiles) -> None:
+    code = "import torch\nif torch.xpu.is_available():\n    torch.cuda.set_device(0)\n"
+    found = scan({"train.py": code})
+    inside = [f for f in found.findings if f.symbol == "torch.cuda.set_device"]
+    assert inside
+    assert not inside[0].needs_change
+
+
+def test_a_framework_that_chooses_the_device_is_named(scan: ScanFiles) -> None:
+    code = """
+        import torch
+        from accelerate import Accelerator
+        accelerator = Accelerator()
+        if torch.cuda.is_available():
+            torch.cuda.manual_seed_all(1)
+        torch.cuda.synchronize()
+    """
+    found = scan({"train.py": code})
+    assert found.frameworks == {"accelerate": 1}
+    assert {f.meaning for f in found.findings} == {Meaning.HANDLED}
+    assert found.files_to_change == ()
+
+
+def test_groups_follow_the_imports_from_the_entry_points(scan: ScanFiles) -> None:
+    files = {
+        "train.py": "from pkg.model import build\nif __name__ == '__main__':\n    build().cuda()\n",
+        "pkg/__init__.py": "",
+        "pkg/model.py": "from .layers import layer\n",
+        "pkg/layers.py": "import torch\ntorch.cuda.set_device(0)\n",
+        "pkg/unused.py": "import torch\ntorch.cuda.set_device(0)\n",
+        "inference.py": "import torch\nif __name__ == '__main__':\n    torch.cuda.set_device(0)\n",
+        "tests/test_model.py": "import torch\ntorch.cuda.set_device(0)\n",
+        "docs/conf.py": "device = 'cuda'\n",
+        "examples/demo_chat.py": "device = 'cuda'\nprint(device)\n",
+    }
+    found = scan(files)
+    groups = found.structure.areas
+    assert groups["pkg/layers.py"] is Area.TRAINING
+    assert groups["pkg/unused.py"] is Area.LIBRARY
+    assert groups["inference.py"] is Area.SCRIPTS
+    assert groups["tests/test_model.py"] is Area.TESTS
+    assert groups["docs/conf.py"] is Area.DOCS
+    assert groups["examples/demo_chat.py"] is Area.SCRIPTS
+    assert found.files_to_change == ("pkg/layers.py", "pkg/unused.py", "train.py")
+
+
+def test_an_entry_narrows_what_is_reached(scan: ScanFiles) -> None:
+    files = {
+        "train.py": "import a\n",
+        "a.py": "device = 'cuda'\n",
+        "train_other.py": "import torch\ntorch.cuda.init()\n",
+    }
+    found = scan(files, entries=["train.py"])
+    assert found.structure.reached == {"train.py", "a.py"}
+    with pytest.raises(FormatError, match="no Python file"):
+        scan(files, entries=["nothing.py"])
+
+
+def test_a_tree_of_settings_is_one_matter_apart(scan: ScanFiles) -> None:
+    settings = {f"configs/run_{i}.py": "env = dict(dist_cfg=dict(backend='nccl'))\n" for i in range(5)}
+    found = scan({"train.py": "import torch\nif __name__ == '__main__':\n    torch.cuda.set_device(0)\n", **settings})
+    assert found.files_to_change == ("train.py",)
+    assert all(found.structure.areas[name] is Area.SETTINGS for name in settings)
+
+
+def test_launch_files_are_read(scan: ScanFiles) -> None:
+    found = scan(
+        {
+            "train.py": TRAIN,
+            "run.sh": "export CUDA_VISIBLE_DEVICES=0,1\nexport NCCL_DEBUG=INFO\nnvidia-smi\ntorchrun go.py\n",
+            "go.py": "import train\n",
+            "Dockerfile": "FROM nvcr.io/nvidia/pytorch:24.01-py3\nRUN pip install flash-attn==2.5\n",
+            "config.yaml": "backend: nccl\ndevice: cuda\n",
+        }
+    )
+    assert {"env:CUDA_VISIBLE_DEVICES", "env:NCCL_DEBUG", "idiom:nvidia-smi"} <= set(symbols(found, "run.sh"))
+    assert "idiom:cuda-image" in symbols(found, "Dockerfile")
+    assert set(symbols(found, "config.yaml")) == {"idiom:nccl-backend", "idiom:device-string"}
+    verdict = next(v for v in found.packages if v.name == "flash-attn")
+    assert (verdict.status, verdict.clause) == ("plugin", "==2.5")
+
+
+def test_kernels_stand_apart(scan: ScanFiles) -> None:
+    code = "import triton\n@triton.jit\ndef kernel(x):\n    pass\ndef call(x, device='cuda'):\n    kernel[(1,)](x)\n"
+    found = scan({"train.py": "import kernels\n", "kernels.py": code, "csrc/op.cu": "__global__ void f() {}\n"})
+    assert "idiom:triton-kernel" in symbols(found, "kernels.py")
+    assert "idiom:cuda-source" in symbols(found, "csrc/op.cu")
+    assert found.files_to_change == ()
+
+
+def test_names_of_torch_are_judged_by_chip_and_version(scan: ScanFiles) -> None:
+    code = "import torch\nimport torch.nn.functional as F\nF.relu(torch.zeros(2))\ntorch.linalg.det(torch.eye(2))\n"
+    found = scan({"train.py": code}, torch_version="2.10")
+    uses = {use.name: use for use in found.apis}
+    assert uses["torch.nn.functional.relu"].meaning is not Meaning.UNKNOWN
+    assert found.torch_version == "2.10"
+    on_950 = {use.name: use for use in scan({"train.py": code}, target="atlas-950-superpod").apis}
+    assert any(not use.is_verified for use in on_950.values()) or all(use.is_verified for use in on_950.values())
+
+
+def test_a_version_newer_than_the_tables_is_said(scan: ScanFiles) -> None:
+    found = scan({"train.py": "import torch\n"}, torch_version="3.4")
+    assert "newer than the tables" in found.notes[0]
+
+
+def test_targets_are_pools_chips_and_families() -> None:
+    assert find_target("atlas-900-a3-superpod").key == "a3"
+    assert find_target("ascend-950dt").key == "950dt"
+    assert find_target("A2").key == "a2"
+    with pytest.raises(UnknownNameError, match="hgx-h100"):
+        find_target("hgx-h100")

@@ -1,0 +1,60 @@
+"""The model of a repository is found, and its speed is that of the planner."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from tianji.catalog import load_calibration, load_model, load_pool, make_job
+from tianji.catalog.entries import DATA
+from tianji.migration import Scan, scan_repository
+from tianji.migration.mindspore import cover_with_mindspore, describe_twin
+from tianji.migration.speed import estimate_speed, find_model, find_switches
+from tianji.search import plan
+
+ScanFiles = Callable[..., Scan]
+CONFIG = DATA / "models" / "llama-3.1-8b" / "config.json"
+
+
+def test_a_config_of_the_repository_says_the_model(scan: ScanFiles, tmp_path: Path) -> None:
+    found = scan({"train.py": "import torch\n", "a/config.json": '{"architectures": 3}', "b/config.json": "{" * 100})
+    assert find_model(found) is None
+    (tmp_path / "z").mkdir()
+    shutil.copy(CONFIG, tmp_path / "z" / "config.json")
+    model = find_model(scan_repository(tmp_path))
+    assert model is not None
+    assert (model[1], model[0].num_layers) == ("z/config.json", 32)
+
+
+def test_the_speed_is_that_of_the_fastest_plan(scan: ScanFiles) -> None:
+    found = scan({"train.py": "import torch\nimport xformers\nimport ray\n"})
+    pool, calibration = load_pool("atlas-900-a2", 16), load_calibration("default")
+    job = make_job("llama-3.1-8b", chips=16)
+    speed = estimate_speed(found, job, "--model", pool, calibration)
+    assert speed.target.step_time == plan(job, pool, calibration).results[0].step_time
+    assert speed.present is None
+    assert speed.lost == ("xformers",)
+    names = [s.switch for s in find_switches(found, 16)]
+    assert any(name.startswith("HCCL_NPU_SOCKET") for name in names)
+    assert not any(name.startswith("HCCL_CONNECT") for name in names)
+    assert any(s.switch.startswith("HCCL_CONNECT") for s in find_switches(found, 2048))
+
+
+def test_mindspore_covers_names_with_their_differences(scan: ScanFiles) -> None:
+    code = "import torch\nimport torch.nn.functional as F\ntorch.abs(x)\ntorch.nansum(x)\ntorch.float32\nF.relu(x)\n"
+    code += "torch.nothing_here(x)\n"
+    coverage = cover_with_mindspore(scan({"train.py": code}))
+    relations = {c.torch: c.relation for c in coverage.counterparts}
+    assert relations["torch.abs"] == "consistent"
+    assert relations["torch.nansum"] == "different"
+    assert relations["torch.nothing_here"] == "unlisted"
+    assert "torch.float32" not in relations
+    assert 0 < coverage.share_of_uses < 1
+
+
+def test_a_twin_is_offered_for_what_both_executors_run() -> None:
+    twin = describe_twin(load_model("llama-3.1-8b"), "llama-3.1-8b")
+    assert twin.runs
+    assert twin.commands[-1].startswith("tianji migrate parity")
+    assert not describe_twin(load_model("deepseek-v3"), "deepseek-v3").runs
+    assert json.dumps(twin.commands)
