@@ -43,12 +43,12 @@ ALLOWED = {
     "communicator": ({"hardware"}, "what NCCL and HCCL keep in memory, one for each group"),
     "config": ({"backends", "migration", "workload"}, "the file config.json of a published model; a repository's own"),
     "device": (
-        {"backends", "cli", "migration"},
+        {"api", "backends", "cli", "migration"},
         "what a framework computes on, the CPU too",
     ),
     "domain": ({"hardware", "reliability", "report"}, "a domain of failure: what goes down together"),
     "machine": (
-        {"backends", "measurements", "operation", "report"},
+        {"api", "backends", "measurements", "operation", "report"},
         "the one computer that the command runs on or measures",
     ),
     "graph": ({"migration"}, "of imports"),
