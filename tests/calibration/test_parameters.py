@@ -13,7 +13,9 @@ from tianji.catalog import list_chips, load_chip
 from tianji.hardware.constants import FUSED_LOSS, Constants
 from tianji.measurements.software import MODES
 
-TRAITS = st.lists(st.sampled_from(["1.0", "deepep", "rowwise", "eager", "own/model", "own@chip"]), unique=True, max_size=4)
+TRAITS = st.lists(
+    st.sampled_from(["1.0", "deepep", "rowwise", "eager", "own/model", "own@chip"]), unique=True, max_size=4
+)
 
 
 @pytest.mark.parametrize("chip", [None, *list_chips()])
