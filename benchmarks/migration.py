@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tianji.migration import Effort, Scan, estimate_effort, scan_repository
+from tianji.migration import Effort, RepositoryScan, estimate_effort, scan_repository
 
 ROOT = Path(__file__).parents[1]
 CASES = Path(__file__).with_name("migration_cases.toml")
@@ -138,7 +138,7 @@ def measure(name: str, case: dict[str, Any], clone: Clone) -> Outcome:
     )  # fmt: skip
 
 
-def answer_of(scan: Scan, effort: Effort, expected: Sequence[str]) -> str:
+def answer_of(scan: RepositoryScan, effort: Effort, expected: Sequence[str]) -> str:
     """Return what is compared with the truth: the route where it is no change of code, or the class."""
     if effort.route.value in expected or effort.route.value in ("plugin", "blocked by a dependency"):
         return effort.route.value

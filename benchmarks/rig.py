@@ -84,7 +84,17 @@ def open_rig(chips: int, share: float, rate: str) -> Iterator[Rig]:
             _call("ip", "-n", name, "addr", "add", f"{ADDRESS.format(i + 1)}/24", "dev", "eth0")
             _call("ip", "-n", name, "link", "set", "eth0", "up")
             # The host's congestion control may be BBR, which adds 6 to 15 % to collectives on shaped links.
-            route = ("route", "change", "10.214.0.0/24", "dev", "eth0", "src", ADDRESS.format(i + 1), "congctl", "cubic")
+            route = (
+                "route",
+                "change",
+                "10.214.0.0/24",
+                "dev",
+                "eth0",
+                "src",
+                ADDRESS.format(i + 1),
+                "congctl",
+                "cubic",
+            )
             _call("ip", "-n", name, *route)
             for place, device in ((name, "eth0"), (switch, f"p{i}")):
                 _shape(place, device, rate)

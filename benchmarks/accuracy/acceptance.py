@@ -114,7 +114,9 @@ def _judge_memory(predictions: Sequence[Prediction], jobs: Sequence[RankedJob]) 
     for job in jobs:
         if any(p.measured is None for p in job.places):
             is_right = job.memory_is_told
-            bars.append(Bar(f"what ran fits, what ran out of memory does not: {job.name}", "all", float(is_right), is_right))
+            bars.append(
+                Bar(f"what ran fits, what ran out of memory does not: {job.name}", "all", float(is_right), is_right)
+            )
     return bars
 
 

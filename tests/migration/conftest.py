@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from tianji.migration import Scan, scan_repository
+from tianji.migration import RepositoryScan, scan_repository
 
 Write = Callable[..., Path]
 TRAIN = """
@@ -42,10 +42,10 @@ def repository(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
-def scan(tmp_path: Path) -> Callable[..., Scan]:
+def scan(tmp_path: Path) -> Callable[..., RepositoryScan]:
     """Return a function that writes files, by a mapping of paths, and scans them."""
 
-    def write_and_scan(files: dict[str, str], **options: object) -> Scan:
+    def write_and_scan(files: dict[str, str], **options: object) -> RepositoryScan:
         for name, text in files.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def scan(tmp_path: Path) -> Callable[..., Scan]:
     return write_and_scan
 
 
-def symbols(found: Scan, path: str) -> dict[str, int]:
+def symbols(found: RepositoryScan, path: str) -> dict[str, int]:
     """Return the symbols of a file with the lines where they stand first."""
     lines: dict[str, int] = {}
     for finding in sorted(found.findings, key=lambda f: f.line):

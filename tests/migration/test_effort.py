@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tianji.migration import Scan, estimate_effort
+from tianji.migration import RepositoryScan, estimate_effort
 from tianji.migration.effort import CLASSES, EffortClass, Route, lines_a_file
 
 from .conftest import TRAIN
 
-ScanFiles = Callable[..., Scan]
+ScanFiles = Callable[..., RepositoryScan]
 
 
 def test_a_small_trainer_is_a_device_layer(scan: ScanFiles) -> None:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tianji.errors import FormatError
-from tianji.migration import Scan, estimate_effort, scan_repository
+from tianji.migration import RepositoryScan, estimate_effort, scan_repository
 from tianji.migration.patching import write_patch
 from tianji.migration.patching.device_neutral import rewrite
 
-ScanFiles = Callable[..., Scan]
+ScanFiles = Callable[..., RepositoryScan]
 TRAIN = '''
     """Trains on "cuda" or the CPU."""
     from __future__ import annotations

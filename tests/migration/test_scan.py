@@ -5,14 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from tianji.errors import FormatError, UnknownNameError
-from tianji.migration import Scan
-from tianji.migration.judging import Meaning
+from tianji.migration import RepositoryScan
+from tianji.migration.judging import Impact
 from tianji.migration.resolving import Area
 from tianji.migration.scan import find_target
 
 from .conftest import TRAIN, symbols
 
-ScanFiles = Callable[..., Scan]
+ScanFiles = Callable[..., RepositoryScan]
 
 CASES = {
     "f-string": ("x.to(f'cuda:{rank}')", "idiom:device-fstring"),
@@ -92,7 +92,7 @@ def test_a_framework_that_chooses_the_device_is_named(scan: ScanFiles) -> None:
     """
     found = scan({"train.py": code})
     assert found.frameworks == {"accelerate": 1}
-    assert {f.meaning for f in found.findings} == {Meaning.HANDLED}
+    assert {f.meaning for f in found.findings} == {Impact.HANDLED}
     assert found.files_to_change == ()
 
 
@@ -167,7 +167,7 @@ def test_names_of_torch_are_judged_by_chip_and_version(scan: ScanFiles) -> None:
     code = "import torch\nimport torch.nn.functional as F\nF.relu(torch.zeros(2))\ntorch.linalg.det(torch.eye(2))\n"
     found = scan({"train.py": code}, torch_version="2.10")
     uses = {use.name: use for use in found.apis}
-    assert uses["torch.nn.functional.relu"].meaning is not Meaning.UNKNOWN
+    assert uses["torch.nn.functional.relu"].meaning is not Impact.UNKNOWN
     assert found.torch_version == "2.10"
     on_950 = {use.name: use for use in scan({"train.py": code}, target="atlas-950-superpod").apis}
     assert any(not use.is_verified for use in on_950.values()) or all(use.is_verified for use in on_950.values())

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tianji.catalog import load_calibration, load_model, load_pool, make_job
 from tianji.catalog.entries import DATA
-from tianji.migration import Scan, scan_repository
+from tianji.migration import RepositoryScan, scan_repository
 from tianji.migration.mindspore import cover_with_mindspore, describe_twin
 from tianji.migration.speed import estimate_speed, find_model, find_switches
 from tianji.search import plan
 
-ScanFiles = Callable[..., Scan]
+ScanFiles = Callable[..., RepositoryScan]
 CONFIG = DATA / "models" / "llama-3.1-8b" / "config.json"
 
 

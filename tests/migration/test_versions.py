@@ -1,5 +1,7 @@
 """Versions fit together by the table, conflicts are explained, environments are checked."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from tianji.migration import (
     VersionSet,
     check_environment,
     find_versions,
+    plan_move,
     read_environment,
     write_constraints,
     write_dockerfile,
@@ -70,6 +73,18 @@ def test_mindspore_has_sets_of_its_own() -> None:
     found = find_versions("a2", {}, ["mindspore"])
     assert isinstance(found, VersionSet)
     assert {"mindspore", "cann", "driver"} <= set(found.versions)
+
+
+def test_a_pinned_torch_is_kept_where_a_set_has_it(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import torch\n")
+    (tmp_path / "requirements.txt").write_text("torch==2.6.0\n")
+    versions = plan_move(tmp_path).versions
+    assert isinstance(versions, VersionSet)
+    assert versions.versions["torch"] == "2.6.0"
+    (tmp_path / "requirements.txt").write_text("torch==1.2.3\n")
+    move = plan_move(tmp_path)
+    assert isinstance(move.versions, Conflict)
+    assert move.fallback is not None
 
 
 def test_unknown_components_are_refused() -> None:

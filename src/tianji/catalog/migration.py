@@ -55,7 +55,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class TargetFamily:
     """A family of chips as the tables name it; ``chips`` are entries of the catalog."""
 
     key: str
@@ -69,11 +69,11 @@ class Snapshots:
 
     tables: Mapping[str, Snapshot]
     prefixes: Mapping[str, str]
-    targets: Mapping[str, Target]
+    targets: Mapping[str, TargetFamily]
     newest_torch: str
     newest_cann: str
 
-    def target_of(self, chip: str) -> Target | None:
+    def target_of(self, chip: str) -> TargetFamily | None:
         """Return the family that a chip of the catalog belongs to, or None for one that the tables do not cover."""
         return next((target for target in self.targets.values() if chip in target.chips), None)
 
@@ -89,7 +89,7 @@ def load_snapshots() -> Snapshots:
         entry.finish()
     targets = {}
     for key, entry in _children(table, "targets"):
-        targets[key] = Target(key, entry.text("title"), tuple(entry.texts("chips")))
+        targets[key] = TargetFamily(key, entry.text("title"), tuple(entry.texts("chips")))
         entry.finish()
     prefixes = table.child("prefixes")
     assert prefixes is not None

@@ -2,7 +2,7 @@
 
 from tianji.migration.effort import Effort, EffortClass, Route, estimate_effort
 from tianji.migration.move import Move, plan_move
-from tianji.migration.scan import Scan, scan_repository
+from tianji.migration.scan import RepositoryScan, scan_repository
 from tianji.migration.versions import (
     Conflict,
     VersionSet,
@@ -18,8 +18,8 @@ __all__ = [
     "Effort",
     "EffortClass",
     "Move",
+    "RepositoryScan",
     "Route",
-    "Scan",
     "VersionSet",
     "check_environment",
     "estimate_effort",

@@ -14,7 +14,7 @@ from tianji.migration.facts import Guard
 from tianji.migration.judging.api_support import release_key
 from tianji.migration.judging.packages import Package, load_packages, package_of
 from tianji.migration.resolving import Area
-from tianji.migration.scan import Scan
+from tianji.migration.scan import RepositoryScan
 
 
 class Route(StrEnum):
@@ -89,7 +89,7 @@ class Effort:
     """In the usual order of breakage: name, what happens, occurrences here, the first places."""
 
 
-def estimate_effort(scan: Scan) -> Effort:
+def estimate_effort(scan: RepositoryScan) -> Effort:
     """Return what moving a scanned repository takes."""
     triton, cuda = count_kernels(scan)
     blockers = find_blockers(scan)
@@ -114,7 +114,7 @@ def estimate_effort(scan: Scan) -> Effort:
     )
 
 
-def count_kernels(scan: Scan) -> tuple[int, int]:
+def count_kernels(scan: RepositoryScan) -> tuple[int, int]:
     """Return the Triton and the CUDA kernels outside tests and documents."""
     apart = (Area.TESTS, Area.DOCS)
     files = [facts for facts in scan.files if scan.structure.areas[facts.path] not in apart]
@@ -123,7 +123,7 @@ def count_kernels(scan: Scan) -> tuple[int, int]:
     return triton, cuda
 
 
-def _files_to_change(scan: Scan, kind: EffortClass) -> tuple[str, ...]:
+def _files_to_change(scan: RepositoryScan, kind: EffortClass) -> tuple[str, ...]:
     if kind is not EffortClass.D:
         return scan.files_to_change
     kernels = {
@@ -132,7 +132,7 @@ def _files_to_change(scan: Scan, kind: EffortClass) -> tuple[str, ...]:
     return tuple(sorted(kernels | set(scan.files_to_change)))
 
 
-def find_blockers(scan: Scan) -> tuple[str, ...]:
+def find_blockers(scan: RepositoryScan) -> tuple[str, ...]:
     """Return what stops training outright: packages that carry it and have no answer.
 
     A package carries it where at least one in twenty files of the training path and the library imports it as they load.
@@ -152,30 +152,33 @@ def find_blockers(scan: Scan) -> tuple[str, ...]:
     )
 
 
-def find_own_package(scan: Scan) -> Package | None:
+def find_own_package(scan: RepositoryScan) -> Package | None:
     """Return the package of the table that this repository is, or None."""
-    tops = {name for name in scan.own if any(_is_top(facts.path, name) for facts in scan.files)}
+    own = scan.own | ({"megatron.core"} if "megatron" in scan.own else set())
+    tops = {name for name in own if any(_is_top(facts.path, name) for facts in scan.files)}
     rows = [p for p in dict.fromkeys(load_packages().values()) if set(p.imports) & tops]
-    return max(rows, key=lambda package: package.status == "plugin") if rows else None
+    # Of several entries the one that says how it is plugged in.
+    return max(rows, key=lambda package: (package.status == "plugin", "import" in package.answer)) if rows else None
 
 
 def _is_top(path: str, name: str) -> bool:
-    return path in (f"{name}/__init__.py", f"src/{name}/__init__.py") or path.startswith((f"{name}/", f"src/{name}/"))
+    folder = name.replace(".", "/")
+    return path.startswith((f"{folder}/", f"src/{folder}/"))
 
 
-def own_version(scan: Scan) -> str:
+def own_version(scan: RepositoryScan) -> str:
     """Return the version of the repository's own package, or an empty text."""
     stated = [facts for facts in scan.files if facts.version]
     return min(stated, key=lambda facts: (facts.path.count("/"), facts.path)).version if stated else ""
 
 
-def _choose_route(scan: Scan, own: Package | None, blockers: Sequence[str]) -> tuple[Route, str]:
+def _choose_route(scan: RepositoryScan, own: Package | None, blockers: Sequence[str]) -> tuple[Route, str]:
     if blockers:
         return Route.BLOCKED, "; ".join(blockers)
     if own is not None and own.status in ("plugin", "works"):
         needed, version = _first_version(own.from_version), own_version(scan)
         reaches = not needed or (bool(version) and _is_at_least(version, needed))
-        if own.status == "plugin" and reaches:
+        if own.status == "plugin" and (reaches or not version):
             return Route.PLUGIN, own.answer
         if own.status == "works" and needed and reaches and scan.has_npu:
             return Route.NATIVE, f"{own.name} {version} runs on NPUs by itself (from {own.from_version})"
@@ -193,13 +196,13 @@ def _is_at_least(version: str, needed: str) -> bool:
     >>> _is_at_least("0.21.0.dev0", "0.21.0"), _is_at_least("0.22", "0.21.0")
     (False, True)
     """
-    mine, other = release_key(version), release_key(needed)
-    width = max(len(mine), len(other))
-    mine, other = mine + (0,) * (width - len(mine)), other + (0,) * (width - len(other))
-    return mine > other or (mine == other and not re.search(r"dev|rc|a\d|b\d", version))
+    stated, other = release_key(version), release_key(needed)
+    width = max(len(stated), len(other))
+    stated, other = stated + (0,) * (width - len(stated)), other + (0,) * (width - len(other))
+    return stated > other or (stated == other and not re.search(r"dev|rc|a\d|b\d", version))
 
 
-def _choose_class(scan: Scan, kernels: int) -> tuple[EffortClass, str]:
+def _choose_class(scan: RepositoryScan, kernels: int) -> tuple[EffortClass, str]:
     files = len(scan.files_to_change)
     engines = engines_of(scan)
     if kernels >= KERNELS_OF_D and kernels >= scan.num_lines * KERNELS_A_LINE:
@@ -216,12 +219,12 @@ def _choose_class(scan: Scan, kernels: int) -> tuple[EffortClass, str]:
     return EffortClass.A, f"{files} files to change"
 
 
-def engines_of(scan: Scan) -> tuple[str, ...]:
+def engines_of(scan: RepositoryScan) -> tuple[str, ...]:
     """Return the engines that the repository drives side by side."""
     return tuple(v.name for v in scan.packages if v.name in _ENGINES and v.num_imports)
 
 
-def estimate_lines(scan: Scan, kind: EffortClass) -> tuple[int, int, int]:
+def estimate_lines(scan: RepositoryScan, kind: EffortClass) -> tuple[int, int, int]:
     """Return low, middle and high of the code lines that a first support adds, kernels apart.
 
     Quartiles of measured lines for each file that this scan would have changed, kept within what measured supports of
@@ -248,7 +251,7 @@ def _measured() -> tuple[Mapping[str, str], ...]:
     return tuple(read_rows("repositories"))
 
 
-def find_neighbours(scan: Scan, kind: EffortClass) -> tuple[Neighbour, ...]:
+def find_neighbours(scan: RepositoryScan, kind: EffortClass) -> tuple[Neighbour, ...]:
     """Return the three measured repositories that are nearest in size, in occurrences and in engines."""
     engines = {name.split("-")[0] for name in engines_of(scan)} | set(scan.frameworks)
     files = len(scan.files_to_change)
@@ -274,7 +277,7 @@ def find_neighbours(scan: Scan, kind: EffortClass) -> tuple[Neighbour, ...]:
     )
 
 
-def check_breakage(scan: Scan) -> tuple[tuple[str, str, int, tuple[str, ...]], ...]:
+def check_breakage(scan: RepositoryScan) -> tuple[tuple[str, str, int, tuple[str, ...]], ...]:
     """Return what breaks in the usual order, with the places of this repository."""
     found = []
     for row in read_rows("breakage"):

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from tianji.catalog.migration import expand_source, read_rows
 from tianji.migration.judging.api_support import load_unlisted
-from tianji.migration.scan import Scan
+from tianji.migration.scan import RepositoryScan
 from tianji.workload import Model
 
 RELATIONS = ("consistent", "different", "name_match", "none", "unlisted")
@@ -79,7 +79,7 @@ def _counterparts() -> Mapping[str, Mapping[str, str]]:
     return {row["torch"]: row for row in read_rows("mindspore_names")}
 
 
-def cover_with_mindspore(scan: Scan) -> Coverage:
+def cover_with_mindspore(scan: RepositoryScan) -> Coverage:
     """Return how far MindSpore covers the names of a scan. Dtypes, namespaces and plain Python are left out."""
     found = []
     for use in scan.apis:

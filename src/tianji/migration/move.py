@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tianji.migration.effort import Effort, count_kernels, estimate_effort
+from tianji.migration.effort import Effort, count_kernels, estimate_effort, own_version
 from tianji.migration.mindspore import Coverage, cover_with_mindspore
-from tianji.migration.scan import Progress, Scan, scan_repository
+from tianji.migration.scan import Progress, RepositoryScan, scan_repository
 from tianji.migration.versions import Conflict, VersionSet, find_versions
 
 MINDSPORE = "mindspore"
@@ -27,7 +28,7 @@ _PARTNERS = {
 class Move:
     """What a move of a repository meets, costs and needs."""
 
-    scan: Scan
+    scan: RepositoryScan
     effort: Effort
     versions: VersionSet | Conflict
     fallback: VersionSet | None
@@ -50,6 +51,10 @@ def plan_move(
     scan = scan_repository(root, "a2" if is_mindspore else target, torch_version, entries, progress)
     needed = ("mindspore", "mindformers") if is_mindspore else needed_components(scan)
     wanted = {"torch": torch_version} if torch_version and not is_mindspore else {}
+    if not is_mindspore and torch_version is None and (pin := pinned_torch(scan)):
+        wanted["torch"] = pin
+    if "megatron" in scan.own and not is_mindspore and (version := own_version(scan)):
+        wanted["megatron_core"] = version
     versions = find_versions(scan.target.key, wanted, needed)
     fallback = None
     if isinstance(versions, Conflict):
@@ -59,7 +64,14 @@ def plan_move(
     return Move(scan, estimate_effort(scan), versions, fallback, coverage)
 
 
-def needed_components(scan: Scan) -> tuple[str, ...]:
+def pinned_torch(scan: RepositoryScan) -> str:
+    """Return the version to which a repository pins PyTorch, or an empty text where it leaves a choice."""
+    clause = next((verdict.clause for verdict in scan.packages if verdict.name == "torch"), "")
+    match = re.fullmatch(r"==\s*(\d+(?:\.\d+)+)(?:\+\w+)?", clause)
+    return match[1] if match else ""
+
+
+def needed_components(scan: RepositoryScan) -> tuple[str, ...]:
     """Return the components that a repository needs beside torch_npu, from its packages and its own kernels."""
     needed = {_PARTNERS[v.name] for v in scan.packages if v.name in _PARTNERS and v.is_required}
     if scan.own & {"megatron"}:

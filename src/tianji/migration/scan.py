@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tianji.catalog.migration import Target, load_snapshots
+from tianji.catalog.migration import TargetFamily, load_snapshots
 from tianji.errors import UnknownNameError
 from tianji.migration.facts import FileFacts, FileKind
 from tianji.migration.judging.api_support import ApiUse, choose_version, judge_apis
@@ -22,11 +22,11 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class RepositoryScan:
     """All that a scan says of a repository, for one target."""
 
     root: str
-    target: Target
+    target: TargetFamily
     torch_version: str
     notes: tuple[str, ...]
     files: tuple[FileFacts, ...]
@@ -70,7 +70,7 @@ class Scan:
         )
 
 
-def find_target(name: str) -> Target:
+def find_target(name: str) -> TargetFamily:
     """Return the family of chips that a name stands for: a pool, a chip or a family of the tables.
 
     >>> find_target("atlas-900-a2").title
@@ -97,7 +97,7 @@ def scan_repository(
     torch_version: str | None = None,
     entries: Sequence[str] = (),
     progress: Progress | None = None,
-) -> Scan:
+) -> RepositoryScan:
     """Return what a move of a repository to a target meets.
 
     Args:
@@ -130,7 +130,7 @@ def scan_repository(
         findings += judge_libraries(facts, area, family.key, own)
     on_path = [facts for facts in files if structure.areas[facts.path] not in (Area.TESTS, Area.DOCS)]
     problems = [(facts.path, facts.problem) for facts in files if facts.problem]
-    return Scan(
+    return RepositoryScan(
         root=str(root),
         target=family,
         torch_version=version,

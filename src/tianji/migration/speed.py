@@ -14,9 +14,9 @@ from tianji.comparison import replace_pool
 from tianji.errors import TianjiError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
-from tianji.migration.judging.findings import Meaning
+from tianji.migration.judging.findings import Impact
 from tianji.migration.reading.files import MAX_BYTES, MAX_DEPTH, SKIPPED
-from tianji.migration.scan import Scan
+from tianji.migration.scan import RepositoryScan
 from tianji.result import Result
 from tianji.search import plan
 from tianji.workload import Job, Model
@@ -52,7 +52,7 @@ class Speed:
     switches: tuple[Switch, ...]
 
 
-def find_model(scan: Scan) -> tuple[Model, str] | None:
+def find_model(scan: RepositoryScan) -> tuple[Model, str] | None:
     """Return the model of the first ``config.json`` of a repository that describes one, with its path; tests come last."""
     paths = sorted(_config_files(Path(scan.root)), key=lambda path: ("test" in path.lower(), path.count("/"), path))
     for path in paths[:MAX_CONFIGS]:
@@ -76,7 +76,7 @@ def _config_files(root: Path) -> Iterator[str]:
 
 
 def estimate_speed(
-    scan: Scan,
+    scan: RepositoryScan,
     job: Job,
     found_in: str,
     target: Pool,
@@ -94,14 +94,14 @@ def estimate_speed(
     if present is not None:
         answer = replace_pool(present, (job, target), calibration, points=2)
         now, chips = answer.first.result, answer.chips
-    fallbacks = [(u.name, f"{u.places[0][0]}:{u.places[0][1]}") for u in scan.apis if u.meaning is Meaning.CPU_FALLBACK]
+    fallbacks = [(u.name, f"{u.places[0][0]}:{u.places[0][1]}") for u in scan.apis if u.meaning is Impact.CPU_FALLBACK]
     lost = [v.name for v in scan.packages if v.status == "none" and v.is_required and v.num_imports]
     return Speed(
         job.model, found_in, best, now, chips, tuple(fallbacks), tuple(lost), find_switches(scan, target.chips)
     )
 
 
-def find_switches(scan: Scan, chips: int) -> tuple[Switch, ...]:
+def find_switches(scan: RepositoryScan, chips: int) -> tuple[Switch, ...]:
     """Return the settings of the target's software that matter to a repository on so many chips."""
     imported = {v.name for v in scan.packages if v.num_imports}
     wanted = {"always", "porting"} | ({"scale"} if chips >= SCALE else set()) | (imported & {"ray", "vllm"})

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from tianji.catalog.migration import expand_source, load_snapshots, read_rows
 from tianji.migration.facts import FileFacts
-from tianji.migration.judging.findings import Meaning
+from tianji.migration.judging.findings import Impact
 
 TRAINED_IN = ("bf16", "fp16", "fp32")
 """Dtypes whose absence matters to training."""
@@ -21,7 +21,7 @@ class ApiUse:
     """One PyTorch name with its verdict and the places that use it."""
 
     name: str
-    meaning: Meaning
+    meaning: Impact
     is_verified: bool
     """False where the tables have not verified this chip yet."""
     says: str
@@ -103,7 +103,7 @@ def judge_apis(files: Iterable[FileFacts], target: str, version: str) -> list[Ap
         for name, places in sorted(methods.items())
         if name not in _AMBIGUOUS and f"torch.Tensor.{name}" in load_support()
         for use in [_judge_name(f"torch.Tensor.{name}", places, target, version, by_method=True)]
-        if use.meaning in (Meaning.REWRITE, Meaning.CPU_FALLBACK)
+        if use.meaning in (Impact.REWRITE, Impact.CPU_FALLBACK)
     ]
     return uses
 
@@ -123,7 +123,7 @@ def _judge_name(name: str, places: list[tuple[str, int]], target: str, version: 
         if alias:
             listed = find_support(alias, version)
         if listed is None:
-            meaning = Meaning.WORKS if kind in ("dtype", "namespace", "python_level", "alias") else Meaning.UNKNOWN
+            meaning = Impact.WORKS if kind in ("dtype", "namespace", "python_level", "alias") else Impact.UNKNOWN
             says = {"dtype": "a dtype; limits are each operator's", "python_level": "no kernel of its own"}.get(
                 kind, ""
             )
@@ -145,17 +145,17 @@ def find_support(name: str, version: str) -> Mapping[str, str] | None:
     return max(rows, key=lambda support: max(map(release_key, support.versions))).row
 
 
-def _read_support(row: Mapping[str, str], target: str) -> tuple[Meaning, str]:
+def _read_support(row: Mapping[str, str], target: str) -> tuple[Impact, str]:
     flags = row["flags"].split()
     limits = row["limits"]
     dtypes = row["dtypes"].split()
     if row["support"] == "no" or row[target] == "n":
-        return Meaning.REWRITE, limits or "listed as not supported"
+        return Impact.REWRITE, limits or "listed as not supported"
     if "cpu" in flags:
-        return Meaning.CPU_FALLBACK, limits or "may fall back to the CPU"
+        return Impact.CPU_FALLBACK, limits or "may fall back to the CPU"
     if "inf_nan" in flags or _NUMERICS.search(limits):
-        return Meaning.NUMERICS, limits or "inf and nan are handled differently"
+        return Impact.NUMERICS, limits or "inf and nan are handled differently"
     missing = [dtype for dtype in TRAINED_IN if dtypes and dtype not in dtypes]
     if row["weight"] in ("normal", "strong") and missing and "fp32" in dtypes:
-        return Meaning.DTYPE, f"no {', '.join(missing)}" + (f"; {limits}" if limits else "")
-    return Meaning.WORKS, limits
+        return Impact.DTYPE, f"no {', '.join(missing)}" + (f"; {limits}" if limits else "")
+    return Impact.WORKS, limits

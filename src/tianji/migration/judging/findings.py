@@ -11,7 +11,7 @@ from tianji.migration.judging.cuda_names import CudaName, load_cuda_names
 from tianji.migration.resolving.areas import Area
 
 
-class Meaning(StrEnum):
+class Impact(StrEnum):
     """What a occurrence means on the target chip and version."""
 
     WORKS = "works"
@@ -34,7 +34,7 @@ class Finding:
     line: int
     symbol: str
     text: str
-    meaning: Meaning
+    meaning: Impact
     answer: str
     mechanical: str
     trap: str
@@ -100,7 +100,7 @@ def judge_occurrence(
     ):
         needs_change = False
     if framework and occurrence.symbol.startswith(HANDLED):
-        meaning, needs_change = Meaning.HANDLED, False
+        meaning, needs_change = Impact.HANDLED, False
         trap = f"{framework} chooses the device here" + (f"; {trap}" if trap else "")
     return Finding(
         occurrence.path,
@@ -131,7 +131,7 @@ def _judge_unlisted(occurrence: Occurrence, area: Area) -> Finding:
         occurrence.line,
         occurrence.symbol,
         occurrence.text,
-        Meaning.UNKNOWN if is_cuda else Meaning.ONE_LINE,
+        Impact.UNKNOWN if is_cuda else Impact.ONE_LINE,
         answer,
         "one-line",
         "",
@@ -144,18 +144,18 @@ def _judge_unlisted(occurrence: Occurrence, area: Area) -> Finding:
     )
 
 
-def _meaning_of(row: CudaName, target: str) -> Meaning:
+def _meaning_of(row: CudaName, target: str) -> Impact:
     if row.mechanical == "impossible" or (row.on_chip(target) == "no" and row.mechanical == "rewrite"):
-        return Meaning.IMPOSSIBLE if row.mechanical == "impossible" else Meaning.REWRITE
+        return Impact.IMPOSSIBLE if row.mechanical == "impossible" else Impact.REWRITE
     if row.key.startswith("env:"):
-        return Meaning.ONE_LINE if _VARIABLES_THAT_CHOOSE in row.key else Meaning.SWITCH
+        return Impact.ONE_LINE if _VARIABLES_THAT_CHOOSE in row.key else Impact.SWITCH
     if row.mechanical == "rewrite":
-        return Meaning.REWRITE
+        return Impact.REWRITE
     if row.key.startswith(("torch.float64", "torch.double", "idiom:float64", "torch.complex")):
-        return Meaning.DTYPE
+        return Impact.DTYPE
     if not row.needs_change and row.mechanical == "automatic":
-        return Meaning.WORKS
-    return Meaning.ONE_LINE
+        return Impact.WORKS
+    return Impact.ONE_LINE
 
 
 def count_alike(findings: list[Finding]) -> list[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tianji.catalog.migration import expand_source
 from tianji.migration.facts import FileFacts, FileKind, Guard
 from tianji.migration.judging.cuda_names import CudaName, load_cuda_names
-from tianji.migration.judging.findings import Finding, Meaning
+from tianji.migration.judging.findings import Finding, Impact
 from tianji.migration.resolving.areas import Area
 
 _SITES = ("torch.cuda", "torch.backends", "torch.version.cuda")
@@ -44,11 +44,11 @@ def judge_libraries(facts: FileFacts, area: Area, target: str, own: frozenset[st
 
 
 def _judge(facts: FileFacts, symbol: str, row: CudaName, line: int, count: int, guard: Guard, area: Area) -> Finding:
-    meaning = {"impossible": Meaning.IMPOSSIBLE, "rewrite": Meaning.REWRITE, "automatic": Meaning.WORKS}.get(
-        row.mechanical, Meaning.ONE_LINE
+    meaning = {"impossible": Impact.IMPOSSIBLE, "rewrite": Impact.REWRITE, "automatic": Impact.WORKS}.get(
+        row.mechanical, Impact.ONE_LINE
     )
     if row.key.startswith(("torch.float64", "torch.double", "torch.complex", "torch.view_as_complex", "torch.polar")):
-        meaning = Meaning.DTYPE
+        meaning = Impact.DTYPE
     return Finding(
         facts.path,
         line,

@@ -12,7 +12,7 @@ from tianji.errors import FormatError
 from tianji.migration.effort import Effort, Route
 from tianji.migration.patching.import_patch import ADAPTOR, TRANSFER, add_import
 from tianji.migration.resolving.areas import DEVICE_LAYER
-from tianji.migration.scan import Scan
+from tianji.migration.scan import RepositoryScan
 
 STYLES = ("auto", "neutral", "import")
 _NATIVE = ("accelerate", "transformers", "deepspeed", "trl", "diffusers", "vllm")
@@ -33,7 +33,7 @@ class Patch:
     skipped: tuple[tuple[str, str], ...]
 
 
-def write_patch(scan: Scan, effort: Effort, style: str = "auto") -> Patch:
+def write_patch(scan: RepositoryScan, effort: Effort, style: str = "auto") -> Patch:
     """Return the mechanical part of a move as a patch. Patching a patched repository changes nothing.
 
     Raises FormatError for an unknown style.
@@ -46,7 +46,7 @@ def write_patch(scan: Scan, effort: Effort, style: str = "auto") -> Patch:
     return Patch(chosen, reason, diff, tuple(sorted(changes)), places, tuple(skipped))
 
 
-def _choose(scan: Scan, effort: Effort, style: str) -> tuple[str, str]:
+def _choose(scan: RepositoryScan, effort: Effort, style: str) -> tuple[str, str]:
     if style != "auto":
         return style, "asked for"
     if effort.route is Route.PLUGIN and scan.own & {"megatron"}:
@@ -60,7 +60,7 @@ def _choose(scan: Scan, effort: Effort, style: str) -> tuple[str, str]:
 Changes = dict[str, tuple[str, str]]
 
 
-def _neutral(scan: Scan, effort: Effort) -> tuple[Changes, int, list[tuple[str, str]]]:
+def _neutral(scan: RepositoryScan, effort: Effort) -> tuple[Changes, int, list[tuple[str, str]]]:
     from tianji.migration.patching.device_neutral import rewrite
 
     changes: Changes = {}
@@ -97,7 +97,7 @@ def _helper_of(path: str, packages: set[str]) -> tuple[str, str]:
     return top, f"from {top.rpartition('/')[2]} import device_layer"
 
 
-def _imports(scan: Scan, effort: Effort) -> tuple[Changes, int, list[tuple[str, str]]]:
+def _imports(scan: RepositoryScan, effort: Effort) -> tuple[Changes, int, list[tuple[str, str]]]:
     module = ADAPTOR if scan.own & {"megatron"} else TRANSFER
     changes: Changes = {}
     skipped: list[tuple[str, str]] = []
@@ -111,7 +111,7 @@ def _imports(scan: Scan, effort: Effort) -> tuple[Changes, int, list[tuple[str, 
     return changes, len(changes), skipped
 
 
-def _read(scan: Scan, path: str, skipped: list[tuple[str, str]]) -> str | None:
+def _read(scan: RepositoryScan, path: str, skipped: list[tuple[str, str]]) -> str | None:
     """Return a file's text, or None for one that is not UTF-8 or no Python: a patch of it would not apply."""
     try:
         text = (Path(scan.root) / path).read_bytes().decode("utf-8")

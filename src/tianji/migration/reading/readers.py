@@ -33,6 +33,6 @@ def read_file(file: SourceFile) -> FileFacts:
     name = file.path.rsplit("/", 1)[-1]
     if name == "setup.py":
         read_setup_script(facts, text)
-    if name in ("setup.py", "__init__.py", "version.py") and file.path.count("/") <= 2:
+    if name in ("setup.py", "__init__.py", "version.py", "package_info.py") and file.path.count("/") <= 2:
         facts.version = find_version(text)
     return facts

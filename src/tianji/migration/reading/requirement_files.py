@@ -13,6 +13,7 @@ _LINE = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*((?:[<
 _LATER = ("dev", "test", "doc", "lint", "extra", "optional", "example", "bench")
 LONGEST_CLAUSE = 80
 _VERSION = re.compile(r"""^\s*(?:__version__|version)\s*[=:]\s*["']v?(\d+\.\d+[\w.+-]*)["']""", re.MULTILINE)
+_PARTS = re.compile(r"^(MAJOR|MINOR|PATCH)\s*=\s*(\d+)\s*$", re.MULTILINE)
 
 
 def find_version(text: str) -> str:
@@ -22,7 +23,10 @@ def find_version(text: str) -> str:
     '0.7.5.dev0'
     """
     match = _VERSION.search(text)
-    return match[1] if match else ""
+    if match is not None:
+        return match[1]
+    parts = dict(_PARTS.findall(text))
+    return ".".join(parts[name] for name in ("MAJOR", "MINOR", "PATCH") if name in parts) if "MAJOR" in parts else ""
 
 
 def canonical(name: str) -> str:

@@ -146,8 +146,9 @@ def _is_for(release: Release, target: str) -> bool:
 
 
 def _release_rank(release: Release) -> tuple[bool, tuple[int, ...]]:
+    """Return what makes one release better than another: released with a pairing, newer."""
     is_candidate = "rc" in release.version.lower() or "dev" in release.version.lower()
-    return not is_candidate, numbers(release.version)
+    return not is_candidate and bool(release.cell("cann").versions), numbers(release.version)
 
 
 def _meet(one: Release, two: Release) -> bool:

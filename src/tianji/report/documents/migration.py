@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from tianji.catalog.migration import load_snapshots
 from tianji.migration import Conflict, Move, VersionSet
 from tianji.migration.effort import CLASSES, LINES_A_KERNEL, own_version
-from tianji.migration.judging import Finding, Meaning
+from tianji.migration.judging import Finding, Impact
 from tianji.migration.mindspore import RELATIONS, Coverage, Twin
 from tianji.migration.versions.environment import Environment, Misfit
 
@@ -130,15 +130,15 @@ def _areas(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
         )
         row["findings"] += finding.count
         row["to_change"] += finding.needs_change
-        row["handled"] += finding.meaning is Meaning.HANDLED
+        row["handled"] += finding.meaning is Impact.HANDLED
         row["files"].add(finding.path)
     return [{**row, "files": len(row["files"])} for row in areas.values()]
 
 
 def _apis(move: Move) -> dict[str, Any]:
     uses = move.scan.apis
-    counts = {meaning.value: sum(use.meaning is meaning for use in uses) for meaning in Meaning}
-    trouble = [use for use in uses if use.meaning not in (Meaning.WORKS, Meaning.UNKNOWN)]
+    counts = {meaning.value: sum(use.meaning is meaning for use in uses) for meaning in Impact}
+    trouble = [use for use in uses if use.meaning not in (Impact.WORKS, Impact.UNKNOWN)]
     return {
         "names": len(uses),
         "counts": {meaning: count for meaning, count in counts.items() if count},
@@ -156,19 +156,19 @@ def _apis(move: Move) -> dict[str, Any]:
             }
             for use in sorted(trouble, key=lambda use: (_ORDER.index(use.meaning), -use.num_uses))
         ],
-        "unknown": [use.name for use in uses if use.meaning is Meaning.UNKNOWN],
+        "unknown": [use.name for use in uses if use.meaning is Impact.UNKNOWN],
     }
 
 
 _ORDER = (
-    Meaning.REWRITE,
-    Meaning.IMPOSSIBLE,
-    Meaning.CPU_FALLBACK,
-    Meaning.NUMERICS,
-    Meaning.DTYPE,
-    Meaning.SWITCH,
-    Meaning.ONE_LINE,
-    Meaning.HANDLED,
+    Impact.REWRITE,
+    Impact.IMPOSSIBLE,
+    Impact.CPU_FALLBACK,
+    Impact.NUMERICS,
+    Impact.DTYPE,
+    Impact.SWITCH,
+    Impact.ONE_LINE,
+    Impact.HANDLED,
 )
 
 

@@ -57,7 +57,10 @@ def _lead(document: Document) -> Iterable[str]:
     lines = effort["lines"]
     names = ", ".join(f"{n['project']} ({n['code_added']} lines)" for n in effort["neighbours"])
     if effort["route"] != "plugin":
-        yield f"Measured first supports of this kind added {lines['low']} to {lines['high']} lines; nearest: {names}."
+        later = sorted(n["follow_ups_in_a_year"] for n in effort["neighbours"] if n["follow_ups_in_a_year"] is not None)
+        span = str(later[0]) if later and later[0] == later[-1] else f"{later[0]} to {later[-1]}" if later else ""
+        after = f" Then {span} commits about NPUs within a year." if span else ""
+        yield f"Measured first supports of this kind added {lines['low']} to {lines['high']} lines; nearest: {names}.{after}"
     kernels = effort["triton_kernels"] + effort["cuda_kernels"]
     if kernels:
         low, high = effort["lines_a_kernel"]
