@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tianji import Plan, Reliability, Strategy, expect_goodput, load_calibration, load_pool, make_job, predict
+from tianji import Plan, Reliability, Strategy, load_calibration, load_pool, make_job
 from tianji.catalog import load_failures
-from tianji.prediction.goodput import find_exposure
+from tianji.prediction import predict
+from tianji.prediction.goodput import expect_goodput, find_exposure
 from tianji.reliability.montecarlo import sample
 
 CHIPS, JOBS = 131_072, 10_000

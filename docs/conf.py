@@ -26,7 +26,10 @@ html_copy_source = False
 
 myst_heading_anchors = 4  # links such as page.md#section work here as they do in a repository browser
 myst_links_external_new_tab = False
-suppress_warnings = ["myst.header"]  # pages that begin below a first heading are meant
+suppress_warnings = [
+    "myst.header",  # pages that begin below a first heading are meant
+    "misc.highlighting_failure",  # a CSV file is shown without colours
+]
 
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"

@@ -1,11 +1,16 @@
-"""Runs every `$ tianji ...` of the documents again and puts what it prints below it.
+"""Runs every `$ tianji ...` and every Python cell of the documents again and puts what it prints below it.
 
 Usage: .venv/bin/python scripts/refresh_docs.py
-A block of kind console holds one command in its first line; its output is cut where the block's own output had `...`.
+A block of kind console holds one command in its first line. A block of kind python before one of kind text is a cell, as in
+a notebook: all cells of a page share their names, and the last expression of a cell is shown. Output is cut where the
+block's own output had `...`.
 """
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -13,9 +18,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```console\n\$ (tianji[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CELL = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CUT = "..."
 WIDTH = 100
 
@@ -28,16 +35,41 @@ def run_command(line: str, folder: str) -> str:
     return "\n".join(text.rstrip() for text in (done.stdout + done.stderr).splitlines()) + "\n"
 
 
+def run_cell(code: str, names: dict[str, Any]) -> str:
+    """Return what a cell prints, and the last expression's value as a notebook shows it."""
+    tree = ast.parse(code)
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(tree, "<cell>", "exec"), names)
+        value = (
+            eval(compile(ast.Expression(last.value), "<cell>", "eval"), names) if isinstance(last, ast.Expr) else None
+        )
+        if value is not None:
+            print(repr(value))
+    return "\n".join(line.rstrip() for line in printed.getvalue().splitlines()) + "\n"
+
+
+def cut_like(output: str, old: str) -> str:
+    """Return an output cut where the old one was."""
+    lines = old.splitlines()
+    if not lines or lines[-1] != CUT:
+        return output
+    return "\n".join(output.splitlines()[: max(len(lines) - 1, 1)]) + f"\n{CUT}\n"
+
+
 def refresh(text: str, folder: str) -> str:
     """Return a document with the outputs of today."""
+    names: dict[str, Any] = {}
 
     def fill(match: re.Match[str]) -> str:
-        output, old = run_command(match[1], folder), match[2].splitlines()
-        if old and old[-1] == CUT:
-            output = "\n".join(output.splitlines()[: max(len(old) - 1, 1)]) + f"\n{CUT}\n"
-        return f"```console\n$ {match[1]}\n{output}```"
+        return f"```console\n$ {match[1]}\n{cut_like(run_command(match[1], folder), match[2])}```"
 
-    return BLOCK.sub(fill, text)
+    def fill_cell(match: re.Match[str]) -> str:
+        return f"```python\n{match[1]}```\n\n```text\n{cut_like(run_cell(match[1], names), match[2])}```"
+
+    with contextlib.chdir(folder):
+        return CELL.sub(fill_cell, BLOCK.sub(fill, text))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from benchmarks.accuracy.held_out import HeldOut, cover
 from benchmarks.accuracy.peers import Peer, compare_peers
 from benchmarks.accuracy.rankings import RankedJob
 from benchmarks.accuracy.scaling import Series
-from docs.generators.known_gaps import spell_bar, write_composed, write_gaps
+from docs.generators.known_gaps import format_bar, write_composed, write_gaps
 from tianji.report.accuracy_markdown import (
     HEAD,
     accuracy_cells,
@@ -51,7 +51,7 @@ def write_chapters(
         INTRO,
         write_counts(verdict),
         "## The bars\n",
-        markdown_table(["what", "target", "measured", "met"], [[b.what, b.target, spell_bar(b), _met(b)] for b in bars]),
+        markdown_table(["what", "target", "measured", "met"], [[b.what, b.target, format_bar(b), _met(b)] for b in bars]),
         f"## Predicted against measured\n\n![Predicted against measured step times]({figure})\n",
         *write_groups(verdict),
         write_composed(verdict, held_out),

@@ -126,7 +126,7 @@ def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
     lines = ["## Known gaps\n"]
     if missed:
         lines.append("Bars that are missed, by how much:\n")
-        lines += [f"* {b.what}: {spell_bar(b)} where the target is {b.target}" for b in missed]
+        lines += [f"* {b.what}: {format_bar(b)} where the target is {b.target}" for b in missed]
     else:
         lines.append("Every bar is met.")
     lines.append("\nThe sources with the largest median error, of those with at least three rows:\n")
@@ -137,10 +137,10 @@ def write_gaps(verdict: Verdict, bars: Sequence[Bar]) -> str:
     return "\n".join([*lines, *(f"* {cause}" for cause in CAUSES)]) + "\n"
 
 
-def spell_bar(bar: Bar) -> str:
+def format_bar(bar: Bar) -> str:
     """Return the value of a bar.
 
-    >>> spell_bar(Bar("regret", "at most 2.5 %", 0.031, False))
+    >>> format_bar(Bar("regret", "at most 2.5 %", 0.031, False))
     '3.1 %'
     """
     if bar.target == "all":

@@ -10,7 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tianji.backends import RunOptions, run
+    from tianji.api.answer import Answer
+    from tianji.api.browsing import browse
+    from tianji.api.comparing import compare, replace, size
+    from tianji.api.exporting import export_plan
+    from tianji.api.failures import goodput
+    from tianji.api.operating import operate
+    from tianji.api.planning import plan
+    from tianji.api.predicting import predict
+    from tianji.api.running import explain, run
+    from tianji.api.validating import calibrate, validate
+    from tianji.backends import RunOptions
     from tianji.catalog import (
         list_chips,
         list_failure_profiles,
@@ -23,7 +33,7 @@ if TYPE_CHECKING:
         load_pool,
         make_job,
     )
-    from tianji.comparison import Assumptions, Comparison, Replacement, Sizing, compare, replace_pool, size_pool
+    from tianji.comparison import Assumptions, Comparison, Replacement, Sizing
     from tianji.errors import InfeasibleError, TianjiError
     from tianji.hardware import Chip, Figure, Pool, Tier
     from tianji.hardware.calibration import Calibration
@@ -31,31 +41,43 @@ if TYPE_CHECKING:
     from tianji.parallel.layouts import abbreviate_layout, complete_layout
     from tianji.parallel.plan import Plan
     from tianji.parallel.plan_file import read_plan, write_plan
-    from tianji.prediction import predict
-    from tianji.prediction.goodput import Goodput, expect_goodput
+    from tianji.prediction.goodput import Goodput
     from tianji.ranges import Range
     from tianji.reliability import Reliability
     from tianji.result import Measurement, Result, read_result, write_result
-    from tianji.search import Outcome, plan
-    from tianji.validation import Verdict, validate
+    from tianji.search import Outcome
+    from tianji.validation import Verdict
     from tianji.workload import MLA, Job, Model, MoE, Precision
 
+    __version__: str
+
 __all__ = [
-    "MLA", "Assumptions", "Calibration", "Chip", "Comparison", "Figure", "Goodput", "InfeasibleError", "Job",
-    "Measurement", "MoE", "Model", "Outcome", "Plan", "Pool", "Precision", "Range", "Reliability", "Replacement",
-    "Result", "RunOptions", "Sizing", "Strategy", "TianjiError", "Tier", "Verdict", "abbreviate_layout", "compare",
-    "complete_layout", "expect_goodput", "list_chips", "list_failure_profiles", "list_models", "list_pools",
-    "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job", "plan", "predict",
-    "read_plan", "read_result", "replace_pool", "run", "size_pool", "validate", "write_plan", "write_result",
+    "MLA", "Answer", "Assumptions", "Calibration", "Chip", "Comparison", "Figure", "Goodput", "InfeasibleError",
+    "Job", "Measurement", "MoE", "Model", "Outcome", "Plan", "Pool", "Precision", "Range", "Reliability",
+    "Replacement", "Result", "RunOptions", "Sizing", "Strategy", "TianjiError", "Tier", "Verdict", "__version__",
+    "abbreviate_layout", "browse", "calibrate", "compare", "complete_layout", "explain",
+    "export_plan", "goodput", "list_chips", "list_failure_profiles", "list_models", "list_pools",
+    "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job", "operate", "plan",
+    "predict", "read_plan", "read_result", "replace", "run", "size", "validate", "write_plan", "write_result",
 ]  # fmt: skip
 
 _ROOMS = {
-    "backends": ("RunOptions", "run"),
+    "api.answer": ("Answer",),
+    "api.browsing": ("browse",),
+    "api.comparing": ("compare", "replace", "size"),
+    "api.exporting": ("export_plan",),
+    "api.failures": ("goodput",),
+    "api.operating": ("operate",),
+    "api.planning": ("plan",),
+    "api.predicting": ("predict",),
+    "api.running": ("explain", "run"),
+    "api.validating": ("calibrate", "validate"),
+    "backends": ("RunOptions",),
     "catalog": (
         "list_chips", "list_failure_profiles", "list_models", "list_pools", "load_calibration", "load_chip",
         "load_failures", "load_model", "load_pool", "make_job",
     ),
-    "comparison": ("Assumptions", "Comparison", "Replacement", "Sizing", "compare", "replace_pool", "size_pool"),
+    "comparison": ("Assumptions", "Comparison", "Replacement", "Sizing"),
     "errors": ("InfeasibleError", "TianjiError"),
     "hardware": ("Chip", "Figure", "Pool", "Tier"),
     "hardware.calibration": ("Calibration",),
@@ -63,19 +85,22 @@ _ROOMS = {
     "parallel.layouts": ("abbreviate_layout", "complete_layout"),
     "parallel.plan": ("Plan",),
     "parallel.plan_file": ("read_plan", "write_plan"),
-    "prediction": ("predict",),
-    "prediction.goodput": ("Goodput", "expect_goodput"),
-    "reliability": ("Reliability",),
+    "prediction.goodput": ("Goodput",),
     "ranges": ("Range",),
+    "reliability": ("Reliability",),
     "result": ("Measurement", "Result", "read_result", "write_result"),
-    "search": ("Outcome", "plan"),
-    "validation": ("Verdict", "validate"),
+    "search": ("Outcome",),
+    "validation": ("Verdict",),
     "workload": ("MLA", "Job", "MoE", "Model", "Precision"),
 }  # fmt: skip
 """Where each exported name lives."""
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tianji")
     for room, names in _ROOMS.items():
         if name in names:
             value = getattr(import_module(f"tianji.{room}"), name)

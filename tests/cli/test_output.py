@@ -1,10 +1,10 @@
-"""What is written: JSON that any program reads, progress only for a person who waits."""
+"""What is written: JSON that any program reads."""
 
 import json
 
 import pytest
 
-from tianji.cli.output import make_console, print_json, watch
+from tianji.cli.output import print_json
 
 
 def test_json_is_plain_ascii(capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,14 +17,3 @@ def test_json_is_plain_ascii(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_number_that_is_not_finite_never_reaches_a_program() -> None:
     with pytest.raises(ValueError, match="JSON"):
         print_json({"mfu": float("nan")})
-
-
-def test_no_progress_where_nobody_waits(capsys: pytest.CaptureFixture[str]) -> None:
-    with watch("Counting") as tell:
-        tell(10**6)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_a_pipe_gets_no_colour(capsys: pytest.CaptureFixture[str]) -> None:
-    make_console().print("[bold red]text[/]")
-    assert capsys.readouterr().out == "text\n"

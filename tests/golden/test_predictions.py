@@ -16,6 +16,7 @@ import pytest
 import tianji
 from tianji.parallel.layouts import complete_layout, read_layout
 from tianji.parallel.plan import Plan
+from tianji.prediction import predict as predict_plan
 
 PAGE = Path(__file__).with_name("predictions.json")
 DIGITS = 1e-9
@@ -42,7 +43,7 @@ def predict(name: str) -> dict[str, Any]:
     model, pool, chips, batch, precision, calibration, layout = CASES[name]
     job = tianji.make_job(model, global_batch_size=batch, precision=precision)
     plan = Plan(job, tianji.load_pool(pool).with_chips(chips), complete_layout(read_layout(layout), chips))
-    found = tianji.predict(plan, tianji.load_calibration(calibration))
+    found = predict_plan(plan, tianji.load_calibration(calibration))
     return {
         "step_time_s": found.step_time.nominal,
         "mfu": found.mfu,

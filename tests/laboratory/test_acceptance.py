@@ -5,7 +5,7 @@ import pytest
 from benchmarks.accuracy.acceptance import Bar, judge, least, most
 from benchmarks.accuracy.rankings import rank_published
 from benchmarks.accuracy.scaling import scale_measured, scale_published
-from docs.generators.known_gaps import spell_bar, write_gaps
+from docs.generators.known_gaps import format_bar, write_gaps
 from tianji.validation import validate
 
 
@@ -20,10 +20,10 @@ def test_least(value: float | None, is_met: bool) -> None:
 
 
 def test_values_are_written_in_their_unit() -> None:
-    assert spell_bar(most("error", 0.0612, 0.06)) == "6.1 %"
-    assert spell_bar(least("Spearman", 0.912, 0.9, "number")) == "0.91"
-    assert spell_bar(most("efficiency", 0.031, 0.04, "points")) == "3.1 points"
-    assert spell_bar(Bar("memory", "all", 0.0, False)) == "no"
+    assert format_bar(most("error", 0.0612, 0.06)) == "6.1 %"
+    assert format_bar(least("Spearman", 0.912, 0.9, "number")) == "0.91"
+    assert format_bar(most("efficiency", 0.031, 0.04, "points")) == "3.1 points"
+    assert format_bar(Bar("memory", "all", 0.0, False)) == "no"
 
 
 def test_every_missed_bar_is_among_the_known_gaps() -> None:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from tests.samples import make_plan
 
-from tianji import Plan, Reliability, Strategy, expect_goodput, load_pool, make_job, predict
+from tianji import Plan, Reliability, Strategy, load_pool, make_job
 from tianji.errors import EnvelopeError, UnknownNameError
-from tianji.prediction.goodput import find_exposure, weigh_choices
+from tianji.prediction import predict
+from tianji.prediction.goodput import expect_goodput, find_exposure, weigh_choices
 from tianji.result import Result
 
 PLAN = Plan(make_job("llama-3.1-70b"), load_pool("hgx-h100", 1024), Strategy(tp=8, pp=4, dp=32))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tianji import Plan, Reliability, Strategy, expect_goodput, load_pool, make_job, predict
+from tianji import Plan, Reliability, Strategy, load_pool, make_job
 from tianji.catalog.failures import failures_of
 from tianji.catalog.mixtures import load_mixture
 from tianji.errors import IllegalStrategyError
@@ -12,7 +12,8 @@ from tianji.hardware import Pool
 from tianji.hardware.mixture import Mixture
 from tianji.parallel.grid import Grid
 from tianji.perf.stages import Stage, stage
-from tianji.prediction.goodput import find_exposure
+from tianji.prediction import predict
+from tianji.prediction.goodput import expect_goodput, find_exposure
 from tianji.ranges import Range
 from tianji.reliability.failure_case import find_case, find_joint_case
 from tianji.result import Result

@@ -141,9 +141,7 @@ def test_links_bind_where_they_are_slow() -> None:
 
 
 def test_a_catalog_pair() -> None:
-    outcome = tianji.plan(
-        tianji.make_job("llama-3.1-8b", global_batch_size=64), tianji.load_pool("hgx-h100").with_chips(8)
-    )
+    outcome = plan(tianji.make_job("llama-3.1-8b", global_batch_size=64), tianji.load_pool("hgx-h100").with_chips(8))
     best = outcome.results[0]
     assert best.fits
     assert best.plan.strategy.chips == 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tianji.cli.outputs import Outputs, output_options
-from tianji.errors import FormatError, UnknownNameError
+from tianji.errors import FormatError
 
 KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "sites", "prices")
 
@@ -29,35 +29,16 @@ def catalog_command(kind: str | None, name: str | None, as_toml: bool, outputs: 
       tianji catalog failures ascend-10k-claim
       tianji catalog pools hgx-h100 --toml > my-pool.toml
     """
-    if kind is not None and kind not in KINDS:
-        kind, name = _find_kind(kind, name)
+    from tianji.api.browsing import browse, find_kind
+
     if as_toml and outputs.as_json:
         raise FormatError("--toml and --json exclude each other; give one of them")
-    if as_toml:
-        click.echo(_read_file(kind, name), nl=False)
+    if not as_toml:
+        outputs.present(browse(kind, name))
         return
-    from tianji.report.documents.catalog import catalog_document, entry_document
-
-    if kind is not None and name is not None:
-        outputs.present(entry_document(kind, name))
-    else:
-        outputs.present(catalog_document(KINDS if kind is None else (kind,)))
-
-
-def _find_kind(word: str, name: str | None) -> tuple[str, str]:
-    """Return kind and name of an entry that was named without its kind."""
-    from tianji.report.documents.catalog import KINDS as LISTERS
-
-    lists = {kind: LISTERS[kind]() for kind in KINDS}
-    places = [kind for kind, names in lists.items() if word.lower() in names]
-    if name is None and len(places) == 1:
-        return places[0], word
-    if name is None and places:
-        raise FormatError(
-            f"{word}: there is one of that name in {' and in '.join(places)}; say which, like {places[0]} {word}"
-        )
-    known = KINDS if name is not None else [*KINDS, *(n for names in lists.values() for n in names)]
-    raise UnknownNameError("kind" if name is not None else "kind or entry", word, known)
+    if kind is not None and kind not in KINDS:
+        kind, name = find_kind(kind, name)
+    click.echo(_read_file(kind, name), nl=False)
 
 
 def _read_file(kind: str | None, name: str | None) -> str:

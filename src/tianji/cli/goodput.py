@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tianji.cli.options import LOSS_OPTIONS, job_options, strategy_options
-from tianji.cli.outputs import Outputs, output_options
-from tianji.cli.prediction import find_plan
+from tianji.cli.outputs import answering
+
+if TYPE_CHECKING:
+    from tianji.api.answer import Answer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,11 +66,8 @@ def reliability_options(command: F) -> F:
 @reliability_options
 @strategy_options
 @job_options
-@output_options
-def goodput_command(
-    model_or_plan: str, pool: str | None, method: str, runs: str, seed: int, price: str | None, outputs: Outputs,
-    **options: Any,
-) -> None:  # fmt: skip
+@answering
+def goodput_command(model_or_plan: str, pool: str | None, **options: Any) -> Answer[Any]:
     r"""Say how much of a plan's time becomes lasting progress, and where the rest goes.
 
     Takes a plan file or a MODEL and a POOL with a strategy, as `tianji predict` does. Failure rates, recovery times and
@@ -83,57 +82,6 @@ def goodput_command(
       tianji goodput plan.json --loss replica --replica-chips 8192
       tianji goodput plan.json --recovery-spread 2.2 --method montecarlo --runs 10000
     """
-    from tianji.cli.pool_options import read_money
-    from tianji.prediction import predict
-    from tianji.prediction.goodput import expect_goodput, weigh_choices
-    from tianji.units import parse_count
+    from tianji.api.failures import goodput
 
-    names = {parameter.name for parameter in _parameters()}
-    settings = _read_settings(**{k: v for k, v in options.items() if k in names})
-    dollars = None if price is None else read_money(price, "--price")
-    how: dict[str, Any] = {"method": method, "jobs": parse_count(runs, "--runs"), "seed": seed}
-    plan, calibration = find_plan(model_or_plan, pool, {k: v for k, v in options.items() if k not in names})
-    result = predict(plan, calibration)
-    goodput, choices = expect_goodput(result, settings, **how), weigh_choices(result, settings, **how)
-    from tianji.report.documents.goodput import goodput_document
-
-    outputs.present(goodput_document(result, goodput, choices, calibration, dollars))
-
-
-def _parameters() -> list[click.Parameter]:
-    def nothing() -> None:
-        """Carry the options, so that click itself says what their parameters are called."""
-
-    return list(click.command()(reliability_options(nothing)).params)
-
-
-def _read_settings(
-    failures: str | None, replica_chips: str | None, store: tuple[str, ...], spares: str | None, confidence: str,
-    straggle: str | None, shape: str, recovery_spread: str, horizon: str, storage_bandwidth: str | None, **rest: Any,
-) -> Any:  # fmt: skip
-    """Return the choices of a run as the options give them.
-
-    Raises InputError for a value that cannot be used.
-    """
-    from tianji.catalog import load_failures
-    from tianji.reliability import Reliability
-    from tianji.units import parse, parse_count
-
-    times = ("interval", "save_time", "recovery_time", "repair_time")
-    for name in times:
-        if rest[name] is not None:
-            rest[name] = parse(rest[name], "time", "--" + name.replace("_", "-"))
-    return Reliability(
-        profile=None if failures is None else load_failures(failures),
-        replica_chips=0 if replica_chips is None else parse_count(replica_chips, "--replica-chips"),
-        stores=(*store, "storage"),
-        spare_nodes=None if spares is None else 0 if spares.strip() == "0" else parse_count(spares, "--spares"),
-        confidence=parse(confidence, "ratio", "--confidence"),
-        straggle=None if straggle is None else parse(straggle, "ratio", "--straggle"),
-        shape=parse(shape, "count", "--shape"),
-        recovery_spread=parse(recovery_spread, "count", "--recovery-spread"),
-        horizon=parse(horizon, "time", "--horizon"),
-        storage_bandwidth=None if storage_bandwidth is None
-        else parse(storage_bandwidth, "bandwidth", "--storage-bandwidth"),
-        **rest,
-    )  # fmt: skip
+    return goodput(model_or_plan, pool, **options)

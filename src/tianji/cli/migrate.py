@@ -238,8 +238,8 @@ def parity_command(
 
 def _estimate(move: Move, target: str, model: str | None, present: str | None, chips: str | None) -> Speed | None:
     """Return the speed on the target, or None where no model can be told; a model that was asked for must be priced."""
+    from tianji.api.cases import read_cases
     from tianji.catalog import list_pools, load_calibration
-    from tianji.cli.pool_options import read_cases
     from tianji.migration.speed import estimate_speed, find_model
 
     asked = model is not None or present is not None

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from tianji.cli.options import drop_strategy_options, job_options, strategy_options
-from tianji.cli.output import print_json
+from tianji.cli.options import job_options, strategy_options
 from tianji.cli.outputs import Outputs, output_options
-from tianji.cli.prediction import find_plan
-from tianji.errors import FormatError, RunError
-
-if TYPE_CHECKING:
-    from tianji.operation.operating import Operation, Order
+from tianji.errors import RunError
 
 
 @click.command("operate")
@@ -74,9 +66,7 @@ if TYPE_CHECKING:
     "--simulate", is_flag=True, help="Play the controller in the simulated pool of --seed, and print its events."
 )
 @output_options
-def operate_command(
-    model_or_plan: str | None, pool: str | None, resume: str | None, simulate: bool, outputs: Outputs, **options: Any
-) -> None:  # fmt: skip
+def operate_command(model_or_plan: str | None, pool: str | None, outputs: Outputs, **options: Any) -> None:
     r"""Train a job and keep it going while its chips die.
 
     Takes a plan file, or a MODEL and a POOL, as `tianji predict` does; how the model is cut is found anew for the chips that are
@@ -91,101 +81,18 @@ def operate_command(
       tianji operate --resume runs/long
       tianji operate --simulate --seed 7
     """
-    if simulate:
-        _simulate(int(options["seed"]), outputs.as_json)
-        return
-    from tianji.operation.operating import begin, go_on
+    from tianji.api.operating import operate
+    from tianji.operation.operating import OperationOutcome
 
-    if resume is None and model_or_plan is None:
+    if model_or_plan is None and options["resume"] is None and not options["simulate"]:
         raise click.MissingParameter(param_hint="MODEL_OR_PLAN", param_type="argument")
-    if resume is not None and model_or_plan is not None:
-        raise FormatError("--resume goes on with the job of its folder: leave out what else is named")
-    with _show() as watch:
-        if resume is not None:
-            outcome = go_on(Path(resume), watch)
-        else:
-            assert model_or_plan is not None
-            outcome = begin(_read_order(model_or_plan, pool, options), Path(options["out"]), watch)
-    from tianji.report.documents.operation import operation_document
-
-    outputs.present(operation_document(outcome))
+    answer = operate(model_or_plan, pool, **options)
+    outputs.present(answer)
+    outcome = answer.result
+    if not isinstance(outcome, OperationOutcome):
+        return
     if outcome.state.value == "failed":
         raise RunError(f"given up: {outcome.reason}; the logs are in {outcome.folder}")
     if outcome.state.value == "stopped":
         click.echo(f"tianji: interrupted; go on with: tianji operate --resume {outcome.folder}", err=True)
         sys.exit(130)
-
-
-_OWN = (
-    "steps", "node", "spares", "checkpoint_every", "mtbf", "save_time", "repair_time", "hang_time", "data", "optimizer",
-    "learning_rate", "seed", "out", "engine",
-)  # fmt: skip
-
-
-def _read_order(model_or_plan: str, pool: str | None, options: dict[str, Any]) -> Order:
-    from dataclasses import replace
-
-    from tianji.backends.options import RunOptions
-    from tianji.operation.operating import Order, recommend
-    from tianji.operation.settings import Settings
-    from tianji.units import parse_count
-
-    own = {name: options[name] for name in _OWN}
-    rest = {name: value for name, value in options.items() if name not in _OWN}
-    found, calibration = find_plan(model_or_plan, pool, rest)
-    if own["node"] is not None:
-        found = replace(found, pool=replace(found.pool, node=parse_count(own["node"], "--node")))
-    repair, hang = _read_time(own, "repair_time"), _read_time(own, "hang_time")
-    settings = Settings(
-        steps=own["steps"], spares=own["spares"], checkpoint_every=own["checkpoint_every"], heartbeat_timeout=hang,
-        node_timeout=hang, quarantine=repair,
-    )  # fmt: skip
-    run = RunOptions(
-        steps=own["steps"], warmup=0, data=str(Path(own["data"]).resolve()) if own["data"] else "", seed=own["seed"],
-        optimizer=own["optimizer"], learning_rate=own["learning_rate"],
-    )  # fmt: skip
-    mtbf = None if own["mtbf"] is None else _read_time(own, "mtbf")
-    save = None if own["save_time"] is None else _read_time(own, "save_time")
-    if mtbf is None or save is None:
-        advice = recommend(found, calibration)
-        mtbf, save = mtbf or advice[0], save or advice[1]
-    name = drop_strategy_options(rest)["calibration"]
-    return Order(found, settings, run, mtbf=mtbf, save_time=save, repair=repair, calibration=name, engine=own["engine"])
-
-
-def _read_time(own: dict[str, Any], name: str) -> float:
-    from tianji.units import parse
-
-    option = "--" + name.replace("_", "-")
-    value = parse(own[name], "time", option)
-    if value <= 0:
-        raise FormatError(f"{option}: expected a time above zero, got {own[name]}")
-    return value
-
-
-@contextmanager
-def _show() -> Iterator[Callable[[Operation], None] | None]:
-    """Show the operation live on stderr, for a person at a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.live import Live
-
-    from tianji.report.live_operation import draw_operation
-
-    with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
-        yield lambda operation: live.update(draw_operation(operation))
-
-
-def _simulate(seed: int, as_json: bool) -> None:
-    from tianji.operation.simulation import play
-
-    played = play(seed)
-    if as_json:
-        print_json({
-            "seed": seed, "state": played.state.value, "simulated_s": played.seconds, "faults": played.faults,
-            "events": played.log.events,
-        })  # fmt: skip
-        return
-    click.echo(played.log.text(), nl=False)

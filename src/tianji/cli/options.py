@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from tianji.parallel.strategy import CHOICES, DEGREES, FIELDS, Strategy
-
-if TYPE_CHECKING:
-    from tianji.hardware import Pool
-    from tianji.hardware.calibration import Calibration
-    from tianji.reliability import Reliability
-    from tianji.workload import Job
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,50 +44,21 @@ _JOB_OPTIONS = (
     click.option("--batch", metavar="N", help="Global batch, in sequences.  [default: as in the published run]"),
     click.option("--seq", metavar="N", help="Tokens of one sequence.  [default: as in the published run]"),
     click.option("--tokens", metavar="COUNT", help='Tokens of the whole run, like 15T: gives the days.'),
-    click.option("--precision", default="bf16", show_default=True, metavar="NAME",
-                 help="Number formats of the run: bf16, fp16, fp32, fp8, mxfp8 or fp4."),
-    click.option("--optimizer-dtype", default="fp32", show_default=True, metavar="NAME",
-                 help="Dtype of the optimizer's two moments: fp32, bf16 or fp8."),
-    click.option("--moe-imbalance", default="1", show_default=True, metavar="X",
-                 help="Load of the busiest expert rank over the mean; 1 is perfect balance."),
+    click.option("--precision", metavar="NAME",
+                 help="Number formats of the run: bf16, fp16, fp32, fp8, mxfp8 or fp4.  [default: bf16]"),
+    click.option("--optimizer-dtype", metavar="NAME",
+                 help="Dtype of the optimizer's two moments: fp32, bf16 or fp8.  [default: fp32]"),
+    click.option("--moe-imbalance", metavar="X",
+                 help="Load of the busiest expert rank over the mean; 1 is perfect balance.  [default: 1]"),
     calibration_option,
 )  # fmt: skip
 
 
 def job_options(command: F) -> F:
-    """Add the options that :func:`read_request` takes."""
+    """Add the options that make a model on a pool a job."""
     for option in reversed(_JOB_OPTIONS):
         command = option(command)
     return command
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a user asks about: a job, a pool and the calibration to use."""
-
-    job: Job
-    pool: Pool
-    calibration: Calibration
-
-
-def read_request(
-    model: str, pool: str, *, chips: str | None, batch: str | None, seq: str | None, tokens: str | None, precision: str,
-    optimizer_dtype: str, moe_imbalance: str, calibration: str,
-) -> Request:  # fmt: skip
-    """Return the request that a model, a pool and the :func:`job_options` make.
-
-    Raises InputError for anything in them that cannot be used.
-    """
-    from tianji.catalog import load_calibration, load_model, load_pool, make_job
-    from tianji.units import parse, parse_count
-
-    load_model(model)
-    found = load_pool(pool, None if chips is None else parse_count(chips, "--chips"))
-    imbalance = parse(moe_imbalance, "ratio", "--moe-imbalance")
-    job = make_job(
-        model, seq, batch, tokens, precision, optimizer_dtype=optimizer_dtype, moe_imbalance=imbalance, chips=found.chips
-    )  # fmt: skip
-    return Request(job, found, load_calibration(calibration))
 
 
 # --- failures -------------------------------------------------------------------------------------------------
@@ -107,25 +71,10 @@ LOSS_OPTIONS = (
 
 
 def loss_options(command: F) -> F:
-    """Add the options that :func:`read_loss` takes."""
+    """Add the options of what a failure stops."""
     for option in reversed(LOSS_OPTIONS):
         command = option(command)
     return command
-
-
-def read_loss(loss: str, replica_chips: str | None) -> Reliability:
-    """Return the choices of a run under failures: the usual ones, but for what a failure stops.
-
-    Raises InputError for a word or a count that cannot be used.
-    """
-    from tianji.errors import FormatError
-    from tianji.reliability import Reliability
-    from tianji.units import parse_count
-
-    if replica_chips is not None and loss == "job":
-        raise FormatError("--replica-chips counts only with --loss replica; give both, or neither")
-    chips = 0 if replica_chips is None else parse_count(replica_chips, "--replica-chips")
-    return Reliability(loss=loss, replica_chips=chips)
 
 
 # --- strategies -----------------------------------------------------------------------------------------------
@@ -155,39 +104,20 @@ _HELP = {
     "offload_optimizer": "Keep the optimizer's state in host memory.",
     "placement": "Which axis lies next to the tensor axis.",
 }
-_PREFIX = "strategy_"
 
 
 def strategy_options(command: F) -> F:
     """Add one option for each field of a strategy, from the same table that the files are read by."""
     defaults = Strategy()
     for name in reversed(FIELDS):
-        dashed, parameter = name.replace("_", "-"), _PREFIX + name
+        dashed = name.replace("_", "-")
         if isinstance(getattr(defaults, name), bool):
-            option = click.option(f"--{dashed}/--no-{dashed}", parameter, default=None, help=_HELP[name])
+            option = click.option(f"--{dashed}/--no-{dashed}", default=None, help=_HELP[name])
         else:
             words = "|".join(CHOICES[name]) if name in CHOICES else "N" if name != "recompute_layers" else "X"
-            option = click.option(f"--{dashed}", parameter, metavar=words, help=_HELP[name])
+            option = click.option(f"--{dashed}", metavar=words, help=_HELP[name])
         command = option(command)
     return command
-
-
-def read_strategy_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the strategy fields among a command's options that the user gave.
-
-    Raises FormatError for a value of another type or out of its range.
-    """
-    from tianji.parallel import read_field
-
-    given = {name: options[_PREFIX + name] for name in FIELDS if options.get(_PREFIX + name) is not None}
-    fields = {name: read_field(name, value) for name, value in given.items()}
-    Strategy(**fields)
-    return fields
-
-
-def drop_strategy_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a command's other options."""
-    return {name: value for name, value in options.items() if not name.startswith(_PREFIX)}
 
 
 SWITCHES = tuple(name for name in FIELDS if isinstance(getattr(Strategy(), name), bool))

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from tianji.cli.output import format_command, make_console, print_json
+from tianji.cli.allocation import keep_freed_memory
+from tianji.cli.options import json_option
+from tianji.cli.output import format_command
+
+if TYPE_CHECKING:
+    from tianji.api.answer import Answer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,7 +23,6 @@ _FILES = (
     click.option("--plots", metavar="FOLDER", help="Also write the page's plots, as SVG and PNG."),
     click.option("--csv", metavar="FOLDER", help="Also write the page's tables, as CSV."),
 )
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,18 @@ class Outputs:
     csv: str | None = None
     as_json: bool = False
 
+    @property
+    def has_files(self) -> bool:
+        """Something is to be written."""
+        return not self.html is self.plots is self.csv is None
+
     def check(self) -> None:
         """Make sure that every file can be written, before long work.
 
         Raises InputError for what cannot.
         """
+        if not self.has_files:
+            return
         from tianji.parallel.plan_file import find_target
         from tianji.report.render.files import find_folder
 
@@ -44,37 +55,31 @@ class Outputs:
             if folder is not None:
                 find_folder(folder)
 
-    def present(self, document: Mapping[str, Any], *, every_row: bool = False) -> None:
-        """Write the files, then print the document as JSON or its view as text; ``every_row`` thins no table.
+    def present(self, answer: Answer[Any] | Mapping[str, Any]) -> None:
+        """Write the files of an answer and say on stderr where they are, then print it as JSON or as tables.
 
-        Raises InputError when a file cannot be written.
+        A document of ``report`` stands for the answer where no verb of ``api`` gives one. Raises InputError when a file cannot
+        be written.
         """
-        self.write(document)
-        if self.as_json:
-            print_json(document)
-            return
-        from tianji.report.present import view_of
-        from tianji.report.render.terminal import print_view
-
-        print_view(make_console(), view_of(document), every_row=every_row)
-
-    def write(self, document: Mapping[str, Any]) -> None:
-        """Write the files of a document's view, and say on stderr where they are.
-
-        Raises InputError when a file cannot be written.
-        """
-        if self.html is self.plots is self.csv is None:
-            return
-        from tianji.report.present import view_of
-        from tianji.report.render.files import write_page, write_plots, write_tables
-
-        shown = view_of(document)
+        if isinstance(answer, Mapping):
+            answer = wrap_document(answer)
         if self.html is not None:
-            click.echo(write_page(shown, self.html, format_command()), err=True)
+            click.echo(answer.save_html(self.html, format_command()), err=True)
         if self.plots is not None:
-            click.echo(write_plots(shown.charts(), self.plots), err=True)
+            click.echo(answer.save_plots(self.plots), err=True)
         if self.csv is not None:
-            click.echo(write_tables(shown.tables(), self.csv), err=True)
+            click.echo(answer.save_tables(self.csv), err=True)
+        if self.as_json:
+            click.echo(answer.to_json())
+        else:
+            answer.show()
+
+
+def wrap_document(document: Mapping[str, Any]) -> Answer[None]:
+    """Return a document as an answer."""
+    from tianji.api.answer import Answer
+
+    return Answer(None, str(document["document"]), lambda: document)
 
 
 def output_options(command: F) -> F:
@@ -82,29 +87,25 @@ def output_options(command: F) -> F:
 
     @wraps(command)
     def with_outputs(
-        *, html: str | None, plots: str | None, csv: str | None, as_json: bool, **others: Any
+        *, html: str | None, plots: str | None, csv: str | None, as_json: bool, **options: Any
     ) -> Any:  # fmt: skip
         outputs = Outputs(html, plots, csv, as_json)
         outputs.check()
-        return command(outputs=outputs, **others)
+        return command(outputs=outputs, **options)
 
+    wrapped: Any = with_outputs
+    for option in reversed((*_FILES, json_option)):
+        wrapped = option(wrapped)
     # An option gives back what it is put on: the command, with one option more.
-    return cast(F, _with_options(with_outputs, (*_FILES, _JSON)))
+    return cast(F, wrapped)
 
 
-def report_options(command: F) -> F:
-    """Add --html, --plots and --csv, and hand them to the command as ``reports``, checked."""
+def answering(command: F) -> F:
+    """Present the answer that a command returns, as --html, --plots, --csv and --json say."""
 
     @wraps(command)
-    def with_reports(*, html: str | None, plots: str | None, csv: str | None, **others: Any) -> Any:
-        reports = Outputs(html, plots, csv)
-        reports.check()
-        return command(reports=reports, **others)
+    def answer_and_present(*, outputs: Outputs, **options: Any) -> None:
+        keep_freed_memory()
+        outputs.present(command(**options))
 
-    return cast(F, _with_options(with_reports, _FILES))
-
-
-def _with_options(command: Callable[..., Any], options: tuple[Any, ...]) -> Any:
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return output_options(cast(F, answer_and_present))

@@ -7,7 +7,8 @@ from dataclasses import asdict
 import click
 
 from tianji.cli.options import json_option
-from tianji.cli.output import make_console, print_json
+from tianji.cli.output import print_json
+from tianji.cli.outputs import Outputs, output_options
 
 
 @click.group("pool")
@@ -65,8 +66,8 @@ def up_command(
 
 
 @pool_command.command("status")
-@json_option
-def status_command(as_json: bool) -> None:
+@output_options
+def status_command(outputs: Outputs) -> None:
     r"""Show the nodes of the pool, and the chips that are free.
 
     \b
@@ -75,19 +76,9 @@ def status_command(as_json: bool) -> None:
       tianji pool status --json
     """
     from tianji.backends.ray_cluster.pool_control import read_status
+    from tianji.report.documents.pool_status import pool_status_document
 
-    status = read_status()
-    if as_json:
-        print_json({**asdict(status), "chips": status.chips})
-        return
-    from rich.table import Table
-
-    table = Table("node", "state", "chips", "CPUs", "place", box=None)
-    for node in status.nodes:
-        table.add_row(node.host, "alive" if node.is_alive else "gone", str(node.chips), str(node.cpus), node.place)
-    console = make_console()
-    console.print(f"Pool {status.address}: {status.chips} chips, {status.free} free")
-    console.print(table)
+    outputs.present(pool_status_document(read_status()))
 
 
 @pool_command.command("down")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from tianji.cli.outputs import Outputs, output_options
+from tianji.cli.outputs import answering
+
+if TYPE_CHECKING:
+    from tianji.api.answer import Answer
 
 
 @click.command("run")
@@ -49,12 +54,8 @@ from tianji.cli.outputs import Outputs, output_options
 )
 @click.option("--resume", default="", metavar="DIR", help="Go on from a complete checkpoint, under any other plan.")
 @click.option("--port", default=0, metavar="N", help="Where the ranks meet.  [default: any free port]")
-@output_options
-def run_command(
-    plan: str, backend: str, engine: str, steps: int, warmup: int, data: str, out: str, optimizer: str,
-    learning_rate: float, seed: int, device: str, trace: bool, checkpoint_every: int, resume: str, port: int,
-    outputs: Outputs,
-) -> None:  # fmt: skip
+@answering
+def run_command(plan: str, **options: Any) -> Answer[Any]:
     r"""Train the model of a plan for real, as the plan cuts it, and measure it.
 
     One process a chip of the plan: on the machine's accelerators, or without any on its CPU (gloo). What is measured goes to
@@ -68,15 +69,6 @@ def run_command(
       tianji run plan.json --engine ray
       tianji run plan.json --checkpoint-every 5 && tianji run other.json --resume out/checkpoints/step-000000009 --out on
     """
-    from tianji.backends import RunOptions, run
-    from tianji.parallel.plan_file import read_plan
+    from tianji.api.running import run
 
-    options = RunOptions(
-        steps=steps, warmup=min(warmup, steps - 1), data=data, out=out, seed=seed, optimizer=optimizer,
-        learning_rate=learning_rate, device=device, trace=trace, checkpoint_every=checkpoint_every, resume_from=resume,
-        port=port,
-    )  # fmt: skip
-    result = run(read_plan(plan), options, backend, engine)
-    from tianji.report.documents.run import run_document
-
-    outputs.present(run_document(result))
+    return run(plan, **options)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.output import watch
-from tianji.cli.outputs import Outputs, output_options
-from tianji.cli.pool_options import read_assumptions, read_cases, split, with_pool_options
+from tianji.cli.outputs import answering
+from tianji.cli.pool_options import with_pool_options
+
+if TYPE_CHECKING:
+    from tianji.api.answer import Answer
 
 
 @click.command("compare")
 @click.argument("model")
 @click.argument("pools", nargs=-1, required=True, metavar="POOL POOL...")
 @with_pool_options
-@output_options
-def compare_command(model: str, pools: tuple[str, ...], calibration: str, outputs: Outputs, **options: Any) -> None:
+@answering
+def compare_command(model: str, pools: tuple[str, ...], **options: Any) -> Answer[Any]:
     r"""Set the best plan on each POOL side by side, for the same work.
 
     A pool is a name of the catalog or a TOML file; 1024xhgx-h100 says how many chips, hgx-h800@fp8 its own number formats.
@@ -29,14 +31,6 @@ def compare_command(model: str, pools: tuple[str, ...], calibration: str, output
       tianji compare llama-3.1-405b 1024xhgx-h100 512xgb200-nvl72 --tokens 15T
       tianji compare deepseek-v3 2048xhgx-h800@fp8 768xcloudmatrix384 --site china --rent h800=2
     """
-    from tianji.catalog import load_calibration
-    from tianji.cli.allocation import keep_freed_memory
-    from tianji.comparison import compare
-    from tianji.report.documents.comparison import comparison_document
+    from tianji.api.comparing import compare
 
-    keep_freed_memory()
-    work, money = split(options)
-    cases, given, found = read_cases(model, pools, **work), read_assumptions(**money), load_calibration(calibration)
-    with watch("Pricing strategies") as progress:
-        comparison = compare(cases, found, given, progress)
-    outputs.present(comparison_document(comparison, found))
+    return compare(model, *pools, **options)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.outputs import Outputs, output_options
-from tianji.cli.pool_options import read_assumptions, read_cases, read_money, split, with_pool_options
-from tianji.cli.replacement import read_days
+from tianji.cli.outputs import answering
+from tianji.cli.pool_options import with_pool_options
+
+if TYPE_CHECKING:
+    from tianji.api.answer import Answer
 
 
 @click.command("size")
@@ -17,16 +19,8 @@ from tianji.cli.replacement import read_days
 @click.option("--days", required=True, metavar="DAYS", help="Days that the run may take, failures included.")
 @click.option("--budget", metavar="USD", help="Dollars that the run may cost.")
 @with_pool_options
-@output_options
-def size_command(
-    model: str,
-    pool: str,
-    days: str,
-    budget: str | None,
-    calibration: str,
-    outputs: Outputs,
-    **options: Any,
-) -> None:
+@answering
+def size_command(model: str, pool: str, **options: Any) -> Answer[Any]:
     r"""Say how many chips of POOL train MODEL on so many tokens in time; and what binds when it cannot be done.
 
     \b
@@ -35,15 +29,6 @@ def size_command(
       tianji size llama-3.1-8b hgx-h100 --tokens 1T --days 30 --html size.html
       tianji size deepseek-v3 cloudmatrix384 --tokens 14.8T --days 90 --budget 20000000
     """
-    from tianji.catalog import load_calibration
-    from tianji.cli.allocation import keep_freed_memory
-    from tianji.comparison import size_pool
-    from tianji.report.documents.comparison import sizing_document
+    from tianji.api.comparing import size
 
-    keep_freed_memory()
-    work, money = split(options)
-    ((job, found),) = read_cases(model, (pool,), **work)
-    given, corrections = read_assumptions(**money), load_calibration(calibration)
-    limit = None if budget is None else read_money(budget, "--budget")
-    answer = size_pool(job, found, corrections, read_days(days), given, budget=limit)
-    outputs.present(sizing_document(answer, corrections))
+    return size(model, pool, **options)

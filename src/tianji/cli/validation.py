@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tianji.cli.options import calibration_option, workers_option
-from tianji.cli.outputs import Outputs, output_options
+from tianji.cli.outputs import answering
 from tianji.errors import FormatError
 
 if TYPE_CHECKING:
+    from tianji.api.answer import Answer
     from tianji.validation import Verdict
-
-GROUPED_BY = ("chip",)
 
 
 @click.command("validate")
@@ -29,7 +28,7 @@ GROUPED_BY = ("chip",)
     help="Accuracy by group, several names joined by commas: chip, source, software, class, feature, scale, ...  "
     "[default: chip]",
 )  # fmt: skip
-@click.option("--rows", "every_row", is_flag=True, help="Show every row, not only the worst.")
+@click.option("--rows", is_flag=True, help="Show every row, not only the worst.")
 @click.option(
     "--report", metavar="FILE.md",
     help="Also write a page in Markdown, with a figure FILE.svg beside it.",
@@ -38,11 +37,8 @@ GROUPED_BY = ("chip",)
     "--columns", is_flag=True, help="Explain the columns of a table: type, unit, allowed words, meaning, example."
 )
 @workers_option
-@output_options
-def validate_command(
-    tables: tuple[str, ...], calibration: str, split: str, quality: str, group_by: str | None, every_row: bool,
-    report: str | None, columns: bool, workers: str, outputs: Outputs,
-) -> None:  # fmt: skip
+@answering
+def validate_command(tables: tuple[str, ...], report: str | None, **options: Any) -> Answer[Any]:
     r"""Predict measured runs and say how far off the predictions are.
 
     --columns says which columns TABLE.csv may have. A row that cannot be predicted is skipped, and the reasons are counted; a
@@ -56,37 +52,12 @@ def validate_command(
       tianji validate my-runs.csv --group-by chip,feature --html report.html
       tianji validate --calibration none --json
     """
-    if columns:
-        from tianji.report.documents.columns import columns_document
+    from tianji.api.validating import validate
 
-        outputs.present(columns_document())
-        return
-    from tianji.backends.mapping import open_mapper
-    from tianji.catalog import load_calibration
-    from tianji.report.documents.validation import verdict_document
-    from tianji.validation import validate
-
-    groups = read_groups(group_by)
-    with open_mapper(workers) as mapper:
-        verdict = validate(tables, load_calibration(calibration), split=split, quality=quality, mapper=mapper)
-    if report:
-        write_report(report, verdict)
-    outputs.present(verdict_document(verdict, groups), every_row=every_row)
-
-
-def read_groups(text: str | None) -> tuple[str, ...]:
-    """Return the names of groupings that a text joins with commas.
-
-    Raises UnknownNameError for a word that rows cannot be grouped by.
-    """
-    from tianji.errors import UnknownNameError
-    from tianji.validation import GROUPS
-
-    names = GROUPED_BY if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
-    for name in names:
-        if name not in GROUPS:
-            raise UnknownNameError("group", name, GROUPS)
-    return names
+    answer = validate(*tables, **options)
+    if report and answer.result is not None:
+        write_report(report, answer.result)
+    return answer
 
 
 def write_report(path: str, verdict: Verdict) -> None:

@@ -54,7 +54,7 @@ OPEN = ("source", "notes", "id", "interconnect_scale_up")
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class Translation:
     """What a text means: typed cells, and the typed cells that a row must have for it."""
 
     means: Mapping[str, str]
@@ -69,10 +69,10 @@ class Meaning:
 class Vocabulary:
     """The entries of one column: of whole texts, and of phrases in them."""
 
-    whole: dict[str, list[Meaning]] = field(default_factory=lambda: defaultdict(list))
-    phrases: list[tuple[str, Meaning]] = field(default_factory=list)
+    whole: dict[str, list[Translation]] = field(default_factory=lambda: defaultdict(list))
+    phrases: list[tuple[str, Translation]] = field(default_factory=list)
 
-    def find(self, text: str) -> list[Meaning]:
+    def find(self, text: str) -> list[Translation]:
         """Return the entries of a text, those of its phrases first."""
         return [*(entry for phrase, entry in self.phrases if phrase in text), *self.whole.get(text, ())]
 
@@ -83,7 +83,7 @@ def read_vocabulary(path: Path = VOCABULARY) -> dict[str, Vocabulary]:
     columns: dict[str, Vocabulary] = defaultdict(Vocabulary)
     with path.open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file):
-            entry = Meaning(_read_cells(line["means"]), _read_cells(line["where"]))
+            entry = Translation(_read_cells(line["means"]), _read_cells(line["where"]))
             text = " ".join(line["text"].lower().split())
             if text.startswith("…"):
                 columns[line["column"]].phrases.append((text.strip("…"), entry))

@@ -197,10 +197,10 @@ def _is_at_least(version: str, needed: str) -> bool:
     >>> _is_at_least("0.21.0.dev0", "0.21.0"), _is_at_least("0.22", "0.21.0")
     (False, True)
     """
-    mine, other = release_key(version), release_key(needed)
-    width = max(len(mine), len(other))
-    mine, other = mine + (0,) * (width - len(mine)), other + (0,) * (width - len(other))
-    return mine > other or (mine == other and not re.search(r"dev|rc|a\d|b\d", version))
+    stated, other = release_key(version), release_key(needed)
+    width = max(len(stated), len(other))
+    stated, other = stated + (0,) * (width - len(stated)), other + (0,) * (width - len(other))
+    return stated > other or (stated == other and not re.search(r"dev|rc|a\d|b\d", version))
 
 
 def _choose_class(scan: RepositoryScan, kernels: int) -> tuple[EffortClass, str]:

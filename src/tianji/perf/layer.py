@@ -11,7 +11,7 @@ from tianji.parallel.mesh import context_group, expert_group, expert_tensor_grou
 from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
 from tianji.units import Array
-from tianji.workload.ops import AttentionOp, ExpertOps, LayerOps, Matmul, Role, Scan, Vector
+from tianji.workload.ops import AttentionOp, ExpertOps, LayerOps, Matmul, Recurrence, Role, Vector
 
 SCORE_PASSES = 6.0
 """Reads and writes of the score matrix when attention is not fused: scores, mask and softmax, values."""
@@ -200,14 +200,14 @@ def _attention(kinds: tuple[tuple[float, AttentionOp], ...], c: Context) -> tupl
     return forward, backward
 
 
-def _scans(scans: tuple[Scan, ...], c: Context) -> tuple[Array, Array]:
+def _scans(scans: tuple[Recurrence, ...], c: Context) -> tuple[Array, Array]:
     """Chunks of a linear recurrence are small matmuls: at the rate of attention over one chunk (Yang et al. 2024)."""
     flops = sum(s.flops(c.job.causal) for s in scans)
     forward = c.tokens / c.g.tp * flops / c.machine.attention
     return forward, ATTENTION_BACKWARD * forward
 
 
-def _state_communication(scans: tuple[Scan, ...], c: Context) -> Array:
+def _state_communication(scans: tuple[Recurrence, ...], c: Context) -> Array:
     """Context parallelism hands the state at the end of each rank's tokens to the next rank, in fp32."""
     state = sum(s.num_heads * s.key_dim * s.value_dim for s in scans) * STATE_SIZE * c.g.micro_batch_size / c.g.tp
     return (c.g.cp - 1.0) * c.network.send(context_group(c.g), state)

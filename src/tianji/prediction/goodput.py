@@ -75,7 +75,8 @@ def expect_goodput(
 ) -> Goodput:
     """Return the goodput of a predicted or measured plan.
 
-    >>> from tianji import Plan, Strategy, load_pool, make_job, predict
+    >>> from tianji import Plan, Strategy, load_pool, make_job
+    >>> from tianji.prediction import predict
     >>> plan = Plan(make_job("llama-3.1-70b"), load_pool("hgx-h100", 1024), Strategy(tp=8, pp=4, dp=32))
     >>> 0.9 < expect_goodput(predict(plan)).nominal.goodput < 1
     True

@@ -25,6 +25,7 @@ VIEWS = {
     "explanation": "tianji.report.views.explanation:explanation_view",
     "operation": "tianji.report.views.operation:operation_view",
     "machine": "tianji.report.views.machine:machine_view",
+    "pool_status": "tianji.report.views.pool_status:pool_status_view",
     "validation": "tianji.report.views.validation:validation_view",
     "calibration": "tianji.report.views.calibration:calibration_view",
     "columns": "tianji.report.views.columns:columns_view",

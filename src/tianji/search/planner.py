@@ -62,6 +62,11 @@ class Outcome:
     idle_reason: str
     """Why chips stand idle; empty when none does."""
 
+    @property
+    def best(self) -> Result:
+        """The fastest plan."""
+        return self.results[0]
+
     def __repr__(self) -> str:
         counts = f"{len(self.results)} of {self.search.feasible:,} that fit, {self.search.candidates:,} legal"
         return f"Outcome({self.results[0].plan!r}: {show(self.results[0].step_time.nominal, 'time')} a step; {counts})"

@@ -90,7 +90,7 @@ class AttentionOp:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class Recurrence:
     """A recurrence over the tokens with a state of ``key_dim`` by ``value_dim`` for each head, computed chunk by chunk."""
 
     num_heads: int
@@ -156,7 +156,7 @@ class LayerOps:
     """Kinds of attention with the share of the layers that has each."""
     vectors: tuple[Vector, ...] = ()
     experts: ExpertOps | None = None
-    scans: tuple[Scan, ...] = ()
+    scans: tuple[Recurrence, ...] = ()
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs of one token in this layer."""

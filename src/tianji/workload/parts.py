@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tianji.workload.ops import AttentionOp, ExpertOps, Matmul, Scan, Vector
+from tianji.workload.ops import AttentionOp, ExpertOps, Matmul, Recurrence, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class LayerPart:
     kind: str
     matmuls: tuple[Matmul, ...] = ()
     attention: tuple[AttentionOp, ...] = ()
-    scans: tuple[Scan, ...] = ()
+    scans: tuple[Recurrence, ...] = ()
     vectors: tuple[Vector, ...] = ()
     experts: ExpertOps | None = None
     small: int = 0
@@ -172,7 +172,7 @@ def gated_delta_net(
         Matmul("delta output", values, h, "row"),
     )
     return LayerPart(
-        "gated delta net", matmuls, scans=(Scan(num_value_heads, key_head_dim, value_head_dim, delta=True),),
+        "gated delta net", matmuls, scans=(Recurrence(num_value_heads, key_head_dim, value_head_dim, delta=True),),
         vectors=(Vector("convolution", 2.0 * (2 * keys + values), "tensor"), Vector("gate", 3.0 * values, "tensor")),
         small=(2 * keys + values) * kernel + 2 * num_value_heads + value_head_dim, whole=value_head_dim,
         saved=2.0 * (2 * keys + values) + 2.0 * values,
@@ -197,7 +197,7 @@ def delta_attention(h: int, *, num_heads: int, head_dim: int, kernel: int, low_r
         Matmul("delta output", width, h, "row"),
     )
     return LayerPart(
-        "delta attention", matmuls, scans=(Scan(num_heads, head_dim, head_dim, delta=True),),
+        "delta attention", matmuls, scans=(Recurrence(num_heads, head_dim, head_dim, delta=True),),
         vectors=(Vector("convolution", 6.0 * width, "tensor"), Vector("gate", 3.0 * width, "tensor")),
         small=3 * width * kernel + width + num_heads + head_dim, whole=head_dim * (1 + 2 * h * low_rank),
         saved=8.0 * width,
@@ -217,7 +217,7 @@ def mamba2(
     small = (inner + states) * (kernel + conv_bias) + 3 * num_heads + inner
     small += bias * (2 * inner + states + num_heads + h)
     return LayerPart(
-        "mamba-2", matmuls, scans=(Scan(num_heads, state_size, head_dim),),
+        "mamba-2", matmuls, scans=(Recurrence(num_heads, state_size, head_dim),),
         vectors=(Vector("convolution", 2.0 * (inner + states), "tensor"), Vector("gate", 3.0 * inner, "tensor")),
         small=small, saved=2.0 * (inner + states) + 2.0 * inner,
     )  # fmt: skip
@@ -250,7 +250,7 @@ def lightning_attention(h: int, *, num_heads: int, head_dim: int, extra: int = 0
         Matmul("attention output", width, h, "row"),
     )
     return LayerPart(
-        "lightning attention", matmuls, scans=(Scan(num_heads, head_dim, head_dim),),
+        "lightning attention", matmuls, scans=(Recurrence(num_heads, head_dim, head_dim),),
         vectors=(Vector("gate", 3.0 * width, "tensor"),), small=width + extra, saved=5.0 * width,
     )  # fmt: skip
 

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tianji import Plan, Reliability, Strategy, expect_goodput, load_pool, make_job, predict
+from tianji import Plan, Reliability, Strategy, load_pool, make_job
 from tianji.catalog.mixtures import load_mixture
+from tianji.prediction import predict
+from tianji.prediction.goodput import expect_goodput
 from tianji.report.documents.goodput_summary import GoodputSummaryDocument, goodput_summary_document
 from tianji.report.views.plan_result import days_highlights, goodput_highlights, goodput_lead
 from tianji.result import Result

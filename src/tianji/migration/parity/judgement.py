@@ -263,9 +263,9 @@ def _judge_health(a: RunLog, b: RunLog, steps: Sequence[int]) -> ParityCheck:
             None,
             f"not finite from step {min(broken)} on",
         )
-    for title, mine, other in (("loss", b.losses, a.losses), ("gradient norm", b.norms, a.norms)):
-        common = [s for s in steps if s in mine and s in other]
-        stuck = stats.find_stuck(common, [mine[s] for s in common])
+    for title, values, other in (("loss", b.losses, a.losses), ("gradient norm", b.norms, a.norms)):
+        common = [s for s in steps if s in values and s in other]
+        stuck = stats.find_stuck(common, [values[s] for s in common])
         if stuck and not stats.find_stuck(common, [other[s] for s in common]):
             says = f"the {title} stands still from step {stuck[0]} on: saturation, or an update that is lost"
             return ParityCheck("finite numbers", CheckOutcome.FAIL, float(len(stuck)), "none", None, says)

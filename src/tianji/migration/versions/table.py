@@ -113,10 +113,10 @@ def matches(known: str, asked: str) -> bool:
     if one == two:
         return True
     left, right = re.split(r"[.\-]", one), re.split(r"[.\-]", two)
-    for mine, other in zip(left, right, strict=False):
-        if "x" in (mine, other):
+    for version, other in zip(left, right, strict=False):
+        if "x" in (version, other):
             return True
-        if mine != other:
+        if version != other:
             return False
     rest = left[len(right) :] or right[len(left) :]
     return len(left) != len(right) and (len(right) < len(left) or all(part == "0" for part in rest))

@@ -1,0 +1,73 @@
+"""What ``compare``, ``replace`` and ``size`` ask about: the same work on several pools, and stated prices and power."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from tianji.api.failures import read_loss
+from tianji.api.quantities import Count, Pairs, Quantity, read_money, read_pairs
+from tianji.api.requests import ModelLike, Sizes, check_model, find_job
+from tianji.catalog import load_pool, load_site
+from tianji.comparison import Assumptions
+from tianji.errors import FormatError
+from tianji.hardware import Pool
+from tianji.units import parse, parse_count
+from tianji.workload import Job, Precision
+
+SizedPool: TypeAlias = str | Pool
+"""A pool, or the name or file of one with ``COUNTx`` before it and ``@PRECISION`` after it, like ``"64xhgx-h800@fp8"``."""
+
+_SIZED = re.compile(r"(?:(?P<count>[\d_,]+)\s*[x×]\s*)?(?P<name>[^@]+?)(?:@(?P<precision>[\w-]+))?$", re.IGNORECASE)
+
+
+def read_cases(
+    model: ModelLike, pools: Sequence[SizedPool], *, batch: Count | None, seq: Count | None, tokens: Quantity | None,
+    precision: str | Precision | None,
+) -> list[tuple[Job, Pool]]:  # fmt: skip
+    """Return the same work on each pool.
+
+    Raises InputError for anything that cannot be used.
+    """
+    check_model(model)
+    places = [_read_pool(pool) for pool in pools]
+    # The batch that is assumed where none is known must be one for all pools: the work is the same.
+    chips = max((pool.chips for pool, _ in places), default=0)
+    sizes = {own: Sizes(None, batch, seq, tokens, own or precision) for _, own in places}
+    return [(find_job(model, sizes[own], chips), pool) for pool, own in places]
+
+
+def _read_pool(pool: SizedPool) -> tuple[Pool, str | None]:
+    """Return a pool and the precision that it has of its own."""
+    if isinstance(pool, Pool):
+        return pool, None
+    sized = _SIZED.match(pool.strip())
+    count, name, precision = (sized["count"], sized["name"], sized["precision"]) if sized else (None, pool, None)
+    place = load_pool(name, None if count is None else parse_count(count, pool))
+    if place.chips < place.node < place.unit:
+        raise FormatError(
+            f"{pool}: the number is of chips; {place.chips} pods are {place.chips * place.unit}x{name}"
+            f" (one holds {place.unit:,})"
+        )
+    return place, precision
+
+
+def read_assumptions(
+    *, site: str | None, rent: Pairs, buy: bool, chip_price: Pairs, power: Pairs, electricity: Quantity | None,
+    pue: Quantity | None, loss: str, replica_chips: Count | None,
+) -> Assumptions:  # fmt: skip
+    """Return what the user states of prices, power and failures.
+
+    Raises FormatError for a value that is no price, power or ratio, UnknownNameError for a chip that nobody knows.
+    """
+    if site is not None:
+        load_site(site)
+    ratio = None if pue is None else parse(pue, "ratio", "--pue")
+    if ratio is not None and not 1 <= ratio <= 5:
+        raise FormatError(f"--pue: expected a ratio from 1 to 5, got {pue}")
+    return Assumptions(
+        site=site, rents=read_pairs(rent, "--rent", "money"), chip_prices=read_pairs(chip_price, "--chip-price", "money"),
+        powers=read_pairs(power, "--power", "power"), pue=ratio, own=buy, reliability=read_loss(loss, replica_chips),
+        electricity=None if electricity is None else read_money(electricity, "--electricity"),
+    )  # fmt: skip

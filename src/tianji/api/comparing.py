@@ -1,0 +1,165 @@
+"""``compare``, ``replace`` and ``size``: pool against pool."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tianji.api.answer import Answer
+from tianji.api.cases import SizedPool, read_assumptions, read_cases
+from tianji.api.progress import show_progress
+from tianji.api.quantities import Count, Pairs, Quantity, read_days, read_money
+from tianji.api.requests import CalibrationLike, ModelLike, find_calibration
+from tianji.backends.mapping import open_mapper
+from tianji.comparison import Comparison, Replacement, Sizing, replace_pool, size_pool
+from tianji.comparison import compare as compare_pools
+from tianji.comparison.replacement import describe_answer
+from tianji.errors import FormatError
+from tianji.report.documents.comparison import comparison_document, replacement_document, sizing_document
+from tianji.units import parse_count
+from tianji.workload import Precision
+
+
+def compare(
+    model: ModelLike,
+    *pools: SizedPool,
+    batch: Count | None = None,
+    seq: Count | None = None,
+    tokens: Quantity | None = None,
+    precision: str | Precision | None = None,
+    site: str | None = None,
+    rent: Pairs = (),
+    buy: bool = False,
+    chip_price: Pairs = (),
+    power: Pairs = (),
+    electricity: Quantity | None = None,
+    pue: Quantity | None = None,
+    loss: str = "job",
+    replica_chips: Count | None = None,
+    calibration: CalibrationLike = None,
+) -> Answer[Comparison]:
+    """Set the best plan on each pool side by side, for the same work.
+
+    A pool is an object, a name or a file; ``"1024xhgx-h100"`` says how many chips,
+    ``"hgx-h800@fp8"`` its own number formats. Each figure has a low, a nominal and a
+    high case. There is no verdict where ranges overlap.
+
+    * ``rent={"h800": 2}``: dollars of a chip-hour; ``buy=True`` owns the pools instead,
+      at ``chip_price={"h800": 30000}``.
+    * ``power={"h800": "1.3 kW"}``: of one chip with its share of all that serves it.
+    * ``site``, ``electricity`` (dollars of 1 kWh) and ``pue`` say where all pools
+      stand.
+    * ``loss="replica"``: a failure stops one replica, not the whole job.
+
+    What you leave out is the catalog's. Raises InfeasibleError where nothing fits.
+    """
+    cases = read_cases(model, pools, batch=batch, seq=seq, tokens=tokens, precision=precision)
+    assumptions = read_assumptions(
+        site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
+        replica_chips=replica_chips,
+    )  # fmt: skip
+    constants = find_calibration(calibration)
+    with show_progress("Pricing strategies") as progress:
+        comparison = compare_pools(cases, constants, assumptions, progress)
+    names = ", ".join(f"{a.pool.chips:,} x {a.pool.name}" for a in comparison.assessments)
+    summary = f"comparison of {names}: {comparison.verdicts[0]}"
+    return Answer(comparison, summary, partial(comparison_document, comparison, constants), constants)
+
+
+def replace(
+    model: ModelLike,
+    from_: SizedPool,
+    with_: SizedPool,
+    *,
+    match: str = "throughput",
+    days: Quantity | None = None,
+    points: Count = 12,
+    batch: Count | None = None,
+    seq: Count | None = None,
+    tokens: Quantity | None = None,
+    precision: str | Precision | None = None,
+    site: str | None = None,
+    rent: Pairs = (),
+    buy: bool = False,
+    chip_price: Pairs = (),
+    power: Pairs = (),
+    electricity: Quantity | None = None,
+    pue: Quantity | None = None,
+    loss: str = "job",
+    replica_chips: Count | None = None,
+    calibration: CalibrationLike = None,
+    workers: str = "local",
+) -> Answer[Replacement]:
+    """Say how many chips of the pool ``with_`` replace the pool ``from_``.
+
+    Every size has its own best strategy. The answer comes with its range, the curves of
+    both pools with their knees, and the assumptions that would flip it.
+
+    ``match`` says what is to be equal: throughput (useful tokens, after failures),
+    cost, power or deadline (in ``days``; default: the days of the first pool).
+    ``points`` sizes draw each curve. The other options are those of ``tianji.compare``.
+
+    Raises InfeasibleError where no size is enough, UnknownFigureError where a price or
+    a power is needed that nobody published.
+    """
+    first, other = read_cases(model, (from_, with_), batch=batch, seq=seq, tokens=tokens, precision=precision)
+    assumptions = read_assumptions(
+        site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
+        replica_chips=replica_chips,
+    )  # fmt: skip
+    constants = find_calibration(calibration)
+    sizes = parse_count(points, "--points")
+    if not 2 <= sizes <= 100:
+        raise FormatError(f"--points: expected 2 to 100 sizes, got {points}")
+    if days is not None and match != "deadline":
+        raise FormatError("--days counts only with --match deadline; give both, or neither")
+    limit = None if days is None else read_days(days)
+    with open_mapper(workers) as mapper:
+        replacement = replace_pool(
+            first, other, constants, assumptions, match=match, days=limit, points=sizes, mapper=mapper
+        )
+    summary = f"replacement: {describe_answer(replacement)}"
+    return Answer(replacement, summary, partial(replacement_document, replacement, constants), constants)
+
+
+def size(
+    model: ModelLike,
+    pool: SizedPool,
+    *,
+    days: Quantity,
+    budget: Quantity | None = None,
+    batch: Count | None = None,
+    seq: Count | None = None,
+    tokens: Quantity | None = None,
+    precision: str | Precision | None = None,
+    site: str | None = None,
+    rent: Pairs = (),
+    buy: bool = False,
+    chip_price: Pairs = (),
+    power: Pairs = (),
+    electricity: Quantity | None = None,
+    pue: Quantity | None = None,
+    loss: str = "job",
+    replica_chips: Count | None = None,
+    calibration: CalibrationLike = None,
+) -> Answer[Sizing]:
+    """Say how many chips of a pool train ``tokens`` in ``days``, failures included.
+
+    ``budget`` is in dollars. What binds is said when it cannot be done. The other
+    options are those of ``tianji.compare``.
+
+    Raises FormatError without tokens, InfeasibleError where the model fits no number of
+    chips, UnknownFigureError where a budget needs a price that nobody published.
+    """
+    ((job, place),) = read_cases(model, (pool,), batch=batch, seq=seq, tokens=tokens, precision=precision)
+    assumptions = read_assumptions(
+        site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
+        replica_chips=replica_chips,
+    )  # fmt: skip
+    constants = find_calibration(calibration)
+    limit = None if budget is None else read_money(budget, "--budget")
+    sizing = size_pool(job, place, constants, read_days(days), assumptions, budget=limit)
+    chips = f"{sizing.best.pool.chips:,} chips of {sizing.best.pool.name}"
+    outcome = f"{chips} finish in" if sizing.is_met else f"at best {chips}, {sizing.binding[0]}; asked for"
+    return Answer(
+        sizing, f"size: {outcome} {sizing.days:g} days", partial(sizing_document, sizing, constants), constants
+    )

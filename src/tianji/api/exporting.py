@@ -1,0 +1,69 @@
+"""``export``: files of a plan for the users' own stacks, and a check of their own."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tianji.api.answer import Answer
+from tianji.api.requests import File, PlanLike, plan_of
+from tianji.errors import FormatError
+from tianji.export import TARGETS, FileBundle, render_plan, write_bundle
+from tianji.export.lint.checks import Check, check_file
+from tianji.report.documents.export import (
+    FileDocument,
+    ViolationDocument,
+    check_document,
+    export_document,
+    targets_document,
+)
+
+
+def export_plan(
+    plan: PlanLike | None = None, to: str | None = None, *, out: File | None = None, check: File | None = None
+) -> Answer[FileBundle] | Answer[Check] | Answer[tuple[str, ...]]:
+    """Write a plan as files of other frameworks and schedulers.
+
+    ``to`` names the target; without arguments all are listed. ``out`` is the folder for
+    the files. All degrees, the schedule, recomputation, sharding, micro-batch and
+    precision are carried over exactly; what a target does otherwise stands in the files
+    and in the notes.
+
+    ``check="my-job.yaml"`` holds your own manifest against its schema and the rules of
+    its scheduler instead.
+
+    Raises ExportError, with every reason, where the target would run another plan.
+    """
+    if check is not None:
+        if plan is not None or to is not None or out is not None:
+            raise FormatError(
+                "tianji export: --check takes a manifest and nothing else; as in `tianji export --check job.yaml`"
+            )
+        return _answer_check(str(check))
+    if plan is None and to is None:
+        targets = {name: target.about for name, target in TARGETS.items()}
+        summary = f"export targets: {', '.join(targets)}"
+        return Answer(tuple(targets), summary, partial(targets_document, targets))
+    if plan is None or to is None:
+        missing = "the plan's file" if plan is None else f"--to, one of {', '.join(TARGETS)}"
+        raise FormatError(f"tianji export: {missing} is missing; as in `tianji export plan.json --to megatron`")
+    bundle = render_plan(plan_of(plan), to)
+    paths = write_bundle(bundle, out) if out else []
+    files: list[FileDocument] = [
+        {"name": a.name, "executable": a.is_executable, "text": a.text} for a in bundle.artefacts
+    ]
+    written = [str(path) for path in paths]
+    texts = [*written] if written else [f"# ===== {a.name}\n{a.text}" for a in bundle.artefacts]
+    return Answer(
+        bundle, f"export to {to}: {', '.join(a.name for a in bundle.artefacts)}",
+        partial(export_document, to, bundle.notes, files, written), notes=tuple(bundle.notes),
+        text="".join(f"{text}\n" for text in texts),
+    )  # fmt: skip
+
+
+def _answer_check(file: str) -> Answer[Check]:
+    checked = check_file(file)
+    violations: list[ViolationDocument] = [
+        {"rule": v.rule, "where": v.where, "actual": v.actual, "fix": v.fix} for v in checked.violations
+    ]
+    summary = f"check of {file}: {len(violations)} rule{'' if len(violations) == 1 else 's'} broken"
+    return Answer(checked, summary, partial(check_document, file, checked.kinds, violations))

@@ -1,0 +1,124 @@
+"""``goodput``: how much of a plan's time lasts when chips fail, where the rest goes, and what each remedy is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from tianji.api.answer import Answer
+from tianji.api.quantities import Count, Quantity, read_count, read_money, read_optional, read_quantity
+from tianji.api.requests import CalibrationLike, File, ModelLike, PlanLike, PoolLike, Sizes, StrategyLike, find_plan
+from tianji.catalog import load_failures
+from tianji.errors import FormatError
+from tianji.hardware.failure_profile import FailureProfile
+from tianji.prediction import predict
+from tianji.prediction.goodput import Goodput, expect_goodput, weigh_choices
+from tianji.reliability import Reliability
+from tianji.report.documents.goodput import goodput_document
+from tianji.units import parse_count
+from tianji.workload import Precision
+
+
+def read_loss(loss: str, replica_chips: Count | None) -> Reliability:
+    """Return the usual choices of a run under failures, but for what a failure stops.
+
+    Raises InputError for a word or a count that cannot be used.
+    """
+    if replica_chips is not None and loss == "job":
+        raise FormatError("--replica-chips counts only with --loss replica; give both, or neither")
+    return Reliability(loss=loss, replica_chips=read_count(replica_chips, "--replica-chips"))
+
+
+def goodput(
+    model_or_plan: ModelLike | PlanLike,
+    pool: PoolLike | None = None,
+    strategy: StrategyLike | None = None,
+    *,
+    failures: File | FailureProfile | None = None,
+    loss: str = "job",
+    replica_chips: Count | None = None,
+    recovery: str = "job",
+    replacement: str = "spare",
+    store: str | Iterable[str] = (),
+    asynchronous: bool = True,
+    interval: Quantity | None = None,
+    save_time: Quantity | None = None,
+    recovery_time: Quantity | None = None,
+    storage_bandwidth: Quantity | None = None,
+    repair_time: Quantity | None = None,
+    spares: Count | None = None,
+    confidence: Quantity = 0.99,
+    straggle: Quantity | None = None,
+    corruption: bool = True,
+    shape: Quantity = 1,
+    recovery_spread: Quantity = 0,
+    horizon: Quantity = "30 d",
+    method: str = "auto",
+    runs: Count = 1000,
+    seed: int = 0,
+    price: Quantity | None = None,
+    chips: Count | None = None,
+    batch: Count | None = None,
+    seq: Count | None = None,
+    tokens: Quantity | None = None,
+    precision: str | Precision | None = None,
+    optimizer_dtype: str | None = None,
+    moe_imbalance: Quantity | None = None,
+    calibration: CalibrationLike = None,
+    **fields: Any,
+) -> Answer[Goodput]:
+    """Say how much of a plan's time becomes lasting progress, and where the rest goes.
+
+    Takes a plan, or a model and a pool with a strategy, as ``tianji.predict`` does.
+    Failure rates, recovery times and bandwidths that you leave out are those of
+    ``failures``, a profile of the catalog (default: the chip's own).
+
+    * ``loss="replica"``: a failure stops one data-parallel replica, not the whole job.
+    * ``recovery`` is the fastest rung in use: in-process, process, pod or job.
+    * ``store="peer"``: checkpoints also in another node's memory (``local``: the own
+      host's).
+    * Times are texts like ``"30 min"`` or seconds; ``storage_bandwidth`` is bytes a
+      second.
+    * ``method="montecarlo"`` samples ``runs`` runs where the formulas do not hold.
+    * ``price="2 USD"`` of a chip-hour says what each remedy is worth in money.
+
+    >>> answer = goodput("llama-3.1-70b", "hgx-h100", chips=1024, tp=8, pp=4)
+    >>> 0.9 < answer.nominal.goodput < 1
+    True
+    """
+    reliability = Reliability(
+        profile=failures if failures is None or isinstance(failures, FailureProfile) else load_failures(failures),
+        loss=loss,
+        replica_chips=read_count(replica_chips, "--replica-chips"),
+        recovery=recovery,
+        replacement=replacement,
+        stores=(*((store,) if isinstance(store, str) else store), "storage"),
+        asynchronous=asynchronous,
+        interval=read_optional(interval, "time", "--interval"),
+        save_time=read_optional(save_time, "time", "--save-time"),
+        recovery_time=read_optional(recovery_time, "time", "--recovery-time"),
+        storage_bandwidth=read_optional(storage_bandwidth, "bandwidth", "--storage-bandwidth"),
+        repair_time=read_optional(repair_time, "time", "--repair-time"),
+        spare_nodes=None if spares is None else 0 if str(spares).strip() == "0" else parse_count(spares, "--spares"),
+        confidence=read_quantity(confidence, "ratio", "--confidence"),
+        straggle=read_optional(straggle, "ratio", "--straggle"),
+        corruption=corruption,
+        shape=read_quantity(shape, "count", "--shape"),
+        recovery_spread=read_quantity(recovery_spread, "count", "--recovery-spread"),
+        horizon=read_quantity(horizon, "time", "--horizon"),
+    )
+    dollars = None if price is None else read_money(price, "--price")
+    how: dict[str, Any] = {"method": method, "jobs": parse_count(runs, "--runs"), "seed": seed}
+    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
+    plan, constants = find_plan("goodput", model_or_plan, pool, strategy, fields, sizes, calibration)
+    result = predict(plan, constants)
+    expected, choices = expect_goodput(result, reliability, **how), weigh_choices(result, reliability, **how)
+    share = expected.goodput
+    summary = (
+        f"goodput of {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}: {share.nominal:.1%}"
+        f" ({share.low:.1%} to {share.high:.1%})"
+    )
+    return Answer(
+        expected, summary, partial(goodput_document, result, expected, choices, constants, dollars), constants
+    )

@@ -1,0 +1,221 @@
+"""``plan``: the best strategies of a job on a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from tianji.api.answer import Answer
+from tianji.api.failures import read_loss
+from tianji.api.progress import show_progress
+from tianji.api.quantities import Count, Pairs, Quantity, read_pairs
+from tianji.api.requests import (
+    CalibrationLike,
+    File,
+    ModelLike,
+    PoolLike,
+    Request,
+    Sizes,
+    StrategyLike,
+    check_model,
+    find_calibration,
+    find_job,
+    find_mixture,
+    find_request,
+    find_strategy_fields,
+)
+from tianji.backends.mapping import open_mapper
+from tianji.comparison import Assumptions
+from tianji.comparison.cheapest_size import find_cheapest_size
+from tianji.errors import FormatError, IllegalStrategyError, InfeasibleError, UnknownNameError
+from tianji.export.runnable import Runnable, plan_for_framework
+from tianji.formatting import format_duration
+from tianji.hardware.calibration import Calibration
+from tianji.hardware.mixture import Mixture
+from tianji.parallel.layouts import abbreviate_layout, complete_layout, read_layout
+from tianji.parallel.legality import check
+from tianji.parallel.plan import Plan
+from tianji.parallel.plan_file import find_target, write_plan
+from tianji.parallel.strategy import SWITCHES
+from tianji.prediction import predict
+from tianji.reliability import Reliability
+from tianji.report.documents.mixture import mixed_plan_document
+from tianji.report.documents.plan import RunsOnDocument, plan_document
+from tianji.result import Result
+from tianji.search import Outcome, SearchOptions
+from tianji.search import plan as search_plans
+from tianji.search.mixed_planner import MixedOutcome, plan_mixture
+from tianji.units import parse_count
+from tianji.validation.expected_gains import weigh_precedents
+from tianji.workload import Precision
+
+OBJECTIVES = ("time", "cost", "energy")
+"""What a plan is the best in; of the last two the number of chips is chosen too."""
+MOST_PLANS = 1000
+
+
+def plan(
+    model: ModelLike,
+    pool: PoolLike | Mixture,
+    *,
+    chips: Count | None = None,
+    batch: Count | None = None,
+    seq: Count | None = None,
+    tokens: Quantity | None = None,
+    precision: str | Precision | None = None,
+    optimizer_dtype: str | None = None,
+    moe_imbalance: Quantity | None = None,
+    calibration: CalibrationLike = None,
+    objective: str = "time",
+    fix: StrategyLike | Iterable[str] | None = None,
+    vary: str | Iterable[str] = (),
+    runs_on: str | None = None,
+    top: Count = 5,
+    explain: StrategyLike | None = None,
+    rent: Pairs = (),
+    power: Pairs = (),
+    loss: str = "job",
+    replica_chips: Count | None = None,
+    out: File | None = None,
+    workers: str = "local",
+) -> Answer[Outcome] | Answer[MixedOutcome]:
+    """Find the best way to cut a model over a pool; every legal strategy is priced.
+
+    ``model`` and ``pool`` are names of the catalog, files, or objects; a mixture of
+    unlike chips gives ``Answer[MixedOutcome]``. Sizes that are left out are those of
+    the model's published run.
+
+    * ``tokens="15T"`` gives the days of the run; ``precision`` is bf16 unless you say
+      fp8 ...
+    * ``objective="cost"`` or ``"energy"`` chooses the number of chips too, by ``rent``
+      and ``power`` (``{"h800": 2.0}``: dollars of a chip-hour, watts of a chip).
+    * ``fix="tp=8,zero=1"`` holds strategy fields, ``vary="overlap_ep"`` tries a switch
+      on and off, ``runs_on="megatron"`` keeps to plans that this framework runs
+      exactly.
+    * ``explain="tp=8,pp=4"`` sets a layout of yours against the best, term by term.
+    * ``out="plan.json"`` writes the best plan as a file.
+
+    Raises InfeasibleError, with the closest miss, where nothing fits; InputError for
+    bad input.
+
+    >>> answer = plan("llama-3.1-8b", "hgx-h100", chips=8, batch=64)
+    >>> answer.best.plan.strategy.chips, len(answer.results)
+    (8, 5)
+    """
+    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
+    fixed = _read_fixed(fix)
+    reliability = read_loss(loss, replica_chips)
+    wanted = parse_count(top, "--top")
+    if wanted > MOST_PLANS:
+        raise InfeasibleError(f"--top: {top} plans are more than anyone reads; expected at most {MOST_PLANS:,}")
+    if objective not in OBJECTIVES:
+        raise UnknownNameError("objective", objective, OBJECTIVES)
+    if objective == "time" and (rent or power):
+        option = "--rent" if rent else "--power"
+        raise FormatError(f"{option} counts only with --objective cost or energy; give one of them, or leave it out")
+    if out is not None:
+        find_target(out)
+    if (mixture := find_mixture(pool)) is not None:
+        _refuse({"--explain": explain, "--out": out, "--vary": vary, "--workers": workers != "local", "--runs-on": runs_on,
+                 "--objective": objective != "time", "--chips": chips}, mixture)  # fmt: skip
+        return _plan_mixture(model, mixture, sizes, fixed, find_calibration(calibration), reliability)
+    assert not isinstance(pool, Mixture)
+    request = find_request(model, pool, sizes, calibration)
+    explained = None if explain is None else _predict_layout(explain, request)
+    varied: dict[str, tuple[Any, ...]] = {name: (False, True) for name in _read_switches(vary)}
+    assumptions = Assumptions(
+        rents=read_pairs(rent, "--rent", "money"), powers=read_pairs(power, "--power", "power"), reliability=reliability
+    )
+    with open_mapper(workers) as mapper:
+        cheapest = None
+        if objective != "time":
+            cheapest = find_cheapest_size(
+                request.job, request.pool, request.calibration, objective, assumptions, fixed=fixed, mapper=mapper
+            )
+            request = replace(request, pool=cheapest.pool)
+        outcome, runnable = _search(request, runs_on, SearchOptions(fixed, varied, wanted, mapper=mapper))
+    beside = {"objective": objective, "explained": explained, "reliability": reliability, "cheapest": cheapest}
+    return _answer(outcome, runnable, request.calibration, out, beside)
+
+
+def _read_fixed(fix: StrategyLike | Iterable[str] | None) -> dict[str, Any]:
+    if not fix:
+        return {}
+    if isinstance(fix, (str, Mapping)):
+        return find_strategy_fields(read_layout(fix, "--fix") if isinstance(fix, str) else fix, {})
+    return read_layout(",".join(fix), "--fix") if isinstance(fix, Iterable) else find_strategy_fields(fix, {})
+
+
+def _read_switches(vary: str | Iterable[str]) -> tuple[str, ...]:
+    names = (vary,) if isinstance(vary, str) else tuple(vary)
+    for name in names:
+        if name not in SWITCHES:
+            raise UnknownNameError("switch", name, SWITCHES)
+    return names
+
+
+def _predict_layout(layout: StrategyLike, request: Request) -> Result:
+    fields = read_layout(layout, "--explain") if isinstance(layout, str) else layout
+    strategy = complete_layout(find_strategy_fields(fields, {}), request.pool.chips)
+    check(strategy, request.job, request.pool)
+    return predict(Plan(request.job, request.pool, strategy), request.calibration)
+
+
+def _search(request: Request, runs_on: str | None, options: SearchOptions) -> tuple[Outcome, Runnable | None]:
+    asked = (request.job, request.pool, request.calibration)
+    with show_progress("Pricing strategies") as progress:
+        options = replace(options, progress=progress)
+        if runs_on is None:
+            return search_plans(*asked, options), None
+        runnable = plan_for_framework(runs_on, *asked, options)
+        return runnable.outcome, runnable
+
+
+def _answer(
+    outcome: Outcome, runnable: Runnable | None, calibration: Calibration, out: File | None, beside: dict[str, Any]
+) -> Answer[Outcome]:
+    notes: tuple[str, ...] = ()
+    if out is not None:
+        write_plan(outcome.best.plan, out)
+        notes = (f"plan 1 is in {out}; `tianji predict {out}` explains it again",)
+    runs_on: RunsOnDocument | None = None
+    if runnable is not None:
+        runs_on = {"engine": runnable.framework, "faster_refused": runnable.refused, "why": runnable.why}
+
+    def make_document() -> Mapping[str, Any]:
+        published = weigh_precedents(outcome.best, calibration)
+        return plan_document(outcome, calibration, published=published, runs_on=runs_on, **beside)
+
+    return Answer(outcome, _summarize(outcome), make_document, calibration, notes=notes)
+
+
+def _summarize(outcome: Outcome) -> str:
+    best, others = outcome.best, len(outcome.results) - 1
+    job, pool = best.plan.job, best.plan.pool
+    return (
+        f"plan of {job.model.name} on {pool.chips:,} chips of {pool.name}: {format_duration(best.step_time.nominal)} a step,"
+        f" MFU {best.mfu:.1%}, {abbreviate_layout(best.plan.strategy)}{f' and {others} more' if others else ''}"
+    )
+
+
+# --- mixtures -------------------------------------------------------------------------------------------------
+def _refuse(options: Mapping[str, object], mixture: Mixture) -> None:
+    """Raise IllegalStrategyError for an option that only a pool of one chip takes."""
+    for name, value in options.items():
+        if value:
+            why = "; its file says how many chips each part has" if name == "--chips" else ""
+            raise IllegalStrategyError(f"{name} goes with a pool of one chip, and {mixture.name} is a mixture{why}")
+
+
+def _plan_mixture(
+    model: ModelLike, mixture: Mixture, sizes: Sizes, fixed: Mapping[str, Any], calibration: Calibration,
+    reliability: Reliability,
+) -> Answer[MixedOutcome]:  # fmt: skip
+    check_model(model)
+    job = find_job(model, sizes, mixture.chips)
+    with show_progress("Pricing strategies on all parts") as progress:
+        outcome = plan_mixture(job, mixture, calibration, fixed=fixed, progress=progress)
+    summary = f"plan of {job.model.name} on the mixture {mixture.name}: {outcome.verdict}"
+    return Answer(outcome, summary, partial(mixed_plan_document, outcome, calibration, reliability), calibration)

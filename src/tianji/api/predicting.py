@@ -1,0 +1,93 @@
+"""``predict``: one plan, each second of it accounted for."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from tianji.api.answer import Answer
+from tianji.api.failures import read_loss
+from tianji.api.launch import answer_launch, predict_launch
+from tianji.api.quantities import Count, Quantity
+from tianji.api.requests import (
+    CalibrationLike,
+    File,
+    ModelLike,
+    PlanLike,
+    PoolLike,
+    Sizes,
+    StrategyLike,
+    find_calibration,
+    find_plan,
+    find_strategy_fields,
+)
+from tianji.errors import FormatError
+from tianji.formatting import format_duration
+from tianji.parallel.layouts import abbreviate_layout
+from tianji.prediction import predict as predict_plan
+from tianji.report.documents.prediction import prediction_document
+from tianji.result import Result
+from tianji.workload import Precision
+
+
+def predict(
+    model_or_plan: ModelLike | PlanLike | None = None,
+    pool: PoolLike | None = None,
+    strategy: StrategyLike | None = None,
+    *,
+    from_megatron: File | None = None,
+    chips: Count | None = None,
+    batch: Count | None = None,
+    seq: Count | None = None,
+    tokens: Quantity | None = None,
+    precision: str | Precision | None = None,
+    optimizer_dtype: str | None = None,
+    moe_imbalance: Quantity | None = None,
+    calibration: CalibrationLike = None,
+    loss: str = "job",
+    replica_chips: Count | None = None,
+    **fields: Any,
+) -> Answer[Result]:
+    """Predict one plan: step time, memory and where they go.
+
+    Takes a plan (an answer of ``tianji.plan``, a ``Plan``, a file), or a model and a
+    pool with a strategy. The strategy is an object, a text like ``"tp=8,pp=2"``, or
+    keywords: any field of ``tianji.Strategy`` (``tp=8, pp=2, zero=1,
+    recompute="full"``). Data-parallel ranks take the chips that the other degrees
+    leave. Fields beside a plan change its strategy.
+
+    ``from_megatron="launch.sh"`` reads a launch script of Megatron or MindSpeed
+    instead, and says how far it is from the best; ``pool`` says what it runs on.
+
+    Raises IllegalStrategyError for degrees that contradict each other, the job or the
+    pool.
+
+    >>> answer = predict("llama-3.1-70b", "hgx-h100", chips=64, tp=8, pp=2)
+    >>> answer.fits, answer.plan.strategy.dp
+    (True, 4)
+    """
+    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
+    reliability = read_loss(loss, replica_chips)
+    if from_megatron is not None:
+        if model_or_plan is not None:
+            raise FormatError("--from-megatron brings its own model: name only the POOL beside it")
+        sizes.refuse("cannot change a launch script, which holds its own job", ("chips",))
+        changes = find_strategy_fields(strategy, fields)
+        launch = predict_launch(from_megatron, pool, changes, chips, find_calibration(calibration))
+        return answer_launch(launch, reliability)
+    if model_or_plan is None:
+        raise FormatError(
+            "expected a plan, or a model and a pool; as in `tianji predict llama-3.1-70b hgx-h100 --tp 8`"
+        )
+    plan, constants = find_plan("predict", model_or_plan, pool, strategy, fields, sizes, calibration)
+    result = predict_plan(plan, constants)
+    return Answer(result, _summarize(result), partial(prediction_document, result, constants, reliability), constants)
+
+
+def _summarize(result: Result) -> str:
+    plan, misfit = result.plan, "" if result.fits else ", does not fit the memory"
+    return (
+        f"prediction for {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}:"
+        f" {format_duration(result.step_time.nominal)} a step, MFU {result.mfu:.1%}{misfit},"
+        f" {abbreviate_layout(plan.strategy)}"
+    )

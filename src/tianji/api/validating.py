@@ -1,0 +1,141 @@
+"""``validate`` and ``calibrate``: measured runs beside their predictions, and corrections that are fitted to them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tianji.api.answer import Answer
+from tianji.api.progress import show_progress
+from tianji.api.requests import CalibrationLike, File, find_calibration
+from tianji.backends.mapping import open_mapper
+from tianji.calibration import calibrate_rows
+from tianji.catalog.calibrations import write_calibration
+from tianji.errors import FormatError, UnknownNameError
+from tianji.parallel.plan_file import find_target
+from tianji.report.documents.calibration import calibration_document
+from tianji.report.documents.columns import columns_document
+from tianji.report.documents.validation import verdict_document
+from tianji.validation import GROUPS, Verdict, read_runs
+from tianji.validation import validate as validate_tables
+
+GROUPED_BY = ("chip",)
+
+
+def validate(
+    *tables: File,
+    calibration: CalibrationLike = None,
+    split: str = "",
+    quality: str = "",
+    group_by: str | Iterable[str] | None = None,
+    rows: bool = False,
+    columns: bool = False,
+    workers: str = "local",
+) -> Answer[Verdict] | Answer[None]:
+    """Predict measured runs and say how far off the predictions are.
+
+    ``tables`` are CSV files whose columns ``columns=True`` explains; without one the
+    published measurements that come with Tianji are used. A row that cannot be
+    predicted is skipped, and the reasons are counted.
+
+    ``split`` (fit or check) and ``quality`` (A, B or C) keep the rows with that word in
+    the column of that name. ``group_by`` gives the accuracy by chip, source, software,
+    class, feature, scale ...; ``rows`` shows every row, not only the worst.
+
+    Raises FormatError for a file that is no such table, and when no row is left.
+    """
+    if columns:
+        return Answer(None, "columns of a table of measured runs", columns_document)
+    groups = read_groups(group_by)
+    constants = find_calibration(calibration)
+    with open_mapper(workers) as mapper:
+        verdict = validate_tables(tables, constants, split=split, quality=quality, mapper=mapper)
+    time, skipped = verdict.step_time, len(verdict.skipped)
+    within = f": half within {time.median:.1%}, nine of ten within {time.p90:.1%}" if time.median is not None else ""
+    summary = f"validation of {time.count:,} step times ({skipped:,} rows skipped){within}"
+    return Answer(verdict, summary, partial(verdict_document, verdict, groups), constants, every_row=rows)
+
+
+def read_groups(group_by: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return the names of groupings; a text joins them with commas.
+
+    Raises UnknownNameError for a word that rows cannot be grouped by.
+    """
+    if group_by is None:
+        return GROUPED_BY
+    words = group_by.split(",") if isinstance(group_by, str) else group_by
+    names = tuple(name.strip() for name in words if name.strip())
+    for name in names:
+        if name not in GROUPS:
+            raise UnknownNameError("group", name, GROUPS)
+    return names
+
+
+# --- calibrations ---------------------------------------------------------------------------------------------
+def calibrate(
+    *tables: File,
+    out: File | None = None,
+    here: bool = False,
+    processes: int | None = None,
+    rounds: int = 5,
+    seconds: float = 0.05,
+    device: str = "",
+    split: str = "fit",
+    name: str | None = None,
+    date: str | None = None,
+) -> Answer[Any]:
+    """Fit what datasheets do not say to measured runs, or measure this machine.
+
+    ``tables`` are those of ``tianji.validate``; without one the shipped tables are
+    used, and ``split`` names the rows that set constants. ``answer.result`` is the
+    calibration, for ``calibration=`` of any verb; ``out`` writes it as a TOML file,
+    which states ``name`` and ``date``. Datasheet figures are never changed.
+
+    With ``here=True`` this machine is measured, in some minutes: ``out="pool.toml"``
+    becomes a pool, and its calibration goes beside it. ``processes`` limits the chips,
+    ``rounds`` and ``seconds`` set the repeats of each measurement and the length of
+    one, ``device="cpu"`` measures processes even beside accelerators. It needs the
+    extra ``tianji[run]``.
+
+    Raises FormatError where no row is left or a file cannot be written.
+    """
+    named = name or ("calibration" if out is None else Path(out).stem)
+    dated = date or datetime.date.today().isoformat()
+    if here:
+        from tianji.api.machine import measure_machine
+
+        if tables:
+            raise FormatError("--here measures this machine and takes no table; leave out one of them")
+        if out is None:
+            raise FormatError("--here writes a pool: give --out, like --out pool.toml")
+        return measure_machine(str(out), named, dated, processes, rounds, seconds, device)
+    rows, skipped = read_runs(tables)
+    rows = [row for row in rows if row.split in ("", split)]
+    if not rows:
+        raise FormatError(
+            f"no row with {split!r} in the column split; write --split with a word that the table has, or leave the"
+            " column out"
+        )
+    if out is not None:
+        find_target(out)
+    # A word other than "fit" was asked for by name, so its rows may set constants.
+    chosen = [replace(row, split="fit") if row.split == split else row for row in rows]
+    with show_progress("Fitting rows") as progress:
+        progress(len(chosen))
+        calibration = calibrate_rows(chosen, named, dated)
+    if out is not None:
+        try:
+            write_calibration(calibration, out)
+        except OSError as error:
+            raise FormatError(
+                f"{out}: cannot be written ({error.strerror}); name a file in a folder that exists"
+            ) from None
+    summary = f"calibration {named} of {dated}, fitted to {len(chosen):,} rows"
+    make_document = partial(
+        calibration_document, calibration, "" if out is None else str(out), len(chosen), len(skipped)
+    )
+    return Answer(calibration, summary, make_document, calibration)

@@ -1,0 +1,87 @@
+"""Every verb has the same name and the same options on the command line and in Python."""
+
+import inspect
+import pydoc
+from collections.abc import Callable
+from typing import Any
+
+import click
+import pytest
+
+import tianji
+from tianji.cli import main
+from tianji.cli.group import COMMANDS
+from tianji.parallel.strategy import FIELDS
+
+RENAMED = {"catalog": "browse", "export": "export_plan"}
+"""`tianji.catalog` and `tianji.export` are rooms: a function of that name would hide one."""
+NO_VERB = {
+    "pool": "starts and ends processes of this machine, and answers nothing",
+    "migrate": "several questions, each answered by the room tianji.migration",
+}
+"""Groups of commands that have no function of their name."""
+SHOWING = {"as_json": "to_json", "html": "save_html", "plots": "save_plots", "csv": "save_tables"}
+"""Options that say how an answer is shown, and the method that does it."""
+ONLY_TYPED = {
+    "catalog": {"as_toml": "an entry's file is text; its path is what a Python user opens"},
+    "validate": {"report": "the page on accuracy is the project's own"},
+}
+ONLY_PYTHON = {"strategy": "a whole strategy, where the command line has its fields"}
+MOST_LINES, WIDTH, INDENT = 42, 88, 4
+
+
+def verbs() -> list[str]:
+    return [name for name in COMMANDS if name not in NO_VERB]
+
+
+def command(name: str) -> click.Command:
+    found = main.get_command(click.Context(main), name)
+    assert found is not None
+    return found
+
+
+def verb(name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(tianji, RENAMED.get(name, name))
+    return function
+
+
+@pytest.mark.parametrize("name", verbs())
+def test_options_and_keywords_have_the_same_names(name: str) -> None:
+    typed = {str(p.name) for p in command(name).params if p.expose_value}
+    typed -= SHOWING.keys() | ONLY_TYPED.get(name, {}).keys()
+    parameters = inspect.signature(verb(name)).parameters
+    keywords = {n for n, p in parameters.items() if p.kind is not inspect.Parameter.VAR_KEYWORD}
+    if len(keywords) < len(parameters):
+        keywords |= set(FIELDS)
+    assert typed == keywords - ONLY_PYTHON.keys()
+
+
+@pytest.mark.parametrize("name", verbs())
+def test_an_option_is_spelt_like_its_keyword(name: str) -> None:
+    for parameter in command(name).params:
+        if isinstance(parameter, click.Option) and parameter.name not in SHOWING and parameter.name != "as_toml":
+            assert parameter.opts[0].removeprefix("--").replace("-", "_") == str(parameter.name).rstrip("_")
+
+
+@pytest.mark.parametrize("name", verbs())
+def test_defaults_are_the_same(name: str) -> None:
+    parameters = inspect.signature(verb(name)).parameters
+    for option in command(name).params:
+        keyword = parameters.get(str(option.name))
+        default = option.to_info_dict()["default"]
+        if keyword is None or option.required or default in (None, ()) or option.name == "calibration":
+            continue
+        assert str(default) == str(keyword.default), option.name
+
+
+@pytest.mark.parametrize("name", verbs())
+def test_the_help_of_a_verb_fits_a_screen(name: str) -> None:
+    text = inspect.getdoc(verb(name))
+    assert text
+    lines = pydoc.plain(pydoc.render_doc(verb(name))).splitlines()
+    assert max(map(len, text.splitlines())) <= WIDTH - INDENT
+    assert sum(max(1, -(-len(line) // WIDTH)) for line in lines) <= MOST_LINES
+
+
+def test_every_way_to_show_is_a_method() -> None:
+    assert all(hasattr(tianji.Answer, method) for method in SHOWING.values())

@@ -1,0 +1,53 @@
+"""The tutorial: each cell prints what stands below it, and each command works."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tianji.cli import main
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+DURATION = re.compile(r"all priced in [^;]*;\s+\S+")
+
+
+def load_script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("refresh_docs", ROOT / "scripts" / "refresh_docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def timeless(text: str) -> str:
+    """Return a text without how long the search took on this machine."""
+    return DURATION.sub("all priced;", " ".join(text.split()))
+
+
+def test_every_cell_prints_what_stands_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script, names = load_script(), dict[str, Any]()
+    cells = script.CELL.findall(PAGE)
+    assert len(cells) > 10
+    assert len(cells) == PAGE.count("```python")
+    for code, shown in cells:
+        printed = script.cut_like(script.run_cell(code, names), shown)
+        assert timeless(printed) == timeless(shown), code
+    assert (tmp_path / "plan.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert (tmp_path / "launch" / "pretrain_megatron.sh").is_file()
+
+
+def test_every_command_beside_a_cell_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = re.findall(r"^```bash\n(tianji .*)\n```$", PAGE, flags=re.MULTILINE)
+    assert len(lines) > 10
+    for line in lines:
+        done = CliRunner().invoke(main, shlex.split(line)[1:], catch_exceptions=False)
+        assert (done.exit_code, bool(done.stdout)) == (0, True), f"{line}: {done.stderr}"
