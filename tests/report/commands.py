@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from functools import cache
@@ -35,12 +36,15 @@ COMMANDS = {
     "calibration": "calibrate {folder}/runs.csv --out {folder}/mine.toml --date 2026-11-30",
     "columns": "validate --columns",
     "migration_versions": "migrate versions --to a3 --with vllm",
+    "migration_scan": "migrate scan {folder}/repository --to a3",
+    "migration_parity": "migrate parity {folder}/one.jsonl {folder}/two.jsonl",
+    "migration_dumps": "migrate parity {folder}/dump-one {folder}/dump-two",
 }
 """By the name of the document; each as small as its answer allows. ``runs.csv`` is the table of the extending guide."""
 OF_REAL_PROCESSES = ("run", "explanation", "operation", "machine", "pool_status")
 """Documents whose commands need real processes: ``test_run_views`` and ``test_pool_status`` make them of results that are put
 together."""
-EXIT_CODES = {"check": 2}
+EXIT_CODES = {"check": 2, "migration_dumps": 1}
 """Of the commands that end in another than 0."""
 BROKEN = """apiVersion: batch.volcano.sh/v1alpha1
 kind: Job
@@ -60,6 +64,43 @@ def read_runs() -> str:
     return str(text)
 
 
+TRAIN = """import torch
+import torch.distributed as dist
+
+dist.init_process_group(backend="nccl")
+model = torch.nn.Linear(8, 8).cuda()
+device = torch.device(f"cuda:{dist.get_rank()}")
+"""
+
+
+def write_move(folder: Path) -> None:
+    """Write a small repository, two logs and two dumps."""
+    repository = folder / "repository"
+    repository.mkdir()
+    (repository / "train.py").write_text(TRAIN)
+    (repository / "requirements.txt").write_text("torch==2.7.1\nflash-attn\ntransformers>=4.50\n")
+    for name, slope in (("one", 0.01), ("two", 0.0101)):
+        lines = [json.dumps({"step": i, "loss": 10.0 - slope * i, "grad_norm": 1.0}) for i in range(1, 61)]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+        place = folder / f"dump-{name}" / "step0" / "rank0"
+        place.mkdir(parents=True)
+        value = 1.0 if name == "one" else 1.5
+        tensor = {
+            "type": "torch.Tensor",
+            "dtype": "torch.float32",
+            "shape": [4],
+            "Max": value,
+            "Min": -1.0,
+            "Mean": 0.1,
+            "Norm": value,
+        }
+        same = tensor | {"Max": 1.0, "Norm": 1.0}
+        call = {"input_args": [same], "input_kwargs": {}, "output": [tensor]}
+        (place / "dump.json").write_text(
+            json.dumps({"task": "statistics", "level": "L1", "data": {"Torch.relu.0.forward": call}})
+        )
+
+
 @cache
 def prepared() -> Path:
     """Return a folder with the files that commands read."""
@@ -68,6 +109,7 @@ def prepared() -> Path:
     write_plan(Plan(job, pool, Strategy(tp=8, dp=2)), folder / "plan.json")
     (folder / "job.yaml").write_text(BROKEN)
     (folder / "runs.csv").write_text(read_runs(), encoding="utf-8")
+    write_move(folder)
     return folder
 
 

@@ -18,7 +18,7 @@ from tianji.report.view import Cell, Number
 from .commands import COMMANDS, run
 from .reading import read_heads, read_tables
 
-WIDE = 400
+WIDE = 1000
 RULE = re.compile("^─+$")
 BARS = re.compile("[█▏▎▍▌▋▊▉]+")
 

@@ -223,8 +223,14 @@ def parity_command(
       tianji migrate parity dump-gpu/step0 dump-npu/step0
     """
     from tianji.migration.parity import compare_dumps, is_dump, judge_parity, load_standards, read_dump, read_run
-    from tianji.report.documents.parity import dump_document, parity_document
+    from tianji.report.documents.parity import (
+        MigrationDumpsDocument,
+        MigrationParityDocument,
+        dump_document,
+        parity_document,
+    )
 
+    document: MigrationParityDocument | MigrationDumpsDocument
     if is_dump(reference) or is_dump(candidate):
         document = dump_document(reference, candidate, compare_dumps(read_dump(reference), read_dump(candidate)))
     else:

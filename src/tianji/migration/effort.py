@@ -14,6 +14,7 @@ from tianji.migration.facts import Guard
 from tianji.migration.judging.api_support import release_key
 from tianji.migration.judging.packages import Package, load_packages, package_of
 from tianji.migration.resolving import Area
+from tianji.migration.resolving.import_graph import ImportGraph
 from tianji.migration.scan import RepositoryScan
 
 
@@ -82,7 +83,7 @@ class Effort:
     num_triton_kernels: int
     num_cuda_kernels: int
     files_to_change: tuple[str, ...]
-    """Those of the scan; where own kernels decide, also the files that hold them."""
+    """Those of the scan; where own kernels decide, also the files that hold them or choose among them."""
     neighbours: tuple[Neighbour, ...]
     blockers: tuple[str, ...]
     checklist: tuple[tuple[str, str, int, tuple[str, ...]], ...]
@@ -124,12 +125,12 @@ def count_kernels(scan: RepositoryScan) -> tuple[int, int]:
 
 
 def _files_to_change(scan: RepositoryScan, kind: EffortClass) -> tuple[str, ...]:
+    """Return the files to change: where own kernels decide, also those that hold them, and those that choose among them."""
     if kind is not EffortClass.D:
         return scan.files_to_change
-    kernels = {
-        f.path for f in scan.files if f.num_kernels and f.path.endswith(".py") and scan.structure.is_changed(f.path)
-    }
-    return tuple(sorted(kernels | set(scan.files_to_change)))
+    kernels = {facts.path for facts in scan.files if facts.num_kernels and facts.path.endswith(".py")}
+    callers = {path for path, targets in ImportGraph(scan.files).arrows.items() if targets & kernels}
+    return tuple(sorted({*scan.files_to_change, *filter(scan.structure.is_changed, kernels | callers)}))
 
 
 def find_blockers(scan: RepositoryScan) -> tuple[str, ...]:

@@ -5,9 +5,8 @@ Scripts rely on the names here; they are added to, never renamed. Paths are insi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, cast
 
 from tianji.catalog.migration import load_snapshots
 from tianji.migration import Conflict, Move, VersionSet
@@ -15,41 +14,22 @@ from tianji.migration.effort import CLASSES, LINES_A_KERNEL, own_version
 from tianji.migration.judging import Finding, Impact
 from tianji.migration.mindspore import RELATIONS, Coverage, Twin
 from tianji.migration.versions.environment import Environment, Misfit
+from tianji.report.documents.migration_types import (
+    ApisDocument,
+    AreaDocument,
+    EffortDocument,
+    FindingDocument,
+    MigrationScanDocument,
+    MigrationVersionsDocument,
+    MindSporeDocument,
+    VersionSetDocument,
+)
+from tianji.report.documents.move_speed import MoveSpeedDocument
 
 
-class FindingDocument(TypedDict):
-    """One place in the repository."""
-
-    path: str
-    line: int
-    symbol: str
-    """A dotted name resolved through imports, or ``idiom:...`` or ``env:...``."""
-    text: str
-    meaning: str
-    """works, falls back to the CPU, differs in numerics, dtype limits, needs a switch, one-line change, rewrite, ..."""
-    answer: str
-    mechanical: str
-    """automatic, one-line, rewrite or impossible."""
-    trap: str
-    category: str
-    needs_change: bool
-    area: str
-    guard: str
-    source: str
-
-
-class VersionSetDocument(TypedDict):
-    """Versions that fit together, or why there are none."""
-
-    fits: bool
-    name: str
-    versions: Mapping[str, str]
-    notes: list[str]
-    conflicts: list[str]
-    sources: list[str]
-
-
-def scan_document(move: Move, speed: Mapping[str, Any] | None = None, twin: Twin | None = None) -> dict[str, Any]:
+def scan_document(
+    move: Move, speed: MoveSpeedDocument | None = None, twin: Twin | None = None
+) -> MigrationScanDocument:
     """Return everything that a scan says.
 
     ``speed`` is what the target is predicted to take, where a model is known; ``twin`` how to train it under MindSpore.
@@ -98,7 +78,7 @@ def scan_document(move: Move, speed: Mapping[str, Any] | None = None, twin: Twin
         "speed": speed,
         "snapshots": [{"table": s.table, "title": s.title, "date": s.date} for s in load_snapshots().tables.values()],
         "route": effort.route.value,
-        "class": effort.effort_class.value,
+        "effort_class": effort.effort_class.value,
     }
 
 
@@ -121,7 +101,7 @@ def finding_document(finding: Finding) -> FindingDocument:
     }
 
 
-def _areas(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
+def _areas(findings: tuple[Finding, ...]) -> list[AreaDocument]:
     areas: dict[str, dict[str, Any]] = {}
     for finding in findings:
         row = areas.setdefault(
@@ -132,10 +112,10 @@ def _areas(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
         row["to_change"] += finding.needs_change
         row["handled"] += finding.meaning is Impact.HANDLED
         row["files"].add(finding.path)
-    return [{**row, "files": len(row["files"])} for row in areas.values()]
+    return [cast(AreaDocument, {**row, "files": len(row["files"])}) for row in areas.values()]
 
 
-def _apis(move: Move) -> dict[str, Any]:
+def _apis(move: Move) -> ApisDocument:
     uses = move.scan.apis
     counts = {meaning.value: sum(use.meaning is meaning for use in uses) for meaning in Impact}
     trouble = [use for use in uses if use.meaning not in (Impact.WORKS, Impact.UNKNOWN)]
@@ -172,11 +152,11 @@ _ORDER = (
 )
 
 
-def _effort(move: Move) -> dict[str, Any]:
+def _effort(move: Move) -> EffortDocument:
     effort = move.effort
     return {
         "route": effort.route.value,
-        "class": effort.effort_class.value,
+        "effort_class": effort.effort_class.value,
         "class_title": CLASSES[effort.effort_class][0],
         "reason": effort.reason,
         "answer": effort.answer,
@@ -188,7 +168,7 @@ def _effort(move: Move) -> dict[str, Any]:
         "neighbours": [
             {
                 "project": n.project,
-                "class": n.effort_class.value,
+                "effort_class": n.effort_class.value,
                 "code_added": n.code_added,
                 "follow_ups_in_a_year": n.follow_ups,
                 "duration": n.duration,
@@ -224,7 +204,7 @@ def versions_of(answer: VersionSet | Conflict) -> VersionSetDocument:
     }
 
 
-def _mindspore(coverage: Coverage, twin: Twin | None) -> dict[str, Any]:
+def _mindspore(coverage: Coverage, twin: Twin | None) -> MindSporeDocument:
     return {
         "names": len(coverage.counterparts),
         "counts": {relation: coverage.count(relation) for relation in RELATIONS},
@@ -247,7 +227,7 @@ def _mindspore(coverage: Coverage, twin: Twin | None) -> dict[str, Any]:
 
 def versions_document(
     target: str, answer: VersionSet | Conflict, environment: Environment | None, misfits: list[Misfit]
-) -> dict[str, Any]:
+) -> MigrationVersionsDocument:
     """Return which versions fit together on a target, and how an environment stands to it."""
     return {
         "document": "migration_versions",

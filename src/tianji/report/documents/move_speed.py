@@ -2,15 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from tianji.formatting import format_duration
 from tianji.migration.speed import Speed
+from tianji.ranges import RangeDocument
 from tianji.report.documents.ranges import range_document
 from tianji.result import Result
 
 
-def speed_document(speed: Speed) -> dict[str, Any]:
+class MovedRunDocument(TypedDict):
+    """The fastest plan of the job on one pool."""
+
+    pool: str
+    chips: int
+    strategy: str
+    step_time_range_s: RangeDocument
+    days: float | None
+
+
+class ReplacingChipsDocument(TypedDict):
+    """Chips of the target that replace the present pool; an end that was not reached is null."""
+
+    low: float | None
+    nominal: float
+    high: float | None
+
+
+class FallbackDocument(TypedDict):
+    """A name that is computed on the CPU, with a place where it is used."""
+
+    name: str
+    place: str
+
+
+class SwitchDocument(TypedDict):
+    """A switch of the target's stack."""
+
+    switch: str
+    why: str
+    source: str
+
+
+class SpeedFactDocument(TypedDict):
+    """A sentence about the speed."""
+
+    label: str
+    text: str
+
+
+class MoveSpeedDocument(TypedDict):
+    """How fast the moved job is predicted to be."""
+
+    model: str
+    found_in: str
+    target: MovedRunDocument
+    present: MovedRunDocument | None
+    replacing_chips: ReplacingChipsDocument | None
+    fallbacks: list[FallbackDocument]
+    packages_without_answer: list[str]
+    switches: list[SwitchDocument]
+    facts: list[SpeedFactDocument]
+
+
+def speed_document(speed: Speed) -> MoveSpeedDocument:
     """Return what a moved job takes."""
     return {
         "model": speed.model.name,
@@ -19,7 +74,7 @@ def speed_document(speed: Speed) -> dict[str, Any]:
         "present": None if speed.present is None else _result(speed.present),
         "replacing_chips": None
         if speed.replacing_chips is None
-        else dict(zip(("low", "nominal", "high"), speed.replacing_chips, strict=True)),
+        else {"low": speed.replacing_chips[0], "nominal": speed.replacing_chips[1], "high": speed.replacing_chips[2]},
         "fallbacks": [{"name": name, "place": place} for name, place in speed.fallbacks],
         "packages_without_answer": list(speed.lost),
         "switches": [{"switch": s.switch, "why": s.why, "source": s.source} for s in speed.switches],
@@ -27,7 +82,7 @@ def speed_document(speed: Speed) -> dict[str, Any]:
     }
 
 
-def _result(result: Result) -> dict[str, Any]:
+def _result(result: Result) -> MovedRunDocument:
     return {
         "pool": result.plan.pool.name,
         "chips": result.plan.pool.chips,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, TypedDict
 
 from tianji.migration.parity import DumpComparison, Parity
 
@@ -12,7 +12,98 @@ POINTS = 400
 """Points of a curve that a document keeps: more than a plot can show."""
 
 
-def parity_document(parity: Parity) -> dict[str, Any]:
+class ComparedRunDocument(TypedDict):
+    """One of two runs."""
+
+    name: str
+    kind: str
+    steps: int
+
+
+class ParityCheckDocument(TypedDict):
+    """One check by a named standard."""
+
+    name: str
+    outcome: str
+    value: float | None
+    limit: str
+    noise: float | None
+    """How far repeats of the reference lie apart; null: there are none."""
+    says: str
+    source: str
+
+
+class DivergenceDocument(TypedDict):
+    """Where the runs first differ by more than noise."""
+
+    step: int
+    stage: str
+    value: float | None
+    allowed: float
+
+
+class LossCurvesDocument(TypedDict):
+    """Losses of both runs at the same steps, thinned out."""
+
+    steps: list[int]
+    reference: list[float | None]
+    candidate: list[float | None]
+
+
+class MigrationParityDocument(TypedDict):
+    """A run judged by a reference."""
+
+    document: Literal["migration_parity"]
+    outcome: str
+    reference: ComparedRunDocument
+    candidate: ComparedRunDocument
+    steps: int
+    first_step: int
+    last_step: int
+    repeats: int
+    precision: str
+    checks: list[ParityCheckDocument]
+    divergence: DivergenceDocument | None
+    open: list[str]
+    """What no standard settles."""
+    curves: LossCurvesDocument
+
+
+class DumpCallDocument(TypedDict):
+    """One call of an operator or a module in both dumps."""
+
+    name: str
+    flag: str
+    input_difference: float | None
+    output_difference: float | None
+    reason: str
+    is_close: bool
+
+
+class FirstCallDocument(DumpCallDocument):
+    """The first call whose input agrees and whose output does not."""
+
+    parent: str
+    stack: str
+
+
+class MigrationDumpsDocument(TypedDict):
+    """Two dumps of msprobe, compared call by call."""
+
+    document: Literal["migration_dumps"]
+    outcome: str
+    reference: str
+    candidate: str
+    calls: int
+    red: int
+    yellow: int
+    close: int
+    missing: list[str]
+    first: FirstCallDocument | None
+    flagged: list[DumpCallDocument]
+
+
+def parity_document(parity: Parity) -> MigrationParityDocument:
     """Return the judgement of a run by a reference. Numbers that are not finite are null."""
     divergence = parity.divergence
     return {
@@ -72,7 +163,7 @@ def _thin(steps: Sequence[int]) -> list[int]:
     return [steps[round(i * (len(steps) - 1) / (POINTS - 1))] for i in range(POINTS)]
 
 
-def dump_document(reference: str, candidate: str, compared: DumpComparison) -> dict[str, Any]:
+def dump_document(reference: str, candidate: str, compared: DumpComparison) -> MigrationDumpsDocument:
     """Return how the calls of two dumps compare; only those with a flag are listed."""
     flagged = [call for call in compared.calls if call.flag]
     return {
@@ -92,7 +183,7 @@ def dump_document(reference: str, candidate: str, compared: DumpComparison) -> d
     }
 
 
-def _call(call: Any) -> Mapping[str, Any]:
+def _call(call: Any) -> DumpCallDocument:
     return {
         "name": call.name,
         "flag": call.flag,

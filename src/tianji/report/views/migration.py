@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tianji.report.documents.migration import VersionSetDocument
+from tianji.report.documents.migration_types import (
+    MigrationScanDocument,
+    MigrationVersionsDocument,
+    VersionSetDocument,
+)
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
 
@@ -15,7 +19,7 @@ SHOWN = 20
 CHANGED = ("training path", "library", "examples")
 
 
-def scan_view(document: Document) -> View:
+def scan_view(document: MigrationScanDocument) -> View:
     """Return what is shown of ``scan_document``."""
     repository, target, effort = document["repository"], document["target"], document["effort"]
     sections = [
@@ -46,14 +50,15 @@ def _lead(document: Document) -> Iterable[str]:
     effort, files = document["effort"], len(document["files_to_change"])
     if effort["route"] == "blocked by a dependency":
         yield f"Blocked: {'; '.join(effort['blockers'])}."
-        yield f"Once that is solved, its own code is class {effort['class']} ({effort['class_title']}: {effort['reason']})."
+        own = f"{effort['effort_class']} ({effort['class_title']}: {effort['reason']})"
+        yield f"Once that is solved, its own code is class {own}."
     elif effort["route"] == "plugin":
         yield f"A plugin takes it over at import: {effort['answer']}. Its own code stays as it is."
         yield f"What the plugin stands for: {files} files that name CUDA on the training path and in the library."
     elif effort["route"] == "supported by itself":
         yield f"It supports NPUs by itself: {effort['answer']}. What is left are {files} files that still name CUDA."
     else:
-        yield f"Class {effort['class']}, {effort['class_title']}: {effort['reason']}."
+        yield f"Class {effort['effort_class']}, {effort['class_title']}: {effort['reason']}."
     lines = effort["lines"]
     names = ", ".join(f"{n['project']} ({n['code_added']} lines)" for n in effort["neighbours"])
     if effort["route"] != "plugin":
@@ -256,7 +261,7 @@ def _neighbours(effort: Document) -> Iterable[Block]:
         rows.append(
             (
                 n["project"],
-                n["class"],
+                n["effort_class"],
                 count_of(n["code_added"]),
                 "-" if later is None else count_of(later),
                 n["duration"],
@@ -331,7 +336,7 @@ def _speed(speed: Document) -> Iterable[Block]:
         )
 
 
-def versions_view(document: Document) -> View:
+def versions_view(document: MigrationVersionsDocument) -> View:
     """Return what is shown of ``versions_document``."""
     chosen, environment = document["set"], document["environment"]
     sections = [ViewSection("A set that fits", tuple(version_blocks(chosen, "versions")))]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tianji.report.charts import ChartPoint, ChartSeries, CurveChart
+from tianji.report.documents.parity import MigrationDumpsDocument, MigrationParityDocument
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
 
@@ -19,7 +20,7 @@ _LEADS = {
 }
 
 
-def parity_view(document: Document) -> View:
+def parity_view(document: MigrationParityDocument) -> View:
     """Return what is shown of ``parity_document``."""
     checks, divergence = document["checks"], document["divergence"]
     lead = [_LEADS[document["outcome"]]]
@@ -47,7 +48,7 @@ def parity_view(document: Document) -> View:
     return View("Parity of two runs", tuple(lead), tuple(highlights), tuple(s for s in sections if s.blocks), asked)
 
 
-def check_table(checks: list[Document]) -> ViewTable:
+def check_table(checks: Sequence[Document]) -> ViewTable:
     """Return every check with its limit, its noise and its source."""
     columns = (
         ViewColumn("check"),
@@ -84,7 +85,7 @@ def loss_chart(document: Document) -> CurveChart:
     return CurveChart("losses", "Loss by step", "step", "loss", tuple(series), from_zero=False, note=note)
 
 
-def dump_view(document: Document) -> View:
+def dump_view(document: MigrationDumpsDocument) -> View:
     """Return what is shown of ``dump_document``."""
     first = document["first"]
     lead = [
