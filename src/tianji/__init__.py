@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tianji.api.answer import Answer
     from tianji.api.browsing import browse
     from tianji.api.comparing import compare, replace, size
-    from tianji.api.exporting import export_plan
+    from tianji.api.exporting import export
     from tianji.api.failures import goodput
     from tianji.api.operating import operate
     from tianji.api.planning import plan
@@ -56,7 +56,7 @@ __all__ = [
     "Job", "Measurement", "MoE", "Model", "Outcome", "Plan", "Pool", "Precision", "Range", "Reliability",
     "Replacement", "Result", "RunOptions", "Sizing", "Strategy", "TianjiError", "Tier", "Verdict", "__version__",
     "abbreviate_layout", "browse", "calibrate", "compare", "complete_layout", "explain",
-    "export_plan", "goodput", "list_chips", "list_failure_profiles", "list_models", "list_pools",
+    "export", "goodput", "list_chips", "list_failure_profiles", "list_models", "list_pools",
     "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job", "operate", "plan",
     "predict", "read_plan", "read_result", "replace", "run", "size", "validate", "write_plan", "write_result",
 ]  # fmt: skip
@@ -65,7 +65,7 @@ _ROOMS = {
     "api.answer": ("Answer",),
     "api.browsing": ("browse",),
     "api.comparing": ("compare", "replace", "size"),
-    "api.exporting": ("export_plan",),
+    "api.exporting": ("export",),
     "api.failures": ("goodput",),
     "api.operating": ("operate",),
     "api.planning": ("plan",),

@@ -43,7 +43,7 @@ CASES: dict[str, Callable[[], tianji.Answer[Any]]] = {
     ),
     "validate --quality A --split check": lambda: tianji.validate(quality="A", split="check"),
     "operate --simulate --seed 8": lambda: tianji.operate(simulate=True, seed=8),
-    "export": tianji.export_plan,
+    "export": tianji.export,
     "validate --columns": lambda: tianji.validate(columns=True),
     "catalog": tianji.browse,
     "catalog pools": lambda: tianji.browse("pools"),
@@ -132,7 +132,7 @@ BAD = {
     "size llama-3.1-8b hgx-h100 --days 0 --tokens 1T": lambda: tianji.size(
         "llama-3.1-8b", "hgx-h100", days=0, tokens="1T"
     ),
-    "export plan.json": lambda: tianji.export_plan("plan.json"),
+    "export plan.json": lambda: tianji.export("plan.json"),
     "catalog nothing": lambda: tianji.browse("nothing"),
     "validate --group-by colour": lambda: tianji.validate(group_by="colour"),
     "calibrate --here --out x.txt": lambda: tianji.calibrate(here=True, out="x.txt"),
@@ -155,7 +155,7 @@ def test_a_document_is_made_once_and_notes_go_to_stderr(tmp_path: Path, capsys: 
         "llama-3.1-8b", "hgx-h100", chips=8, batch=64, fix="tp=8", runs_on="megatron", out=tmp_path / "p.json"
     )
     assert plan.document is plan.document
-    exported = tianji.export_plan(plan, "megatron", out=tmp_path / "files")
+    exported = tianji.export(plan, "megatron", out=tmp_path / "files")
     exported.show()
     captured = capsys.readouterr()
     assert captured.out.split() == exported.document["written"]

@@ -13,8 +13,8 @@ from tianji.cli import main
 from tianji.cli.group import COMMANDS
 from tianji.parallel.strategy import FIELDS
 
-RENAMED = {"catalog": "browse", "export": "export_plan"}
-"""`tianji.catalog` and `tianji.export` are rooms: a function of that name would hide one."""
+RENAMED = {"catalog": "browse"}
+"""`tianji.catalog` is a room: a function of that name would hide it."""
 NO_VERB = {
     "pool": "starts and ends processes of this machine, and answers nothing",
     "migrate": "several questions, each answered by the room tianji.migration",

@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with what the examples name: a config.json, a launch.sh, and a plan.json where one is read."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(DATA / "models" / "llama-3.1-8b" / "config.json", tmp_path)
-    script = ROOT / "tests" / "export" / "golden" / "megatron" / "pretrain_megatron.sh.golden"
+    script = ROOT / "tests" / "exporters" / "golden" / "megatron" / "pretrain_megatron.sh.golden"
     shutil.copy(script, tmp_path / "launch.sh")
     made = CliRunner().invoke(main, shlex.split("plan llama-3.1-8b hgx-h100 --batch 64 --out plan.json"))
     assert made.exit_code == 0

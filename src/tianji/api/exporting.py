@@ -7,8 +7,8 @@ from functools import partial
 from tianji.api.answer import Answer
 from tianji.api.requests import File, PlanLike, plan_of
 from tianji.errors import FormatError
-from tianji.export import TARGETS, FileBundle, render_plan, write_bundle
-from tianji.export.lint.checks import Check, check_file
+from tianji.exporters import TARGETS, FileBundle, render_plan, write_bundle
+from tianji.exporters.lint.checks import Check, check_file
 from tianji.report.documents.export import (
     FileDocument,
     ViolationDocument,
@@ -18,7 +18,7 @@ from tianji.report.documents.export import (
 )
 
 
-def export_plan(
+def export(
     plan: PlanLike | None = None, to: str | None = None, *, out: File | None = None, check: File | None = None
 ) -> Answer[FileBundle] | Answer[Check] | Answer[tuple[str, ...]]:
     """Write a plan as files of other frameworks and schedulers.

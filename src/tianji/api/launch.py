@@ -11,7 +11,7 @@ from tianji.api.answer import Answer
 from tianji.api.quantities import Count
 from tianji.api.requests import File, PoolLike, find_pool
 from tianji.errors import InputError
-from tianji.export.launch_reader.launches import Launch, read_launch
+from tianji.exporters.launch_reader.launches import Launch, read_launch
 from tianji.formatting import format_duration
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import complete_layout

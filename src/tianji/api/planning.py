@@ -30,7 +30,7 @@ from tianji.backends.mapping import open_mapper
 from tianji.comparison import Assumptions
 from tianji.comparison.cheapest_size import find_cheapest_size
 from tianji.errors import FormatError, IllegalStrategyError, InfeasibleError, UnknownNameError
-from tianji.export.runnable import Runnable, plan_for_framework
+from tianji.exporters.runnable import Runnable, plan_for_framework
 from tianji.formatting import format_duration
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.mixture import Mixture

@@ -26,10 +26,10 @@ def export_command(plan: str | None, to: str | None, out: str | None, check: str
       tianji export plan.json --to volcano
       tianji export --check my-job.yaml
     """
-    from tianji.api.exporting import export_plan
-    from tianji.export.lint.checks import Check
+    from tianji.api.exporting import export
+    from tianji.exporters.lint.checks import Check
 
-    answer = export_plan(plan, to, out=out, check=check)
+    answer = export(plan, to, out=out, check=check)
     outputs.present(answer)
     if isinstance(answer.result, Check) and answer.result.violations:
         click.get_current_context().exit(2)

@@ -277,7 +277,7 @@ def _estimate(move: Move, target: str, model: str | None, present: str | None, c
 
 def _find_launched(move: Move) -> tuple[Job, str] | None:
     """Return the job of the first Megatron or MindSpeed launch script of a repository, with its path."""
-    from tianji.export.launch_reader.launches import read_launch
+    from tianji.exporters.launch_reader.launches import read_launch
     from tianji.migration.facts import FileKind
 
     scripts = [facts.path for facts in move.scan.files if facts.kind is FileKind.SHELL and "test" not in facts.path]

@@ -1,0 +1,87 @@
+"""Megatron-LM on NVIDIA chips: one launch script.
+
+Option names: NVIDIA/Megatron-LM d98e8a64 (August 2026).
+"""
+
+from __future__ import annotations
+
+from tianji.exporters.contract import Limits, Refusal, Target
+from tianji.exporters.formats.arguments import Argument, Artefact
+from tianji.exporters.megatron_family.dialect import Dialect
+from tianji.exporters.megatron_family.refusals import PIPELINES
+from tianji.exporters.megatron_family.script import write_launch
+from tianji.exporters.plan_facts.layers import format_stage_layout
+from tianji.parallel.plan import Plan
+
+NO_ASCEND = Refusal(
+    lambda s, plan: plan.pool.chip.ecosystem == "cann",
+    "Megatron-LM drives no Ascend chips by itself (take --to mindspeed)",
+)
+
+MEGATRON = Dialect(
+    name="Megatron-LM",
+    script="pretrain_megatron.sh",
+    implementation=(Argument("--transformer-impl", "transformer_engine"),),
+    narrow_implementation=(Argument("--transformer-impl", "transformer_engine"),),
+    tokenizer=(
+        Argument("--tokenizer-type", "HuggingFaceTokenizer"),
+        Argument("--tokenizer-model", "${TOKENIZER_MODEL}"),
+    ),
+    checkpoint_format="torch_dist",
+    backend_comment="",
+    uneven_stages=lambda plan: Argument(
+        "--pipeline-model-parallel-layout", format_stage_layout(plan), "E embedding, t layer, L loss, | next"
+    ),
+    dispatch={
+        "all_to_all": (Argument("--moe-token-dispatcher-type", "alltoall"),),
+        "deduplicated": (
+            Argument("--moe-token-dispatcher-type", "flex", "each token crosses to a node once"),
+            Argument("--moe-flex-dispatcher-backend", "deepep"),
+            Argument("--moe-router-dtype", "fp32", "which DeepEP needs"),
+        ),
+    },
+    context={
+        "ring": Argument("--cp-comm-type", "p2p", "ring"),
+        "ulysses": Argument("--cp-comm-type", "a2a", "Ulysses"),
+        "all_gather": Argument("--cp-comm-type", "all_gather", "keys and values gathered"),
+    },
+    attention={
+        True: (Argument("--attention-backend", "flash"),),
+        False: (Argument("--attention-backend", "unfused"),),
+    },
+    offload=(
+        Argument("--optimizer-cpu-offload", None, "all of the optimizer's state in host memory"),
+        Argument("--optimizer-offload-fraction", 1.0),
+    ),
+    cheap_outputs=(),
+    overlap_tp=Argument("--tp-comm-overlap", None, "matmuls in pieces"),
+    overlap_ep=Argument("--overlap-moe-expert-parallel-comm", None, "beside another micro-batch"),
+    has_narrow_moments=True,
+    cuts_experts=True,
+    fuses_attention=True,
+    marks=(),
+    refusals=(
+        Refusal(
+            lambda s, plan: s.pp > 1 and s.schedule not in PIPELINES,
+            "schedule={s.schedule}: it runs 1F1B (take --fix schedule=1f1b or interleaved)",
+        ),
+        Refusal(
+            lambda s, plan: s.overlap_ep and s.ep > 1 and s.recompute == "full" and s.recompute_layers > 0,
+            "overlap_ep with full recomputation: it takes one or the other",
+        ),
+    ),
+)
+
+
+def write(plan: Plan, limits: Limits) -> list[Artefact]:
+    """Return the launch script and the table of ranks."""
+    limits.apply([NO_ASCEND], plan)
+    return write_launch(plan, limits, MEGATRON)
+
+
+TARGET = Target(
+    "megatron",
+    "launch script for Megatron-LM (NVIDIA)",
+    write,
+    space={"schedule": PIPELINES, "zero": (0, 1, 2, 3)},
+)

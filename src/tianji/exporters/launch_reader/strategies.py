@@ -1,0 +1,184 @@
+"""The strategy of a Megatron or MindSpeed launch script."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tianji.errors import FormatError
+from tianji.exporters.launch_reader.options import Options
+from tianji.exporters.megatron_family.dialect import Dialect
+from tianji.parallel.strategy import Strategy
+from tianji.workload import Model
+
+SHARDING = {"no_shard": 0, "optim": 1, "optim_grads": 2, "optim_grads_params": 3}
+CONTEXT_KINDS = {
+    "p2p": "ring", "megatron_cp_algo": "ring", "a2a": "ulysses", "ulysses_cp_algo": "ulysses",
+    "all_gather": "all_gather", "kvallgather_cp_algo": "all_gather",
+}  # fmt: skip
+
+
+def read_strategy_options(options: Options, model: Model, world: int, dialect: Dialect, assumed: list[str]) -> Strategy:
+    """Return the strategy of a script's options on ``world`` chips; the data-parallel degree is what the others leave.
+
+    Raises FormatError for degrees that do not divide the chips, and for values that the framework does not have.
+    """
+    tp = options.count("--tensor-model-parallel-size", 1)
+    pp = options.count("--pipeline-model-parallel-size", 1)
+    cp = options.count("--context-parallel-size", 1)
+    dp, rest = divmod(world, tp * pp * cp)
+    if rest or not dp:
+        raise FormatError(
+            f"{options.where}: --tensor-model-parallel-size {tp} · --pipeline-model-parallel-size {pp} ·"
+            f" --context-parallel-size {cp} = {tp * pp * cp} does not divide {world:,} chips; --chips N gives another number"
+        )
+    vpp = _read_chunks(options, model, pp)
+    ep, etp = _read_experts(options, model, tp, dialect)
+    fields: dict[str, Any] = {
+        "tp": tp, "pp": pp, "vpp": vpp, "cp": cp, "ep": ep, "etp": etp, "dp": dp,
+        "micro_batch_size": options.count("--micro-batch-size"),
+        "sequence_parallel": options.has("--sequence-parallel") or tp == 1,
+        "schedule": _read_schedule(options, vpp, assumed),
+        "cp_kind": _read_context(options, cp, assumed),
+        **_read_dispatch(options),
+        "placement": "pp-inside" if options.has("--use-tp-pp-dp-mapping") else "dp-inside",
+        "flash_attention": _read_attention(options, dialect, assumed),
+        "offload_optimizer": options.has("--optimizer-cpu-offload", "--swap-optimizer"),
+        **_read_sharding(options, cp * dp),
+        **_read_recomputation(options, model, pp * vpp, assumed),
+        **_read_overlap(options, pp, vpp, assumed),
+    }  # fmt: skip
+    options.has("--optimizer-offload-fraction", "--no-gradient-accumulation-fusion")
+    return Strategy(**fields)
+
+
+def _read_chunks(options: Options, model: Model, pp: int) -> int:
+    layout = options.text("--pipeline-model-parallel-layout")
+    if layout is not None:
+        chunks, rest = divmod(_count_chunks(layout), pp)
+        if rest or not chunks:
+            raise FormatError(
+                f"{options.where}: --pipeline-model-parallel-layout {layout[:60]!r} has no multiple of {pp} parts"
+            )
+        return chunks
+    options.text("--num-layer-list")
+    if options.has("--num-virtual-stages-per-pipeline-rank"):
+        return options.count("--num-virtual-stages-per-pipeline-rank")
+    if not options.has("--num-layers-per-virtual-pipeline-stage"):
+        return 1
+    each = options.count("--num-layers-per-virtual-pipeline-stage")
+    written = options.count("--num-layers")
+    if written % (pp * each):
+        raise FormatError(
+            f"{options.where}: --num-layers-per-virtual-pipeline-stage {each} does not divide the {written} layers"
+            f" of {pp} stages"
+        )
+    return written // (pp * each)
+
+
+def _count_chunks(layout: str) -> int:
+    """Return the parts of a layout such as ``Et*3|(tt|)*29,m|L``."""
+    text = layout.replace(",", "")
+    for group, times in re.findall(r"\(([^)]*)\)\*(\d{1,4})", text):
+        text = text.replace(f"({group})*{times}", group * int(times), 1)
+    return text.count("|") + 1
+
+
+def _read_experts(options: Options, model: Model, tp: int, dialect: Dialect) -> tuple[int, int]:
+    ep = options.count("--expert-model-parallel-size", 1)
+    default = tp if dialect.cuts_experts and model.moe else 1
+    etp = options.count("--expert-tensor-parallel-size", default)
+    if options.has("--moe-tp-extend-ep"):
+        return ep * tp, 1
+    return (ep, etp) if model.moe else (1, 1)
+
+
+def _read_schedule(options: Options, vpp: int, assumed: list[str]) -> str:
+    if options.text("--schedules-method") == "dualpipev":
+        assumed.append("--schedules-method dualpipev: priced as DualPipe, the nearest schedule")
+        return "dualpipe"
+    return "interleaved" if vpp > 1 else "1f1b"
+
+
+def _read_context(options: Options, cp: int, assumed: list[str]) -> str:
+    kind = options.text("--cp-comm-type") or options.text("--context-parallel-algo")
+    if kind is None:
+        return "ring"
+    if kind not in CONTEXT_KINDS and cp > 1:
+        assumed.append(f"context parallelism by {kind}: priced as Ulysses, the nearest kind")
+    return CONTEXT_KINDS.get(kind, "ulysses")
+
+
+def _read_dispatch(options: Options) -> dict[str, str]:
+    """Return how tokens reach their experts, where the script says it."""
+    kind = options.text("--moe-token-dispatcher-type")
+    backend = options.text("--moe-flex-dispatcher-backend")
+    options.has("--moe-router-dtype")
+    if options.has("--moe-enable-deepep") or (kind == "flex" and backend != "ncclep"):
+        return {"ep_kind": "deduplicated"}
+    return {"ep_kind": "all_to_all"} if kind is not None else {}
+
+
+def _read_attention(options: Options, dialect: Dialect, assumed: list[str]) -> bool:
+    fused = options.has("--use-flash-attn")
+    backend = options.text("--attention-backend")
+    if backend is not None:
+        return backend not in ("unfused", "local")
+    if not dialect.fuses_attention or options.text("--transformer-impl") == "local":
+        return fused
+    assumed.append("attention: fused, Transformer Engine's default")
+    return True
+
+
+def _read_sharding(options: Options, ranks: int) -> dict[str, int]:
+    zero = 1 if options.has("--use-distributed-optimizer") else 0
+    kind = options.text("--data-parallel-sharding-strategy", "no_shard") or "no_shard"
+    if options.has("--use-megatron-fsdp", "--use-custom-fsdp"):
+        if kind not in SHARDING:
+            known = ", ".join(SHARDING)
+            raise FormatError(
+                f"{options.where}: --data-parallel-sharding-strategy: expected one of {known}, got {kind!r}"
+            )
+        zero = max(SHARDING[kind], zero)
+    if options.has("--use-torch-fsdp2"):
+        zero = 3
+    instances = options.count("--num-distributed-optimizer-instances", 1)
+    if ranks % instances:
+        raise FormatError(
+            f"{options.where}: --num-distributed-optimizer-instances {instances} does not divide {ranks:,} data and"
+            " context ranks"
+        )
+    return {"zero": zero, "zero_group": ranks // instances if instances > 1 else 0}
+
+
+def _read_recomputation(options: Options, model: Model, chunks: int, assumed: list[str]) -> dict[str, Any]:
+    granularity = options.text("--recompute-granularity")
+    modules = options.texts("--recompute-modules")
+    method, count = options.text("--recompute-method"), options.count("--recompute-num-layers", 1)
+    cheap = options.has("--recompute-activations", "--recompute-norm", "--recompute-activation-function")
+    if granularity == "full":
+        if method == "block":
+            return {"recompute": "full", "recompute_layers": min(count * chunks / model.num_layers, 1.0)}
+        return {"recompute": "full"}
+    if granularity == "selective" or cheap:
+        if modules and not set(modules) <= {"core_attn", "layernorm", "moe_act"}:
+            assumed.append(f"--recompute-modules {' '.join(modules)}: priced as norms and activations (selective)")
+        return {"recompute": "selective"}
+    return {"recompute": "none"}
+
+
+def _read_overlap(options: Options, pp: int, vpp: int, assumed: list[str]) -> dict[str, str | bool]:
+    overlap: dict[str, str | bool] = {
+        "weight_gather": "hidden" if options.has("--overlap-param-gather") else "exposed",
+        "overlap_dp": options.has("--overlap-grad-reduce"),
+        "overlap_tp": options.has("--tp-comm-overlap", "--use-ascend-mc2", "--use-ascend-coc"),
+        "overlap_pp": not options.has("--no-overlap-p2p-communication"),
+        "overlap_ep": options.has(
+            "--overlap-moe-expert-parallel-comm", "--moe-fb-overlap", "--moe-alltoall-overlap-comm"
+        ),
+    }
+    if pp > 1 and vpp == 1 and overlap["overlap_pp"]:
+        assumed.append(
+            "sends between stages: priced as hidden, though the framework overlaps them only with interleaving"
+        )
+    return overlap

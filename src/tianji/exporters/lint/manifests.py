@@ -1,0 +1,215 @@
+"""YAML manifests as plain values: documents, annotations, pods and the chips that each asks for. Nothing is executed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tianji.errors import FormatError
+from tianji.exporters.lint.nested import child, items
+from tianji.exporters.lint.violations import Violation
+from tianji.units import MB, show
+
+LARGEST_FILE = 5 * MB
+LARGEST_DOCUMENT, DEEPEST = 300_000, 64
+"""Values of a document, and how deep they lie: more comes of aliases only."""
+RESOURCES = ("huawei.com/npu", "huawei.com/Ascend910", "nvidia.com/gpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """Pods of one kind: how many, and what each asks for."""
+
+    role: str
+    replicas: int
+    resource: str
+    requests: int | None
+    limits: int | None
+    uses_host_network: bool
+
+    @property
+    def chips(self) -> int:
+        """Chips of one pod."""
+        return self.limits if self.limits is not None else self.requests or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One document that starts pods on chips."""
+
+    where: str
+    kind: str
+    annotations: Mapping[str, str]
+    pods: tuple[Pods, ...]
+    body: Mapping[str, Any]
+
+    @property
+    def num_pods(self) -> int:
+        """All pods that ask for chips."""
+        return sum(p.replicas for p in self.pods if p.chips)
+
+    @property
+    def num_chips(self) -> int:
+        """Chips of all pods."""
+        return sum(p.replicas * p.chips for p in self.pods)
+
+
+SCRIPTS = (".py", ".sh", ".sbatch", ".toml")
+"""What an export holds beside YAML and JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file as plain values: keys are text, and what stands there as null is left out, as servers do."""
+
+    where: str
+    body: Mapping[str, Any]
+    violations: tuple[Violation, ...] = ()
+
+
+def read_documents(path: str) -> list[Document]:
+    """Return the documents of a YAML or JSON file; those of a ``kind: List`` one by one.
+
+    Raises FormatError for a file that cannot be read, is no YAML, holds nothing, or holds something else than mappings.
+    """
+    documents: list[Document] = []
+    for number, item in enumerate(_load(path), 1):
+        if item is None:
+            continue
+        where = f"{path}, document {number}"
+        if not isinstance(item, Mapping):
+            came = "a list" if isinstance(item, list) else f"{str(item)[:40]!r}"
+            raise FormatError(f"{where}: {came}; expected a mapping with apiVersion and kind, one that asks for chips")
+        cleaner = _Cleaner(where)
+        body = cleaner.clean(item, 0)
+        if body.get("kind") == "List" and isinstance(body.get("items"), list):
+            inner = [i for i in body["items"] if isinstance(i, Mapping)]
+            documents += [Document(f"{where}, item {n}", i) for n, i in enumerate(inner, 1)]
+        else:
+            documents.append(Document(where, body, tuple(cleaner.violations)))
+    if not documents:
+        raise FormatError(f"{path}: empty; expected a YAML manifest of a job that asks for chips")
+    return documents
+
+
+class _Cleaner:
+    """Copies a document with keys as text and without nulls; a document whose aliases unfold without end is refused."""
+
+    def __init__(self, where: str) -> None:
+        self.where, self.count = where, 0
+        self.violations: list[Violation] = []
+
+    def clean(self, value: Any, depth: int) -> Any:
+        self.count += 1
+        if self.count > LARGEST_DOCUMENT or depth > DEEPEST:
+            raise FormatError(f"{self.where}: its aliases unfold into more than a manifest holds")
+        if isinstance(value, Mapping):
+            for key in value:
+                if not isinstance(key, str):
+                    actual, fix = f"{key!r} ({type(key).__name__})", f'write "{key}", in quotes'
+                    self.violations.append(Violation("keys are text", self.where, actual, fix))
+            return {str(k): self.clean(v, depth + 1) for k, v in value.items() if v is not None}
+        if isinstance(value, list):
+            return [self.clean(v, depth + 1) for v in value]
+        return value if isinstance(value, str | int | float) else str(value)
+
+
+def _load(path: str) -> list[Any]:
+    import yaml
+
+    file = Path(path)
+    try:
+        if file.is_dir():
+            raise FormatError(f"{path}: a folder; expected a YAML file")
+        if file.suffix in SCRIPTS and file.exists():
+            raise FormatError(f"{path}: a script or a configuration in another language; expected YAML or JSON")
+        size = file.stat().st_size
+        if size > LARGEST_FILE:
+            raise FormatError(
+                f"{path}: {show(size, 'bytes')} is too big for a manifest ({show(LARGEST_FILE, 'bytes')})"
+            )
+        text = file.read_bytes().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FormatError(f"{path}: cannot be read ({reason}); expected a YAML file") from None
+    try:
+        if path.endswith(".json"):  # what numbers are differs: YAML takes 1e9 for text
+            return [json.loads(text)] if text.strip() else []
+        return list(yaml.load_all(text, _make_loader()))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error) or type(error).__name__
+        language = "JSON" if path.endswith(".json") else "YAML"
+        raise FormatError(f"{path}: not valid {language}{place}: {problem}") from None
+
+
+@cache
+def _make_loader() -> Any:
+    """Return YAML's safe loader, which also refuses a key that stands twice: servers do, and one of the two would be lost."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen: set[str] = set()
+            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                if key.value in seen and key.value != "<<":
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} stands twice", key.start_mark
+                    )
+                seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    return Loader
+
+
+def read_manifest(body: Mapping[str, Any], where: str) -> Manifest:
+    """Return a document with its pods and annotations taken out."""
+    spec = child(body, "spec")
+    pods = tuple(_find_pods(str(body.get("kind", "")), spec))
+    annotations: dict[str, str] = {}
+    for owner in (*_templates(spec), body):
+        given = child(child(owner, "metadata"), "annotations")
+        annotations |= {str(k): str(v) for k, v in given.items()}
+    return Manifest(where, str(body.get("kind", "")), annotations, pods, body)
+
+
+def _groups(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for role, replica in child(spec, "replicaSpecs").items():
+        if isinstance(replica, Mapping):
+            yield str(role), replica
+    for task in items(spec, "tasks"):
+        yield str(task.get("name", "task")), task
+    if isinstance(spec.get("template"), Mapping) and "replicaSpecs" not in spec:
+        yield "pods", spec
+
+
+def _templates(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for _, group in _groups(spec):
+        yield child(group, "template")
+
+
+def _find_pods(kind: str, spec: Mapping[str, Any]) -> Iterator[Pods]:
+    for role, group in _groups(spec):
+        pod = child(child(group, "template"), "spec")
+        count = group.get("replicas", group.get("parallelism", 1))
+        replicas = count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else 1
+        yield _read_pods(role, replicas, pod)
+    if kind == "Pod":
+        yield _read_pods("pod", 1, spec)
+
+
+def _read_pods(role: str, replicas: int, pod: Mapping[str, Any]) -> Pods:
+    wanted: dict[str, dict[str, int]] = {"requests": {}, "limits": {}}
+    for container in items(pod, "containers"):
+        for side, chips in wanted.items():
+            for name, count in child(child(container, "resources"), side).items():
+                if name in RESOURCES and str(count).isdigit():
+                    chips[name] = chips.get(name, 0) + int(count)
+    resource = next((r for r in RESOURCES if r in wanted["limits"] or r in wanted["requests"]), "")
+    requests, limits = wanted["requests"].get(resource), wanted["limits"].get(resource)
+    return Pods(role, replicas, resource, requests, limits, pod.get("hostNetwork") is True)

@@ -1,0 +1,60 @@
+"""What differs between the frameworks of Megatron's family, as data: one dialect for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tianji.exporters.contract import Refusal
+from tianji.exporters.formats.arguments import Argument, Tree
+from tianji.parallel.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one framework of the family spells what a plan says, and what it refuses.
+
+    Attributes:
+        name: The framework as people call it.
+        script: Name of its launch script.
+        implementation: Which layers it builds.
+        narrow_implementation: Which layers it builds for number formats of 8 bits and fewer.
+        tokenizer: Its options for a tokenizer of Hugging Face.
+        checkpoint_format: Its format where nothing is sharded beyond the optimizer.
+        backend_comment: What its users should know of ``--distributed-backend``.
+        uneven_stages: The option for stages or chunks that hold different numbers of layers.
+        dispatch: The options of each way in which tokens reach their experts.
+        context: The option of each kind of context parallelism.
+        attention: The options of fused attention (True) and of plain attention.
+        offload: The options that put the optimizer's state into host memory.
+        cheap_outputs: Options that drop the outputs of norms and activations in the forward pass; empty where modules are
+            listed by name.
+        overlap_tp: The option that cuts matmuls into pieces, so that their communication runs beside them.
+        overlap_ep: The option that runs the experts' exchange beside another micro-batch.
+        has_narrow_moments: Whether Adam's moments may have fewer bytes than fp32.
+        cuts_experts: Whether experts are cut like matrices where a script does not say.
+        fuses_attention: Whether attention is fused where a script does not say.
+        marks: Options and variables by which a script is known as this framework's.
+        refusals: What it would run otherwise than priced, beside what the whole family refuses.
+    """
+
+    name: str
+    script: str
+    implementation: Tree
+    narrow_implementation: Tree
+    tokenizer: Tree
+    checkpoint_format: str
+    backend_comment: str
+    uneven_stages: Callable[[Plan], Argument]
+    dispatch: Mapping[str, Tree]
+    context: Mapping[str, Argument]
+    attention: Mapping[bool, Tree]
+    offload: Tree
+    cheap_outputs: Tree
+    overlap_tp: Argument
+    overlap_ep: Argument
+    has_narrow_moments: bool
+    cuts_experts: bool
+    fuses_attention: bool
+    marks: tuple[str, ...]
+    refusals: tuple[Refusal, ...]

@@ -1,0 +1,116 @@
+"""The best plans that one framework can run: the search is held to what the framework has, and its exporter has the last word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from tianji.errors import ExportError, IllegalStrategyError, InfeasibleError, UnknownNameError
+from tianji.exporters.targets import TARGETS, render_plan
+from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration
+from tianji.result import Result
+from tianji.search import SearchOptions, plan
+from tianji.search.planner import Outcome
+from tianji.workload import Job
+
+TRIED = 60
+"""Fastest plans of each part of the space that are offered to the exporter."""
+SPACES: dict[str, Mapping[str, tuple[Any, ...]]] = {
+    name: target.space for name, target in TARGETS.items() if target.space is not None
+}
+"""What each training framework has of the fields that a search varies; finer limits are its refusals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runnable:
+    """The best plans for a framework, and how many faster ones it refused."""
+
+    framework: str
+    outcome: Outcome
+    refused: int
+    why: str
+    """What the framework said of the fastest plan that it refused; empty when there was none."""
+
+
+def plan_for_framework(
+    framework: str,
+    job: Job,
+    pool: Pool,
+    calibration: Calibration | None = None,
+    options: SearchOptions | None = None,
+    **changes: Any,
+) -> Runnable:
+    """Return the fastest plans that a framework runs exactly as they are priced; arguments as of :func:`tianji.search.plan`.
+
+    Raises UnknownNameError for an unknown framework, IllegalStrategyError for a field fixed to what it has not, ExportError
+    with its reasons when it runs none of the fastest plans, and what the search raises when nothing is legal or fits.
+    """
+    if framework not in SPACES:
+        raise UnknownNameError("framework of --runs-on", framework, SPACES)
+    outcomes: list[Outcome] = []
+    failures: list[InfeasibleError | IllegalStrategyError] = []
+    options = replace(options or SearchOptions(), **changes)
+    wider = replace(options, top=max(options.top, TRIED))
+    for part in _parts(framework, job, dict(options.fixed)):
+        try:
+            outcomes.append(plan(job, pool, calibration, replace(wider, fixed=part)))
+        except (InfeasibleError, IllegalStrategyError) as error:
+            failures.append(error)
+    if not outcomes:
+        raise failures[0]
+    return _choose(framework, outcomes, options.top)
+
+
+def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the fields to hold for each part of the space that a framework has."""
+    narrow = TARGETS[framework].narrow_space
+    space = {**SPACES[framework], **(narrow(job) if narrow else {})}
+    for name, words in space.items():
+        if name in fixed and fixed[name] not in words:
+            known = ", ".join(str(w) for w in words)
+            raise IllegalStrategyError(
+                f"--fix {name}={fixed[name]}: {framework} has {name} of {known} (--runs-on {framework})"
+            )
+    free = {name: words for name, words in space.items() if name not in fixed}
+    for values in product(*free.values()):
+        part = fixed | dict(zip(free, values, strict=True))
+        for (name, word), others in TARGETS[framework].implied.items():
+            if part.get(name) == word:
+                part = dict(others) | part
+        yield part
+
+
+def _choose(framework: str, outcomes: list[Outcome], top: int) -> Runnable:
+    unlike = {r.plan.strategy: r for o in outcomes for r in o.results}
+    chosen: list[Result] = []
+    refused, why = 0, ""
+    for result in sorted(unlike.values(), key=lambda r: r.step_time.nominal):
+        reason = _refusal(framework, result)
+        if reason is None:
+            chosen.append(result)
+            if len(chosen) == top:
+                break
+        elif not chosen:
+            refused, why = refused + 1, why or reason
+    if not chosen:
+        raise ExportError(f"{why} (so are the {refused - 1:,} next; another framework, or --fix what it has)")
+    best = next(o for o in outcomes if any(r.plan == chosen[0].plan for r in o.results))
+    front = tuple(r for r in best.front if _refusal(framework, r) is None)
+    searched = replace(
+        best.search,
+        candidates=sum(o.search.candidates for o in outcomes),
+        feasible=sum(o.search.feasible for o in outcomes),
+        seconds=sum(o.search.seconds for o in outcomes),
+    )
+    return Runnable(framework, replace(best, results=tuple(chosen), front=front, search=searched), refused, why)
+
+
+def _refusal(framework: str, result: Result) -> str | None:
+    try:
+        render_plan(result.plan, framework)
+    except ExportError as error:
+        return str(error)
+    return None

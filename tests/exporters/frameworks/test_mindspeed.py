@@ -1,0 +1,123 @@
+"""MindSpeed-LLM: what its own ``validate_args`` would refuse is never written.
+
+The checks are those of Ascend/MindSpeed 028de58c and MindSpeed-LLM c77308a1, in the order of their files.
+"""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import tianji
+from legal_plans import plans
+from tianji.errors import ExportError, IllegalStrategyError
+from tianji.exporters import TARGETS, render_plan
+from tianji.exporters.launch_reader.shell_reader import read_script
+from tianji.exporters.runnable import plan_for_framework
+from tianji.parallel.plan import Plan
+
+Options = dict[str, str]
+
+
+def options_of(plan: Plan) -> Options:
+    text = render_plan(plan, "mindspeed").artefacts[0].text
+    words = next(c for c in read_script(text, "script").commands if "pretrain_gpt.py" in c)
+    return {name: value for name, value in zip(words, [*words[1:], ""], strict=True) if name.startswith("--")}
+
+
+def check_start(o: Options) -> None:
+    """Assert what MindSpeed asserts before the first step."""
+    tp, pp, cp, ep, etp = (
+        int(o.get(f"--{name}-parallel-size", 1))
+        for name in ("tensor-model", "pipeline-model", "context", "expert-model", "expert-tensor")
+    )
+    # transformer_engine_basic.py
+    is_te = o["--transformer-impl"] == "transformer_engine"
+    assert not ("--fp8-format" in o and not is_te), "FP8 just support TE implement."
+    assert not ("--use-ascend-coc" in o and is_te), "transformer engine does not support ascend coc"
+    recipe = o.get("--fp8-recipe", "delayed")
+    assert not ("--use-ascend-mc2" in o and "--fp8-format" in o and recipe != "mxfp8"), "MC2 is for mxfp8"
+    if "--fp8-format" in o and "--moe-grouped-gemm" in o:
+        assert recipe in ("mxfp8", "mxfp8-32x32", "tensorwise", "delayed"), "bf16 in grouped matmuls"
+    # mc2.py and transformer_block.py
+    if "--use-ascend-mc2" in o:
+        assert tp > 1
+        assert "--sequence-parallel" in o
+        assert not ("--num-experts" in o and "--moe-grouped-gemm" in o), "Grouped Gemm is not supported with mc2"
+    if "--num-layer-list" in o:
+        assert len(o["--num-layer-list"].split(",")) == pp > 1
+        assert "--num-layers-per-virtual-pipeline-stage" not in o
+    # fb_overlap.py
+    if "--moe-fb-overlap" in o:
+        assert "--overlap-grad-reduce" not in o
+        assert (etp, ep > 1) == (1, True)
+        has_chunks = "--num-layers-per-virtual-pipeline-stage" in o
+        assert pp == 1 or has_chunks
+        world = int(o["--world"])
+        per_step = int(o["--global-batch-size"]) // (int(o["--micro-batch-size"]) * pp * (world // (tp * pp * cp)))
+        assert not has_chunks or per_step > 1
+    # context_parallel_feature.py and swap_optimizer_feature.py
+    if cp > 1 and o.get("--context-parallel-algo") != "ulysses_cp_algo":
+        assert int(o["--seq-length"]) % (2 * cp) == 0
+    assert "--swap-optimizer" not in o or "--use-distributed-optimizer" in o
+
+
+def test_mindspeed_would_start_with_what_is_written() -> None:
+    written: list[Options] = []
+
+    @settings(max_examples=120, suppress_health_check=list(HealthCheck))
+    @given(plan=plans(("atlas-950-superpod",), TARGETS["mindspeed"].space), data=st.data())
+    def check(plan: Plan, data: st.DataObject) -> None:
+        precision = tianji.make_job(
+            "llama-3.1-8b", precision=data.draw(st.sampled_from(["fp8", "mxfp8", "bf16"]))
+        ).precision
+        blocks = replace(precision, name="fp8-block", block_scaled=True) if precision.name == "fp8" else precision
+        precision = data.draw(st.sampled_from([precision, blocks]))
+        seq_len = data.draw(st.sampled_from([2048, 2046]))
+        plan = replace(plan, job=replace(plan.job, precision=precision, seq_len=seq_len))
+        try:
+            options = options_of(plan)
+        except (ExportError, IllegalStrategyError):
+            assume(False)
+            raise
+        check_start(options | {"--world": str(plan.strategy.chips)})
+        written.append(options)
+
+    check()
+    assert sum("--fp8-format" in o for o in written) > 5
+    assert sum("--use-ascend-mc2" in o for o in written) > 0
+
+
+def case(model: str, precision: str, **strategy: object) -> Plan:
+    job = tianji.make_job(model, seq_len=4096, global_batch_size=64, precision=precision)
+    fields = {"tp": 2, "dp": 4, "overlap_tp": True, "ep_kind": "all_to_all", **strategy}
+    made = tianji.Strategy(**fields)  # type: ignore[arg-type]
+    return Plan(job, tianji.load_pool("atlas-950-superpod", made.chips), made)
+
+
+@pytest.mark.parametrize(("precision", "recipe"), [("fp8", "tensorwise"), ("mxfp8", "mxfp8")])
+def test_fp8_layers_are_transformer_engines(precision: str, recipe: str) -> None:
+    options = options_of(case("llama-3.1-8b", precision, overlap_tp=False))
+    assert (options["--transformer-impl"], options["--fp8-recipe"]) == ("transformer_engine", recipe)
+    assert options_of(case("llama-3.1-8b", "bf16", overlap_tp=False))["--transformer-impl"] == "local"
+
+
+def test_mc2_goes_with_bf16_and_mxfp8_and_without_experts() -> None:
+    assert "--use-ascend-mc2" in options_of(case("llama-3.1-8b", "bf16"))
+    assert "--use-ascend-mc2" in options_of(case("llama-3.1-8b", "mxfp8"))
+    with pytest.raises(ExportError, match=r"overlap_tp with precision fp8.*--fix overlap_tp=off"):
+        render_plan(case("llama-3.1-8b", "fp8"), "mindspeed")
+    with pytest.raises(ExportError, match=r"overlap_tp of a model with experts.*--fix overlap_tp=off"):
+        render_plan(case("qwen3-30b-a3b", "bf16", ep=4), "mindspeed")
+
+
+def test_the_best_fp8_plan_for_an_atlas_950_starts() -> None:
+    job = tianji.make_job("qwen3-30b-a3b", seq_len=4096, global_batch_size=256, tokens="1T", precision="mxfp8")
+    best = (
+        plan_for_framework("mindspeed", job, tianji.load_pool("atlas-950-superpod", 16), fixed={"pp": 1}, top=1)
+        .outcome.results[0]
+        .plan
+    )
+    assert best.strategy.ep_kind == "all_to_all"
+    check_start(options_of(best) | {"--world": str(best.strategy.chips)})

@@ -1,0 +1,168 @@
+"""Each row of each framework's table of refusals: a plan meets it, its sentence is told, and the plan beside it is taken."""
+
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+import tianji
+from tianji.errors import ExportError
+from tianji.exporters import TARGETS, render_plan
+from tianji.exporters.contract import Refusal
+from tianji.exporters.frameworks import deepspeed, mindformers, nemo, torchtitan
+from tianji.exporters.frameworks.megatron import MEGATRON, NO_ASCEND
+from tianji.exporters.frameworks.mindspeed import ASCEND_ONLY, MINDSPEED
+from tianji.exporters.megatron_family.refusals import FAMILY_REFUSALS
+from tianji.parallel.plan import Plan
+
+TABLES: dict[str, tuple[Refusal, ...]] = {
+    "megatron": (NO_ASCEND, *FAMILY_REFUSALS, *MEGATRON.refusals),
+    "mindspeed": (ASCEND_ONLY, *FAMILY_REFUSALS, *MINDSPEED.refusals),
+    "nemo": nemo.REFUSALS,
+    "torchtitan": torchtitan.REFUSALS,
+    "mindformers": mindformers.REFUSALS,
+    "deepspeed": deepspeed.REFUSALS,
+}
+CUDA, ASCEND = "hgx-h100", "atlas-950-superpod"
+POOLS = {"mindspeed": ASCEND, "mindformers": ASCEND}
+DENSE, EXPERTS = {"mindformers": "qwen3-8b"}, "qwen3-30b-a3b"
+GOOD: dict[str, dict[str, Any]] = {
+    "torchtitan": {"zero": 3},
+    "deepspeed": {"overlap_tp": False, "sequence_parallel": False, "cp_kind": "ulysses"},
+    "mindspeed": {"ep_kind": "all_to_all"},
+    "mindformers": {"ep_kind": "all_to_all", "overlap_tp": False},
+}
+"""Strategy fields of the plan that each framework takes, beside tp 2 and dp 4."""
+
+MEMORY: dict[str, Any] = {"offload_optimizer": True, "zero": 0}
+BROADCASTS: dict[str, Any] = {"weight_gather": "broadcasts"}
+PART: dict[str, Any] = {"recompute": "selective", "recompute_layers": 0.5}
+PLAIN_TP: dict[str, Any] = {"overlap_tp": True, "sequence_parallel": False}
+FAMILY: list[tuple[dict[str, Any], str]] = [
+    (MEMORY, "offload_optimizer with zero=0"),
+    ({"zero": 2, "zero_group": 2}, "zero_group=2 with zero=2"),
+    (PART, "selective recomputation of 50% of the layers"),
+    (BROADCASTS, "weight_gather=broadcasts"),
+    (PLAIN_TP, "overlap_tp without sequence_parallel"),
+    ({"model": EXPERTS, "ep": 4, "pp": 2, "overlap_ep": True}, "overlap_ep in a pipeline without interleaving"),
+    ({"pp": 2, "schedule": "zero-bubble"}, "schedule=zero-bubble"),
+]
+FULL_EP: dict[str, Any] = {"model": EXPERTS, "ep": 4, "overlap_ep": True, "overlap_dp": False}
+CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
+    "megatron": [
+        *FAMILY,
+        ({"pool": ASCEND}, "drives no Ascend chips by itself"),
+        (FULL_EP | {"recompute": "full"}, "overlap_ep with full recomputation"),
+    ],
+    "mindspeed": [
+        *FAMILY,
+        ({"pool": CUDA}, "drives Ascend chips only"),
+        ({"pp": 2, "schedule": "dualpipe"}, "its dualpipev is another schedule"),
+        ({"model": "qwen3-8b", "pp": 8, "vpp": 2, "schedule": "interleaved"}, "its chunks hold equally many layers"),
+        ({"zero": 2}, "zero=2: its Megatron back end shards the optimizer only"),
+        (FULL_EP | {"etp": 2, "ep": 2}, "overlap_ep with etp above 1"),
+        (FULL_EP | {"overlap_dp": True}, "excludes --overlap-grad-reduce"),
+        (FULL_EP | {"pp": 4, "vpp": 2, "schedule": "interleaved", "batch": 16}, "overlap_ep with 4 micro-batches"),
+        ({"model": EXPERTS, "overlap_tp": True}, "overlap_tp of a model with experts"),
+        ({"precision": "fp8", "overlap_tp": True}, "overlap_tp with precision fp8"),
+        ({"model": EXPERTS, "precision": "fp8-block"}, "its grouped matmuls stay in bf16"),
+        ({"precision": "fp4", "pool": "gb200-nvl72"}, "precision fp4: it has no fp4 recipe"),
+        ({"cp": 4, "cp_kind": "all_gather", "seq": 4092, "tp": 1}, "twice as many equal parts"),
+    ],
+    "nemo": [
+        *FAMILY,
+        ({"pool": ASCEND}, "NeMo drives NVIDIA chips only"),
+        (FULL_EP | {"recompute": "full"}, "overlap_ep with full recomputation"),
+        ({"precision": "fp32"}, "precision fp32: its recipes are bf16"),
+    ],
+    "torchtitan": [
+        (BROADCASTS | {"zero": 2}, "weight_gather=broadcasts"),
+        ({"zero": 1}, "zero=1: FSDP shards the gradients"),
+        ({"zero": 2, "pp": 2}, "zero=2 under a pipeline"),
+        ({"zero": 0, "cp": 2}, "zero=0 with cp"),
+        ({"cp": 4, "zero_group": 2}, "zero_group=2: a sharding group holds all cp=4"),
+        ({"sequence_parallel": False}, "tp without sequence_parallel"),
+        ({"cp": 2, "cp_kind": "ulysses"}, "cp_kind=ulysses"),
+        ({"pp": 2, "placement": "pp-inside"}, "placement=pp-inside"),
+        ({"offload_optimizer": True}, "offload_optimizer"),
+        ({"flash_attention": False}, "flash_attention=off"),
+        ({"model": EXPERTS, "ep": 4, "overlap_ep": True}, "overlap_ep: it overlaps experts' exchange"),
+        ({"pp": 2, "schedule": "zero-bubble"}, "schedule=zero-bubble"),
+        ({"model": EXPERTS, "ep": 2, "etp": 2, "tp": 4}, "etp=2: it is 1 or tp=4"),
+        ({"model": EXPERTS, "ep": 2, "etp": 2, "cp": 4}, "ep=2: it must be a multiple of cp=4"),
+        ({"model": EXPERTS, "ep": 2, "cp": 2}, "ep=2: it must be a multiple of cp·tp=2·2"),
+        (PART, "selective recomputation of 50% of the layers: it takes all, or every n-th"),
+        ({"gradients": 2.0}, "gradients or optimizer state in fewer bytes"),
+        ({"precision": "fp16"}, "precision fp16: it has bf16, fp32"),
+    ],
+    "mindformers": [
+        ({"pool": CUDA}, "trains on Ascend chips only"),
+        ({"pp": 2, "schedule": "gpipe"}, "schedule=gpipe: take --fix"),
+        ({"pp": 2, "placement": "pp-inside"}, "placement=pp-inside"),
+        ({"cp": 2, "cp_kind": "all_gather"}, "cp_kind=all_gather"),
+        ({"model": EXPERTS, "ep": 2, "etp": 2}, "etp=2: its experts are whole"),
+        ({"model": EXPERTS, "ep": 8, "tp": 1, "dp": 4, "cp": 2}, "data_parallel · model_parallel = 4 · 1"),
+        (BROADCASTS, "weight_gather=broadcasts"),
+        ({"model": EXPERTS, "ep": 4, "overlap_ep": True}, "overlap_ep: no setting"),
+        ({"overlap_tp": True}, "overlap_tp: it lies in"),
+        ({"offload_optimizer": True}, "offload_optimizer: its file"),
+        (PART, "selective recomputation of 50% of the layers"),
+        ({"precision": "mxfp8"}, "precision mxfp8"),
+    ],
+    "deepspeed": [
+        ({"pp": 2}, "pp=2: its pipeline is model code"),
+        ({"model": EXPERTS, "ep": 2, "sequence_parallel": True}, "ep=2, etp=1: its experts are model code"),
+        ({"cp": 2, "cp_kind": "ring"}, "cp_kind=ring: its sequence parallelism is Ulysses"),
+        ({"cp": 2}, "tp and cp together"),
+        ({"zero": 3}, "tp with zero=3"),
+        ({"sequence_parallel": True}, "sequence_parallel: AutoTP keeps whole sequences"),
+        ({"overlap_tp": True, "sequence_parallel": True}, "overlap_tp: AutoTP waits"),
+        ({"zero_group": 2}, "zero_group=2 with zero=1"),
+        (MEMORY, "offload_optimizer with zero=0"),
+        ({"precision": "fp8"}, "precision fp8: its file has"),
+        ({"moments": 8.0}, "8 bytes of optimizer state"),
+    ],
+}
+ROWS = [(target, fields, words) for target, rows in CASES.items() for fields, words in rows]
+
+
+def make_plan(target: str, fields: dict[str, Any]) -> Plan:
+    given = {"tp": 2, "dp": 4, **GOOD.get(target, {}), **fields}
+    pool = given.pop("pool", POOLS.get(target, CUDA))
+    model = given.pop("model", DENSE.get(target, "llama-3.1-8b"))
+    name, batch, seq = given.pop("precision", "bf16"), given.pop("batch", 64), given.pop("seq", 4096)
+    sizes = {"gradient_size": given.pop("gradients", None), "optimizer_size": given.pop("moments", None)}
+    plain = name.removesuffix("-block")
+    job = tianji.make_job(model, seq_len=seq, global_batch_size=batch, tokens="1T", precision=plain)
+    precision = replace(job.precision, **{k: v for k, v in sizes.items() if v is not None})
+    if name != plain:
+        precision = replace(precision, name=name, block_scaled=True)
+    strategy = tianji.Strategy(**given)
+    return Plan(replace(job, precision=precision), tianji.load_pool(pool, strategy.chips), strategy)
+
+
+@pytest.mark.parametrize("target", TABLES)
+def test_the_plan_without_any_of_it_is_taken(target: str) -> None:
+    assert render_plan(make_plan(target, {}), target).artefacts
+
+
+@pytest.mark.parametrize(("target", "fields", "words"), ROWS)
+def test_the_plan_is_refused_with_its_sentence(target: str, fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ExportError) as raised:
+        render_plan(make_plan(target, fields), target)
+    assert words in str(raised.value)
+    assert "{" not in str(raised.value)
+
+
+@pytest.mark.parametrize("target", TABLES)
+def test_every_row_is_met_by_a_plan(target: str) -> None:
+    made = [make_plan(target, fields) for fields, _ in CASES[target]]
+    unmet = [row.because for row in TABLES[target] if not any(row.when(p.strategy, p) for p in made)]
+    assert not unmet
+
+
+def test_every_framework_has_a_table() -> None:
+    assert set(TABLES) == {name for name, target in TARGETS.items() if target.space is not None}
+    for name in TABLES:
+        assert import_module(f"tianji.exporters.frameworks.{name}").TARGET is TARGETS[name]

@@ -1,0 +1,57 @@
+"""The law of the shell reader: its words are those that bash itself passes on, for scripts that bash can run alone."""
+
+import subprocess
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tianji.exporters.launch_reader.shell_reader import read_script
+
+NAMES = st.sampled_from(["A", "B", "ARGS"])
+PLAIN = st.text(alphabet="ab-=/.:1", min_size=1, max_size=4).filter(lambda text: text[0] not in "=")
+SPACED = st.text(alphabet="ab \t'#;|&()<>1", max_size=6)
+PIECES = st.one_of(
+    PLAIN,
+    NAMES.map(lambda name: f'"${name}"'),
+    NAMES.map(lambda name: f"${{{name}}}"),
+    NAMES.map(lambda name: f'"${{{name}}}"'),
+    st.tuples(NAMES, PLAIN).map(lambda pair: f"${{{pair[0]}:-{pair[1]}}}"),
+    SPACED.map(lambda text: "'" + text.replace("'", "") + "'"),
+    SPACED.map(lambda text: f'"{text}"'),
+    st.tuples(st.integers(0, 9), st.sampled_from("+-*"), st.integers(0, 9)).map(lambda t: f"$(({t[0]} {t[1]} {t[2]}))"),
+    st.sampled_from(["\\ ", "\\$", "\\\n"]),
+)
+WORDS = st.lists(PIECES, min_size=1, max_size=3).map("".join)
+VALUES = st.lists(PIECES, max_size=2).map("".join)
+SCALARS = st.tuples(st.sampled_from(["A", "B"]), st.sampled_from(["=", "+="]), VALUES).map("".join)
+ARRAYS = st.tuples(st.sampled_from(["=", "+="]), st.lists(WORDS, max_size=3)).map(
+    lambda pair: f"LIST{pair[0]}({' '.join(pair[1])})"
+)
+CONDITIONS = st.sampled_from(["[ 1 = 1 ]", "[ 2 -gt 3 ]", '[[ x == "y" ]]', "! [ -z x ]", "true", "false"])
+STEPS = st.recursive(
+    SCALARS | ARRAYS,
+    lambda inner: (
+        st.tuples(CONDITIONS, inner, inner).map(lambda t: f"if {t[0]}; then\n{t[1]}\nelse\n{t[2]}\nfi")
+        | st.tuples(CONDITIONS, st.sampled_from(["&&", "||"]), SCALARS).map(" ".join)
+    ),
+    max_leaves=3,
+)
+CALLS = st.lists(WORDS | st.sampled_from(['"${LIST[@]}"', "${LIST[@]}", '--x "${LIST[@]}"']), max_size=4)
+SCRIPTS = st.tuples(st.lists(STEPS, max_size=4), CALLS).map(
+    lambda pair: "A=a\nB='b c'\nARGS=\nLIST=()\n" + "\n".join([*pair[0], "run begin " + " ".join(pair[1])])
+)
+
+
+def run_by_bash(script: str) -> list[str]:
+    """Return the words that bash hands to ``run``; no name in a script is a file's or a program's."""
+    text = "set -f\nrun() { printf '%s\\0' \"$@\"; }\n" + script
+    done = subprocess.run(["bash", "--norc", "-c", text], capture_output=True, text=True, check=True)
+    return done.stdout.split("\0")[:-1]
+
+
+@settings(max_examples=100)
+@given(script=SCRIPTS)
+def test_the_words_of_any_script_are_those_of_bash(script: str) -> None:
+    words = read_script(script, "script").commands[-1]
+    assert words[:2] == ["run", "begin"]
+    assert words[1:] == run_by_bash(script)
