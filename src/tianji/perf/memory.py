@@ -116,9 +116,12 @@ def layer_activations(job: Job, g: Grid, widths: Widths) -> tuple[Array, Array]:
     gates = widths.gates * a / g.tp
     hidden = widths.hidden * w / g.tp
     scores = np.where(g.flash_attention, 4.0, 5.0 * job.seq_len) * widths.heads / g.tp
-    routed = widths.top_k * job.moe_imbalance / g.tp
-    experts = routed * (widths.sent * w + widths.expert_gates * a)
-    expert_hidden = routed * widths.expert_hidden * w
+    experts: Array = np.asarray(0.0)
+    expert_hidden: Array = np.asarray(0.0)
+    if widths.top_k:
+        routed = widths.top_k * job.moe_imbalance / g.tp
+        experts = routed * (widths.sent * w + widths.expert_gates * a)
+        expert_hidden = routed * widths.expert_hidden * w
     whole = (
         narrow_inputs
         + norms
@@ -187,6 +190,8 @@ def _dispatch_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
     """Return the buffers of tokens on their way to the experts and back."""
     most: Array = np.asarray(0.0)
     for kind, size in layer_sizes(job.model).items():
+        if not size.widths.top_k:
+            continue
         routed = tokens / g.tp * (size.widths.top_k * size.widths.sent) * job.moe_imbalance
         sent = routed * (job.precision.dispatch_size + job.precision.activation_size)
         most = np.maximum(most, sent * (stage.counts[kind] > 0) * (g.ep > 1))
