@@ -26,7 +26,9 @@ def main(page: Path = PAGE) -> None:
     verdict, bare = (validate(calibration=known, split="check", quality="A") for known in (None, Calibration()))
     figure = write_figure(page, verdict)
     jobs, series = rank_published(), [*scale_published(), *scale_measured(verdict.predictions)]
-    held_out = hold_out_sources(read_runs()[0], lambda done: print(f"{done} sources left out", end="\r", file=sys.stderr))
+    held_out = hold_out_sources(
+        read_runs()[0], lambda done: print(f"{done} sources left out", end="\r", file=sys.stderr)
+    )
     promises = promise_tuned(verdict.predictions)
     bars = judge(verdict.predictions, jobs, series, held_out, promises)
     text = write_chapters(verdict, bare, bars, jobs, series, held_out, promises, figure.name)

@@ -51,7 +51,9 @@ def write_chapters(
         INTRO,
         write_counts(verdict),
         "## The bars\n",
-        markdown_table(["what", "target", "measured", "met"], [[b.what, b.target, format_bar(b), _met(b)] for b in bars]),
+        markdown_table(
+            ["what", "target", "measured", "met"], [[b.what, b.target, format_bar(b), _met(b)] for b in bars]
+        ),
         f"## Predicted against measured\n\n![Predicted against measured step times]({figure})\n",
         *write_groups(verdict),
         write_composed(verdict, held_out),
@@ -72,7 +74,10 @@ def _met(bar: Bar) -> str:
 
 
 def _calibration(verdict: Verdict, bare: Verdict) -> list[str]:
-    rows = [accuracy_cells("shipped calibration", verdict.step_time), accuracy_cells("none: datasheet physics", bare.step_time)]
+    rows = [
+        accuracy_cells("shipped calibration", verdict.step_time),
+        accuracy_cells("none: datasheet physics", bare.step_time),
+    ]
     ranking = [
         [name, f"{v.ranking.spearman or 0.0:.2f}", percent_of(v.ranking.regret), percent_of(v.ranking.exact)]
         for name, v in (("shipped calibration", verdict), ("none: datasheet physics", bare))
@@ -174,7 +179,12 @@ def _scaling(series: Sequence[Series]) -> list[str]:
     parts = ["## Scaling\n", "Efficiency: the rate of one chip over that on the fewest chips of the series.\n"]
     for s in series:
         rows = [
-            [f"{p.chips:,}", percent_of(p.measured), percent_of(p.predicted), f"{(p.predicted - p.measured) * 100:+.1f}"]
+            [
+                f"{p.chips:,}",
+                percent_of(p.measured),
+                percent_of(p.predicted),
+                f"{(p.predicted - p.measured) * 100:+.1f}",
+            ]
             for p in s.steps
         ]
         parts.append(f"**{s.name}** ({s.source})\n")

@@ -109,7 +109,12 @@ def write_composed(verdict: Verdict, held_out: Sequence[HeldOut]) -> str:
     lines = []
     for name, members in (("all", verdict.predictions), ("measured", measured), ("put together", composed)):
         a, ranking = measure_accuracy(members), measure_ranking(members)
-        ranked = [f"{ranking.spearman or 0.0:.2f}", str(ranking.chosen), percent_of(ranking.regret), percent_of(ranking.exact)]
+        ranked = [
+            f"{ranking.spearman or 0.0:.2f}",
+            str(ranking.chosen),
+            percent_of(ranking.regret),
+            percent_of(ranking.exact),
+        ]
         lines.append(f"| {' | '.join([name, f'{a.count:,}', percent_of(a.median), percent_of(a.p90), *ranked])} |\n")
     apart_told = ""
     if apart := [h for h in held_out if h.source not in COMPOSED]:

@@ -46,7 +46,7 @@ def test_scan_as_json_has_the_keys_that_scripts_rely_on(repository: Path) -> Non
     document = json.loads(call("scan", str(repository), "--json").stdout)
     assert document["document"] == "migration_scan"
     assert document["files_to_change"] == ["train.py"]
-    assert (document["route"], document["class"]) == ("change its code", "A")
+    assert (document["route"], document["effort_class"]) == ("change its code", "A")
     assert {"path", "line", "symbol", "meaning", "answer", "mechanical", "source", "area"} <= set(
         document["findings"][0]
     )

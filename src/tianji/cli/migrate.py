@@ -224,13 +224,13 @@ def parity_command(
     """
     from tianji.migration.parity import compare_dumps, is_dump, judge_parity, load_standards, read_dump, read_run
     from tianji.report.documents.parity import (
-        MigrationDumpsDocument,
-        MigrationParityDocument,
+        MoveDumpsDocument,
+        MoveParityDocument,
         dump_document,
         parity_document,
     )
 
-    document: MigrationParityDocument | MigrationDumpsDocument
+    document: MoveParityDocument | MoveDumpsDocument
     if is_dump(reference) or is_dump(candidate):
         document = dump_document(reference, candidate, compare_dumps(read_dump(reference), read_dump(candidate)))
     else:

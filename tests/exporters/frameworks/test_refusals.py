@@ -39,7 +39,9 @@ MEMORY: dict[str, Any] = {"offload_optimizer": True, "zero": 0}
 BROADCASTS: dict[str, Any] = {"weight_gather": "broadcasts"}
 PART: dict[str, Any] = {"recompute": "selective", "recompute_layers": 0.5}
 PLAIN_TP: dict[str, Any] = {"overlap_tp": True, "sequence_parallel": False}
+PATTERNED: tuple[dict[str, Any], str] = ({"model": "gemma-3-4b"}, "is a pattern of layers of its family")
 FAMILY: list[tuple[dict[str, Any], str]] = [
+    PATTERNED,
     (MEMORY, "offload_optimizer with zero=0"),
     ({"zero": 2, "zero_group": 2}, "zero_group=2 with zero=2"),
     (PART, "selective recomputation of 50% of the layers"),
@@ -77,6 +79,7 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"precision": "fp32"}, "precision fp32: its recipes are bf16"),
     ],
     "torchtitan": [
+        PATTERNED,
         (BROADCASTS | {"zero": 2}, "weight_gather=broadcasts"),
         ({"zero": 1}, "zero=1: FSDP shards the gradients"),
         ({"zero": 2, "pp": 2}, "zero=2 under a pipeline"),
@@ -97,6 +100,7 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"precision": "fp16"}, "precision fp16: it has bf16, fp32"),
     ],
     "mindformers": [
+        PATTERNED,
         ({"pool": CUDA}, "trains on Ascend chips only"),
         ({"pp": 2, "schedule": "gpipe"}, "schedule=gpipe: take --fix"),
         ({"pp": 2, "placement": "pp-inside"}, "placement=pp-inside"),

@@ -19,17 +19,15 @@ from tianji.report.documents.migration_types import (
     AreaDocument,
     EffortDocument,
     FindingDocument,
-    MigrationScanDocument,
-    MigrationVersionsDocument,
     MindSporeDocument,
+    MoveScanDocument,
+    MoveVersionsDocument,
     VersionSetDocument,
 )
 from tianji.report.documents.move_speed import MoveSpeedDocument
 
 
-def scan_document(
-    move: Move, speed: MoveSpeedDocument | None = None, twin: Twin | None = None
-) -> MigrationScanDocument:
+def scan_document(move: Move, speed: MoveSpeedDocument | None = None, twin: Twin | None = None) -> MoveScanDocument:
     """Return everything that a scan says.
 
     ``speed`` is what the target is predicted to take, where a model is known; ``twin`` how to train it under MindSpore.
@@ -47,7 +45,7 @@ def scan_document(
             "entries": list(scan.structure.entries),
             "left_out": [{"path": path, "reason": reason} for path, reason in scan.left_out],
             "frameworks": dict(scan.frameworks),
-            "has_npu_code": scan.has_npu,
+            "supports_target": scan.has_npu,
         },
         "target": {"key": scan.target.key, "title": scan.target.title, "torch": scan.torch_version},
         "notes": list(scan.notes),
@@ -227,7 +225,7 @@ def _mindspore(coverage: Coverage, twin: Twin | None) -> MindSporeDocument:
 
 def versions_document(
     target: str, answer: VersionSet | Conflict, environment: Environment | None, misfits: list[Misfit]
-) -> MigrationVersionsDocument:
+) -> MoveVersionsDocument:
     """Return which versions fit together on a target, and how an environment stands to it."""
     return {
         "document": "migration_versions",

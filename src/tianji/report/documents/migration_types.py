@@ -61,7 +61,7 @@ class RepositoryDocument(TypedDict):
     left_out: list[LeftOutDocument]
     frameworks: dict[str, int]
     """Uses of frameworks that choose the device themselves."""
-    has_npu_code: bool
+    supports_target: bool
 
 
 class MoveTargetDocument(TypedDict):
@@ -201,7 +201,7 @@ class SnapshotDocument(TypedDict):
     date: str
 
 
-class MigrationScanDocument(TypedDict):
+class MoveScanDocument(TypedDict):
     """What a move of a repository meets, and what it takes."""
 
     document: Literal["migration_scan"]
@@ -248,7 +248,7 @@ class EnvironmentDocument(TypedDict):
     fits: bool
 
 
-class MigrationVersionsDocument(TypedDict):
+class MoveVersionsDocument(TypedDict):
     """Which versions fit together on a target."""
 
     document: Literal["migration_versions"]

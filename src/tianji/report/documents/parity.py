@@ -50,7 +50,7 @@ class LossCurvesDocument(TypedDict):
     candidate: list[float | None]
 
 
-class MigrationParityDocument(TypedDict):
+class MoveParityDocument(TypedDict):
     """A run judged by a reference."""
 
     document: Literal["migration_parity"]
@@ -87,7 +87,7 @@ class FirstCallDocument(DumpCallDocument):
     stack: str
 
 
-class MigrationDumpsDocument(TypedDict):
+class MoveDumpsDocument(TypedDict):
     """Two dumps of msprobe, compared call by call."""
 
     document: Literal["migration_dumps"]
@@ -103,7 +103,7 @@ class MigrationDumpsDocument(TypedDict):
     flagged: list[DumpCallDocument]
 
 
-def parity_document(parity: Parity) -> MigrationParityDocument:
+def parity_document(parity: Parity) -> MoveParityDocument:
     """Return the judgement of a run by a reference. Numbers that are not finite are null."""
     divergence = parity.divergence
     return {
@@ -163,7 +163,7 @@ def _thin(steps: Sequence[int]) -> list[int]:
     return [steps[round(i * (len(steps) - 1) / (POINTS - 1))] for i in range(POINTS)]
 
 
-def dump_document(reference: str, candidate: str, compared: DumpComparison) -> MigrationDumpsDocument:
+def dump_document(reference: str, candidate: str, compared: DumpComparison) -> MoveDumpsDocument:
     """Return how the calls of two dumps compare; only those with a flag are listed."""
     flagged = [call for call in compared.calls if call.flag]
     return {

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tianji.report.documents.migration_types import (
-    MigrationScanDocument,
-    MigrationVersionsDocument,
+    MoveScanDocument,
+    MoveVersionsDocument,
     VersionSetDocument,
 )
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
@@ -19,7 +19,7 @@ SHOWN = 20
 CHANGED = ("training path", "library", "examples")
 
 
-def scan_view(document: MigrationScanDocument) -> View:
+def scan_view(document: MoveScanDocument) -> View:
     """Return what is shown of ``scan_document``."""
     repository, target, effort = document["repository"], document["target"], document["effort"]
     sections = [
@@ -336,7 +336,7 @@ def _speed(speed: Document) -> Iterable[Block]:
         )
 
 
-def versions_view(document: MigrationVersionsDocument) -> View:
+def versions_view(document: MoveVersionsDocument) -> View:
     """Return what is shown of ``versions_document``."""
     chosen, environment = document["set"], document["environment"]
     sections = [ViewSection("A set that fits", tuple(version_blocks(chosen, "versions")))]

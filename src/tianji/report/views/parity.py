@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tianji.report.charts import ChartPoint, ChartSeries, CurveChart
-from tianji.report.documents.parity import MigrationDumpsDocument, MigrationParityDocument
+from tianji.report.documents.parity import MoveDumpsDocument, MoveParityDocument
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
 
@@ -20,7 +20,7 @@ _LEADS = {
 }
 
 
-def parity_view(document: MigrationParityDocument) -> View:
+def parity_view(document: MoveParityDocument) -> View:
     """Return what is shown of ``parity_document``."""
     checks, divergence = document["checks"], document["divergence"]
     lead = [_LEADS[document["outcome"]]]
@@ -85,7 +85,7 @@ def loss_chart(document: Document) -> CurveChart:
     return CurveChart("losses", "Loss by step", "step", "loss", tuple(series), from_zero=False, note=note)
 
 
-def dump_view(document: MigrationDumpsDocument) -> View:
+def dump_view(document: MoveDumpsDocument) -> View:
     """Return what is shown of ``dump_document``."""
     first = document["first"]
     lead = [
