@@ -21,3 +21,16 @@ def test_every_field_of_a_strategy_has_one_option() -> None:
 def test_switches_are_the_fields_that_are_on_or_off() -> None:
     assert "overlap_ep" in SWITCHES
     assert "tp" not in SWITCHES
+
+
+def test_choices_of_the_command_line_are_those_of_the_rooms() -> None:
+    """The doors repeat two lists, because importing the rooms for them would slow `--help`."""
+    from tianji.api.planning import OBJECTIVES
+    from tianji.cli.planning import plan_command
+    from tianji.cli.replacement import replace_command
+    from tianji.comparison import MATCHES
+
+    for command, option, known in ((replace_command, "match", MATCHES), (plan_command, "objective", OBJECTIVES)):
+        choice = next(p.type for p in command.params if p.name == option)
+        assert isinstance(choice, click.Choice)
+        assert tuple(choice.choices) == tuple(known)

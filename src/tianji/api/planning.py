@@ -28,6 +28,7 @@ from tianji.api.requests import (
 )
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Assumptions
+from tianji.comparison.cheapest_size import OBJECTIVES as CHOOSES_SIZE
 from tianji.comparison.cheapest_size import find_cheapest_size
 from tianji.errors import FormatError, IllegalStrategyError, InfeasibleError, UnknownNameError
 from tianji.exporters.runnable import Runnable, plan_for_framework
@@ -51,7 +52,7 @@ from tianji.units import parse_count
 from tianji.validation.expected_gains import weigh_precedents
 from tianji.workload import Precision
 
-OBJECTIVES = ("time", "cost", "energy")
+OBJECTIVES = ("time", *CHOOSES_SIZE)
 """What a plan is the best in; of the last two the number of chips is chosen too."""
 MOST_PLANS = 1000
 
