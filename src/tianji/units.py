@@ -58,7 +58,8 @@ DIMENSIONS: dict[str, dict[str, float]] = {
 }
 """For each dimension the units that text may carry, as factors to SI (money stays in dollars)."""
 
-_NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*")
+_NUMBER = re.compile(r"\s*([-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d[\d_]*)(?![,\d])\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*")
+"""A comma parts thousands only: ``"1,5"`` may mean one and a half, so it is refused rather than read as 15."""
 
 
 def parse(text: object, dimension: str, where: str = "value") -> float:

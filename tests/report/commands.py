@@ -42,7 +42,7 @@ COMMANDS = {
 }
 """By the name of the document; each as small as its answer allows. ``runs.csv`` is the table of the extending guide."""
 OF_REAL_PROCESSES = ("run", "explanation", "operation", "machine", "pool_status")
-"""Documents whose commands need real processes: ``test_run_views`` and ``test_pool_status`` make them of results that are put
+"""Documents whose commands need real processes: ``test_run_views`` makes them of results that are put
 together."""
 EXIT_CODES = {"check": 2, "migration_dumps": 1}
 """Of the commands that end in another than 0."""

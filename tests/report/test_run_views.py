@@ -14,6 +14,7 @@ from tianji.backends.explanation import explain_gap
 from tianji.backends.microbenchmarks.fitting import Findings, Fitted
 from tianji.backends.microbenchmarks.measure_machine import Size
 from tianji.backends.microbenchmarks.orders import Survey, TimedSample
+from tianji.backends.ray_cluster.pool_control import Node, PoolStatus
 from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.operation.accounting import Account
 from tianji.operation.controller import State
@@ -25,6 +26,7 @@ from tianji.ranges import Range
 from tianji.report.documents.explanation import explanation_document
 from tianji.report.documents.machine import machine_document
 from tianji.report.documents.operation import operation_document
+from tianji.report.documents.pool_status import pool_status_document
 from tianji.report.documents.run import run_document
 from tianji.report.present import view_of
 from tianji.report.render.files import write_page, write_tables
@@ -82,6 +84,9 @@ def documents(measured: Result) -> dict[str, Mapping[str, Any]]:
         "explanation": explanation_document(explain_gap(measured, predict(measured.plan))),
         "operation": operation_document(outcome),
         "machine": machine_document([size(1, 0.02), size(2, 0.03)], "pool.toml", "pool-calibration.toml"),
+        "pool_status": pool_status_document(
+            PoolStatus("10.0.0.1:6379", (Node("10.0.0.1", True, 4, 64, "left"), Node("10.0.0.2", False, 4, 64, "")), 3)
+        ),
     }
 
 

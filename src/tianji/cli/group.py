@@ -34,6 +34,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command: the place of its click object, and its summary; a summary here spares `tianji --help` the import."""
 
 
+def _keep_lines(command: click.Command) -> None:
+    """Click keeps the lines of a paragraph apart after a backspace, which a raw docstring holds as two characters."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            _keep_lines(part)
+
+
 class LazyGroup(click.Group):
     """Imports a command when it is looked up; a mistake of the user ends in one message and exit code 2."""
 
@@ -47,8 +55,7 @@ class LazyGroup(click.Group):
             return None
         module, name = COMMANDS[cmd_name][0].split(":")
         command: click.Command = getattr(import_module(module), name)
-        # Click keeps the lines of a paragraph apart after a backspace, which a raw docstring holds as two characters.
-        command.help = (command.help or "").replace("\\b\n", "\b\n")
+        _keep_lines(command)
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -162,6 +162,10 @@ def versions_command(
     from tianji.migration.scan import find_target
     from tianji.report.documents.migration import versions_document
 
+    if target.lower() == "mindspore":
+        raise FormatError(
+            "--to: expected a pool with Ascend chips; give --with mindspore for a set that holds MindSpore"
+        )
     family = find_target(target).key
     pairs = [component.partition("=") for component in components]
     wanted = {name.strip().replace("-", "_"): version for name, mark, version in pairs if mark}

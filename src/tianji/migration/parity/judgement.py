@@ -130,7 +130,7 @@ def judge_parity(
         form,
         tuple(checks),
         divergence,
-        tuple(_open_questions(repeats, steps, metric)),
+        tuple(_open_questions(reference, candidate, repeats, steps, metric)),
     )
 
 
@@ -144,6 +144,9 @@ def _less_precise(*names: str) -> str:
 def _judge_standard(standard: Standard, a: RunLog, b: RunLog, steps: Sequence[int], noise: Noise) -> list[ParityCheck]:
     after = [step for step in steps if step > standard.after_step] if standard.after_step else list(steps)
     name, source, limit = standard.name, standard.source, standard.limit
+    if after and not any(math.isfinite(run.losses[s]) for run in (a, b) for s in after):
+        says = "the loss is finite in neither run"
+        return [ParityCheck(name, CheckOutcome.OPEN, None, standard.rule, None, says, source)]
     if standard.level == "operator" or limit is None or not after:
         reason = "needs dumps of operators" if standard.level == "operator" else f"no number is given: {standard.rule}"
         return [
@@ -263,6 +266,10 @@ def _judge_health(a: RunLog, b: RunLog, steps: Sequence[int]) -> ParityCheck:
             None,
             f"not finite from step {min(broken)} on",
         )
+    lost = [s for s in steps if not math.isfinite(b.losses[s])]
+    if lost:
+        says = f"the loss is finite in neither run from step {lost[0]} on: nothing can be compared there"
+        return ParityCheck("finite numbers", CheckOutcome.FAIL, float(len(lost)), "none", None, says)
     for title, values, other in (("loss", b.losses, a.losses), ("gradient norm", b.norms, a.norms)):
         common = [s for s in steps if s in values and s in other]
         stuck = stats.find_stuck(common, [values[s] for s in common])
@@ -273,10 +280,13 @@ def _judge_health(a: RunLog, b: RunLog, steps: Sequence[int]) -> ParityCheck:
 
 
 def _judge_drift(a: RunLog, b: RunLog, steps: Sequence[int], noise: Noise) -> ParityCheck:
-    slope = stats.fit_slope(losses_at(a, steps), losses_at(b, steps))
+    finite = [s for s in steps if math.isfinite(a.losses[s]) and math.isfinite(b.losses[s])]
+    slope = stats.fit_slope(losses_at(a, finite), losses_at(b, finite))
     rule = f"a trend that is sure (99.9 %) and gains over {DRIFT:.1%}"
     if slope is None:
-        return ParityCheck("drift", CheckOutcome.OPEN, None, rule, None, f"{len(steps)} steps; a trend needs 40")
+        return ParityCheck(
+            "drift", CheckOutcome.OPEN, None, rule, None, f"{len(finite)} finite steps; a trend needs 40"
+        )
     says = f"gains {slope.gained:+.2%} over the run ({slope.low:+.2%} to {slope.high:+.2%})"
     sure = slope.low > 0 or slope.high < 0
 
@@ -312,8 +322,14 @@ def _judge_metric(a: RunLog, b: RunLog, name: str) -> ParityCheck:
     return ParityCheck(f"metric {name}", CheckOutcome.OPEN, stats.relative(old, new), "no common threshold", None, says)
 
 
-def _open_questions(repeats: Sequence[RunLog], steps: Sequence[int], metric: str) -> list[str]:
+def _open_questions(a: RunLog, b: RunLog, repeats: Sequence[RunLog], steps: Sequence[int], metric: str) -> list[str]:
     found = []
+    beyond = sum(step > max(b.losses) for step in a.losses)
+    if beyond:
+        found.append(
+            f"The run ends at step {max(b.losses):,}, {beyond:,} logged steps before the reference: if it was not meant"
+            " to, it died, and nothing here says how the rest would have gone."
+        )
     if not repeats:
         found.append("No repeats of the reference were given: what its noise is stays unknown (--repeat).")
     elif len(repeats) == 1:
