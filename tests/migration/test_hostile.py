@@ -102,4 +102,5 @@ def test_thirty_thousand_lines_take_seconds(tmp_path: Path) -> None:
     start = time.process_time()
     found = scan_repository(tmp_path)
     assert found.num_lines > 29_000
-    assert time.process_time() - start < 4.0  # 150,000 lines in 20 s
+    # Far above the second that it takes: it tells a cost that grows with the square of the lines from a busy machine.
+    assert time.process_time() - start < 40.0

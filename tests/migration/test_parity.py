@@ -117,8 +117,18 @@ def test_drift_and_spikes_and_broken_numbers_are_found() -> None:
     assert next(c for c in judge_parity(base, spiky).checks if c.name == "spikes").outcome is CheckOutcome.FAIL
     broken = RunLog("b", "test", {s: math.nan if s > 100 else v for s, v in base.losses.items()}, base.norms)
     assert "from step 101" in judge_parity(base, broken).checks[0].says
+    empty = RunLog("b", "test", dict.fromkeys(base.losses, math.nan), base.norms)
+    twice = judge_parity(empty, empty)
+    assert twice.outcome is CheckOutcome.FAIL
+    assert "finite in neither" in twice.checks[0].says
+    assert not any(check.outcome is CheckOutcome.PASS and "loss" in check.name for check in twice.checks)
     stuck = RunLog("b", "test", {s: 3.0 if s > 100 else v for s, v in base.losses.items()}, base.norms)
     assert "stands still from step 101" in judge_parity(base, stuck).checks[0].says
+
+
+def test_a_run_that_ends_early_says_so() -> None:
+    short = RunLog("b", "test", {s: v for s, v in curve().losses.items() if s <= 20})
+    assert any("ends at step 20" in line for line in judge_parity(curve(), short).open_questions)
 
 
 @given(st.lists(st.floats(1.0, 2.0), min_size=40, max_size=80), st.floats(0.5, 2.0))

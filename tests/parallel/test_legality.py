@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from samples import DENSE, SPARSE, job, pool
+from tianji.catalog import load_model
 from tianji.errors import IllegalStrategyError
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
@@ -17,6 +18,9 @@ BROKEN: dict[str, tuple[Strategy, Job, str]] = {
     "heads": (Strategy(tp=3), job(), "tp=3 does not divide the 8 attention heads"),
     "key-value heads": (Strategy(tp=3), job(), "the 4 key-value heads do not divide each other"),
     "width": (Strategy(tp=3), job(), "tp=3 does not divide hidden_size 512"),
+    "blocks": (
+        Strategy(tp=3), job(load_model("qwen3-next-80b-a3b")), "tp=3 does not divide 16, a number of heads or a width",
+    ),
     "ulysses heads": (Strategy(tp=4, cp=4, cp_kind="ulysses"), job(), "tp·cp = 16 must divide the 8 attention heads"),
     "sequence": (Strategy(cp=3), job(), "a sequence of 1024 does not divide by cp=3"),
     "layers": (Strategy(pp=8, vpp=2, schedule="interleaved"), job(), "pp·vpp = 16 chunks for only 8 layers"),

@@ -102,7 +102,9 @@ def scan_command(
         if constraints is not None:
             _write_text(constraints, write_constraints(chosen, move.scan.packages), "--constraints")
         if dockerfile is not None:
-            _write_text(dockerfile, write_dockerfile(chosen, move.scan.target.key), "--dockerfile")
+            _write_text(
+                dockerfile, write_dockerfile(chosen, move.scan.target.key, _name_of(constraints)), "--dockerfile"
+            )
     if patch is not None:
         from tianji.migration.patching import write_patch
 
@@ -179,7 +181,7 @@ def versions_command(
         if constraints is not None:
             _write_text(constraints, write_constraints(answer), "--constraints")
         if dockerfile is not None:
-            _write_text(dockerfile, write_dockerfile(answer, family), "--dockerfile")
+            _write_text(dockerfile, write_dockerfile(answer, family, _name_of(constraints)), "--dockerfile")
     outputs.present(versions_document(family, answer, listing, misfits))
     if isinstance(answer, Conflict) or misfits:
         sys.exit(1)
@@ -329,6 +331,11 @@ def _read_text(path: str) -> str:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise FormatError(f"--environment {path}: cannot be read ({error.strerror}); expected a text file") from None
+
+
+def _name_of(constraints: str | None) -> str:
+    """The file of constraints that a Dockerfile copies: the one written beside it, or the usual name."""
+    return Path(constraints).name if constraints is not None else "constraints.txt"
 
 
 def _write_text(path: str, text: str, option: str) -> None:

@@ -194,8 +194,8 @@ def deal_layers(rule: Rule, keys: Keys, num_layers: int) -> list[str]:
     for form in ("list", "letters"):
         if form in rule:
             return _listed(rule, form, keys, num_layers)
-    names = deal_layers(rule["else"], keys, num_layers)
-    return [rule["is"] if i in _chosen(rule, keys, num_layers) else name for i, name in enumerate(names)]
+    names, chosen = deal_layers(rule["else"], keys, num_layers), _chosen(rule, keys, num_layers)
+    return [rule["is"] if i in chosen else name for i, name in enumerate(names)]
 
 
 def _listed(rule: Mapping[str, Any], form: str, keys: Keys, num_layers: int) -> list[str]:
@@ -212,21 +212,34 @@ def _listed(rule: Mapping[str, Any], form: str, keys: Keys, num_layers: int) -> 
         raise FormatError(f"{keys.where}: {key} names {', '.join(unknown)}; understood: {', '.join(rule['names'])}")
     names = [rule["names"][str(x)] for x in listed[:num_layers]]
     if "last" in rule:
-        kept = num_layers - (keys.value(rule["last"]) or 0)
+        kept = num_layers - _whole(keys, rule["last"], 0)
         names = [name if i < kept else rule["last_names"].get(name, name) for i, name in enumerate(names)]
     return names
 
 
+def _whole(keys: Keys, expression: str, absent: int) -> int:
+    value: object = keys.value(expression)
+    if value is None:
+        return absent
+    if not isinstance(value, int):
+        raise FormatError(f"{keys.where}: {expression}: expected a whole number, got {value!r:.40}")
+    return value
+
+
 def _chosen(rule: Mapping[str, Any], keys: Keys, num_layers: int) -> frozenset[int]:
     if "first" in rule:
-        return frozenset(range(keys.value(rule["first"]) or 0))
+        return frozenset(range(min(_whole(keys, rule["first"], 0), num_layers)))
     if "last" in rule:
-        return frozenset(range(num_layers - (keys.value(rule["last"]) or 0), num_layers))
+        return frozenset(range(max(num_layers - _whole(keys, rule["last"], 0), 0), num_layers))
     if "every" in rule:
-        step = keys.value(rule["every"]) or 1
-        offset = keys.value(rule.get("offset", "-1"))
+        step = _whole(keys, rule["every"], 1) or 1
+        offset = _whole(keys, rule.get("offset", "-1"), 0)
         return frozenset(i for i in range(num_layers) if i % step == offset % step)
     listed: object = keys.values
     for name in rule["indices"].split("."):
         listed = listed.get(name) if isinstance(listed, Mapping) else None
-    return frozenset(i - rule.get("base", 0) for i in listed) if isinstance(listed, list) else frozenset()
+    return (
+        frozenset(i - rule.get("base", 0) for i in listed if isinstance(i, int))
+        if isinstance(listed, list)
+        else frozenset()
+    )

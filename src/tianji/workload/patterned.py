@@ -12,6 +12,8 @@ from tianji.workload.model import Model, MoE
 from tianji.workload.ops import Matmul
 
 LARGEST = 10**7
+MOST_LAYERS = 10_000
+"""The rules of a family deal every layer by itself."""
 LARGEST_SIZE = 10**10
 """Of a size or a number of parameters of one part."""
 
@@ -25,6 +27,8 @@ def read_patterned(family: FamilyFile, data: Mapping[str, object], name: str, wh
     _refuse_variants(family, keys)
     sizes = {word: keys.value(expression) for word, expression in family.model.items()}
     hidden, num_layers = _count(sizes, "hidden_size", where), _count(sizes, "num_layers", where)
+    if num_layers > MOST_LAYERS:
+        raise FormatError(f"{where}: num_layers: expected at most {MOST_LAYERS:,}, got {num_layers:,}")
     names = list(zip(*(deal_layers(family.layers[part], keys, num_layers) for part in ("mixer", "mlp")), strict=True))
     distinct = list(dict.fromkeys(names))
     blocks = tuple(_block(family, keys, mixer, mlp, sizes) for mixer, mlp in distinct)

@@ -128,7 +128,9 @@ def _kind_of(name: str) -> FileKind | None:
 
 
 def _as_text(name: str) -> str:
-    return name.encode("utf-8", "replace").decode("utf-8")
+    text = name.encode("utf-8", "replace").decode("utf-8")
+    # A name is a stranger's: what it may order a terminal to do stays out of every report.
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def read_text(file: SourceFile) -> str:

@@ -39,7 +39,9 @@ def write_constraints(chosen: VersionSet, packages: Sequence[PackageVerdict] = (
     return "\n".join(lines) + "\n"
 
 
-def write_dockerfile(chosen: VersionSet, target: str, requirements: str = "requirements.txt") -> str:
+def write_dockerfile(
+    chosen: VersionSet, target: str, constraints: str = "constraints.txt", requirements: str = "requirements.txt"
+) -> str:
     """Return a Dockerfile that installs a set over an image with CANN; the image's tag is to be checked when it is built."""
     versions = chosen.versions
     cann, python = versions.get("cann", "").lower(), versions.get("python", "3.11")
@@ -50,7 +52,7 @@ def write_dockerfile(chosen: VersionSet, target: str, requirements: str = "requi
         "FROM ${IMAGE}",
         "# On x86_64 the plain torch is built for CUDA: give the address of the CPU wheels.",
         'ARG TORCH_INDEX=""',
-        "COPY constraints.txt /opt/constraints.txt",
+        f"COPY {constraints} /opt/constraints.txt",
         f"COPY {requirements} /opt/requirements.txt",
     ]
     if "torch" in versions:
