@@ -184,7 +184,7 @@ def _fit_update(samples: Sequence[TimedSample], memory: BytesPerSecond, fitted_c
     (sample,) = samples
     rate = UPDATE_BYTES * float(sample.facts["parameters"]) / sample.middle
     source = "AdamW with the gradients' norm over weights that no cache holds"
-    fitted_constants["optimizer_efficiency"] = Fitted(min(rate / memory, 1.0), sample.noise, 1, source)
+    fitted_constants["optimizer_efficiency"] = Fitted(min(rate / memory, 1.0), _known(sample.noise), 1, source)
 
 
 def _fit_links(survey: Survey, fitted_constants: dict[str, Fitted]) -> BytesPerSecond:
