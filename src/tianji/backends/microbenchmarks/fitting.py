@@ -237,7 +237,7 @@ def _fit_steps(samples: Sequence[TimedSample], rates: Rates, fitted_constants: d
     terms = np.array(rows)
     source = f"steps of a tiny model along {', '.join(str(s.facts['axis']) for s in samples)}, less their prediction"
     if rates.chips == 1:
-        fitted_constants["step_overhead"] = Fitted(left[0], samples[0].noise, 1, source)
+        fitted_constants["step_overhead"] = Fitted(left[0], _known(samples[0].noise), 1, source)
         return
     (call, each), errors = fit_times(terms, np.array(left))
     fitted_constants["call_overhead"] = Fitted(float(call), _known(errors[0]), len(samples), source)
