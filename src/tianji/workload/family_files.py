@@ -173,6 +173,18 @@ class Keys:
                 f"{self.where}: {', '.join(bad) or text}: expected a whole number for each of {', '.join(read)}"
             ) from None
 
+    def whole(self, expression: object, absent: int = 0) -> int:
+        """Return the whole number that an expression comes to, or ``absent`` where the file leaves it out.
+
+        Raises FormatError for anything that is no whole number.
+        """
+        value: object = self.value(expression)
+        if value is None:
+            return absent
+        if not isinstance(value, int):
+            raise FormatError(f"{self.where}: {expression}: expected a whole number, got {value!r:.40}")
+        return value
+
 
 def deal_layers(rule: Rule, keys: Keys, num_layers: int) -> list[str]:
     """Return the name that a rule gives each layer, from the first on.
@@ -212,28 +224,19 @@ def _listed(rule: Mapping[str, Any], form: str, keys: Keys, num_layers: int) -> 
         raise FormatError(f"{keys.where}: {key} names {', '.join(unknown)}; understood: {', '.join(rule['names'])}")
     names = [rule["names"][str(x)] for x in listed[:num_layers]]
     if "last" in rule:
-        kept = num_layers - _whole(keys, rule["last"], 0)
+        kept = num_layers - keys.whole(rule["last"])
         names = [name if i < kept else rule["last_names"].get(name, name) for i, name in enumerate(names)]
     return names
 
 
-def _whole(keys: Keys, expression: str, absent: int) -> int:
-    value: object = keys.value(expression)
-    if value is None:
-        return absent
-    if not isinstance(value, int):
-        raise FormatError(f"{keys.where}: {expression}: expected a whole number, got {value!r:.40}")
-    return value
-
-
 def _chosen(rule: Mapping[str, Any], keys: Keys, num_layers: int) -> frozenset[int]:
     if "first" in rule:
-        return frozenset(range(min(_whole(keys, rule["first"], 0), num_layers)))
+        return frozenset(range(min(keys.whole(rule["first"]), num_layers)))
     if "last" in rule:
-        return frozenset(range(max(num_layers - _whole(keys, rule["last"], 0), 0), num_layers))
+        return frozenset(range(max(num_layers - keys.whole(rule["last"]), 0), num_layers))
     if "every" in rule:
-        step = _whole(keys, rule["every"], 1) or 1
-        offset = _whole(keys, rule.get("offset", "-1"), 0)
+        step = keys.whole(rule["every"]) or 1
+        offset = keys.whole(rule.get("offset", "-1"))
         return frozenset(i for i in range(num_layers) if i % step == offset % step)
     listed: object = keys.values
     for name in rule["indices"].split("."):

@@ -51,7 +51,7 @@ def read_patterned(family: FamilyFile, data: Mapping[str, object], name: str, wh
         tied_embeddings=bool(sizes.get("tied")),
         moe=_experts(parts),
         num_mtp_layers=int(sizes.get("num_mtp_layers") or 0),
-        max_position_embeddings=int(keys.values.get("max_position_embeddings") or 0),  # type: ignore[call-overload]
+        max_position_embeddings=keys.whole("max_position_embeddings"),
         norm_bias=norm_bias,
         source=where,
         blocks=blocks,
