@@ -53,11 +53,6 @@ TOWERS = ("vision_config", "audio_config", "speech_config")
 ENCODERS = ("bert", "t5", "bart", "electra", "vit", "clip", "whisper", "wav2vec", "roberta", "deberta", "esm", "siglip")
 
 
-_MISFITS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
-"""What arithmetic on the values of a damaged file ends in: a family's formulas stand in its file, so no reader knows the kind
-of each key before they are worked out."""
-
-
 def load_config(path: str | Path) -> Model:
     """Return the model that a ``config.json`` describes; a folder stands for the file of that name in it.
 
@@ -86,13 +81,7 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
     if patterned is not None:
         _check_architectures(data, str(data.get("model_type")), patterned.architectures, where)
         remark = "; ".join(filter(None, (source, unread_keys(patterned, data))))
-        try:
-            return read_patterned(patterned, data, name, where, remark)
-        except _MISFITS as error:
-            raise FormatError(
-                f"{where}: a value is of another kind or size than a {patterned.name} model has ({error});"
-                " compare it with the config.json of its maker"
-            ) from error
+        return read_patterned(patterned, data, name, where, remark)
     kind, family = _find_family(data, where)
     fields = Fields(data, where, family.spellings, family.defaults)
     _refuse_foreign(fields, kind, family)

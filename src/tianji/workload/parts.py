@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tianji.errors import FormatError
 from tianji.workload.ops import AttentionOp, ExpertOps, Matmul, Recurrence, Vector
 
 
@@ -287,6 +288,8 @@ def experts(
     nothing (LongCat): of ``top_k`` a share num_experts / (num_experts + zero_experts) does. ``latent`` experts work on a
     projection of the hidden state to that width (Nemotron 3).
     """
+    if num_experts < 1:
+        raise FormatError(f"num_experts: expected at least 1 in a layer of experts, got {num_experts}")
     inner = latent or h
     routed = num_experts + zero_experts
     matmuls = [Matmul("router", h, routed, "none", high=True)]

@@ -50,14 +50,14 @@ def read_patterned(family: FamilyFile, data: Mapping[str, object], name: str, wh
         vocab_size=_count(sizes, "vocab_size", where),
         tied_embeddings=bool(sizes.get("tied")),
         moe=_experts(parts),
-        num_mtp_layers=int(sizes.get("num_mtp_layers") or 0),
+        num_mtp_layers=_number(sizes, "num_mtp_layers", where),
         max_position_embeddings=keys.whole("max_position_embeddings"),
         norm_bias=norm_bias,
         source=where,
         blocks=blocks,
         pattern=tuple(distinct.index(pair) for pair in names),
-        embedding_extra=int(sizes.get("embedding_extra") or 0),
-        head_extra=int(sizes.get("head_extra") or 0) - (0 if sizes.get("final_norm", True) else hidden),
+        embedding_extra=_number(sizes, "embedding_extra", where),
+        head_extra=_number(sizes, "head_extra", where) - (0 if sizes.get("final_norm", True) else hidden),
         remark=remark,
     )
 
@@ -78,10 +78,17 @@ def _count(sizes: Mapping[str, Any], word: str, where: str) -> int:
     return value
 
 
+def _number(sizes: Mapping[str, Any], word: str, where: str) -> int:
+    value = sizes.get(word) or 0
+    if not isinstance(value, int):
+        raise FormatError(f"{where}: {word}: expected a whole number, got {value!r:.40}")
+    return value
+
+
 def _block(family: FamilyFile, keys: Keys, mixer: str, mlp: str, sizes: Mapping[str, Any]) -> LayerBlock:
     specs = (_spec(family.mixers, mixer, keys), _spec(family.mlps, mlp, keys))
-    norms = int(sizes.get("norms") or 0)
-    extra, streams = int(sizes.get("layer_extra") or 0), int(sizes.get("residual_streams") or 1)
+    norms = _number(sizes, "norms", keys.where)
+    extra, streams = _number(sizes, "layer_extra", keys.where), _number(sizes, "residual_streams", keys.where) or 1
     return LayerBlock(*specs, norms if all(specs) else norms // 2, extra, streams)
 
 
