@@ -16,6 +16,8 @@ MOST_LAYERS = 10_000
 """The rules of a family deal every layer by itself."""
 LARGEST_SIZE = 10**10
 """Of a size or a number of parameters of one part."""
+MOST_PARAMETERS = 10**16
+"""Ten thousand times the largest model: sums of bytes stay far inside 64 bits."""
 
 
 def read_patterned(family: FamilyFile, data: Mapping[str, object], name: str, where: str, remark: str = "") -> Model:
@@ -38,7 +40,7 @@ def read_patterned(family: FamilyFile, data: Mapping[str, object], name: str, wh
     scans = [s for p in parts for s in p.layer.scans]
     heads = max([a.num_heads for a in attention], default=0) or max((s.num_heads for s in scans), default=1)
     dense = [p.mlp for p in parts if p.mlp and not p.layer.experts]
-    return Model(
+    model = Model(
         name=name,
         family=str(data.get("model_type", family.name)),
         hidden_size=hidden,
@@ -60,6 +62,9 @@ def read_patterned(family: FamilyFile, data: Mapping[str, object], name: str, wh
         head_extra=_number(sizes, "head_extra", where) - (0 if sizes.get("final_norm", True) else hidden),
         remark=remark,
     )
+    if model.num_parameters > MOST_PARAMETERS:
+        raise FormatError(f"{where}: {model.num_parameters:.3g} parameters; expected at most {MOST_PARAMETERS:.0e}")
+    return model
 
 
 def _refuse_variants(family: FamilyFile, keys: Keys) -> None:
