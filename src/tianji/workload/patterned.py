@@ -29,8 +29,10 @@ def read_patterned(family: FamilyFile, data: Mapping[str, object], name: str, wh
     _refuse_variants(family, keys)
     sizes = {word: keys.value(expression) for word, expression in family.model.items()}
     hidden, num_layers = _count(sizes, "hidden_size", where), _count(sizes, "num_layers", where)
-    if num_layers > MOST_LAYERS:
-        raise FormatError(f"{where}: num_layers: expected at most {MOST_LAYERS:,}, got {num_layers:,}")
+    num_mtp_layers = _number(sizes, "num_mtp_layers", where)
+    for word, layers in (("num_layers", num_layers), ("num_mtp_layers", num_mtp_layers)):
+        if not 0 <= layers <= MOST_LAYERS:
+            raise FormatError(f"{where}: {word}: expected at most {MOST_LAYERS:,}, got {layers:,}")
     names = list(zip(*(deal_layers(family.layers[part], keys, num_layers) for part in ("mixer", "mlp")), strict=True))
     distinct = list(dict.fromkeys(names))
     blocks = tuple(_block(family, keys, mixer, mlp, sizes) for mixer, mlp in distinct)
@@ -52,7 +54,7 @@ def read_patterned(family: FamilyFile, data: Mapping[str, object], name: str, wh
         vocab_size=_count(sizes, "vocab_size", where),
         tied_embeddings=bool(sizes.get("tied")),
         moe=_experts(parts),
-        num_mtp_layers=_number(sizes, "num_mtp_layers", where),
+        num_mtp_layers=num_mtp_layers,
         max_position_embeddings=keys.whole("max_position_embeddings"),
         norm_bias=norm_bias,
         source=where,
