@@ -162,4 +162,4 @@ def test_a_document_is_made_once_and_notes_go_to_stderr(tmp_path: Path, capsys: 
     assert [line.removeprefix("tianji: note: ") for line in captured.err.splitlines()] == exported.document["notes"]
     assert tianji.read_plan(tmp_path / "p.json") == plan.best.plan
     with pytest.raises(FormatError, match="expected a measured result"):
-        tianji.explain(plan)  # type: ignore[arg-type]
+        tianji.explain(plan)

@@ -35,7 +35,7 @@ def test_every_target_has_a_golden_file() -> None:
 def test_the_files_are_the_golden_ones(target: str) -> None:
     model, pool, strategy = CASES[target]
     job = tianji.make_job(model, seq_len=4096, global_batch_size=64, tokens="1T")
-    plan = Plan(job, tianji.load_pool(pool, 16), tianji.Strategy(**{"overlap_tp": False} | strategy))  # type: ignore[arg-type]
+    plan = Plan(job, tianji.load_pool(pool, 16), tianji.Strategy(**{"overlap_tp": False} | strategy))
     bundle = render_plan(plan, target)
     # A plan's own file holds figures of the catalog, which change with it.
     texts = {a.name: a.text for a in bundle.artefacts if a.name != "plan.json"}

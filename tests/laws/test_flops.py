@@ -73,7 +73,7 @@ def test_the_published_step_of_gpt3() -> None:
 
 
 def test_experts_count_for_the_tokens_they_get() -> None:
-    idle = replace(SPARSE, moe=replace(SPARSE.moe, num_experts=16))  # type: ignore[type-var]
+    idle = replace(SPARSE, moe=replace(SPARSE.moe, num_experts=16))
     router = 3 * 2 * 512 * 8 * idle.num_moe_layers
     assert step_flops(idle, 1024, 1.0) - step_flops(SPARSE, 1024, 1.0) == pytest.approx(router)
 

@@ -142,7 +142,7 @@ def test_a_silent_node_is_waited_for_as_long_as_its_lease() -> None:
     running = WorkerReport(1, 3, 0.0)
     world.say(0, running, running)
     controller.advance()
-    assert last_event(controller.log, "failure")["kind"] == "silent node"  # type: ignore[index]
+    assert last_event(controller.log, "failure")["kind"] == "silent node"
     world.say(0, None, None, stopped=1)
     controller.advance()
     assert controller.state is State.STARTING  # node 1 was last heard at 1 s: its lease of 5 s is over

@@ -38,7 +38,7 @@ def test_leading_dense_layers_are_in_front() -> None:
 @given(st.integers(1, 128), st.integers(1, 128), st.integers(0, 5))
 def test_no_layer_is_lost(num_layers: int, pp: int, leading: int) -> None:
     pp = min(pp, num_layers)
-    model = replace(SPARSE, num_layers=num_layers, moe=replace(SPARSE.moe, num_leading_dense=min(leading, num_layers)))  # type: ignore[type-var]
+    model = replace(SPARSE, num_layers=num_layers, moe=replace(SPARSE.moe, num_leading_dense=min(leading, num_layers)))
     stages = [stage(model, np.asarray(pp), np.asarray(i)) for i in range(pp)]
     assert sum(float(s.layers) for s in stages) == pytest.approx(num_layers)
     assert sum(float(s.counts["moe"]) for s in stages) == pytest.approx(model.num_moe_layers)
@@ -48,7 +48,7 @@ def test_no_layer_is_lost(num_layers: int, pp: int, leading: int) -> None:
 @given(st.integers(1, 128), st.integers(1, 128), st.integers(0, 3))
 def test_the_representatives_hold_the_most(num_layers: int, pp: int, leading: int) -> None:
     pp = min(pp, num_layers)
-    model = replace(SPARSE, num_layers=num_layers, moe=replace(SPARSE.moe, num_leading_dense=min(leading, num_layers)))  # type: ignore[type-var]
+    model = replace(SPARSE, num_layers=num_layers, moe=replace(SPARSE.moe, num_leading_dense=min(leading, num_layers)))
     chosen = representative_stages(model, np.asarray(pp))
     every = [stage(model, np.asarray(pp), np.asarray(i)) for i in range(pp)]
     assert max(float(s.layers) for s in chosen) == max(float(s.layers) for s in every)

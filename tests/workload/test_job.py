@@ -20,4 +20,4 @@ def test_tokens_of_a_step() -> None:
 )
 def test_sizes_that_make_no_sense_are_refused(fields: dict[str, float], said: str) -> None:
     with pytest.raises(FormatError, match=said):
-        job(**fields)  # type: ignore[arg-type]
+        job(**fields)

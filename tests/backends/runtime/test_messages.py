@@ -101,7 +101,7 @@ def test_an_entry_of_a_list_is_named_by_its_place() -> None:
 def test_every_message_is_frozen_and_of_types_that_travel() -> None:
     for kind in (*ORDERS, *REPORTS, NodeSetup):
         assert is_dataclass(kind)
-        assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+        assert kind.__dataclass_params__.frozen
         assert set(get_type_hints(kind)) == {field.name for field in fields(kind)}
         assert kind.__doc__ and kind.__module__ == messages.__name__
 

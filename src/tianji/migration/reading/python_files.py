@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Callable
 
 from tianji.migration.facts import FileFacts, FileKind, Guard, Occurrence
 from tianji.migration.reading.device_texts import (
@@ -71,7 +72,7 @@ class _Reader:
         self.seen: set[int] = set()
         self.uses_ray = "ray" in text
         self.counts_flops = "flop" in text.lower() or "mfu" in text.lower()
-        self.handlers = {
+        self.handlers: dict[type[ast.AST], Callable[..., None]] = {
             ast.Import: self.on_import,
             ast.ImportFrom: self.on_import_from,
             ast.Attribute: self.on_attribute,
@@ -104,7 +105,7 @@ class _Reader:
         if handler is None:
             self.visit_children(node)
         else:
-            handler(node)  # type: ignore[operator]
+            handler(node)
 
     def visit_children(self, node: ast.AST) -> None:
         for name in node._fields:

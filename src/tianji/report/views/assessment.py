@@ -283,6 +283,7 @@ def power_table(pools: Sequence[AssessmentDocument]) -> ViewTable:
     columns = (ViewColumn("power of"), *(ViewColumn(pool["name"], "W", is_ranged=True) for pool in pools))
     rows = []
     for key, words in POWERS:
+        # A type checker takes literal keys alone; these stand in POWERS.
         values: list[RangeDocument | None] = [pool["power"][key] if pool["power"] else None for pool in pools]  # type: ignore[literal-required]
         if any(values):
             cells = (ranged_or(value, lambda watts: show(watts, "power"), NOT_PUBLISHED) for value in values)
