@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 PATIENCE = 0.5
 """Seconds before a progress line shows: what is done at once needs none."""
 
 
+class Counter(Protocol):
+    """Takes the count so far and, where it is known, how far it goes."""
+
+    def __call__(self, count: int, total: int | None = None, /) -> None:
+        """Show the count."""
+
+
 @contextmanager
-def show_progress(what: str) -> Iterator[Callable[[int], None]]:
+def show_progress(what: str) -> Iterator[Counter]:
     """Show how far a long count has come; yields the function that takes the count so far."""
     if not sys.stderr.isatty():
-        yield lambda count: None
+        yield lambda count, total=None: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -25,12 +33,12 @@ def show_progress(what: str) -> Iterator[Callable[[int], None]]:
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task(what, total=None)
 
-    def count_up(count: int) -> None:
+    def count_up(count: int, total: int | None = None, /) -> None:
         nonlocal shown
         if not shown and time.monotonic() - started > PATIENCE:
             bar.start()
             shown = True
-        bar.update(task, description=f"{what}: {count:,}")
+        bar.update(task, description=f"{what}: {count:,}", completed=count, total=total)
 
     try:
         yield count_up

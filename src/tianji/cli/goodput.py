@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tianji.cli.options import LOSS_OPTIONS, job_options, strategy_options
+from tianji.cli.options import add_options, job_options, loss_options, strategy_options
 from tianji.cli.outputs import answering
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS = (
+reliability_options = add_options(
     click.option("--failures", metavar="NAME|FILE",
                  help="Failure profile: a name of the catalog or a TOML file.  [default: that of the chip]"),
-    *LOSS_OPTIONS,
+    loss_options,
     click.option("--recovery", default="job", show_default=True, metavar="RUNG",
                  help="Fastest rung of the recovery ladder: in-process, process, pod or job."),
     click.option("--replacement", default="spare", show_default=True, metavar="spare|shrink",
@@ -51,13 +51,7 @@ _OPTIONS = (
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the sampled runs."),
     click.option("--price", metavar="USD", help='Of one chip-hour, like "2 USD": says what each remedy is worth in money.'),
 )  # fmt: skip
-
-
-def reliability_options(command: F) -> F:
-    """Add the options of a run under failures."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+"""Adds the options of a run under failures."""
 
 
 @click.command("goodput")

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from tianji.cli.options import add_options
 from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import FormatError, TianjiError
 
 if TYPE_CHECKING:
-    from tianji.migration import Move
+    from tianji.migration import Move, VersionSet
+    from tianji.migration.judging.packages import PackageVerdict
     from tianji.migration.speed import Speed
     from tianji.workload import Job
+
+
+_version_files = add_options(
+    click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip."),
+    click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them."),
+)
 
 
 @click.group("migrate")
@@ -50,8 +59,7 @@ def migrate_command() -> None:
     metavar="FILE",
     help="Python file of the repository to start from; may be given again.  [default: found by their names]",
 )
-@click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip.")
-@click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them.")
+@_version_files
 @click.option("--patch", metavar="FILE", help="Also write the mechanical part of the move as a unified diff.")
 @click.option(
     "--patch-style",
@@ -90,21 +98,17 @@ def scan_command(
       tianji migrate scan my-repository --patch npu.patch && patch -d my-repository -p1 < npu.patch
       tianji migrate scan my-repository --to mindspore
     """
-    from tianji.migration import Conflict, plan_move, write_constraints, write_dockerfile
+    from tianji.api.progress import show_progress
+    from tianji.migration import Conflict, plan_move
     from tianji.migration.mindspore import describe_twin
     from tianji.report.documents.migration import scan_document
     from tianji.report.documents.move_speed import speed_document
 
-    with _Progress() as progress:
-        move = plan_move(repository, target, torch_version, entries, progress.show)
+    with show_progress("Files read") as progress:
+        move = plan_move(repository, target, torch_version, entries, progress)
     chosen = move.fallback if isinstance(move.versions, Conflict) else move.versions
     if chosen is not None:
-        if constraints is not None:
-            _write_text(constraints, write_constraints(chosen, move.scan.packages), "--constraints")
-        if dockerfile is not None:
-            _write_text(
-                dockerfile, write_dockerfile(chosen, move.scan.target.key, _name_of(constraints)), "--dockerfile"
-            )
+        _write_versions(chosen, move.scan.target.key, constraints, dockerfile, move.scan.packages)
     if patch is not None:
         from tianji.migration.patching import write_patch
 
@@ -137,8 +141,7 @@ def scan_command(
     metavar="FILE",
     help="Check what is installed: the output of pip freeze, of npu-smi info, CANN's version file; - is stdin.",
 )
-@click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip.")
-@click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them.")
+@_version_files
 @output_options
 def versions_command(
     target: str, torch_version: str | None, components: tuple[str, ...], environment: tuple[str, ...],
@@ -158,8 +161,6 @@ def versions_command(
         check_environment,
         find_versions,
         read_environment,
-        write_constraints,
-        write_dockerfile,
     )
     from tianji.migration.scan import find_target
     from tianji.report.documents.migration import versions_document
@@ -178,10 +179,7 @@ def versions_command(
     listing = read_environment("\n".join(map(_read_text, environment))) if environment else None
     misfits = check_environment(listing, family) if listing is not None else []
     if not isinstance(answer, Conflict):
-        if constraints is not None:
-            _write_text(constraints, write_constraints(answer), "--constraints")
-        if dockerfile is not None:
-            _write_text(dockerfile, write_dockerfile(answer, family, _name_of(constraints)), "--dockerfile")
+        _write_versions(answer, family, constraints, dockerfile)
     outputs.present(versions_document(family, answer, listing, misfits))
     if isinstance(answer, Conflict) or misfits:
         sys.exit(1)
@@ -295,35 +293,6 @@ def _find_launched(move: Move) -> tuple[Job, str] | None:
     return None
 
 
-class _Progress:
-    """A bar of files read, on a terminal and only when the wait is long enough to be felt."""
-
-    DELAY = 1.0
-
-    def __init__(self) -> None:
-        import time
-
-        self.start = time.monotonic()
-        self.clock = time.monotonic
-        self.shown = 0.0
-        self.is_on = sys.stderr.isatty()
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.shown:
-            sys.stderr.write("\r\x1b[K")
-
-    def show(self, done: int, total: int) -> None:
-        """Draw how far the reading is, five times a second at most."""
-        now = self.clock()
-        if self.is_on and now - self.start > self.DELAY and now - self.shown > 0.2:
-            self.shown = now
-            sys.stderr.write(f"\rread {done:,} of {total:,} files")
-            sys.stderr.flush()
-
-
 def _read_text(path: str) -> str:
     try:
         if path == "-":
@@ -333,9 +302,18 @@ def _read_text(path: str) -> str:
         raise FormatError(f"--environment {path}: cannot be read ({error.strerror}); expected a text file") from None
 
 
-def _name_of(constraints: str | None) -> str:
-    """The file of constraints that a Dockerfile copies: the one written beside it, or the usual name."""
-    return Path(constraints).name if constraints is not None else "constraints.txt"
+def _write_versions(
+    chosen: VersionSet, target: str, constraints: str | None, dockerfile: str | None,
+    packages: Sequence[PackageVerdict] = (),
+) -> None:  # fmt: skip
+    """Write the files that were asked for; the Dockerfile copies the constraints written beside it."""
+    from tianji.migration import write_constraints, write_dockerfile
+
+    if constraints is not None:
+        _write_text(constraints, write_constraints(chosen, packages), "--constraints")
+    if dockerfile is not None:
+        name = Path(constraints or "constraints.txt").name
+        _write_text(dockerfile, write_dockerfile(chosen, target, name), "--dockerfile")
 
 
 def _write_text(path: str, text: str, option: str) -> None:

@@ -14,6 +14,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
 
 
+def add_options(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Return what puts options on a command, in their order."""
+
+    def put_on(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return put_on
+
+
 def workers_option(command: F) -> F:
     """Add ``--workers``, where a sweep is worked out, and refuse its old name, which now only launches."""
     command = click.option(
@@ -39,7 +50,7 @@ calibration_option = click.option(
     help="Corrections to datasheet figures: a name of the catalog or a TOML file; none is pure datasheet physics.",
 )  # fmt: skip
 
-_JOB_OPTIONS = (
+job_options = add_options(
     click.option("--chips", metavar="N", help="Chips of the pool to use.  [default: the pool's own count]"),
     click.option("--batch", metavar="N", help="Global batch, in sequences.  [default: as in the published run]"),
     click.option("--seq", metavar="N", help="Tokens of one sequence.  [default: as in the published run]"),
@@ -52,29 +63,17 @@ _JOB_OPTIONS = (
                  help="Load of the busiest expert rank over the mean; 1 is perfect balance.  [default: 1]"),
     calibration_option,
 )  # fmt: skip
-
-
-def job_options(command: F) -> F:
-    """Add the options that make a model on a pool a job."""
-    for option in reversed(_JOB_OPTIONS):
-        command = option(command)
-    return command
+"""Adds the options that make a model on a pool a job."""
 
 
 # --- failures -------------------------------------------------------------------------------------------------
-LOSS_OPTIONS = (
+loss_options = add_options(
     click.option("--loss", default="job", show_default=True, metavar="job|replica",
                  help="What a failure stops: the whole job, or one data-parallel replica."),
     click.option("--replica-chips", metavar="N",
                  help="Chips of one replica that fails alone, at least a copy of the model.  [default: a pod]"),
 )  # fmt: skip
-
-
-def loss_options(command: F) -> F:
-    """Add the options of what a failure stops."""
-    for option in reversed(LOSS_OPTIONS):
-        command = option(command)
-    return command
+"""Adds the options of what a failure stops."""
 
 
 # --- strategies -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from tianji.cli.allocation import keep_freed_memory
-from tianji.cli.options import json_option
+from tianji.cli.options import add_options, json_option
 from tianji.cli.output import format_command
 
 if TYPE_CHECKING:
@@ -93,11 +93,8 @@ def output_options(command: F) -> F:
         outputs.check()
         return command(outputs=outputs, **options)
 
-    wrapped: Any = with_outputs
-    for option in reversed((*_FILES, json_option)):
-        wrapped = option(wrapped)
     # An option gives back what it is put on: the command, with one option more.
-    return cast(F, wrapped)
+    return cast(F, add_options(*_FILES, json_option)(with_outputs))
 
 
 def answering(command: F) -> F:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import click
 
-from tianji.cli.options import LOSS_OPTIONS, calibration_option
-
-F = TypeVar("F", bound=Callable[..., Any])
+from tianji.cli.options import add_options, calibration_option, loss_options
 
 RENT = click.option("--rent", multiple=True, metavar="CHIP=USD", help="Dollars of one chip-hour; repeat for more.")
 POWER = click.option(
     "--power", multiple=True, metavar="CHIP=WATTS",
     help="Watts of one chip with its share of all that serves it, like 1.3kW; repeat for more.",
 )  # fmt: skip
-_OPTIONS = (
+with_pool_options = add_options(
     click.option("--batch", metavar="N", help="Global batch, in sequences.  [default: as in the published run]"),
     click.option("--seq", metavar="N", help="Tokens of one sequence.  [default: as in the published run]"),
     click.option("--tokens", metavar="COUNT", help="Tokens of the whole run, like 15T: gives the days."),
@@ -29,13 +24,7 @@ _OPTIONS = (
     POWER,
     click.option("--electricity", metavar="USD", help="Dollars of 1 kWh."),
     click.option("--pue", metavar="X", help="Power of the site over that of the pool."),
-    *LOSS_OPTIONS,
+    loss_options,
     calibration_option,
 )  # fmt: skip
-
-
-def with_pool_options(command: F) -> F:
-    """Add the options of the work, the prices, the power and the site."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+"""Adds the options of the work, the prices, the power and the site."""
