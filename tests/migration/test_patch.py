@@ -97,6 +97,19 @@ def test_a_patch_applies_and_a_second_one_is_empty(scan: ScanFiles, tmp_path: Pa
     assert '{"cuda": "GPU", "cpu": "CPU"}' in (tmp_path / "pkg/step.py").read_text()
 
 
+def test_what_a_patch_leaves_is_said(scan: ScanFiles) -> None:
+    found = scan({
+        "train.py": "import torch\nfrom torch.cuda import set_device\nx = torch.zeros(1).cuda()\nset_device(0)\n"
+        "g = torch.cuda.CUDAGraph()\nif __name__ == '__main__':\n    print(x, g)\n",
+        "latin.py": "import torch\ntorch.cuda.set_device(0)\n",
+    })  # fmt: skip
+    patch = write_patch(found, estimate_effort(found))
+    left = {(finding.path, finding.symbol) for finding in patch.by_hand}
+    assert ("train.py", "torch.cuda.CUDAGraph") in left
+    assert not {place for place in left if place[0] == "latin.py"}
+    assert not {finding.line for finding in patch.by_hand if finding.path == "train.py"} & {3}
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

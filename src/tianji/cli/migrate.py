@@ -16,10 +16,13 @@ from tianji.errors import FormatError, TianjiError
 if TYPE_CHECKING:
     from tianji.migration import Move, VersionSet
     from tianji.migration.judging.packages import PackageVerdict
+    from tianji.migration.patching.patch import Patch
     from tianji.migration.speed import Speed
     from tianji.workload import Job
 
 
+MOST_LEFT = 20
+"""Places and files that a patch leaves, as many as stderr lists."""
 _version_files = add_options(
     click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip."),
     click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them."),
@@ -114,10 +117,7 @@ def scan_command(
 
         written = write_patch(move.scan, move.effort, patch_style)
         _write_text(patch, written.diff, "--patch")
-        click.echo(
-            f"{len(written.files)} files, {written.num_places} places, style {written.style}: {written.reason}.",
-            err=True,
-        )
+        _say_what_is_patched(written)
     speed = _estimate(move, target, model, present, chips)
     twin = None if speed is None or move.mindspore is None else describe_twin(speed.model, model or speed.found_in)
     outputs.present(scan_document(move, None if speed is None else speed_document(speed), twin))
@@ -300,6 +300,16 @@ def _read_text(path: str) -> str:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise FormatError(f"--environment {path}: cannot be read ({error.strerror}); expected a text file") from None
+
+
+def _say_what_is_patched(patch: Patch) -> None:
+    """Say on stderr what a patch holds, and what it leaves to a person."""
+    click.echo(f"{len(patch.files)} files, {patch.num_places} places, style {patch.style}: {patch.reason}.", err=True)
+    left = [f"{path}: {reason}" for path, reason in patch.skipped]
+    left += [f"{finding.path}:{finding.line}: {finding.symbol}" for finding in patch.by_hand]
+    if left:
+        more = f"\n  and {len(left) - MOST_LEFT:,} more" if len(left) > MOST_LEFT else ""
+        click.echo("left to be changed by hand:\n  " + "\n  ".join(left[:MOST_LEFT]) + more, err=True)
 
 
 def _write_versions(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tianji.errors import FormatError
 from tianji.migration.effort import Effort, Route
+from tianji.migration.judging.findings import Finding
 from tianji.migration.patching.import_patch import ADAPTOR, TRANSFER, add_import
 from tianji.migration.resolving.areas import DEVICE_LAYER
 from tianji.migration.scan import RepositoryScan
@@ -31,6 +32,9 @@ class Patch:
     """Changed files, new ones among them."""
     num_places: int
     skipped: tuple[tuple[str, str], ...]
+    """Files to change that it leaves as they are, with the reason."""
+    by_hand: tuple[Finding, ...]
+    """Findings to change on lines that it leaves as they are."""
 
 
 def write_patch(scan: RepositoryScan, effort: Effort, style: str = "auto") -> Patch:
@@ -43,7 +47,26 @@ def write_patch(scan: RepositoryScan, effort: Effort, style: str = "auto") -> Pa
     chosen, reason = _choose(scan, effort, style)
     changes, places, skipped = _neutral(scan, effort) if chosen == "neutral" else _imports(scan, effort)
     diff = "".join(_diff(path, old, new) for path, (old, new) in sorted(changes.items()))
-    return Patch(chosen, reason, diff, tuple(sorted(changes)), places, tuple(skipped))
+    by_hand = _left_over(scan, effort, changes) if chosen == "neutral" else ()
+    return Patch(chosen, reason, diff, tuple(sorted(changes)), places, tuple(skipped), by_hand)
+
+
+def _left_over(scan: RepositoryScan, effort: Effort, changes: Changes) -> tuple[Finding, ...]:
+    """Return the findings to change whose lines a patch does not touch: a style names no device, not each call is mechanical."""
+    touched = {path: _touched_lines(old, new) for path, (old, new) in changes.items()}
+    return tuple(
+        finding
+        for finding in scan.findings
+        if finding.needs_change
+        and finding.path in effort.files_to_change
+        and finding.line not in touched.get(finding.path, ())
+    )
+
+
+def _touched_lines(old: str, new: str) -> set[int]:
+    """Return the numbers, from 1 on, of the old lines that are replaced."""
+    steps = difflib.SequenceMatcher(None, list(_split(old)), list(_split(new))).get_opcodes()
+    return {line + 1 for kind, start, end, _, _ in steps if kind != "equal" for line in range(start, end)}
 
 
 def _choose(scan: RepositoryScan, effort: Effort, style: str) -> tuple[str, str]:
