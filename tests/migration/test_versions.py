@@ -136,3 +136,12 @@ def test_versions_compare_as_releases_do() -> None:
     assert matches("8.5.X", "8.5.2")
     assert not matches("2.1.0", "2.10")
     assert Allowed(least="3.9", below="3.12").meets(Allowed(("3.11",)))
+
+
+def test_what_was_never_released_is_in_no_set_that_does_not_ask_for_it() -> None:
+    found = find_versions("a2", {"torch": "2.6"}, ["triton_ascend"])
+    assert isinstance(found, Conflict)
+    assert any("triton" in reason for reason in found.reasons)
+    asked = find_versions("a2", {"torch": "2.6", "triton_ascend": "3.5.0"})
+    assert isinstance(asked, VersionSet)
+    assert any("unreleased" in note for note in asked.notes)

@@ -112,6 +112,8 @@ def _try_base(base: Release, extras: Sequence[str], wanted: Mapping[str, str], t
         if component == base.component:
             continue
         rows = [r for r in load_releases() if r.component == component and _fits_wanted(r, wanted)]
+        # Nobody can install what was never released: such a row answers only for its version.
+        rows = [r for r in rows if r.is_released or any(_OWNERS.get(name) == component for name in wanted)]
         if not rows:
             asked = next((f"{n} {v}" for n, v in wanted.items() if _OWNERS.get(n) == component), component)
             return _Attempt(chosen, f"unknown:{asked}")

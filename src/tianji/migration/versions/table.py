@@ -90,6 +90,11 @@ class Release:
         """Return what the row allows of a component."""
         return self.cells.get(component, Allowed())
 
+    @property
+    def is_released(self) -> bool:
+        """Whether anybody can install it: some rows are the version of a source tree."""
+        return not self.status.endswith("unreleased")
+
 
 def numbers(version: str) -> tuple[int, ...]:
     """Return the numbers of a version in order, a candidate before its release.
