@@ -111,3 +111,16 @@ def test_parity_passes_fails_and_draws(tmp_path: Path) -> None:
     assert document["divergence"]["step"] == 1
     assert call("parity", one, two, "--standard", "nobody").exit_code == 2
     assert call("parity", one, str(tmp_path / "nothing")).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--torch", "abc"], "--torch abc: expected a version, like 2.10"),
+        (["--to", "mindspore", "--patch", "x.patch"], "leave it out for --to mindspore"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: list[str], says: str, repository: Path) -> None:
+    done = call("scan", str(repository), *options)
+    assert done.exit_code == 2
+    assert says in done.stderr

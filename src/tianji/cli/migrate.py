@@ -107,6 +107,8 @@ def scan_command(
     from tianji.report.documents.migration import scan_document
     from tianji.report.documents.move_speed import speed_document
 
+    if patch is not None and target.lower() == "mindspore":
+        raise FormatError("--patch writes a move to torch_npu; leave it out for --to mindspore, which needs other code")
     with show_progress("Files read") as progress:
         move = plan_move(repository, target, torch_version, entries, progress)
     chosen = move.fallback if isinstance(move.versions, Conflict) else move.versions

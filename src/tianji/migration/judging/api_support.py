@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tianji.catalog.migration import expand_source, load_snapshots, read_rows
+from tianji.errors import FormatError
 from tianji.migration.facts import FileFacts
 from tianji.migration.judging.findings import Impact
 
@@ -71,6 +72,8 @@ def choose_version(asked: str | None) -> tuple[str, str]:
     newest = load_snapshots().newest_torch
     if asked is None:
         return newest, f"torch {newest}, the newest that the tables know, in the absence of --torch"
+    if not release_key(asked):
+        raise FormatError(f"--torch {asked:.40}: expected a version, like 2.10")
     known = {version for rows in load_support().values() for support in rows for version in support.versions} - {"any"}
     wanted = release_key(asked)[:2]
     for version in known:
