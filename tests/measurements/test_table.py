@@ -87,6 +87,18 @@ def test_the_same_name_twice_counts_once(tmp_path: Path) -> None:
     assert len(table.rows) == len(table.skipped) == 1
 
 
+def test_cells_that_stand_under_no_column_or_contradict_their_twin_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("id,pool,n_chips,n_chips\na,hgx-h100,8,8\n")
+    assert len(read_table(path).skipped) == 1
+    path.write_text("id,pool,n_chips,n_chips\na,hgx-h100,8,16\n")
+    with pytest.raises(FormatError, match="line 2: two columns n_chips hold '8' and '16'"):
+        read_table(path)
+    path.write_text("id,pool,n_chips,source\na,hgx-h100,8,us, in May\n")
+    with pytest.raises(FormatError, match="line 2: 5 cells under 4 columns"):
+        read_table(path)
+
+
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("hello")
     with pytest.raises(FormatError, match="names the columns"):

@@ -174,7 +174,19 @@ def read_cells(path: Path) -> Iterator[Cells]:
                 f"{path}: expected a first line that names the columns, among them id, pool and n_chips; "
                 f"got {', '.join(columns[:6])[:120] or 'nothing'} (`tianji validate --columns` lists them all)"
             )
+        again = [(at, columns.index(name)) for at, name in enumerate(columns) if name and columns.index(name) != at]
         for cells in lines:
+            for at, first in again:
+                if at < len(cells) and cells[at] != cells[first]:
+                    raise FormatError(
+                        f"{path}, line {lines.line_num}: two columns {columns[at]} hold {cells[first]!r:.40} and "
+                        f"{cells[at]!r:.40}; keep the one that is right"
+                    )
+            if any(cell.strip() for cell in cells[len(columns) :]):
+                raise FormatError(
+                    f"{path}, line {lines.line_num}: {len(cells)} cells under {len(columns)} columns; a text with a comma "
+                    "stands in quotation marks"
+                )
             if any(cell.strip() for cell in cells):
                 yield Cells(dict(zip(columns, cells, strict=False)), lines.line_num)
     except csv.Error as error:
