@@ -145,3 +145,10 @@ def test_what_was_never_released_is_in_no_set_that_does_not_ask_for_it() -> None
     asked = find_versions("a2", {"torch": "2.6", "triton_ascend": "3.5.0"})
     assert isinstance(asked, VersionSet)
     assert any("unreleased" in note for note in asked.notes)
+
+
+def test_a_pin_of_torch_beside_the_names_judged_by_another_is_said(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import torch\ntorch.cuda.set_device(0)\n")
+    (tmp_path / "requirements.txt").write_text("torch==2.6.0\n")
+    assert any("pin torch 2.6.0" in note for note in plan_move(tmp_path).scan.notes)
+    assert not any("pin" in note for note in plan_move(tmp_path, torch_version="2.6").scan.notes)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tianji.migration.effort import Effort, count_kernels, estimate_effort, own_version
+from tianji.migration.judging.api_support import release_key
 from tianji.migration.mindspore import Coverage, cover_with_mindspore
 from tianji.migration.scan import Progress, RepositoryScan, scan_repository
 from tianji.migration.versions import Conflict, VersionSet, find_versions
@@ -53,6 +54,9 @@ def plan_move(
     wanted = {"torch": torch_version} if torch_version and not is_mindspore else {}
     if not is_mindspore and torch_version is None and (pin := pinned_torch(scan)):
         wanted["torch"] = pin
+        if release_key(pin)[:2] != release_key(scan.torch_version)[:2]:
+            told = f"the requirements pin torch {pin}, for which the versions are; --torch {pin} judges the names by it as well"
+            scan = replace(scan, notes=(*scan.notes, told))
     if "megatron" in scan.own and not is_mindspore and (version := own_version(scan)):
         wanted["megatron_core"] = version
     versions = find_versions(scan.target.key, wanted, needed)

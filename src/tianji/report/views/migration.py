@@ -339,7 +339,9 @@ def _speed(speed: Document) -> Iterable[Block]:
 def versions_view(document: MoveVersionsDocument) -> View:
     """Return what is shown of ``versions_document``."""
     chosen, environment = document["set"], document["environment"]
-    sections = [ViewSection("A set that fits", tuple(version_blocks(chosen, "versions")))]
+    sections = [
+        ViewSection("A set that fits" if chosen["fits"] else "Why none fits", tuple(version_blocks(chosen, "versions")))
+    ]
     lead = [
         f"Newest set in a table of {document['snapshot']}: {chosen['name']}."
         if chosen["fits"]
