@@ -55,8 +55,8 @@ def plan_move(
     if not is_mindspore and torch_version is None and (pin := pinned_torch(scan)):
         wanted["torch"] = pin
         if release_key(pin)[:2] != release_key(scan.torch_version)[:2]:
-            told = f"the requirements pin torch {pin}, for which the versions are; --torch {pin} judges the names by it as well"
-            scan = replace(scan, notes=(*scan.notes, told))
+            note = f"the requirements pin torch {pin}, for which the versions are; --torch {pin} judges the names by it as well"
+            scan = replace(scan, notes=(*scan.notes, note))
     if "megatron" in scan.own and not is_mindspore and (version := own_version(scan)):
         wanted["megatron_core"] = version
     versions = find_versions(scan.target.key, wanted, needed)
