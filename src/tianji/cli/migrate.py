@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tianji.cli.migrate_parity import parity_command, twin_command
 from tianji.cli.options import add_options
 from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import FormatError, TianjiError
@@ -16,8 +17,10 @@ from tianji.errors import FormatError, TianjiError
 if TYPE_CHECKING:
     from tianji.migration import Move, VersionSet
     from tianji.migration.judging.packages import PackageVerdict
+    from tianji.migration.mindspore import TwinOffer
     from tianji.migration.patching.patch import Patch
     from tianji.migration.speed import Speed
+    from tianji.report.documents.twin import MoveTwinDocument
     from tianji.workload import Job
 
 
@@ -41,7 +44,12 @@ def migrate_command() -> None:
       tianji migrate scan my-repository
       tianji migrate versions --to atlas-900-a3-superpod --with vllm
       tianji migrate parity gpu.jsonl npu.jsonl
+      tianji migrate twin my-model --out twin
     """
+
+
+migrate_command.add_command(parity_command)
+migrate_command.add_command(twin_command)
 
 
 @migrate_command.command("scan")
@@ -80,11 +88,17 @@ def migrate_command() -> None:
 @click.option(
     "--chips", metavar="N", help="Chips of the target.  [default: those of the present pool, or of the entry]"
 )
+@click.option(
+    "--twin", "twin_folder", metavar="DIR", help="With --to mindspore: also make the model's twin there and run it."
+)
+@click.option(
+    "--weights", metavar="FILE|DIR", help="Weights of the twin.  [default: those beside the config.json, or drawn]"
+)
 @output_options
 def scan_command(
     repository: str, target: str, torch_version: str | None, entries: tuple[str, ...], constraints: str | None,
     dockerfile: str | None, patch: str | None, patch_style: str, model: str | None, present: str | None, chips: str | None,
-    outputs: Outputs,
+    twin_folder: str | None, weights: str | None, outputs: Outputs,
 ) -> None:  # fmt: skip
     r"""Read a repository and say what a move to Ascend meets in it.
 
@@ -99,16 +113,21 @@ def scan_command(
       tianji migrate scan my-repository --entry train.py --json
       tianji migrate scan my-repository --constraints constraints.txt --dockerfile Dockerfile.npu
       tianji migrate scan my-repository --patch npu.patch && patch -d my-repository -p1 < npu.patch
-      tianji migrate scan my-repository --to mindspore
+      tianji migrate scan my-repository --to mindspore --twin twin --weights model.safetensors
     """
     from tianji.api.progress import show_progress
     from tianji.migration import Conflict, plan_move
-    from tianji.migration.mindspore import describe_twin
-    from tianji.report.documents.migration import scan_document
+    from tianji.migration.mindspore import offer_twin
+    from tianji.report.documents.migration import scan_document, twin_offer_document
     from tianji.report.documents.move_speed import speed_document
 
-    if patch is not None and target.lower() == "mindspore":
+    is_mindspore = target.lower() == "mindspore"
+    if patch is not None and is_mindspore:
         raise FormatError("--patch writes a move to torch_npu; leave it out for --to mindspore, which needs other code")
+    if twin_folder is not None and not is_mindspore:
+        raise FormatError("--twin makes a model's twin under MindSpore; give it with --to mindspore")
+    if weights is not None and twin_folder is None:
+        raise FormatError("--weights are those of the twin; give the folder for it with --twin")
     with show_progress("Files read") as progress:
         move = plan_move(repository, target, torch_version, entries, progress)
     chosen = move.fallback if isinstance(move.versions, Conflict) else move.versions
@@ -121,7 +140,13 @@ def scan_command(
         _write_text(patch, written.diff, "--patch")
         _say_what_is_patched(written)
     speed = _estimate(move, target, model, present, chips)
-    twin = None if speed is None or move.mindspore is None else describe_twin(speed.model, model or speed.found_in)
+    twin = None
+    if is_mindspore and speed is not None:
+        source = model or str(Path(move.scan.root) / speed.found_in)
+        offer = offer_twin(speed.model, source)
+        twin = twin_offer_document(offer, _make_twin(source, offer, twin_folder, weights))
+    elif twin_folder is not None:
+        raise FormatError("--twin: no config.json in the repository says the model; give it with --model")
     outputs.present(scan_document(move, None if speed is None else speed_document(speed), twin))
 
 
@@ -187,65 +212,19 @@ def versions_command(
         sys.exit(1)
 
 
-@migrate_command.command("parity")
-@click.argument("reference")
-@click.argument("candidate")
-@click.option(
-    "--repeat",
-    "repeats",
-    multiple=True,
-    metavar="FILE",
-    help="Another run of the reference: says what its noise is; may be given again.",
-)
-@click.option(
-    "--standard",
-    "standards",
-    multiple=True,
-    metavar="NAME",
-    help="Standard to judge by; may be given again, all lists them.  [default: first loss, gradient norm, mean loss]",
-)
-@click.option(
-    "--precision",
-    default="",
-    metavar="NAME",
-    help="Number format of the less precise run, like bf16.  [default: by the files, or bf16]",
-)
-@click.option("--metric", default="", metavar="NAME", help="Task metric of both logs to set side by side.")
-@output_options
-def parity_command(
-    reference: str, candidate: str, repeats: tuple[str, ...], standards: tuple[str, ...], precision: str, metric: str,
-    outputs: Outputs,
-) -> None:  # fmt: skip
-    r"""Judge a run on the target by a reference run: noise first, then named standards, then where they part.
+def _make_twin(source: str, offer: TwinOffer, folder: str | None, weights: str | None) -> MoveTwinDocument | None:
+    """Return the twin that was asked for, made and run, or None."""
+    if folder is None:
+        return None
+    if not offer.runs:
+        raise FormatError(f"--twin: {offer.reason}")
+    from tianji.backends import RunOptions
+    from tianji.migration.twin import make_twin, run_twin
+    from tianji.report.documents.twin import twin_document
 
-    Takes results of `tianji run`, logs of Megatron, MindSpeed and MindFormers, JSON lines, CSV, JSON and TensorBoard's event
-    files, or two dumps of msprobe. Exit code 1: a check fails.
-
-    \b
-    Examples:
-      tianji migrate parity gpu.log npu.log --repeat gpu-2.log --repeat gpu-3.log
-      tianji migrate parity runs/gpu runs/npu --html parity.html
-      tianji migrate parity gpu.jsonl npu.jsonl --standard megatron-golden-approximate --precision bf16
-      tianji migrate parity dump-gpu/step0 dump-npu/step0
-    """
-    from tianji.migration.parity import compare_dumps, is_dump, judge_parity, load_standards, read_dump, read_run
-    from tianji.report.documents.parity import (
-        MoveDumpsDocument,
-        MoveParityDocument,
-        dump_document,
-        parity_document,
-    )
-
-    document: MoveParityDocument | MoveDumpsDocument
-    if is_dump(reference) or is_dump(candidate):
-        document = dump_document(reference, candidate, compare_dumps(read_dump(reference), read_dump(candidate)))
-    else:
-        names = tuple(load_standards()) if "all" in standards else standards
-        runs = [read_run(path) for path in (reference, candidate, *repeats)]
-        document = parity_document(judge_parity(runs[0], runs[1], runs[2:], names, precision, metric))
-    outputs.present(document)
-    if document["outcome"] == "fail":
-        sys.exit(1)
+    twin = make_twin(source, Path(folder), weights or "")
+    ran = run_twin(twin, RunOptions(steps=20, learning_rate=1e-4), say=lambda text: click.echo(text, err=True))
+    return twin_document(twin, ran)
 
 
 def _estimate(move: Move, target: str, model: str | None, present: str | None, chips: str | None) -> Speed | None:
