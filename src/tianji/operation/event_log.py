@@ -84,7 +84,7 @@ def _is_step(value: object) -> bool:
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 10**12
 
 
 def _is_text(value: object) -> bool:

@@ -36,7 +36,7 @@ ORDER = "operation.json"
 LARGEST_ORDER = 5 * MB
 MOST_CHIPS = 131_072
 """Each has a process, and the controller looks at all of them."""
-BOUNDS = {"_Choices": (0, 1e12), "Settings": (0, 1e9), "RunOptions": (0, 2**63), "RunOptions.port": (0, 65_535)}
+BOUNDS = {"_Choices": (0, 10**12), "Settings": (0, 10**9), "RunOptions": (0, 2**63), "RunOptions.port": (0, 65_535)}
 """What a number of an order's file can mean; a file beyond it is damaged."""
 EVENTS = "events.jsonl"
 
