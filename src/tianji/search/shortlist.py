@@ -73,7 +73,7 @@ class Shortlist:
         return tuple(sorted(found, key=lambda c: (c.step_time, c.memory)))
 
     def _prune(self) -> None:
-        """Keep the fastest variant of each layout (of equally fast ones the smaller, then the earlier) and the fastest layouts."""
+        """Keep each layout in its fastest variant (of equal ones the smaller, then the earlier), and the fastest layouts."""
         if not self.parts:
             return
         times, memory = (
