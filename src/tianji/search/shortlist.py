@@ -29,11 +29,11 @@ MIX = np.uint64(0x9E3779B97F4A7C15)
 class _Part:
     """Some strategies of a grid, each with the number of its layout."""
 
-    some: Some
+    members: Some
     layouts: Array
 
     def take(self, chosen: Array) -> _Part:
-        return _Part(self.some.take(chosen), self.layouts[chosen])
+        return _Part(self.members.take(chosen), self.layouts[chosen])
 
 
 @dataclass(slots=True)
@@ -51,14 +51,14 @@ class Shortlist:
         """Step time up to which layouts are listed."""
         return min(WINDOW * self.fastest, self.bar)
 
-    def add(self, some: Some) -> None:
+    def add(self, members: Some) -> None:
         """Take in strategies that are legal and fit the memory."""
-        if not self.most or not len(some.places):
+        if not self.most or not len(members.places):
             return
-        self.fastest = min(self.fastest, float(some.step_time.min()))
-        some = some.take(np.flatnonzero(some.step_time <= self.slowest))
-        if len(some.places):
-            self.parts.append(_Part(some, _number_layouts(some.grid, some.places)))
+        self.fastest = min(self.fastest, float(members.step_time.min()))
+        members = members.take(np.flatnonzero(members.step_time <= self.slowest))
+        if len(members.places):
+            self.parts.append(_Part(members, _number_layouts(members.grid, members.places)))
             self._prune()
 
     def join(self, later: Shortlist) -> None:
@@ -69,7 +69,7 @@ class Shortlist:
 
     def candidates(self) -> tuple[Candidate, ...]:
         """Return the layouts, the fastest first."""
-        found = [part.some.candidate(i) for part in self.parts for i in range(len(part.layouts))]
+        found = [part.members.candidate(i) for part in self.parts for i in range(len(part.layouts))]
         return tuple(sorted(found, key=lambda c: (c.step_time, c.memory)))
 
     def _prune(self) -> None:
@@ -77,7 +77,7 @@ class Shortlist:
         if not self.parts:
             return
         times, memory = (
-            np.concatenate([getattr(part.some, name) for part in self.parts]) for name in ("step_time", "memory")
+            np.concatenate([getattr(part.members, name) for part in self.parts]) for name in ("step_time", "memory")
         )
         order = np.lexsort((memory, times))
         _, first = np.unique(np.concatenate([part.layouts for part in self.parts])[order], return_index=True)

@@ -48,7 +48,7 @@ class SettlingDocument(TypedDict):
     """Of the choice after both; that of plan 1 is what it is now."""
 
 
-class ChoiceDocument(TypedDict):
+class PlanChoiceDocument(TypedDict):
     """Choosing under doubt: constants are drawn from their posterior, and layouts err."""
 
     plans: list[StandingDocument | None]
@@ -83,7 +83,7 @@ class MicroBatchDocument(TypedDict):
     """By how much that plan is slower than plan 1."""
 
 
-def choice_document(outcome: Outcome) -> ChoiceDocument | None:
+def choice_document(outcome: Outcome) -> PlanChoiceDocument | None:
     """Return how sure the choice of the best plan is, or None where nothing is known of it."""
     choice = outcome.choice
     if choice is None:

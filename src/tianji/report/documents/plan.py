@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from tianji.hardware.calibration import Calibration
 from tianji.reliability import Reliability
 from tianji.report.documents.choice import (
-    ChoiceDocument,
     MicroBatchDocument,
+    PlanChoiceDocument,
     choice_document,
     micro_batch_document,
 )
@@ -90,7 +90,7 @@ class PlanDocument(RequestDocument):
     objective: str
     plans: list[FullPlanResultDocument]
     """The best plans, that of the least expected regret first."""
-    choice: ChoiceDocument | None
+    choice: PlanChoiceDocument | None
     """How sure it is that plan 1 is the best; null where the calibration knows no ranges."""
     micro_batch: MicroBatchDocument | None
     """Where plan 1 has larger micro-batches than were ever measured."""

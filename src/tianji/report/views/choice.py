@@ -8,7 +8,7 @@ from typing import Any
 
 from tianji.formatting import format_duration, format_percent
 from tianji.parallel.strategy import DEGREES
-from tianji.report.documents.choice import ChoiceDocument, MicroBatchDocument, NearEqualsDocument, SettlingDocument
+from tianji.report.documents.choice import MicroBatchDocument, NearEqualsDocument, PlanChoiceDocument, SettlingDocument
 from tianji.report.documents.plan import PlanDocument
 from tianji.report.documents.plan_result import PlanResultDocument
 from tianji.report.view import Cell, Facts, Highlight, Number, ViewSection
@@ -36,7 +36,7 @@ def choice_lead(document: PlanDocument) -> Iterator[str]:
         yield f"{describe_mfu(document['plans'][0])}."
 
 
-def corrected_highlight(choice: ChoiceDocument | None) -> tuple[Highlight, ...]:
+def corrected_highlight(choice: PlanChoiceDocument | None) -> tuple[Highlight, ...]:
     """Return the step time that is corrected for having been chosen, where it is known."""
     if choice is None:
         return ()
@@ -44,7 +44,7 @@ def corrected_highlight(choice: ChoiceDocument | None) -> tuple[Highlight, ...]:
     return (Highlight("step time, corrected", ranged(choice["corrected_step_time_range_s"], format_duration), note),)
 
 
-def standing_cells(choice: ChoiceDocument | None, place: int) -> tuple[Cell, ...]:
+def standing_cells(choice: PlanChoiceDocument | None, place: int) -> tuple[Cell, ...]:
     """Return the expected regret and the chance of one plan, for the table of the best."""
     if choice is None:
         return ()
@@ -60,7 +60,7 @@ def mfu_cell(plan: PlanResultDocument) -> Number:
     return replace(share, span=f"> {format_percent(record['mfu'])}")
 
 
-def describe_standing(choice: ChoiceDocument) -> str:
+def describe_standing(choice: PlanChoiceDocument) -> str:
     """Return the chance and the regret of plan 1, and its corrected step time."""
     first = choice["plans"][0]
     assert first is not None  # The first of a choice is always weighed.

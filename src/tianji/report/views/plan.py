@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tianji.formatting import format_bytes, format_duration, format_number
 from tianji.parallel.strategy import Strategy
 from tianji.report.charts import ChartPoint, ChartSeries, CurveChart, SwingChart
-from tianji.report.documents.choice import ChoiceDocument
+from tianji.report.documents.choice import PlanChoiceDocument
 from tianji.report.documents.plan import ChosenDocument, PlanDocument, PublishedRunDocument, SearchDocument
 from tianji.report.documents.plan_result import AgainstDocument, PlanResultDocument
 from tianji.report.view import Block, Cell, Facts, Number, View, ViewColumn, ViewSection, ViewTable
@@ -107,7 +107,7 @@ def _runs_on(document: PlanDocument) -> Iterator[str]:
         yield f"Every plan here runs on {runs_on['engine']} as it is priced{faster}."
 
 
-def plans_table(plans: Sequence[PlanResultDocument], choice: ChoiceDocument | None = None) -> ViewTable:
+def plans_table(plans: Sequence[PlanResultDocument], choice: PlanChoiceDocument | None = None) -> ViewTable:
     """Return the best plans, best first."""
     has_days = plans[0]["days_range"] is not None
     columns = (
