@@ -13,7 +13,7 @@ from tianji.catalog.entries import DATA
 from tianji.cli import main
 
 ROOT = Path(__file__).parents[2]
-MINE = ("catalog", "plan", "predict", "goodput", "compare", "replace", "size")
+MINE = ("browse", "plan", "predict", "goodput", "compare", "replace", "size")
 
 
 def in_help() -> list[str]:
