@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from remembering import remember_searches
 from tianji.catalog import load_pool, make_job
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
@@ -14,6 +15,12 @@ from tianji.result import Result
 from tianji.search import Outcome, plan
 
 PHYSICS = Calibration()
+
+
+@pytest.fixture(autouse=True)
+def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make each search once."""
+    remember_searches(monkeypatch)
 
 
 @pytest.fixture(scope="session")
