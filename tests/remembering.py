@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tianji.comparison import curve
+from tianji.api import planning
+from tianji.comparison import curve, sensitivity
 from tianji.search import SearchOptions, SearchResult, coarse, planner
 
 _ANSWERS: dict[bytes, Any] = {}
@@ -34,11 +35,18 @@ def remember_searches(monkeypatch: pytest.MonkeyPatch) -> None:
             options.progress(result.candidates)
         return result
 
-    predict, find_fast = planner.predict, curve.find_fast
+    def plan_mixture_once(job: Any, mixture: Any, calibration: Any, *, fixed: Any = None, progress: Any = None) -> Any:
+        return _once(
+            "mixture", lambda: mix(job, mixture, calibration, fixed=fixed or {}), job, mixture, calibration, fixed
+        )
+
+    predict, find_fast, mix = planner.predict, curve.find_fast, planning.plan_mixture
     monkeypatch.setattr(planner, "explore", explore_once)
     monkeypatch.setattr(coarse, "explore", explore_once)
     monkeypatch.setattr(planner, "predict", lambda *words: _once("predict", lambda: predict(*words), *words))
-    monkeypatch.setattr(curve, "find_fast", lambda *words: _once("fast", lambda: find_fast(*words), *words))
+    monkeypatch.setattr(planning, "plan_mixture", plan_mixture_once)
+    for room in (curve, sensitivity):
+        monkeypatch.setattr(room, "find_fast", lambda *words: _once("fast", lambda: find_fast(*words), *words))
 
 
 class _KeyPickler(pickle.Pickler):

@@ -1,11 +1,15 @@
 """What all tests of the room share."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from remembering import remember_searches
 
 
-@pytest.fixture(autouse=True)
-def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def remembered() -> Iterator[None]:
     """Make each search once."""
-    remember_searches(monkeypatch)
+    with pytest.MonkeyPatch.context() as patch:
+        remember_searches(patch)
+        yield

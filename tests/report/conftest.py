@@ -1,6 +1,7 @@
 """One small job on one small pool, searched once for all tests of the room."""
 
 import io
+from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
@@ -17,10 +18,12 @@ from tianji.search import Outcome, plan
 PHYSICS = Calibration()
 
 
-@pytest.fixture(autouse=True)
-def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def remembered() -> Iterator[None]:
     """Make each search once."""
-    remember_searches(monkeypatch)
+    with pytest.MonkeyPatch.context() as patch:
+        remember_searches(patch)
+        yield
 
 
 @pytest.fixture(scope="session")
