@@ -11,9 +11,8 @@ from tianji.catalog import load_calibration
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.records import Record, find_largest_micro_batch
-from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
-from tianji.prediction import predict
+from tianji.prediction import predict, predict_together
 from tianji.result import Result
 from tianji.search.binding import find_binding
 from tianji.search.candidate import Candidate
@@ -207,13 +206,12 @@ def _outcome(
     job: Job, pool: Pool, used: Pool, calibration: Calibration, search: SearchResult, on_all: Seconds | None,
     options: SearchOptions,
 ) -> Outcome:  # fmt: skip
-    def result(strategy: Strategy) -> Result:
-        return predict(Plan(job, pool, strategy), calibration)
-
     choice, ranked = rank(job, used, calibration, search)
-    results = tuple(result(s) for s in ranked[: options.top])
-    front = tuple(result(c.strategy) for c in search.front)
     naive = naive_strategy(job, used, calibration)
+    best = ranked[: options.top]
+    shown = [*best, *(c.strategy for c in search.front)] + ([naive] if naive else [])
+    predicted = predict_together(job, pool, shown, calibration)
+    results, front = predicted[: len(best)], predicted[len(best) : len(best) + len(search.front)]
     idle = ""
     if used.chips < pool.chips:
         why = _why_idle(job, pool)
@@ -225,7 +223,7 @@ def _outcome(
         )
     binding = find_binding(results[0], search.feasible, search.candidates)
     micro_batch = _weigh_micro_batch(results[0], ranked, used, calibration, options)
-    return Outcome(results, front, search, result(naive) if naive else None, binding, idle, choice, micro_batch)
+    return Outcome(results, front, search, predicted[-1] if naive else None, binding, idle, choice, micro_batch)
 
 
 def rank(
