@@ -109,7 +109,7 @@ def complete_software(software: Software, ecosystem: str = "") -> Software:
         return software
     filled = software
     for since in reversed(framework.known(software.release, ecosystem)):
-        filled = filled.fill(replace(Software(""), **since.switches))
+        filled = filled.fill(Software("").switch(*(f"{name}={word}" for name, word in since.switches.items())))
         filled = replace(filled, dispatcher_sms=filled.dispatcher_sms or since.sms)
     return filled
 

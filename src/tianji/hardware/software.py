@@ -8,7 +8,9 @@ in its files of software.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tianji.errors import FormatError
 
@@ -109,7 +111,7 @@ class Software:
 
     def fill(self, other: Software) -> Software:
         """Return this software with the words of another where it has none of its own."""
-        return replace(self, **{name: word for name, word in other.switches.items() if not getattr(self, name)})
+        return self._set({name: word for name, word in other.switches.items() if not getattr(self, name)})
 
     def switch(self, *words: str) -> Software:
         """Return this software with some switches set.
@@ -122,7 +124,10 @@ class Software:
 
         Raises FormatError for a word that no switch has, or that several have.
         """
-        return replace(self, **dict(find_switch(word) for word in words))
+        return self._set(dict(find_switch(word) for word in words))
+
+    def _set(self, switches: Mapping[str, Any]) -> Software:
+        return replace(self, **switches)
 
 
 def find_switch(text: str) -> tuple[str, str]:
