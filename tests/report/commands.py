@@ -23,8 +23,8 @@ from tianji.workload.huggingface import read_config
 GUIDE = Path(__file__).parents[2] / "docs" / "extending.md"
 
 COMMANDS = {
-    "catalog": "catalog",
-    "entry": "catalog pools cloudmatrix384",
+    "catalog": "browse",
+    "entry": "browse pools cloudmatrix384",
     "targets": "export",
     "export": "export {folder}/plan.json --to slurm --out {folder}/export",
     "check": "export --check {folder}/job.yaml",
