@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 import numpy as np
 from click.testing import CliRunner, Result
 
+from samples import write_operation
 from tianji.backends.first_weights import FirstWeights, weight_shapes, write_first_weights
 from tianji.catalog import load_pool, make_job
 from tianji.cli import main
@@ -37,6 +38,8 @@ COMMANDS = {
     "sizing": "size llama-3.1-8b hgx-h100 --batch 256 --tokens 1T --days 30 --budget 1000000",
     "validation": "validate {folder}/runs.csv --group-by chip,feature",
     "calibration": "calibrate {folder}/runs.csv --out {folder}/mine.toml --date 2026-11-30",
+    "operation_status": "operate status {folder}/operation",
+    "operation_report": "operate report {folder}/operation",
     "columns": "validate --columns",
     "migration_versions": "migrate versions --to a3 --with vllm",
     "migration_scan": "migrate scan {folder}/repository --to a3",
@@ -125,6 +128,7 @@ def prepared() -> Path:
     (folder / "job.yaml").write_text(BROKEN)
     (folder / "runs.csv").write_text(read_runs(), encoding="utf-8")
     write_move(folder)
+    write_operation(folder / "operation")
     return folder
 
 
