@@ -1,45 +1,75 @@
-"""Shell scripts as commands: assignments, here-documents, branches and scripts within scripts, read and never executed."""
+"""Shell scripts as commands: assignments, branches, loops, functions and scripts within scripts, read and never executed."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 from tianji.errors import FormatError
+from tianji.exporters.launch_reader.shell_arithmetic import calculate
+from tianji.exporters.launch_reader.shell_blocks import find_end, split_clauses
 from tianji.exporters.launch_reader.shell_flow import KEYWORDS, Flow
-from tianji.exporters.launch_reader.shell_words import LARGEST, Script, WordReader
+from tianji.exporters.launch_reader.shell_outputs import format_words
+from tianji.exporters.launch_reader.shell_script import LARGEST, Script
+from tianji.exporters.launch_reader.shell_sources import find_source, read_text
+from tianji.exporters.launch_reader.shell_values import decide
+from tianji.exporters.launch_reader.shell_words import WordReader
 
 DEEPEST = 3
 """Commands within commands (``bash -c "..."``, a script fed to sbatch) that are followed."""
+DEEPEST_CALL = 20
+"""Functions that call functions, and files that take in files."""
+MOST_TURNS = 2_000
+"""Turns of one loop."""
 
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[[^\]]*\])?(\+?=)")
+_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([^\]]*)\])?(\+?=)")
 _HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+_FUNCTION = re.compile(r"(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\([ \t]*\)\s*\{|function[ \t]+([A-Za-z_][\w-]*)\s*\{")
 _SHELLS = frozenset({"bash", "sh", "/bin/bash", "/bin/sh"})
 _FED = _SHELLS | {"sbatch", "ssh", "cat", "tee", "qsub"}
 """Commands whose here-document may be a script."""
+_DECLARES = frozenset({"declare", "local", "typeset", "readonly", "export"})
 
 
-def read_script(text: str, where: str) -> Script:
+def read_script(
+    text: str,
+    where: str,
+    settings: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+    file: Path | None = None,
+) -> Script:
     """Return the commands of a shell script, each as expanded words.
 
-    Raises FormatError for an unclosed quote or bracket and for a script that grows beyond all bounds.
+    Args:
+        settings: Variables that hold whatever the script assigns to them.
+        arguments: Words that it is started with.
+        file: Where it lies, so that files beside it can be taken in.
+
+    Raises FormatError for an unclosed quote or bracket and for a script that grows or runs beyond all bounds.
     """
     if len(text) > LARGEST:
         raise FormatError(f"{where}: {len(text):,} characters; a launch script has fewer than {LARGEST:,}")
-    script = Script()
-    _CommandReader(text.replace("\r\n", "\n"), where, script).run()
+    given = dict(settings or {})
+    script = Script(variables=given, held=frozenset(given), positional=list(arguments), file=file)
+    CommandReader(text.replace("\r\n", "\n"), where, script).run()
     return script
 
 
-class _CommandReader(WordReader):
-    """Walks through a script once, from left to right."""
+class CommandReader(WordReader):
+    """Walks through a script from left to right, through a loop as often as it turns."""
 
-    def __init__(self, text: str, where: str, script: Script, depth: int = 0) -> None:
-        super().__init__(text, where, script)
-        self.depth = depth
+    def __init__(
+        self, text: str, where: str, script: Script, depth: int = 0, calls: int = 0, nested: int = 0, runs: bool | None = True
+    ) -> None:
+        super().__init__(text, where, script, nested)
+        self.depth, self.calls = depth, calls
         self.words: list[str] = []
-        self.flow = Flow()
+        self.declares = False
+        self.flow = Flow(runs)
 
     def run(self) -> None:
         while self.at < len(self.text):
@@ -53,22 +83,95 @@ class _CommandReader(WordReader):
         elif char in " \t":
             self.at += 1
         elif char == "#":
-            self.at = _end_of_line(self.text, self.at)
+            end = _end_of_line(self.text, self.at)
+            self.read_directive(self.text[self.at : end])
+            self.at = end
+        elif self.words[:1] == ["[["] and char in "&|()" and "]]" not in self.words:
+            joint = self.text[self.at : self.at + 2]
+            self.words.append(joint if joint in ("&&", "||") else char)
+            self.at += len(self.words[-1])
+        elif char == "(" and not self.words and self.text.startswith("((", self.at):
+            self.read_arithmetic()
         elif char in "\n;|&()":
             joint = self.text[self.at : self.at + 2]
             self.at += 2 if joint in ("&&", "||") else 1
             self.finish(joint if joint in ("&&", "||") else char)
         elif char in "<>":
             self.skip_redirection()
+        elif not self.words and (function := _FUNCTION.match(self.text, self.at)):
+            self.read_function(function)
         else:
             self.take()
 
+    def read_directive(self, line: str) -> None:
+        """Keep the options of an ``#SBATCH`` line."""
+        if not line.startswith("#SBATCH"):
+            return
+        words = line[7:].split("#")[0].replace("=", " ").split()
+        for name, value in zip(words, [*words[1:], ""], strict=True):
+            if name.startswith("-"):
+                self.script.directives[name] = "" if value.startswith("-") else value
+
+    def read_arithmetic(self) -> None:
+        """Read ``((...))``, which succeeds where its number is not 0."""
+        self.at -= 1  # as if a dollar stood there
+        inner = self.enclosed("(", ")", 1)
+        variables = self.script.variables if self.flow.runs is True else dict(self.script.variables)
+        number = calculate(self.expand_arithmetic(inner.strip()[1:-1]), variables)
+        self.words = ["${((}"] if number is None else ["true"] if number else ["false"]
+
+    # --- commands ---------------------------------------------------------------------------------------------
     def finish(self, joint: str) -> None:
         """Close a command; ``joint`` is what follows it."""
-        words, self.words = self.words, []
-        if self.flow.end_command(words, joint):
-            self.script.commands.append(words)
+        words, self.words, self.declares = self.words, [], False
+        if self.flow.end_command(words, joint) and words not in (["true"], ["false"], ["${((}"]):
+            self.obey(words)
+
+    def obey(self, words: list[str]) -> None:
+        """Keep a command, or do what changes the script's own state."""
+        script, name = self.script, words[0]
+        sure = self.flow.runs is True or self.flow.branches == []
+        if name in script.functions and self.calls < DEEPEST_CALL:
+            self.call(words)
+        elif name in ("source", ".") and len(words) > 1:
+            self.take_in(words[1], words[2:])
+        elif name == "shift" and sure:
+            count = calculate(words[1]) if len(words) > 1 else 1
+            del script.positional[: count or 0]
+        elif words[:2] == ["set", "--"] and sure:
+            script.positional = words[2:]
+        elif name == "unset" and sure:
+            for word in words[1:]:
+                if word not in script.held:
+                    script.variables.pop(word, None)
+                    script.arrays.pop(word, None)
+        elif words[:2] == ["printf", "-v"] and len(words) > 3:
+            text = format_words(words[3], words[4:])
+            script.assign(words[2], "${COMMAND}" if text is None else text)
+        else:
+            script.commands.append(words)
             self.follow(words)
+
+    def call(self, words: list[str]) -> None:
+        """Read the body of a function with the words behind its name as its arguments."""
+        script, before = self.script, self.script.positional
+        script.positional = words[1:]
+        CommandReader(script.functions[words[0]], self.where, script, self.depth, self.calls + 1, runs=self.flow.runs).run()
+        script.positional = before
+
+    def take_in(self, name: str, arguments: list[str]) -> None:
+        """Read a file that the script takes in, where it lies beside it."""
+        script = self.script
+        file = find_source(name, script.file)
+        if file is None or self.calls >= DEEPEST_CALL:
+            script.missing.append(name)
+            return
+        script.sources.append(str(file))
+        before, script.file = (script.positional, script.file), file
+        script.positional = arguments or before[0]
+        text = read_text(file).replace("\r\n", "\n")
+        CommandReader(text, str(file), script, self.depth, self.calls + 1, runs=self.flow.runs).run()
+        script.positional, script.file = before
 
     def follow(self, words: list[str]) -> None:
         """Read what a command has another shell do: ``bash -c "..."``, or a quoted command after ``eval``."""
@@ -85,8 +188,9 @@ class _CommandReader(WordReader):
             own = self.script
             inner = replace(own, commands=[], variables=dict(own.variables), arrays=dict(own.arrays))
             with suppress(FormatError):
-                _CommandReader(text, self.where, inner, self.depth + 1).run()
+                CommandReader(text, self.where, inner, self.depth + 1, self.calls).run()
             own.commands += inner.commands
+            own.grown, own.steps = inner.grown, inner.steps
 
     def skip_redirection(self) -> None:
         """Pass over where a command reads from and writes to; a here-document may be a script."""
@@ -110,6 +214,7 @@ class _CommandReader(WordReader):
         if self.at < len(self.text) and self.text[self.at] not in "\n;|()":
             self.read_word()
 
+    # --- words ------------------------------------------------------------------------------------------------
     def take(self) -> None:
         """Read one word: an assignment where a command could begin, else words of the command."""
         assignment = _ASSIGNMENT.match(self.text, self.at) if not self.words else None
@@ -118,15 +223,20 @@ class _CommandReader(WordReader):
             return
         words = self.read_word()
         if not self.words and len(words) == 1:
+            if self.read_block(words[0]):
+                return
             self.flow.take_word(words[0])
             if words[0] in KEYWORDS:
+                self.declares = words[0] in _DECLARES
                 return
+            if self.declares and words[0].startswith("-"):
+                return  # the -a of declare -a
         self.grow(sum(len(w) for w in words))
         self.words += words
 
     def assign(self, assignment: re.Match[str]) -> None:
         """Read a value, or a list of them, into a variable."""
-        name, adds = assignment[1], assignment[2] == "+="
+        name, index, adds = assignment[1], assignment[2], assignment[3] == "+="
         self.at = assignment.end()
         self.flow.end_assignment()
         script = self.script
@@ -137,14 +247,25 @@ class _CommandReader(WordReader):
         if self.text.startswith("(", self.at):
             self.at += 1
             items = self.read_list()
-            script.arrays[name] = [*script.arrays.get(name, []), *items] if adds else items
-            script.variables[name] = script.arrays[name][0] if script.arrays[name] else ""
+            script.assign_array(name, [*script.arrays.get(name, []), *items] if adds else items, self.where)
             return
         value = " ".join(self.read_word(splits=False)) if self.has_word() else ""
+        if index is not None:
+            self.assign_item(script, name, index, value)
+            return
         whole = script.variables.get(name, "") + value if adds else value
         self.grow(len(whole))
-        script.variables[name] = whole
-        script.arrays.pop(name, None)
+        script.assign(name, whole)
+
+    def assign_item(self, script: Script, name: str, index: str, value: str) -> None:
+        """Set one item of an array; one with a name for its place is kept as a variable of its own."""
+        place = calculate(self.expand_arithmetic(index), script.variables)
+        items = list(script.arrays.get(name, []))
+        if place is None or not 0 <= place <= len(items):
+            script.assign(f"{name}[{index}]", value)
+            return
+        items[place : place + 1] = [value]
+        script.assign_array(name, items, self.where)
 
     def has_word(self) -> bool:
         """Return whether a word begins here."""
@@ -170,6 +291,130 @@ class _CommandReader(WordReader):
                 self.at += 1
             else:
                 items += self.read_word()
+
+    # --- blocks -----------------------------------------------------------------------------------------------
+    def read_block(self, word: str) -> bool:
+        """Read a loop or a choice that begins with this word; returns whether one does."""
+        if word == "for":
+            self.read_for()
+        elif word in ("while", "until"):
+            self.read_while(word == "while")
+        elif word == "case":
+            self.read_case()
+        else:
+            return False
+        return True
+
+    def read_function(self, function: re.Match[str]) -> None:
+        """Keep the body of a function."""
+        end = find_end(self.text, function.end(), "}", self.where)
+        if self.flow.runs is not False:
+            self.script.functions[function[1] or function[2]] = self.text[function.end() : end]
+        self.at = end + 1
+
+    def read_body(self) -> str:
+        """Return what stands between ``do`` and its ``done``."""
+        start = re.compile(r"[\s;]*do(?=\s)").match(self.text, self.at)
+        if not start:
+            raise FormatError(f"{self.where}: a loop without do; is the file complete?")
+        end = find_end(self.text, start.end(), "done", self.where)
+        self.at = end + len("done")
+        return self.text[start.end() : end]
+
+    def turn(self, body: str, runs: bool | None) -> None:
+        """Read the commands of a block once."""
+        CommandReader(body, self.where, self.script, self.depth, self.calls, self.nested_deep, runs).run()
+
+    def read_for(self) -> None:
+        """Read ``for NAME in WORDS`` or ``for ((FIRST; CONDITION; STEP))``, as often as it turns."""
+        head = re.compile(r"[ \t]*\(\(").match(self.text, self.at)
+        if head:
+            self.at = head.end() - 3
+            inner = self.enclosed("(", ")", 1).strip()[1:-1]
+            self.read_counted(inner.split(";"), self.read_body())
+            return
+        name = re.compile(r"\s*([A-Za-z_]\w*)").match(self.text, self.at)
+        if not name:
+            raise FormatError(f"{self.where}: a loop without a variable; is the file complete?")
+        self.at = name.end()
+        words = list(self.script.positional)
+        if begins := re.compile(r"\s+in(?=[\s;])").match(self.text, self.at):
+            self.at, words = begins.end(), []
+            while self.at < len(self.text) and self.text[self.at] not in "\n;":
+                if self.text[self.at] in " \t":
+                    self.at += 1
+                elif self.text.startswith("\\\n", self.at):
+                    self.at += 2
+                else:
+                    before = self.at
+                    words += self.read_word()
+                    self.at += self.at == before
+        body, runs = self.read_body(), self.flow.runs
+        if runs is False:
+            return
+        for word in words[:MOST_TURNS]:
+            self.script.assign(name[1], word)
+            self.turn(body, runs)
+
+    def read_counted(self, parts: list[str], body: str) -> None:
+        runs = self.flow.runs
+        if runs is False or len(parts) != 3:
+            return
+        variables = self.script.variables
+        calculate(self.expand_arithmetic(parts[0]), variables)
+        for _ in range(MOST_TURNS):
+            holds = calculate(self.expand_arithmetic(parts[1]), variables) if parts[1].strip() else 1
+            if holds is None:
+                self.turn(body, None)
+                return
+            if not holds:
+                return
+            self.turn(body, runs)
+            calculate(self.expand_arithmetic(parts[2]), variables)
+
+    def read_while(self, wanted: bool) -> None:
+        """Read a loop as often as its condition is known to hold; where that hangs on the surroundings once."""
+        start = self.at
+        do = re.compile(r"[\s;]do\s").search(self.text, start)
+        if not do:
+            raise FormatError(f"{self.where}: a loop without do; is the file complete?")
+        condition = self.text[start : do.start()]
+        self.at = do.start()
+        body, runs = self.read_body(), self.flow.runs
+        if runs is False:
+            return
+        for _ in range(MOST_TURNS):
+            own = replace(self.script, commands=[])
+            CommandReader(condition, self.where, own, DEEPEST, self.calls, self.nested_deep).run()
+            self.script.steps, self.script.grown = own.steps, own.grown
+            holds = decide(own.commands[-1]) if own.commands else None
+            if holds is None:
+                self.turn(body, None)
+                return
+            if holds is not wanted:
+                return
+            self.turn(body, runs)
+
+    def read_case(self) -> None:
+        """Read the clause of a ``case`` whose pattern fits; all of them where the word hangs on the surroundings."""
+        while self.at < len(self.text) and self.text[self.at] in " \t":
+            self.at += 1
+        word = " ".join(self.read_word(splits=False))
+        begins = re.compile(r"\s+in(?=\s)").match(self.text, self.at)
+        if not begins:
+            raise FormatError(f"{self.where}: a case without in; is the file complete?")
+        end = find_end(self.text, begins.end(), "esac", self.where)
+        clauses = list(split_clauses(self.text[begins.end() : end]))
+        self.at, runs = end + len("esac"), self.flow.runs
+        if runs is False:
+            return
+        for pattern, body in clauses:
+            if "${" in word:
+                if pattern.strip() != "*":
+                    self.turn(body, None)
+            elif any(fnmatchcase(word, p.strip().strip("\"'")) for p in pattern.split("|")):
+                self.turn(body, runs)
+                return
 
 
 def _end_of_line(text: str, start: int) -> int:
