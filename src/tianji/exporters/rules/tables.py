@@ -28,7 +28,7 @@ PLAN = "plan"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ReleaseRule:
     """One combination of options that a release refuses or runs otherwise."""
 
     when: str
@@ -48,9 +48,9 @@ class RuleTable:
     framework: str
     release: str
     defaults: Mapping[str, Any]
-    rules: tuple[Rule, ...]
+    rules: tuple[ReleaseRule, ...]
 
-    def broken(self, options: Mapping[str, Sequence[str] | None]) -> Iterator[Rule]:
+    def broken(self, options: Mapping[str, Sequence[str] | None]) -> Iterator[ReleaseRule]:
         """Yield the rules that options break; an option that hangs on the environment decides nothing.
 
         Args:
@@ -99,13 +99,13 @@ def load_rules(name: str) -> RuleTable:
     text = (files("tianji.exporters.rules") / "data" / f"{name}.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
     defaults: dict[str, Any] = {}
-    rules: list[Rule] = []
+    rules: list[ReleaseRule] = []
     for base in table.get("like", ()):
         defaults |= load_rules(base).defaults
         rules += load_rules(base).rules
     for i, row in enumerate(table["rules"]):
         if set(row) - {PLAN} != KEYS or row["effect"] not in EFFECTS:
             raise FormatError(f"rules of {name}, {i + 1}: expected {', '.join(sorted(KEYS))}, got {', '.join(row)}")
-        rules.append(Rule(**row))
+        rules.append(ReleaseRule(**row))
     defaults |= table.get("defaults", {})
     return RuleTable(name, table["framework"], table["release"], defaults, tuple(rules))
