@@ -3,8 +3,8 @@
 import pytest
 
 from tianji.errors import FormatError
-from tianji.exporters.launch_reader.shell_reader import read_script
 from tianji.exporters.launch_reader.shell_arithmetic import calculate
+from tianji.exporters.launch_reader.shell_reader import read_script
 from tianji.exporters.launch_reader.shell_values import decide
 
 

@@ -14,16 +14,14 @@ _SIZES = frozenset(
      "--data-path", "--bf16", "--context-parallel-size", "--decoder-seq-length", "--encoder-seq-length")
 )  # fmt: skip
 OTHER_WORK = (
-    (r"convert|ckpt|checkpoint[/_](util|convert)|hf2mcore|mcore2hf|hf_to_mcore|mcore_to_hf|torch_dist|mcore_bridge_export", "converts checkpoints"),
+    (r"convert|ckpt|checkpoint[/_](util|convert)|hf2mcore|mcore2hf|hf_to_|_to_hf|torch_dist", "converts checkpoints"),
     (r"preprocess|prepare|tokeniz|process_data|download|build_data|data_process|split_|clean_|make_", "prepares data"),
     (r"infer|generat|server|serve|deploy|rollout_|chat|web_?ui|vllm|sglang|demo|\bapp\b|client|sampl", "serves or generates"),
-    (r"eval|bench|test_|human_eval|mmlu|grade|metric", "evaluates"),
+    (r"^tasks/|/tasks/|prompt|eval|bench|test_|human_eval|mmlu|grade|metric", "evaluates"),
     (r"merge|export|quant|\bptq\b|prune|distill_export", "changes or exports a model"),
-    (r"embed|retriev|index|annotat|filter|report|plot|analy", "works on data"),
+    (r"embed|retriev|index|annotat|filter|report|plot|analy|extract|validate\.", "works on data"),
 )  # fmt: skip
 """What a command does whose script has such a name, where it trains nothing."""
-_TRAINS = re.compile(r"train|finetune|sft|posttrain|pretrain|dpo|ppo|grpo|rlhf|run_recipe|run_script|\bpt\b")
-_RUNNERS = re.compile(r"(^|/)(python[\d.]*|torchrun|srun|mpirun|accelerate|deepspeed|msrun|ray|uv|swift|megatron|llamafactory-cli)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +51,23 @@ def classify(words: Sequence[str]) -> tuple[Command | None, float]:
         after, before = tuple(words[i + 1 :]), tuple(words[:i])
         following = words[i + 1] if i + 1 < len(words) else ""
         path = word.removesuffix("}")
-        if word == "megatron" and following in ("sft", "pt", "rlhf", "grpo", "dpo") or "cli/_megatron/" in word:
+        if (word == "megatron" and following in ("sft", "pt", "rlhf", "grpo", "dpo")) or "cli/_megatron/" in word:
             start = i + 1 if "cli/" in word else i + 2
             return Command("swift-megatron", tuple(words[start:]), before), 100
-        if word == "swift" and following in ("sft", "pt", "rlhf", "grpo") or re.search(r"swift/cli/(sft|pt|rlhf|grpo)\.py$", word):
+        if (word == "swift" and following in ("sft", "pt", "rlhf", "grpo")) or re.search(
+            r"swift/cli/(sft|pt|rlhf|grpo)\.py$", word
+        ):
             start = i + 1 if "cli/" in word else i + 2
             return Command("swift", tuple(words[start:]), before), 100
         if word.endswith("llamafactory-cli") and following == "train":
             return Command("llama-factory", tuple(words[i + 2 :]), before), 100
         if word == "-m" and re.match(r"verl\.(trainer|experimental|recipe)|recipe\.", following):
             return Command("verl", tuple(words[i + 2 :]), before), 100
-        if word == "-m" and following == "torchtitan.train" or "--job.config_file" in word or "--job.config-file" in word:
+        if (
+            (word == "-m" and following == "torchtitan.train")
+            or "--job.config_file" in word
+            or "--job.config-file" in word
+        ):
             start = i + 2 if word == "-m" else i
             return Command("torchtitan", tuple(words[start:]), before), 100
         if path.endswith("train_fsdp2.py"):
@@ -71,7 +75,8 @@ def classify(words: Sequence[str]) -> tuple[Command | None, float]:
         if re.search(r"(^|/)train(_async)?\.py$", path) and any(w.startswith("--actor-num") for w in after):
             return Command("slime", after, before), 100
         if re.search(r"src/train(_bash)?\.py$", path) and (
-            any(w.endswith((".yaml", ".yml", ".json")) for w in after[:1]) or any(w.startswith("--model_name_or_path") for w in after)
+            any(w.endswith((".yaml", ".yml", ".json")) for w in after[:1])
+            or any(w.startswith("--model_name_or_path") for w in after)
         ):
             return Command("llama-factory", after, before), 90
         if re.search(r"run_recipe\.py$|run_script\.py$|setup_experiment\.py$", path):
@@ -109,9 +114,13 @@ def does_other_work(name: str) -> str:
     ('converts checkpoints', '')
     """
     base = name.rsplit("/", 1)[-1].lower()
-    if re.search(r"^(pre|post)?_?train|pretrain|finetun|posttrain|rlhf|sft", base) and not base.startswith("preprocess"):
+    if re.search(r"^(pre|post)?_?train|pretrain|finetun|posttrain|rlhf|sft", base) and not base.startswith(
+        "preprocess"
+    ):
         return ""
-    return next((what for pattern, what in OTHER_WORK if re.search(pattern, base) or re.search(pattern, name.lower())), "")
+    return next(
+        (what for pattern, what in OTHER_WORK if re.search(pattern, base) or re.search(pattern, name.lower())), ""
+    )
 
 
 def describe_other(script: Script) -> str:
@@ -127,15 +136,9 @@ def describe_other(script: Script) -> str:
     return ""
 
 
+SERVES = OTHER_WORK[2][1]
 _VERBS = {
-    "infer": "serves or generates", "deploy": "serves or generates", "app": "serves or generates", "web-ui": "serves or generates",
-    "serve": "serves or generates", "api": "serves or generates", "chat": "serves or generates", "webchat": "serves or generates",
-    "export": "changes or exports a model", "merge-lora": "changes or exports a model", "eval": "evaluates",
-    "sample": "serves or generates", "rollout": "serves or generates",
+    **dict.fromkeys(("infer", "deploy", "app", "web-ui", "serve", "api", "chat", "webchat", "sample", "rollout"), SERVES),
+    **dict.fromkeys(("export", "merge-lora"), OTHER_WORK[4][1]), "eval": OTHER_WORK[3][1],
 }  # fmt: skip
 """What a verb of these programs does that trains nothing."""
-
-
-def starts_programs(script: Script) -> bool:
-    """Return whether a script runs a program of its own at all."""
-    return any(_RUNNERS.search(words[0]) or main_script(words) for words in script.commands if words)

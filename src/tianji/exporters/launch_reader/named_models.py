@@ -49,9 +49,38 @@ def find_named_model(name: str) -> tuple[Model, str] | None:
     return None
 
 
+def find_begun(name: str) -> Model | None:
+    """Return the one model of the catalog whose name begins with a text: ``qwen3_235b`` is ``qwen3-235b-a22b``.
+
+    >>> find_begun("qwen3_235b").name
+    'qwen3-235b-a22b'
+    """
+    for spelling in _spellings(name):
+        begun = [m for m in list_models() if m.startswith(f"{spelling}-") and re.search(r"\d", spelling)]
+        if len(begun) == 1:
+            return load_model(begun[0])
+    return None
+
+
+def find_in_file_name(stem: str) -> Model | None:
+    """Return the model that the name of a file speaks of: ``pretrain_qwen3_14b_4k_fsdp2_A3``."""
+    words = re.sub(r"^(pre_?train|tune|train|run|sft|full|lora|finetune|ds_tune)[_-]", "", stem.lower()).split("_")
+    words = [w for w in re.split(r"[_]", "_".join(words)) if w]
+    for count in range(min(len(words), 6), 0, -1):
+        name = "-".join(words[:count])
+        entry = find_named_model(name)
+        if entry:
+            return entry[0]
+        if count > 1 and (model := find_begun(name)):
+            return model
+    return None
+
+
 def find_like(hidden: int, layers: int, heads: int) -> Model | None:
     """Return the catalog's model with layers of several kinds that has these sizes; None where no single one has."""
-    fitting = [m for m in _patterned() if (m.hidden_size, m.num_layers, m.num_attention_heads) == (hidden, layers, heads)]
+    fitting = [
+        m for m in _patterned() if (m.hidden_size, m.num_layers, m.num_attention_heads) == (hidden, layers, heads)
+    ]
     return fitting[0] if len(fitting) == 1 else None
 
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from tianji.errors import FormatError
-from tianji.exporters.launch_reader.shell_reader import read_script
-from tianji.exporters.launch_reader.shell_script import Script
-from tianji.input_files import read_text
 from tianji.units import MB
+from tianji.workload import Model
 
 LARGEST_FILE = 1 * MB
 REQUIRED = ("--num-layers", "--hidden-size", "--num-attention-heads", "--seq-length", "--micro-batch-size")
@@ -39,6 +37,8 @@ class Options:
     """Which stack's launch it is."""
     model: Model | None = None
     """The model that is named, where its sizes are not options."""
+    accumulation: int = 1
+    """Micro-batches of a step on each replica, where the stack counts these and no batch."""
     remarks: list[str] = field(default_factory=list)
     """What the reader took where the stack leaves it open."""
 
@@ -75,9 +75,11 @@ class Options:
             return default
         unset = ENVIRONMENT.search(text)
         if unset:
+            is_argument = unset[1].isdigit()
+            how = "give the script's arguments behind --" if is_argument else f"give it with --set {unset[1]}=..."
+            source = "its arguments" if is_argument else "its environment or a command"
             raise FormatError(
-                f"{self.where}: {name} is {text}, which the script takes from its environment or a command;"
-                f" give it with --set {unset[1]}=..., or write the number into the script"
+                f"{self.where}: {name} is {text}, which the script takes from {source}; {how}, or write the number into it"
             )
         number = text.replace("_", "").replace(",", "").removesuffix(".0")
         if not re.fullmatch(r"\d{1,15}", number) or int(number) < least:
@@ -121,5 +123,7 @@ def settle_switches(values: dict[str, list[str]]) -> dict[str, list[str]]:
     return settled
 
 
-WORDS_OF_NONE = frozenset({"--recompute-granularity", "--moe-router-dtype", "--moe-router-load-balancing-type", "--cuda-graph-impl"})
+WORDS_OF_NONE = frozenset(
+    {"--recompute-granularity", "--moe-router-dtype", "--moe-router-load-balancing-type", "--cuda-graph-impl"}
+)
 """Options of which ``none`` is a word."""

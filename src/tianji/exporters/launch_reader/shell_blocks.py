@@ -1,5 +1,4 @@
-"""Where a block of a shell script ends: ``done`` of a loop, ``esac`` of a choice, ``}`` of a function; quotes and comments are
-passed over."""
+"""Where a block of a shell script ends: ``done`` of a loop, ``esac`` of a choice, ``}`` of a function."""
 
 from __future__ import annotations
 

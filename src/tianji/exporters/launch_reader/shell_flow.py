@@ -11,7 +11,7 @@ _BRANCHES = frozenset({"if", "elif"})
 _ENDS = frozenset({"fi"})
 _BEFORE_COMMANDS = frozenset(
     ("export", "declare", "local", "readonly", "typeset", "then", "else", "do", "{", "!", "time", "exec", "env", "nohup",
-     "sudo", "eval")
+     "sudo")
 )  # fmt: skip
 """Words after which a command or an assignment begins."""
 KEYWORDS = _BRANCHES | _ENDS | _BEFORE_COMMANDS

@@ -5,54 +5,17 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
-from tianji.errors import FormatError
 from tianji.exporters.launch_reader.shell_arithmetic import calculate
-from tianji.exporters.launch_reader.shell_script import Script
 
 LONGEST_SEQUENCE = 10_000
 
 
-def read_output(text: str, where: str, script: Script, nested: int) -> str | None:
-    """Return the output of commands in ``$(...)``, None where it hangs on more than the script."""
-    from tianji.exporters.launch_reader.shell_reader import CommandReader
-
-    own = replace(
-        script, commands=[], variables=dict(script.variables), arrays=dict(script.arrays), contested=set(), steps=0, grown=0
-    )
-    try:
-        CommandReader(text.strip(), where, own, nested=nested).run()
-    except FormatError:
-        return None
-    finally:
-        script.step(own.steps, where)
-    place, output = None, ""
-    for words in own.commands:
-        if words[:1] == ["cd"]:
-            place = words[-1] if len(words) > 1 and words[-1] != "--" else None
-            continue
-        if words == ["pwd"] or words[:2] in (["pwd", "-P"], ["pwd", "-L"]):
-            output += _folder(place, script)
-            continue
-        printed = print_words(words)
-        if printed is None:
-            return None
-        output += printed
-    return output if own.commands else None
-
-
-def _folder(place: str | None, script: Script) -> str:
-    if place is None:
-        return str(script.file.parent) if script.file else "."
-    return posixpath.normpath(place) if "${" not in place else place
-
-
 def print_words(words: Sequence[str]) -> str | None:
-    """Return what a command prints, None where the words alone do not say it.
+    r"""Return what a command prints, None where the words alone do not say it.
 
     >>> print_words(["seq", "1", "3"]), print_words(["basename", "/a/b.sh", ".sh"]), print_words(["date"])
-    ('1\\n2\\n3\\n', 'b\\n', None)
+    ('1\n2\n3\n', 'b\n', None)
     """
     match list(words):
         case ["echo", *rest]:

@@ -58,9 +58,7 @@ def _default(
     return [value]
 
 
-def _expand_array(
-    form: re.Match[str], script: Script, expand: Callable[[str], str], unknown: list[str]
-) -> list[str]:
+def _expand_array(form: re.Match[str], script: Script, expand: Callable[[str], str], unknown: list[str]) -> list[str]:
     mark, name, index, rest = form[1], form[2], form[3], form[4]
     items = script.arrays.get(name)
     if items is None:
@@ -105,7 +103,7 @@ def _edit(text: str, rest: str, script: Script, expand: Callable[[str], str], un
         if None in parts or len(parts) > 2:
             return unknown
         start, count = parts[0] or 0, parts[1] if len(parts) > 1 else None
-        whole = text[start:] if start >= 0 else text[start:]
+        whole = text[start:]
         return [whole if count is None else whole[:count]]
     if rest[0] == "/":
         form = re.fullmatch(r"(//?)([#%]?)((?:\\.|[^/])*)(?:/(.*))?", rest, re.DOTALL)

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tianji.errors import FormatError
 from tianji.exporters.launch_reader.shell_arithmetic import calculate
-from tianji.exporters.launch_reader.shell_blocks import find_end, split_clauses
 from tianji.exporters.launch_reader.shell_flow import KEYWORDS, Flow
-from tianji.exporters.launch_reader.shell_outputs import format_words
+from tianji.exporters.launch_reader.shell_loops import BlockReader
+from tianji.exporters.launch_reader.shell_outputs import format_words, print_words
 from tianji.exporters.launch_reader.shell_script import LARGEST, Script
-from tianji.exporters.launch_reader.shell_sources import find_source, read_text
-from tianji.exporters.launch_reader.shell_values import decide
-from tianji.exporters.launch_reader.shell_words import WordReader
+from tianji.exporters.launch_reader.shell_sources import find_source
+from tianji.input_files import read_text
 
 DEEPEST = 3
 """Commands within commands (``bash -c "..."``, a script fed to sbatch) that are followed."""
 DEEPEST_CALL = 20
 """Functions that call functions, and files that take in files."""
-MOST_TURNS = 2_000
-"""Turns of one loop."""
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([^\]]*)\])?(\+?=)")
 _HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
-_FUNCTION = re.compile(r"(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\([ \t]*\)\s*\{|function[ \t]+([A-Za-z_][\w-]*)\s*\{")
+_FUNCTION = re.compile(
+    r"(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\([ \t]*\)\s*\{|function[ \t]+([A-Za-z_][\w-]*)\s*\{"
+)
 _SHELLS = frozenset({"bash", "sh", "/bin/bash", "/bin/sh"})
 _FED = _SHELLS | {"sbatch", "ssh", "cat", "tee", "qsub"}
 """Commands whose here-document may be a script."""
@@ -45,6 +44,8 @@ def read_script(
     """Return the commands of a shell script, each as expanded words.
 
     Args:
+        text: The script.
+        where: What it is called in messages.
         settings: Variables that hold whatever the script assigns to them.
         arguments: Words that it is started with.
         file: Where it lies, so that files beside it can be taken in.
@@ -54,16 +55,23 @@ def read_script(
     if len(text) > LARGEST:
         raise FormatError(f"{where}: {len(text):,} characters; a launch script has fewer than {LARGEST:,}")
     given = dict(settings or {})
-    script = Script(variables=given, held=frozenset(given), positional=list(arguments), file=file)
+    script = Script(variables=given, fixed=frozenset(given), positional=list(arguments), file=file, output=read_output)
     CommandReader(text.replace("\r\n", "\n"), where, script).run()
     return script
 
 
-class CommandReader(WordReader):
+class CommandReader(BlockReader):
     """Walks through a script from left to right, through a loop as often as it turns."""
 
     def __init__(
-        self, text: str, where: str, script: Script, depth: int = 0, calls: int = 0, nested: int = 0, runs: bool | None = True
+        self,
+        text: str,
+        where: str,
+        script: Script,
+        depth: int = 0,
+        calls: int = 0,
+        nested: int = 0,
+        runs: bool | None = True,
     ) -> None:
         super().__init__(text, where, script, nested)
         self.depth, self.calls = depth, calls
@@ -72,11 +80,13 @@ class CommandReader(WordReader):
         self.flow = Flow(runs)
 
     def run(self) -> None:
+        """Read to the end of the text."""
         while self.at < len(self.text):
             self.step()
         self.finish("\n")
 
     def step(self) -> None:
+        """Read what begins here: a space, a joint of commands, a block, a word."""
         char = self.text[self.at]
         if self.text.startswith("\\\n", self.at):
             self.at += 2
@@ -107,7 +117,7 @@ class CommandReader(WordReader):
         """Keep the options of an ``#SBATCH`` line."""
         if not line.startswith("#SBATCH"):
             return
-        words = line[7:].split("#")[0].replace("=", " ").split()
+        words = line[7:].split("#", maxsplit=1)[0].replace("=", " ").split()
         for name, value in zip(words, [*words[1:], ""], strict=True):
             if name.startswith("-"):
                 self.script.directives[name] = "" if value.startswith("-") else value
@@ -119,6 +129,10 @@ class CommandReader(WordReader):
         variables = self.script.variables if self.flow.runs is True else dict(self.script.variables)
         number = calculate(self.expand_arithmetic(inner.strip()[1:-1]), variables)
         self.words = ["${((}"] if number is None else ["true"] if number else ["false"]
+
+    def inner(self, text: str, script: Script, *, runs: bool | None) -> CommandReader:
+        """Return a reader of commands within this one."""
+        return CommandReader(text, self.where, script, self.depth, self.calls, self.nested_deep, runs)
 
     # --- commands ---------------------------------------------------------------------------------------------
     def finish(self, joint: str) -> None:
@@ -133,6 +147,9 @@ class CommandReader(WordReader):
         sure = self.flow.runs is True or self.flow.branches == []
         if name in script.functions and self.calls < DEEPEST_CALL:
             self.call(words)
+        elif name == "eval" and self.calls < DEEPEST_CALL:
+            text = " ".join(words[1:])
+            CommandReader(text, self.where, script, self.depth, self.calls + 1, self.nested_deep, self.flow.runs).run()
         elif name in ("source", ".") and len(words) > 1:
             self.take_in(words[1], words[2:])
         elif name == "shift" and sure:
@@ -142,12 +159,12 @@ class CommandReader(WordReader):
             script.positional = words[2:]
         elif name == "unset" and sure:
             for word in words[1:]:
-                if word not in script.held:
+                if word not in script.fixed:
                     script.variables.pop(word, None)
                     script.arrays.pop(word, None)
         elif words[:2] == ["printf", "-v"] and len(words) > 3:
-            text = format_words(words[3], words[4:])
-            script.assign(words[2], "${COMMAND}" if text is None else text)
+            printed = format_words(words[3], words[4:])
+            script.assign(words[2], "${COMMAND}" if printed is None else printed)
         else:
             script.commands.append(words)
             self.follow(words)
@@ -156,7 +173,9 @@ class CommandReader(WordReader):
         """Read the body of a function with the words behind its name as its arguments."""
         script, before = self.script, self.script.positional
         script.positional = words[1:]
-        CommandReader(script.functions[words[0]], self.where, script, self.depth, self.calls + 1, runs=self.flow.runs).run()
+        CommandReader(
+            script.functions[words[0]], self.where, script, self.depth, self.calls + 1, runs=self.flow.runs
+        ).run()
         script.positional = before
 
     def take_in(self, name: str, arguments: list[str]) -> None:
@@ -167,15 +186,15 @@ class CommandReader(WordReader):
             script.missing.append(name)
             return
         script.sources.append(str(file))
-        before, script.file = (script.positional, script.file), file
-        script.positional = arguments or before[0]
-        text = read_text(file).replace("\r\n", "\n")
+        positional, around = script.positional, script.file
+        script.positional, script.file = arguments or positional, file
+        text = read_text(file, "a file of a launch script", LARGEST).replace("\r\n", "\n")
         CommandReader(text, str(file), script, self.depth, self.calls + 1, runs=self.flow.runs).run()
-        script.positional, script.file = before
+        script.positional, script.file = positional, around
 
     def follow(self, words: list[str]) -> None:
-        """Read what a command has another shell do: ``bash -c "..."``, or a quoted command after ``eval``."""
-        texts = words if len(words) == 1 and re.search(r"\s", words[0]) else []
+        """Read what a command has another shell do: ``bash -c "..."``."""
+        texts: list[str] = []
         for i in range(len(words) - 2):
             if words[i] in _SHELLS:
                 texts = [b for a, b in zip(words[i + 1 :], words[i + 2 :], strict=False) if re.fullmatch(r"-\w*c", a)]
@@ -292,131 +311,45 @@ class CommandReader(WordReader):
             else:
                 items += self.read_word()
 
-    # --- blocks -----------------------------------------------------------------------------------------------
-    def read_block(self, word: str) -> bool:
-        """Read a loop or a choice that begins with this word; returns whether one does."""
-        if word == "for":
-            self.read_for()
-        elif word in ("while", "until"):
-            self.read_while(word == "while")
-        elif word == "case":
-            self.read_case()
-        else:
-            return False
-        return True
-
-    def read_function(self, function: re.Match[str]) -> None:
-        """Keep the body of a function."""
-        end = find_end(self.text, function.end(), "}", self.where)
-        if self.flow.runs is not False:
-            self.script.functions[function[1] or function[2]] = self.text[function.end() : end]
-        self.at = end + 1
-
-    def read_body(self) -> str:
-        """Return what stands between ``do`` and its ``done``."""
-        start = re.compile(r"[\s;]*do(?=\s)").match(self.text, self.at)
-        if not start:
-            raise FormatError(f"{self.where}: a loop without do; is the file complete?")
-        end = find_end(self.text, start.end(), "done", self.where)
-        self.at = end + len("done")
-        return self.text[start.end() : end]
-
-    def turn(self, body: str, runs: bool | None) -> None:
-        """Read the commands of a block once."""
-        CommandReader(body, self.where, self.script, self.depth, self.calls, self.nested_deep, runs).run()
-
-    def read_for(self) -> None:
-        """Read ``for NAME in WORDS`` or ``for ((FIRST; CONDITION; STEP))``, as often as it turns."""
-        head = re.compile(r"[ \t]*\(\(").match(self.text, self.at)
-        if head:
-            self.at = head.end() - 3
-            inner = self.enclosed("(", ")", 1).strip()[1:-1]
-            self.read_counted(inner.split(";"), self.read_body())
-            return
-        name = re.compile(r"\s*([A-Za-z_]\w*)").match(self.text, self.at)
-        if not name:
-            raise FormatError(f"{self.where}: a loop without a variable; is the file complete?")
-        self.at = name.end()
-        words = list(self.script.positional)
-        if begins := re.compile(r"\s+in(?=[\s;])").match(self.text, self.at):
-            self.at, words = begins.end(), []
-            while self.at < len(self.text) and self.text[self.at] not in "\n;":
-                if self.text[self.at] in " \t":
-                    self.at += 1
-                elif self.text.startswith("\\\n", self.at):
-                    self.at += 2
-                else:
-                    before = self.at
-                    words += self.read_word()
-                    self.at += self.at == before
-        body, runs = self.read_body(), self.flow.runs
-        if runs is False:
-            return
-        for word in words[:MOST_TURNS]:
-            self.script.assign(name[1], word)
-            self.turn(body, runs)
-
-    def read_counted(self, parts: list[str], body: str) -> None:
-        runs = self.flow.runs
-        if runs is False or len(parts) != 3:
-            return
-        variables = self.script.variables
-        calculate(self.expand_arithmetic(parts[0]), variables)
-        for _ in range(MOST_TURNS):
-            holds = calculate(self.expand_arithmetic(parts[1]), variables) if parts[1].strip() else 1
-            if holds is None:
-                self.turn(body, None)
-                return
-            if not holds:
-                return
-            self.turn(body, runs)
-            calculate(self.expand_arithmetic(parts[2]), variables)
-
-    def read_while(self, wanted: bool) -> None:
-        """Read a loop as often as its condition is known to hold; where that hangs on the surroundings once."""
-        start = self.at
-        do = re.compile(r"[\s;]do\s").search(self.text, start)
-        if not do:
-            raise FormatError(f"{self.where}: a loop without do; is the file complete?")
-        condition = self.text[start : do.start()]
-        self.at = do.start()
-        body, runs = self.read_body(), self.flow.runs
-        if runs is False:
-            return
-        for _ in range(MOST_TURNS):
-            own = replace(self.script, commands=[])
-            CommandReader(condition, self.where, own, DEEPEST, self.calls, self.nested_deep).run()
-            self.script.steps, self.script.grown = own.steps, own.grown
-            holds = decide(own.commands[-1]) if own.commands else None
-            if holds is None:
-                self.turn(body, None)
-                return
-            if holds is not wanted:
-                return
-            self.turn(body, runs)
-
-    def read_case(self) -> None:
-        """Read the clause of a ``case`` whose pattern fits; all of them where the word hangs on the surroundings."""
-        while self.at < len(self.text) and self.text[self.at] in " \t":
-            self.at += 1
-        word = " ".join(self.read_word(splits=False))
-        begins = re.compile(r"\s+in(?=\s)").match(self.text, self.at)
-        if not begins:
-            raise FormatError(f"{self.where}: a case without in; is the file complete?")
-        end = find_end(self.text, begins.end(), "esac", self.where)
-        clauses = list(split_clauses(self.text[begins.end() : end]))
-        self.at, runs = end + len("esac"), self.flow.runs
-        if runs is False:
-            return
-        for pattern, body in clauses:
-            if "${" in word:
-                if pattern.strip() != "*":
-                    self.turn(body, None)
-            elif any(fnmatchcase(word, p.strip().strip("\"'")) for p in pattern.split("|")):
-                self.turn(body, runs)
-                return
-
 
 def _end_of_line(text: str, start: int) -> int:
     end = text.find("\n", start)
     return len(text) if end < 0 else end
+
+
+def read_output(text: str, where: str, script: Script, nested: int) -> str | None:
+    """Return the output of commands in ``$(...)``, None where it hangs on more than the script."""
+    own = replace(
+        script,
+        commands=[],
+        variables=dict(script.variables),
+        arrays=dict(script.arrays),
+        contested=set(),
+        steps=0,
+        grown=0,
+    )
+    try:
+        CommandReader(text.strip(), where, own, nested=nested).run()
+    except FormatError:
+        return None
+    finally:
+        script.step(own.steps, where)
+    place, output = None, ""
+    for words in own.commands:
+        if words[:1] == ["cd"]:
+            place = words[-1] if len(words) > 1 and words[-1] != "--" else None
+            continue
+        if words == ["pwd"] or words[:2] in (["pwd", "-P"], ["pwd", "-L"]):
+            output += _folder(place, script)
+            continue
+        printed = print_words(words)
+        if printed is None:
+            return None
+        output += printed
+    return output if own.commands else None
+
+
+def _folder(place: str | None, script: Script) -> str:
+    if place is None:
+        return str(script.file.parent) if script.file else "."
+    return posixpath.normpath(place) if "${" not in place else place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class Script:
     """Variables that a branch sets: which value counts depends on what is not executed here."""
     positional: list[str] = field(default_factory=list)
     """Words that the script is started with: ``$1``, ``$2``."""
-    held: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()
     """Variables that the user set: no assignment changes them."""
     functions: dict[str, str] = field(default_factory=dict)
     file: Path | None = None
@@ -39,6 +40,8 @@ class Script:
     """Variables and arguments that were looked up and are not known."""
     directives: dict[str, str] = field(default_factory=dict)
     """Options of its ``#SBATCH`` lines."""
+    output: Callable[[str, str, Script, int], str | None] = lambda text, where, script, nested: None
+    """What a command in ``$(...)`` prints, where that follows from the script alone."""
     steps: int = 0
     grown: int = 0
 
@@ -61,13 +64,13 @@ class Script:
 
     def assign(self, name: str, value: str) -> None:
         """Set a variable, unless the user did."""
-        if name not in self.held:
+        if name not in self.fixed:
             self.variables[name] = value
             self.arrays.pop(name, None)
 
     def assign_array(self, name: str, items: list[str], where: str) -> None:
         """Set an array; its first word is its value as a variable."""
-        if name in self.held:
+        if name in self.fixed:
             return
         if len(items) > MOST_WORDS:
             raise FormatError(f"{where}: its arrays grow without end; expected a launch script")

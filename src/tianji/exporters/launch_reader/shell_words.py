@@ -7,6 +7,7 @@ a reader who needs the value can say where it comes from.
 from __future__ import annotations
 
 import re
+
 from tianji.errors import FormatError
 from tianji.exporters.launch_reader.shell_arithmetic import calculate
 from tianji.exporters.launch_reader.shell_parameters import expand_parameter
@@ -116,16 +117,15 @@ class WordReader:
         special = text[self.at + 1 : self.at + 2]
         self.at += 2 if special and special in "0123456789@*#?$!-" else 1
         if special and special in "@*":
-            return list(self.script.positional) or ([] if self.script.value("1") is None else [])
+            self.script.value("1")  # so that its absence is known
+            return list(self.script.positional)
         if special and special in "0123456789#":
             return [self.value(special)]
         return [f"${{{special}}}"] if special else ["$"]
 
     def capture(self, inner: str) -> list[str]:
         """Return what a command prints, where that follows from the script alone."""
-        from tianji.exporters.launch_reader.shell_outputs import read_output
-
-        output = read_output(inner, self.where, self.script, self.nested_deep + 1)
+        output = self.script.output(inner, self.where, self.script, self.nested_deep + 1)
         return [UNKNOWN if output is None else output.rstrip("\n")]
 
     def enclosed(self, left: str, right: str, skip: int) -> str:

@@ -14,7 +14,13 @@ from tianji.exporters.launch_reader.named_models import find_named_model
 from tianji.exporters.launch_reader.options import Options
 
 OVERRIDES = {
-    "model.": "", "train.": "", "dataset.": "", "ddp.": "", "optimizer.": "", "mixed_precision.": "", "tokenizer.": "",
+    "model.": "",
+    "train.": "",
+    "dataset.": "",
+    "ddp.": "",
+    "optimizer.": "",
+    "mixed_precision.": "",
+    "tokenizer.": "",
 }
 """Sections of a recipe, of which each field is an option of Megatron's."""
 RENAMED = {
@@ -22,8 +28,8 @@ RENAMED = {
 }  # fmt: skip
 SHORT = {
     "-tp": "--tensor-model-parallel-size", "-pp": "--pipeline-model-parallel-size", "-cp": "--context-parallel-size",
-    "-vp": "--num-virtual-stages-per-pipeline-rank", "-ep": "--expert-model-parallel-size", "-et": "--expert-tensor-parallel-size",
-    "-mb": "--micro-batch-size", "-gb": "--global-batch-size",
+    "-vp": "--num-virtual-stages-per-pipeline-rank", "-ep": "--expert-model-parallel-size",
+    "-et": "--expert-tensor-parallel-size", "-mb": "--micro-batch-size", "-gb": "--global-batch-size",
 }  # fmt: skip
 
 
@@ -57,16 +63,16 @@ def read_recipe(name: str, words: Sequence[str], settings: Mapping[str, str], wh
         field, equals, value = text.partition("=")
         section = next((s for s in OVERRIDES if field.startswith(s)), None)
         if equals and section and re.fullmatch(r"[\w.]+", field):
-            values["--" + field[len(section):].replace("_", "-")] = [value]
+            values["--" + field[len(section) :].replace("_", "-")] = [value]
     for flag, value in zip(words, [*words[1:], ""], strict=False):
         if flag in SHORT:
             values[SHORT[flag]] = [value]
     values = {RENAMED.get(k, k): v for k, v in values.items()}
     options = Options(where, values, stack="bridge")
-    found = find_named_model(settings.get("model", model))
-    if found is None:
+    entry = find_named_model(settings.get("model", model))
+    if entry is None:
         raise UnknownNameError("model of a recipe", model, ())
-    options.model = found[0]
+    options.model = entry[0]
     if chips:
         options.values.setdefault("--worker-num", [str(chips)])
     return options

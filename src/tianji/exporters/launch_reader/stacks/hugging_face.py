@@ -6,14 +6,25 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from tianji.errors import FormatError, UnsupportedModelError
-from tianji.exporters.launch_reader.named_models import find_named_model
+from tianji.exporters.launch_reader.named_models import find_in_file_name, find_named_model
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Job, Model, find_precision
 
-SHARDING = {"FULL_SHARD": 3, "HYBRID_SHARD": 3, "SHARD_GRAD_OP": 2, "HYBRID_SHARD_ZERO2": 2, "NO_SHARD": 0, "1": 3, "2": 2, "3": 0, "4": 3}
+SHARDING = {
+    "FULL_SHARD": 3,
+    "HYBRID_SHARD": 3,
+    "SHARD_GRAD_OP": 2,
+    "HYBRID_SHARD_ZERO2": 2,
+    "NO_SHARD": 0,
+    "1": 3,
+    "2": 2,
+    "3": 0,
+    "4": 3,
+}
 SWIFT_STAGES = {"zero0": 0, "zero1": 1, "zero2": 2, "zero3": 3, "zero2_offload": 2, "zero3_offload": 3}
 """Files that ms-swift has under these names."""
 ReadFile = Callable[[str], Mapping[str, Any] | None]
@@ -21,7 +32,7 @@ ReadFile = Callable[[str], Mapping[str, Any] | None]
 
 
 @dataclass(slots=True)
-class Trainer:
+class TrainerSettings:
     """What Hugging Face's Trainer is told, with the defaults of the stack."""
 
     where: str
@@ -51,16 +62,19 @@ class Trainer:
 
         Raises FormatError for none, UnsupportedModelError for one that is not known.
         """
-        if not self.model:
+        if not self.model and not find_in_file_name(PurePosixPath(self.where).stem):
             raise FormatError(f"{self.where}: it names no model; give it with --set model=NAME")
-        found = find_named_model(self.model)
-        if found is None:
+        entry = find_named_model(self.model)
+        if entry is None and (model := find_in_file_name(PurePosixPath(self.where).stem)):
+            self.assumed.append(f"the model is {model.name}, by the name of the file")
+            entry = model, ""
+        if entry is None:
             raise UnsupportedModelError(
                 f"{self.where}: the model {self.model} is not in the catalog; give one of the same shape with --set model=NAME"
             )
-        if found[1]:
-            self.left_out.append(f"{found[1]}; the towers for images or sound are left out: time and memory err low")
-        return found[0]
+        if entry[1]:
+            self.left_out.append(f"{entry[1]}; the towers for images or sound are left out: time and memory err low")
+        return entry[0]
 
     def job(self) -> Job:
         """Return the job; the batch is what the replicas take in a step where nothing else is said."""
@@ -83,7 +97,9 @@ class Trainer:
             raise FormatError(f"{self.where}: it does not say on how many chips it runs; give them with --chips N")
         dp, rest = divmod(self.chips, self.tp * self.cp)
         if rest or not dp:
-            raise FormatError(f"{self.where}: {self.tp}·{self.cp} tensor and sequence ranks do not divide {self.chips:,} chips")
+            raise FormatError(
+                f"{self.where}: {self.tp}·{self.cp} tensor and sequence ranks do not divide {self.chips:,} chips"
+            )
         return dp
 
     def strategy(self) -> Strategy:
@@ -91,7 +107,8 @@ class Trainer:
         return Strategy(
             tp=self.tp, cp=self.cp, dp=self.replicas(), ep=self.ep, micro_batch_size=self.micro_batch, zero=self.zero,
             zero_group=self.zero_group if 0 < self.zero_group < self.replicas() * self.cp and self.zero == 3 else 0,
-            recompute=self.recompute, cp_kind="ulysses", ep_kind="all_to_all", weight_gather="hidden" if self.zero == 3 else "exposed",
+            recompute=self.recompute, cp_kind="ulysses", ep_kind="all_to_all",
+            weight_gather="hidden" if self.zero == 3 else "exposed",
             overlap_dp=self.overlap, overlap_tp=False, overlap_pp=False, flash_attention=self.fused,
             offload_optimizer=self.offload, sequence_parallel=self.tp == 1,
         )  # fmt: skip
@@ -112,7 +129,7 @@ def whole(value: Any, default: int = 0) -> int:
     return int(text) if re.fullmatch(r"\d{1,12}", text) else default
 
 
-def apply_deepspeed(trainer: Trainer, body: Mapping[str, Any]) -> None:
+def apply_deepspeed(trainer: TrainerSettings, body: Mapping[str, Any]) -> None:
     """Take a file of DeepSpeed into a training; "auto" is what the Trainer says already."""
     zero = body.get("zero_optimization")
     zero = zero if isinstance(zero, Mapping) else {}
@@ -122,7 +139,9 @@ def apply_deepspeed(trainer: Trainer, body: Mapping[str, Any]) -> None:
         if isinstance(part, Mapping) and str(part.get("device", "none")) not in ("none", "null"):
             trainer.offload = trainer.offload or name == "offload_optimizer"
             if name == "offload_param":
-                trainer.left_out.append("offload_param: weights in host memory are not priced; memory errs high, time low")
+                trainer.left_out.append(
+                    "offload_param: weights in host memory are not priced; memory errs high, time low"
+                )
     trainer.overlap = truthy(zero.get("overlap_comm", trainer.zero == 3))
     trainer.micro_batch = whole(body.get("train_micro_batch_size_per_gpu"), trainer.micro_batch)
     trainer.accumulation = whole(body.get("gradient_accumulation_steps"), trainer.accumulation)
@@ -138,7 +157,7 @@ def apply_deepspeed(trainer: Trainer, body: Mapping[str, Any]) -> None:
             trainer.precision = name
 
 
-def apply_fsdp(trainer: Trainer, body: Mapping[str, Any], kind: str = "") -> None:
+def apply_fsdp(trainer: TrainerSettings, body: Mapping[str, Any], kind: str = "") -> None:
     """Take an FSDP configuration of accelerate or of Hugging Face into a training."""
     part = body.get("fsdp_config") if isinstance(body.get("fsdp_config"), Mapping) else body
     part = {str(k).removeprefix("fsdp_"): v for k, v in (part or {}).items()}
@@ -164,7 +183,7 @@ def apply_fsdp(trainer: Trainer, body: Mapping[str, Any], kind: str = "") -> Non
     trainer.chips = trainer.chips or whole(body.get("num_processes"))
 
 
-def find_deepspeed(trainer: Trainer, value: Any, read_file: ReadFile) -> None:
+def find_deepspeed(trainer: TrainerSettings, value: Any, read_file: ReadFile) -> None:
     """Take what ``deepspeed`` names into a training: a name of ms-swift, JSON text, or a file.
 
     Raises FormatError for a file that is not there.
@@ -193,7 +212,7 @@ def find_deepspeed(trainer: Trainer, value: Any, read_file: ReadFile) -> None:
     trainer.assumed.append(f"deepspeed {text}: ZeRO-{trainer.zero} by its name")
 
 
-def note_adapters(trainer: Trainer, kind: str) -> None:
+def note_adapters(trainer: TrainerSettings, kind: str) -> None:
     """Say that adapters alone are trained where they are."""
     if kind and kind not in ("full", "False"):
         trainer.left_out.append(
@@ -201,14 +220,16 @@ def note_adapters(trainer: Trainer, kind: str) -> None:
         )
 
 
-def read_swift_options(values: Mapping[str, list[str]], where: str, chips: int, read_file: ReadFile) -> Trainer:
+def read_swift_options(values: Mapping[str, list[str]], where: str, chips: int, read_file: ReadFile) -> TrainerSettings:
     """Return the training of ``swift sft`` and ``swift pt``.
 
     Defaults: ms-swift 3602360a (August 2026), swift/arguments.
     """
     get = {k[2:].replace("-", "_"): (v[0] if v else "true") for k, v in values.items()}
-    trainer = Trainer(where, "swift", get.get("model", ""), chips=chips)
+    trainer = TrainerSettings(where, "swift", get.get("model", ""), chips=chips)
     trainer.seq_len = whole(get.get("max_length"))
+    if trainer.seq_len and "max_completion_length" in get:
+        trainer.seq_len += whole(get["max_completion_length"])
     trainer.micro_batch = whole(get.get("per_device_train_batch_size"), 1)
     trainer.cp = whole(get.get("sequence_parallel_size"), 1)
     dp = max(chips // trainer.cp, 1)
@@ -224,7 +245,7 @@ def read_swift_options(values: Mapping[str, list[str]], where: str, chips: int, 
     return trainer
 
 
-def read_llama_factory(body: Mapping[str, Any], where: str, chips: int, read_file: ReadFile) -> Trainer:
+def read_llama_factory(body: Mapping[str, Any], where: str, chips: int, read_file: ReadFile) -> TrainerSettings:
     """Return the training of LLaMA-Factory's YAML.
 
     Defaults: LLaMA-Factory ff6d4d12 (August 2026), src/llamafactory/hparams, and transformers' TrainingArguments.
@@ -233,13 +254,19 @@ def read_llama_factory(body: Mapping[str, Any], where: str, chips: int, read_fil
     """
     if not truthy(body.get("do_train", "stage" in body)) or "export_dir" in body:
         raise FormatError(f"{where}: a configuration of LLaMA-Factory that trains nothing (do_train is not true)")
-    trainer = Trainer(where, "llama-factory", str(body.get("model_name_or_path", "")), chips=chips)
+    trainer = TrainerSettings(where, "llama-factory", str(body.get("model_name_or_path", "")), chips=chips)
     trainer.seq_len = whole(body.get("cutoff_len"), 2048)
     trainer.micro_batch = whole(body.get("per_device_train_batch_size"), 8)
     trainer.accumulation = whole(body.get("gradient_accumulation_steps"), 1)
     trainer.recompute = "none" if truthy(body.get("disable_gradient_checkpointing")) else "full"
     trainer.fused = str(body.get("flash_attn", "auto")) != "disabled"
-    trainer.precision = "bf16" if truthy(body.get("bf16")) or truthy(body.get("pure_bf16")) else "fp16" if truthy(body.get("fp16")) else "fp32"
+    trainer.precision = (
+        "bf16"
+        if truthy(body.get("bf16")) or truthy(body.get("pure_bf16"))
+        else "fp16"
+        if truthy(body.get("fp16"))
+        else "fp32"
+    )
     if truthy(body.get("pure_bf16")):
         trainer.left_out.append("pure_bf16: weights and moments without fp32 copies are not priced: memory errs high")
     if body.get("deepspeed"):
@@ -252,9 +279,9 @@ def read_llama_factory(body: Mapping[str, Any], where: str, chips: int, read_fil
     return trainer
 
 
-def read_llama_factory_v1(body: Mapping[str, Any], where: str, chips: int, read_file: ReadFile) -> Trainer:
+def read_llama_factory_v1(body: Mapping[str, Any], where: str, chips: int, read_file: ReadFile) -> TrainerSettings:
     """Return the training of LLaMA-Factory's new YAML (``model_class``, ``dist_config``)."""
-    trainer = Trainer(where, "llama-factory", str(body.get("model", "")), chips=chips)
+    trainer = TrainerSettings(where, "llama-factory", str(body.get("model", "")), chips=chips)
     trainer.seq_len, trainer.micro_batch = whole(body.get("cutoff_len"), 2048), whole(body.get("micro_batch_size"), 1)
     trainer.batch = whole(body.get("global_batch_size"))
     dist = body.get("dist_config")
@@ -274,18 +301,19 @@ def read_llama_factory_v1(body: Mapping[str, Any], where: str, chips: int, read_
     return trainer
 
 
-def read_mindspeed_fsdp2(body: Mapping[str, Any], where: str, chips: int) -> Trainer:
+def read_mindspeed_fsdp2(body: Mapping[str, Any], where: str, chips: int) -> TrainerSettings:
     """Return the training of MindSpeed-LLM's fsdp2 YAML with what its command line changes.
 
     Defaults: MindSpeed-LLM c77308a1 (August 2026), mindspeed_llm/fsdp2/utils/arguments.py.
     """
+
     def part(name: str) -> Mapping[str, Any]:
         value = body.get(name)
         return value if isinstance(value, Mapping) else {}
 
     model, parallel, training = part("model"), part("parallel"), part("training")
     named = str(model.get("model_name_or_path") or model.get("model_id") or "")
-    trainer = Trainer(where, "mindspeed-fsdp2", named, chips=chips, zero=3)
+    trainer = TrainerSettings(where, "mindspeed-fsdp2", named, chips=chips, zero=3)
     trainer.seq_len = whole(part("data").get("cutoff_len"), 2048)
     trainer.micro_batch = whole(training.get("per_device_train_batch_size"), 1)
     trainer.accumulation = whole(training.get("gradient_accumulation_steps"), 1)

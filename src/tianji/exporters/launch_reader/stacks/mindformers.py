@@ -25,7 +25,10 @@ def read_mindformers(body: Mapping[str, Any], where: str, chips: int) -> tuple[J
     Raises FormatError for a file that trains nothing or whose model cannot be told.
     """
     if str(body.get("run_mode", "train")) not in ("train", "finetune", "pretrain"):
-        raise FormatError(f"{where}: a configuration of MindSpore Transformers that trains nothing (run_mode {body['run_mode']})")
+        raise FormatError(
+            f"{where}: a configuration of MindSpore Transformers that trains nothing (run_mode {body['run_mode']})"
+        )
+
     def part(name: str) -> Mapping[str, Any]:
         value = body.get(name)
         return value if isinstance(value, Mapping) else {}
@@ -49,7 +52,13 @@ def read_mindformers(body: Mapping[str, Any], where: str, chips: int) -> tuple[J
     shard = settings.get("parallel_optimizer_config")
     gradients = isinstance(shard, Mapping) and truthy(shard.get("gradient_accumulation_shard"))
     full = recompute.get("recompute", False)
-    kind = "full" if full is True or isinstance(full, list) else "selective" if truthy(recompute.get("select_recompute")) else "none"
+    kind = (
+        "full"
+        if full is True or isinstance(full, list)
+        else "selective"
+        if truthy(recompute.get("select_recompute"))
+        else "none"
+    )
     strategy = Strategy(
         tp=tp, pp=pp, vpp=vpp, cp=cp, dp=dp, ep=ep, micro_batch_size=micro, zero=(2 if gradients else 1) if is_sharded else 0,
         sequence_parallel=truthy(degrees.get("use_seq_parallel")) or tp == 1, recompute=kind,
@@ -67,17 +76,22 @@ def _read_model(body: Mapping[str, Any], config: Mapping[str, Any], where: str, 
     kind = str(config.get("model_type") or TYPES.get(str(config.get("type")), ""))
     try:
         if "hidden_size" in written and kind:
-            named = {"model_type": kind} | {k: v for k, v in written.items() if k not in ("type", "model_type", "architectures")}
+            named = {"model_type": kind} | {
+                k: v for k, v in written.items() if k not in ("type", "model_type", "architectures")
+            }
             if "intermediate_size" not in named:
                 raise FormatError("no intermediate_size")
             return read_config(named, str(body.get("trainer", {}).get("model_name", "model")), where)
     except InputError:
         pass
     trainer = body.get("trainer")
-    names = [str(trainer.get("model_name", "")) if isinstance(trainer, Mapping) else "", str(body.get("pretrained_model_dir", ""))]
+    names = [
+        str(trainer.get("model_name", "")) if isinstance(trainer, Mapping) else "",
+        str(body.get("pretrained_model_dir", "")),
+    ]
     names.append(where.rsplit("/", 1)[-1].removeprefix("finetune_").removeprefix("pretrain_"))
     for name in names:
-        if name and (found := find_named_model(name)):
-            assumed.append(f"the model is {found[0].name}, by its name")
-            return found[0]
+        if name and (entry := find_named_model(name)):
+            assumed.append(f"the model is {entry[0].name}, by its name")
+            return entry[0]
     raise FormatError(f"{where}: its model cannot be told; give it with --set model=NAME")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.exporters.launch_reader.commands import Command
-from tianji.exporters.launch_reader.named_models import find_named_model
+from tianji.exporters.launch_reader.named_models import find_in_file_name, find_named_model
 from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
 from tianji.exporters.launch_reader.shell_script import Script
 
 SWIFT_DEFAULTS: dict[str, list[str]] = {
-    "--micro-batch-size": ["1"], "--global-batch-size": ["16"], "--use-distributed-optimizer": [], "--attention-backend": ["flash"],
-    "--recompute-granularity": ["selective"], "--recompute-modules": ["core_attn"], "--moe-token-dispatcher-type": ["alltoall"],
+    "--micro-batch-size": ["1"], "--global-batch-size": ["16"], "--use-distributed-optimizer": [],
+    "--attention-backend": ["flash"], "--recompute-granularity": ["selective"],
+    "--recompute-modules": ["core_attn"], "--moe-token-dispatcher-type": ["alltoall"],
     "--cross-entropy-loss-fusion": [],
 }  # fmt: skip
 """ms-swift 3602360a (August 2026), swift/megatron/arguments/megatron_args.py."""
@@ -26,19 +28,24 @@ VERL_DEFAULTS: dict[str, list[str]] = {
     "--moe-token-dispatcher-type": ["alltoall"], "--overlap-grad-reduce": [],
 }  # fmt: skip
 """verl 1dda039b (August 2026), verl/trainer/config/engine/megatron.yaml."""
-PRIMUS_DEFAULTS: dict[str, list[str]] = {"--bf16": [], "--use-distributed-optimizer": [], "--swiglu": [], "--normalization": ["RMSNorm"]}
+PRIMUS_DEFAULTS: dict[str, list[str]] = {
+    "--bf16": [],
+    "--use-distributed-optimizer": [],
+    "--swiglu": [],
+    "--normalization": ["RMSNorm"],
+}
 """Primus fd1eeabb (August 2026), primus/configs/modules/megatron/trainer_base.yaml."""
 
 
 def read_megatron(command: Command, script: Script, where: str) -> Options:
     """Return the options of a plain Megatron or MindSpeed command."""
-    return Options(where, group_options(command.words) | launcher_options(command, script))
+    return Options(where, group_options(command.words) | start_options(command, script))
 
 
 def read_swift(command: Command, script: Script, where: str) -> Options:
     """Return Megatron's options of ``megatron sft`` and ``megatron pt``; its model is named."""
     values = settle_switches(group_options(command.words))
-    return make_swift(values | launcher_options(command, script), where)
+    return make_swift(values | start_options(command, script), where)
 
 
 def make_swift(values: dict[str, list[str]], where: str) -> Options:
@@ -52,7 +59,9 @@ def make_swift(values: dict[str, list[str]], where: str) -> Options:
     options.has("--mcore-model", "--model-type", "--load-safetensors", "--save-safetensors")
     if "--seq-length" not in options.values:
         options.values["--seq-length"] = [str(options.model.max_position_embeddings or 4096 if options.model else 4096)]
-        options.remarks.append(f"--max_length: {options.values['--seq-length'][0]} tokens, as long as the model was made for")
+        options.remarks.append(
+            f"--max_length: {options.values['--seq-length'][0]} tokens, as long as the model was made for"
+        )
     if options.texts("--train-type")[:1] not in ([], ["full"]):
         options.values["--lora-r"] = options.texts("--lora-rank") or ["8"]
     return options
@@ -61,7 +70,7 @@ def make_swift(values: dict[str, list[str]], where: str) -> Options:
 def read_slime(command: Command, script: Script, where: str) -> Options:
     """Return the options of a training of slime: its model's options are Megatron's, its batches are counted in tokens."""
     values = SLIME_DEFAULTS | group_options(command.words)
-    options = Options(where, values | launcher_options(command, script), stack="slime")
+    options = Options(where, values | start_options(command, script), stack="slime")
     if options.has("--use-dynamic-batch-size", "--max-tokens-per-gpu"):
         cp = options.count("--context-parallel-size", 1)
         tokens = options.count("--max-tokens-per-gpu", 8192) * cp
@@ -87,7 +96,11 @@ def read_verl(command: Command, script: Script, where: str) -> Options:
     """Return Megatron's options of a Hydra command of verl: the actor's training."""
     keys = dict(_overrides(command.words))
     values: dict[str, list[str]] = dict(VERL_DEFAULTS)
-    prefix = "actor_rollout_ref.actor.megatron." if any("actor_rollout_ref.actor.megatron." in k for k in keys) else "engine."
+    prefix = (
+        "actor_rollout_ref.actor.megatron."
+        if any("actor_rollout_ref.actor.megatron." in k for k in keys)
+        else "engine."
+    )
     if prefix == "engine." and not any(k.startswith("engine.") for k in keys):
         prefix = "model.megatron."
     for key, value in keys.items():
@@ -103,7 +116,7 @@ def read_verl(command: Command, script: Script, where: str) -> Options:
     model = get("actor_rollout_ref.model.path") or get("model.path") or get("model.partial_pretrain") or ""
     _take_model(options, model, "actor_rollout_ref.model.path")
     n, nodes = get("trainer.n_gpus_per_node") or "8", get("trainer.nnodes") or "1"
-    options.values |= {"--nproc-per-node": [n], "--nnodes": [nodes]} | launcher_options(command, script)
+    options.values |= {"--nproc-per-node": [n], "--nnodes": [nodes]} | start_options(command, script)
     _size_verl(options, keys)
     return options
 
@@ -118,6 +131,7 @@ VERL_NAMES = {
 
 def _size_verl(options: Options, keys: Mapping[str, str]) -> None:
     """Add what an actor's step has of sequences and of their lengths."""
+
     def number(name: str) -> int:
         text = keys.get(name, "")
         return int(text) if text.isascii() and text.isdigit() else 0
@@ -127,7 +141,9 @@ def _size_verl(options: Options, keys: Mapping[str, str]) -> None:
     length = longest or tokens or 4096
     cp = options.count("--context-parallel-size", 1)
     options.values["--seq-length"] = [str(max(length // (2 * cp) * 2 * cp, 2 * cp))]
-    each = number("actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu") or number("data.micro_batch_size_per_gpu") or 1
+    each = (
+        number("actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu") or number("data.micro_batch_size_per_gpu") or 1
+    )
     options.values["--micro-batch-size"] = [str(each)]
     samples = number("actor_rollout_ref.rollout.n") or 1
     batch = (number("actor_rollout_ref.actor.ppo_mini_batch_size") or number("data.train_batch_size") or 256) * samples
@@ -207,9 +223,9 @@ def primus_default(text: str, settings: Mapping[str, str]) -> str:
 
 
 # --- shared -------------------------------------------------------------------------------------------------------
-def launcher_options(command: Command, script: Script) -> dict[str, list[str]]:
+def start_options(command: Command, script: Script) -> dict[str, list[str]]:
     """Return what the launcher before a program and the script's variables say of nodes and processes."""
-    values = {k: v[:1] for k, v in group_options(command.before).items() if k in LAUNCHER}
+    values = {k: v[:1] for k, v in group_options(command.before).items() if k in STARTERS}
     short = {"-N": "--nodes", "-n": "--ntasks", "-w": "--nodelist"}
     for name, value in zip(command.before, [*command.before[1:], ""], strict=False):
         if name in short and value.isdigit():
@@ -218,18 +234,20 @@ def launcher_options(command: Command, script: Script) -> dict[str, list[str]]:
         long = {"-N": "--nodes", "-n": "--ntasks"}.get(name, name)
         if long == "--gres":
             long, value = "--gpus-per-node", value.rpartition(":")[2]
-        if long in LAUNCHER and value.split(":")[-1].isdigit():
+        if long in STARTERS and value.split(":")[-1].isdigit():
             values.setdefault(long, [value.split(":")[-1]])
     variables = {f"variable {k}": [v] for k, v in script.variables.items() if k in VARIABLES}
     return values | variables
 
 
-LAUNCHER = frozenset(("--nproc-per-node", "--nnodes", "--nodes", "--ntasks", "--ntasks-per-node", "--gpus-per-node",
+STARTERS = frozenset(("--nproc-per-node", "--nnodes", "--nodes", "--ntasks", "--ntasks-per-node", "--gpus-per-node",
                       "--num-processes", "--num-machines", "--num-gpus", "--num-nodes", "--config-file", "--hostfile",
                       "--actor-num-nodes", "--actor-num-gpus-per-node"))  # fmt: skip
-VARIABLES = frozenset(("NNODES", "NPROC_PER_NODE", "GPUS_PER_NODE", "NPUS_PER_NODE", "NUM_NODES", "WORLD_SIZE", "NGPU", "NGPUS",
-                       "CUDA_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "N_GPUS_PER_NODE", "NUM_GPUS",
-                       "SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_GPUS_PER_NODE"))  # fmt: skip
+VARIABLES = frozenset(
+    ("NNODES", "NPROC_PER_NODE", "GPUS_PER_NODE", "NPUS_PER_NODE", "NUM_NODES", "WORLD_SIZE", "NGPU", "NGPUS", "N_GPUS_PER_NODE",
+     "CUDA_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "NUM_GPUS", "SLURM_NNODES",
+     "SLURM_JOB_NUM_NODES", "SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_GPUS_PER_NODE")
+)  # fmt: skip
 
 
 def _take_model(options: Options, name: str, key: str) -> None:
@@ -239,12 +257,17 @@ def _take_model(options: Options, name: str, key: str) -> None:
     """
     if not name:
         raise FormatError(f"{options.where}: no {key}, which names the model; give it with --set model=NAME")
-    found = find_named_model(name)
-    if found is None:
+    entry = find_named_model(name)
+    if entry is None and (model := find_in_file_name(PurePosixPath(options.where).stem)):
+        options.remarks.append(f"the model is {model.name}, by the name of the file")
+        entry = model, ""
+    if entry is None:
         raise UnsupportedModelError(
             f"{options.where}: {key} is {name}, a model that the catalog does not have; give one of the same shape with"
             " --set model=NAME, or the path of its config.json"
         )
-    options.model, remark = found
+    options.model, remark = entry
     if remark:
-        options.remarks.append(f"{remark}; what lies beside it (towers for images or sound) is left out: time and memory err low")
+        options.remarks.append(
+            f"{remark}; what lies beside it (towers for images or sound) is left out: time and memory err low"
+        )

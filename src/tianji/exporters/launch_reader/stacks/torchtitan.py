@@ -10,7 +10,7 @@ from typing import Any
 
 from tianji.errors import FormatError, UnknownNameError
 from tianji.exporters.launch_reader.named_models import find_named_model
-from tianji.exporters.launch_reader.stacks.hugging_face import Trainer, truthy, whole
+from tianji.exporters.launch_reader.stacks.hugging_face import truthy, whole
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Job, find_precision
 
@@ -59,6 +59,7 @@ def read_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> tuple[Jo
 
     Raises FormatError for sections that do not fit each other, and for a model that is not known.
     """
+
     def part(name: str) -> Mapping[str, Any]:
         value = tree.get(name)
         return value if isinstance(value, Mapping) else {}
@@ -66,10 +67,12 @@ def read_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> tuple[Jo
     model_part, training, parallel = part("model"), part("training"), part("parallelism")
     names = [f"{model_part.get('name', '')}-{model_part.get('flavor', '')}", str(model_part.get("name", ""))]
     names = [str(tree["named"]), *names] if "named" in tree else names
-    found = next((f for n in names if (f := find_named_model(n))), None)
-    if found is None:
-        raise FormatError(f"{where}: the model {names[0]} is not in the catalog; give one of the same shape with --set model=NAME")
-    model = found[0]
+    entry = next((f for n in names if (f := find_named_model(n))), None)
+    if entry is None:
+        raise FormatError(
+            f"{where}: the model {names[0]} is not in the catalog; give one of the same shape with --set model=NAME"
+        )
+    model = entry[0]
     tp, pp, cp = (whole(parallel.get(f"{k}_parallel_degree"), 1) for k in ("tensor", "pipeline", "context"))
     ep, etp = whole(parallel.get("expert_parallel_degree"), 1), whole(parallel.get("expert_tensor_parallel_degree"), 1)
     replicate = whole(parallel.get("data_parallel_replicate_degree"), 1)
@@ -105,8 +108,13 @@ def read_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> tuple[Jo
     text = str(tree.get("quantize", "")) + str(model_part.get("converters", "")) + str(tree.get("converters", ""))
     precision = "mxfp8" if "mx" in text.lower() else "fp8" if "float8" in text.lower() else "bf16"
     steps = whole(training.get("steps"))
-    left_out = [found[1]] if found[1] else []
-    return Job(model, seq_len, batch, find_precision(precision), float(steps * batch * seq_len)), strategy, assumed, left_out
+    left_out = [entry[1]] if entry[1] else []
+    return (
+        Job(model, seq_len, batch, find_precision(precision), float(steps * batch * seq_len)),
+        strategy,
+        assumed,
+        left_out,
+    )
 
 
 def _recomputation(part: Mapping[str, Any]) -> tuple[str, float]:
@@ -127,9 +135,3 @@ def _sharding(parallel: Mapping[str, Any], ranks: int, replicate: int, pp: int) 
     zero = 2 if always == "never" or (always == "default" and pp > 1) else 3
     group = ranks // replicate if replicate > 1 and ranks % replicate == 0 else 0
     return zero, group
-
-
-def trainer_of(trainer: Trainer) -> tuple[Job, Strategy, list[str], list[str]]:
-    """Return the same four of a training by Hugging Face's Trainer."""
-    job, strategy = trainer.job(), trainer.strategy()
-    return job, strategy, trainer.assumed, trainer.left_out
