@@ -10,7 +10,7 @@ from tianji.api.requests import CalibrationLike, File, PlanLike, find_calibratio
 from tianji.backends import RunOptions
 from tianji.backends import run as run_plan
 from tianji.backends.explanation import Explanation, explain_gap
-from tianji.backends.twin import Twin, make_twin
+from tianji.backends.twin import PlanTwin, make_twin
 from tianji.errors import FormatError
 from tianji.formatting import format_duration
 from tianji.prediction import predict
@@ -71,7 +71,7 @@ def run(
     return Answer(result, summary, partial(run_document, result), notes=_describe_twin(small) if small else ())
 
 
-def _describe_twin(twin: Twin) -> tuple[str, ...]:
+def _describe_twin(twin: PlanTwin) -> tuple[str, ...]:
     axes = f", cut along {', '.join(twin.kept)} as the plan is" if twin.kept else ""
     kept = f"this is a twin of the plan{axes}"
     return (kept, *(f"the twin is without {what}" for what in twin.dropped))

@@ -34,7 +34,7 @@ MOST_MICRO_BATCHES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
+class PlanTwin:
     """A plan scaled down."""
 
     plan: Plan
@@ -44,7 +44,7 @@ class Twin:
     """What it does not have of the original, each with the reason."""
 
 
-def make_twin(plan: Plan, ranks: int) -> Twin:
+def make_twin(plan: Plan, ranks: int) -> PlanTwin:
     """Return the twin of a plan on at most ``ranks`` ranks.
 
     >>> from tianji import Strategy, load_pool, make_job
@@ -70,7 +70,7 @@ def make_twin(plan: Plan, ranks: int) -> Twin:
     twin = Plan(job, plan.pool.with_chips(strategy.chips), strategy)
     check_support(twin)
     kept = tuple(name for name in (*AXES, "ep") if getattr(plan.strategy, name) > 1 and getattr(strategy, name) > 1)
-    return Twin(twin, kept, tuple(_name_dropped(plan, twin, ranks)))
+    return PlanTwin(twin, kept, tuple(_name_dropped(plan, twin, ranks)))
 
 
 def _shrink_degrees(strategy: Strategy, ranks: int) -> dict[str, int]:
