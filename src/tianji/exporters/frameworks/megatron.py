@@ -50,13 +50,23 @@ MEGATRON = Dialect(
         False: (Argument("--attention-backend", "unfused"),),
     },
     offload=(
+        Argument("--use-precision-aware-optimizer", None, "offloading goes through the optimizer that knows dtypes"),
         Argument("--optimizer-cpu-offload", None, "all of the optimizer's state in host memory"),
         Argument("--optimizer-offload-fraction", 1.0),
     ),
     cheap_outputs=(),
     overlap_tp=Argument("--tp-comm-overlap", None, "matmuls in pieces"),
     overlap_ep=Argument("--overlap-moe-expert-parallel-comm", None, "beside another micro-batch"),
-    has_narrow_moments=True,
+    rules="megatron",
+    fp8_formats={},
+    moments={
+        dtype: (
+            Argument("--use-precision-aware-optimizer"),
+            Argument("--exp-avg-dtype", dtype, "Adam's moments"),
+            Argument("--exp-avg-sq-dtype", dtype),
+        )
+        for dtype in ("bf16", "fp8")
+    },
     cuts_experts=True,
     fuses_attention=True,
     marks=(),
@@ -66,8 +76,8 @@ MEGATRON = Dialect(
             "schedule={s.schedule}: it runs 1F1B (take --fix schedule=1f1b or interleaved)",
         ),
         Refusal(
-            lambda s, plan: s.overlap_ep and s.ep > 1 and s.recompute == "full" and s.recompute_layers > 0,
-            "overlap_ep with full recomputation: it takes one or the other",
+            lambda s, plan: plan.job.precision.name == "hif8",
+            "precision hif8: it has no recipe for it (take --precision fp8)",
         ),
     ),
 )
