@@ -108,9 +108,9 @@ def check_first_weights(first: FirstWeights, model: Model, where: str) -> None:
     for name, shape in weight_shapes(model).items():
         if name not in first.arrays:
             raise FormatError(f"{where}: has no {name} {shape}, which {model.name} needs")
-        found = first.arrays[name].shape
-        if found != shape:
-            raise FormatError(f"{where}: {name} has the shape {found}; expected {shape} for {model.name}")
+        stored = first.arrays[name].shape
+        if stored != shape:
+            raise FormatError(f"{where}: {name} has the shape {stored}; expected {shape} for {model.name}")
     rates = first.rotary_rates
     if rates is not None and rates.shape != (model.head_dim // 2,):
         raise FormatError(f"{where}: {RATES_KEY} has the shape {rates.shape}; expected ({model.head_dim // 2},)")

@@ -46,16 +46,16 @@ def trainer_name(name: str) -> str:
     return f"layers.{match[1]}.{_LAYER[match[2]]}.{match[3]}" if match and match[2] in _LAYER else plain
 
 
-def match_weights(found: Mapping[str, Read], model: Model, where: str) -> tuple[dict[str, Read], tuple[str, ...]]:
+def match_weights(readers: Mapping[str, Read], model: Model, where: str) -> tuple[dict[str, Read], tuple[str, ...]]:
     """Return what reads each weight of a model, by the trainer's names, and the names of a file that nothing takes.
 
     Layers beyond the model's are left in silence: a shortened twin has the first ones. Raises FormatError for a missing weight.
     """
-    by_name = {trainer_name(name): (name, read) for name, read in found.items() if not _SKIPPED.search(name)}
+    by_name = {trainer_name(name): (name, read) for name, read in readers.items() if not _SKIPPED.search(name)}
     wanted = weight_shapes(model)
     for name, shape in wanted.items():
         if name not in by_name:
-            shown = ", ".join(list(found)[:3])
+            shown = ", ".join(list(readers)[:3])
             raise FormatError(f"{where}: no weight for {name} {shape} of {model.name}; it has {shown} ...")
     rest = [own for name, (own, _) in by_name.items() if name not in wanted and not _is_beyond(name, model)]
     return {name: by_name[name][1] for name in wanted}, tuple(rest)

@@ -141,12 +141,12 @@ def _find_config(source: str) -> tuple[Path, str]:
     """Return the config.json that a source stands for, and what to call it."""
     place = Path(source)
     if place.is_dir():
-        found = find_config(place)
-        if found is None:
+        inside = find_config(place)
+        if inside is None:
             raise FormatError(
                 f"{source}: no config.json in it describes a model; expected one, or a name of the catalog"
             )
-        return place / found, str(place / found)
+        return place / inside, str(place / inside)
     if not place.exists() and source in list_models():
         return describe_model(source).folder / "config.json", source
     return place, source

@@ -26,12 +26,12 @@ def open_weights(path: Path) -> dict[str, Read]:
 
     Raises FormatError for what holds no weights.
     """
-    found: dict[str, Read] = {}
+    readers: dict[str, Read] = {}
     for file in _files_of(path):
-        found.update(_open_file(file))
-    if not found:
+        readers.update(_open_file(file))
+    if not readers:
         raise FormatError(f"{path}: holds no weights; {EXPECTED}")
-    return found
+    return readers
 
 
 def _files_of(path: Path) -> list[Path]:
