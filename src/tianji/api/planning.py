@@ -39,7 +39,7 @@ from tianji.parallel.layouts import abbreviate_layout, complete_layout, read_lay
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import find_target, write_plan
-from tianji.parallel.strategy import SWITCHES
+from tianji.parallel.strategy import VARIED
 from tianji.prediction import predict
 from tianji.reliability import Reliability
 from tianji.report.documents.mixture import mixed_plan_document
@@ -152,8 +152,8 @@ def _read_fixed(fix: StrategyLike | Iterable[str] | None) -> dict[str, Any]:
 def _read_switches(vary: str | Iterable[str]) -> tuple[str, ...]:
     names = (vary,) if isinstance(vary, str) else tuple(vary)
     for name in names:
-        if name not in SWITCHES:
-            raise UnknownNameError("switch", name, SWITCHES)
+        if name not in VARIED:
+            raise UnknownNameError("switch", name, VARIED)
     return names
 
 

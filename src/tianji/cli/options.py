@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tianji.parallel.strategy import CHOICES, DEGREES, FIELDS, Strategy
+from tianji.parallel.strategy import CHOICES, DEGREES, FIELDS, SHARES, Strategy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,9 +100,17 @@ _HELP = {
     "overlap_pp": "Hide pipeline sends.",
     "overlap_ep": "Hide expert dispatch behind another micro-batch.",
     "flash_attention": "Fused attention that never stores the scores.",
-    "offload_optimizer": "Keep the optimizer's state in host memory.",
+    "offload_optimizer": "Fraction of the optimizer's state in host memory; without X all of it.",
+    "offload_activations": "Fraction of the layers whose kept activations wait in host memory; without X all.",
+    "offload_weights": "Under ZeRO-3 keep shards of weights, gradients and optimizer in host memory.",
+    "offload_overlap": "Copies of an offloaded optimizer run beside its update.",
+    "offload_update": "Who updates offloaded state: the host's processors, or the chip by swapping.",
     "placement": "Which axis lies next to the tensor axis.",
 }
+
+
+OFFLOADED = ("offload_optimizer", "offload_activations")
+"""Options whose bare name means all of it."""
 
 
 def strategy_options(command: F) -> F:
@@ -113,14 +121,12 @@ def strategy_options(command: F) -> F:
         if isinstance(getattr(defaults, name), bool):
             option = click.option(f"--{dashed}/--no-{dashed}", default=None, help=_HELP[name])
         else:
-            words = "|".join(CHOICES[name]) if name in CHOICES else "N" if name != "recompute_layers" else "X"
-            option = click.option(f"--{dashed}", metavar=words, help=_HELP[name])
+            words = "|".join(CHOICES[name]) if name in CHOICES else "X" if name in SHARES else "N"
+            whole: dict[str, Any] = {"is_flag": False, "flag_value": "on"} if name in OFFLOADED else {}
+            option = click.option(f"--{dashed}", metavar=words, help=_HELP[name], **whole)
         command = option(command)
     return command
 
-
-SWITCHES = tuple(name for name in FIELDS if isinstance(getattr(Strategy(), name), bool))
-"""Fields that are on or off; a search holds those that an engine decides unless it is told to vary them."""
 
 assert set(_HELP) == set(FIELDS), "every strategy field is an option"
 assert set(DEGREES) <= set(FIELDS)

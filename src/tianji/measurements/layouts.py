@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tianji.errors import FormatError
 from tianji.hardware import Pool
 from tianji.measurements.cells import Cells
 from tianji.measurements.frameworks import Habits
 from tianji.measurements.recomputation import read_recompute
-from tianji.parallel.strategy import Strategy
+from tianji.parallel.strategy import ON_OFF, Strategy
 from tianji.workload import Model
 
 ONE_CHUNK = ("gpipe", "zero-bubble", "dualpipe", "zbv")
@@ -32,7 +34,7 @@ def read_strategy(cells: Cells, model: Model, pool: Pool, habits: Habits) -> tup
     strategy = Strategy(
         tp=tp, pp=pp, vpp=vpp, cp=cp, ep=cells.count("ep", default=1), etp=_read_etp(cells, model, tp, habits), dp=dp,
         micro_batch_size=cells.count("micro_batch_size"),
-        zero=zero, zero_group=group, offload_optimizer=_switch(cells, "offload_optimizer", False),
+        zero=zero, zero_group=group, **_read_offloading(cells),
         # Every recipe with tensor parallelism since Korthikanti et al. 2022 has it.
         sequence_parallel=_switch(cells, "sequence_parallel", True),
         recompute=recompute.kind, recompute_layers=recompute.share,
@@ -52,6 +54,22 @@ def read_strategy(cells: Cells, model: Model, pool: Pool, habits: Habits) -> tup
         "sequence_parallel": tp > 1 and not cells.text("sequence_parallel"),
     }
     return strategy, tuple(name for name, is_assumed in assumed.items() if is_assumed)
+
+
+def _read_offloading(cells: Cells) -> dict[str, Any]:
+    """Return what a row keeps in host memory: parts of the optimizer by their share, activations and weights as a whole."""
+    parts = cells.words("offload")
+    stated = cells.text("offload_optimizer").lower()
+    share = (
+        float(ON_OFF[stated]) if stated in ON_OFF else cells.fraction("offload_optimizer", float("optimizer" in parts))
+    )
+    return {
+        "offload_optimizer": share,
+        "offload_activations": float("activations" in parts),
+        "offload_weights": "weights" in parts,
+        "offload_update": cells.word("offload_update") or "host",
+        "offload_overlap": _switch(cells, "offload_overlap", False),
+    }
 
 
 def _switch(cells: Cells, column: str, default: bool) -> bool:

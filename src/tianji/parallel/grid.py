@@ -44,6 +44,10 @@ class Grid:
     overlap_ep: Array
     flash_attention: Array
     offload_optimizer: Array
+    offload_activations: Array
+    offload_weights: Array
+    offload_overlap: Array
+    offload_update: Array
     placement: Array
 
     @classmethod

@@ -98,9 +98,21 @@ def abbreviate_layout(strategy: Strategy) -> str:
         words.append(f"ep-{strategy.ep_kind}")
     if strategy.zero in (1, 2) and strategy.weight_gather != _DEFAULT.weight_gather:
         words.append(f"weight-gather-{strategy.weight_gather}")
-    for name in ("sequence_parallel", "flash_attention", "offload_optimizer", "overlap_dp", "overlap_tp"):
+    for name in ("sequence_parallel", "flash_attention", "overlap_dp", "overlap_tp"):
         words += _switch(name, strategy)
+    words += _offloading(strategy)
     return " ".join([*words, *_switch("overlap_pp", strategy), *_switch("overlap_ep", strategy)])
+
+
+def _offloading(strategy: Strategy) -> list[str]:
+    words = []
+    for name in ("offload_optimizer", "offload_activations"):
+        if share := getattr(strategy, name):
+            words.append(name.replace("_", "-") + ("" if share == 1 else f"-{share:.0%}"))
+    words += _switch("offload_weights", strategy)
+    if strategy.offload_optimizer and strategy.offload_update != _DEFAULT.offload_update:
+        words.append("swapped")
+    return [*words, *_switch("offload_overlap", strategy)]
 
 
 def _switch(name: str, strategy: Strategy) -> list[str]:

@@ -15,6 +15,7 @@ CP_KINDS = ("ring", "ulysses", "all_gather")
 EP_KINDS = ("deduplicated", "all_to_all")
 WEIGHT_GATHERS = ("hidden", "exposed", "broadcasts")
 PLACEMENTS = ("dp-inside", "pp-inside")
+OFFLOAD_UPDATES = ("host", "chip")
 CHOICES: dict[str, tuple[str, ...]] = {
     "recompute": RECOMPUTE,
     "schedule": tuple(SCHEDULES),
@@ -22,12 +23,19 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "ep_kind": EP_KINDS,
     "weight_gather": WEIGHT_GATHERS,
     "placement": PLACEMENTS,
+    "offload_update": OFFLOAD_UPDATES,
 }
 """The words that each textual switch may take; an array of strategies holds their positions."""
 
+ON_OFF = {
+    word: value for value, words in {True: "true on yes 1", False: "false off no 0"}.items() for word in words.split()
+}
+"""What a switch may be written as."""
 LARGEST = 10**9
 """Of any degree or size: beyond it a number is a slip, and arrays of numbers would not hold it."""
 DEGREES = ("tp", "pp", "vpp", "cp", "ep", "etp", "dp")
+SHARES = ("recompute_layers", "offload_optimizer", "offload_activations")
+"""Numbers from 0 to 1; for those of offloading ``on`` means all and ``off`` nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,16 @@ class Strategy:
     """Expert dispatch and combine run beside the computation of another micro-batch."""
     flash_attention: bool = True
     """Fused attention that never stores the score matrix."""
-    offload_optimizer: bool = False
-    """Optimizer state lives in host memory."""
+    offload_optimizer: float = 0.0
+    """Fraction of the optimizer's state that lives in host memory."""
+    offload_activations: float = 0.0
+    """Fraction of the layers whose kept activations (under full recomputation their inputs) wait in host memory."""
+    offload_weights: bool = False
+    """Under ZeRO-3 the shards of the weights and their gradients live in host memory too; the optimizer is all there."""
+    offload_overlap: bool = False
+    """Copies of an offloaded optimizer run beside its update."""
+    offload_update: str = "host"
+    """Who updates offloaded state: the host's processors, or the chip, through which the state is swapped."""
     placement: str = "dp-inside"
     """Which axis lies next to the tensor and context axes: data (pipeline outermost) or pipeline."""
 
@@ -97,9 +113,11 @@ class Strategy:
         for name in (*DEGREES, "micro_batch_size", "zero_group"):
             if getattr(self, name) > LARGEST:
                 raise FormatError(f"strategy.{name}: {getattr(self, name):,} is absurd; expected at most {LARGEST:,}")
-        if not isinstance(self.recompute_layers, (int, float)) or not 0 <= self.recompute_layers <= 1:
-            got = repr(self.recompute_layers)
-            raise FormatError(f"strategy.recompute_layers: expected a fraction from 0 to 1, got {got}")
+        for name in SHARES:
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not 0 <= value <= 1:
+                raise FormatError(f"strategy.{name}: expected a fraction from 0 to 1, got {value!r}")
+            object.__setattr__(self, name, float(value))
         for name in SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise FormatError(f"strategy.{name}: expected on or off, got {getattr(self, name)!r}")
@@ -120,6 +138,8 @@ class Strategy:
 _TYPES: dict[str, type] = {f.name: type(f.default) for f in fields(Strategy)}
 FIELDS = tuple(_TYPES)
 SWITCHES = tuple(name for name, kind in _TYPES.items() if kind is bool)
+VARIED = (*SWITCHES, "offload_optimizer", "offload_activations")
+"""What a search tries on and off when it is asked to."""
 
 
 def read_field(name: str, text: object) -> Any:
@@ -136,13 +156,13 @@ def read_field(name: str, text: object) -> Any:
         raise FormatError(f"unknown strategy field {name!r}{hint}")
     kind, word = _TYPES[name], str(text).strip().lower()
     if kind is bool:
-        if word in ("true", "on", "yes", "1"):
-            return True
-        if word in ("false", "off", "no", "0"):
-            return False
+        if word in ON_OFF:
+            return ON_OFF[word]
         raise FormatError(f"strategy.{name}: expected on or off, got {text!r}")
     if kind is str:
         return word
+    if name.startswith("offload_") and word in ON_OFF:
+        return float(ON_OFF[word])
     try:
         if isinstance(text, bool):
             raise ValueError

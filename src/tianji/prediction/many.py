@@ -47,7 +47,7 @@ def bundle(plans: Sequence[Plan]) -> list[Bundle]:
     """Return the plans in as few bundles as their structure allows."""
     groups: dict[Hashable, list[int]] = {}
     for place, plan in enumerate(plans):
-        key = (plan.pool.chip.name, plan.pool.tiers, structure(plan.job))
+        key = (plan.pool.chip.name, plan.pool.chip.host_bandwidth, plan.pool.tiers, structure(plan.job))
         groups.setdefault(key, []).append(place)
     bundles: list[Bundle] = []
     for places in groups.values():
@@ -88,8 +88,8 @@ def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constant
         times = np.broadcast_to(cost.step_time, (len(felt) + 1, len(b.places)))
         step_time[b.places], memory[b.places] = times[0], cost.memory_total
         slopes[:, b.places] = np.log(times[0] / times[1:]) / STEP
-        for kind in KINDS:
-            terms[kind][b.places] = np.atleast_2d(cost.terms[kind])[0]
+        for kind, seconds in cost.terms.items():
+            terms[kind][b.places] = np.atleast_2d(seconds)[0]
     return Prices(step_time, memory, terms, slopes)
 
 

@@ -18,7 +18,7 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
-from tianji.perf.step import estimate, estimate_memory, every_stage
+from tianji.perf.step import estimate, estimate_host, estimate_memory, every_stage
 from tianji.prediction.many import bundle, predict_many
 from tianji.ranges import Range
 from tianji.result import Result
@@ -58,6 +58,7 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     stages = [
         _plain(parts) for parts in estimate_memory(plan.job, constants, g, every_stage(plan.job, plan.strategy.pp))
     ]
+    hosted = [_plain(parts) for parts in estimate_host(plan.job, g, every_stage(plan.job, plan.strategy.pp))]
     step_time = float(np.ravel(cost.step_time)[0])
     spread = calibration.spread(chip, moe=plan.job.model.moe is not None, chips=plan.strategy.chips)
     deviation, worst = doubt_time(plan, calibration, constants)
@@ -82,6 +83,8 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
         memory_limit=usable_memory(used),
         model_flops=flops,
         peak=peak,
+        host_memory=max(hosted, key=lambda parts: sum(parts.values()), default={}),
+        host_limit=chip.host_memory.value if hosted and chip.host_memory else None,
     )
 
 

@@ -13,10 +13,19 @@ from tianji.exporters.formats.shell_scripts import needed, spread, write_script
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
+from tianji.exporters.plan_facts.offloading import always, offload_refusals
 from tianji.exporters.plan_facts.torchrun_options import PORT, host_needs
 from tianji.parallel.plan import Plan
 
 PRECISIONS = ("bf16", "fp16", "fp32")
+IN_HOST_MEMORY = (Argument("device", "cpu"), Argument("pin_memory", True))
+
+
+def _checkpoints_all(plan: Plan) -> bool:
+    s = plan.strategy
+    return s.offload_activations == 1 and s.recompute == "full" and s.recompute_layers == 1
+
+
 REFUSALS = (
     Refusal(
         lambda s, plan: s.pp > 1, "pp={s.pp}: its pipeline is model code (PipelineModule), no setting (take --fix pp=1)"
@@ -43,8 +52,17 @@ REFUSALS = (
         "zero_group={s.zero_group} with zero={s.zero}: only ZeRO-3 has sharding groups",
     ),
     Refusal(
-        lambda s, plan: s.offload_optimizer and s.zero == 0,
+        lambda s, plan: s.offload_optimizer > 0 and s.zero == 0,
         "offload_optimizer with zero=0: it offloads sharded state only",
+    ),
+    *offload_refusals(
+        always,
+        fraction=lambda plan: plan.strategy.zero == 3,
+        weights=lambda plan: plan.strategy.zero == 3,
+        activations=(
+            _checkpoints_all,
+            "its cpu_checkpointing moves the inputs of layers that are all recomputed in full",
+        ),
     ),
     Refusal(
         lambda s, plan: plan.job.precision.name not in PRECISIONS,
@@ -125,6 +143,8 @@ def _config(plan: Plan) -> Tree:
         arguments.append(Argument("communication_data_type", wire))
         kept = "fp32" if p.gradient_size == 4.0 else p.linear
         arguments.append(Argument("data_types", (Argument("grad_accum_dtype", kept),)))
+    if s.offload_activations:
+        arguments.append(Argument("activation_checkpointing", (Argument("cpu_checkpointing", True),)))
     if s.tp > 1:
         arguments.append(Argument("tensor_parallel", (Argument("autotp_size", s.tp),)))
     if s.cp > 1:
@@ -143,8 +163,11 @@ def _zero(plan: Plan) -> Tree:
         arguments.append(Argument("allgather_partitions", False))
     if s.zero == 3 and 0 < s.zero_group < s.cp * s.dp:
         arguments.append(Argument("mics_shard_size", s.zero_group))
-    if s.offload_optimizer:
-        arguments.append(Argument("offload_optimizer", (Argument("device", "cpu"), Argument("pin_memory", True))))
+    if s.offload_optimizer or s.offload_weights:
+        part = [Argument("ratio", s.offload_optimizer)] if 0 < s.offload_optimizer < 1 else []
+        arguments.append(Argument("offload_optimizer", (*IN_HOST_MEMORY, *part)))
+    if s.offload_weights:
+        arguments.append(Argument("offload_param", IN_HOST_MEMORY))
     return tuple(arguments)
 
 

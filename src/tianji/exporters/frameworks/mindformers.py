@@ -15,6 +15,7 @@ from tianji.exporters.plan_facts.experts import note_expert_copies
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
 from tianji.exporters.plan_facts.layers import recomputed_layers
+from tianji.exporters.plan_facts.offloading import offload_refusals
 from tianji.exporters.plan_facts.torchrun_options import PORT, host_needs
 from tianji.parallel.plan import Plan
 
@@ -51,7 +52,7 @@ REFUSALS = (
         lambda s, plan: s.overlap_tp and s.tp > 1,
         "overlap_tp: it lies in a parallel_speed_up.json of your CANN release (take --fix overlap_tp=off)",
     ),
-    Refusal(lambda s, plan: s.offload_optimizer, "offload_optimizer: its file has no setting for it"),
+    *offload_refusals(),
     Refusal(
         lambda s, plan: s.recompute == "selective" and 0 < s.recompute_layers < 1,
         "selective recomputation of {s.recompute_layers:.0%} of the layers: it takes all of them",

@@ -15,6 +15,7 @@ from tianji.exporters.megatron_family.refusals import PIPELINES
 from tianji.exporters.megatron_family.script import write_launch
 from tianji.exporters.plan_facts.experts import note_expert_copies
 from tianji.exporters.plan_facts.layers import deal_layers, is_even
+from tianji.exporters.plan_facts.offloading import always, never, offload_refusals
 from tianji.parallel.plan import Plan
 from tianji.workload import Job
 
@@ -65,7 +66,7 @@ MINDSPEED = Dialect(
         "all_gather": Argument("--context-parallel-algo", "kvallgather_cp_algo"),
     },
     attention={True: (Argument("--use-flash-attn"),), False: ()},
-    offload=(Argument("--swap-optimizer"),),
+    offload=lambda plan: (Argument("--swap-optimizer"),) if plan.strategy.offload_optimizer else (),
     cheap_outputs=(
         Argument("--recompute-norm", None, "drop the outputs of the norms"),
         Argument("--recompute-activation-function", None, "and of the activation function"),
@@ -81,6 +82,10 @@ MINDSPEED = Dialect(
         "--use-fused-swiglu", "variable NPUS_PER_NODE",
     ),
     refusals=(
+        *offload_refusals(
+            lambda plan: plan.strategy.zero == 1, updates=("chip",), overlap=always,
+            activations=(never, "its --swap-attention moves the attention's part of every layer, which is another plan"),
+        ),
         Refusal(
             lambda s, plan: s.pp > 1 and s.schedule == "dualpipe",
             "schedule=dualpipe: its dualpipev is another schedule (take --fix schedule=1f1b or interleaved)",

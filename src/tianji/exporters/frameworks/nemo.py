@@ -30,7 +30,9 @@ from tianji.parallel.plan import Plan
 OWNERS: dict[str, str] = {
     **dict.fromkeys(("use-distributed-optimizer", "use-megatron-fsdp", "data-parallel-sharding-strategy"), "ddp"),
     **dict.fromkeys(("num-distributed-optimizer-instances", "overlap-grad-reduce", "overlap-param-gather"), "ddp"),
-    **dict.fromkeys(("optimizer-cpu-offload", "optimizer-offload-fraction"), "optimizer"),
+    **dict.fromkeys(
+        ("optimizer-cpu-offload", "optimizer-offload-fraction", "overlap-cpu-optimizer-d2h-h2d"), "optimizer"
+    ),
     **dict.fromkeys(("use-precision-aware-optimizer", "exp-avg-dtype", "exp-avg-sq-dtype"), "optimizer"),
     "use-tp-pp-dp-mapping": "dist",
 }
@@ -109,6 +111,8 @@ def _assignments(plan: Plan, limits: Limits) -> list[str]:
     )
     lines = [line for option in options if (line := _assign(option))]
     s = plan.strategy
+    if s.offload_activations:
+        lines.append("model.cpu_offloading = True")
     if s.vpp > 1:
         lines.append(f"model.virtual_pipeline_model_parallel_size = {s.vpp}")
     if s.pp > 1:

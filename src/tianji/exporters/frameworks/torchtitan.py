@@ -15,6 +15,7 @@ from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
 from tianji.exporters.plan_facts.layers import deal_layers
+from tianji.exporters.plan_facts.offloading import offload_refusals
 from tianji.exporters.plan_facts.torchrun_options import host_needs, torchrun_group
 from tianji.parallel.plan import Plan
 
@@ -62,7 +63,7 @@ REFUSALS = (
         lambda s, plan: s.placement == "pp-inside" and s.pp > 1 and s.dp > 1,
         "placement=pp-inside: its pipeline axis is the outermost (take --fix placement=dp-inside)",
     ),
-    Refusal(lambda s, plan: s.offload_optimizer, "offload_optimizer: its offloading moves weights and gradients too"),
+    *offload_refusals(weights=lambda plan: plan.strategy.zero == 3),
     Refusal(lambda s, plan: not s.flash_attention, "flash_attention=off: its attention is always fused"),
     Refusal(
         lambda s, plan: s.overlap_ep and s.ep > 1,
@@ -172,6 +173,7 @@ def _training(plan: Plan) -> Tree:
         Argument("steps", steps, length),
         Argument("mixed_precision_param", "float32" if job.precision.linear == "fp32" else "bfloat16"),
         Argument("mixed_precision_reduce", "float32"),
+        *([Argument("enable_cpu_offload", True, "weights, gradients and optimizer")] if s.offload_weights else []),
         Argument("dataset", "c4", "FILL IN: a dataset that torchtitan knows, or your own"),
     )
 

@@ -26,7 +26,7 @@ class Dialect:
         dispatch: The options of each way in which tokens reach their experts.
         context: The option of each kind of context parallelism.
         attention: The options of fused attention (True) and of plain attention.
-        offload: The options that put the optimizer's state into host memory.
+        offload: The options that put the optimizer's state and activations into host memory.
         cheap_outputs: Options that drop the outputs of norms and activations in the forward pass; empty where modules are
             listed by name.
         overlap_tp: The option that cuts matmuls into pieces, so that their communication runs beside them.
@@ -49,7 +49,7 @@ class Dialect:
     dispatch: Mapping[str, Tree]
     context: Mapping[str, Argument]
     attention: Mapping[bool, Tree]
-    offload: Tree
+    offload: Callable[[Plan], Tree]
     cheap_outputs: Tree
     overlap_tp: Argument
     overlap_ep: Argument

@@ -16,7 +16,7 @@ def memory_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
         *(_sharding(plan, limits) if s.zero else ()),
         *_recomputation(plan, limits, dialect),
         *dialect.attention[s.flash_attention],
-        *(dialect.offload if s.offload_optimizer else ()),
+        *dialect.offload(plan),
     )
 
 
