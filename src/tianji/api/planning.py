@@ -66,7 +66,11 @@ def plan(
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
+    optimizer: str | None = None,
     optimizer_dtype: str | None = None,
+    master_dtype: str | None = None,
+    gradient_dtype: str | None = None,
+    loss_kernel: str | None = None,
     moe_imbalance: Quantity | None = None,
     calibration: CalibrationLike = None,
     objective: str = "time",
@@ -105,7 +109,8 @@ def plan(
     >>> answer.best.plan.strategy.chips, len(answer.results)
     (8, 5)
     """
-    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
+    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, master_dtype,
+                  gradient_dtype, loss_kernel)  # fmt: skip
     fixed = _read_fixed(fix)
     reliability = read_loss(loss, replica_chips)
     wanted = parse_count(top, "--top")

@@ -41,7 +41,11 @@ def predict(
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
+    optimizer: str | None = None,
     optimizer_dtype: str | None = None,
+    master_dtype: str | None = None,
+    gradient_dtype: str | None = None,
+    loss_kernel: str | None = None,
     moe_imbalance: Quantity | None = None,
     calibration: CalibrationLike = None,
     loss: str = "job",
@@ -66,7 +70,8 @@ def predict(
     >>> answer.fits, answer.plan.strategy.dp
     (True, 4)
     """
-    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
+    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, master_dtype,
+                  gradient_dtype, loss_kernel)  # fmt: skip
     reliability = read_loss(loss, replica_chips)
     if from_megatron is not None:
         if model_or_plan is not None:

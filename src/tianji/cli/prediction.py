@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import job_options, loss_options, strategy_options
+from tianji.cli.options import format_options, job_options, loss_options, strategy_options
 from tianji.cli.outputs import answering
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @strategy_options
 @job_options
+@format_options
 @loss_options
 @answering
 def predict_command(

@@ -34,7 +34,7 @@ def read_strategy(cells: Cells, model: Model, pool: Pool, habits: Habits) -> tup
     strategy = Strategy(
         tp=tp, pp=pp, vpp=vpp, cp=cp, ep=cells.count("ep", default=1), etp=_read_etp(cells, model, tp, habits), dp=dp,
         micro_batch_size=cells.count("micro_batch_size"),
-        zero=zero, zero_group=group, **_read_offloading(cells),
+        zero=zero, zero_group=group, zero_kind=habits.zero_kind, **_read_offloading(cells),
         # Every recipe with tensor parallelism since Korthikanti et al. 2022 has it.
         sequence_parallel=_switch(cells, "sequence_parallel", True),
         recompute=recompute.kind, recompute_layers=recompute.share,

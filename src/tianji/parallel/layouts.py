@@ -85,11 +85,14 @@ def abbreviate_layout(strategy: Strategy) -> str:
     words = [f"{n}{getattr(strategy, n)}" for n in DEGREES if n == "dp" or getattr(strategy, n) > 1]
     words.append(f"mbs{strategy.micro_batch_size}")
     words.append(f"zero{strategy.zero}" + (f"/{strategy.zero_group}" if strategy.zero_group else ""))
+    if strategy.zero_kind != _DEFAULT.zero_kind:
+        words.append(f"zero-{strategy.zero_kind}")
     if strategy.pp > 1:
         words.append(strategy.schedule)
     if strategy.recompute != "none":
         share = "" if strategy.recompute_layers == 1 else f"-{strategy.recompute_layers:.0%}"
-        words.append(f"{strategy.recompute}-recompute{share}")
+        modules = f"-{strategy.recompute_modules}" if strategy.recompute_modules else ""
+        words.append(f"{strategy.recompute}-recompute{share}{modules}")
     if strategy.cp > 1:
         words.append(strategy.cp_kind)
     if strategy.pp > 1 and strategy.placement != _DEFAULT.placement:

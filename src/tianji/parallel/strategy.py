@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
@@ -16,6 +17,9 @@ EP_KINDS = ("deduplicated", "all_to_all")
 WEIGHT_GATHERS = ("hidden", "exposed", "broadcasts")
 PLACEMENTS = ("dp-inside", "pp-inside")
 OFFLOAD_UPDATES = ("host", "chip")
+ZERO_KINDS = ("layers", "matrices", "buckets")
+MODULES = ("core_attn", "layernorm", "mla_up_proj", "mlp_act", "moe_act", "mlp", "moe", "shared_experts", "ops")
+"""Parts of a layer that can be computed again by themselves; an array of strategies holds one bit for each."""
 CHOICES: dict[str, tuple[str, ...]] = {
     "recompute": RECOMPUTE,
     "schedule": tuple(SCHEDULES),
@@ -24,6 +28,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "weight_gather": WEIGHT_GATHERS,
     "placement": PLACEMENTS,
     "offload_update": OFFLOAD_UPDATES,
+    "zero_kind": ZERO_KINDS,
 }
 """The words that each textual switch may take; an array of strategies holds their positions."""
 
@@ -67,11 +72,16 @@ class Strategy:
     """Sharded over data-parallel ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights (FSDP)."""
     zero_group: int = 0
     """Ranks of one sharding group when it is smaller than all data-parallel ranks (HSDP); 0: all of them."""
+    zero_kind: str = "layers"
+    """What ZeRO gathers and keeps at once: whole layers (FSDP), single matrices (XLA), or layers beside flat buckets
+    (DeepSpeed)."""
     sequence_parallel: bool = True
     """Activations between the matmuls are cut over the tensor-parallel ranks too."""
     recompute: str = "none"
     recompute_layers: float = 1.0
     """Fraction of the layers that ``recompute`` applies to."""
+    recompute_modules: str = ""
+    """Modules that selective recomputation takes and no others, like ``core_attn+moe_act``; empty: the cheap outputs."""
     schedule: str = "1f1b"
     cp_kind: str = "ring"
     ep_kind: str = "deduplicated"
@@ -118,6 +128,9 @@ class Strategy:
             if not isinstance(value, (int, float)) or not 0 <= value <= 1:
                 raise FormatError(f"strategy.{name}: expected a fraction from 0 to 1, got {value!r}")
             object.__setattr__(self, name, float(value))
+        object.__setattr__(self, "recompute_modules", "+".join(read_modules(self.recompute_modules)))
+        if self.recompute_modules and self.recompute != "selective":
+            raise FormatError("strategy.recompute_modules: named modules are recomputed under recompute=selective only")
         for name in SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise FormatError(f"strategy.{name}: expected on or off, got {getattr(self, name)!r}")
@@ -140,6 +153,21 @@ FIELDS = tuple(_TYPES)
 SWITCHES = tuple(name for name, kind in _TYPES.items() if kind is bool)
 VARIED = (*SWITCHES, "offload_optimizer", "offload_activations")
 """What a search tries on and off when it is asked to."""
+
+
+def read_modules(text: object) -> tuple[str, ...]:
+    """Return the modules that a text names, each once and in one order.
+
+    >>> read_modules("moe_act+core_attn")
+    ('core_attn', 'moe_act')
+
+    Raises FormatError for a name that is no module.
+    """
+    words = set(re.split(r"[+,\s]+", str(text).strip())) - {""}
+    for word in sorted(words):
+        if word not in MODULES:
+            raise FormatError(f"strategy.recompute_modules: expected some of {', '.join(MODULES)}, got {word[:40]!r}")
+    return tuple(name for name in MODULES if name in words)
 
 
 def read_field(name: str, text: object) -> Any:

@@ -17,14 +17,19 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, shard_group
 from tianji.perf.context import add_up, largest
 from tianji.perf.offload import COPIES, chip_state, host_state
+from tianji.perf.recompute import dropped_bytes
 from tianji.perf.stages import Stage, in_flight
 from tianji.perf.stages import stage as find_stage
 from tianji.units import Array
 from tianji.workload import Job, Model
-from tianji.workload.layers import Widths, last_kind, layer_sizes
+from tianji.workload.layers import Widths, last_kind, layer_sizes, model_layers
+from tianji.workload.ops import Role
 
 GATHERED_LAYERS = 2.0
 """Whole layers that fully sharded training holds at once: the one in use and the one that is prefetched."""
+FLAT_BUCKETS = 2 * 5e8
+"""Elements of DeepSpeed's two flat buckets at their defaults, ``reduce_bucket_size`` and ``allgather_bucket_size``, in the format
+of the gradients (documentation of its configuration JSON)."""
 
 
 def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
@@ -98,6 +103,35 @@ def held_parameters(job: Job, stage: Stage, g: Grid) -> HeldParameters:
     return HeldParameters(dense, expert, shard, np.minimum(expert_data_group(g).size, shard) * 1.0)
 
 
+def _gathered_bytes(job: Job, stage: Stage, g: Grid) -> Array:
+    """Return what fully sharded training gathers at once, with the gradient of one part: as it is computed and reduced."""
+    p = job.precision
+    layers = (p.weight_wire * GATHERED_LAYERS + p.activation_size + p.gradient_wire) * _layer_parameters(job, stage, g)
+    if not np.any(g.among("zero_kind", "matrices")):
+        return layers
+    # A compiler gathers and reduces each matrix by itself, and reduces it in the format in which it is computed.
+    matrices = (p.weight_wire * GATHERED_LAYERS + p.activation_size) * _largest_matrix(job, stage, g)
+    return np.where(g.among("zero_kind", "matrices"), matrices, layers)
+
+
+def _largest_matrix(job: Job, stage: Stage, g: Grid) -> Array:
+    """Return the elements of the largest matrix of a stage on one chip; the experts of a layer are one matrix each way."""
+    most: Array = np.asarray(0.0)
+    for kind, layer in model_layers(job.model).items():
+        if kind not in stage.counts:
+            continue
+        halves = 2.0 if job.model.gated_mlp else 1.0
+        sizes = [
+            m.k * m.n / (halves if m.role in (Role.MLP_IN, Role.SHARED_EXPERT) else 1.0) / g.tp for m in layer.matmuls
+        ]
+        if layer.experts:
+            count = layer.experts.num_experts / (g.ep * g.etp)
+            sizes += [count * m.k * m.n / (halves if m.cut == "column" else 1.0) for m in layer.experts.matmuls]
+        for size in sizes:
+            most = np.maximum(most, (stage.counts[kind] > 0) * size)
+    return most
+
+
 def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
     """Return bytes of weights, gradients and optimizer state on one chip of a stage, for each strategy of a grid.
 
@@ -111,13 +145,12 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
         return size * held.of_level(g, level)
 
     # Beside the gathered layers, the gradient of one: as it is computed, and as it is reduced.
-    gathered = (p.weight_wire * GATHERED_LAYERS + p.activation_size + p.gradient_wire) * _layer_parameters(
-        job, stage, g
-    )
+    gathered = _gathered_bytes(job, stage, g)
     whole = p.weight_size * (held.dense + held.expert)
     weights = np.where(g.zero >= 3, np.minimum(gathered, whole), whole)
+    buckets = FLAT_BUCKETS * p.activation_size * (g.among("zero_kind", "buckets") & (g.zero > 0) & (g.cp * g.dp > 1))
     return {
-        "weights": weights,
+        "weights": weights + buckets,
         "gradients": np.where(g.offload_weights, 0.0, sharded(p.gradient_size, 2)),
         "optimizer": sharded(chip_state(p, g), 1),
     }
@@ -163,6 +196,13 @@ def layer_activations(job: Job, g: Grid, widths: Widths) -> tuple[Array, Array]:
     # expands from its latents goes too, as DeepSeek-V3's makers and Megatron's `mla_up_proj` have it.
     cheap = np.where(g.flash_attention, narrow_inputs + hidden + expert_hidden, scores)
     cheap = cheap + (projected if widths.is_expanded else 0.0)
+    if np.any(g.recompute_modules):
+        pieces = {
+            "inputs": narrow_inputs, "projected": projected, "gates": gates, "hidden": hidden, "scores": scores,
+            "experts": experts, "expert_hidden": expert_hidden,
+        }  # fmt: skip
+        named = dropped_bytes(pieces, g, has_experts=widths.top_k > 0, is_expanded=widths.is_expanded)
+        cheap = np.where(g.recompute_modules > 0, named, cheap)
     kept = np.where(g.among("recompute", "selective"), whole - cheap, whole)
     kept = np.where(g.among("recompute", "full"), model.stream_size * a / cut, kept)
     return whole, whole + g.recompute_layers * (kept - whole)

@@ -10,14 +10,18 @@ from tianji.exporters.formats.arguments import Argument, Artefact, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.exporters.megatron_family.refusals import PIPELINES
 from tianji.exporters.megatron_family.script import write_launch
+from tianji.exporters.plan_facts.abilities import Abilities, always
 from tianji.exporters.plan_facts.layers import format_stage_layout
-from tianji.exporters.plan_facts.offloading import always, offload_refusals
 from tianji.parallel.plan import Plan
 
 NO_ASCEND = Refusal(
     lambda s, plan: plan.pool.chip.ecosystem == "cann",
     "Megatron-LM drives no Ascend chips by itself (take --to mindspeed)",
 )
+
+
+MODULES_BY_NAME = ("core_attn", "layernorm", "mla_up_proj", "moe_act", "mlp", "moe", "shared_experts")
+"""What ``--recompute-modules`` lists."""
 
 
 def _offloads_layers(plan: Plan) -> bool:
@@ -72,19 +76,32 @@ MEGATRON = Dialect(
     },
     offload=_offload,
     cheap_outputs=(),
+    modules=lambda modules: (
+        Argument("--recompute-granularity", "selective"),
+        Argument("--recompute-modules", list(modules)),
+    ),
     overlap_tp=Argument("--tp-comm-overlap", None, "matmuls in pieces"),
     overlap_ep=Argument("--overlap-moe-expert-parallel-comm", None, "beside another micro-batch"),
     has_narrow_moments=True,
     cuts_experts=True,
     fuses_attention=True,
     marks=(),
+    losses={
+        "plain": (),
+        "fused": (Argument("--cross-entropy-loss-fusion"), Argument("--cross-entropy-fusion-impl", "native")),
+        "in-place": (Argument("--cross-entropy-loss-fusion"), Argument("--cross-entropy-fusion-impl", "te")),
+    },
+    masters={"fp32": ()},
+    abilities=Abilities(
+        optimizer=always,
+        fraction=always,
+        overlap=always,
+        activations=_offloads_layers,
+        why_activations="it offloads whole layers, without a pipeline and without recomputation",
+        modules=lambda modules: set(modules) <= set(MODULES_BY_NAME),
+        losses=("plain", "fused", "in-place"),
+    ),
     refusals=(
-        *offload_refusals(
-            always,
-            fraction=always,
-            overlap=always,
-            activations=(_offloads_layers, "it offloads whole layers, without a pipeline and without recomputation"),
-        ),
         Refusal(
             lambda s, plan: s.pp > 1 and s.schedule not in PIPELINES,
             "schedule={s.schedule}: it runs 1F1B (take --fix schedule=1f1b or interleaved)",

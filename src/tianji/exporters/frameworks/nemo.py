@@ -34,6 +34,7 @@ OWNERS: dict[str, str] = {
         ("optimizer-cpu-offload", "optimizer-offload-fraction", "overlap-cpu-optimizer-d2h-h2d"), "optimizer"
     ),
     **dict.fromkeys(("use-precision-aware-optimizer", "exp-avg-dtype", "exp-avg-sq-dtype"), "optimizer"),
+    **dict.fromkeys(("cross-entropy-loss-fusion", "cross-entropy-fusion-impl"), "model"),
     "use-tp-pp-dp-mapping": "dist",
 }
 """Options that are not fields of the model."""
@@ -83,6 +84,7 @@ REFUSALS = (
 def write(plan: Plan, limits: Limits) -> list[Artefact]:
     """Return the recipe, its launcher and the table of ranks."""
     limits.apply(REFUSALS, plan)
+    MEGATRON.abilities.apply(plan, limits)
     if plan.job.precision.linear == "fp16" and plan.job.precision.gradient_size == 4.0:
         limits.note(
             "fp16_mixed reduces gradients as the recipe says; grad_reduce_in_fp32 is set as the plan counts them."

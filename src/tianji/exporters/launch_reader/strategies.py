@@ -8,7 +8,7 @@ from typing import Any
 from tianji.errors import FormatError
 from tianji.exporters.launch_reader.options import Options
 from tianji.exporters.megatron_family.dialect import Dialect
-from tianji.parallel.strategy import Strategy, read_field
+from tianji.parallel.strategy import MODULES, Strategy, read_field
 from tianji.workload import Model
 
 SHARDING = {"no_shard": 0, "optim": 1, "optim_grads": 2, "optim_grads_params": 3}
@@ -159,17 +159,24 @@ def _read_sharding(options: Options, ranks: int) -> dict[str, int]:
 
 def _read_recomputation(options: Options, model: Model, chunks: int, assumed: list[str]) -> dict[str, Any]:
     granularity = options.text("--recompute-granularity")
-    modules = options.texts("--recompute-modules")
+    modules = {module for text in options.texts("--recompute-modules") for module in text.replace(",", " ").split()}
     method, count = options.text("--recompute-method"), options.count("--recompute-num-layers", 1)
-    cheap = options.has("--recompute-activations", "--recompute-norm", "--recompute-activation-function")
+    modules |= {"layernorm"} if options.has("--recompute-norm") else set()
+    modules |= {"mlp_act", "moe_act"} if options.has("--recompute-activation-function") else set()
+    cheap = options.has("--recompute-activations") or (granularity is None and bool(modules))
     if granularity == "full":
         if method == "block":
             return {"recompute": "full", "recompute_layers": min(count * chunks / model.num_layers, 1.0)}
         return {"recompute": "full"}
     if granularity == "selective" or cheap:
-        if modules and not set(modules) <= {"core_attn", "layernorm", "moe_act"}:
-            assumed.append(f"--recompute-modules {' '.join(modules)}: priced as norms and activations (selective)")
-        return {"recompute": "selective"}
+        known = modules & set(MODULES)
+        if modules - known:
+            assumed.append(
+                f"--recompute-modules: {' '.join(sorted(modules - known))} is not priced, memory is high by it"
+            )
+        # Megatron's default where no module is named; a script that names only unknown ones keeps that out.
+        named = known or ({"core_attn"} if not modules else set())
+        return {"recompute": "selective", "recompute_modules": "+".join(named)} if named else {"recompute": "none"}
     return {"recompute": "none"}
 
 

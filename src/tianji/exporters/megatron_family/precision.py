@@ -7,6 +7,7 @@ from tianji.exporters.formats.arguments import Argument, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.parallel.plan import Plan
 from tianji.workload import PRECISIONS, Precision
+from tianji.workload.formats import MASTERS
 
 MOMENTS = {12.0: "fp32", 8.0: "bf16", 6.0: "fp8"}
 """Dtype of Adam's moments by bytes of optimizer state for a parameter, with an fp32 master copy."""
@@ -37,7 +38,12 @@ def precision_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     elif p.linear not in ("bf16", "fp16", "fp32"):
         limits.refuse(f"precision {p.name}: it has no recipe with linear layers in {p.linear}")
     arguments += _gradients(p, limits)
-    return (*arguments, *_moments(plan, limits, dialect))
+    return (
+        *arguments,
+        *_moments(plan, limits, dialect),
+        *dialect.masters.get(p.master, ()),
+        *dialect.losses.get(p.loss, ()),
+    )
 
 
 def _gradients(p: Precision, limits: Limits) -> list[Argument]:
@@ -55,8 +61,10 @@ def _gradients(p: Precision, limits: Limits) -> list[Argument]:
 
 def _moments(plan: Plan, limits: Limits, dialect: Dialect) -> list[Argument]:
     p, s = plan.job.precision, plan.strategy
+    if p.optimizer != "adamw" or p.master not in ("fp32", *dialect.masters):
+        return []
     usual = PRECISIONS["fp32"].optimizer_size if p.linear == "fp32" else PRECISIONS["bf16"].optimizer_size
-    if p.optimizer_size == usual:
+    if p.optimizer_size in (usual, usual - (MASTERS["fp32"] - MASTERS[p.master])):
         # Offloading goes through the optimizer that knows dtypes.
         return (
             [Argument("--use-precision-aware-optimizer")] if s.offload_optimizer and dialect.has_narrow_moments else []
