@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tianji.catalog.entries import DATA
 from tianji.errors import FormatError, InputError, UnsupportedModelError
+from tianji.input_files import LARGEST_FILE
 from tianji.workload import Model
-from tianji.workload.config_file import LARGEST_FILE, parse_config
+from tianji.workload.config_file import parse_config
 from tianji.workload.huggingface import load_config, read_config
 
 LLAMA: dict[str, object] = {
@@ -320,11 +321,11 @@ def test_a_file_and_its_folder_are_the_same(tmp_path: Path) -> None:
     [
         ('{"hidden_size": 64,\n "num', "not valid JSON at line 2, column 2: .* is it complete"),
         ('{"hidden_size": 64,}', "not valid JSON at line 1, column 20"),
-        ("[1, 2]", "expected a JSON object with keys like hidden_size, got a list"),
+        ("[1, 2]", "got a list; expected the config.json of a model"),
         ("", "not valid JSON at line 1, column 1"),
         ("[" * 100_000, "nested too deeply"),
         ('{"hidden_size": 1' + "0" * 5000 + "}", "not valid JSON"),
-        (b"\xff\xfe\x00", "not a text file in UTF-8"),
+        (b"\xff\xfe\x00", "not UTF-8 text"),
         (" " * (int(LARGEST_FILE) + 1), "5 MB is too big|at most 5 MB"),
         (json.dumps({str(i): i for i in range(3000)}), "3,000 keys; the config.json of a model has fewer than 2,000"),
     ],
