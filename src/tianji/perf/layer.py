@@ -107,7 +107,9 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
     expanded = _matmuls(tuple(m for m in layer.matmuls if m.role is Role.EXPANSION), c)[0]
     backward["recompute"] = _recompute(one_way, v_forward + expanded, a_forward, c)
     if np.any(c.g.recompute_modules):
-        modules = again_seconds(_work(layer, forward, expanded, c), c.g) * c.g.recompute_layers
+        # Modules that share work (every second matmul, and those of the MLP) never cost more than the whole pass.
+        again = np.minimum(again_seconds(_work(layer, forward, expanded, c), c.g), one_way)
+        modules = again * c.g.recompute_layers
         backward["recompute"] = np.where(c.g.recompute_modules > 0, modules, backward["recompute"])
     return LayerTime(forward, backward, m_weight, (one_way, back + backward["overhead"] + backward["recompute"]))
 
