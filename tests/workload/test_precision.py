@@ -26,13 +26,13 @@ def test_moments_of_another_dtype(moments: str, name: str, expected: float) -> N
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ({"optimizer_dtype": "bf16", "master_dtype": "none", "gradient_dtype": "bf16"}, 2 + 2 + 4),  # pure bf16 Adam
+        ({"optimizer_dtype": "bf16", "main_weights": "none", "gradient_dtype": "bf16"}, 2 + 2 + 4),  # pure bf16 Adam
         ({"optimizer": "adamw-8bit"}, 2 + 4 + 6.03125),
-        ({"optimizer": "adamw-8bit", "master_dtype": "none", "gradient_dtype": "bf16"}, 2 + 2 + 2.03125),
+        ({"optimizer": "adamw-8bit", "main_weights": "none", "gradient_dtype": "bf16"}, 2 + 2 + 2.03125),
         ({"optimizer": "muon"}, 2 + 4 + 8),
         ({"optimizer": "adafactor"}, 2 + 4 + 4),
-        ({"optimizer": "sgd", "master_dtype": "none"}, 2 + 4 + 4),
-        ({"master_dtype": "reused"}, 2 + 4 + 10),  # MindSpeed's --reuse-fp32-param
+        ({"optimizer": "sgd", "main_weights": "none"}, 2 + 4 + 4),
+        ({"main_weights": "reused"}, 2 + 4 + 10),  # MindSpeed's --reuse-fp32-param
         ({"gradient_dtype": "both"}, 20),  # DeepSpeed: 2 P of weights and 18 P over the ranks under ZeRO-2
     ],
 )
@@ -63,6 +63,6 @@ def test_other_names_and_unknown_ones() -> None:
     assert find_precision("nvfp4").linear == "fp4"
     with pytest.raises(UnknownNameError, match="did you mean fp8"):
         find_precision("pf8")
-    for name in ("optimizer", "optimizer_dtype", "master_dtype", "gradient_dtype", "loss_kernel"):
+    for name in ("optimizer", "optimizer_dtype", "main_weights", "gradient_dtype", "loss_kernel"):
         with pytest.raises(UnknownNameError, match=name.replace("_", " ")):
             Formats(**{name: "int4"}).apply(find_precision("bf16"))

@@ -68,7 +68,7 @@ def plan(
     precision: str | Precision | None = None,
     optimizer: str | None = None,
     optimizer_dtype: str | None = None,
-    master_dtype: str | None = None,
+    main_weights: str | None = None,
     gradient_dtype: str | None = None,
     loss_kernel: str | None = None,
     moe_imbalance: Quantity | None = None,
@@ -109,7 +109,7 @@ def plan(
     >>> answer.best.plan.strategy.chips, len(answer.results)
     (8, 5)
     """
-    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, master_dtype,
+    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
                   gradient_dtype, loss_kernel)  # fmt: skip
     fixed = _read_fixed(fix)
     reliability = read_loss(loss, replica_chips)

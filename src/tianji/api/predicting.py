@@ -43,7 +43,7 @@ def predict(
     precision: str | Precision | None = None,
     optimizer: str | None = None,
     optimizer_dtype: str | None = None,
-    master_dtype: str | None = None,
+    main_weights: str | None = None,
     gradient_dtype: str | None = None,
     loss_kernel: str | None = None,
     moe_imbalance: Quantity | None = None,
@@ -70,7 +70,7 @@ def predict(
     >>> answer.fits, answer.plan.strategy.dp
     (True, 4)
     """
-    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, master_dtype,
+    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
                   gradient_dtype, loss_kernel)  # fmt: skip
     reliability = read_loss(loss, replica_chips)
     if from_megatron is not None:

@@ -50,7 +50,7 @@ class Sizes:
     optimizer_dtype: str | None = None
     moe_imbalance: Quantity | None = None
     optimizer: str | None = None
-    master_dtype: str | None = None
+    main_weights: str | None = None
     gradient_dtype: str | None = None
     loss_kernel: str | None = None
 
@@ -113,7 +113,7 @@ def find_job(model: ModelLike, sizes: Sizes, chips: int) -> Job:
     return make_job(
         model, sizes.seq, sizes.batch, sizes.tokens, sizes.precision or "bf16",
         moe_imbalance=imbalance, chips=chips, optimizer_dtype=sizes.optimizer_dtype, optimizer=sizes.optimizer,
-        master_dtype=sizes.master_dtype, gradient_dtype=sizes.gradient_dtype, loss_kernel=sizes.loss_kernel,
+        main_weights=sizes.main_weights, gradient_dtype=sizes.gradient_dtype, loss_kernel=sizes.loss_kernel,
     )  # fmt: skip
 
 

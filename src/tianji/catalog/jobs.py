@@ -28,7 +28,7 @@ def make_job(
     *,
     optimizer_dtype: str | None = None,
     optimizer: str | None = None,
-    master_dtype: str | None = None,
+    main_weights: str | None = None,
     gradient_dtype: str | None = None,
     loss_kernel: str | None = None,
     moe_imbalance: float = 1.0,
@@ -75,7 +75,7 @@ def make_job(
         assumed.append(f"positions beyond the {longest:,} that the model was made for")
     if architecture.remark:
         assumed.append(f"of the model's file: {architecture.remark}")
-    formats = Formats(optimizer, optimizer_dtype, master_dtype, gradient_dtype, loss_kernel)
+    formats = Formats(optimizer, optimizer_dtype, main_weights, gradient_dtype, loss_kernel)
     assumed += formats.remarks
     recipe = formats.apply(precision if isinstance(precision, Precision) else find_precision(precision))
     return Job(

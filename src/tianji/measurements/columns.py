@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from tianji.parallel.schedules import SCHEDULES
-from tianji.parallel.strategy import CP_KINDS, EP_KINDS, OFFLOAD_UPDATES, RECOMPUTE, WEIGHT_GATHERS
+from tianji.parallel.strategy import CP_KINDS, EP_KINDS, OFFLOAD_UPDATES, RECOMPUTE, WEIGHT_GATHERS, ZERO_KINDS
 from tianji.workload.precision import ALIASES, PRECISIONS
 
 MODULES = (
@@ -148,6 +148,7 @@ LAYOUT = _group(
     Column("zero", "word", "Sharded over data ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights", "1",
            words=("0", "1", "2", "3"), empty="needed where data or context ranks are more than one"),
     Column("zero_group", "count", "Ranks of one sharding group", "8", empty="all of them"),
+    Column("zero_kind", "word", "What ZeRO gathers at once", "layers", words=ZERO_KINDS, empty="the framework's default"),
     Column("offload_optimizer", "fraction", "Share of the optimizer's state in host memory", "1/2", empty="0"),
     Column("offload_update", "word", "Who updates offloaded state", "host", words=OFFLOAD_UPDATES, empty="host"),
     Column("offload_overlap", "switch", "Copies of an offloaded optimizer run beside its update", "true", empty="false"),

@@ -75,7 +75,7 @@ def _layer_parameters(job: Job, stage: Stage, g: Grid) -> Array:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldParameters:
+class RankParameters:
     """Parameters on one chip before any sharding, and over how many ranks ZeRO divides them."""
 
     dense: Array
@@ -90,7 +90,7 @@ class HeldParameters:
         return parameters
 
 
-def held_parameters(job: Job, stage: Stage, g: Grid) -> HeldParameters:
+def parameters_of_rank(job: Job, stage: Stage, g: Grid) -> RankParameters:
     """Return the parameters of one chip; where a schedule pairs stages (DualPipe) it holds stage i and stage p - 1 - i."""
     model = job.model
     dense, expert = dense_parameters(model, stage, g), expert_parameters(model, stage, g)
@@ -100,7 +100,7 @@ def held_parameters(job: Job, stage: Stage, g: Grid) -> HeldParameters:
         dense = dense + dual * dense_parameters(model, other, g)
         expert = expert + dual * expert_parameters(model, other, g)
     shard = shard_group(g).size * 1.0
-    return HeldParameters(dense, expert, shard, np.minimum(expert_data_group(g).size, shard) * 1.0)
+    return RankParameters(dense, expert, shard, np.minimum(expert_data_group(g).size, shard) * 1.0)
 
 
 def _gathered_bytes(job: Job, stage: Stage, g: Grid) -> Array:
@@ -139,14 +139,14 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
     keeps the fp32 master copy as the weights and gathers two layers at a time.
     """
     p = job.precision
-    held = held_parameters(job, stage, g)
+    own = parameters_of_rank(job, stage, g)
 
     def sharded(size: Array | float, level: int) -> Array:
-        return size * held.of_level(g, level)
+        return size * own.of_level(g, level)
 
     # Beside the gathered layers, the gradient of one: as it is computed, and as it is reduced.
     gathered = _gathered_bytes(job, stage, g)
-    whole = p.weight_size * (held.dense + held.expert)
+    whole = p.weight_size * (own.dense + own.expert)
     weights = np.where(g.zero >= 3, np.minimum(gathered, whole), whole)
     buckets = FLAT_BUCKETS * p.activation_size * (g.among("zero_kind", "buckets") & (g.zero > 0) & (g.cp * g.dp > 1))
     return {
@@ -263,7 +263,7 @@ def host_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array) -> dict[str
     """Return bytes in the host's memory for one chip of a stage."""
     flying = in_flight(g, microbatches, stage.index)
     return {
-        "optimizer": held_parameters(job, stage, g).of_level(g, 1) * host_state(job.precision, g),
+        "optimizer": parameters_of_rank(job, stage, g).of_level(g, 1) * host_state(job.precision, g),
         "activations": kept_bytes(job, stage, g) * flying * g.offload_activations,
     }
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tianji.hardware import Pool, Tier
+from tianji.hardware import Chip, Pool, Tier
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.perf.context import Terms, largest, total
@@ -66,6 +66,13 @@ class Estimate:
     def host_total(self) -> Array:
         """Bytes of the host's memory that the fullest chip takes."""
         return fullest(self.host)
+
+    def fits_host(self, chip: Chip) -> Array:
+        """Return where the host's memory holds what is offloaded; everywhere if nothing is, or nobody published its size."""
+        if not self.host or chip.host_memory is None:
+            return np.asarray(True)
+        fits: Array = self.host_total <= chip.host_memory.value
+        return fits
 
 
 def estimate(job: Job, pool: Pool, constants: Constants, g: Grid) -> Estimate:

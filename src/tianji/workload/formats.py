@@ -43,7 +43,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
 MOMENTS: dict[str, Bytes] = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0}
 """Bytes of one moment."""
 
-MASTERS: dict[str, Bytes] = {
+MAIN_WEIGHTS: dict[str, Bytes] = {
     "fp32": 4.0,
     # MindSpeed's --reuse-fp32-param: the bf16 weight is the upper half of the fp32 one.
     "reused": 2.0,
@@ -83,7 +83,7 @@ class Formats:
 
     optimizer: str | None = None
     optimizer_dtype: str | None = None
-    master_dtype: str | None = None
+    main_weights: str | None = None
     gradient_dtype: str | None = None
     loss_kernel: str | None = None
 
@@ -91,24 +91,24 @@ class Formats:
         """Return a recipe in these formats.
 
         >>> from tianji.workload import PRECISIONS
-        >>> Formats(optimizer_dtype="bf16", master_dtype="none", gradient_dtype="bf16").apply(PRECISIONS["bf16"]).describe()
-        'bf16 (moments bf16, master none, gradient bf16)'
+        >>> Formats(optimizer_dtype="bf16", main_weights="none", gradient_dtype="bf16").apply(PRECISIONS["bf16"]).describe()
+        'bf16 (moments bf16, main none, gradient bf16)'
 
         Raises UnknownNameError for a word that is not known.
         """
         kind = pick("optimizer", self.optimizer or recipe.optimizer, OPTIMIZERS)
         moment = pick("optimizer dtype", self.optimizer_dtype or recipe.moments, MOMENTS)
-        master = pick("master dtype", self.master_dtype or recipe.master, MASTERS)
+        main = pick("main weights", self.main_weights or recipe.main, MAIN_WEIGHTS)
         made = replace(
             recipe,
             optimizer=self.optimizer or recipe.optimizer,
             moments=self.optimizer_dtype or recipe.moments,
-            master=self.master_dtype or recipe.master,
+            main=self.main_weights or recipe.main,
             gradient=self.gradient_dtype or recipe.gradient,
             loss=self.loss_kernel or recipe.loss,
         )
-        if self.optimizer or self.optimizer_dtype or self.master_dtype:
-            whole = master if recipe.weight_size < 4.0 else 0.0
+        if self.optimizer or self.optimizer_dtype or self.main_weights:
+            whole = main if recipe.weight_size < 4.0 else 0.0
             made = replace(made, optimizer_size=whole + kind.moments * moment + kind.fixed)
         if self.gradient_dtype:
             size = pick("gradient dtype", self.gradient_dtype, GRADIENTS)

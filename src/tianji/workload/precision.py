@@ -42,13 +42,13 @@ class Precision:
     optimizer: str = "adamw"
     """This and the next four are words of :mod:`tianji.workload.formats`, from which the sizes come."""
     moments: str = "fp32"
-    master: str = "fp32"
+    main: str = "fp32"
     gradient: str = "fp32"
     loss: str = "plain"
 
     def describe(self) -> str:
         """Return the recipe with what differs from its usual formats."""
-        usual = {"optimizer": "adamw", "moments": "fp32", "master": "fp32", "gradient": "fp32", "loss": "plain"}
+        usual = {"optimizer": "adamw", "moments": "fp32", "main": "fp32", "gradient": "fp32", "loss": "plain"}
         own = [f"{name} {getattr(self, name)}" for name, word in usual.items() if getattr(self, name) != word]
         return f"{self.name} ({', '.join(own)})" if own else self.name
 

@@ -62,13 +62,13 @@ def test_a_way_of_offloading_that_it_does_not_have(fields: dict[str, Any], words
 
 
 @pytest.mark.parametrize(
-    "formats", [Formats(optimizer="lion"), Formats(master_dtype="none"), Formats(loss_kernel="chunked")]
+    "formats", [Formats(optimizer="lion"), Formats(main_weights="none"), Formats(loss_kernel="chunked")]
 )
 def test_formats_that_no_file_sets(formats: Formats) -> None:
     plan = plan_of(formats=formats)
     p = plan.job.precision
     assert reasons(Abilities(), plan)
-    assert not reasons(Abilities(optimizers=(p.optimizer,), masters=(p.master,), losses=(p.loss,)), plan)
+    assert not reasons(Abilities(optimizers=(p.optimizer,), main_weights=(p.main,), losses=(p.loss,)), plan)
 
 
 def test_modules_that_a_model_does_not_have_are_left_out() -> None:

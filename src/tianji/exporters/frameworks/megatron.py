@@ -91,7 +91,7 @@ MEGATRON = Dialect(
         "fused": (Argument("--cross-entropy-loss-fusion"), Argument("--cross-entropy-fusion-impl", "native")),
         "in-place": (Argument("--cross-entropy-loss-fusion"), Argument("--cross-entropy-fusion-impl", "te")),
     },
-    masters={"fp32": ()},
+    main_weights={"fp32": ()},
     abilities=Abilities(
         optimizer=always,
         fraction=always,

@@ -92,11 +92,11 @@ MINDSPEED = Dialect(
         "--use-fused-swiglu", "variable NPUS_PER_NODE",
     ),
     losses={"plain": (), "fused": (Argument("--cross-entropy-loss-fusion"),)},
-    masters={"fp32": (), "reused": (Argument("--reuse-fp32-param", None, "bf16 weights in the upper halves of fp32"),)},
+    main_weights={"fp32": (), "reused": (Argument("--reuse-fp32-param", None, "bf16 weights in the upper halves of fp32"),)},
     abilities=Abilities(
         optimizer=lambda plan: plan.strategy.zero == 1, updates=("chip",), overlap=always,
         why_activations="its --swap-attention moves the attention's part of every layer, which is another plan",
-        modules=lambda modules: frozenset(modules) in MODULE_OPTIONS, masters=("fp32", "reused"), losses=("plain", "fused"),
+        modules=lambda modules: frozenset(modules) in MODULE_OPTIONS, main_weights=("fp32", "reused"), losses=("plain", "fused"),
     ),
     refusals=(
         Refusal(

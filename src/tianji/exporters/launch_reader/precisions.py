@@ -47,6 +47,6 @@ def _read_formats(options: Options) -> Formats:
     return Formats(
         optimizer=OPTIMIZERS_OF_SCRIPTS.get(name),
         optimizer_dtype=both if both in MOMENTS and both != "fp32" else None,
-        master_dtype="reused" if options.has("--reuse-fp32-param") else None,
+        main_weights="reused" if options.has("--reuse-fp32-param") else None,
         loss_kernel=("in-place" if loss == "te" else "fused") if options.has("--cross-entropy-loss-fusion") else None,
     )

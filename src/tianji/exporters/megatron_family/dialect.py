@@ -38,7 +38,7 @@ class Dialect:
         fuses_attention: Whether attention is fused where a script does not say.
         marks: Options and variables by which a script is known as this framework's.
         losses: The options of each kernel of the cross entropy.
-        masters: The options of each way to keep master weights.
+        main_weights: The options of each way to keep master weights.
         abilities: What it offloads, recomputes by name and keeps in which format.
         refusals: What it would run otherwise than priced, beside what the whole family refuses.
     """
@@ -64,6 +64,6 @@ class Dialect:
     fuses_attention: bool
     marks: tuple[str, ...]
     losses: Mapping[str, Tree]
-    masters: Mapping[str, Tree]
+    main_weights: Mapping[str, Tree]
     abilities: Abilities
     refusals: tuple[Refusal, ...]

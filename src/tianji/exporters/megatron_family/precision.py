@@ -7,7 +7,7 @@ from tianji.exporters.formats.arguments import Argument, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.parallel.plan import Plan
 from tianji.workload import PRECISIONS, Precision
-from tianji.workload.formats import MASTERS
+from tianji.workload.formats import MAIN_WEIGHTS
 
 MOMENTS = {12.0: "fp32", 8.0: "bf16", 6.0: "fp8"}
 """Dtype of Adam's moments by bytes of optimizer state for a parameter, with an fp32 master copy."""
@@ -41,7 +41,7 @@ def precision_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     return (
         *arguments,
         *_moments(plan, limits, dialect),
-        *dialect.masters.get(p.master, ()),
+        *dialect.main_weights.get(p.main, ()),
         *dialect.losses.get(p.loss, ()),
     )
 
@@ -61,10 +61,10 @@ def _gradients(p: Precision, limits: Limits) -> list[Argument]:
 
 def _moments(plan: Plan, limits: Limits, dialect: Dialect) -> list[Argument]:
     p, s = plan.job.precision, plan.strategy
-    if p.optimizer != "adamw" or p.master not in ("fp32", *dialect.masters):
+    if p.optimizer != "adamw" or p.main not in ("fp32", *dialect.main_weights):
         return []
     usual = PRECISIONS["fp32"].optimizer_size if p.linear == "fp32" else PRECISIONS["bf16"].optimizer_size
-    if p.optimizer_size in (usual, usual - (MASTERS["fp32"] - MASTERS[p.master])):
+    if p.optimizer_size in (usual, usual - (MAIN_WEIGHTS["fp32"] - MAIN_WEIGHTS[p.main])):
         # Offloading goes through the optimizer that knows dtypes.
         return (
             [Argument("--use-precision-aware-optimizer")] if s.offload_optimizer and dialect.has_narrow_moments else []

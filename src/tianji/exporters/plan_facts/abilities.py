@@ -48,7 +48,7 @@ class Abilities:
     """Sets of modules that it recomputes by name."""
     zero_kinds: tuple[str, ...] = ("layers",)
     optimizers: tuple[str, ...] = ("adamw",)
-    masters: tuple[str, ...] = ("fp32",)
+    main_weights: tuple[str, ...] = ("fp32",)
     losses: tuple[str, ...] = ("plain",)
 
     def apply(self, plan: Plan, limits: Limits) -> None:
@@ -82,7 +82,7 @@ class Abilities:
         if s.zero and s.cp * s.dp > 1 and s.zero_kind not in self.zero_kinds:
             own = " or ".join(self.zero_kinds)
             yield f"zero_kind={s.zero_kind}: it gathers {own} (take zero_kind={self.zero_kinds[0]})"
-        kept = (("optimizer", self.optimizers), ("master", self.masters), ("loss", self.losses))
+        kept = (("optimizer", self.optimizers), ("main", self.main_weights), ("loss", self.losses))
         for name, known in kept:
             if getattr(p, name) not in known:
                 yield f"{name} {getattr(p, name)}: the files written here set {' or '.join(known)}"
