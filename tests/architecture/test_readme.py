@@ -55,7 +55,7 @@ def test_what_the_first_command_plans_is_a_config_json_in_the_catalog() -> None:
 
 
 def test_the_readme_shows_commands() -> None:
-    assert {line.split()[1] for line in commands()} >= {"catalog", "plan", "predict"}
+    assert {line.split()[1] for line in commands()} >= {"browse", "plan", "predict"}
 
 
 @pytest.mark.parametrize("line", commands())

@@ -16,7 +16,7 @@ from tianji.parallel.legality import is_legal, refusals
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
-from tianji.prediction import predict
+from tianji.prediction import predict, predict_together
 from tianji.result import Result
 from tianji.search.exhaustive import Candidate, SearchResult, explore
 from tianji.search.options import SearchOptions
@@ -191,12 +191,10 @@ def _twos(n: int) -> int:
 def _outcome(
     job: Job, pool: Pool, used: Pool, calibration: Calibration, search: SearchResult, on_all: Seconds | None
 ) -> Outcome:
-    def result(strategy: Strategy) -> Result:
-        return predict(Plan(job, pool, strategy), calibration)
-
-    results = tuple(result(c.strategy) for c in search.best)
-    front = tuple(result(c.strategy) for c in search.front)
     naive = naive_strategy(job, used, calibration)
+    shown = [c.strategy for c in (*search.best, *search.front)] + ([naive] if naive else [])
+    predicted = predict_together(job, pool, shown, calibration)
+    results, front = predicted[: len(search.best)], predicted[len(search.best) : len(search.best) + len(search.front)]
     idle = ""
     if used.chips < pool.chips:
         why = _why_idle(job, pool)
@@ -206,7 +204,7 @@ def _outcome(
             f"{pool.chips - used.chips:,} of {pool.chips:,} chips stand idle: {why}; of the smaller numbers"
             f" that were tried {used.chips:,} is the fastest. Try --chips {used.chips} or another --batch"
         )
-    return Outcome(results, front, search, result(naive) if naive else None, _binding(results[0], search), idle)
+    return Outcome(results, front, search, predicted[-1] if naive else None, _binding(results[0], search), idle)
 
 
 def _why_idle(job: Job, pool: Pool) -> str:
