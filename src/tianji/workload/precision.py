@@ -68,12 +68,13 @@ PRECISIONS: dict[str, Precision] = {
         dispatch_size=4.0,
     ),
     "fp8": Precision("fp8", "fp8", weight_size=2.0, linear_input_size=1.0, quantized=True),
+    "hif8": Precision("hif8", "fp8", weight_size=2.0, linear_input_size=1.0, quantized=True),
     "mxfp8": Precision("mxfp8", "fp8", weight_size=2.0, linear_input_size=1.03, quantized=True, block_scaled=True),
     "fp4": Precision("fp4", "fp4", weight_size=2.0, linear_input_size=0.5625, quantized=True, block_scaled=True),
 }
 """Known recipes by name. The narrow recipes keep bf16 weights, gradients in fp32 and an fp32 master copy."""
 
-ALIASES = {"nvfp4": "fp4", "mxfp4": "fp4", "hif8": "fp8", "float8": "fp8", "bfloat16": "bf16", "float16": "fp16"}
+ALIASES = {"nvfp4": "fp4", "mxfp4": "fp4", "float8": "fp8", "bfloat16": "bf16", "float16": "fp16"}
 
 
 def find_precision(name: str) -> Precision:

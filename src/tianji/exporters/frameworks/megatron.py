@@ -33,6 +33,7 @@ def _offload(plan: Plan) -> Tree:
     s = plan.strategy
     layers = round(s.offload_activations * plan.job.model.num_layers)
     optimizer = (
+        Argument("--use-precision-aware-optimizer", None, "offloading goes through the optimizer that knows dtypes"),
         Argument("--optimizer-cpu-offload", None, "the optimizer's state in host memory"),
         Argument("--optimizer-offload-fraction", s.offload_optimizer),
         *([Argument("--overlap-cpu-optimizer-d2h-h2d", None, "copies beside the update")] if s.offload_overlap else []),
@@ -82,7 +83,16 @@ MEGATRON = Dialect(
     ),
     overlap_tp=Argument("--tp-comm-overlap", None, "matmuls in pieces"),
     overlap_ep=Argument("--overlap-moe-expert-parallel-comm", None, "beside another micro-batch"),
-    has_narrow_moments=True,
+    rules="megatron",
+    fp8_formats={},
+    moments={
+        dtype: (
+            Argument("--use-precision-aware-optimizer"),
+            Argument("--exp-avg-dtype", dtype, "Adam's moments"),
+            Argument("--exp-avg-sq-dtype", dtype),
+        )
+        for dtype in ("bf16", "fp8")
+    },
     cuts_experts=True,
     fuses_attention=True,
     marks=(),
@@ -107,8 +117,8 @@ MEGATRON = Dialect(
             "schedule={s.schedule}: it runs 1F1B (take --fix schedule=1f1b or interleaved)",
         ),
         Refusal(
-            lambda s, plan: s.overlap_ep and s.ep > 1 and s.recompute == "full" and s.recompute_layers > 0,
-            "overlap_ep with full recomputation: it takes one or the other",
+            lambda s, plan: plan.job.precision.name == "hif8",
+            "precision hif8: it has no recipe for it (take --precision fp8)",
         ),
     ),
 )

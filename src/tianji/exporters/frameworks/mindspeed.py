@@ -10,7 +10,6 @@ from __future__ import annotations
 from tianji.exporters.contract import Limits, Refusal, Target
 from tianji.exporters.formats.arguments import Argument, Artefact, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
-from tianji.exporters.megatron_family.precision import narrow_recipe
 from tianji.exporters.megatron_family.refusals import PIPELINES
 from tianji.exporters.megatron_family.script import write_launch
 from tianji.exporters.plan_facts.abilities import Abilities, always
@@ -42,18 +41,9 @@ def _stage_list(plan: Plan) -> Argument:
     return Argument("--num-layer-list", counts, "layers of each stage")
 
 
-def _recipe(job: Job) -> str:
-    """Return the scaling of a job's fp8 layers; empty without fp8."""
-    return narrow_recipe(job.precision) if job.precision.linear == "fp8" else ""
-
-
 def _narrow_space(job: Job) -> dict[str, tuple[bool, ...]]:
-    """Return what a job leaves of the space: MC2 takes no experts, and mxfp8 only of the formats of 8 bits."""
-    return {"overlap_tp": (False,)} if job.model.moe or _recipe(job) not in ("", "mxfp8") else {}
-
-
-def _overlaps_experts(plan: Plan) -> bool:
-    return plan.strategy.overlap_ep and plan.strategy.ep > 1
+    """Return what a job leaves of the space: MC2 takes no experts and no formats of 8 bits."""
+    return {"overlap_tp": (False,)} if job.model.moe or job.precision.linear == "fp8" else {}
 
 
 MINDSPEED = Dialect(
@@ -83,7 +73,9 @@ MINDSPEED = Dialect(
     modules=lambda modules: MODULE_OPTIONS.get(frozenset(modules), ()),
     overlap_tp=Argument("--use-ascend-mc2", None, "matmuls in pieces"),
     overlap_ep=Argument("--moe-fb-overlap", None, "experts' exchange beside another micro-batch"),
-    has_narrow_moments=False,
+    rules="mindspeed",
+    fp8_formats={"hif8": "hif8"},
+    moments={"fp8": (Argument("--quant-states", "fp8", "Adam's moments"),)},
     cuts_experts=False,
     fuses_attention=False,
     marks=(
@@ -116,36 +108,12 @@ MINDSPEED = Dialect(
             "zero={s.zero}: its Megatron back end shards the optimizer only (take --fix zero=1)",
         ),
         Refusal(
-            lambda s, plan: _overlaps_experts(plan) and s.etp > 1,
-            "overlap_ep with etp above 1: its overlap needs whole experts",
-        ),
-        Refusal(
-            lambda s, plan: _overlaps_experts(plan) and s.overlap_dp,
-            "overlap_ep with overlap_dp: its --moe-fb-overlap excludes --overlap-grad-reduce",
-        ),
-        Refusal(
             lambda s, plan: s.overlap_ep and s.ep > 1 and s.vpp > 1 and plan.num_microbatches < 2 * s.pp,
             "overlap_ep with {plan.num_microbatches} micro-batches on pp={s.pp}: its overlap needs two for each stage",
         ),
         Refusal(
-            lambda s, plan: s.overlap_tp and s.tp > 1 and plan.job.model.moe is not None,
-            "overlap_tp of a model with experts: its MC2 excludes grouped matmuls (take --fix overlap_tp=off)",
-        ),
-        Refusal(
-            lambda s, plan: s.overlap_tp and s.tp > 1 and _recipe(plan.job) not in ("", "mxfp8"),
-            "overlap_tp with precision {p.name}: its MC2 takes mxfp8 only (take --fix overlap_tp=off)",
-        ),
-        Refusal(
-            lambda s, plan: plan.job.model.moe is not None and _recipe(plan.job) == "blockwise",
-            "precision {p.name} of a model with experts: its grouped matmuls stay in bf16 (take --precision mxfp8)",
-        ),
-        Refusal(
             lambda s, plan: s.cp > 1 and s.cp_kind == "all_gather" and plan.job.seq_len % (2 * s.cp) > 0,
             "cp={s.cp}: it cuts sequences of {job.seq_len} tokens into twice as many equal parts",
-        ),
-        Refusal(
-            lambda s, plan: plan.job.precision.linear == "fp4",
-            "precision fp4: it has no fp4 recipe (take --precision mxfp8)",
         ),
     ),
 )  # fmt: skip

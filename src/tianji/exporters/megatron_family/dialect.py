@@ -33,7 +33,9 @@ class Dialect:
         modules: The options that recompute the named modules.
         overlap_tp: The option that cuts matmuls into pieces, so that their communication runs beside them.
         overlap_ep: The option that runs the experts' exchange beside another micro-batch.
-        has_narrow_moments: Whether Adam's moments may have fewer bytes than fp32.
+        rules: The table of what its parser stops at (:mod:`tianji.exporters.rules`).
+        fp8_formats: Its word for the format of fp8 layers, by the name of a precision; that of others is ``hybrid``.
+        moments: The options of Adam's moments in fewer bytes than fp32, by their dtype.
         cuts_experts: Whether experts are cut like matrices where a script does not say.
         fuses_attention: Whether attention is fused where a script does not say.
         marks: Options and variables by which a script is known as this framework's.
@@ -59,7 +61,9 @@ class Dialect:
     modules: Callable[[tuple[str, ...]], Tree]
     overlap_tp: Argument
     overlap_ep: Argument
-    has_narrow_moments: bool
+    rules: str
+    fp8_formats: Mapping[str, str]
+    moments: Mapping[str, Tree]
     cuts_experts: bool
     fuses_attention: bool
     marks: tuple[str, ...]

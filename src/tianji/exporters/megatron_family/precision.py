@@ -30,7 +30,9 @@ def precision_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     if p.linear != "fp32":
         arguments.append(Argument("--fp16" if p.high == "fp16" else "--bf16"))
     if p.linear == "fp8":
-        arguments.append(Argument("--fp8-format", "hybrid", "e4m3 forward, e5m2 for gradients"))
+        kind = dialect.fp8_formats.get(p.name, "hybrid")
+        comment = "e4m3 forward, e5m2 for gradients" if kind == "hybrid" else ""
+        arguments.append(Argument("--fp8-format", kind, comment))
         arguments.append(Argument("--fp8-recipe", narrow_recipe(p)))
     elif p.linear == "fp4":
         arguments.append(Argument("--fp4-format", "e2m1"))
@@ -59,25 +61,21 @@ def _gradients(p: Precision, limits: Limits) -> list[Argument]:
     return []
 
 
-def _moments(plan: Plan, limits: Limits, dialect: Dialect) -> list[Argument]:
+def _moments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     p, s = plan.job.precision, plan.strategy
     if p.optimizer != "adamw" or p.main not in ("fp32", *dialect.main_weights):
-        return []
+        return ()
     usual = PRECISIONS["fp32"].optimizer_size if p.linear == "fp32" else PRECISIONS["bf16"].optimizer_size
     if p.optimizer_size in (usual, usual - (MAIN_WEIGHTS["fp32"] - MAIN_WEIGHTS[p.main])):
-        # Offloading goes through the optimizer that knows dtypes.
-        return (
-            [Argument("--use-precision-aware-optimizer")] if s.offload_optimizer and dialect.has_narrow_moments else []
-        )
-    dtype = MOMENTS.get(p.optimizer_size)
-    if dtype is None or p.linear == "fp32" or not dialect.has_narrow_moments or s.zero == 0:
+        return ()
+    dtype = MOMENTS.get(p.optimizer_size, "")
+    if dtype not in dialect.moments or p.linear == "fp32" or s.zero == 0:
+        offered = " or ".join(dialect.moments)
         limits.refuse(
-            f"{p.optimizer_size:g} bytes of optimizer state for a parameter: it offers that only beside a distributed"
-            " optimizer with fp32 master weights"
+            f"{p.optimizer_size:g} bytes of optimizer state for a parameter: it offers moments in {offered}, and only beside a"
+            " distributed optimizer with fp32 master weights"
         )
-        return []
-    return [
-        Argument("--use-precision-aware-optimizer"),
-        Argument("--exp-avg-dtype", dtype, "Adam's moments"),
-        Argument("--exp-avg-sq-dtype", dtype),
-    ]
+        return ()
+    # Offloading brings the optimizer that knows dtypes by itself.
+    given = {option.name for option in dialect.offload(plan)}
+    return tuple(option for option in dialect.moments[dtype] if option.name not in given)
