@@ -12,7 +12,8 @@ from tianji.errors import FormatError
 from tianji.hardware import DTYPES, Chip, Figure
 
 ECOSYSTEMS = ("cuda", "cann", "rocm", "xla", "neuron", "other")
-STATUSES = ("shipping", "announced", "roadmap")
+STATUSES = ("shipping", "ramping", "halted", "announced", "roadmap")
+"""Sold; made in growing numbers, with nothing measured outside yet; sold once; shown; planned."""
 
 FIGURES = {
     "memory": span("bytes", "1 MB", "1 PB"),

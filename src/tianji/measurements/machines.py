@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 
@@ -57,17 +58,47 @@ def find_pool(name: str) -> Pool:
 
     >>> find_pool("ascend-910b3").name
     'atlas-900-a2-b3'
+    >>> find_pool("RTX PRO 6000 Blackwell Server (96 GB)").name
+    'rtx-pro-6000-box'
 
     Raises UnknownNameError for a name that the catalog lacks, FormatError for a chip that no pool holds.
     """
     if name in list_pools():
         return load_pool(name)
-    if name not in list_chips():
-        raise UnknownNameError("chip", name, list_chips())
+    name = find_chip(name)
     homes = [pool for pool in map(load_pool, list_pools()) if pool.chip.name == name]
     if not homes:
         raise FormatError(f"chip: no pool of the catalog holds {name!r}; name a pool file in its place")
     return min(homes, key=lambda pool: (pool.unit, pool.name))
+
+
+def find_chip(name: str) -> str:
+    """Return the catalog's name of a chip that a table spells its own way: a title, a maker before it, a size behind it.
+
+    >>> find_chip("TPU v7"), find_chip("MetaX C500 (64 GB)")
+    ('tpu-v7', 'metax-c500')
+
+    Raises UnknownNameError for a name that the catalog lacks.
+    """
+    wanted = _slug(name)
+    if wanted in list_chips():
+        return wanted
+    known = {other: chip for chip in list_chips() for other in _spellings(chip)}
+    if wanted not in known:
+        raise UnknownNameError("chip", name, list_chips())
+    return known[wanted]
+
+
+def _slug(text: str) -> str:
+    """Return a name in the catalog's letters, without what stands in brackets."""
+    return re.sub(r"[^a-z0-9.]+", "-", re.sub(r"\([^)]*\)", "", text.lower())).strip("-")
+
+
+@lru_cache(maxsize=256)
+def _spellings(chip: str) -> tuple[str, ...]:
+    entry = load_chip(chip)
+    short = _slug(re.sub(r"\d+ ?GB|\bEdition\b", "", entry.title))
+    return (short, f"{_slug(entry.vendor)}-{short}", f"{_slug(entry.vendor)}-{chip}")
 
 
 def find_generation(chip: Chip) -> str:
