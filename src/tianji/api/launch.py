@@ -1,4 +1,4 @@
-"""``predict`` with ``from_file``: what a launch will do, and how far it is from the best."""
+"""``predict`` with ``from_``: what a launch will do, and how far it is from the best."""
 
 from __future__ import annotations
 

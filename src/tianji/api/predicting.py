@@ -36,8 +36,8 @@ def predict(
     pool: PoolLike | None = None,
     strategy: StrategyLike | None = None,
     *,
-    from_file: File | None = None,
-    settings: Sequence[str] | Mapping[str, str] = (),
+    from_: File | None = None,
+    set_: Sequence[str] | Mapping[str, str] = (),
     arguments: Sequence[str] = (),
     explain: bool = False,
     out: File | None = None,
@@ -65,9 +65,9 @@ def predict(
     recompute="full"``). Data-parallel ranks take the chips that the other degrees
     leave. Fields beside a plan change its strategy.
 
-    ``from_file="launch.sh"`` reads a launch script or a configuration of a training
+    ``from_="launch.sh"`` reads a launch script or a configuration of a training
     stack instead, and says how far it is from the best; ``pool`` says what it runs on,
-    ``settings`` (``"NNODES=4"``) and ``arguments`` what the script takes from outside,
+    ``set_`` (``"NNODES=4"``) and ``arguments`` what the script takes from outside,
     ``out`` writes it as a plan, ``explain`` sets it against the best, term by term.
 
     Raises IllegalStrategyError for degrees that contradict each other, the job or the
@@ -80,14 +80,14 @@ def predict(
     sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
                   gradient_dtype, loss_kernel)  # fmt: skip
     reliability = read_loss(loss, replica_chips)
-    given = {"--set": settings, "ARGUMENTS behind --": arguments, "--explain": explain, "--out": out}
-    if from_file is not None:
+    given = {"--set": set_, "ARGUMENTS behind --": arguments, "--explain": explain, "--out": out}
+    if from_ is not None:
         if model_or_plan is not None:
             raise FormatError("--from brings its own model: name only the POOL beside it")
         sizes.refuse("cannot change a launch, which holds its own job", ("chips",))
         changes = find_strategy_fields(strategy, fields)
-        outside = Outside(read_settings(settings), tuple(arguments), out)
-        launch = predict_launch(from_file, pool, changes, chips, find_calibration(calibration), outside)
+        outside = Outside(read_settings(set_), tuple(arguments), out)
+        launch = predict_launch(from_, pool, changes, chips, find_calibration(calibration), outside)
         return explain_launch(launch) if explain else answer_launch(launch, reliability)
     for name, value in given.items():
         if value:

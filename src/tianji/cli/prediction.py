@@ -18,26 +18,24 @@ class WithArguments(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the words behind ``--`` away before the command's own are read."""
-        if "--" in args:
-            at = args.index("--")
-            ctx.meta[ARGUMENTS], args = tuple(args[at + 1 :]), args[:at]
-        return super().parse_args(ctx, args)
-
-
-ARGUMENTS = "tianji.arguments"
-"""Where the words behind ``--`` are kept."""
+        at = args.index("--") if "--" in args else len(args)
+        rest = super().parse_args(ctx, args[:at])
+        if ctx.params["arguments"]:
+            ctx.fail(f"Got unexpected extra argument ({ctx.params['arguments'][0]})")
+        ctx.params["arguments"] = tuple(args[at + 1 :])
+        return rest
 
 
 @click.command("predict", cls=WithArguments)
 @click.argument("model_or_plan", required=False)
 @click.argument("pool", required=False)
+@click.argument("arguments", nargs=-1, metavar="[-- ARGUMENTS]")
 @click.option(
-    "--from", "from_file", metavar="FILE",
+    "--from", "--from-megatron", "from_", metavar="FILE",
     help="Read what you launch with: a script or a configuration of any stack; name the POOL beside it, its words behind --.",
 )  # fmt: skip
-@click.option("--from-megatron", metavar="FILE", hidden=True, help="Now --from.")
 @click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE",
+    "--set", "set_", multiple=True, metavar="NAME=VALUE",
     help="With --from: a variable of the script, or a key of the configuration; repeat for more.",
 )  # fmt: skip
 @click.option("--explain", is_flag=True, help="With --from: set it against the best plan, term by term.")
@@ -47,9 +45,7 @@ ARGUMENTS = "tianji.arguments"
 @format_options
 @loss_options
 @answering
-def predict_command(
-    model_or_plan: str | None, pool: str | None, from_file: str | None, from_megatron: str | None, **options: Any
-) -> Answer[Any]:
+def predict_command(model_or_plan: str | None, pool: str | None, from_: str | None, **options: Any) -> Answer[Any]:
     r"""Predict one plan: step time, memory and where they go.
 
     Takes either a plan file, as `tianji plan --out` writes it, or a MODEL and a POOL with a strategy. Strategy options
@@ -68,11 +64,10 @@ def predict_command(
     from tianji.api.predicting import predict
     from tianji.errors import FormatError
 
-    file, arguments = from_file or from_megatron, click.get_current_context().meta.get(ARGUMENTS, ())
-    if file is not None:
+    if from_ is not None:
         if pool is not None:
             raise FormatError("--from brings its own model: name only the POOL beside it")
         model_or_plan, pool = None, model_or_plan
     elif model_or_plan is None:
         raise click.MissingParameter(param_hint="MODEL_OR_PLAN", param_type="argument")
-    return predict(model_or_plan, pool, from_file=file, arguments=arguments, **options)
+    return predict(model_or_plan, pool, from_=from_, **options)
