@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import lru_cache
 
-from tianji.catalog import list_chips, list_pools, load_chip, load_pool
-from tianji.errors import FormatError, UnknownNameError
+from tianji.catalog import find_chip, list_pools, load_chip, load_pool
+from tianji.errors import FormatError
 from tianji.hardware import Chip, Figure, Pool, Tier
 from tianji.measurements.cells import Cells
 from tianji.units import BytesPerSecond
@@ -70,35 +69,6 @@ def find_pool(name: str) -> Pool:
     if not homes:
         raise FormatError(f"chip: no pool of the catalog holds {name!r}; name a pool file in its place")
     return min(homes, key=lambda pool: (pool.unit, pool.name))
-
-
-def find_chip(name: str) -> str:
-    """Return the catalog's name of a chip that a table spells its own way: a title, a maker before it, a size behind it.
-
-    >>> find_chip("TPU v7"), find_chip("MetaX C500 (64 GB)")
-    ('tpu-v7', 'metax-c500')
-
-    Raises UnknownNameError for a name that the catalog lacks.
-    """
-    wanted = _slug(name)
-    if wanted in list_chips():
-        return wanted
-    known = {other: chip for chip in list_chips() for other in _spellings(chip)}
-    if wanted not in known:
-        raise UnknownNameError("chip", name, list_chips())
-    return known[wanted]
-
-
-def _slug(text: str) -> str:
-    """Return a name in the catalog's letters, without what stands in brackets."""
-    return re.sub(r"[^a-z0-9.]+", "-", re.sub(r"\([^)]*\)", "", text.lower())).strip("-")
-
-
-@lru_cache(maxsize=256)
-def _spellings(chip: str) -> tuple[str, ...]:
-    entry = load_chip(chip)
-    short = _slug(re.sub(r"\d+ ?GB|\bEdition\b", "", entry.title))
-    return (short, f"{_slug(entry.vendor)}-{short}", f"{_slug(entry.vendor)}-{chip}")
 
 
 def find_generation(chip: Chip) -> str:

@@ -123,8 +123,8 @@ def _work(layer: LayerOps, forward: Terms, expanded: Array, c: Context) -> dict[
         return _matmuls(tuple(m for m in layer.matmuls if m.role in roles), c)[0]
 
     def vectors(word: str) -> Array:
-        found = [v for v in layer.vectors if word in v.name]
-        return sum((vector_time(c.machine, c.tokens / _vector_cut(v, c) * v.elements, size) for v in found), zero)
+        alike = [v for v in layer.vectors if word in v.name]
+        return sum((vector_time(c.machine, c.tokens / _vector_cut(v, c) * v.elements, size) for v in alike), zero)
 
     pair = c.once(_pair_communication, c.g)
     dense, shared = matmuls(Role.MLP_IN, Role.MLP_OUT), matmuls(Role.SHARED_EXPERT)

@@ -84,11 +84,11 @@ def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constant
     step_time, memory, slopes = np.zeros(count), np.zeros(count), np.zeros((len(felt), count))
     terms = {kind: np.zeros(count) for kind in KINDS}
     for b in bundles:
-        found = estimate(b.job, b.pool, _lower_each(constants(b.pool.chip), felt), b.grid)
-        times = np.broadcast_to(found.step_time, (len(felt) + 1, len(b.places)))
-        step_time[b.places], memory[b.places] = times[0], found.memory_total
+        outcome = estimate(b.job, b.pool, _lower_each(constants(b.pool.chip), felt), b.grid)
+        times = np.broadcast_to(outcome.step_time, (len(felt) + 1, len(b.places)))
+        step_time[b.places], memory[b.places] = times[0], outcome.memory_total
         slopes[:, b.places] = np.log(times[0] / times[1:]) / STEP
-        for kind, seconds in found.terms.items():
+        for kind, seconds in outcome.terms.items():
             terms[kind][b.places] = np.atleast_2d(seconds)[0]
     return Prices(step_time, memory, terms, slopes)
 
