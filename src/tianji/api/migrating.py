@@ -312,7 +312,7 @@ def _write_versions(
         notes.append(_write("constraints", constraints, write_constraints(chosen, packages)))
     if dockerfile is not None:
         name = Path(constraints or "constraints.txt").name
-        notes.append(_write("dockerfile", dockerfile, write_dockerfile(chosen, target, name)))
+        notes.append(_write("dockerfile", dockerfile, write_dockerfile(chosen, target, name, packages=packages)))
     return notes
 
 
