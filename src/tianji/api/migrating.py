@@ -317,5 +317,5 @@ def _write_versions(
 
 
 def _write(what: str, path: File, text: str) -> str:
-    write_text(path, text)
+    write_text(path, text, "surrogateescape")  # A patch of a file that is not UTF-8 holds its bytes.
     return f"{what}: {os.fspath(path)}"

@@ -104,7 +104,9 @@ def _highlights(document: Document) -> Iterable[Highlight]:
     automatic = sum(f["mechanical"] in ("automatic", "one-line") for f in to_change)
     if to_change:
         share = automatic / len(to_change)
-        yield Highlight("mechanical", Number(share, f"{share:.0%}", span=f"{automatic:,} of {len(to_change):,} places"))
+        yield Highlight(
+            "automatic or one line", Number(share, f"{share:.0%}", span=f"{automatic:,} of {len(to_change):,} places")
+        )
     none = sum(p["status"] == "none" and p["is_required"] for p in document["packages"])
     partial = sum(p["status"] == "partial" and p["is_required"] for p in document["packages"])
     yield Highlight("packages without answer", count_of(none), f"and {partial} that run in part" if partial else "")
