@@ -49,8 +49,8 @@ def left_out_of_requirements(packages: Sequence[PackageVerdict] = ()) -> tuple[s
 
     These are torch and what is installed by the set itself, and each package that has no answer or another one on Ascend.
     """
-    known = packages or tuple(dict.fromkeys(load_packages().values()))
-    replaced = {package.name for package in known if package.status in ("none", "fork", "plugin")}
+    judged = packages or load_packages().values()
+    replaced = {package.name for package in judged if package.status in ("none", "fork", "plugin")}
     return tuple(sorted({"torch", "triton", *replaced, *_PIP.values()}))
 
 
