@@ -13,6 +13,7 @@ from tianji.exporters.formats.shell_scripts import needed, spread, write_script
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
+from tianji.exporters.plan_facts.mathematics import note_mathematics
 from tianji.exporters.plan_facts.torchrun_options import PORT, host_needs
 from tianji.parallel.plan import Plan
 
@@ -62,6 +63,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     limits.apply(REFUSALS, plan)
     hosts = count_hosts(plan, limits)
     _note_model_code(plan, limits)
+    note_mathematics(plan, limits, "the model's own code")
     limits.check()
     section = OptionGroup(
         "DEEPSPEED_ARGS",
