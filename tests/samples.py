@@ -42,6 +42,7 @@ CHIP = Chip(
     scale_up_bandwidth=figure(100 * GB),
     scale_out_bandwidth=figure(10 * GB),
     host_bandwidth=figure(50 * GB),
+    host_memory_bandwidth=figure(80 * GB),
 )
 
 

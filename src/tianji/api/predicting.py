@@ -46,7 +46,11 @@ def predict(
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
+    optimizer: str | None = None,
     optimizer_dtype: str | None = None,
+    main_weights: str | None = None,
+    gradient_dtype: str | None = None,
+    loss_kernel: str | None = None,
     moe_imbalance: Quantity | None = None,
     calibration: CalibrationLike = None,
     loss: str = "job",
@@ -73,7 +77,8 @@ def predict(
     >>> answer.fits, answer.plan.strategy.dp
     (True, 4)
     """
-    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
+    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
+                  gradient_dtype, loss_kernel)  # fmt: skip
     reliability = read_loss(loss, replica_chips)
     given = {"--set": set_, "ARGUMENTS behind --": arguments, "--explain": explain, "--out": out}
     if from_ is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import job_options, loss_options, strategy_options
+from tianji.cli.options import format_options, job_options, loss_options, strategy_options
 from tianji.cli.outputs import answering
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class WithArguments(click.Command):
 @click.option("--out", metavar="FILE", help="With --from: write it as a plan, for `tianji export` to any other stack.")
 @strategy_options
 @job_options
+@format_options
 @loss_options
 @answering
 def predict_command(model_or_plan: str | None, pool: str | None, from_: str | None, **options: Any) -> Answer[Any]:

@@ -16,7 +16,7 @@ from tianji.exporters import TARGETS, render_plan
 from tianji.exporters.launch_reader.shell_reader import read_script
 from tianji.exporters.runnable import plan_for_framework
 from tianji.parallel.plan import Plan
-from tianji.workload import PRECISIONS, find_precision
+from tianji.workload import PRECISIONS, Formats
 
 Options = dict[str, str]
 
@@ -123,7 +123,7 @@ def test_hif8_is_a_format_with_the_tensorwise_recipe() -> None:
 
 def test_moments_of_one_byte_are_quantised_states() -> None:
     plan = case("llama-3.1-8b", "bf16", overlap_tp=False)
-    narrow = replace(plan, job=replace(plan.job, precision=find_precision("bf16", "fp8")))
+    narrow = replace(plan, job=replace(plan.job, precision=Formats(optimizer_dtype="fp8").apply(PRECISIONS["bf16"])))
     assert options_of(narrow)["--quant-states"] == "fp8"
     offloaded = replace(narrow, strategy=replace(narrow.strategy, offload_optimizer=True))
     with pytest.raises(ExportError, match="--quant-grads beside --swap-optimizer"):

@@ -8,11 +8,12 @@ limits are what their ``validate_args`` check before the first step: ``transform
 from __future__ import annotations
 
 from tianji.exporters.contract import Limits, Refusal, Target
-from tianji.exporters.formats.arguments import Argument, Artefact
+from tianji.exporters.formats.arguments import Argument, Artefact, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.exporters.megatron_family.mathematics import scale_by_mindspeed
 from tianji.exporters.megatron_family.refusals import PIPELINES
 from tianji.exporters.megatron_family.script import write_launch
+from tianji.exporters.plan_facts.abilities import Abilities, always
 from tianji.exporters.plan_facts.experts import note_expert_copies
 from tianji.exporters.plan_facts.layers import deal_layers, is_even
 from tianji.parallel.plan import Plan
@@ -22,6 +23,18 @@ ASCEND_ONLY = Refusal(
     lambda s, plan: plan.pool.chip.ecosystem != "cann",
     "MindSpeed-LLM drives Ascend chips only (take --to megatron)",
 )
+
+
+NORMS = Argument("--recompute-norm", None, "drop the outputs of the norms")
+ACTIVATIONS = Argument("--recompute-activation-function", None, "drop the outputs of the activation function")
+MODULE_OPTIONS: dict[frozenset[str], Tree] = {
+    frozenset({"layernorm"}): (NORMS,),
+    **dict.fromkeys((frozenset({"mlp_act"}), frozenset({"mlp_act", "moe_act"})), (ACTIVATIONS,)),
+    **dict.fromkeys(
+        (frozenset({"layernorm", "mlp_act"}), frozenset({"layernorm", "mlp_act", "moe_act"})), (NORMS, ACTIVATIONS)
+    ),
+}
+"""Modules that it has switches for; its activation function is that of experts too."""
 
 
 def _stage_list(plan: Plan) -> Argument:
@@ -56,11 +69,9 @@ MINDSPEED = Dialect(
         "all_gather": Argument("--context-parallel-algo", "kvallgather_cp_algo"),
     },
     attention={True: (Argument("--use-flash-attn"),), False: ()},
-    offload=(Argument("--swap-optimizer"),),
-    cheap_outputs=(
-        Argument("--recompute-norm", None, "drop the outputs of the norms"),
-        Argument("--recompute-activation-function", None, "and of the activation function"),
-    ),
+    offload=lambda plan: (Argument("--swap-optimizer"),) if plan.strategy.offload_optimizer else (),
+    cheap_outputs=(NORMS, ACTIVATIONS),
+    modules=lambda modules: MODULE_OPTIONS.get(frozenset(modules), ()),
     overlap_tp=Argument("--use-ascend-mc2", None, "matmuls in pieces"),
     overlap_ep=Argument("--moe-fb-overlap", None, "experts' exchange beside another micro-batch"),
     rope_scaling=scale_by_mindspeed,
@@ -73,6 +84,13 @@ MINDSPEED = Dialect(
         "--use-ascend-mc2", "--use-ascend-coc", "--context-parallel-algo", "--use-fused-rmsnorm", "--swap-optimizer",
         "--moe-fb-overlap", "--num-layer-list", "--tokenizer-name-or-path", "--moe-tp-extend-ep", "--noop-layers",
         "--use-fused-swiglu", "variable NPUS_PER_NODE",
+    ),
+    losses={"plain": (), "fused": (Argument("--cross-entropy-loss-fusion"),)},
+    main_weights={"fp32": (), "reused": (Argument("--reuse-fp32-param", None, "bf16 weights in the upper halves of fp32"),)},
+    abilities=Abilities(
+        optimizer=lambda plan: plan.strategy.zero == 1, updates=("chip",), overlap=always,
+        why_activations="its --swap-attention moves the attention's part of every layer, which is another plan",
+        modules=lambda modules: frozenset(modules) in MODULE_OPTIONS, main_weights=("fp32", "reused"), losses=("plain", "fused"),
     ),
     refusals=(
         Refusal(

@@ -7,6 +7,7 @@ from tianji.exporters.formats.arguments import Argument, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.parallel.plan import Plan
 from tianji.workload import PRECISIONS, Precision
+from tianji.workload.formats import MAIN_WEIGHTS
 
 MOMENTS = {12.0: "fp32", 8.0: "bf16", 6.0: "fp8"}
 """Dtype of Adam's moments by bytes of optimizer state for a parameter, with an fp32 master copy."""
@@ -39,7 +40,12 @@ def precision_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     elif p.linear not in ("bf16", "fp16", "fp32"):
         limits.refuse(f"precision {p.name}: it has no recipe with linear layers in {p.linear}")
     arguments += _gradients(p, limits)
-    return (*arguments, *_moments(plan, limits, dialect))
+    return (
+        *arguments,
+        *_moments(plan, limits, dialect),
+        *dialect.main_weights.get(p.main, ()),
+        *dialect.losses.get(p.loss, ()),
+    )
 
 
 def _gradients(p: Precision, limits: Limits) -> list[Argument]:
@@ -57,8 +63,10 @@ def _gradients(p: Precision, limits: Limits) -> list[Argument]:
 
 def _moments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     p, s = plan.job.precision, plan.strategy
+    if p.optimizer != "adamw" or p.main not in ("fp32", *dialect.main_weights):
+        return ()
     usual = PRECISIONS["fp32"].optimizer_size if p.linear == "fp32" else PRECISIONS["bf16"].optimizer_size
-    if p.optimizer_size == usual:
+    if p.optimizer_size in (usual, usual - (MAIN_WEIGHTS["fp32"] - MAIN_WEIGHTS[p.main])):
         return ()
     dtype = MOMENTS.get(p.optimizer_size, "")
     if dtype not in dialect.moments or p.linear == "fp32" or s.zero == 0:
@@ -69,5 +77,5 @@ def _moments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
         )
         return ()
     # Offloading brings the optimizer that knows dtypes by itself.
-    given = {option.name for option in dialect.offload} if s.offload_optimizer else set()
+    given = {option.name for option in dialect.offload(plan)}
     return tuple(option for option in dialect.moments[dtype] if option.name not in given)

@@ -23,6 +23,7 @@ from tianji.parallel.plan import Plan
 def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]:
     """Return the launch script and the table of ranks."""
     limits.apply((*FAMILY_REFUSALS, *dialect.refusals), plan)
+    dialect.abilities.apply(plan, limits)
     hosts = count_hosts(plan, limits)
     is_narrow = plan.job.precision.linear in NARROW
     implementation = dialect.narrow_implementation if is_narrow else dialect.implementation
