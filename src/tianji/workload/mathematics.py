@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 OTHERS = (
     "final_logit_softcapping", "attn_logit_softcapping", "query_pre_attn_scalar", "swiglu_limit", "rope_local_base_freq",
@@ -68,7 +69,7 @@ def read_mathematics(data: Mapping[str, object], *, has_experts: bool) -> Mathem
     scaling = _mapping(data, "rope_scaling") or _mapping(data, "rope_parameters")
     kind = _text(scaling, "rope_type") or _text(scaling, "type")
     kind = "" if kind in ("default", "mrope") else kind
-    fields: dict[str, float | int] = {}
+    fields: dict[str, Any] = {}
     if kind:
         for key, name in SCALINGS.items():
             value = _number(scaling, key)
@@ -96,10 +97,10 @@ def read_mathematics(data: Mapping[str, object], *, has_experts: bool) -> Mathem
         others=tuple(f"{k} = {_shown(data[k])}" for k in OTHERS if data.get(k) not in (None, False, 1, 1.0, [], "")),
         **router,
         **fields,
-    )  # type: ignore[arg-type]  # each field is checked by its reader above
+    )
 
 
-def _read_router(data: Mapping[str, object]) -> dict[str, object]:
+def _read_router(data: Mapping[str, object]) -> dict[str, Any]:
     weight = _number(data, "router_aux_loss_coef") or _number(data, "aux_loss_alpha")
     balance = ("seq_aux_loss" if data.get("seq_aux") is True else "aux_loss") if weight else ""
     normalises = data.get("norm_topk_prob")

@@ -94,7 +94,7 @@ WRITTEN = frozenset(
 def _mathematics(model: Model) -> Tree:
     """Return what is trained beside the shape, as far as the model's configuration has keys for it."""
     m = model.mathematics
-    pairs = {
+    pairs: dict[str, float | str | bool | None] = {
         "rope_theta": m.rope_theta, "rms_norm_eps": m.norm_epsilon, "initializer_range": m.initializer_range,
         "scoring_func": m.router_scores, "norm_topk_prob": m.router_normalises, "routed_scaling_factor": m.router_scale,
         "router_aux_loss_coef": m.balance_weight,
