@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+LARGEST = 10.0**14
+"""Of any number of a configuration: beyond it a number is a slip."""
 OTHERS = (
     "final_logit_softcapping", "attn_logit_softcapping", "query_pre_attn_scalar", "swiglu_limit", "rope_local_base_freq",
     "embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling", "scale_emb", "scale_depth",
@@ -125,7 +127,7 @@ def _text(data: Mapping[str, object], key: str) -> str:
 
 def _number(data: Mapping[str, object], key: str) -> float:
     value = data.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e15:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < LARGEST:
         return 0.0
     return float(value)
 

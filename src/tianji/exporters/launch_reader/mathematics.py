@@ -7,7 +7,7 @@ import re
 from tianji.errors import FormatError
 from tianji.exporters.launch_reader.options import Options
 from tianji.exporters.megatron_family.mathematics import LLAMA3
-from tianji.workload.mathematics import Mathematics
+from tianji.workload.mathematics import LARGEST, Mathematics
 
 
 def read_options_mathematics(options: Options, *, has_experts: bool, gated: bool) -> Mathematics:
@@ -74,5 +74,5 @@ def number(options: Options, *names: str) -> float:
         text = words[0].replace("_", "")
         if not re.fullmatch(r"-?(\d{1,15}(\.\d{0,20})?|\.\d{1,20})([eE][-+]?\d{1,3})?", text):
             raise FormatError(f"{options.where}: {name}: expected a number, got {words[0][:40]!r}")
-        return max(min(float(text), 1e15), 0.0)
+        return max(min(float(text), LARGEST), 0.0)
     return 0.0
