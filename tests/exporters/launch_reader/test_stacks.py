@@ -232,3 +232,9 @@ def test_a_size_that_its_name_denies_is_doubted(tmp_path: Path) -> None:
 def test_scripts_without_end_are_refused_in_one_line(text: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         read(tmp_path, {"run.sh": text})
+
+
+def test_a_name_that_no_file_system_takes_is_told() -> None:
+    for name in ("a" * 5000 + ".sh", "a\x00.sh", "a" * 300):
+        with pytest.raises(InputError):
+            read_launch(name)
