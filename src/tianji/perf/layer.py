@@ -104,7 +104,9 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
     backward["overhead"] = np.maximum(2.0 * launches - back, 2.0 * blocked) + 2.0 * routing
     one_way = one_way + forward["overhead"]
     expanded = _matmuls(tuple(m for m in layer.matmuls if m.role is Role.EXPANSION), c)[0]
-    backward["recompute"] = _recompute(one_way, v_forward + expanded, a_forward, c)
+    backward["recompute"] = np.asarray(0.0)
+    if layer.is_recomputed:
+        backward["recompute"] = _recompute(one_way, v_forward + expanded, a_forward, c)
     return LayerTime(forward, backward, m_weight, (one_way, back + backward["overhead"] + backward["recompute"]))
 
 

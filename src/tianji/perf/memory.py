@@ -15,7 +15,6 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, shard_group
 from tianji.perf.context import add_up, largest
 from tianji.perf.stages import Stage, in_flight
-from tianji.perf.stages import stage as find_stage
 from tianji.units import Array
 from tianji.workload import Job, Model
 from tianji.workload.layers import Widths, last_kind, layer_sizes
@@ -30,15 +29,16 @@ def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
     Every tensor rank holds all of the norms, the routers and MLA's projections to latents, and a part of the rest.
     """
     sizes, last = layer_sizes(model), last_kind(model)
-    modules = stage.has_head * model.num_mtp_layers
+    modules = stage.modules
     parameters = add_up(n * sizes[kind].parameters for kind, n in stage.counts.items() if kind in sizes)
     parameters = parameters + stage.has_embedding * model.embedding_parameters()
-    untied = model.head_parameters() + model.num_mtp_layers * _mtp_parameters(model)
     shared = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
-    parameters = parameters + stage.has_head * (untied + np.where(g.pp > 1, shared, 0))
+    parameters = parameters + stage.has_head * (model.head_parameters() + np.where(g.pp > 1, shared, 0))
+    if model.num_mtp_layers:
+        parameters = parameters + modules * _mtp_parameters(model)
     layers = {kind: n + modules if kind == last else n for kind, n in stage.counts.items()}
     whole = add_up(n * sizes[kind].whole for kind, n in layers.items() if kind in sizes)
-    on_chip: Array = whole + (parameters - whole) / g.tp
+    on_chip: Array = stage.copies * (whole + (parameters - whole) / g.tp)
     return on_chip
 
 
@@ -48,8 +48,8 @@ def expert_parameters(model: Model, stage: Stage, g: Grid) -> Array:
     parameters: Array = np.asarray(0.0)
     for kind, n in stage.counts.items():
         if kind in sizes and np.any(sizes[kind].expert_parameters):
-            layers = n + stage.has_head * model.num_mtp_layers if kind == last else n
-            parameters = parameters + layers * sizes[kind].expert_parameters / (g.ep * g.etp)
+            layers = n + stage.modules if kind == last else n
+            parameters = parameters + stage.copies * layers * sizes[kind].expert_parameters / (g.ep * g.etp)
     return parameters
 
 
@@ -62,7 +62,7 @@ def _layer_parameters(job: Job, stage: Stage, g: Grid) -> Array:
     most: Array = np.asarray(0.0)
     for kind, size in layer_sizes(job.model).items():
         layer = size.whole + (size.parameters - size.whole) / g.tp + size.expert_parameters / (g.ep * g.etp)
-        most = np.maximum(most, (stage.counts[kind] > 0) * layer)
+        most = np.maximum(most, stage.has(kind) * layer)
     return most
 
 
@@ -70,17 +70,11 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
     """Return bytes of weights, gradients and optimizer state on one chip of a stage, for each strategy of a grid.
 
     ZeRO 1 divides the optimizer over the sharding group, 2 the gradients too, 3 the weights too; fully sharded training then
-    keeps the fp32 master copy as the weights and gathers two layers at a time. Where a schedule pairs stages (DualPipe) a rank
-    holds stage i and stage p - 1 - i.
+    keeps the fp32 master copy as the weights and gathers two layers at a time.
     """
     p, model = job.precision, job.model
     dense, expert = dense_parameters(model, stage, g), expert_parameters(model, stage, g)
     shard, expert_shard = shard_group(g).size * 1.0, np.minimum(expert_data_group(g).size, shard_group(g).size) * 1.0
-    dual = g.by_schedule(lambda s: s.is_paired)
-    if np.any(dual):
-        other = find_stage(model, g.pp, g.pp - 1 - stage.index)
-        dense = dense + dual * dense_parameters(model, other, g)
-        expert = expert + dual * expert_parameters(model, other, g)
 
     def sharded(size: float, level: int) -> Array:
         cut, expert_cut = np.where(g.zero >= level, shard, 1.0), np.where(g.zero >= level, expert_shard, 1.0)
@@ -161,17 +155,13 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
     kinds = {kind: layer_activations(job, g, size.widths) for kind, size in layer_sizes(job.model).items()}
     kept_bytes = _kept_bytes(job.model, stage, kinds)
-    dual = g.by_schedule(lambda s: s.is_paired)
-    if np.any(dual):
-        # Half of the micro-batches in flight on a rank came in at the other end.
-        other = _kept_bytes(job.model, find_stage(job.model, g.pp, g.pp - 1 - stage.index), kinds)
-        kept_bytes = np.where(dual, (kept_bytes + other) / 2.0, kept_bytes)
     whole = largest([whole for whole, _ in kinds.values()])
     kept = largest([kept for _, kept in kinds.values()])
     flying = in_flight(g, microbatches, stage.index)
-    again = np.where(stage.layers > 0, whole - kept, 0.0)
-    layer = tokens * again + _dispatch_bytes(job, stage, g, tokens)
-    working = np.maximum(layer, _loss_bytes(job, stage, g, tokens))
+    again = np.where(stage.has_layers, whole - kept, 0.0)
+    working = tokens * again + _dispatch_bytes(job, stage, g, tokens)
+    if np.any(stage.has_head):
+        working = np.maximum(working, _loss_bytes(job, stage, g, tokens))
     return {
         "activations": tokens * kept_bytes * flying * constants.activation_overhead,
         "working": working * constants.activation_overhead,
@@ -180,7 +170,7 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
 
 def _kept_bytes(model: Model, stage: Stage, kinds: dict[str, tuple[Array, Array]]) -> Array:
     """Return bytes that one token leaves behind in all layers of a stage, prediction modules included."""
-    modules, last = stage.has_head * (model.num_mtp_layers if model.moe else 0), last_kind(model)
+    modules, last = stage.modules * (1 if model.moe else 0), last_kind(model)
     return add_up(
         (n + modules if kind == last else n) * kinds[kind][1] for kind, n in stage.counts.items() if kind in kinds
     )
@@ -194,7 +184,7 @@ def _dispatch_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
             continue
         routed = tokens / g.tp * (size.widths.top_k * size.widths.sent) * job.moe_imbalance
         sent = routed * (job.precision.dispatch_size + job.precision.activation_size)
-        most = np.maximum(most, sent * (stage.counts[kind] > 0) * (g.ep > 1))
+        most = np.maximum(most, sent * stage.has(kind) * (g.ep > 1))
     return most
 
 
@@ -203,7 +193,7 @@ def _loss_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
     p, model = job.precision, job.model
     logits = tokens * (1.0 + model.num_mtp_layers) * (model.vocab_size * p.logit_size) / g.tp
     whole_head = (g.zero >= 3) * (g.cp * g.dp > 1) * (model.vocab_size * model.hidden_size / g.tp)
-    size: Array = stage.has_head * (logits + whole_head * (p.weight_wire + p.activation_size + p.gradient_wire))
+    size: Array = stage.works_on_loss * (logits + whole_head * (p.weight_wire + p.activation_size + p.gradient_wire))
     return size
 
 

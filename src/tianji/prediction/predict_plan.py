@@ -18,7 +18,8 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
-from tianji.perf.step import estimate, estimate_memory, every_stage
+from tianji.perf.stages import every_stage
+from tianji.perf.step import estimate, estimate_memory
 from tianji.prediction.many import bundle, predict_many
 from tianji.ranges import Range
 from tianji.result import Result
@@ -56,7 +57,7 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     used = replace(plan.pool, chips=plan.strategy.chips)
     cost = estimate(plan.job, used, constants, g)
     stages = [
-        _plain(parts) for parts in estimate_memory(plan.job, constants, g, every_stage(plan.job, plan.strategy.pp))
+        _plain(parts) for parts in estimate_memory(plan.job, constants, g, every_stage(plan.job.model, plan.strategy))
     ]
     step_time = float(np.ravel(cost.step_time)[0])
     spread = calibration.spread(chip, moe=plan.job.model.moe is not None, chips=plan.strategy.chips)
