@@ -1,6 +1,6 @@
 """Predict one plan: the page where the engines meet.
 
-The same functions that price a million strategies price this one; the search and this page agree to the last digit.
+The same functions that price a million strategies price this one; the search and this page agree to twelve digits.
 """
 
 from __future__ import annotations
