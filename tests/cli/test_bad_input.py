@@ -52,7 +52,7 @@ def refusal(*arguments: str) -> str:
         (["plan", "/dev/zero", "hgx-h100"], "not a file"),
         (["plan", *JOB, "--nonsense"], "No such option"),
         (["predict"], "Missing argument"),
-        (["predict", "nofile.json"], "No such file"),
+        (["predict", "nofile.json"], "no such file"),
         (["predict", "llama-3.1-8b"], "needs a pool"),
         (["plan", "llama-3.1-8b", "64xhgx-h100"], "hgx-h100 --chips 64"),
         (
@@ -73,11 +73,11 @@ def refusal(*arguments: str) -> str:
             ["replace", "llama-3.1-8b", "--from", "64xhgx-h100", "--with", "hgx-a100", "--days", "5"],
             "--days counts only with --match deadline",
         ),
-        (["catalog", "china"], "in sites and in prices"),
-        (["catalog", "chip"], "did you mean chips"),
-        (["catalog", "chips", "h201"], "did you mean"),
-        (["catalog", "x", "y", "z"], "unexpected extra argument"),
-        (["catalog", "h200", "--toml", "--json"], "exclude each other"),
+        (["browse", "china"], "in sites and in prices"),
+        (["browse", "chip"], "did you mean chips"),
+        (["browse", "chips", "h201"], "did you mean"),
+        (["browse", "x", "y", "z"], "unexpected extra argument"),
+        (["browse", "h200", "--toml", "--json"], "exclude each other"),
     ],
 )
 def test_a_slip_on_the_command_line(words: list[str], expected: str) -> None:
@@ -153,7 +153,8 @@ def test_a_wrong_value_of_an_option_of_plan(option: str, value: str, expected: s
         ("--vpp 2", "interleaved needs"),
         ("--micro-batch-size 7", "does not divide"),
         ("--recompute-layers 1.5", "fraction from 0 to 1"),
-        ("--offload-optimizer", "no published host bandwidth"),
+        ("--offload-optimizer 2", "fraction from 0 to 1"),
+        ("--offload-weights", "only sharded weights"),
     ],
 )
 def test_a_wrong_strategy_for_predict(options: str, expected: str) -> None:
@@ -168,7 +169,7 @@ def without(key: str) -> dict[str, Any]:
 MODELS: dict[str, tuple[bytes | str | dict[str, Any], str]] = {
     "empty": ("", "is it complete"),
     "truncated": (json.dumps(CONFIG)[:200], "is it complete"),
-    "binary": (bytes(range(256)) * 20, "not a text file"),
+    "binary": (bytes(range(256)) * 20, "not UTF-8 text"),
     "list": ("[1, 2]", "got a list"),
     "deep": ("[" * 100_000, "nested too deeply"),
     "long-number": ('{"hidden_size": ' + "9" * 6000 + "}", "not valid JSON"),
@@ -229,8 +230,8 @@ def test_a_plan_file_that_cannot_be_used(content: str, expected: str, tmp_path: 
 
 def test_folders_where_files_are_expected(tmp_path: Path) -> None:
     assert "no such file" in refusal("plan", str(tmp_path), "hgx-h100")
-    assert "directory" in refusal("plan", "llama-3.1-8b", f"{tmp_path}/")
-    assert "not a file" in refusal("predict", str(tmp_path))
+    assert "a folder" in refusal("plan", "llama-3.1-8b", f"{tmp_path}/")
+    assert "a folder" in refusal("predict", str(tmp_path))
     assert "folder" in refusal("plan", *JOB, "--out", str(tmp_path))
 
 
@@ -260,7 +261,7 @@ def test_no_feasible_plan_names_the_closest_miss_and_by_how_much() -> None:
 def test_a_figure_that_nobody_published_is_named() -> None:
     message = refusal("plan", "llama-3.1-8b", "atlas-960-superpod", "--chips", "64")
     assert "no published dense bf16 peak" in message
-    assert "tianji catalog chips" in message
+    assert "tianji browse chips" in message
 
 
 def test_more_chips_than_the_architecture_joins() -> None:

@@ -7,6 +7,8 @@ parallelism without sequence parallelism; selective recompute drops the 5 a s / 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tianji.hardware import Pool
@@ -14,13 +16,19 @@ from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, shard_group
 from tianji.perf.context import add_up, largest
+from tianji.perf.offload import COPIES, chip_state, host_state
+from tianji.perf.recompute import dropped_bytes
 from tianji.perf.stages import Stage, in_flight
 from tianji.units import Array
 from tianji.workload import Job, Model
-from tianji.workload.layers import Widths, last_kind, layer_sizes
+from tianji.workload.layers import Widths, last_kind, layer_sizes, model_layers
+from tianji.workload.ops import Role
 
 GATHERED_LAYERS = 2.0
 """Whole layers that fully sharded training holds at once: the one in use and the one that is prefetched."""
+FLAT_BUCKETS = 2 * 5e8
+"""Elements of DeepSpeed's two flat buckets at their defaults, ``reduce_bucket_size`` and ``allgather_bucket_size``, in the format
+of the gradients (documentation of its configuration JSON)."""
 
 
 def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
@@ -32,7 +40,7 @@ def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
     modules = stage.modules
     parameters = add_up(n * sizes[kind].parameters for kind, n in stage.counts.items() if kind in sizes)
     parameters = parameters + stage.has_embedding * model.embedding_parameters()
-    shared = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
+    shared = model.table_parameters if model.tied_embeddings else 0
     parameters = parameters + stage.has_head * (model.head_parameters() + np.where(g.pp > 1, shared, 0))
     if model.num_mtp_layers:
         parameters = parameters + modules * _mtp_parameters(model)
@@ -66,30 +74,80 @@ def _layer_parameters(job: Job, stage: Stage, g: Grid) -> Array:
     return most
 
 
+@dataclass(frozen=True, slots=True)
+class RankParameters:
+    """Parameters on one chip before any sharding, and over how many ranks ZeRO divides them."""
+
+    dense: Array
+    expert: Array
+    shard: Array
+    expert_shard: Array
+
+    def of_level(self, g: Grid, level: int) -> Array:
+        """Return those for which a chip keeps what ZeRO divides from a level on."""
+        cut, expert_cut = (np.where(g.zero >= level, size, 1.0) for size in (self.shard, self.expert_shard))
+        parameters: Array = self.dense / cut + self.expert / expert_cut
+        return parameters
+
+
+def parameters_of_rank(job: Job, stage: Stage, g: Grid) -> RankParameters:
+    """Return the parameters of one chip of a stage."""
+    model = job.model
+    dense, expert = dense_parameters(model, stage, g), expert_parameters(model, stage, g)
+    shard = shard_group(g).size * 1.0
+    return RankParameters(dense, expert, shard, np.minimum(expert_data_group(g).size, shard) * 1.0)
+
+
+def _gathered_bytes(job: Job, stage: Stage, g: Grid) -> Array:
+    """Return what fully sharded training gathers at once, with the gradient of one part: as it is computed and reduced."""
+    p = job.precision
+    layers = (p.weight_wire * GATHERED_LAYERS + p.activation_size + p.gradient_wire) * _layer_parameters(job, stage, g)
+    if not np.any(g.among("zero_kind", "matrices")):
+        return layers
+    # A compiler gathers and reduces each matrix by itself, and reduces it in the format in which it is computed.
+    matrices = (p.weight_wire * GATHERED_LAYERS + p.activation_size) * _largest_matrix(job, stage, g)
+    return np.where(g.among("zero_kind", "matrices"), matrices, layers)
+
+
+def _largest_matrix(job: Job, stage: Stage, g: Grid) -> Array:
+    """Return the elements of the largest matrix of a stage on one chip; the experts of a layer are one matrix each way."""
+    most: Array = np.asarray(0.0)
+    for kind, layer in model_layers(job.model).items():
+        if kind not in stage.counts:
+            continue
+        halves = 2.0 if job.model.gated_mlp else 1.0
+        sizes = [
+            m.k * m.n / (halves if m.role in (Role.MLP_IN, Role.SHARED_EXPERT) else 1.0) / g.tp for m in layer.matmuls
+        ]
+        if layer.experts:
+            count = layer.experts.num_experts / (g.ep * g.etp)
+            sizes += [count * m.k * m.n / (halves if m.cut == "column" else 1.0) for m in layer.experts.matmuls]
+        for size in sizes:
+            most = np.maximum(most, (stage.counts[kind] > 0) * size)
+    return most
+
+
 def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
     """Return bytes of weights, gradients and optimizer state on one chip of a stage, for each strategy of a grid.
 
     ZeRO 1 divides the optimizer over the sharding group, 2 the gradients too, 3 the weights too; fully sharded training then
     keeps the fp32 master copy as the weights and gathers two layers at a time.
     """
-    p, model = job.precision, job.model
-    dense, expert = dense_parameters(model, stage, g), expert_parameters(model, stage, g)
-    shard, expert_shard = shard_group(g).size * 1.0, np.minimum(expert_data_group(g).size, shard_group(g).size) * 1.0
+    p = job.precision
+    own = parameters_of_rank(job, stage, g)
 
-    def sharded(size: float, level: int) -> Array:
-        cut, expert_cut = np.where(g.zero >= level, shard, 1.0), np.where(g.zero >= level, expert_shard, 1.0)
-        return size * (dense / cut + expert / expert_cut)
+    def sharded(size: Array | float, level: int) -> Array:
+        return size * own.of_level(g, level)
 
     # Beside the gathered layers, the gradient of one: as it is computed, and as it is reduced.
-    gathered = (p.weight_wire * GATHERED_LAYERS + p.activation_size + p.gradient_wire) * _layer_parameters(
-        job, stage, g
-    )
-    whole = p.weight_size * (dense + expert)
+    gathered = _gathered_bytes(job, stage, g)
+    whole = p.weight_size * (own.dense + own.expert)
     weights = np.where(g.zero >= 3, np.minimum(gathered, whole), whole)
+    buckets = FLAT_BUCKETS * p.activation_size * (g.among("zero_kind", "buckets") & (g.zero > 0) & (g.cp * g.dp > 1))
     return {
-        "weights": weights,
-        "gradients": sharded(p.gradient_size, 2),
-        "optimizer": np.where(g.offload_optimizer, 0.0, sharded(p.optimizer_size, 1)),
+        "weights": weights + buckets,
+        "gradients": np.where(g.offload_weights, 0.0, sharded(p.gradient_size, 2)),
+        "optimizer": sharded(chip_state(p, g), 1),
     }
 
 
@@ -133,6 +191,13 @@ def layer_activations(job: Job, g: Grid, widths: Widths) -> tuple[Array, Array]:
     # expands from its latents goes too, as DeepSeek-V3's makers and Megatron's `mla_up_proj` have it.
     cheap = np.where(g.flash_attention, narrow_inputs + hidden + expert_hidden, scores)
     cheap = cheap + (projected if widths.is_expanded else 0.0)
+    if np.any(g.recompute_modules):
+        pieces = {
+            "inputs": narrow_inputs, "projected": projected, "gates": gates, "hidden": hidden, "scores": scores,
+            "experts": experts, "expert_hidden": expert_hidden,
+        }  # fmt: skip
+        named = dropped_bytes(pieces, g, has_experts=widths.top_k > 0, is_expanded=widths.is_expanded)
+        cheap = np.where(g.recompute_modules > 0, named, cheap)
     kept = np.where(g.among("recompute", "selective"), whole - cheap, whole)
     kept = np.where(g.among("recompute", "full"), model.stream_size * a / cut, kept)
     return whole, whole + g.recompute_layers * (kept - whole)
@@ -154,7 +219,7 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     """
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
     kinds = {kind: layer_activations(job, g, size.widths) for kind, size in layer_sizes(job.model).items()}
-    kept_bytes = _kept_bytes(job.model, stage, kinds)
+    kept_of_token = _kept_of_token(job.model, stage, kinds)
     whole = largest([whole for whole, _ in kinds.values()])
     kept = largest([kept for _, kept in kinds.values()])
     flying = in_flight(g, microbatches, stage.index)
@@ -162,13 +227,33 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     working = tokens * again + _dispatch_bytes(job, stage, g, tokens)
     if np.any(stage.has_head):
         working = np.maximum(working, _loss_bytes(job, stage, g, tokens))
+    left = tokens * kept_of_token * flying
+    if np.any(g.offload_activations):
+        left = left * (1.0 - g.offload_activations) + g.offload_activations * np.minimum(left, COPIES * tokens * kept)
     return {
-        "activations": tokens * kept_bytes * flying * constants.activation_overhead,
+        "activations": left * constants.activation_overhead,
         "working": working * constants.activation_overhead,
     }
 
 
-def _kept_bytes(model: Model, stage: Stage, kinds: dict[str, tuple[Array, Array]]) -> Array:
+def kept_bytes(job: Job, stage: Stage, g: Grid) -> Array:
+    """Return bytes that one micro-batch in flight leaves behind on a chip of a stage, in its own memory or its host's."""
+    kinds = {kind: layer_activations(job, g, size.widths) for kind, size in layer_sizes(job.model).items()}
+    tokens = g.micro_batch_size * (job.seq_len / g.cp)
+    left: Array = tokens * _kept_of_token(job.model, stage, kinds)
+    return left
+
+
+def host_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array) -> dict[str, Array]:
+    """Return bytes in the host's memory for one chip of a stage."""
+    flying = in_flight(g, microbatches, stage.index)
+    return {
+        "optimizer": parameters_of_rank(job, stage, g).of_level(g, 1) * host_state(job.precision, g),
+        "activations": kept_bytes(job, stage, g) * flying * g.offload_activations,
+    }
+
+
+def _kept_of_token(model: Model, stage: Stage, kinds: dict[str, tuple[Array, Array]]) -> Array:
     """Return bytes that one token leaves behind in all layers of a stage, prediction modules included."""
     modules, last = stage.modules * (1 if model.moe else 0), last_kind(model)
     return add_up(
@@ -191,8 +276,10 @@ def _dispatch_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
 def _loss_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
     """Return logits with their copies and gradients; fully sharded training gathers the head and its gradient, too."""
     p, model = job.precision, job.model
-    logits = tokens * (1.0 + model.num_mtp_layers) * (model.vocab_size * p.logit_size) / g.tp
-    whole_head = (g.zero >= 3) * (g.cp * g.dp > 1) * (model.vocab_size * model.hidden_size / g.tp)
+    logits = tokens * (1.0 + model.num_mtp_layers) * (model.num_outputs * p.logit_size) / g.tp
+    whole_head = (
+        (g.zero >= 3) * (g.cp * g.dp > 1) * ((model.embedding_size or model.hidden_size) * model.num_outputs / g.tp)
+    )
     size: Array = stage.works_on_loss * (logits + whole_head * (p.weight_wire + p.activation_size + p.gradient_wire))
     return size
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.input_files import read_object
 from tianji.parallel.plan_file import plan_document, plan_from, write_text
 from tianji.parallel.records import decode, encode, shown
 from tianji.ranges import Range
 from tianji.result.measurement import Measurement
 from tianji.result.result import Result
-from tianji.units import MB, show
+from tianji.units import MB
 
 FORMAT, VERSION = "tianji-result", 1
 LARGEST_FILE = 50 * MB
@@ -33,6 +34,8 @@ def result_document(result: Result) -> dict[str, Any]:
     values = {"kind": result.kind, "plan": plan_document(result.plan), "step_time": encode(result.step_time)}
     for name in ("breakdown", "memory", "stages", "memory_limit", "model_flops", "peak", "measurement"):
         values[name] = encode(getattr(result, name))
+    if result.host_memory:
+        values |= {"host_memory": encode(result.host_memory), "host_limit": encode(result.host_limit)}
     return {"format": FORMAT, "version": VERSION, **values}
 
 
@@ -42,17 +45,8 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     Raises FormatError, with the place and what was expected, for a file that is not a result or not a whole one.
     """
     file = Path(path)
-    file = file / "result.json" if file.is_dir() else file
-    expected = "expected a result, as `tianji run` writes it"
-    try:
-        if file.stat().st_size > LARGEST_FILE:
-            raise FormatError(f"{file}: {show(file.stat().st_size, 'bytes')} is too big for a result; {expected}")
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FormatError(f"{file}: cannot be read ({error.strerror}); {expected}") from None
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{file}: not valid JSON ({error}); is it complete? {expected}") from None
-    return result_from(data, str(file))
+    file = file / "result.json" if os.path.isdir(file) else file
+    return result_from(read_object(file, "a result, as `tianji run` writes it", LARGEST_FILE), str(file))
 
 
 def result_from(data: object, where: str = "result") -> Result:
@@ -72,7 +66,7 @@ def result_from(data: object, where: str = "result") -> Result:
         raise FormatError(f"{where}.kind: expected {' or '.join(KINDS)}, got {shown(data['kind'])}")
     if not isinstance(data["stages"], list):
         raise FormatError(f"{where}.stages: expected a list, got {shown(data['stages'])}")
-    measured = data.get("measurement")
+    measured, host = data.get("measurement"), data.get("host_limit")
     return Result(
         plan=plan_from(data["plan"], f"{where}.plan"),
         kind=data["kind"],
@@ -84,6 +78,8 @@ def result_from(data: object, where: str = "result") -> Result:
         model_flops=_number(data.get("model_flops"), f"{where}.model_flops"),
         peak=_number(data.get("peak"), f"{where}.peak"),
         measurement=None if measured is None else decode(Measurement, measured, f"{where}.measurement", {}),
+        host_memory=_numbers(data.get("host_memory", {}), f"{where}.host_memory"),
+        host_limit=None if host is None else _number(host, f"{where}.host_limit"),
     )
 
 
