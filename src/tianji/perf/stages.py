@@ -160,10 +160,10 @@ def find_variants(model: Model, g: Grid) -> Variants:
     long = [axis for axis, n in enumerate(shape) if n > 1]
     if len(shape) < 2 or len(long) != 1:
         return Variants((tuple(representative_stages(model, g)),), ())
-    held = [tuple(one._replace(rank=0) for one in hold_most(*key)) for key in keys]
-    unlike = list(dict.fromkeys(held))
+    holdings = [tuple(one._replace(rank=0) for one in hold_most(*key)) for key in keys]
+    unlike = list(dict.fromkeys(holdings))
     stages = tuple(tuple(_stack(model, [one], (1,) * len(shape)) for one in some) for some in unlike)
-    places = tuple(unlike.index(some) for some in held) if len(unlike) > 1 else ()
+    places = tuple(unlike.index(some) for some in holdings) if len(unlike) > 1 else ()
     return Variants(stages, places, long[0])
 
 
@@ -193,7 +193,7 @@ def _stand_in(key: _Pipeline, some: list[Holding], has_head: bool) -> Holding:
     return next((one for one in [*some, *everyone] if (one.head > 0) == has_head), everyone[0])
 
 
-def _stack(model: Model, held: list[Holding], shape: tuple[int, ...]) -> Stage:
+def _stack(model: Model, holdings: list[Holding], shape: tuple[int, ...]) -> Stage:
     """Return one stage of a grid: arrays over the given axes, of one place where all are alike."""
     kinds = [block_name(i) for i in range(len(model.blocks))] or ["dense", "moe"]
 
@@ -202,10 +202,10 @@ def _stack(model: Model, held: list[Holding], shape: tuple[int, ...]) -> Stage:
             return np.full((1,) * len(shape), values[0])
         return np.asarray(values).reshape(shape)
 
-    counts = {kind: column([one.layers[i] for one in held]) for i, kind in enumerate(kinds)}
+    counts = {kind: column([one.layers[i] for one in holdings]) for i, kind in enumerate(kinds)}
     names = ("embedding", "head", "modules", "copies")
-    parts = (column([getattr(one, name) for one in held]) for name in names)
-    return Stage(column([one.rank for one in held]), counts, *parts)
+    parts = (column([getattr(one, name) for one in holdings]) for name in names)
+    return Stage(column([one.rank for one in holdings]), counts, *parts)
 
 
 def in_flight(g: Grid, microbatches: Array, index: Array) -> Array:
