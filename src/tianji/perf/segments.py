@@ -56,8 +56,8 @@ class Segment:
     def of(cls, job: Job, pool: Pool, constants: Constants, stages: Sequence[Stage]) -> Segment:
         """Return the segment of exactly the given stages."""
         counts = [stage_counts(s, job.model.num_mtp_layers) for s in stages]
-        some = tuple(stages)
-        return cls(pool, constants, some, Variants((some,), ()), some[0], sum_counts(counts), np.asarray(len(stages)))
+        own = tuple(stages)
+        return cls(pool, constants, own, Variants((own,), ()), own[0], sum_counts(counts), np.asarray(len(stages)))
 
     @classmethod
     def whole(cls, job: Job, pool: Pool, constants: Constants, g: Grid) -> Segment:

@@ -113,8 +113,8 @@ def representative_stages(model: Model, g: Grid) -> list[Stage]:
         chosen = [[one for one in hold_most(*key) if (one.head > 0) == is_last] for key in keys]
         most = max(map(len, chosen))
         filled = [
-            [*some, *[_stand_in(key, some, is_last)] * (most - len(some))]
-            for key, some in zip(keys, chosen, strict=True)
+            [*ranks, *[_stand_in(key, ranks, is_last)] * (most - len(ranks))]
+            for key, ranks in zip(keys, chosen, strict=True)
         ]
         columns += [_stack(model, list(column), shape) for column in zip(*filled, strict=True)]
     return columns
@@ -162,8 +162,8 @@ def find_variants(model: Model, g: Grid) -> Variants:
         return Variants((tuple(representative_stages(model, g)),), ())
     holdings = [tuple(one._replace(rank=0) for one in hold_most(*key)) for key in keys]
     unlike = list(dict.fromkeys(holdings))
-    stages = tuple(tuple(_stack(model, [one], (1,) * len(shape)) for one in some) for some in unlike)
-    places = tuple(unlike.index(some) for some in holdings) if len(unlike) > 1 else ()
+    stages = tuple(tuple(_stack(model, [one], (1,) * len(shape)) for one in ranks) for ranks in unlike)
+    places = tuple(unlike.index(ranks) for ranks in holdings) if len(unlike) > 1 else ()
     return Variants(stages, places, long[0])
 
 
@@ -187,10 +187,10 @@ def _pipelines(model: Model, g: Grid) -> tuple[list[_Pipeline], tuple[int, ...]]
     return keys, columns[0].shape
 
 
-def _stand_in(key: _Pipeline, some: list[Holding], has_head: bool) -> Holding:
-    """Return a rank to look at once more: one of ``some``, or any with the head or without it, or the first."""
+def _stand_in(key: _Pipeline, ranks: list[Holding], has_head: bool) -> Holding:
+    """Return a rank to look at once more: one of ``ranks``, or any with the head or without it, or the first."""
     everyone = hold_all(*key)
-    return next((one for one in [*some, *everyone] if (one.head > 0) == has_head), everyone[0])
+    return next((one for one in [*ranks, *everyone] if (one.head > 0) == has_head), everyone[0])
 
 
 def _stack(model: Model, holdings: list[Holding], shape: tuple[int, ...]) -> Stage:
