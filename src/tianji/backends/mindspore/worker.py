@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,7 +51,7 @@ def perform(spec: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: O
     from tianji.backends.mindspore.loop import train
 
     def note(**step: float) -> None:
-        journal.write("step", **step)
+        journal.write("step", at=time.time(), **step)
         on_step(int(step["index"]))
 
     facts = train(
