@@ -109,6 +109,10 @@ def settle(s: Strategy, target: str) -> Strategy:
         "zero_group": s.zero == 0 or s.zero_group >= s.cp * s.dp,
     }  # fmt: skip
     plain = Strategy(overlap_tp=True)
+    # What selective recomputation without names is written as: the scores where attention is not fused, else the cheap outputs.
+    usual = {"core_attn"} if not s.flash_attention else {"layernorm", "mlp_act", "moe_act"}
+    if s.recompute == "selective" and set(s.recompute_modules.split("+")) <= usual:
+        s = replace(s, recompute_modules="")
     return replace(s, **{name: getattr(plain, name) for name, is_idle in idle.items() if is_idle})
 
 

@@ -194,8 +194,8 @@ def test_what_trains_nothing_is_said_to_be_what_it_is(text: str, says: str, tmp_
 
 
 def test_what_is_not_priced_is_said_with_its_direction(tmp_path: Path) -> None:
-    launch = read(tmp_path, {"run.sh": plain("--fine-grained-activation-offloading --frobnicate 3")})
-    assert launch.left_out == ("--fine-grained-activation-offloading: memory is stated too high, time too low",)
+    launch = read(tmp_path, {"run.sh": plain("--recompute-in-bubble --frobnicate 3")})
+    assert launch.left_out == ("--recompute-in-bubble: memory is stated too high, time too low",)
     assert launch.ignored == ("--frobnicate",)
 
 

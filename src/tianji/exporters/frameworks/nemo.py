@@ -73,6 +73,10 @@ RECIPES = {
 REFUSALS = (
     Refusal(lambda s, plan: plan.pool.chip.ecosystem != "cuda", "NeMo drives NVIDIA chips only"),
     Refusal(
+        lambda s, plan: s.overlap_ep and s.ep > 1 and s.recompute == "full",
+        "overlap_ep with full recomputation: the overlap takes selective recomputation (take --fix recompute=selective)",
+    ),
+    Refusal(
         lambda s, plan: plan.job.precision.name not in RECIPES,
         f"precision {{p.name}}: its recipes are {', '.join(RECIPES)}",
     ),
