@@ -20,6 +20,7 @@ from tianji.exporters.lint.checks import check_file
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Model
+from tianji.workload.mathematics import Mathematics
 
 
 def rendered(plan: Plan, target: str) -> FileBundle | None:
@@ -126,6 +127,7 @@ def sizes(model: Model) -> Model:
         "source": "",
         "max_position_embeddings": 0,
         "qk_norm": model.qk_norm and not model.mla,
+        "mathematics": Mathematics(),  # test_same_mathematics holds what of it can be said
     }
     moe = replace(model.moe, layer_step=1, num_leading_dense=model.num_dense_layers) if model.moe else None
     return replace(model, **{**plain, **odd, **width, "moe": moe})  # type: ignore[arg-type]
