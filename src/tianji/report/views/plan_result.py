@@ -19,6 +19,8 @@ from tianji.units import GB, show
 
 MOST_BARS = 14
 """Stages of a chart; a pipeline of more unlike ones shows so many, evenly chosen."""
+RISKY = 0.1
+"""Chance of not fitting from which on a plan is said to be at risk."""
 MOST_STAGES = 12
 """Rows of the memory table on a terminal."""
 
@@ -37,6 +39,12 @@ def plan_lead(plan: PlanResultDocument, chips: int) -> Iterator[str]:
         yield f"{chips - plan['chips']:,} of {chips:,} chips stand idle."
     if not plan["fits"]:
         yield describe_misfit(plan)
+    elif plan["misfit_chance"] >= RISKY:
+        left = 1.0 - plan["memory_total_bytes"] / plan["memory_limit_bytes"]
+        yield (
+            f"It fits with {format_percent(left)} of the memory left: at risk, the chance that it does not fit is"
+            f" {format_percent(plan['misfit_chance'], 0)}."
+        )
     yield from goodput_lead(plan["goodput_summary"])
 
 
@@ -75,7 +83,7 @@ def highlights(plan: PlanResultDocument, peak_dtype: str) -> tuple[Highlight, ..
         Highlight("step time", ranged(step, format_duration), basis),
         Highlight("tokens/s", tokens, each),
         Highlight("MFU", share_of(plan["mfu"]), f"of the dense {peak_dtype} peak"),
-        Highlight("memory of the fullest chip", size_of(plan["memory_total_bytes"]), used),
+        Highlight("memory of the fullest chip", ranged(plan["memory_total_range_bytes"], format_bytes), used),
         *host_highlights(plan),
         *goodput_highlights(summary),
         *((Highlight("days without failures", days_of(plan["days_range"])),) if plan["days_range"] else ()),
