@@ -41,6 +41,7 @@ from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import find_target, write_plan
 from tianji.parallel.strategy import VARIED
 from tianji.prediction import predict
+from tianji.prediction.balance import describe_balance
 from tianji.reliability import Reliability
 from tianji.report.documents.mixture import mixed_plan_document
 from tianji.report.documents.plan import RunsOnDocument, plan_document
@@ -202,7 +203,9 @@ def _answer(
     def make_document() -> Mapping[str, Any]:
         optimism = outcome.choice.optimism if outcome.choice else 0.0
         published = weigh_precedents(outcome.best, calibration, optimism)
-        return plan_document(outcome, calibration, published=published, runs_on=runs_on, **beside)
+        document = plan_document(outcome, calibration, published=published, runs_on=runs_on, **beside)
+        document["assumptions"] += describe_balance(outcome.best, calibration)
+        return document
 
     return Answer(outcome, _summarize(outcome), make_document, calibration, notes=notes)
 

@@ -12,6 +12,9 @@ from tianji.ranges import Range
 from tianji.result.measurement import Measurement
 from tianji.units import DAY, Bytes, Seconds
 
+RISKY = 0.1
+"""Chance of not fitting from which on a plan is said to be at risk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

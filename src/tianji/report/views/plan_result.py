@@ -15,12 +15,11 @@ from tianji.report.documents.plan_result import FullPlanResultDocument, PlanResu
 from tianji.report.view import Cell, Highlight, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.breakdown import breakdown_chart, breakdown_table
 from tianji.report.views.cells import days_of, ranged, share_of, size_of
+from tianji.result.result import RISKY
 from tianji.units import GB, show
 
 MOST_BARS = 14
 """Stages of a chart; a pipeline of more unlike ones shows so many, evenly chosen."""
-RISKY = 0.1
-"""Chance of not fitting from which on a plan is said to be at risk."""
 MOST_STAGES = 12
 """Rows of the memory table on a terminal."""
 
