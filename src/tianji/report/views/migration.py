@@ -12,6 +12,7 @@ from tianji.report.documents.migration_types import (
 )
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
+from tianji.report.views.parity import check_table, loss_chart, parity_lead
 
 Document = Mapping[str, Any]
 SHOWN = 20
@@ -21,7 +22,7 @@ CHANGED = ("training path", "library", "examples")
 
 def scan_view(document: MoveScanDocument) -> View:
     """Return what is shown of ``scan_document``."""
-    repository, target, effort = document["repository"], document["target"], document["effort"]
+    repository, effort = document["repository"], document["effort"]
     sections = [
         ViewSection("What to change", tuple(_changes(document))),
         ViewSection("Packages", (package_table(document["packages"]),)),
@@ -35,15 +36,25 @@ def scan_view(document: MoveScanDocument) -> View:
     ]
     if document["mindspore"] is not None:
         sections.insert(4, ViewSection("MindSpore", tuple(_mindspore(document["mindspore"]))))
+        twin = document["mindspore"]["twin"]
+        if twin is not None and twin["made"] is not None and twin["made"]["parity"] is not None:
+            sections.insert(5, ViewSection("The twin's parity", tuple(_parity(twin["made"]))))
     if document["speed"] is not None:
         sections.insert(1, ViewSection("Speed", tuple(_speed(document["speed"]))))
     return View(
-        f"Move of {repository['name']} to {target['title']}, torch {target['torch']}",
+        f"Move of {repository['name']} to {_target_of(document)}",
         tuple(_lead(document)),
         tuple(_highlights(document)),
         tuple(section for section in sections if section.blocks),
         Facts(tuple(_asked(document))),
     )
+
+
+def _target_of(document: Document) -> str:
+    target = document["target"]
+    if document["mindspore"] is not None:
+        return f"MindSpore, on {target['title']}"
+    return f"{target['title']}, torch {target['torch']}"
 
 
 def _lead(document: Document) -> Iterable[str]:
@@ -93,9 +104,12 @@ def _highlights(document: Document) -> Iterable[Highlight]:
     automatic = sum(f["mechanical"] in ("automatic", "one-line") for f in to_change)
     if to_change:
         share = automatic / len(to_change)
-        yield Highlight("mechanical", Number(share, f"{share:.0%}", span=f"{automatic:,} of {len(to_change):,} places"))
+        yield Highlight(
+            "automatic or one line", Number(share, f"{share:.0%}", span=f"{automatic:,} of {len(to_change):,} places")
+        )
     none = sum(p["status"] == "none" and p["is_required"] for p in document["packages"])
-    yield Highlight("packages without answer", count_of(none))
+    partial = sum(p["status"] == "partial" and p["is_required"] for p in document["packages"])
+    yield Highlight("packages without answer", count_of(none), f"and {partial} that run in part" if partial else "")
 
 
 def _asked(document: Document) -> Iterable[tuple[str, str]]:
@@ -310,7 +324,7 @@ def _mindspore(coverage: Document) -> Iterable[Block]:
         (
             c["torch"],
             c["mindspore"] or "-",
-            c["relation"].replace("_", " "),
+            c["relation"].replace("_", " ") + (" (our judgement)" if "our inference" in c["source"] else ""),
             count_of(c["uses"]),
             c["difference"] or "-",
             c["place"],
@@ -322,6 +336,14 @@ def _mindspore(coverage: Document) -> Iterable[Block]:
     if twin is not None:
         yield f"A twin under MindSpore: {twin['reason']}."
         yield Facts(tuple(("Run", command) for command in twin["commands"]))
+
+
+def _parity(twin: Document) -> Iterable[Block]:
+    carried = twin["weights"]["carried_from"] or "the seed"
+    yield f"{twin['model']} with weights from {carried}, trained by PyTorch and by MindSpore from {twin['files'][0]}."
+    yield from parity_lead(twin["parity"])
+    yield check_table(twin["parity"]["checks"])
+    yield loss_chart(twin["parity"])
 
 
 def _speed(speed: Document) -> Iterable[Block]:
