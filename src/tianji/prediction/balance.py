@@ -21,13 +21,13 @@ def describe_balance(result: Result, calibration: Calibration) -> tuple[str, ...
     plan = result.plan
     if plan.job.model.moe is None or plan.strategy.ep == 1 or plan.job.moe_imbalance != 1.0:
         return ()
-    said: list[str] = []
+    cases: list[str] = []
     for load in CASES:
         other = predict(replace(plan, job=replace(plan.job, moe_imbalance=load)), calibration)
         longer = other.step_time.nominal / result.step_time.nominal - 1.0
         misfit = "" if other.fits or not result.fits else " and does not fit"
-        said.append(f"{load:g} ({longer:+.1%} a step{misfit})")
-    natural, *worse = said
+        cases.append(f"{load:g} ({longer:+.1%} a step{misfit})")
+    natural, *worse = cases
     return (
         f"experts in perfect balance, as forced routing has them: natural routing was measured at {natural}, worse balance"
         f" is {' and '.join(worse)}; --moe-imbalance takes a load",

@@ -140,8 +140,8 @@ def _without_reserve(job: Job, pool: Pool, calibration: Calibration, options: Se
     """Return the outcome of a search that no plan with the reserve came out of."""
     outcome = plan(job, pool, calibration, replace(options, margin=0.0))
     left = 1.0 - outcome.best.memory_total / outcome.best.memory_limit
-    said = f"memory: no plan leaves the reserve of {options.margin:.0%}; this one leaves {left:.1%} of what is usable"
-    return replace(outcome, binding=(said, *outcome.binding))
+    first = f"memory: no plan leaves the reserve of {options.margin:.0%}; this one leaves {left:.1%} of what is usable"
+    return replace(outcome, binding=(first, *outcome.binding))
 
 
 def _unlike(best: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
