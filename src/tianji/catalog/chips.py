@@ -15,7 +15,7 @@ ECOSYSTEMS = ("cuda", "cann", "rocm", "xla", "neuron", "other")
 STATUSES = ("shipping", "announced", "roadmap")
 
 FIGURES = {
-    "memory": span("bytes", "1 MB", "1 PB"),
+    "memory": span("bytes", "1 MB", "4 TB"),
     "memory_bandwidth": span("bandwidth", "1 GB/s", "1 PB/s"),
     "scale_up_bandwidth": span("bandwidth", "1 MB/s", "1 PB/s"),
     "scale_out_bandwidth": span("bandwidth", "1 MB/s", "1 PB/s"),

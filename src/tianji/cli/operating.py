@@ -77,7 +77,7 @@ def operate_command(model_or_plan: str | None, pool: str | None, outputs: Output
     Examples:
       tianji operate ./config.json hgx-h100 --chips 4 --node 2 --batch 8 --seq 32 --precision fp32 --steps 200
       tianji operate plan.json --spares 1 --out runs/long
-      tianji operate plan.json --engine ray --out shared/long
+      tianji operate plan.json --engine ray --out runs/long
       tianji operate --resume runs/long
       tianji operate --simulate --seed 7
     """

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tianji.errors import FormatError
-from tianji.measurements.columns import COLUMNS
+from tianji.measurements.columns import COLUMNS, TYPES
 from tianji.units import MIB, TERA, BytesPerSecond, parse, show
 
 MAX_SIZE = 64 * int(MIB)
@@ -151,8 +151,10 @@ class Cells:
 def _parse(text: str, kind: str, column: str) -> float:
     try:
         return parse(text, kind, column)
-    except FormatError as error:
-        raise CellError(str(error)) from None
+    except FormatError:
+        known = COLUMNS.get(column)
+        expected = f"{TYPES[known.type]}{f', in {known.unit}' if known.unit else ''}" if known else f"a {kind}"
+        raise CellError(f"{column}: expected {expected}, got {text[:60]!r}") from None
 
 
 def _list(words: Mapping[str, str]) -> str:

@@ -100,10 +100,10 @@ def plans_table(plans: Sequence[PlanResultDocument]) -> ViewTable:
     """Return the best plans, best first."""
     has_days = plans[0]["days_range"] is not None
     columns = (
-        ViewColumn("#"), ViewColumn("layout"), ViewColumn("step", "s", is_ranged=True), ViewColumn("tokens/s", rank=3),
-        ViewColumn("tokens/s/chip"), ViewColumn("MFU", "1"), ViewColumn("memory", "bytes"),
-        ViewColumn("left", "bytes", rank=2),
-        *((ViewColumn("days", "days", is_ranged=True, rank=1),) if has_days else ()),
+        ViewColumn("#"), ViewColumn("layout"), ViewColumn("step", "s", is_ranged=True), ViewColumn("tokens/s", rank=4),
+        ViewColumn("tokens/s/chip", rank=2), ViewColumn("MFU", "1"), ViewColumn("memory", "bytes"),
+        ViewColumn("left", "bytes", rank=3),
+        *((ViewColumn("days", "days", is_ranged=True),) if has_days else ()),
     )  # fmt: skip
     rows = tuple(_plan_row(plan, place) for place, plan in enumerate(plans, 1))
     return ViewTable("plans", "", columns, rows, best=0, note="Ranges are of 80 %." if _has_range(plans[0]) else "")
