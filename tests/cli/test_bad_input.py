@@ -52,7 +52,7 @@ def refusal(*arguments: str) -> str:
         (["plan", "/dev/zero", "hgx-h100"], "not a file"),
         (["plan", *JOB, "--nonsense"], "No such option"),
         (["predict"], "Missing argument"),
-        (["predict", "nofile.json"], "No such file"),
+        (["predict", "nofile.json"], "no such file"),
         (["predict", "llama-3.1-8b"], "needs a pool"),
         (["plan", "llama-3.1-8b", "64xhgx-h100"], "hgx-h100 --chips 64"),
         (
@@ -168,7 +168,7 @@ def without(key: str) -> dict[str, Any]:
 MODELS: dict[str, tuple[bytes | str | dict[str, Any], str]] = {
     "empty": ("", "is it complete"),
     "truncated": (json.dumps(CONFIG)[:200], "is it complete"),
-    "binary": (bytes(range(256)) * 20, "not a text file"),
+    "binary": (bytes(range(256)) * 20, "not UTF-8 text"),
     "list": ("[1, 2]", "got a list"),
     "deep": ("[" * 100_000, "nested too deeply"),
     "long-number": ('{"hidden_size": ' + "9" * 6000 + "}", "not valid JSON"),
@@ -229,8 +229,8 @@ def test_a_plan_file_that_cannot_be_used(content: str, expected: str, tmp_path: 
 
 def test_folders_where_files_are_expected(tmp_path: Path) -> None:
     assert "no such file" in refusal("plan", str(tmp_path), "hgx-h100")
-    assert "directory" in refusal("plan", "llama-3.1-8b", f"{tmp_path}/")
-    assert "not a file" in refusal("predict", str(tmp_path))
+    assert "a folder" in refusal("plan", "llama-3.1-8b", f"{tmp_path}/")
+    assert "a folder" in refusal("predict", str(tmp_path))
     assert "folder" in refusal("plan", *JOB, "--out", str(tmp_path))
 
 

@@ -20,6 +20,8 @@ class Scripted:
     time: float = 0.0
     lease: float = 5.0
     saved: int | None = None
+    loadable: int | None = None
+    """Another than ``saved`` where that is damaged."""
     inbox: list[NodeReport] = field(default_factory=list)
     started: list[Attempt] = field(default_factory=list)
     stopped: list[int] = field(default_factory=list)
@@ -39,6 +41,10 @@ class Scripted:
         self.stopped.append(attempt)
 
     def newest(self) -> int | None:
+        return self.saved
+
+    def find_loadable(self) -> int | None:
+        self.saved = self.saved if self.loadable is None else self.loadable
         return self.saved
 
     def propose(self, chips: int) -> Proposal | None:
@@ -107,6 +113,21 @@ def test_a_killed_worker_costs_its_chip_and_nothing_starts_before_all_have_stopp
     assert controller.state is State.STARTING
     assert world.started[-1].chips == (0, 1, 3)
     assert world.started[-1].resume == 2
+
+
+def test_an_attempt_starts_from_the_checkpoint_before_a_damaged_one() -> None:
+    world, controller = make()
+    train(world, controller)
+    world.saved, world.loadable = 9, 4
+    world.say(0, WorkerReport(1, 9, 0.0, 1), WorkerReport(1, 9, 0.0, 1), stopped=1)
+    world.say(1, WorkerReport(1, 9, 0.0, -9), WorkerReport(1, 9, 0.0, 1), stopped=1)
+    for _ in range(4):
+        world.time += 1.5
+        controller.advance()
+    damaged = last_event(controller.log, "damaged checkpoint")
+    assert damaged is not None
+    assert (damaged["step"], damaged["resume"]) == (9, 4)
+    assert world.started[-1].resume == controller.saved == 4
 
 
 def test_an_error_waits_for_its_cause() -> None:

@@ -26,8 +26,37 @@ def test_a_later_operation_appends_and_a_torn_line_is_cut_off(tmp_path: Path) ->
 def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text('{"n": 0, "at": 1.0, "event": "begin"}\n[]\n')
-    with pytest.raises(FormatError, match="line 2: expected an event"):
+    with pytest.raises(FormatError, match="line 2: got a list; expected an event"):
         read_events(path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"n": 0, "event": "begin"}',
+        '{"n": 0, "at": "noon", "event": "begin"}',
+        '{"n": 0, "at": null, "event": "begin"}',
+        '{"n": 0, "at": NaN, "event": "begin"}',
+        '{"n": 0, "at": -1, "event": "begin"}',
+        '{"n": true, "at": 1, "event": "begin"}',
+        '{"n": 0, "at": 1, "event": ["begin"]}',
+        '{"n": 0, "at": 1, "event": "start", "attempt": "1", "resume": null}',
+        '{"n": 0, "at": 1, "event": "training"}',
+        "[" * 50_000,
+        "\udcff",
+    ],
+)
+def test_an_event_with_another_kind_of_value_is_refused(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(line.encode(errors="surrogateescape") + b"\n")
+    with pytest.raises(FormatError, match="line 1"):
+        read_events(path)
+
+
+def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").mkdir()
+    with pytest.raises(FormatError, match="a folder"):
+        EventLog(tmp_path / "events.jsonl")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tianji.errors import RunError
+from tianji.errors import FormatError, RunError
+from tianji.input_files import parse_object, read_text
+from tianji.parallel.records import shown
+from tianji.units import GB
+
+LARGEST_JOURNAL = 1 * GB
+"""Some five million steps."""
+NUMBERS = {"step": ("index", "at", "seconds")}
+"""Keys of an event that readers count with; losses may be NaN."""
 
 
 class Journal:
@@ -36,11 +45,24 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[Mapping[str, Any]]:
-    """Return the events of one rank; a last line that a crash cut short is left out."""
-    return list(_whole_lines(path.read_text(encoding="utf-8")))
+    """Return the events of one rank; a last line that a crash cut short is left out.
+
+    Raises FormatError for a file that cannot be read, and for any other line that is no event or holds another kind of value
+    than the events of Tianji do.
+    """
+    return list(_whole_lines(read_text(path, "the journal of a rank", LARGEST_JOURNAL), path))
 
 
-def _whole_lines(text: str) -> Iterator[Mapping[str, Any]]:
-    for line in text.splitlines(keepends=True):
-        if line.endswith("\n"):
-            yield json.loads(line)
+def _whole_lines(text: str, path: Path) -> Iterator[Mapping[str, Any]]:
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        if not line.endswith("\n"):
+            continue
+        where = f"{path}, line {number}"
+        entry = parse_object(line, where, "an event of a rank", constants=True)
+        if not isinstance(entry.get("event"), str):
+            raise FormatError(f"{where}: expected an event of a rank, with the key event, got {line[:80]!r}")
+        for key in NUMBERS.get(str(entry["event"]), ()):
+            value = entry.get(key)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise FormatError(f"{where}.{key}: expected a number, got {shown(value)}")
+        yield entry

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tianji.backends.checkpoints import find_newest, step_of
+from tianji.backends.checkpoints import find_newest, is_unchanged, step_of
 from tianji.backends.options import RunOptions
 from tianji.errors import MissingExtraError, RunError
 from tianji.hardware.constants import Constants
@@ -92,11 +92,14 @@ def check_inputs(plan: Plan, options: RunOptions) -> None:
     if options.data:
         Corpus(Path(options.data), plan.job.seq_len, plan.job.model.vocab_size)
     if options.resume_from:
-        check_checkpoint(Path(options.resume_from).resolve(), options.steps)
+        check_checkpoint(Path(options.resume_from).resolve(), options.steps, by_content=True)
 
 
-def check_checkpoint(path: Path, steps: int) -> None:
-    """Raise RunError unless a complete checkpoint stands at a path, and leaves steps to do."""
+def check_checkpoint(path: Path, steps: int, *, by_content: bool = False) -> None:
+    """Raise RunError unless a complete checkpoint stands at a path, and leaves steps to do.
+
+    ``by_content`` reads all of it and compares the digests of when it was written.
+    """
     step = step_of(path)
     if step is None:
         newest = find_newest(path) or find_newest(path / "checkpoints")
@@ -104,6 +107,8 @@ def check_checkpoint(path: Path, steps: int) -> None:
         raise RunError(
             f"{path}: not a complete checkpoint: expected a folder step-N with .metadata in it and all files whole{hint}"
         )
+    if by_content and not is_unchanged(path):
+        raise RunError(f"{path}: damaged: a file of it is not what was written; take the checkpoint before it")
     if step + 1 >= steps:
         raise RunError(f"{path}: has {step + 1} steps behind it already; ask for more than that with --steps")
 

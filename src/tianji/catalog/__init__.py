@@ -18,15 +18,19 @@ from tianji.catalog.sites import (
     load_site,
     site_of,
 )
+from tianji.catalog.software import Framework, complete_software, find_software, list_software, load_framework
 from tianji.catalog.sources import Source, find_sources, load_sources
 
 __all__ = [
+    "Framework",
     "Ownership",
     "PowerFigures",
     "Quote",
     "Site",
     "Source",
+    "complete_software",
     "failures_of",
+    "find_software",
     "find_sources",
     "list_calibrations",
     "list_chips",
@@ -34,9 +38,11 @@ __all__ = [
     "list_models",
     "list_pools",
     "list_sites",
+    "list_software",
     "load_calibration",
     "load_chip",
     "load_failures",
+    "load_framework",
     "load_model",
     "load_ownership",
     "load_pool",

@@ -32,6 +32,7 @@ _SINGULAR = {
     "sites": "site",
     "ownership": "set of ownership terms",
     "power": "set of power figures",
+    "software": "software",
 }
 _MERGED = ("peak", "vector_peak", "rents", "facts", "unknown")
 """Tables of figures, which ``like`` fills figure by figure; anything else is taken whole."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tianji.errors import FormatError
 from tianji.hardware import CONFIDENCES, Figure
+from tianji.input_files import read_text
 from tianji.units import DIMENSIONS, MIB, parse, parse_count, show
 
 MAX_SIZE = int(MIB)
@@ -32,19 +33,7 @@ def read_toml(path: Path) -> dict[str, object]:
 
     Raises FormatError, with the file and the line, for what is missing, too large, not text or not TOML.
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_SIZE + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FormatError(f"{path}: cannot be read ({reason}); expected a TOML file") from None
-    if len(raw) > MAX_SIZE:
-        raise FormatError(f"{path}: is over {show(MAX_SIZE, 'bytes')}; expected a TOML file of a few kB")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise FormatError(f"{path}, line {line}: not UTF-8 text; expected a TOML file") from None
+    text = read_text(path, "a TOML file", MAX_SIZE)
     try:
         content = tomllib.loads(text)
     except RecursionError:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tianji.hardware.chip import Chip
 from tianji.hardware.constants import MEMORY_CONSTANTS, Constants, limit
+from tianji.hardware.software import Software
 from tianji.hardware.uncertainty import RANGE_80, Correlations, Uncertainty, Unknown, combine
 from tianji.units import Bytes
 
@@ -84,7 +85,7 @@ class Footprint:
     source: str = ""
 
 
-BLOCKING = "launch-blocking"
+BLOCKING = "launch=blocking"
 """The mode in which the host waits for each op before it launches the next: ``op_blocking`` is 1."""
 REGRESSION = "known-regression"
 """The mode of a run that its publisher calls slower than it should be."""
@@ -149,6 +150,11 @@ class Calibration:
             framework_reserve=memory.framework_reserve,
             communicator_size=memory.communicator_size,
         )
+
+    def under(self, software: Software) -> Calibration:
+        """Return this calibration for plans that run under some software: it takes the place of every reference stack."""
+        ecosystems = self.reference or ("",)
+        return replace(self, reference=dict.fromkeys(ecosystems, software.traits()))
 
     def footprint(self, chip: Chip, traits: Sequence[str] | None = None) -> Footprint:
         """Return the memory that some software takes; software that is not known takes what its ecosystem does."""

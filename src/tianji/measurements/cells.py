@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tianji.errors import FormatError
+from tianji.input_files import read_text
 from tianji.measurements.columns import COLUMNS, TYPES
-from tianji.units import MIB, TERA, BytesPerSecond, parse, show
+from tianji.units import MIB, TERA, BytesPerSecond, parse
 
 MAX_SIZE = 64 * int(MIB)
 """Bytes of the largest table that is read; the longest published one has a sixtieth of it."""
@@ -167,7 +168,7 @@ def read_cells(path: Path) -> Iterator[Cells]:
 
     Raises FormatError, with the file and the line, for what is missing, too large or no such table.
     """
-    text = _read_text(path)
+    text = read_text(path, "a table of measured runs, as comma-separated values", MAX_SIZE)
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = [name.strip() for name in next(lines, [])]
@@ -193,19 +194,3 @@ def read_cells(path: Path) -> Iterator[Cells]:
                 yield Cells(dict(zip(columns, cells, strict=False)), lines.line_num)
     except csv.Error as error:
         raise FormatError(f"{path}, line {lines.line_num}: {error}; expected comma-separated values") from None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_SIZE + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FormatError(f"{path}: cannot be read ({reason}); expected a table of measured runs") from None
-    if len(raw) > MAX_SIZE:
-        raise FormatError(f"{path}: is over {show(MAX_SIZE, 'bytes')}; split the table")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise FormatError(f"{path}, line {line}: not UTF-8 text; expected comma-separated values") from None

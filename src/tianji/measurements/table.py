@@ -15,12 +15,13 @@ from pathlib import Path
 from tianji.catalog.architectures import model_from_row
 from tianji.errors import FormatError, InputError
 from tianji.hardware import Pool
+from tianji.hardware.software import Software
 from tianji.measurements.cells import CellError, Cells, read_cells
 from tianji.measurements.columns import AS_PUBLISHED, COLUMNS, suggest_columns
 from tianji.measurements.frameworks import find_habits, read_precision
 from tianji.measurements.layouts import read_strategy
 from tianji.measurements.machines import find_generation, read_pool
-from tianji.measurements.software import Software, read_software
+from tianji.measurements.software import read_software
 from tianji.measurements.vocabulary import is_published, translate
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy

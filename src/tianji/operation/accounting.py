@@ -101,4 +101,5 @@ def settle(events: Sequence[Mapping[str, Any]], attempts: Mapping[int, Steps]) -
 def read_attempts(folder: Path) -> dict[int, Steps]:
     """Return the steps of each attempt of an operation's folder."""
     journals = folder.glob("attempts/*/rank-00000.jsonl")
-    return {int(path.parent.name): [e for e in read_journal(path) if e["event"] == "step"] for path in journals}
+    numbered = {int(path.parent.name): path for path in journals if path.parent.name.isdecimal()}
+    return {number: [e for e in read_journal(path) if e["event"] == "step"] for number, path in numbered.items()}

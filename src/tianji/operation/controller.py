@@ -186,7 +186,11 @@ class Controller:
         )
         self.number += 1
         chips = tuple(sorted(free[: proposal.plan.strategy.chips]))
-        self.attempt = Attempt(self.number, proposal.plan, chips, self.store.newest(), every)
+        loadable = self.store.find_loadable()
+        if self.saved is not None and (loadable is None or loadable < self.saved):
+            self._write("damaged checkpoint", step=self.saved, resume=loadable)
+            self.saved = loadable
+        self.attempt = Attempt(self.number, proposal.plan, chips, loadable, every)
         self.proposal = proposal
         self.step = -1 if self.attempt.resume is None else self.attempt.resume
         self._evidence, self._moved = None, now

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from tianji.errors import FormatError, RunError
-from tianji.units import Seconds
+from tianji.input_files import parse_object, read_text
+from tianji.parallel.records import shown
+from tianji.units import GB, Seconds
 
 Event = Mapping[str, Any]
+EXPECTED = "the events of an operation, one JSON object a line"
+LARGEST_LOG = 1 * GB
 
 
 class EventLog:
@@ -55,23 +59,48 @@ class EventLog:
 def read_events(path: Path) -> list[Event]:
     """Return the events of a file; a last line that a crash cut short is left out.
 
-    Raises FormatError for any other line that is no event.
+    Raises FormatError for any other line that is no event, or whose fields are of another kind than readers count with.
     """
     events: list[Event] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), 1):
+    for number, line in enumerate(read_text(path, EXPECTED, LARGEST_LOG).splitlines(keepends=True), 1):
         if not line.endswith("\n"):
             break
-        try:
-            entry = json.loads(line)
-            events.append({"n": entry["n"], "at": entry["at"], "event": entry["event"], **entry})
-        except (ValueError, TypeError, KeyError):
-            raise FormatError(
-                f"{path}, line {number}: expected an event with n, at and event, got {line[:80]!r}"
-            ) from None
+        entry = dict(parse_object(line, f"{path}, line {number}", "an event of an operation"))
+        for key, is_right in (*_KEYS.items(), *_KEYS_OF.get(str(entry.get("event")), {}).items()):
+            if not is_right(entry.get(key)):
+                raise FormatError(
+                    f"{path}, line {number}: not an event of an operation: {key} is {shown(entry.get(key))}"
+                )
+        events.append(entry)
     return events
 
 
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _is_step(value: object) -> bool:
+    return value is None or value == -1 or _is_count(value)
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 10**12
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_KEYS = {"n": _is_count, "at": _is_time, "event": _is_text}
+_KEYS_OF: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
+    "start": {"attempt": _is_count, "resume": _is_step},
+    "training": {"attempt": _is_count, "seconds": _is_time},
+    "failure": {"attempt": _is_count, "kind": _is_text, "step": _is_step},
+    "checkpoint": {"step": _is_step},
+}
+
+
 def _cut_torn_line(path: Path) -> None:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = read_text(path, EXPECTED, LARGEST_LOG) if path.exists() else ""
     if text and not text.endswith("\n"):
         path.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")

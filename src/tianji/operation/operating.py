@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
 
 from tianji.backends.engine import find_engine
 from tianji.backends.machine import check_extra, make_folder
@@ -16,6 +15,7 @@ from tianji.backends.support import check_support
 from tianji.catalog import load_calibration
 from tianji.errors import FormatError, InfeasibleError, RunError, TianjiError
 from tianji.hardware.calibration import Calibration
+from tianji.input_files import read_object
 from tianji.operation.accounting import Account, read_attempts, settle
 from tianji.operation.agent_cluster import AgentCluster
 from tianji.operation.controller import ENDS, Controller, State
@@ -24,15 +24,34 @@ from tianji.operation.planner import SearchPlanner
 from tianji.operation.real_world import FolderStore, WallClock
 from tianji.operation.settings import LOOK, Settings
 from tianji.parallel.plan import Plan
-from tianji.parallel.plan_file import plan_document, plan_from
+from tianji.parallel.plan_file import plan_document, plan_from, write_text
+from tianji.parallel.records import decode, encode, shown
 from tianji.prediction import predict
 from tianji.prediction.goodput import expect_goodput
-from tianji.units import Seconds
+from tianji.units import MB, Seconds
 
 LEASE = 2.0
 """How many times the silence after which a node counts as lost its workers go on where nobody can end them."""
 ORDER = "operation.json"
+LARGEST_ORDER = 5 * MB
+MOST_CHIPS = 131_072
+"""Each has a process, and the controller looks at all of them."""
+BOUNDS = {"_Choices": (0, 10**12), "Settings": (0, 10**9), "RunOptions": (0, 2**63), "RunOptions.port": (0, 65_535)}
+"""What a number of an order's file can mean; a file beyond it is damaged."""
 EVENTS = "events.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """The fields of an order beside its plan, as its file has them."""
+
+    settings: Settings
+    options: RunOptions
+    mtbf: Seconds
+    save_time: Seconds
+    repair: Seconds
+    calibration: str
+    engine: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +69,14 @@ class Order:
     engine: str = "local"
     """Where the nodes are: ``local``, all on this machine, or ``ray``."""
 
+    def __post_init__(self) -> None:
+        if self.plan.pool.chips > MOST_CHIPS:
+            raise FormatError(f"an operation takes at most {MOST_CHIPS:,} chips, got {self.plan.pool.chips:,}")
+
     def write(self, path: Path) -> None:
         """Write it as JSON."""
-        values = {name: getattr(self, name) for name in ("mtbf", "save_time", "repair", "calibration", "engine")}
-        document = {**values, "plan": plan_document(self.plan), "settings": asdict(self.settings)}
-        path.write_text(json.dumps(document | {"options": asdict(self.options)}), encoding="utf-8")
+        choices = {f.name: encode(getattr(self, f.name)) for f in fields(_Choices)}
+        write_text(path, json.dumps({"plan": plan_document(self.plan)} | choices) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> Order:
@@ -62,12 +84,15 @@ class Order:
 
         Raises FormatError when there is none.
         """
-        try:
-            values: dict[str, Any] = json.loads((folder / ORDER).read_text(encoding="utf-8"))
-            plan, settings = plan_from(values.pop("plan")), Settings(**values.pop("settings"))
-            return cls(plan=plan, settings=settings, options=RunOptions(**values.pop("options")), **values)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise FormatError(f"{folder}: not the folder of an operation: {ORDER} cannot be read ({error})") from None
+        path = folder / ORDER
+        if not path.exists():
+            raise FormatError(f"{folder}: not the folder of an operation: it has no {ORDER}")
+        values = dict(read_object(path, "the order of an operation, as `tianji operate` writes it", LARGEST_ORDER))
+        plan = values.pop("plan", None)
+        if not isinstance(plan, dict):
+            raise FormatError(f"{path}.plan: expected a plan, an object, got {shown(plan)}")
+        choices = decode(_Choices, values, str(path), BOUNDS)
+        return cls(plan_from(plan, f"{path}.plan"), **{f.name: getattr(choices, f.name) for f in fields(choices)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,9 @@ class Store(Protocol):
     def newest(self) -> int | None:
         """Return the step of the newest complete checkpoint, or None."""
 
+    def find_loadable(self) -> int | None:
+        """Return the step of the newest complete checkpoint that holds what was written, or None; damaged ones count no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tianji.backends.checkpoints import find_newest, step_of
+from tianji.backends.checkpoints import find_newest, is_unchanged, set_aside, step_of
 from tianji.units import Seconds
 
 
@@ -30,3 +30,14 @@ class FolderStore:
         """Return the step of the newest complete checkpoint, or None."""
         path = find_newest(self.folder)
         return None if path is None else step_of(path)
+
+    def find_loadable(self) -> int | None:
+        """Return the step of the newest complete checkpoint whose files have the digests of when they were written.
+
+        It reads the checkpoint whole. Damaged ones are renamed, so that they are found by nobody.
+        """
+        damaged: set[Path] = set()
+        while (path := find_newest(self.folder)) is not None and path not in damaged and not is_unchanged(path):
+            damaged.add(path)
+            set_aside(path)
+        return None if path is None or path in damaged else step_of(path)

@@ -15,14 +15,13 @@ from typing import Any
 
 from tianji.errors import FormatError, InputError
 from tianji.hardware import DTYPES, TOPOLOGIES, Pool
+from tianji.input_files import read_object
 from tianji.parallel.plan import Plan
 from tianji.parallel.records import decode, encode, shown
-from tianji.units import MB, show
 from tianji.workload import Job
 
 FORMAT, VERSION = "tianji-plan", 1
-LARGEST_FILE = 5 * MB
-"""A plan with a long list of notes has a hundredth of it."""
+EXPECTED = "a plan, as `tianji plan ... --out plan.json` writes it"
 
 COUNT = (1, 10**9)
 WIDTH = (1, 10**7)
@@ -120,19 +119,7 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
 
     Raises FormatError, with the place and what was expected, for a file that is not a plan or not a whole one.
     """
-    file = Path(path)
-    try:
-        size = file.stat().st_size
-        if not file.is_file():
-            raise FormatError(f"{path}: not a file; expected a plan, as `tianji plan ... --out plan.json` writes it")
-        if size > LARGEST_FILE:
-            raise FormatError(f"{path}: {show(size, 'bytes')} is too big for a plan ({show(LARGEST_FILE, 'bytes')})")
-        text = file.read_bytes().decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        expected = "expected a plan, as `tianji plan ... --out plan.json` writes it"
-        raise FormatError(f"{path}: cannot be read ({reason}); {expected}") from None
-    return plan_from(_parse(text, str(path)), str(path))
+    return plan_from(read_object(path, EXPECTED), str(path))
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -157,28 +144,6 @@ def plan_from(data: Mapping[str, object], where: str = "plan") -> Plan:
     _check_job(plan.job, f"{where}.job")
     _check_pool(plan.pool, f"{where}.pool")
     return plan
-
-
-def _parse(text: str, where: str) -> Mapping[str, object]:
-    try:
-        data = json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        cut_off = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
-        end = " (the file ends there: is it complete?)" if cut_off else ""
-        raise FormatError(
-            f"{where}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}{end}; expected a plan"
-        ) from None
-    except RecursionError:
-        raise FormatError(f"{where}: JSON nested too deeply; expected a plan") from None
-    except ValueError as error:
-        raise FormatError(f"{where}: not valid JSON: {error}; expected a plan") from None
-    if not isinstance(data, dict):
-        raise FormatError(f"{where}: expected a plan, a JSON object with the key format, got {shown(data)}")
-    return data
-
-
-def _refuse_constant(word: str) -> float:
-    raise ValueError(f"{word} is not a number")
 
 
 def _check_job(job: Job, where: str) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.input_files import read_object
 from tianji.parallel.plan_file import plan_document, plan_from, write_text
 from tianji.parallel.records import decode, encode, shown
 from tianji.ranges import Range
 from tianji.result.measurement import Measurement
 from tianji.result.result import Result
-from tianji.units import MB, show
+from tianji.units import MB
 
 FORMAT, VERSION = "tianji-result", 1
 LARGEST_FILE = 50 * MB
@@ -42,17 +43,8 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     Raises FormatError, with the place and what was expected, for a file that is not a result or not a whole one.
     """
     file = Path(path)
-    file = file / "result.json" if file.is_dir() else file
-    expected = "expected a result, as `tianji run` writes it"
-    try:
-        if file.stat().st_size > LARGEST_FILE:
-            raise FormatError(f"{file}: {show(file.stat().st_size, 'bytes')} is too big for a result; {expected}")
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FormatError(f"{file}: cannot be read ({error.strerror}); {expected}") from None
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{file}: not valid JSON ({error}); is it complete? {expected}") from None
-    return result_from(data, str(file))
+    file = file / "result.json" if os.path.isdir(file) else file
+    return result_from(read_object(file, "a result, as `tianji run` writes it", LARGEST_FILE), str(file))
 
 
 def result_from(data: object, where: str = "result") -> Result:

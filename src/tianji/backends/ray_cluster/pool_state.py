@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tianji.errors import FormatError, RunError
+from tianji.input_files import read_object
+from tianji.parallel.records import decode
 
 VARIABLE = "TIANJI_POOL_STATE"
 """Names another state file than the usual one."""
@@ -60,14 +62,12 @@ def find_state() -> PoolState | None:
     Raises FormatError for a file that is no such state.
     """
     path = state_path()
-    try:
-        return PoolState(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError, TypeError) as error:
-        raise FormatError(
-            f"{path}: not the state of a pool ({error}); remove it if nothing of Ray runs here any more"
-        ) from None
+    try:
+        return decode(PoolState, read_object(path, "the state of a pool"), str(path), {})
+    except FormatError as error:
+        raise FormatError(f"{error}; remove the file if nothing of Ray runs here any more") from None
 
 
 def has_cluster() -> bool:

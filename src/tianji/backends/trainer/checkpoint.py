@@ -7,6 +7,7 @@ the whole model, so that a resumed run may have other degrees.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,9 +18,10 @@ from torch import Tensor, nn
 from torch.distributed import checkpoint
 from torch.distributed.checkpoint import CheckpointException
 
-from tianji.backends.checkpoints import drop, list_complete, step_folder, write_sizes
+from tianji.backends.checkpoints import drop, list_complete, step_folder, write_seal
 from tianji.backends.machine import check_checkpoint
 from tianji.backends.options import RunOptions
+from tianji.backends.trainer.checkpoint_reader import CheckpointReader
 from tianji.errors import RunError
 
 
@@ -41,6 +43,8 @@ class Checkpoints:
         # A group of its own: on the default one an asynchronous save mixes with training and corrupts the checkpoint.
         self.group = dist.new_group(backend="gloo")
         self._pending: Any = None
+        self._sealed = threading.Event()
+        """Whether the digests of the last save are written; a thread of the save does it, beside training."""
 
     def save_if_due(self, index: int, is_last: bool = False) -> None:
         """Begin to save after every ``checkpoint_every``-th step and the last; training goes on while the files are written."""
@@ -58,7 +62,15 @@ class Checkpoints:
         state = self._state() | {"step": torch.tensor(index)}
         self._pending = checkpoint.async_save(state, checkpoint_id=path, process_group=self.group)
         if dist.get_rank() == 0:
-            self._pending.add_done_callback(lambda done: write_sizes(path) if done.exception() is None else None)
+            self._sealed.clear()
+            self._pending.add_done_callback(lambda done: self._seal(path, done.exception() is None))
+
+    def _seal(self, path: Path, is_complete: bool) -> None:
+        try:
+            if is_complete:
+                write_seal(path)
+        finally:
+            self._sealed.set()
 
     def finish(self) -> None:
         """Wait for the save that is under way, then drop all complete checkpoints but the newest ``keep``.
@@ -74,6 +86,7 @@ class Checkpoints:
         finally:
             self._pending = None
         if dist.get_rank() == 0:
+            self._sealed.wait()
             for old in list_complete(self.folder)[: -self.options.keep]:
                 drop(old)
 
@@ -85,7 +98,7 @@ class Checkpoints:
         check_checkpoint(path, self.options.steps)
         state = self._state() | {"step": torch.tensor(0)}
         try:
-            checkpoint.load(state, checkpoint_id=path, process_group=self.group)
+            checkpoint.load(state, storage_reader=CheckpointReader(path), process_group=self.group)
         except (Exception, CheckpointException) as error:  # torch's is no Exception
             raise RunError(f"{path}: cannot be loaded for this plan's model ({_cause(error)})") from None
         return int(state["step"]) + 1

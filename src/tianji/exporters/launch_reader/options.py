@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
 
 from tianji.errors import FormatError
 from tianji.exporters.launch_reader.shell_reader import read_script
 from tianji.exporters.launch_reader.shell_words import Script
-from tianji.units import MB, show
+from tianji.input_files import read_text
+from tianji.units import MB
 
 LARGEST_FILE = 1 * MB
 REQUIRED = ("--num-layers", "--hidden-size", "--num-attention-heads", "--seq-length", "--micro-batch-size")
@@ -111,21 +111,7 @@ _HOSTS = ("NNODES", "GPUS_PER_NODE", "NPUS_PER_NODE", "NUM_NODES", "WORLD_SIZE")
 
 
 def _load(path: str) -> str:
-    file = Path(path)
-    try:
-        if file.is_dir():
-            raise FormatError(f"{path}: a folder; expected a launch script of Megatron or MindSpeed")
-        size = file.stat().st_size
-        if size > LARGEST_FILE:
-            raise FormatError(
-                f"{path}: {show(size, 'bytes')} is too big for a launch script ({show(LARGEST_FILE, 'bytes')})"
-            )
-        return file.read_bytes().decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FormatError(
-            f"{path}: cannot be read ({reason}); expected a launch script of Megatron or MindSpeed"
-        ) from None
+    return read_text(path, "a launch script of Megatron or MindSpeed", LARGEST_FILE)
 
 
 def _find_launch(script: Script) -> list[str] | None:

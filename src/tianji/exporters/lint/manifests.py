@@ -12,7 +12,8 @@ from typing import Any
 from tianji.errors import FormatError
 from tianji.exporters.lint.nested import child, items
 from tianji.exporters.lint.violations import Violation
-from tianji.units import MB, show
+from tianji.input_files import read_text
+from tianji.units import MB
 
 LARGEST_FILE = 5 * MB
 LARGEST_DOCUMENT, DEEPEST = 300_000, 64
@@ -122,20 +123,9 @@ def _load(path: str) -> list[Any]:
     import yaml
 
     file = Path(path)
-    try:
-        if file.is_dir():
-            raise FormatError(f"{path}: a folder; expected a YAML file")
-        if file.suffix in SCRIPTS and file.exists():
-            raise FormatError(f"{path}: a script or a configuration in another language; expected YAML or JSON")
-        size = file.stat().st_size
-        if size > LARGEST_FILE:
-            raise FormatError(
-                f"{path}: {show(size, 'bytes')} is too big for a manifest ({show(LARGEST_FILE, 'bytes')})"
-            )
-        text = file.read_bytes().decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FormatError(f"{path}: cannot be read ({reason}); expected a YAML file") from None
+    if file.suffix in SCRIPTS and file.exists():
+        raise FormatError(f"{path}: a script or a configuration in another language; expected YAML or JSON")
+    text = read_text(path, "a YAML or JSON file")
     try:
         if path.endswith(".json"):  # what numbers are differs: YAML takes 1e9 for text
             return [json.loads(text)] if text.strip() else []

@@ -21,6 +21,10 @@ class SimulatedStore:
         """Return the step of the newest complete checkpoint, or None."""
         return max(self.complete, default=None)
 
+    def find_loadable(self) -> int | None:
+        """Return the same: what is complete here never changes."""
+        return self.newest()
+
     def begin(self, step: int, attempt: int) -> None:
         """Begin to write; what lay there is gone."""
         self.witness.require(
