@@ -73,5 +73,5 @@ def test_the_python_example_runs_and_prints_plans(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(block)], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert "Fastest plans" in done.stdout
+    assert "Best plans" in done.stdout
     assert done.stderr == ""
