@@ -19,7 +19,7 @@ from pathlib import Path
 from tianji.measurements import columns
 from tianji.measurements.vocabulary import KEPT, NAMES, PUBLISHED, VOCABULARY, find_unknown, translate
 
-SHIPPED = [VOCABULARY.parent / name for name in ("training.csv", "training_single_node.csv")]
+SHIPPED = [VOCABULARY.parent / name for name in ("training.csv", "training_2026_11.csv", "training_single_node.csv")]
 WORDS = {column: f"{columns.AS_PUBLISHED}{NAMES.get(column, column)}" for column in PUBLISHED if column not in KEPT}
 """The column of a publisher's words by its name in the publisher's table."""
 LAST = ("missing", "notes")

@@ -8,7 +8,7 @@ from tianji.catalog import load_chip, write_calibration
 from tianji.catalog.calibrations import load_calibration
 from tianji.errors import FormatError
 from tianji.hardware.calibration import UNSEEN
-from tianji.measurements.software import Software
+from tianji.hardware.software import Software
 from tianji.measurements.table import Row, read_table
 
 

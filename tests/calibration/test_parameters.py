@@ -11,10 +11,12 @@ from tianji.calibration import priors
 from tianji.calibration.parameters import FREE, SPECIFIC, TRAIT_SPREAD, UNFUSED_LOSS, choose_effects, prior_constants
 from tianji.catalog import list_chips, load_chip
 from tianji.hardware.constants import FUSED_LOSS, Constants
-from tianji.measurements.software import MODES
+from tianji.hardware.software import SWITCHES
 
 TRAITS = st.lists(
-    st.sampled_from(["1.0", "deepep", "rowwise", "eager", "own/model", "own@chip"]), unique=True, max_size=4
+    st.sampled_from(["1.0", "dispatcher=deep_ep", "scaling=row", "launch=eager", "own/model", "own@chip"]),
+    unique=True,
+    max_size=4,
 )
 
 
@@ -57,7 +59,8 @@ def test_each_kind_of_trait_has_its_own_spread() -> None:
 
 
 def test_the_modes_that_own_a_constant_are_modes_of_software() -> None:
-    assert {mode for _, owners in SPECIFIC.values() for mode in owners} <= MODES.keys()
+    known = {f"{name}={word}" for name, words in SWITCHES.items() for word in words}
+    assert {mode for _, owners in SPECIFIC.values() for mode in owners} <= known
 
 
 def test_a_known_regression_may_cost_more_than_any_release() -> None:

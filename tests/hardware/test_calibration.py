@@ -134,5 +134,5 @@ def test_a_relative_lends_its_own() -> None:
 
 def test_a_host_that_waits_for_each_op_blocks() -> None:
     fitted = Calibration(chips={CHIP.name: SLOW})
-    assert fitted.constants(CHIP, ("bigscience", "launch-blocking")) == replace(SLOW, op_blocking=1.0)
+    assert fitted.constants(CHIP, ("bigscience", "launch=blocking")) == replace(SLOW, op_blocking=1.0)
     assert fitted.constants(CHIP, ("bigscience",)) == SLOW

@@ -76,7 +76,7 @@ SWITCHES = {
     "cuda_graph=full_iteration scope=[]": {"launch": "full_graph"},
     "cuda_graph=local scope=full_iteration": {"launch": "full_graph"},
     "cuda_graph=transformer_engine scope=['attn']": {"launch": "partial_graph"},
-    "cuda_graph=none scope=full_iteration": {},
+    "cuda_graph=none scope=full_iteration": {"launch": "eager"},
     "DEEPSEEK_V3_PRETRAIN_256GPU_GB200_FP8MX_CONFIG@v0.6.0: cuda_graph=transformer_engine scope=['attn']": {
         "dispatcher": "hybrid_ep", "launch": "full_graph", "overlap_ep": "true",
     },

@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 
 from click.testing import CliRunner, Result
 
+from samples import write_operation
 from tianji.catalog import load_pool, make_job
 from tianji.cli import main
 from tianji.parallel.plan import Plan
@@ -20,8 +21,8 @@ from tianji.parallel.strategy import Strategy
 GUIDE = Path(__file__).parents[2] / "docs" / "extending.md"
 
 COMMANDS = {
-    "catalog": "catalog",
-    "entry": "catalog pools cloudmatrix384",
+    "catalog": "browse",
+    "entry": "browse pools cloudmatrix384",
     "targets": "export",
     "export": "export {folder}/plan.json --to slurm --out {folder}/export",
     "check": "export --check {folder}/job.yaml",
@@ -34,6 +35,8 @@ COMMANDS = {
     "sizing": "size llama-3.1-8b hgx-h100 --batch 256 --tokens 1T --days 30 --budget 1000000",
     "validation": "validate {folder}/runs.csv --group-by chip,feature",
     "calibration": "calibrate {folder}/runs.csv --out {folder}/mine.toml --date 2026-11-30",
+    "operation_status": "operate status {folder}/operation",
+    "operation_report": "operate report {folder}/operation",
     "columns": "validate --columns",
     "migration_versions": "migrate versions --to a3 --with vllm",
     "migration_scan": "migrate scan {folder}/repository --to a3",
@@ -110,6 +113,7 @@ def prepared() -> Path:
     (folder / "job.yaml").write_text(BROKEN)
     (folder / "runs.csv").write_text(read_runs(), encoding="utf-8")
     write_move(folder)
+    write_operation(folder / "operation")
     return folder
 
 

@@ -52,8 +52,17 @@ REGRESSION_SPREAD = 0.5
 SPECIFIC = {
     "attention_efficiency": (0.5, ()),
     "op_overhead": (0.5, ()),
-    "moe_overhead": (0.5, ("cuda-graph", "full-graph", "hybridep", "deepep", "token-drop")),
-    "narrow_efficiency": (0.3, ("rowwise",)),
+    "moe_overhead": (
+        0.5,
+        (
+            "launch=partial_graph",
+            "launch=full_graph",
+            "dispatcher=hybrid_ep",
+            "dispatcher=deep_ep",
+            "routing=dropped",
+        ),
+    ),
+    "narrow_efficiency": (0.3, ("scaling=row",)),
     "step_overhead": (0.5, ()),
 }
 """Constants that software changes by itself: the spread of an effect, and the traits that have one (empty: frameworks)."""

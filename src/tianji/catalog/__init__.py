@@ -1,7 +1,7 @@
 """Chips, pools, models and calibrations as data, each figure with its source."""
 
 from tianji.catalog.calibrations import list_calibrations, load_calibration, write_calibration
-from tianji.catalog.chips import list_chips, load_chip
+from tianji.catalog.chips import find_chip, list_chips, load_chip
 from tianji.catalog.entries import read_text
 from tianji.catalog.failures import failures_of, list_failure_profiles, load_failures, read_failure_rows
 from tianji.catalog.jobs import make_job
@@ -18,15 +18,20 @@ from tianji.catalog.sites import (
     load_site,
     site_of,
 )
+from tianji.catalog.software import Framework, complete_software, find_software, list_software, load_framework
 from tianji.catalog.sources import Source, find_sources, load_sources
 
 __all__ = [
+    "Framework",
     "Ownership",
     "PowerFigures",
     "Quote",
     "Site",
     "Source",
+    "complete_software",
     "failures_of",
+    "find_chip",
+    "find_software",
     "find_sources",
     "list_calibrations",
     "list_chips",
@@ -34,9 +39,11 @@ __all__ = [
     "list_models",
     "list_pools",
     "list_sites",
+    "list_software",
     "load_calibration",
     "load_chip",
     "load_failures",
+    "load_framework",
     "load_model",
     "load_ownership",
     "load_pool",

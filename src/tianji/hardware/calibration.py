@@ -9,6 +9,7 @@ from typing import Any
 
 from tianji.hardware.chip import Chip
 from tianji.hardware.constants import MEMORY_CONSTANTS, Constants, limit
+from tianji.hardware.software import Software
 from tianji.hardware.uncertainty import RANGE_80, Correlations, Uncertainty, Unknown, combine
 from tianji.units import Bytes
 
@@ -84,7 +85,7 @@ class Footprint:
     source: str = ""
 
 
-BLOCKING = "launch-blocking"
+BLOCKING = "launch=blocking"
 """The mode in which the host waits for each op before it launches the next: ``op_blocking`` is 1."""
 REGRESSION = "known-regression"
 """The mode of a run that its publisher calls slower than it should be."""
@@ -94,6 +95,9 @@ OTHER = "other"
 """The entry for chips that the calibration does not know: broad beliefs and a wide range."""
 UNSEEN = "*"
 """The entry for software that no run is of: what a framework may do. No trait has this name."""
+BORROWING = 0.22
+"""Standard deviation of log time that a chip borrows with its relative's constants, where the calibration does not list it; the
+same as of those that it lists (:data:`tianji.calibration.ranges.INHERITED`)."""
 WIDEST = math.log(100.0)
 """No end of a range lies farther from the nominal value, in the logarithm."""
 WIDENING = 0.02
@@ -150,6 +154,11 @@ class Calibration:
             communicator_size=memory.communicator_size,
         )
 
+    def under(self, software: Software) -> Calibration:
+        """Return this calibration for plans that run under some software: it takes the place of every reference stack."""
+        ecosystems = self.reference or ("",)
+        return replace(self, reference=dict.fromkeys(ecosystems, software.traits()))
+
     def footprint(self, chip: Chip, traits: Sequence[str] | None = None) -> Footprint:
         """Return the memory that some software takes; software that is not known takes what its ecosystem does."""
         stated = () if traits is None else traits
@@ -165,6 +174,8 @@ class Calibration:
         """
         spreads = self.spreads.get(chip.name) or self.spreads.get(chip.relative) or self.spreads.get(OTHER) or {}
         base = spreads.get("moe" if moe else "dense", Spread())
+        if chip.name not in self.spreads and chip.relative in self.spreads and base.basis:
+            base = replace(base.doubted(BORROWING), basis="inherited", rows=0)
         doublings = max(math.log2(max(chips, 1) / base.chips), 0.0) if base.chips else 0.0
         wider = math.exp(WIDENING * doublings)
         wide = replace(base, low=base.low / wider, high=base.high * wider)

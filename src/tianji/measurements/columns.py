@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from tianji.hardware.software import SWITCHES
 from tianji.parallel.schedules import SCHEDULES
-from tianji.parallel.strategy import CP_KINDS, EP_KINDS, RECOMPUTE, WEIGHT_GATHERS
+from tianji.parallel.strategy import CP_KINDS, EP_KINDS, OFFLOAD_UPDATES, RECOMPUTE, WEIGHT_GATHERS, ZERO_KINDS
 from tianji.workload.precision import ALIASES, PRECISIONS
 
 MODULES = (
@@ -59,6 +60,10 @@ def _group(title: str, *columns: Column) -> tuple[Column, ...]:
     )  # fmt: skip
 
 
+def _of_switch(name: str, meaning: str, example: str) -> Column:
+    return Column(name, "word", meaning, example, words=SWITCHES[name], empty="as the framework's release does it")
+
+
 RUN = _group(
     "The run",
     Column("id", "text", "Name of the row, once in a table", "run-1", empty="the number of its line"),
@@ -82,23 +87,25 @@ SOFTWARE = _group(
     "The software",
     Column("framework", "name", "Training framework; its runs share effects on time", "megatron-lm", empty="not stated"),
     Column("release", "name", "Release of the framework", "0.8.0", empty="not stated"),
-    Column("launch", "word", "How the host starts kernels", "full_graph",
-           words=("eager", "compiled", "partial_graph", "full_graph", "blocking"), empty="not stated"),
-    Column("dispatcher", "word", "What moves tokens to experts", "deep_ep",
-           words=("all_gather", "all_to_all", "deep_ep", "hybrid_ep", "nvlink_one_sided", "hccl_fused", "host_routed"),
-           empty="not stated"),
-    Column("routing", "word", "How tokens choose experts", "forced", words=("forced", "natural", "dropped"), empty="not stated"),
-    Column("permute", "word", "How tokens are sorted by expert", "fused", words=("plain", "fused"), empty="not stated"),
-    Column("experts", "word", "How experts are multiplied", "grouped", words=("looped", "grouped"), empty="not stated"),
-    Column("tp_overlap", "word", "What splits matmuls beside tensor-parallel communication", "userbuffers",
-           words=("none", "userbuffers", "async_tp", "mc2", "coc"), empty="not stated"),
-    Column("attention_dtype", "word", "Format of attention's matmuls", "bf16", words=("bf16", "fp16", "fp8", "mxfp8"),
-           empty="not stated"),
-    Column("loss", "word", "Kernels of the cross entropy", "fused", words=("plain", "fused", "chunked"), empty="not stated"),
+    _of_switch("launch", "How the host starts kernels", "full_graph"),
+    _of_switch("dispatcher", "What moves tokens to experts", "deep_ep"),
+    Column("dispatcher_sms", "count", "Streaming multiprocessors that it takes", "20", empty="not known"),
+    _of_switch("ep_overlap", "What hides the dispatch", "one_f_one_b"),
+    _of_switch("routing", "How tokens choose experts", "forced"),
+    _of_switch("permute", "How tokens are sorted by expert", "fused"),
+    _of_switch("experts", "How experts are multiplied", "grouped"),
+    _of_switch("tp_overlap", "What splits matmuls beside tensor-parallel communication", "userbuffers"),
+    _of_switch("matmul_library", "Whose kernels the matmuls are", "cublas"),
+    _of_switch("attention_library", "Whose kernels attention is", "cudnn"),
+    _of_switch("attention_dtype", "Format of attention's matmuls", "bf16"),
+    _of_switch("head_dtype", "Format of the head's matmul", "bf16"),
+    _of_switch("quantise", "How inputs of narrow matmuls are cast", "per_call"),
+    _of_switch("loss", "Kernels of the cross entropy", "fused"),
+    _of_switch("norms", "Kernels of norms and activations", "fused"),
+    _of_switch("model_code", "Which of a framework's model codes ran", "mcore"),
     Column("optimizer", "word", "The optimizer", "adamw", words=("adamw", "muon", "lamb"), empty="not stated"),
-    Column("offload", "words", "What moves to host memory", "activations", words=("activations",), empty="nothing"),
-    Column("model_code", "word", "Which of a framework's model codes ran", "mcore", words=("mcore", "legacy"),
-           empty="not stated"),
+    Column("offload", "words", "What moves to host memory", "activations", words=("activations", "optimizer", "weights"),
+           empty="nothing"),
     Column("packed", "switch", "Short samples are packed into one sequence", "true", empty="not stated"),
     Column("proxy", "switch", "A truncated model stands for a larger one", "false", empty="not stated"),
     Column("regression", "switch", "The publisher calls this release's speed a known regression", "false", empty="not stated"),
@@ -128,7 +135,7 @@ JOB = _group(
     Column("global_batch_size", "count", "Sequences of a step", "512", empty=_NEEDED),
     Column("micro_batch_size", "count", "Sequences of a micro-batch on one replica", "1", empty=_NEEDED),
     Column("precision", "word", "Format of the linear layers", "bf16", words=(*PRECISIONS, *ALIASES), empty=_NEEDED),
-    Column("scaling", "word", "What has a scale of its own in a narrow format", "block", words=("tensor", "row", "block"),
+    Column("scaling", "word", "What has a scale of its own in a narrow format", "block", words=SWITCHES["scaling"],
            empty="as the format has it"),
     Column("weight_gather_dtype", "word", "Format of weights on the wire", "fp8", words=("fp8",), empty="bf16"),
     Column("reduce_dtype", "word", "Format of gradients on the wire", "bf16", words=("bf16", "fp32"),
@@ -147,7 +154,10 @@ LAYOUT = _group(
     Column("zero", "word", "Sharded over data ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights", "1",
            words=("0", "1", "2", "3"), empty="needed where data or context ranks are more than one"),
     Column("zero_group", "count", "Ranks of one sharding group", "8", empty="all of them"),
-    Column("offload_optimizer", "switch", "Optimizer state lives in host memory", "false", empty="false"),
+    Column("zero_kind", "word", "What ZeRO gathers at once", "layers", words=ZERO_KINDS, empty="the framework's default"),
+    Column("offload_optimizer", "fraction", "Share of the optimizer's state in host memory", "1/2", empty="0"),
+    Column("offload_update", "word", "Who updates offloaded state", "host", words=OFFLOAD_UPDATES, empty="host"),
+    Column("offload_overlap", "switch", "Copies of an offloaded optimizer run beside its update", "true", empty="false"),
     Column("sequence_parallel", "switch", "Activations between matmuls are cut over tensor ranks", "true", empty="true"),
     Column("recompute", "word", "What the backward pass computes again", "full", words=RECOMPUTE, empty=_NEEDED),
     Column("recompute_share", "fraction", "Share of the layers that it applies to", "1/2", empty="1"),

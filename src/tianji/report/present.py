@@ -23,6 +23,8 @@ VIEWS = {
     "sizing": "tianji.report.views.comparison:sizing_view",
     "run": "tianji.report.views.run:run_view",
     "explanation": "tianji.report.views.explanation:explanation_view",
+    "operation_status": "tianji.report.views.operation_status:operation_status_view",
+    "operation_report": "tianji.report.views.operation_report:operation_report_view",
     "operation": "tianji.report.views.operation:operation_view",
     "machine": "tianji.report.views.machine:machine_view",
     "pool_status": "tianji.report.views.pool_status:pool_status_view",

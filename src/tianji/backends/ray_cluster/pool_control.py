@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,10 @@ OWN_PORTS = (range(10001, 20000), range(8265, 8266), range(52365, 52366))
 """What Ray keeps for its clients and workers, its dashboard and the dashboard's agent: it refuses them for a head."""
 START, DRAIN = 90.0, 10.0
 """Seconds that a node has to start, and to end by itself before it is killed."""
+
+
+ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Without it Ray takes 127.0.0.1 for the address by which others reach this host, and listens there on all interfaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def start_pool(
         str(folder), "--object-store-memory", str(STORE), "--num-cpus", str(count_cpus() if cpus is None else cpus),
         "--resources", json.dumps({"chip": offered}), *(("--labels", f"{PLACE}={place}") if place else ()),
     ]  # fmt: skip
-    process = _launch(words, folder, token)
+    process = _launch(words, folder, token, ON_LOOPBACK if host.startswith("127.") else {})
     state = PoolState(
         "node" if join else "head", address, host, offered, process.pid, start_of(process.pid), str(folder), str(token)
     )
@@ -149,13 +154,13 @@ def _count_chips() -> int:
     return count_cpus()
 
 
-def _launch(words: list[str], folder: Path, token: Path) -> subprocess.Popen[bytes]:
+def _launch(words: list[str], folder: Path, token: Path, more: Mapping[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", *words]
     environment = {k: v for k, v in os.environ.items() if k not in ("RAY_ADDRESS", "RAY_AUTH_TOKEN")}
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            env={**environment, **quiet_environment(token_file=str(token))},
+            env={**environment, **quiet_environment(token_file=str(token)), **more},
         )  # fmt: skip
 
 

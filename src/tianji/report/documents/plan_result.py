@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from tianji.measurements.records import Record, find_highest_mfu
 from tianji.parallel.layouts import format_layout
 from tianji.reliability import Reliability
 from tianji.report.documents.goodput_summary import GoodputSummaryDocument, goodput_summary_document
 from tianji.report.documents.ranges import RangeDocument, range_document
 from tianji.result import Result
+
+
+class MeasuredMfuDocument(TypedDict):
+    """The measured run of the highest MFU."""
+
+    mfu: float
+    chips: int
+    run: str
+    """Its id in the shipped tables."""
+    source: str
 
 
 class PlanResultDocument(TypedDict):
@@ -31,6 +42,10 @@ class PlanResultDocument(TypedDict):
     tokens_per_s_per_chip: float
     mfu: float
     """Share of the chips' dense peak that the model's own arithmetic takes."""
+    measured_mfu: MeasuredMfuDocument | None
+    """The highest that was ever measured on this chip, for this class of model and dtype; null where nothing was."""
+    is_mfu_beyond_measured: bool
+    """More is promised than was ever measured, or nothing was measured."""
     days: float | None
     """Of the whole run without failures; null for a job without a number of tokens."""
     days_range: RangeDocument | None
@@ -41,6 +56,10 @@ class PlanResultDocument(TypedDict):
     memory_total_bytes: float
     memory_limit_bytes: float
     """What is usable of a chip's memory."""
+    host_memory_bytes: dict[str, float]
+    """Of the host's memory, what the fullest chip's share takes, by part; empty where nothing is offloaded."""
+    host_limit_bytes: float | None
+    """Host memory for each chip; null where nothing is offloaded, and where nobody published it."""
     worst_stage: int
     """The pipeline stage whose chips are fullest, from 0."""
     breakdown_s: dict[str, float]
@@ -68,6 +87,7 @@ class AgainstDocument(FullPlanResultDocument):
 def plan_result_document(result: Result, reliability: Reliability | None = None) -> PlanResultDocument:
     """Return what one plan gives."""
     plan = result.plan
+    record = find_highest_mfu(plan.pool.chip.name, plan.job.model, plan.job.precision.linear)
     return {
         "strategy": plan.strategy.as_dict(),
         "layout": format_layout(plan.strategy),
@@ -79,6 +99,8 @@ def plan_result_document(result: Result, reliability: Reliability | None = None)
         "tokens_per_s": result.tokens_per_s,
         "tokens_per_s_per_chip": result.tokens_per_s_per_chip,
         "mfu": result.mfu,
+        "measured_mfu": None if record is None else measured_mfu_document(record),
+        "is_mfu_beyond_measured": record is None or result.mfu > record.value,
         "days": result.days,
         "days_range": days_range(result),
         "goodput_summary": goodput_summary_document(result, reliability),
@@ -86,9 +108,16 @@ def plan_result_document(result: Result, reliability: Reliability | None = None)
         "memory_bytes": dict(result.memory),
         "memory_total_bytes": result.memory_total,
         "memory_limit_bytes": result.memory_limit,
+        "host_memory_bytes": dict(result.host_memory),
+        "host_limit_bytes": result.host_limit,
         "worst_stage": result.worst_stage,
         "breakdown_s": dict(result.breakdown),
     }
+
+
+def measured_mfu_document(record: Record) -> MeasuredMfuDocument:
+    """Return the measured run of the highest MFU."""
+    return {"mfu": record.value, "chips": record.chips, "run": record.run, "source": record.source}
 
 
 def full_plan_result_document(result: Result, reliability: Reliability | None = None) -> FullPlanResultDocument:

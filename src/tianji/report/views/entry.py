@@ -14,14 +14,14 @@ from tianji.units import show
 
 Fields = Mapping[str, Any]
 Lines = list[tuple[str, str]]
-CHIP_FIGURES = ("memory", "memory_bandwidth", "scale_up_bandwidth", "scale_out_bandwidth", "host_bandwidth", "power",
-                "price", "year")  # fmt: skip
+CHIP_FIGURES = ("memory", "memory_bandwidth", "scale_up_bandwidth", "scale_out_bandwidth", "host_bandwidth",
+                "host_memory", "host_memory_bandwidth", "power", "price", "year")  # fmt: skip
 SITE_UNITS = {"exchange": "CNY for a USD", "electricity": "USD a kWh", "carbon": "kg of CO₂ a kWh"}
 """Of the figures of a site; those of cooling are ratios."""
 
 
 def entry_view(document: EntryDocument) -> View:
-    """Return the view of ``tianji catalog KIND NAME``."""
+    """Return the view of ``tianji browse KIND NAME``."""
     facts, sections = _KINDS[document["kind"]](document["name"], document["entry"])
     notes = document["entry"].get("notes", ()) if isinstance(document["entry"], dict) else ()
     noted = (ViewSection("Notes", tuple(notes)),) if notes else ()

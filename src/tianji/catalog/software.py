@@ -1,0 +1,143 @@
+"""Software as files: which framework has which switch from which release on, each with its source.
+
+A file is TOML: ``title``, ``ecosystem`` (and ``also``, others that it runs on), then ``[[since]]``, one for each release that
+changed something: ``release``, ``source`` and the switches that changed (:data:`tianji.hardware.software.SWITCHES`). What a
+later entry leaves out stays as it was. ``ecosystem`` in an entry restricts it to one. Releases with letters before their number
+(``mlperf-5.1``) are a track of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from tianji.catalog.entries import find_entry, list_entries
+from tianji.catalog.reader import TomlTable, read_toml
+from tianji.errors import FormatError, UnknownNameError
+from tianji.hardware.software import SWITCHES, Software, order_release, split_name
+
+KIND = "software"
+NEWEST = {"cuda": "megatron-bridge", "cann": "mindspeed", "rocm": "primus", "xla": "maxtext"}
+"""By ecosystem, the software whose newest release stands for software that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What changed in one release of a framework."""
+
+    release: str
+    ecosystem: str
+    """The only one that it holds for; empty for all."""
+    switches: Mapping[str, str]
+    sms: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """A framework with its history of switches."""
+
+    name: str
+    title: str
+    ecosystems: tuple[str, ...]
+    """The first one is its home."""
+    history: tuple[Since, ...]
+
+    def known(self, release: str, ecosystem: str = "") -> tuple[Since, ...]:
+        """Return the entries that hold for a release (none stated: the newest), oldest first.
+
+        A release before the first entry of its track has that first one; a track without entries has none.
+        """
+        here = [s for s in self.history if s.ecosystem in ("", ecosystem or self.ecosystems[0])]
+        track, wanted = order_release(release)
+        same = [s for s in here if order_release(s.release)[0] == track]
+        if not same or not release:
+            return tuple(same)
+        return tuple(s for s in same if order_release(s.release)[1] <= wanted) or (same[0],)
+
+
+def list_software() -> tuple[str, ...]:
+    """Return the names of all frameworks whose switches are known."""
+    return list_entries(KIND)
+
+
+def load_framework(name: str) -> Framework:
+    """Return a framework by its name.
+
+    >>> load_framework("megatron-bridge").known("26.03")[-1].release
+    '26.02'
+
+    Raises UnknownNameError for a name that the catalog lacks, FormatError for a file that cannot be used.
+    """
+    return _load(find_entry(KIND, name).version())
+
+
+@lru_cache(maxsize=64)
+def _load(version: tuple[str, int, int]) -> Framework:
+    path = Path(version[0])
+    table = TomlTable(read_toml(path), str(path))
+    title, home = table.text("title"), table.text("ecosystem")
+    history = tuple(_read_since(one) for one in table.children("since"))
+    framework = Framework(path.stem, title, (home, *table.texts("also")), history)
+    table.finish()
+    if not history:
+        raise FormatError(f"{path}: since: missing; expected at least one [[since]] with a release and its switches")
+    return framework
+
+
+def _read_since(table: TomlTable) -> Since:
+    switches = {n: table.choice(n, words) for n, words in SWITCHES.items() if n in table.content}
+    sms = table.count("dispatcher_sms", default=0, least=0)
+    since = Since(table.text("release"), table.text("ecosystem", ""), switches, sms, table.text("source"))
+    table.finish()
+    return since
+
+
+def complete_software(software: Software, ecosystem: str = "") -> Software:
+    """Return software with the switches that its release is known to have, where it states none itself.
+
+    A framework that the catalog lacks comes back as it is.
+
+    >>> complete_software(Software("torchtitan", launch="eager")).launch
+    'eager'
+    """
+    try:
+        framework = load_framework(software.framework)
+    except UnknownNameError:
+        return software
+    filled = software
+    for since in reversed(framework.known(software.release, ecosystem)):
+        filled = filled.fill(Software("").switch(*(f"{name}={word}" for name, word in since.switches.items())))
+        filled = replace(filled, dispatcher_sms=filled.dispatcher_sms or since.sms)
+    return filled
+
+
+def find_software(text: str, words: Sequence[str] = (), ecosystem: str = "cuda") -> tuple[Software, str]:
+    """Return the software that a user names, with some switches set, and a note on what had to be assumed (else empty).
+
+    A framework that the catalog lacks, or a release after its newest entry, has the newest mechanisms that are known, of the
+    framework or of its ecosystem.
+
+    >>> find_software("megatron-bridge@26.08", ("dispatcher=deep_ep",))[0].dispatcher
+    'deep_ep'
+
+    Raises FormatError for a word that is no switch.
+    """
+    name, release = split_name(text)
+    stated = Software(name, release).switch(*words)
+    if name in list_software():
+        return complete_software(stated, ecosystem), _note_release(load_framework(name), release)
+    newest = complete_software(Software(NEWEST.get(ecosystem, NEWEST["cuda"])), ecosystem)
+    filled = replace(stated.fill(newest), dispatcher_sms=newest.dispatcher_sms)
+    note = f"software {name!r} is not known: it is taken to have the mechanisms of the newest {newest.framework}"
+    return filled, note
+
+
+def _note_release(framework: Framework, release: str) -> str:
+    track, numbers = order_release(release)
+    known = [order_release(s.release)[1] for s in framework.history if order_release(s.release)[0] == track]
+    if not release or (known and numbers and min(known) <= numbers <= max(known)):
+        return ""
+    return f"release {release!r} of {framework.name} is not known: it is taken to have the nearest mechanisms that are"
