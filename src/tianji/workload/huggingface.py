@@ -64,7 +64,9 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
     defaults = dict(class_defaults(kind))
     if not part.key:
         sizes = {spelling for key in SIZES for spelling in (key, *family.aliases.get(key, ()))}
-        defaults = {key: value for key, value in defaults.items() if key not in sizes or family.each or "_class_name" in data}
+        defaults = {
+            key: value for key, value in defaults.items() if key not in sizes or family.each or "_class_name" in data
+        }
     keys = Keys.of(family, part.data, where, defaults)
     model = head.on(as_plain(read_patterned(family, keys, name), stated_width(keys)))
     _check_lists(part.data, model, where)
