@@ -33,6 +33,7 @@ def run(
     optimizer: str = "adamw",
     learning_rate: float = 1e-3,
     seed: int = 0,
+    weights: File = "",
     device: str = "",
     trace: bool = True,
     checkpoint_every: int = 0,
@@ -50,14 +51,16 @@ def run(
     * ``backend`` computes (torch, mindspore), ``engine`` starts the ranks (local, ray).
     * ``steps`` are optimizer steps, the first ``warmup`` of them not measured.
     * ``data`` is a text, or token numbers (.u16, .u32); empty: a short text that ships.
+    * ``weights`` are first weights, of ``tianji migrate twin``; empty: drawn from the
+      ``seed``.
     * ``trace`` profiles one more step; ``checkpoint_every=0`` writes no checkpoints,
       and ``resume`` is the folder of a complete one, under any plan of the model.
 
     Needs the extra ``tianji[run]``. Raises RunError when a worker fails.
     """
     options = RunOptions(
-        steps=steps, warmup=min(warmup, steps - 1), data=str(data), out=str(out), seed=seed, optimizer=optimizer,
-        learning_rate=learning_rate, device=device, trace=trace, checkpoint_every=checkpoint_every,
+        steps=steps, warmup=min(warmup, steps - 1), data=str(data), out=str(out), seed=seed, weights=str(weights),
+        optimizer=optimizer, learning_rate=learning_rate, device=device, trace=trace, checkpoint_every=checkpoint_every,
         resume_from=str(resume), port=port,
     )  # fmt: skip
     whole = plan_of(plan)

@@ -42,6 +42,12 @@ from tianji.cli.outputs import Outputs, output_options
 @click.option("--optimizer", default="adamw", show_default=True, metavar="adamw|sgd", help="What updates the weights.")
 @click.option("--learning-rate", default=1e-3, show_default=True, metavar="X", help="Step size of the optimizer.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Of the first weights.")
+@click.option(
+    "--weights",
+    default="",
+    metavar="FILE",
+    help="First weights, as `tianji migrate twin` writes them.  [default: drawn from the seed]",
+)
 @click.option("--device", default="", metavar="cpu", help="cpu: processes on the CPU, even beside an accelerator.")
 @click.option(
     "--trace/--no-trace",

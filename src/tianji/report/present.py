@@ -34,6 +34,7 @@ VIEWS = {
     "migration_scan": "tianji.report.views.migration:scan_view",
     "migration_versions": "tianji.report.views.migration:versions_view",
     "migration_parity": "tianji.report.views.parity:parity_view",
+    "migration_twin": "tianji.report.views.twin:twin_view",
     "migration_dumps": "tianji.report.views.parity:dump_view",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""

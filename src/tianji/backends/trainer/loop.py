@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import loss_parallel
 
+from tianji.backends.first_weights import open_first_weights
 from tianji.backends.options import RunOptions
 from tianji.backends.rendezvous import join_store
 from tianji.backends.trainer.accelerator import Accelerator, choose_accelerator
@@ -29,7 +30,7 @@ from tianji.backends.trainer.profile import profile_step
 from tianji.backends.trainer.tensor_parallel import cut_experts, cut_tensors
 from tianji.backends.trainer.tokens import Corpus
 from tianji.backends.trainer.traffic import TrafficCounter
-from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
+from tianji.backends.trainer.transformer import Transformer, carry_weights, draw_weights, loss_of
 from tianji.parallel.plan import Plan
 from tianji.units import Bytes, Seconds
 
@@ -74,7 +75,10 @@ class Trainer:
             model, layers_of_stage(model, num_stages, index), self.places, attend,
             embed=index == 0, predict=index == num_stages - 1,
         )  # fmt: skip
-        draw_weights(part, self.options.seed)
+        if self.options.weights:
+            carry_weights(part, open_first_weights(Path(self.options.weights)))
+        else:
+            draw_weights(part, self.options.seed)
         part.to(self.accelerator.device)
         cut_tensors(part, self.meshes.dense["tp"], sequence_parallel=strategy.sequence_parallel)
         if model.tied_embeddings and part.head is not None and part.embedding is not None:
