@@ -171,6 +171,8 @@ class LayerOps:
     """Tokens of a sequence in this layer, where they are not the job's: patches of an image, say (0: the job's)."""
     width: int = 0
     """Width of the layer, where it is not the model's (0: the model's)."""
+    is_recomputed: bool = True
+    """Recomputation covers it: every framework does transformer layers again, none the embedding, the head or the loss."""
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs of this layer for one token of the job's sequence."""
