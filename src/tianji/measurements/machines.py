@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from tianji.catalog import list_chips, list_pools, load_chip, load_pool
 from tianji.errors import FormatError, UnknownNameError
-from tianji.hardware import Chip, Figure, Pool, Tier
+from tianji.hardware import Figure, Pool, Tier
 from tianji.measurements.cells import Cells
 from tianji.units import BytesPerSecond
 
@@ -55,11 +55,13 @@ def _with_rate(tier: Tier, rate: BytesPerSecond | None, source: str) -> Tier:
 def find_pool(name: str) -> Pool:
     """Return a pool of the catalog by its name, or the smallest pool of a chip by the chip's name.
 
-    >>> find_pool("ascend-910b3").name
-    'atlas-900-a2-b3'
+    >>> find_pool("ascend-910b3").name, find_pool("metax c500 (64 gb)").chip.name
+    ('atlas-900-a2-b3', 'metax-c500')
 
     Raises UnknownNameError for a name that the catalog lacks, FormatError for a chip that no pool holds.
     """
+    plain = "-".join(name.partition("(")[0].split())
+    name = plain if plain in list_pools() or plain in list_chips() else name
     if name in list_pools():
         return load_pool(name)
     if name not in list_chips():
@@ -68,14 +70,3 @@ def find_pool(name: str) -> Pool:
     if not homes:
         raise FormatError(f"chip: no pool of the catalog holds {name!r}; name a pool file in its place")
     return min(homes, key=lambda pool: (pool.unit, pool.name))
-
-
-def find_generation(chip: Chip) -> str:
-    """Return the name of a chip's generation: that of the relative at the end of its line."""
-    return _find_root(chip.relative) if chip.relative else chip.name
-
-
-@lru_cache(maxsize=256)
-def _find_root(name: str) -> str:
-    chip = load_chip(name)
-    return _find_root(chip.relative) if chip.relative and chip.relative != name else name

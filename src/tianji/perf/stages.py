@@ -38,13 +38,17 @@ class Stage:
 
 
 def stage(model: Model, pp: Array, index: Array) -> Stage:
-    """Return the content of stage ``index`` (from 0) of ``pp``."""
-    base, rest = np.divmod(model.num_layers, pp)
+    """Return the content of stage ``index`` (from 0) of ``pp``.
+
+    The last stage goes without as many layers as its prediction modules and their heads weigh (:func:`tail_layers`).
+    """
+    tail = _tail(model, pp)
+    base, rest = np.divmod(model.num_layers + tail, pp)
     middle = np.minimum(rest, np.maximum(pp - 2, 0))
     first_extra = (rest > middle) * 1
     extra = np.where(index == 0, first_extra, (index >= 1) & (index <= middle))
     last_extra = (rest > middle + first_extra) & (index == pp - 1) & (pp > 1)
-    count = base + np.where(last_extra, 1, extra)
+    count = base + np.where(last_extra, 1, extra) - tail * (index == pp - 1)
     before = base * index + np.where(index > 0, first_extra, 0) + np.clip(index - 1, 0, middle)
     if model.blocks:
         return Stage(index, block_counts(model, before, count), index == 0, index == pp - 1)
@@ -53,6 +57,33 @@ def stage(model: Model, pp: Array, index: Array) -> Stage:
     share = model.num_moe_layers / np.maximum(model.num_layers - leading, 1)
     moe = (count - head) * share
     return Stage(index, {"dense": count - moe, "moe": moe}, index == 0, index == pp - 1)
+
+
+def _tail(model: Model, pp: Array) -> Array:
+    """Return how many layers fewer than the others the last of ``pp`` stages has."""
+    tail: Array = np.asarray(tail_layers(model))
+    if not np.any(tail):
+        return tail
+    tail = np.minimum(tail, (model.num_layers + tail) // pp)
+    tail = np.minimum(tail, (model.num_layers + tail) // pp) * (pp > 1)
+    # One layer that is left over goes to the last stage: no other gets longer for it.
+    left: Array = tail - ((model.num_layers + tail) % pp == 1) * (tail > 0)
+    return left
+
+
+def tail_layers(model: Model) -> int:
+    """Return how many layers the prediction modules weigh, each with a head of its own, and the model's head beside them.
+
+    Who trains with such modules places layers by hand: DeepSeek-V3 in Megatron-Bridge has 16, 16, 16 and 13 layers on four stages,
+    and 4 on each of fifteen and 1 on the last of sixteen. A model without modules is divided evenly.
+    """
+    if not model.num_mtp_layers:
+        return 0
+    active = model.num_active_parameters - model.embedding_parameters() - model.head_parameters()
+    head = model.hidden_size * model.vocab_size / (active / model.num_layers)
+    weight = model.num_mtp_layers * (1.0 + head) + head
+    rounded: int = np.rint(weight).astype(int)
+    return rounded
 
 
 def block_counts(model: Model, before: Array, count: Array) -> dict[str, Array]:
