@@ -34,5 +34,6 @@ def promise_tuned(predictions: Sequence[Prediction], calibration: Calibration | 
 
 def _promise(p: Prediction, calibration: Calibration) -> Promise:
     same = predict(p.row.plan, calibration)
-    best = plan(p.row.job, p.row.pool, calibration, top=1).results[0]
-    return Promise(p, same, best, is_told=p.row.id in {row.id for row in find_precedents(best.plan)})
+    outcome = plan(p.row.job, p.row.pool, calibration, top=1)
+    is_told = p.row.id in {row.id for row in find_precedents(outcome.best.plan)}
+    return Promise(p, same, outcome.best, is_told, outcome.choice.optimism if outcome.choice else 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.accuracy.acceptance import Bar
+from benchmarks.accuracy.choices import choose_in_sweeps, summarize
 from benchmarks.accuracy.held_out import HeldOut, cover
 from benchmarks.accuracy.peers import Peer, compare_peers
 from benchmarks.accuracy.rankings import RankedJob
@@ -139,7 +140,25 @@ def _rankings(verdict: Verdict, jobs: Sequence[RankedJob]) -> list[str]:
         parts.append(f"**{job.name}.** [{job.title}]({job.url}). {job.note} Rank correlation {job.spearman:.2f}.\n")
         parts.append(markdown_table(["layout", "tokens/s", "predicted", "GiB", "predicted", "fits"], rows))
     parts += write_sweeps(verdict)
-    return parts
+    return [*parts, *_choices(verdict)]
+
+
+def _choices(verdict: Verdict) -> list[str]:
+    rows = [
+        [c.name, str(c.sweeps), percent_of(c.expected_regret), percent_of(c.regret), percent_of(c.chance), percent_of(c.close),
+         signed_percent_of(c.optimism), signed_percent_of(c.flattered)]
+        for c in summarize(choose_in_sweeps(verdict.predictions))
+    ]  # fmt: skip
+    head = [
+        "sweeps", "count", "regret expected", "regret paid", "chance told", "was within 3 %", "optimism told",
+        "error beyond the others'",
+    ]  # fmt: skip
+    return [
+        "### Choosing under doubt\n",
+        "In each sweep the layout of the least expected regret: what `tianji plan` would say of it, and what was measured. The "
+        "errors that layouts share and those of their own were set on fit rows; these are check rows.\n",
+        markdown_table(head, rows),
+    ]
 
 
 def _promises(promises: Sequence[Promise]) -> list[str]:

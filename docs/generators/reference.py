@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import click
 
@@ -82,6 +83,10 @@ def python_page() -> str:
         parts.append(f"## {title}")
         for name in names:
             value = getattr(tianji, name)
+            if isinstance(value, ModuleType):
+                group = [getattr(value, verb) for verb in value.__all__]
+                parts += [f"```{{eval-rst}}\n.. {directive}:: {v.__module__}.{v.__qualname__}\n```" for v in group]
+                continue
             kind = directive if callable(value) or isinstance(value, type) else "autodata"
             if isinstance(value, type) and issubclass(value, Exception):
                 kind = "autoexception"
@@ -96,7 +101,7 @@ def catalog_page() -> str:
     models = [tianji.load_model(name) for name in tianji.list_models()]
     parts = [
         "# Catalog",
-        "What ships with Tianji. `tianji catalog NAME` shows an entry with the source of every figure; "
+        "What ships with Tianji. `tianji browse NAME` shows an entry with the source of every figure; "
         "[the guide](../catalog.md) tells how to add one.",
         "## Chips",
         table(("name", "title", "ecosystem", "status"), [(c.name, c.title, c.ecosystem, c.status) for c in chips]),

@@ -7,9 +7,11 @@ the command line start fast.
 from __future__ import annotations
 
 from importlib import import_module
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tianji import migrate
     from tianji.api.answer import Answer
     from tianji.api.browsing import browse
     from tianji.api.comparing import compare, replace, size
@@ -57,7 +59,7 @@ __all__ = [
     "Replacement", "Result", "RunOptions", "Sizing", "Strategy", "TianjiError", "Tier", "Verdict", "__version__",
     "abbreviate_layout", "browse", "calibrate", "compare", "complete_layout", "explain",
     "export", "goodput", "list_chips", "list_failure_profiles", "list_models", "list_pools",
-    "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job", "operate", "plan",
+    "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job", "migrate", "operate", "plan",
     "predict", "read_plan", "read_result", "replace", "run", "size", "validate", "write_plan", "write_result",
 ]  # fmt: skip
 
@@ -101,9 +103,13 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("tianji")
+    if name == "migrate":  # a group of verbs, as on the command line
+        return import_module("tianji.migrate")
     for room, names in _ROOMS.items():
         if name in names:
             value = getattr(import_module(f"tianji.{room}"), name)
+            if isinstance(value, FunctionType):
+                value = import_module("tianji.api.door").python_door(value)
             globals()[name] = value
             return value
     raise AttributeError(f"module 'tianji' has no attribute {name!r}")

@@ -58,7 +58,7 @@ class UnknownFigureError(InputError):
         self.owner, self.figure = owner, figure
         reason = f" ({why})" if why else ""
         supply = option or (
-            f"copy the entry with `tianji catalog chips {owner} --toml > {owner}.toml`, fill in the figure with a source,"
+            f"copy the entry with `tianji browse chips {owner} --toml > {owner}.toml`, fill in the figure with a source,"
             " and name that file in a pool file of your own (docs/catalog.md)"
         )
         super().__init__(f"{owner} has no published {figure}, which this job needs{reason}. Supply it: {supply}.")

@@ -13,17 +13,12 @@ from tianji.cli import main
 from tianji.cli.group import COMMANDS
 from tianji.parallel.strategy import FIELDS
 
-RENAMED = {"catalog": "browse"}
-"""`tianji.catalog` is a room: a function of that name would hide it."""
-NO_VERB = {
-    "pool": "starts and ends processes of this machine, and answers nothing",
-    "migrate": "several questions, each answered by the room tianji.migration",
-}
-"""Groups of commands that have no function of their name."""
+NO_VERB = {"pool": "starts and ends processes of this machine, and answers nothing"}
+"""The group of commands that has no function of its name."""
 SHOWING = {"as_json": "to_json", "html": "save_html", "plots": "save_plots", "csv": "save_tables"}
 """Options that say how an answer is shown, and the method that does it."""
 ONLY_TYPED = {
-    "catalog": {"as_toml": "an entry's file is text; its path is what a Python user opens"},
+    "browse": {"as_toml": "an entry's file is text; its path is what a Python user opens"},
     "validate": {"report": "the page on accuracy is the project's own"},
 }
 ONLY_PYTHON = {"strategy": "a whole strategy, where the command line has its fields"}
@@ -31,17 +26,31 @@ MOST_LINES, WIDTH, INDENT = 42, 88, 4
 
 
 def verbs() -> list[str]:
-    return [name for name in COMMANDS if name not in NO_VERB]
+    """Return what is typed behind `tianji`, and behind ``tianji.`` with a stop for each blank."""
+    names = []
+    for name in COMMANDS:
+        if name not in NO_VERB:
+            part = command(name)
+            names += [f"{name} {each}" for each in part.commands] if isinstance(part, click.Group) else [name]
+    return names
 
 
 def command(name: str) -> click.Command:
-    found = main.get_command(click.Context(main), name)
-    assert found is not None
-    return found
+    group, _, part = name.partition(" ")
+    context = click.Context(main)
+    one = main.get_command(context, group)
+    if part:
+        assert isinstance(one, click.Group)
+        one = one.get_command(context, part)
+    assert one is not None
+    return one
 
 
 def verb(name: str) -> Callable[..., Any]:
-    function: Callable[..., Any] = getattr(tianji, RENAMED.get(name, name))
+    function: Any = tianji
+    for part in name.split():
+        function = getattr(function, part)
+    assert callable(function)
     return function
 
 
@@ -85,3 +94,9 @@ def test_the_help_of_a_verb_fits_a_screen(name: str) -> None:
 
 def test_every_way_to_show_is_a_method() -> None:
     assert all(hasattr(tianji.Answer, method) for method in SHOWING.values())
+
+
+def test_the_old_name_of_a_command_still_works() -> None:
+    old = main.get_command(click.Context(main), "catalog")
+    assert old is not None
+    assert old.name == "browse"

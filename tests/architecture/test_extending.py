@@ -20,7 +20,8 @@ BLOCK = re.compile(r"(?:^`([^`\n]+)`:\n\n)?^```(\w+)\n((?:(?!^```).*\n)*)^```$",
 
 
 def copy_source(folder: Path) -> None:
-    shutil.copytree(SOURCE, folder / "src" / "tianji", ignore=shutil.ignore_patterns("__pycache__"))
+    """Copy the source with what is compiled of it, which stays valid: the times of files are copied, too."""
+    shutil.copytree(SOURCE, folder / "src" / "tianji")
 
 
 def change(text: str, diff: str, where: str) -> str:
@@ -49,7 +50,7 @@ def follow(section: str, folder: Path) -> list[str]:
 def run(command: str, folder: Path) -> str:
     words = shlex.split(command)
     assert words[0] == "tianji"
-    environment = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
     code = "import sys, tianji.cli; sys.argv[0] = 'tianji'; tianji.cli.main()"
     done = subprocess.run(
         [sys.executable, "-c", code, *words[1:]],

@@ -55,7 +55,7 @@ def test_what_the_first_command_plans_is_a_config_json_in_the_catalog() -> None:
 
 
 def test_the_readme_shows_commands() -> None:
-    assert {line.split()[1] for line in commands()} >= {"catalog", "plan", "predict"}
+    assert {line.split()[1] for line in commands()} >= {"browse", "plan", "predict"}
 
 
 @pytest.mark.parametrize("line", commands())
@@ -73,5 +73,5 @@ def test_the_python_example_runs_and_prints_plans(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(block)], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert "Fastest plans" in done.stdout
+    assert "Best plans" in done.stdout
     assert done.stderr == ""

@@ -52,7 +52,10 @@ ALLOWED = {
         "the one computer that the command runs on or measures",
     ),
     "graph": ({"migration"}, "of imports"),
-    "metric": ({"catalog", "cli", "migration"}, "a column of a published table of failures; of a task, in a log"),
+    "metric": (
+        {"api", "catalog", "cli", "migration"},
+        "a column of a published table of failures; of a task, in a log",
+    ),
     "npu": ({"migration"}, "in the name torch_npu, and what a repository calls a chip"),
     "server": ({"catalog"}, "an item of a bill: the hosts around the chips"),
 }

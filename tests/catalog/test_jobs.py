@@ -55,3 +55,8 @@ def test_absurd_sizes_are_refused(fields: dict[str, float], said: str) -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(TianjiError, match=r"llama-3\.1-8b"):
         make_job("llama-3.1-8c")
+
+
+def test_learned_positions_limit_the_sequence() -> None:
+    with pytest.raises(FormatError, match="a table of 2,048 positions"):
+        make_job("gpt3-175b", seq_len=4096)

@@ -73,11 +73,11 @@ def refusal(*arguments: str) -> str:
             ["replace", "llama-3.1-8b", "--from", "64xhgx-h100", "--with", "hgx-a100", "--days", "5"],
             "--days counts only with --match deadline",
         ),
-        (["catalog", "china"], "in sites and in prices"),
-        (["catalog", "chip"], "did you mean chips"),
-        (["catalog", "chips", "h201"], "did you mean"),
-        (["catalog", "x", "y", "z"], "unexpected extra argument"),
-        (["catalog", "h200", "--toml", "--json"], "exclude each other"),
+        (["browse", "china"], "in sites and in prices"),
+        (["browse", "chip"], "did you mean chips"),
+        (["browse", "chips", "h201"], "did you mean"),
+        (["browse", "x", "y", "z"], "unexpected extra argument"),
+        (["browse", "h200", "--toml", "--json"], "exclude each other"),
     ],
 )
 def test_a_slip_on_the_command_line(words: list[str], expected: str) -> None:
@@ -260,7 +260,7 @@ def test_no_feasible_plan_names_the_closest_miss_and_by_how_much() -> None:
 def test_a_figure_that_nobody_published_is_named() -> None:
     message = refusal("plan", "llama-3.1-8b", "atlas-960-superpod", "--chips", "64")
     assert "no published dense bf16 peak" in message
-    assert "tianji catalog chips" in message
+    assert "tianji browse chips" in message
 
 
 def test_more_chips_than_the_architecture_joins() -> None:

@@ -1,4 +1,4 @@
-"""`tianji catalog`: lists, entries with sources and contradictions, files to copy."""
+"""`tianji browse`: lists, entries with sources and contradictions, files to copy."""
 
 import json
 import tomllib
@@ -13,7 +13,7 @@ from tianji.cli.entries import KINDS
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["catalog", *arguments], catch_exceptions=False)
+    return CliRunner().invoke(main, ["browse", *arguments], catch_exceptions=False)
 
 
 def test_all_lists_in_one_document() -> None:

@@ -13,7 +13,7 @@ from tianji.catalog.entries import DATA
 from tianji.cli import main
 
 ROOT = Path(__file__).parents[2]
-MINE = ("catalog", "plan", "predict", "goodput", "compare", "replace", "size")
+MINE = ("browse", "plan", "predict", "goodput", "compare", "replace", "size")
 
 
 def in_help() -> list[str]:
@@ -47,7 +47,7 @@ def test_there_are_examples() -> None:
     assert in_documents()
 
 
-@pytest.mark.parametrize("line", [*in_help(), *in_documents()])
+@pytest.mark.parametrize("line", dict.fromkeys([*in_help(), *in_documents()]))
 def test_an_example_works(line: str, folder: Path) -> None:
     words = shlex.split(re.split(r"\s{2,}| > ", line)[0])[1:]  # a remark may stand behind two spaces
     done = CliRunner().invoke(main, words, catch_exceptions=False)

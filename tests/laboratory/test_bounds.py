@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.accuracy.choices import choose_in_sweeps, summarize
 from benchmarks.accuracy.peers import compare_peers
 from benchmarks.accuracy.rankings import rank_published, tell_memory
 from benchmarks.accuracy.scaling import scale_measured, scale_published
@@ -58,6 +59,16 @@ def test_ranking(verdict: Verdict) -> None:
     assert (found.spearman or 0.0) >= 0.90
     assert below(found.regret, 0.046)
     assert (found.exact or 0.0) >= 0.57
+
+
+def test_the_choice_under_doubt_costs_no_more_than_the_fastest_estimate(verdict: Verdict) -> None:
+    every, measured, _ = summarize(choose_in_sweeps(verdict.predictions))
+    assert every.sweeps == verdict.ranking.chosen
+    assert every.regret <= (verdict.ranking.regret or 0.0) + 1e-3
+    # What is said of the chance is no boast, and the fastest estimates are flattered by no more than is said.
+    assert every.chance <= every.close + 0.15
+    assert every.flattered <= every.optimism + 0.01
+    assert measured.flattered <= measured.optimism + 0.01
 
 
 def test_published_rankings() -> None:

@@ -30,7 +30,12 @@ def test_gain_is_measured_over_promised_time(promise: Promise) -> None:
     ratio = promise.best.step_time.nominal / promise.same.step_time.nominal
     measured, predicted = promise.prediction.row.measured_step_time, promise.prediction.step_time
     assert predicted is not None
-    assert promise.gain == pytest.approx(measured / (predicted * ratio) - 1)
+    assert promise.gain == pytest.approx(measured / (predicted * ratio * (1 + promise.optimism)) - 1)
+
+
+def test_a_plan_promises_less_for_having_been_chosen(promise: Promise) -> None:
+    assert promise.optimism > 0
+    assert promise.gain < replace(promise, optimism=0.0).gain
 
 
 def test_savings_name_the_terms_that_shrink(promise: Promise) -> None:

@@ -78,7 +78,6 @@ def price_alone(task: Job, where: Pool, vary: tuple[str, ...]) -> list[Priced]:
     return list(zip(cost.step_time.tolist(), cost.memory_total.tolist(), members, strict=True))
 
 
-@pytest.mark.parametrize("memory", [100.0, 0.3])
 @pytest.mark.parametrize(
     ("task", "chips", "vary"),
     [
@@ -88,17 +87,22 @@ def price_alone(task: Job, where: Pool, vary: tuple[str, ...]) -> list[Priced]:
     ],
 )
 def test_a_search_says_what_pricing_one_by_one_says(
-    task: Job, chips: int, vary: tuple[str, ...], memory: float, monkeypatch: pytest.MonkeyPatch
+    task: Job, chips: int, vary: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = pool(chips, chip=replace(CHIP, memory=figure(memory * GB)))
-    every = price_alone(task, where, vary)
+    monkeypatch.setattr("tianji.search.space.SLICE", 5_000)
+    monkeypatch.setattr("tianji.search.blocks.BLOCK", 700)
+    every = price_alone(task, pool(chips), vary)  # neither time nor need depends on the memory that there is
+    for memory in (100.0, 0.3):
+        where = pool(chips, chip=replace(CHIP, memory=figure(memory * GB)))
+        compare_with_search(every, task, where, vary)
+
+
+def compare_with_search(every: list[Priced], task: Job, where: Pool, vary: tuple[str, ...]) -> None:
     fitting = sorted((p for p in every if p[1] <= usable_memory(where)), key=lambda p: p[:2])
     front: list[Priced] = []
     for one in fitting:
         if one[0] <= FRONT_WINDOW * fitting[0][0] and (not front or one[1] < front[-1][1]):
             front.append(one)
-    monkeypatch.setattr("tianji.search.space.SLICE", 5_000)
-    monkeypatch.setattr("tianji.search.blocks.BLOCK", 700)
     found = explore(task, where, REAL, SearchOptions(extra={name: (False, True) for name in vary}, top=30))
     assert (found.candidates, found.feasible) == (len(every), len(fitting))
     assert 0 < found.feasible <= found.candidates

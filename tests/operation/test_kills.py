@@ -35,14 +35,22 @@ CONFIG = {
     "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 4,
     "intermediate_size": 96, "vocab_size": 256,
 }  # fmt: skip
-STEPS = 1_000
-"""Enough that four kills find the job at work on a quiet machine too. The rate is small, or rounding grows."""
+STEPS = 500
+"""Enough that four kills find the job at work on a quiet machine too: each falls within SOON of the first checkpoint of an
+attempt. The rate is small, or rounding grows."""
+SOON = 0.3
+"""Seconds in which a random moment for a kill is drawn."""
 QUICK = RunOptions(steps=STEPS, warmup=0, optimizer="sgd", learning_rate=0.02, trace=False)
 
 
-def plan(chips: int = 4, node: int = 2) -> Plan:
+def plan(chips: int = 4, node: int = 2, strategy: Strategy | None = None) -> Plan:
     pool = replace(load_pool("hgx-h100", chips), node=node)
-    return Plan(Job(read_config(CONFIG, "tiny"), 32, 8, find_precision("fp32")), pool, Strategy(dp=chips))
+    job = Job(read_config(CONFIG, "tiny"), 32, 8, find_precision("fp32"))
+    return Plan(job, pool, strategy or Strategy(dp=chips))
+
+
+WHOLE = plan(1, 1, Strategy(micro_batch_size=8))
+"""One process that takes the whole batch at once: the same losses at the least work."""
 
 
 def order(steps: int = STEPS, **more: Any) -> Order:
@@ -64,7 +72,7 @@ def waiting_quietly() -> Iterator[None]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[float, ...]:
     out = tmp_path_factory.mktemp("undisturbed")
     with waiting_quietly():
-        measurement = run(plan(1, 1), replace(QUICK, out=str(out))).measurement
+        measurement = run(WHOLE, replace(QUICK, out=str(out))).measurement
     assert measurement is not None
     return measurement.losses
 
@@ -111,7 +119,7 @@ class Killer:
         if controller.state is not State.TRAINING or controller.attempt is None or not self.parts or not is_noticed:
             self.at = 0.0
             return
-        self.at = self.at or time.monotonic() + self.random.uniform(0.0, 1.0)
+        self.at = self.at or time.monotonic() + self.random.uniform(0.0, SOON)
         if time.monotonic() < self.at or controller.saved is None:
             return
         part, self.at, self.done = self.parts.pop(), 0.0, self.done + 1
@@ -139,7 +147,7 @@ def test_killed_ranks_and_agents_are_answered(undisturbed: tuple[float, ...], tm
 
 
 def test_a_spare_takes_the_place_of_what_failed(undisturbed: tuple[float, ...], tmp_path: Path) -> None:
-    steps = 400  # one kill comes within two seconds
+    steps = 200  # one kill comes within a second
     killer = Killer("agent")
     outcome = begin(order(steps, spares=1), tmp_path, killer)
     assert outcome.state is State.DONE

@@ -16,7 +16,7 @@ from tianji.backends import run
 from tianji.operation.event_log import Event, read_events
 
 from ..backends.ray_cluster.clusters import Host, find_rank, free_port, parent_of
-from .test_kills import CONFIG, QUICK, assert_nothing_saved_is_lost, losses, plan, waiting_quietly
+from .test_kills import CONFIG, QUICK, WHOLE, assert_nothing_saved_is_lost, losses, waiting_quietly
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +111,7 @@ def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path) -> None:
     # The undisturbed run goes as far beyond the last checkpoint that was loaded as a difference would need to show.
     compared = starts[2]["resume"] + 40
     with waiting_quietly():
-        measurement = run(plan(1, 1), replace(QUICK, steps=compared, out=str(tmp_path / "undisturbed"))).measurement
+        measurement = run(WHOLE, replace(QUICK, steps=compared, out=str(tmp_path / "undisturbed"))).measurement
     assert measurement is not None
     found = list(losses(out))
     assert {index for index, _ in found} == set(range(STEPS))

@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 
 from samples import CHIP, DENSE, SPARSE, figure, make_plan
+from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.errors import IllegalStrategyError
 from tianji.hardware.calibration import Calibration, Evidence, Spread
 from tianji.hardware.constants import Constants
 from tianji.hardware.uncertainty import DOUBTED, RANGE_80
 from tianji.parallel import Strategy
-from tianji.prediction import predict
+from tianji.parallel.plan import Plan
+from tianji.prediction import predict, predict_together
 from tianji.units import GB, TERA
 from tianji.workload.layers import step_flops
 
@@ -75,3 +77,17 @@ def test_what_does_not_fit_is_still_a_result() -> None:
     assert predict(plan, PHYSICS).fits
     assert not predict(small, PHYSICS).fits
     assert predict(small, PHYSICS).step_time == predict(plan, PHYSICS).step_time
+
+
+@pytest.mark.parametrize("calibration", ["default", "none"])
+def test_plans_that_are_predicted_together_are_what_they_are_alone(calibration: str) -> None:
+    job, pool, constants = make_job("qwen3-30b-a3b", 4096, 96), load_pool("hgx-h100", 16), load_calibration(calibration)
+    strategies = [
+        Strategy(tp=tp, pp=pp, dp=chips // (tp * pp), ep=ep, zero=zero, recompute=recompute, schedule=schedule)
+        for chips in (16, 8)
+        for tp, pp, ep in ((1, 1, 8), (2, 2, 2), (1, 4, 2), (4, 1, 4))
+        for zero, recompute, schedule in ((1, "none", "1f1b"), (0, "full", "gpipe"))
+    ]
+    together = predict_together(job, pool, strategies, constants)
+    assert together == tuple(predict(Plan(job, pool, s), constants) for s in strategies)
+    assert len({result.step_time.nominal for result in together}) == len(strategies)

@@ -20,8 +20,8 @@ from tianji.parallel.strategy import Strategy
 GUIDE = Path(__file__).parents[2] / "docs" / "extending.md"
 
 COMMANDS = {
-    "catalog": "catalog",
-    "entry": "catalog pools cloudmatrix384",
+    "catalog": "browse",
+    "entry": "browse pools cloudmatrix384",
     "targets": "export",
     "export": "export {folder}/plan.json --to slurm --out {folder}/export",
     "check": "export --check {folder}/job.yaml",

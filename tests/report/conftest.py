@@ -1,10 +1,12 @@
 """One small job on one small pool, searched once for all tests of the room."""
 
 import io
+from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
 
+from remembering import remember_searches
 from tianji.catalog import load_pool, make_job
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
@@ -14,6 +16,14 @@ from tianji.result import Result
 from tianji.search import Outcome, plan
 
 PHYSICS = Calibration()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def remembered() -> Iterator[None]:
+    """Make each search once."""
+    with pytest.MonkeyPatch.context() as patch:
+        remember_searches(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ from tianji.workload.expressions import evaluate, names_in
 @given(st.integers(-1000, 1000), st.integers(-1000, 1000), st.integers(1, 50))
 def test_arithmetic_is_pythons(a: int, b: int, c: int) -> None:
     values = {"a": a, "b": b, "c": c}
-    assert evaluate("a * b + 2 * c - b // c", values, {}) == a * b + 2 * c - b // c
+    assert evaluate("a * b + 2 * c - b * c // c", values, {}) == a * b + 2 * c - b
+    assert evaluate("up(b * b, c)", values, {}) == -(-b * b // c) * c
     assert evaluate("a if b > c else -a", values, {}) == (a if b > c else -a)
 
 

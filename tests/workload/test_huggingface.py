@@ -91,8 +91,8 @@ def test_latent_attention_with_and_without_a_query_rank() -> None:
     low = published("deepseek-v2").mla
     assert full is not None and low is not None
     assert (full.q_lora_rank, low.q_lora_rank) == (0, 1536)
-    with pytest.raises(FormatError, match="'q_lora_rank' is missing"):
-        read_config(without(PUBLISHED["deepseek-v2"], "q_lora_rank"), "m")
+    left_out = read_config(without(PUBLISHED["deepseek-v2"], "q_lora_rank"), "m")
+    assert left_out.mla == low and "q_lora_rank 1536" in left_out.remark
 
 
 def test_experts_shared_leading_and_predicted() -> None:
@@ -110,14 +110,13 @@ def test_a_deepseek_without_experts_is_dense() -> None:
 def test_sparse_steps_and_dense_layers() -> None:
     assert published("qwen3-30b-a3b", decoder_sparse_step=2).num_moe_layers == 24
     assert published("qwen3-30b-a3b", mlp_only_layers=[0, 1]).num_dense_layers == 2
-    with pytest.raises(UnsupportedModelError, match="the layers with experts are"):
-        published("qwen3-30b-a3b", mlp_only_layers=[5])
+    assert published("qwen3-30b-a3b", mlp_only_layers=[5]).num_moe_layers == 47
 
 
 def test_frequency_of_layers_with_experts() -> None:
     assert published("deepseek-v3", moe_layer_freq=2).num_moe_layers == 29  # layers 4, 6, ... 60
     assert published("deepseek-v3", moe_layer_freq=[0] * 3 + [1] * 58).num_moe_layers == 58
-    with pytest.raises(FormatError, match="moe_layer_freq: expected 0 or 1 for each of the 61 layers"):
+    with pytest.raises(FormatError, match="moe_layer_freq: expected an entry for each of the 61 layers"):
         published("deepseek-v3", moe_layer_freq=[1, 1])
 
 
@@ -202,15 +201,16 @@ def test_windows_on_all_layers_or_on_every_second() -> None:
 def test_a_window_that_is_switched_off_bounds_nothing() -> None:
     assert window(published("qwen2.5-72b")) == (0, 0)
     on = published("qwen2.5-72b", use_sliding_window=True, max_window_layers=70)
-    assert window(on) == (131072, 10)
+    assert [on.blocks[i].title for i in on.pattern] == ["attention + dense"] * 70 + ["windowed attention + dense"] * 10
 
 
 def test_layer_types_are_counted_and_checked() -> None:
     kinds = ["sliding_attention"] * 3 + ["full_attention"]
-    assert window(minimal("mistral", "MistralForCausalLM", layer_types=kinds)) == (4096, 3)
+    mistral = minimal("mistral", "MistralForCausalLM", layer_types=kinds)
+    assert mistral.layer_titles == (("windowed attention + dense", 3), ("attention + dense", 1))
     with pytest.raises(FormatError, match="layer_types has 3 entries, but the model has 4 layers"):
-        llama(layer_types=kinds[:3])
-    with pytest.raises(UnsupportedModelError, match=r"layer_types names .'linear_attention'."):
+        llama(layer_types=["full_attention"] * 3)
+    with pytest.raises(UnsupportedModelError, match="layers of kind linear_attention"):
         llama(layer_types=["linear_attention"] * 4)
 
 
@@ -219,19 +219,18 @@ def test_layer_types_are_counted_and_checked() -> None:
     ("data", "said"),
     [
         (
-            {"model_type": "mamba2", "architectures": ["Mamba2ForCausalLM"]},
-            "model_type 'mamba2'.*Known model types: .*llama",
+            {"model_type": "quantum", "architectures": ["QuantumForCausalLM"]},
+            "model_type 'quantum'.*`tianji model trace` reads any model",
         ),
-        ({"model_type": "bert", "architectures": ["BertForMaskedLM"]}, "looks like an encoder"),
         ({"model_type": "t5", "is_encoder_decoder": True}, "it has an encoder"),
         ({"_class_name": "FluxTransformer2DModel", "_diffusers_version": "0.30"}, "a part of a diffusion pipeline"),
         ({"architectures": ["QuxForCausalLM"], "hidden_size": 4}, "model_type None, architectures .'QuxForCausalLM'."),
         (LLAMA | {"architectures": ["LlamaForCausalLMEagle3"]}, "llama models are LlamaForCausalLM"),
-        (LLAMA | {"architectures": ["LlamaForSequenceClassification"]}, "llama models are LlamaForCausalLM"),
-        (LLAMA | {"model_type": "lama"}, "nearest known: llama"),
+        (LLAMA | {"architectures": ["Qwen2ForSequenceClassification"]}, "llama models are LlamaForCausalLM"),
+        (LLAMA | {"model_type": "lama"}, "names like it: llama"),
         (LLAMA | {"num_local_experts": 8}, "num_local_experts = 8 announces a mixture of experts"),
         (LLAMA | {"kv_lora_rank": 512}, "announces multi-head latent attention"),
-        (PUBLISHED["deepseek-v3"] | {"attention_bias": True}, "attention_bias = True is a variant of deepseek_v3"),
+        (PUBLISHED["llama-4-maverick"]["text_config"] | {"model_type": "mixtral"}, "announces"),
         (
             {"model_type": "paligemma", "text_config": {"model_type": "nobody"}},
             "its text_config has model_type 'nobody'",
@@ -246,14 +245,14 @@ def test_an_architecture_that_is_not_understood_is_refused(data: dict[str, objec
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"hidden_size": 2_000_000_000}, "hidden_size: expected a whole number from 1 to 10,000,000, got 2000000000"),
+        ({"hidden_size": 2_000_000_000}, "hidden_size: expected a whole number from 0 to 10,000,000, got 2000000000"),
         ({"hidden_size": -64}, "hidden_size: .* got -64"),
         ({"hidden_size": True}, "hidden_size: .* got True"),
         ({"hidden_size": "64"}, "hidden_size: .* got '64'"),
         ({"hidden_size": 64.0}, "hidden_size: .* got 64.0"),
         ({"hidden_size": float("nan")}, "hidden_size: .* got nan"),
-        ({"hidden_size": 66}, "hidden_size 66 does not divide by 4 attention heads"),
-        ({"num_hidden_layers": 10**6}, "num_hidden_layers: expected a whole number from 1 to 100,000"),
+        ({"hidden_size": 66}, "66 does not divide by 4 .hidden_size 66, num_attention_heads 4"),
+        ({"num_hidden_layers": 10**6}, "num_hidden_layers: expected a whole number from 0 to 10,000"),
         ({"num_key_value_heads": 3}, "4 attention heads do not divide into 3 key-value heads"),
         ({"vocab_size": None}, "'vocab_size' is null"),
         ({"tie_word_embeddings": 1}, "tie_word_embeddings: expected true or false, got 1"),
@@ -297,7 +296,7 @@ def test_the_text_part_of_a_vision_language_model_is_read_and_said() -> None:
     whole = {"model_type": "llava", "architectures": ["LlavaForConditionalGeneration"], "text_config": LLAMA}
     model = read_config(whole, "m")
     assert model.num_parameters == llama().num_parameters
-    assert "text_config of a 'llava' config" in model.source
+    assert "text_config of a 'llava' config" in model.remark
     assert read_config(whole | {"tie_word_embeddings": True}, "m").tied_embeddings
 
 

@@ -91,11 +91,15 @@ def test_a_relabelled_file_is_refused() -> None:
         read_config(content | {"model_type": "mixtral", "architectures": ["Llama4ForCausalLM"]}, "x")
 
 
-@pytest.mark.parametrize("key", ["linear_num_value_heads", "num_experts_per_tok", "hidden_size"])
-def test_a_missing_size_is_asked_for(key: str) -> None:
+def test_a_missing_size_is_asked_for_or_said() -> None:
     content = config("Qwen3-Next-80B-A3B")
-    del content[key]
-    with pytest.raises(FormatError, match=key):
+    whole = read_config(content, "x")
+    for key in ("linear_num_value_heads", "num_experts_per_tok"):
+        model = read_config({k: v for k, v in content.items() if k != key}, "x")
+        assert model.num_parameters == whole.num_parameters
+        assert f"left out, so as the family's class has it: {key}" in model.remark
+    del content["hidden_size"]
+    with pytest.raises(FormatError, match="'hidden_size' is missing"):
         read_config(content, "x")
 
 

@@ -87,6 +87,10 @@ class Answer(Generic[T]):
     def show(self, width: int | None = None) -> None:
         """Print the tables of the command, as wide as the terminal or as ``width`` says; notes go to stderr."""
         self._print(make_console(width))
+        self.show_notes()
+
+    def show_notes(self) -> None:
+        """Print the notes to stderr."""
         for note in self.notes:
             print(f"tianji: note: {note}", file=sys.stderr)
 
@@ -115,7 +119,7 @@ class Answer(Generic[T]):
         from tianji.report.present import view_of
 
         if "document" not in self.document:
-            raise FormatError("there is no page of this answer: leave --html, --plots and --csv out")
+            raise FormatError("there is no page of this answer, no plot and no table; take its text or its JSON")
         return view_of(self.document)
 
     def _print(self, console: Console) -> None:

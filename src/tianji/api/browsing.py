@@ -11,7 +11,7 @@ from tianji.report.documents.catalog import KINDS, LOADERS, catalog_document, en
 
 
 def browse(kind: str | None = None, name: str | None = None) -> Answer[Any]:
-    """List and show what is known, each figure with its source (``tianji catalog``).
+    """List and show what is known, each figure with its source (``tianji browse``).
 
     ``kind`` is chips, pools, models, calibrations, failures, mixtures, sites or prices,
     and ``name`` one entry of it, or the path of your own file; a name that is unique

@@ -186,7 +186,8 @@ def _answer(
         runs_on = {"engine": runnable.framework, "faster_refused": runnable.refused, "why": runnable.why}
 
     def make_document() -> Mapping[str, Any]:
-        published = weigh_precedents(outcome.best, calibration)
+        optimism = outcome.choice.optimism if outcome.choice else 0.0
+        published = weigh_precedents(outcome.best, calibration, optimism)
         return plan_document(outcome, calibration, published=published, runs_on=runs_on, **beside)
 
     return Answer(outcome, _summarize(outcome), make_document, calibration, notes=notes)

@@ -95,7 +95,7 @@ def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = No
     hint = "A file of your own is given by its path, with the ending .toml (docs/catalog.md)."
     others = [other for other in ("chips", "pools") if other != kind and wanted in list_entries(other)]
     if others:
-        hint = f"There is a {_SINGULAR[others[0]]} of that name (`tianji catalog {others[0]} {wanted}`). {hint}"
+        hint = f"There is a {_SINGULAR[others[0]]} of that name (`tianji browse {others[0]} {wanted}`). {hint}"
     if kind == "pools" and wanted in list_entries("mixtures"):
         hint = f"There is a mixture of that name, and `tianji plan` alone takes mixtures. {hint}"
     counted = re.fullmatch(r"([\d_,]+)\s*[x×]\s*(.+)", wanted)

@@ -67,7 +67,12 @@ def make_job(
         batch = _usual_batch(length, chips)
         assumed.append(f"a global batch of {batch:,} sequences, about 4 million tokens a step as is usual")
 
-    if (longest := architecture.learned_positions or architecture.max_position_embeddings) and length > longest:
+    if 0 < architecture.learned_positions < length:
+        raise FormatError(
+            f"seq_len: {architecture.name} has a table of {architecture.learned_positions:,} positions, and a sequence of "
+            f"{length:,} tokens needs one each; expected at most {architecture.learned_positions:,}"
+        )
+    if 0 < (longest := architecture.max_position_embeddings) < length:
         assumed.append(f"positions beyond the {longest:,} that the model was made for")
     if architecture.remark:
         assumed.append(f"of the model's file: {architecture.remark}")

@@ -1,4 +1,4 @@
-"""``tianji catalog``: what is known of chips, pools, models, calibrations, failures, sites and prices, and from where."""
+"""``tianji browse``: what is known of chips, pools, models, calibrations, failures, sites and prices, and from where."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tianji.errors import FormatError
 KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "sites", "prices")
 
 
-@click.command("catalog")
+@click.command("browse")
 @click.argument("kind", required=False)
 @click.argument("name", required=False)
 @click.option("--toml", "as_toml", is_flag=True, help="Print the entry's file as it is, to copy and change.")
 @output_options
-def catalog_command(kind: str | None, name: str | None, as_toml: bool, outputs: Outputs) -> None:
+def browse_command(kind: str | None, name: str | None, as_toml: bool, outputs: Outputs) -> None:
     r"""List and show what is known, every figure with its source.
 
     KIND is chips, pools, models, calibrations, failures, mixtures, sites or prices; NAME one entry of it, or the path of your own
@@ -23,11 +23,11 @@ def catalog_command(kind: str | None, name: str | None, as_toml: bool, outputs: 
 
     \b
     Examples:
-      tianji catalog
-      tianji catalog pools
-      tianji catalog chips ascend-950dt
-      tianji catalog failures ascend-10k-claim
-      tianji catalog pools hgx-h100 --toml > my-pool.toml
+      tianji browse
+      tianji browse pools
+      tianji browse chips ascend-950dt
+      tianji browse failures ascend-10k-claim
+      tianji browse pools hgx-h100 --toml > my-pool.toml
     """
     from tianji.api.browsing import browse, find_kind
 
@@ -46,9 +46,7 @@ def _read_file(kind: str | None, name: str | None) -> str:
     from tianji.catalog.models import describe_model
 
     if kind is None or name is None:
-        raise FormatError(
-            "--toml prints one entry: expected a kind and a name, like `tianji catalog chips h200 --toml`"
-        )
+        raise FormatError("--toml prints one entry: expected a kind and a name, like `tianji browse chips h200 --toml`")
     if kind == "models":
         file = describe_model(name).folder / "model.toml"
         if not file.is_file():

@@ -15,7 +15,7 @@ from tianji.cli.output import WORDS
 from tianji.errors import TianjiError, UnknownNameError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "catalog": ("tianji.cli.entries:catalog_command", "List and show chips, pools, models, prices and more."),
+    "browse": ("tianji.cli.entries:browse_command", "List and show chips, pools, models, prices and more."),
     "plan": ("tianji.cli.planning:plan_command", "Find the best way to cut a model over a pool."),
     "predict": ("tianji.cli.prediction:predict_command", "Predict one plan, each second accounted for."),
     "run": ("tianji.cli.running:run_command", "Train a plan's model for real, and measure it."),
@@ -32,6 +32,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("tianji.cli.calibration:calibrate_command", "Fit what datasheets do not say to measured runs."),
 }
 """Command: the place of its click object, and its summary; a summary here spares `tianji --help` the import."""
+
+OLD_NAMES = {"catalog": "browse"}
+"""Names of commands in scripts that are older than the present ones; no help shows them."""
 
 
 def _keep_lines(command: click.Command) -> None:
@@ -51,6 +54,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, or None for a name that is none."""
+        cmd_name = OLD_NAMES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name][0].split(":")
@@ -67,7 +71,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that is called; a name that is none is answered with the nearest."""
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        if args and not args[0].startswith("-") and args[0] not in {*COMMANDS, *OLD_NAMES}:
             raise UnknownNameError("command", args[0], COMMANDS, "`tianji --help` lists all.")
         return super().resolve_command(ctx, args)
 

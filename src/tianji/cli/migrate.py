@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from tianji.cli.options import add_options
 from tianji.cli.outputs import Outputs, output_options
-from tianji.errors import FormatError, TianjiError
 
-if TYPE_CHECKING:
-    from tianji.migration import Move, VersionSet
-    from tianji.migration.judging.packages import PackageVerdict
-    from tianji.migration.patching.patch import Patch
-    from tianji.migration.speed import Speed
-    from tianji.workload import Job
-
-
-MOST_LEFT = 20
-"""Places and files that a patch leaves, as many as stderr lists."""
 _version_files = add_options(
     click.option("--constraints", metavar="FILE", help="Also write the versions as a constraints file for pip."),
     click.option("--dockerfile", metavar="FILE", help="Also write a Dockerfile that installs them."),
@@ -48,16 +35,14 @@ def migrate_command() -> None:
 @click.argument("repository")
 @click.option(
     "--to",
-    "target",
     default="atlas-900-a2",
     show_default=True,
     metavar="POOL|mindspore",
     help="Pool with Ascend chips to move to, or mindspore for the framework of that name.",
 )
-@click.option("--torch", "torch_version", metavar="VERSION", help="PyTorch on the target.  [default: the newest known]")
+@click.option("--torch", metavar="VERSION", help="PyTorch on the target.  [default: the newest known]")
 @click.option(
     "--entry",
-    "entries",
     multiple=True,
     metavar="FILE",
     help="Python file of the repository to start from; may be given again.  [default: found by their names]",
@@ -81,11 +66,7 @@ def migrate_command() -> None:
     "--chips", metavar="N", help="Chips of the target.  [default: those of the present pool, or of the entry]"
 )
 @output_options
-def scan_command(
-    repository: str, target: str, torch_version: str | None, entries: tuple[str, ...], constraints: str | None,
-    dockerfile: str | None, patch: str | None, patch_style: str, model: str | None, present: str | None, chips: str | None,
-    outputs: Outputs,
-) -> None:  # fmt: skip
+def scan_command(repository: str, outputs: Outputs, **options: Any) -> None:
     r"""Read a repository and say what a move to Ascend meets in it.
 
     Each finding has file, line, the symbol resolved through imports, what it means on the chip under the version of PyTorch,
@@ -101,38 +82,17 @@ def scan_command(
       tianji migrate scan my-repository --patch npu.patch && patch -d my-repository -p1 < npu.patch
       tianji migrate scan my-repository --to mindspore
     """
-    from tianji.api.progress import show_progress
-    from tianji.migration import Conflict, plan_move
-    from tianji.migration.mindspore import describe_twin
-    from tianji.report.documents.migration import scan_document
-    from tianji.report.documents.move_speed import speed_document
+    from tianji.api.migrating import scan
 
-    if patch is not None and target.lower() == "mindspore":
-        raise FormatError("--patch writes a move to torch_npu; leave it out for --to mindspore, which needs other code")
-    with show_progress("Files read") as progress:
-        move = plan_move(repository, target, torch_version, entries, progress)
-    chosen = move.fallback if isinstance(move.versions, Conflict) else move.versions
-    if chosen is not None:
-        _write_versions(chosen, move.scan.target.key, constraints, dockerfile, move.scan.packages)
-    if patch is not None:
-        from tianji.migration.patching import write_patch
-
-        written = write_patch(move.scan, move.effort, patch_style)
-        _write_text(patch, written.diff, "--patch")
-        _say_what_is_patched(written)
-    speed = _estimate(move, target, model, present, chips)
-    twin = None if speed is None or move.mindspore is None else describe_twin(speed.model, model or speed.found_in)
-    outputs.present(scan_document(move, None if speed is None else speed_document(speed), twin))
+    outputs.present(scan(repository, **options))
 
 
 @migrate_command.command("versions")
-@click.option(
-    "--to", "target", default="atlas-900-a2", show_default=True, metavar="POOL", help="Pool with Ascend chips."
-)
-@click.option("--torch", "torch_version", metavar="VERSION", help="PyTorch that the set must have.")
+@click.option("--to", default="atlas-900-a2", show_default=True, metavar="POOL", help="Pool with Ascend chips.")
+@click.option("--torch", metavar="VERSION", help="PyTorch that the set must have.")
 @click.option(
     "--with",
-    "components",
+    "with_",
     multiple=True,
     metavar="NAME[=VERSION]",
     help="Component that must be in the set, like vllm=0.11.0, megatron_core or python=3.11; may be given again.",
@@ -145,10 +105,7 @@ def scan_command(
 )
 @_version_files
 @output_options
-def versions_command(
-    target: str, torch_version: str | None, components: tuple[str, ...], environment: tuple[str, ...],
-    constraints: str | None, dockerfile: str | None, outputs: Outputs,
-) -> None:  # fmt: skip
+def versions_command(outputs: Outputs, **options: Any) -> None:
     r"""Say which versions of driver, CANN, PyTorch, torch_npu and their companions fit together.
 
     \b
@@ -158,32 +115,11 @@ def versions_command(
       tianji migrate versions --with megatron_core=0.12.1 --constraints constraints.txt
       tianji migrate versions --environment freeze.txt --environment npu-smi.txt
     """
-    from tianji.migration import (
-        Conflict,
-        check_environment,
-        find_versions,
-        read_environment,
-    )
-    from tianji.migration.scan import find_target
-    from tianji.report.documents.migration import versions_document
+    from tianji.api.migrating import versions
 
-    if target.lower() == "mindspore":
-        raise FormatError(
-            "--to: expected a pool with Ascend chips; give --with mindspore for a set that holds MindSpore"
-        )
-    family = find_target(target).key
-    pairs = [component.partition("=") for component in components]
-    wanted = {name.strip().replace("-", "_"): version for name, mark, version in pairs if mark}
-    needed = [name.strip().replace("-", "_") for name, mark, _ in pairs if not mark]
-    if torch_version is not None:
-        wanted["torch"] = torch_version
-    answer = find_versions(family, wanted, needed)
-    listing = read_environment("\n".join(map(_read_text, environment))) if environment else None
-    misfits = check_environment(listing, family) if listing is not None else []
-    if not isinstance(answer, Conflict):
-        _write_versions(answer, family, constraints, dockerfile)
-    outputs.present(versions_document(family, answer, listing, misfits))
-    if isinstance(answer, Conflict) or misfits:
+    answer = versions(**options)
+    outputs.present(answer)
+    if not answer.result.fit:
         sys.exit(1)
 
 
@@ -192,14 +128,12 @@ def versions_command(
 @click.argument("candidate")
 @click.option(
     "--repeat",
-    "repeats",
     multiple=True,
     metavar="FILE",
     help="Another run of the reference: says what its noise is; may be given again.",
 )
 @click.option(
     "--standard",
-    "standards",
     multiple=True,
     metavar="NAME",
     help="Standard to judge by; may be given again, all lists them.  [default: first loss, gradient norm, mean loss]",
@@ -212,10 +146,7 @@ def versions_command(
 )
 @click.option("--metric", default="", metavar="NAME", help="Task metric of both logs to set side by side.")
 @output_options
-def parity_command(
-    reference: str, candidate: str, repeats: tuple[str, ...], standards: tuple[str, ...], precision: str, metric: str,
-    outputs: Outputs,
-) -> None:  # fmt: skip
+def parity_command(reference: str, candidate: str, outputs: Outputs, **options: Any) -> None:
     r"""Judge a run on the target by a reference run: noise first, then named standards, then where they part.
 
     Takes results of `tianji run`, logs of Megatron, MindSpeed and MindFormers, JSON lines, CSV, JSON and TensorBoard's event
@@ -228,108 +159,9 @@ def parity_command(
       tianji migrate parity gpu.jsonl npu.jsonl --standard megatron-golden-approximate --precision bf16
       tianji migrate parity dump-gpu/step0 dump-npu/step0
     """
-    from tianji.migration.parity import compare_dumps, is_dump, judge_parity, load_standards, read_dump, read_run
-    from tianji.report.documents.parity import (
-        MoveDumpsDocument,
-        MoveParityDocument,
-        dump_document,
-        parity_document,
-    )
+    from tianji.api.migrating import parity
 
-    document: MoveParityDocument | MoveDumpsDocument
-    if is_dump(reference) or is_dump(candidate):
-        document = dump_document(reference, candidate, compare_dumps(read_dump(reference), read_dump(candidate)))
-    else:
-        names = tuple(load_standards()) if "all" in standards else standards
-        runs = [read_run(path) for path in (reference, candidate, *repeats)]
-        document = parity_document(judge_parity(runs[0], runs[1], runs[2:], names, precision, metric))
-    outputs.present(document)
-    if document["outcome"] == "fail":
+    answer = parity(reference, candidate, **options)
+    outputs.present(answer)
+    if answer.document["outcome"] == "fail":
         sys.exit(1)
-
-
-def _estimate(move: Move, target: str, model: str | None, present: str | None, chips: str | None) -> Speed | None:
-    """Return the speed on the target, or None where no model can be told; a model that was asked for must be priced."""
-    from tianji.api.cases import read_cases
-    from tianji.catalog import list_pools, load_calibration
-    from tianji.migration.speed import estimate_speed, find_model
-
-    asked = model is not None or present is not None
-    found = None if model is not None else find_model(move.scan)
-    launched = None if model is not None or found is not None else _find_launched(move)
-    if model is None and found is None and launched is None:
-        if asked:
-            raise FormatError(
-                "no config.json and no launch script in the repository says the model; give it with --model"
-            )
-        return None
-    place = "--model" if model else found[1] if found else launched[1] if launched else ""
-    pool = target if target in list_pools() else "atlas-900-a2"
-    count = chips or (present.partition("x")[0] if present and present.partition("x")[0].isdigit() else "")
-    pools = (f"{count}x{pool}" if count else pool, *([present] if present else []))
-    try:
-        name = model or (str(Path(move.scan.root) / place) if found else "llama-3.1-8b")
-        cases = read_cases(name, pools, batch=None, seq=None, tokens=None, precision="bf16")
-        if launched is not None:
-            cases = [(launched[0], where) for _, where in cases]
-        (job, where), *rest = cases
-        return estimate_speed(move.scan, job, place, where, load_calibration("default"), rest[0] if rest else None)
-    except TianjiError as error:
-        if asked:
-            raise
-        click.echo(f"speed: not estimated for {place} ({error})", err=True)
-        return None
-
-
-def _find_launched(move: Move) -> tuple[Job, str] | None:
-    """Return the job of the first Megatron or MindSpeed launch script of a repository, with its path."""
-    from tianji.exporters.launch_reader.launches import read_launch
-    from tianji.migration.facts import FileKind
-
-    scripts = [facts.path for facts in move.scan.files if facts.kind is FileKind.SHELL and "test" not in facts.path]
-    for path in sorted(scripts, key=lambda path: (path.count("/"), path))[:50]:
-        try:
-            return read_launch(Path(move.scan.root) / path).job, path
-        except (TianjiError, OSError):
-            continue
-    return None
-
-
-def _read_text(path: str) -> str:
-    try:
-        if path == "-":
-            return sys.stdin.read()
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise FormatError(f"--environment {path}: cannot be read ({error.strerror}); expected a text file") from None
-
-
-def _say_what_is_patched(patch: Patch) -> None:
-    """Say on stderr what a patch holds, and what it leaves to a person."""
-    click.echo(f"{len(patch.files)} files, {patch.num_places} places, style {patch.style}: {patch.reason}.", err=True)
-    left = [f"{path}: {reason}" for path, reason in patch.skipped]
-    left += [f"{finding.path}:{finding.line}: {finding.symbol}" for finding in patch.by_hand]
-    if left:
-        more = f"\n  and {len(left) - MOST_LEFT:,} more" if len(left) > MOST_LEFT else ""
-        click.echo("left to be changed by hand:\n  " + "\n  ".join(left[:MOST_LEFT]) + more, err=True)
-
-
-def _write_versions(
-    chosen: VersionSet, target: str, constraints: str | None, dockerfile: str | None,
-    packages: Sequence[PackageVerdict] = (),
-) -> None:  # fmt: skip
-    """Write the files that were asked for; the Dockerfile copies the constraints written beside it."""
-    from tianji.migration import write_constraints, write_dockerfile
-
-    if constraints is not None:
-        _write_text(constraints, write_constraints(chosen, packages), "--constraints")
-    if dockerfile is not None:
-        name = Path(constraints or "constraints.txt").name
-        _write_text(dockerfile, write_dockerfile(chosen, target, name), "--dockerfile")
-
-
-def _write_text(path: str, text: str, option: str) -> None:
-    from tianji.parallel.plan_file import write_text
-
-    write_text(path, text)
-    click.echo(f"{option.removeprefix('--')}: {path}", err=True)

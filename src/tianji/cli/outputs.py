@@ -71,6 +71,7 @@ class Outputs:
             click.echo(answer.save_tables(self.csv), err=True)
         if self.as_json:
             click.echo(answer.to_json())
+            answer.show_notes()
         else:
             answer.show()
 

@@ -35,6 +35,12 @@ class Uncertainty:
     covariance: Array
     """(names, names)."""
 
+    @property
+    def posterior(self) -> Array:
+        """The covariance as the fit leaves it, (names, names): all of each standard error."""
+        posterior: Array = self.covariance / DOUBTED**2
+        return posterior
+
     def deviation(self, slopes: Array) -> Array:
         """Return the standard deviation of log time: ``slopes`` (names, ...) say how it moves with each constant."""
         variance = np.einsum("i...,ij,j...->...", slopes, self.covariance, slopes)

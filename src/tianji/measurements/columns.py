@@ -60,7 +60,7 @@ def _group(title: str, *columns: Column) -> tuple[Column, ...]:
     )  # fmt: skip
 
 
-def _switch(name: str, meaning: str, example: str) -> Column:
+def _of_switch(name: str, meaning: str, example: str) -> Column:
     return Column(name, "word", meaning, example, words=SWITCHES[name], empty="as the framework's release does it")
 
 
@@ -87,22 +87,22 @@ SOFTWARE = _group(
     "The software",
     Column("framework", "name", "Training framework; its runs share effects on time", "megatron-lm", empty="not stated"),
     Column("release", "name", "Release of the framework", "0.8.0", empty="not stated"),
-    _switch("launch", "How the host starts kernels", "full_graph"),
-    _switch("dispatcher", "What moves tokens to experts", "deep_ep"),
+    _of_switch("launch", "How the host starts kernels", "full_graph"),
+    _of_switch("dispatcher", "What moves tokens to experts", "deep_ep"),
     Column("dispatcher_sms", "count", "Streaming multiprocessors that it takes", "20", empty="not known"),
-    _switch("ep_overlap", "What hides the dispatch", "one_f_one_b"),
-    _switch("routing", "How tokens choose experts", "forced"),
-    _switch("permute", "How tokens are sorted by expert", "fused"),
-    _switch("experts", "How experts are multiplied", "grouped"),
-    _switch("tp_overlap", "What splits matmuls beside tensor-parallel communication", "userbuffers"),
-    _switch("matmul_library", "Whose kernels the matmuls are", "cublas"),
-    _switch("attention_library", "Whose kernels attention is", "cudnn"),
-    _switch("attention_dtype", "Format of attention's matmuls", "bf16"),
-    _switch("head_dtype", "Format of the head's matmul", "bf16"),
-    _switch("quantise", "How inputs of narrow matmuls are cast", "per_call"),
-    _switch("loss", "Kernels of the cross entropy", "fused"),
-    _switch("norms", "Kernels of norms and activations", "fused"),
-    _switch("model_code", "Which of a framework's model codes ran", "mcore"),
+    _of_switch("ep_overlap", "What hides the dispatch", "one_f_one_b"),
+    _of_switch("routing", "How tokens choose experts", "forced"),
+    _of_switch("permute", "How tokens are sorted by expert", "fused"),
+    _of_switch("experts", "How experts are multiplied", "grouped"),
+    _of_switch("tp_overlap", "What splits matmuls beside tensor-parallel communication", "userbuffers"),
+    _of_switch("matmul_library", "Whose kernels the matmuls are", "cublas"),
+    _of_switch("attention_library", "Whose kernels attention is", "cudnn"),
+    _of_switch("attention_dtype", "Format of attention's matmuls", "bf16"),
+    _of_switch("head_dtype", "Format of the head's matmul", "bf16"),
+    _of_switch("quantise", "How inputs of narrow matmuls are cast", "per_call"),
+    _of_switch("loss", "Kernels of the cross entropy", "fused"),
+    _of_switch("norms", "Kernels of norms and activations", "fused"),
+    _of_switch("model_code", "Which of a framework's model codes ran", "mcore"),
     Column("optimizer", "word", "The optimizer", "adamw", words=("adamw", "muon", "lamb"), empty="not stated"),
     Column("offload", "words", "What moves to host memory", "activations", words=("activations",), empty="nothing"),
     Column("packed", "switch", "Short samples are packed into one sequence", "true", empty="not stated"),

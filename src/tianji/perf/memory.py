@@ -34,7 +34,7 @@ def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
     parameters = add_up(n * sizes[kind].parameters for kind, n in stage.counts.items() if kind in sizes)
     parameters = parameters + stage.has_embedding * model.embedding_parameters()
     untied = model.head_parameters() + model.num_mtp_layers * _mtp_parameters(model)
-    shared = model.vocab_size * model.hidden_size if model.tied_embeddings else 0
+    shared = model.table_parameters if model.tied_embeddings else 0
     parameters = parameters + stage.has_head * (untied + np.where(g.pp > 1, shared, 0))
     layers = {kind: n + modules if kind == last else n for kind, n in stage.counts.items()}
     whole = add_up(n * sizes[kind].whole for kind, n in layers.items() if kind in sizes)
@@ -201,8 +201,10 @@ def _dispatch_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
 def _loss_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
     """Return logits with their copies and gradients; fully sharded training gathers the head and its gradient, too."""
     p, model = job.precision, job.model
-    logits = tokens * (1.0 + model.num_mtp_layers) * (model.vocab_size * p.logit_size) / g.tp
-    whole_head = (g.zero >= 3) * (g.cp * g.dp > 1) * (model.vocab_size * model.hidden_size / g.tp)
+    logits = tokens * (1.0 + model.num_mtp_layers) * (model.num_outputs * p.logit_size) / g.tp
+    whole_head = (
+        (g.zero >= 3) * (g.cp * g.dp > 1) * ((model.embedding_size or model.hidden_size) * model.num_outputs / g.tp)
+    )
     size: Array = stage.has_head * (logits + whole_head * (p.weight_wire + p.activation_size + p.gradient_wire))
     return size
 

@@ -1,6 +1,15 @@
 """One plan in, one result out; or many at once."""
 
 from tianji.prediction.many import Bundle, Prices, bundle, predict_many, predict_times, stack_constants
-from tianji.prediction.predict_plan import predict
+from tianji.prediction.predict_plan import predict, predict_together
 
-__all__ = ["Bundle", "Prices", "bundle", "predict", "predict_many", "predict_times", "stack_constants"]
+__all__ = [
+    "Bundle",
+    "Prices",
+    "bundle",
+    "predict",
+    "predict_many",
+    "predict_times",
+    "predict_together",
+    "stack_constants",
+]

@@ -6,24 +6,26 @@ The same functions that price a million strategies price this one; the search an
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from tianji.catalog import load_calibration
-from tianji.hardware import Chip
+from tianji.hardware import Chip, Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
+from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
 from tianji.perf.step import estimate, estimate_memory, every_stage
 from tianji.prediction.many import bundle, predict_many
 from tianji.ranges import Range
 from tianji.result import Result
 from tianji.units import Array
-from tianji.workload import Model
+from tianji.workload import Job, Model
 from tianji.workload.layers import step_flops
 
 NOTABLE = 0.05
@@ -48,50 +50,84 @@ def predict(plan: Plan, calibration: Calibration | None = None) -> Result:
     Raises IllegalStrategyError when the strategy breaks a rule, UnknownFigureError when the pool lacks a figure that the job
     needs. A plan that does not fit the memory is a result like any other: ``fits`` is False.
     """
-    check(plan.strategy, plan.job, plan.pool)
+    (result,) = predict_together(plan.job, plan.pool, (plan.strategy,), calibration)
+    return result
+
+
+def predict_together(
+    job: Job, pool: Pool, strategies: Sequence[Strategy], calibration: Calibration | None = None
+) -> tuple[Result, ...]:
+    """Return what :func:`predict` does for each of some strategies; all that use as many chips are priced at once."""
     calibration = load_calibration() if calibration is None else calibration
-    chip = plan.pool.chip
-    constants = calibration.constants(chip)
-    g = Grid.of(plan.strategy)
-    used = replace(plan.pool, chips=plan.strategy.chips)
-    cost = estimate(plan.job, used, constants, g)
-    stages = [
-        _plain(parts) for parts in estimate_memory(plan.job, constants, g, every_stage(plan.job, plan.strategy.pp))
-    ]
-    step_time = float(np.ravel(cost.step_time)[0])
-    spread = calibration.spread(chip, moe=plan.job.model.moe is not None, chips=plan.strategy.chips)
-    deviation, worst = doubt_time(plan, calibration, constants)
-    strange = strange_kinds(plan.job.model)
-    spread = spread.doubted(math.hypot(deviation, STRANGE_KIND if strange else 0.0))
-    flops = step_flops(plan.job.model, plan.job.seq_len, plan.job.tokens_per_step, plan.job.causal)
-    peak = chip.matrix_peak(plan.job.precision.linear)
-    # No run is faster than the datasheet's peak, however wide the range.
-    low = max(step_time * spread.low, min(step_time, flops / (plan.strategy.chips * peak)))
-    leans = describe_basis(calibration, chip)
-    if deviation >= NOTABLE and leans:
-        leans += f"; least sure of {worst.replace('_', ' ')}"
-    if strange and leans:
-        leans += f"; no measured run of {' or '.join(strange)}"
-    return Result(
-        plan=plan,
-        kind="predicted",
-        step_time=Range(low, step_time, step_time * spread.high, leans),
-        breakdown=_plain(cost.terms),
-        memory=max(stages, key=lambda parts: sum(parts.values())),
-        stages=tuple(stages),
-        memory_limit=usable_memory(used),
-        model_flops=flops,
-        peak=peak,
-    )
+    results: dict[int, Result] = {}
+    for chips in dict.fromkeys(strategy.chips for strategy in strategies):
+        places = [i for i, strategy in enumerate(strategies) if strategy.chips == chips]
+        plans = [Plan(job, pool, strategies[i]) for i in places]
+        results.update(zip(places, _predict_alike(plans, calibration), strict=True))
+    return tuple(results[i] for i in range(len(strategies)))
 
 
-def doubt_time(plan: Plan, calibration: Calibration, constants: Constants) -> tuple[float, str]:
-    """Return the standard deviation of a plan's log step time from the errors of fitted constants, and the worst of them."""
-    doubt = calibration.doubt(plan.pool.chip)
+def _predict_alike(plans: Sequence[Plan], calibration: Calibration) -> list[Result]:
+    """Return the results of plans of one job on the same chips of one pool."""
+    for plan in plans:
+        check(plan.strategy, plan.job, plan.pool)
+    job, chips, chip = plans[0].job, plans[0].strategy.chips, plans[0].pool.chip
+    constants, used = calibration.constants(chip), replace(plans[0].pool, chips=chips)
+    grid = Grid.of(*(plan.strategy for plan in plans))
+    cost = estimate(job, used, constants, grid)
+    times, terms = _column(cost.step_time, len(plans)), {k: _column(v, len(plans)) for k, v in cost.terms.items()}
+    stages, doubts = _stage_memory(plans, constants), doubt_times(plans, calibration, constants)
+    spread = calibration.spread(chip, moe=job.model.moe is not None, chips=chips)
+    flops = step_flops(job.model, job.seq_len, job.tokens_per_step, job.causal)
+    peak = chip.matrix_peak(job.precision.linear)
+    strange, basis = strange_kinds(job.model), describe_basis(calibration, chip)
+    results = []
+    for i, plan in enumerate(plans):
+        deviation, worst = doubts[i]
+        own = spread.doubted(math.hypot(deviation, STRANGE_KIND if strange else 0.0))
+        leans = basis
+        if deviation >= NOTABLE and leans:
+            leans += f"; least sure of {worst.replace('_', ' ')}"
+        if strange and leans:
+            leans += f"; no measured run of {' or '.join(strange)}"
+        # No run is faster than the datasheet's peak, however wide the range.
+        low = max(times[i] * own.low, min(times[i], flops / (chips * peak)))
+        results.append(Result(
+            plan=plan,
+            kind="predicted",
+            step_time=Range(low, times[i], times[i] * own.high, leans),
+            breakdown={kind: column[i] for kind, column in terms.items()},
+            memory=max(stages[i], key=lambda parts: sum(parts.values())),
+            stages=stages[i],
+            memory_limit=usable_memory(used),
+            model_flops=flops,
+            peak=peak,
+        ))  # fmt: skip
+    return results
+
+
+def _stage_memory(plans: Sequence[Plan], constants: Constants) -> dict[int, tuple[dict[str, float], ...]]:
+    """Return the bytes of each stage of each plan, by part; plans with as many stages are worked out at once."""
+    by_plan: dict[int, tuple[dict[str, float], ...]] = {}
+    for pp in dict.fromkeys(plan.strategy.pp for plan in plans):
+        places = [i for i, plan in enumerate(plans) if plan.strategy.pp == pp]
+        grid, job = Grid.of(*(plans[i].strategy for i in places)), plans[0].job
+        stages = [
+            {part: _column(value, len(places)) for part, value in parts.items()}
+            for parts in estimate_memory(job, constants, grid, every_stage(job, pp))
+        ]
+        for place, i in enumerate(places):
+            by_plan[i] = tuple({part: column[place] for part, column in parts.items()} for parts in stages)
+    return by_plan
+
+
+def doubt_times(plans: Sequence[Plan], calibration: Calibration, constants: Constants) -> list[tuple[float, str]]:
+    """Return for each plan the standard deviation of its log step time from the errors of fitted constants, and the worst."""
+    doubt = calibration.doubt(plans[0].pool.chip)
     if not doubt.names:
-        return 0.0, ""
-    slopes = predict_many(bundle([plan]), lambda _: constants, doubt.names).slopes[:, 0]
-    return float(doubt.deviation(slopes)), doubt.name_worst(slopes)
+        return [(0.0, "")] * len(plans)
+    slopes = predict_many(bundle(plans), lambda _: constants, doubt.names).slopes
+    return [(float(doubt.deviation(column)), doubt.name_worst(column)) for column in slopes.T]
 
 
 def describe_basis(calibration: Calibration, chip: Chip) -> str:
@@ -112,5 +148,7 @@ def describe_basis(calibration: Calibration, chip: Chip) -> str:
     return f"{spread.basis}: no measured run on {chip.title}; {source}" if spread.basis else ""
 
 
-def _plain(terms: dict[str, Array]) -> dict[str, float]:
-    return {kind: float(np.ravel(value)[0]) for kind, value in terms.items()}
+def _column(value: Array, count: int) -> list[float]:
+    """Return a value for each plan of a grid, where the grid's terms may be the same for all."""
+    column: list[float] = np.broadcast_to(np.ravel(value).astype(float), (count,)).tolist()
+    return column

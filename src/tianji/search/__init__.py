@@ -1,6 +1,7 @@
 """Search: all strategies of a job on a pool, priced and ranked."""
 
-from tianji.search.exhaustive import Candidate, SearchResult, explore
+from tianji.search.candidate import Candidate
+from tianji.search.exhaustive import SearchResult, explore
 from tianji.search.options import SearchOptions
 from tianji.search.planner import Outcome, plan
 from tianji.search.space import Space

@@ -18,7 +18,8 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import priced_blocks
-from tianji.search.exhaustive import Candidate, explore
+from tianji.search.candidate import Candidate
+from tianji.search.exhaustive import explore
 from tianji.search.options import SearchOptions
 from tianji.search.space import (
     MAX_EXPERT_TENSOR,
@@ -55,7 +56,7 @@ def find_fast(job: Job, pool: Pool, constants: Constants, keep: int = KEEP) -> C
     starts = [pair for grid in _grids(job, pool) for pair in _fastest(job, pool, constants, grid, keep)]
     best: Candidate | None = None
     for _, degrees in sorted(starts, key=lambda pair: pair[0])[:keep]:
-        full = explore(job, pool, constants, SearchOptions(fixed=degrees, top=1))
+        full = explore(job, pool, constants, SearchOptions(fixed=degrees, top=1, leading=0))
         if full.best and (best is None or full.best[0].step_time < best.step_time):
             best = full.best[0]
     return best

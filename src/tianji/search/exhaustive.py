@@ -11,10 +11,11 @@ import numpy as np
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
-from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import Block, priced_blocks
+from tianji.search.candidate import Candidate, Some
 from tianji.search.options import SearchOptions
+from tianji.search.shortlist import Shortlist
 from tianji.search.space import Space
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job
@@ -22,15 +23,6 @@ from tianji.workload import Job
 _DEFAULT = SearchOptions()
 FRONT_WINDOW = 2.0
 """The Pareto front goes up to this many times the best step time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A strategy with what the model says of it."""
-
-    strategy: Strategy
-    step_time: Seconds
-    memory: Bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +40,14 @@ class SearchResult:
     """Pareto front: none is both faster and smaller. Fastest first."""
     closest: Candidate | None
     """The legal strategy that needs least memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Some:
-    """A few strategies of a grid, by their places in it."""
-
-    grid: Grid
-    places: Array
-    step_time: Array
-    memory: Array
-
-    def candidate(self, i: int) -> Candidate:
-        index = tuple(int(n) for n in np.unravel_index(self.places[i], self.grid.shape))
-        return Candidate(self.grid.at(index), float(self.step_time[i]), float(self.memory[i]))
+    shortlist: tuple[Candidate, ...] = ()
+    """The leading unlike layouts (see :mod:`tianji.search.shortlist`), where the options ask for them, fastest first."""
 
 
 @dataclass(slots=True)
 class _Ledger:
     top: int
+    shortlist: Shortlist
     candidates: int = 0
     feasible: int = 0
     best: list[Candidate] = field(default_factory=list)
@@ -91,7 +72,8 @@ class _Ledger:
             self._note_closest(grid, block)
         places = np.flatnonzero(fits & (block.step_time <= max(self.bar, self.slowest)))
         if len(places):
-            chosen = _Some(grid, block.start + places, block.step_time[places], block.memory[places])
+            chosen = Some(grid, block.start + places, block.step_time[places], block.memory[places])
+            self.shortlist.add(chosen)
             self._keep_best(chosen)
             self._keep_front(chosen)
 
@@ -102,6 +84,7 @@ class _Ledger:
         closest = later.closest
         if not self.feasible and closest and (self.closest is None or closest.memory < self.closest.memory):
             self.closest = closest
+        self.shortlist.join(later.shortlist)
         self.best = sorted([*self.best, *later.best], key=_order)[: self.top]
         if self.best:
             self.front = _front([*self.front, *later.front], self.slowest)
@@ -111,9 +94,9 @@ class _Ledger:
         place = int(np.argmin(memory))
         if self.closest is None or memory[place] < self.closest.memory:
             at = np.asarray([place])
-            self.closest = _Some(grid, block.start + at, block.step_time[at], block.memory[at]).candidate(0)
+            self.closest = Some(grid, block.start + at, block.step_time[at], block.memory[at]).candidate(0)
 
-    def _keep_best(self, chosen: _Some) -> None:
+    def _keep_best(self, chosen: Some) -> None:
         order = np.flatnonzero(chosen.step_time < self.bar)
         if len(order) > self.top:
             # Ties go to the smaller and then to the earlier, so that the answer does not hang on how the space is sliced.
@@ -122,7 +105,7 @@ class _Ledger:
             order = order[np.lexsort((chosen.memory[order], chosen.step_time[order]))[: self.top]]
         self.best = sorted([*self.best, *(chosen.candidate(i) for i in order.tolist())], key=_order)[: self.top]
 
-    def _keep_front(self, chosen: _Some) -> None:
+    def _keep_front(self, chosen: Some) -> None:
         order = np.flatnonzero(chosen.step_time <= self.slowest)
         if self.front and len(order):
             order = order[~self._is_beaten(chosen.step_time[order], chosen.memory[order])]
@@ -149,8 +132,8 @@ def explore(
 ) -> SearchResult:
     """Return the fastest strategies of a job on all chips of a pool, with the Pareto front of time against memory."""
     started = time.perf_counter()
-    ledger, limit, progress = _Ledger(max(options.top, 1)), usable_memory(pool), options.progress
-    slices = Space(job, pool, options.fixed, options.extra).slices()
+    ledger, limit, progress = _ledger(options.top, options.leading), usable_memory(pool), options.progress
+    slices = Space(job, pool, options.fixed, options.extra, options.most_micro_batch).slices()
     if options.mapper is None:
         for grid in slices:
             for block in priced_blocks(job, pool, constants, grid):
@@ -158,19 +141,24 @@ def explore(
             if progress:
                 progress(ledger.candidates)
     else:
-        for part in options.mapper(partial(_price_apart, ledger.top, job, pool, constants), slices):
+        for part in options.mapper(partial(_price_apart, options.top, options.leading, job, pool, constants), slices):
             ledger.join(part)
             if progress:
                 progress(ledger.candidates)
     seconds = time.perf_counter() - started
     return SearchResult(
-        ledger.candidates, ledger.feasible, seconds, tuple(ledger.best), tuple(ledger.front), ledger.closest
-    )
+        ledger.candidates, ledger.feasible, seconds, tuple(ledger.best), tuple(ledger.front), ledger.closest,
+        ledger.shortlist.candidates(),
+    )  # fmt: skip
 
 
-def _price_apart(top: int, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
+def _ledger(top: int, leading: int) -> _Ledger:
+    return _Ledger(max(top, 1), Shortlist(leading))
+
+
+def _price_apart(top: int, leading: int, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
     """Return the ledger of one slice alone."""
-    ledger, limit = _Ledger(top), usable_memory(pool)
+    ledger, limit = _ledger(top, leading), usable_memory(pool)
     for block in priced_blocks(job, pool, constants, grid):
         ledger.add(grid, block, limit)
     return ledger

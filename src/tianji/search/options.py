@@ -8,6 +8,9 @@ from typing import Any
 
 from tianji.prediction.mapper import Mapper
 
+LEADING = 2000
+"""Unlike layouts that are weighed under doubt."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
@@ -18,7 +21,11 @@ class SearchOptions:
     extra: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     """Further switches to vary, each over the given values (the overlap switches, for one)."""
     top: int = 5
-    """Plans to return, the fastest first."""
+    """Plans to return, the best first."""
+    leading: int = LEADING
+    """Unlike layouts to keep beside them, the fastest ones: those that are weighed under doubt."""
+    most_micro_batch: int = 0
+    """Sequences that a micro-batch has at most; 0: as many as the space has."""
     progress: Callable[[int], None] | None = None
     """Called with the number of strategies that were priced, again and again."""
     mapper: Mapper | None = None

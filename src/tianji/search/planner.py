@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import gcd, prod
 from typing import Any
 
 from tianji.catalog import load_calibration
-from tianji.errors import IllegalStrategyError, InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
-from tianji.parallel.grid import Grid
-from tianji.parallel.legality import is_legal, refusals
-from tianji.parallel.plan import Plan
+from tianji.measurements.records import Record, find_largest_micro_batch
 from tianji.parallel.strategy import Strategy
-from tianji.perf.memory import usable_memory
-from tianji.prediction import predict
+from tianji.prediction import predict, predict_together
 from tianji.result import Result
-from tianji.search.exhaustive import Candidate, SearchResult, explore
+from tianji.search.binding import find_binding
+from tianji.search.candidate import Candidate
+from tianji.search.choice import Choice, choose
+from tianji.search.exhaustive import SearchResult, explore
+from tianji.search.naive import naive_strategy
 from tianji.search.options import SearchOptions
+from tianji.search.refusal import explain_failure
 from tianji.search.space import divisors
 from tianji.units import Seconds, show
 from tianji.workload import Job
 
-LINKS = {
-    "tp_comm": "between tensor ranks",
-    "cp_comm": "between context ranks",
-    "ep_comm": "the experts' all_to_all",
-    "pp_comm": "between pipeline stages",
-    "dp_comm": "gradients and weights between data ranks",
-}
 AXES = ("tp", "pp", "cp", "dp")
 """The degrees whose product is the number of chips."""
 RETREATS = 12
@@ -45,12 +39,22 @@ ENOUGH = 2
 """Numbers that work, after which long searches end."""
 
 
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """The largest micro-batch that was ever measured of such a model, and the best plan within it."""
+
+    record: Record | None
+    """None: no run of such a model was measured."""
+    within: Result | None
+    """None: no plan fits with micro-batches as small."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
     """What a search found: the best plans with the story behind them."""
 
     results: tuple[Result, ...]
-    """The fastest plans, best first, each layout at its better placement."""
+    """The best plans, first that of the least expected regret; the fastest first where there is no choice."""
     front: tuple[Result, ...]
     """Pareto front of time against memory, fastest first."""
     search: SearchResult
@@ -61,11 +65,21 @@ class Outcome:
     """What limits the best plan, in words."""
     idle_reason: str
     """Why chips stand idle; empty when none does."""
+    choice: Choice | None = None
+    """How sure the choice of the best plan is; None where the calibration knows no ranges."""
+    micro_batch: MicroBatch | None = None
+    """Where the best plan has larger micro-batches than were ever measured: the largest, and the best plan within."""
 
     @property
     def best(self) -> Result:
-        """The fastest plan."""
+        """The best plan."""
         return self.results[0]
+
+    @property
+    def expected_step_time(self) -> Seconds:
+        """The best plan's step time, corrected for having been chosen as the best of so many."""
+        nominal = self.best.step_time.nominal
+        return self.choice.correct(nominal) if self.choice else nominal
 
     def __repr__(self) -> str:
         counts = f"{len(self.results)} of {self.search.feasible:,} that fit, {self.search.candidates:,} legal"
@@ -79,7 +93,7 @@ def plan(
     options: SearchOptions | None = None,
     **changes: Any,
 ) -> Outcome:
-    """Return the fastest plans of a job on a pool, over the whole legal space.
+    """Return the best plans of a job on a pool, over the whole legal space.
 
     Every chip works, or the outcome says how many stand idle and why. ``changes`` are fields of
     :class:`~tianji.search.options.SearchOptions` that differ from ``options``: ``plan(job, pool, fixed={"tp": 8}, top=1)``.
@@ -112,11 +126,11 @@ def plan(
                 break
     fitting = [(used, result) for used, result in tried if result.best]
     if not fitting:
-        raise _failure(job, pool, fixed, [result for _, result in tried])
+        raise explain_failure(job, pool, fixed, [result for _, result in tried])
     # Fewer chips can be faster: one node less may divide where one node more does not.
     used, fastest = min(fitting, key=lambda pair: pair[1].best[0].step_time)
     on_all = tried[0][1].best[0].step_time if tried[0][1].best and tried[0][0].chips == pool.chips else None
-    return _outcome(job, pool, used, calibration, _together(fastest, [result for _, result in tried]), on_all)
+    return _outcome(job, pool, used, calibration, _together(fastest, [result for _, result in tried]), on_all, options)
 
 
 def _unlike(best: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
@@ -189,14 +203,15 @@ def _twos(n: int) -> int:
 
 
 def _outcome(
-    job: Job, pool: Pool, used: Pool, calibration: Calibration, search: SearchResult, on_all: Seconds | None
-) -> Outcome:
-    def result(strategy: Strategy) -> Result:
-        return predict(Plan(job, pool, strategy), calibration)
-
-    results = tuple(result(c.strategy) for c in search.best)
-    front = tuple(result(c.strategy) for c in search.front)
+    job: Job, pool: Pool, used: Pool, calibration: Calibration, search: SearchResult, on_all: Seconds | None,
+    options: SearchOptions,
+) -> Outcome:  # fmt: skip
+    choice, ranked = rank(job, used, calibration, search)
     naive = naive_strategy(job, used, calibration)
+    best = ranked[: options.top]
+    shown = [*best, *(c.strategy for c in search.front)] + ([naive] if naive else [])
+    predicted = predict_together(job, pool, shown, calibration)
+    results, front = predicted[: len(best)], predicted[len(best) : len(best) + len(search.front)]
     idle = ""
     if used.chips < pool.chips:
         why = _why_idle(job, pool)
@@ -206,7 +221,35 @@ def _outcome(
             f"{pool.chips - used.chips:,} of {pool.chips:,} chips stand idle: {why}; of the smaller numbers"
             f" that were tried {used.chips:,} is the fastest. Try --chips {used.chips} or another --batch"
         )
-    return Outcome(results, front, search, result(naive) if naive else None, _binding(results[0], search), idle)
+    binding = find_binding(results[0], search.feasible, search.candidates)
+    micro_batch = _weigh_micro_batch(results[0], ranked, used, calibration, options)
+    return Outcome(results, front, search, predicted[-1] if naive else None, binding, idle, choice, micro_batch)
+
+
+def rank(
+    job: Job, used: Pool, calibration: Calibration, search: SearchResult
+) -> tuple[Choice | None, tuple[Strategy, ...]]:
+    """Return the choice among the leading layouts of a search, and all its strategies, the best first."""
+    fastest = [c.strategy for c in _unlike(search.best)]
+    choice = choose(job, used, calibration, [c.strategy for c in search.shortlist])
+    return choice, tuple(dict.fromkeys([*(choice.strategies if choice else ()), *fastest]))
+
+
+def _weigh_micro_batch(
+    best: Result, ranked: Sequence[Strategy], used: Pool, calibration: Calibration, options: SearchOptions
+) -> MicroBatch | None:
+    """Return the largest measured micro-batch and the best plan within it, where the best plan has a larger one."""
+    plan = best.plan
+    record = find_largest_micro_batch(plan.job.model, plan.job.seq_len)
+    most = int(record.value) if record else 1
+    if plan.strategy.micro_batch_size <= most or "micro_batch_size" in options.fixed:
+        return None
+    within = next((s for s in ranked if s.micro_batch_size <= most), None)
+    if within is None:
+        small = replace(options, most_micro_batch=most)
+        search = explore(plan.job, used, calibration.constants(used.chip), small)
+        within = next(iter(rank(plan.job, used, calibration, search)[1]), None)
+    return MicroBatch(record, predict(replace(plan, strategy=within), calibration) if within else None)
 
 
 def _why_idle(job: Job, pool: Pool) -> str:
@@ -222,86 +265,3 @@ def _why_idle(job: Job, pool: Pool) -> str:
                 f" batch of {job.global_batch_size:,}, and there are only {job.model.num_layers} layers)"
             )
     return f"no strategy that is legal with a global batch of {job.global_batch_size:,} and fits the memory uses all of them"
-
-
-def naive_strategy(job: Job, pool: Pool, calibration: Calibration | None = None) -> Strategy | None:
-    """Return the rule-of-thumb layout: tp fills the node, experts over the node's ranks, the smallest pp that fits, dp the rest.
-
-    None when the rule of thumb gives nothing legal.
-    """
-    fitting = [t for t in divisors(min(pool.node, pool.chips)) if job.model.num_attention_heads % t == 0]
-    for tp in reversed(fitting):
-        for pp in (p for p in divisors(pool.chips // tp) if p <= job.model.num_layers):
-            dp = pool.chips // (tp * pp)
-            ep = 1
-            if job.model.moe:
-                ep = max(e for e in divisors(job.model.moe.num_experts) if e <= pool.node and (tp * dp) % e == 0)
-            s = Strategy(tp=tp, pp=pp, dp=dp, ep=ep)
-            if is_legal(Grid.of(s), job, pool).all() and predict(Plan(job, pool, s), calibration).fits:
-                return s
-    return None
-
-
-def _binding(best: Result, search: SearchResult) -> tuple[str, ...]:
-    """Say what limits the best plan: memory, batch or links."""
-    limits: list[str] = []
-    filled = best.memory_total / best.memory_limit
-    refused = 1.0 - search.feasible / max(search.candidates, 1)
-    if filled > 0.9 or refused > 0.5:
-        limits.append(
-            f"memory: the fullest chip holds {show(best.memory_total, 'bytes')} of {show(best.memory_limit, 'bytes')} usable;"
-            f" {refused:.0%} of the legal strategies do not fit"
-        )
-    share = {kind: seconds / best.step_time.nominal for kind, seconds in best.breakdown.items()}
-    links = sum(value for kind, value in share.items() if kind.endswith("_comm"))
-    if links > 0.1:
-        worst = max((k for k in share if k.endswith("_comm")), key=lambda k: share[k])
-        limits.append(
-            f"links: exposed communication takes {links:.0%} of the step, most of it {LINKS[worst]} ({share[worst]:.0%})"
-        )
-    if share["bubble"] > 0.05:
-        limits.append(
-            f"batch: {best.plan.num_microbatches} micro-batches for {best.plan.strategy.pp} stages leave {share['bubble']:.0%}"
-            " of the step to the bubble; a larger global batch would shrink it"
-        )
-    return tuple(limits) or ("compute: no other limit takes more than a tenth of the step",)
-
-
-def _failure(job: Job, pool: Pool, fixed: Mapping[str, Any], misses: list[SearchResult]) -> Exception:
-    closest = [search.closest for search in misses if search.closest]
-    fields = ", ".join(f"{k}={v}" for k, v in fixed.items())
-    holding = f" with {fields}" if fields else ""
-    if not closest:
-        return IllegalStrategyError(
-            f"no legal strategy for {job.model.name} on {pool.chips:,} chips{holding} and a global batch of"
-            f" {job.global_batch_size}: {_why_illegal(job, pool, fixed)}"
-        )
-    best = min(closest, key=lambda c: c.memory)
-    limit = usable_memory(pool)
-    names = ("tp", "pp", "cp", "ep", "dp", "zero", "micro_batch_size", "recompute")
-    layout = " ".join(f"{n}={getattr(best.strategy, n)}" for n in names)
-    return InfeasibleError(
-        f"no plan for {job.model.name} fits {pool.chips:,} chips of {pool.name}{holding}: the closest ({layout}) needs"
-        f" {show(best.memory, 'bytes')} on a chip, {show(best.memory - limit, 'bytes')} more than the usable"
-        f" {show(limit, 'bytes')}. Take more chips, a shorter --seq, a narrower --precision, or release what --fix holds."
-    )
-
-
-def _why_illegal(job: Job, pool: Pool, fixed: Mapping[str, Any]) -> str:
-    known = {k: v for k, v in fixed.items() if k not in ("dp",)}
-    try:
-        probe = Strategy(**known)
-    except TypeError:
-        return "check the fixed fields"
-    degrees, reasons = probe.tp * probe.pp * probe.cp, []
-    if pool.chips % degrees:
-        # No number of replicas goes with it: any would only add reasons that nobody asked for.
-        reasons, rest = [f"tp·pp·cp = {degrees} does not divide {pool.chips:,} chips"], 1
-    else:
-        rest = pool.chips // degrees
-    whole = job.seq_len % (probe.tp * probe.cp) == 0
-    filled = {"dp": rest, "sequence_parallel": whole} | {
-        k: v for k, v in fixed.items() if k in ("dp", "sequence_parallel")
-    }
-    reasons += refusals(replace(probe, **filled), job, pool)
-    return "; ".join(reasons) or "chips, batch and degrees do not divide each other; try another --batch or --chips"

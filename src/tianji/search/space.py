@@ -57,6 +57,8 @@ class Space:
     fixed: Mapping[str, Any]
     extra: Mapping[str, tuple[Any, ...]]
     """Further switches to vary, each over the given values (the overlap switches, for one)."""
+    most_micro_batch: int = 0
+    """Sequences that a micro-batch has at most, beside the bounds of the space; 0: no further bound."""
 
     def slices(self) -> Iterator[Grid]:
         """Yield grids of which together every strategy is a legal member of exactly one."""
@@ -111,7 +113,7 @@ class Space:
         share, rest = divmod(self.job.global_batch_size, dp)
         if rest:
             return ()
-        most = max(MAX_MICRO_BATCH, MAX_MICRO_TOKENS // self.job.seq_len)
+        most = self.most_micro_batch or max(MAX_MICRO_BATCH, MAX_MICRO_TOKENS // self.job.seq_len)
         sizes = self._choices("micro_batch_size", [b for b in divisors(share) if b <= most])
         return tuple(b for b in sizes if share % b == 0)
 

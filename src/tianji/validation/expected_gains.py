@@ -26,6 +26,8 @@ class Promise:
     best: Result
     is_told: bool = True
     """Whether who plans this job is shown the run, the gain over it and what it comes from."""
+    optimism: float = 0.0
+    """By how much the best plan's time is too small for having been chosen as the best (:mod:`tianji.search.choice`)."""
 
     @property
     def is_doubtful(self) -> bool:
@@ -34,9 +36,9 @@ class Promise:
 
     @property
     def gain(self) -> float:
-        """Measured time over the best plan's, less 1, for the software that was measured."""
+        """Measured time over the best plan's, corrected for its choice, less 1, for the software that was measured."""
         ours = (self.prediction.step_time or 0.0) * self.best.step_time.nominal / self.same.step_time.nominal
-        return self.prediction.row.measured_step_time / ours - 1.0
+        return self.prediction.row.measured_step_time / (ours * (1.0 + self.optimism)) - 1.0
 
     @property
     def layout(self) -> str:
@@ -54,8 +56,13 @@ class Promise:
         return sorted(((k, v) for k, v in saved.items() if v > 0.0), key=lambda item: -item[1])[:2]
 
 
-def weigh_precedents(best: Result, calibration: Calibration) -> list[Promise]:
-    """Return each published run of a plan's job with what the plan promises over it, for the software that was measured."""
+def weigh_precedents(best: Result, calibration: Calibration, optimism: float = 0.0) -> list[Promise]:
+    """Return each published run of a plan's job with what the plan promises over it, for the software that was measured.
+
+    ``optimism`` is the share by which the plan's time is too small for having been chosen.
+    """
     rows = [row for row in find_precedents(best.plan) if row.quality in ("A", "B")]
     priced = predict_rows(rows, calibration)
-    return [Promise(p, predict(p.row.plan, calibration), best) for p in priced if p.step_time is not None]
+    return [
+        Promise(p, predict(p.row.plan, calibration), best, optimism=optimism) for p in priced if p.step_time is not None
+    ]

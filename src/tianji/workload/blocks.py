@@ -76,7 +76,8 @@ class BlockParts:
     def active_parameters(self) -> int:
         """With the experts of one token."""
         top_k = self.layer.experts.top_k if self.layer.experts else 0
-        return self.parameters + top_k * self.expert_parameters
+        idle = self.mixer.idle if self.mixer else 0
+        return self.parameters - idle + top_k * self.expert_parameters
 
 
 @lru_cache(maxsize=512)

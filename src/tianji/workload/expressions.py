@@ -1,8 +1,9 @@
 """Small arithmetic over the keys of a ``config.json``, as family files write it: ``2 * linear_num_value_heads``.
 
-Names are keys; numbers, ``+ - * //``, ``or`` (the first that is neither missing nor null nor 0), comparisons and
-``a if b else c`` are known, nothing else. ``has(key)`` is true where the file states the key; ``or_zero(key)`` is its value, 0
-for null, and nothing where the file leaves it out. ``first(key)`` and ``count(key)`` are of a list.
+Names are keys; numbers, ``+ - *``, ``//`` (which must come out even), ``or`` (the first that is neither missing nor null nor
+0), comparisons and ``a if b else c`` are known, nothing else. ``has(key)`` is true where the file states the key;
+``or_zero(key)`` is its value, 0 for null, and nothing where the file leaves it out. ``first(key)`` and ``count(key)`` are of a
+list. ``int(...)`` cuts the fraction off, ``up(a, b)`` is the least multiple of b that is not below a.
 """
 
 from __future__ import annotations
@@ -13,12 +14,20 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-FUNCTIONS = frozenset({"has", "or_zero", "first", "count"})
+FUNCTIONS = frozenset({"has", "or_zero", "first", "count", "int", "up"})
+
+
+def _divide(a: Any, b: Any) -> Any:
+    if a % b:
+        raise ValueError(f"{a} does not divide by {b}")
+    return a // b
+
+
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
+    ast.FloorDiv: _divide,
 }
 COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
@@ -61,11 +70,11 @@ def _value(node: ast.expr, values: Mapping[str, object], stated: Mapping[str, ob
     if isinstance(node, ast.Name):
         return {"true": True, "false": False}[node.id] if node.id in ("true", "false") else values.get(node.id)
     if isinstance(node, ast.BinOp) and type(node.op) in BINARY:
-        return BINARY[type(node.op)](_value(node.left, values, stated), _value(node.right, values, stated))
+        return BINARY[type(node.op)](_number(node.left, values, stated), _number(node.right, values, stated))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return not _value(node.operand, values, stated)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_value(node.operand, values, stated)
+        return -_number(node.operand, values, stated)
     if isinstance(node, ast.BoolOp):
         wanted = isinstance(node.op, ast.Or)
         result: Any = None
@@ -79,9 +88,19 @@ def _value(node: ast.expr, values: Mapping[str, object], stated: Mapping[str, ob
         return COMPARE[type(node.ops[0])](_value(node.left, values, stated), right)
     if isinstance(node, ast.IfExp):
         return _value(node.body if _value(node.test, values, stated) else node.orelse, values, stated)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("int", "up"):
+        numbers = [_number(argument, values, stated) for argument in node.args]
+        return int(numbers[0]) if node.func.id == "int" else -(-numbers[0] // numbers[1]) * numbers[1]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
         return _call(node.func.id, node.args[0], values, stated)
     raise SyntaxError(f"not understood in a family's expression: {ast.unparse(node)}")
+
+
+def _number(node: ast.expr, values: Mapping[str, object], stated: Mapping[str, object]) -> Any:
+    value = _value(node, values, stated)
+    if not isinstance(value, int | float):
+        raise TypeError(f"{ast.unparse(node)} is no number")
+    return value
 
 
 def _call(name: str, argument: ast.expr, values: Mapping[str, object], stated: Mapping[str, object]) -> Any:

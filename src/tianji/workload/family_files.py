@@ -2,12 +2,13 @@
 
 One TOML file for each family in ``data/families/``. It takes over another with ``like``; what it says itself comes on top:
 
-* ``model_types``, ``architectures``: the files that it reads;
+* ``model_types``, ``architectures``: the files that it reads; ``ignored``: keys of them with which the family's code does
+  nothing, though another's would;
 * ``[defaults]``: what a left-out key means to the maker's own configuration class; ``[aliases]``: other spellings of a key;
 * ``[model]``: sizes of the whole; ``[mixers.NAME]``, ``[mlps.NAME]``: a kind of ``workload.parts`` with its sizes;
 * ``[layers]``: a rule for each of ``mixer`` and ``mlp`` that names one of them for every layer.
 
-Sizes are expressions over keys (:mod:`tianji.workload.expressions`), rules are explained at :func:`deal_layers`.
+Sizes are expressions over keys (:mod:`tianji.workload.expressions`), rules are explained in :mod:`tianji.workload.rules`.
 """
 
 from __future__ import annotations
@@ -15,20 +16,25 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
 from tianji.errors import FormatError
-from tianji.workload.expressions import evaluate, names_in
+from tianji.workload.expressions import names_in
 
 WORDS = ("qk_norm", "gate")
 """Fields of a mixer that are words, not sizes."""
+SWITCHES = frozenset(
+    {"qkv_bias", "output_bias", "bias", "gated", "sinks", "shared_keys", "values_are_keys", "shared_gate", "router_bias",
+     "conv_bias", "low_rank", "norm", "tied", "norm_bias", "final_norm", "embedding_norm"}
+)  # fmt: skip
+"""Fields that are on or off."""
 Rule = Any
-"""A name, or a table of :func:`deal_layers`."""
+"""A name, or a table of :func:`tianji.workload.rules.deal_layers`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FamilyFile:
     """One family as its file and those that it is like say."""
 
@@ -43,13 +49,63 @@ class FamilyFile:
     layers: Mapping[str, Rule]
     must_be: Mapping[str, object]
     """Keys that change the shape in a way not modelled, with the only value that is understood."""
+    ignored: tuple[str, ...] = ()
+    """Keys with which the family's code does nothing."""
 
     def keys(self) -> frozenset[str]:
         """Return all keys of a ``config.json`` that the family reads."""
-        texts = [str(v) for table in (self.model, *self.mixers.values(), *self.mlps.values()) for v in _leaves(table)]
-        read = {name for text in texts for name in _names(text)} | set(self.defaults) | set(self.must_be)
-        read |= {key for rule in self.layers.values() for key in _rule_keys(rule)}
+        return self._keys
+
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        read = {name for text in self._texts for name in names_in(text)} | set(self.defaults) | set(self.must_be)
+        read |= {key for rule in self.layers.values() for key in _rule_keys(rule)} | {"max_position_embeddings"}
         return frozenset(read | {spelling for many in self.aliases.values() for spelling in many} | set(self.aliases))
+
+    @cached_property
+    def _texts(self) -> tuple[str, ...]:
+        tables = (self.model, *self.mixers.values(), *self.mlps.values())
+        return tuple(_text(v) for table in tables for v in _leaves(table))
+
+    @cached_property
+    def part_keys(self) -> frozenset[str]:
+        """Keys that give a size of a mixer or an MLP."""
+        tables = (*self.mixers.values(), *self.mlps.values())
+        return frozenset(name for table in tables for v in _leaves(table) for name in names_in(_text(v)))
+
+    @cached_property
+    def sizes(self) -> frozenset[str]:
+        """Keys that must be whole numbers, switches or null, with their other spellings."""
+        read = {name for text in self._texts for name in names_in(text)} | {"max_position_embeddings"}
+        return frozenset(read | {s for key in read for s in self.aliases.get(key, ())})
+
+    @cached_property
+    def switches(self) -> frozenset[str]:
+        """Of these, those that are true or false."""
+        tables = (self.model, *self.mixers.values(), *self.mlps.values())
+        bare = [_text(v) for table in tables for field, v in table.items() if field in SWITCHES]
+        fields = {text.removeprefix("not ") for text in bare if text.removeprefix("not ").isidentifier()}
+        return frozenset(fields | {key for key, value in self.defaults.items() if isinstance(value, bool)}) & self.sizes
+
+    @cached_property
+    def conditions(self) -> frozenset[str]:
+        """Of these, those that an expression asks whether they are true, or that switch a field together with others."""
+        tables = (self.model, *self.mixers.values(), *self.mlps.values())
+        fields = [_text(v) for table in tables for field, v in table.items() if field in SWITCHES]
+        asked = [text for text in self._texts if " if " in text or "not " in text or " and " in text or "* (" in text]
+        whens = [str(v["when"]) for table in tables for v in table.values() if isinstance(v, Mapping) and "when" in v]
+        return frozenset(name for text in (*fields, *asked, *whens) for name in names_in(text))
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """Of these, those that may be a text."""
+        counted = {name for text in self._texts if "count(" in text or "==" in text for name in names_in(text)}
+        return frozenset(counted | {key for key, value in self.defaults.items() if isinstance(value, str)})
+
+    @cached_property
+    def fractions(self) -> frozenset[str]:
+        """Of these, those that may be fractions: an expression cuts what they come to."""
+        return frozenset(name for text in self._texts if "int(" in text for name in names_in(text))
 
 
 def _leaves(table: Mapping[str, object]) -> Iterator[object]:
@@ -60,8 +116,8 @@ def _leaves(table: Mapping[str, object]) -> Iterator[object]:
             yield value
 
 
-def _names(text: str) -> frozenset[str]:
-    return names_in(text.lower() if text in ("True", "False") else text)
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _rule_keys(rule: Rule) -> Iterator[str]:
@@ -74,7 +130,7 @@ def _rule_keys(rule: Rule) -> Iterator[str]:
         yield rule["indices"].partition(".")[0]
     for name in ("when", "first", "last", "every", "offset"):
         if name in rule:
-            yield from _names(str(rule[name]))
+            yield from names_in(_text(rule[name]))
     for name in ("then", "else"):
         yield from _rule_keys(rule.get(name))
 
@@ -126,123 +182,11 @@ def _lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
 def _make(name: str, table: Mapping[str, Any]) -> FamilyFile:
     aliases = {key: tuple(spellings) for key, spellings in table.get("aliases", {}).items()}
     parts = {key: table.get(key, {}) for key in ("defaults", "model", "mixers", "mlps", "layers", "must_be")}
-    return FamilyFile(name, tuple(table["model_types"]), tuple(table["architectures"]), aliases=aliases, **parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The keys of one file as a family reads them."""
-
-    values: Mapping[str, object]
-    """With defaults filled in and other spellings put under the usual one."""
-    stated: Mapping[str, object]
-    where: str
-
-    @classmethod
-    def of(cls, family: FamilyFile, data: Mapping[str, object], where: str) -> Keys:
-        """Return the keys of a file, those of an object in it as ``object__key``.
-
-        Raises FormatError when two spellings of one key disagree.
-        """
-        stated = dict(data)
-        for key, part in data.items():
-            if isinstance(part, Mapping):
-                stated |= {f"{key}__{inner}": value for inner, value in part.items()}
-        values = {**family.defaults, **stated}
-        for key, spellings in family.aliases.items():
-            present = [s for s in (key, *spellings) if data.get(s) is not None]
-            if any(data[s] != data[present[0]] for s in present[1:]):
-                both = " and ".join(f"{s} = {data[s]!r:.40}" for s in present)
-                raise FormatError(f"{where}: {both} contradict each other; keep the one that is right")
-            if present:
-                values[key] = stated[key] = data[present[0]]
-        return cls(values, stated, where)
-
-    def value(self, expression: object) -> Any:
-        """Return what an expression comes to.
-
-        Raises FormatError that names the key which is missing or is no number.
-        """
-        text = str(expression).lower() if isinstance(expression, bool) else str(expression)
-        try:
-            return evaluate(text, self.values, self.stated)
-        except (TypeError, ZeroDivisionError):
-            read = sorted(names_in(text))
-            bad = [f"{k} = {self.values.get(k)!r:.40}" for k in read if not isinstance(self.values.get(k), int)]
-            raise FormatError(
-                f"{self.where}: {', '.join(bad) or text}: expected a whole number for each of {', '.join(read)}"
-            ) from None
-
-    def whole(self, expression: object, absent: int = 0) -> int:
-        """Return the whole number that an expression comes to, or ``absent`` where the file leaves it out.
-
-        Raises FormatError for anything that is no whole number.
-        """
-        value: object = self.value(expression)
-        if value is None:
-            return absent
-        if not isinstance(value, int):
-            raise FormatError(f"{self.where}: {expression}: expected a whole number, got {value!r:.40}")
-        return value
-
-
-def deal_layers(rule: Rule, keys: Keys, num_layers: int) -> list[str]:
-    """Return the name that a rule gives each layer, from the first on.
-
-    * a name: every layer;
-    * ``{ list = KEY, names = {...} }``: the key lists a word or number for each layer; ``letters`` the same for a text;
-    * ``{ first = N, is = NAME, else = RULE }``: the first N layers; ``last`` the last ones;
-    * ``{ every = N, offset = M, is = NAME, else = RULE }``: layers whose number is M modulo N (left out: the last of each N);
-    * ``{ indices = KEY, base = 0, is = NAME, else = RULE }``: the key lists the layers;
-    * ``{ when = EXPRESSION, then = RULE, else = RULE }``.
-
-    A list or a text that the file leaves out gives way to ``else``. Raises FormatError for a list of another length and for
-    a word that is not named.
-    """
-    if isinstance(rule, str):
-        return [rule] * num_layers
-    if "when" in rule:
-        return deal_layers(rule["then"] if keys.value(rule["when"]) else rule["else"], keys, num_layers)
-    for form in ("list", "letters"):
-        if form in rule:
-            return _listed(rule, form, keys, num_layers)
-    names, chosen = deal_layers(rule["else"], keys, num_layers), _chosen(rule, keys, num_layers)
-    return [rule["is"] if i in chosen else name for i, name in enumerate(names)]
-
-
-def _listed(rule: Mapping[str, Any], form: str, keys: Keys, num_layers: int) -> list[str]:
-    key = rule[form]
-    listed = keys.values.get(key)
-    if listed is None and "else" in rule:
-        return deal_layers(rule["else"], keys, num_layers)
-    if not isinstance(listed, list | str) or len(listed) < num_layers:
-        raise FormatError(
-            f"{keys.where}: {key}: expected an entry for each of the {num_layers} layers, got {listed!r:.60}"
-        )
-    unknown = sorted({str(x) for x in listed[:num_layers]} - set(rule["names"]))
-    if unknown:
-        raise FormatError(f"{keys.where}: {key} names {', '.join(unknown)}; understood: {', '.join(rule['names'])}")
-    names = [rule["names"][str(x)] for x in listed[:num_layers]]
-    if "last" in rule:
-        kept = num_layers - keys.whole(rule["last"])
-        names = [name if i < kept else rule["last_names"].get(name, name) for i, name in enumerate(names)]
-    return names
-
-
-def _chosen(rule: Mapping[str, Any], keys: Keys, num_layers: int) -> frozenset[int]:
-    if "first" in rule:
-        return frozenset(range(min(keys.whole(rule["first"]), num_layers)))
-    if "last" in rule:
-        return frozenset(range(max(num_layers - keys.whole(rule["last"]), 0), num_layers))
-    if "every" in rule:
-        step = keys.whole(rule["every"]) or 1
-        offset = keys.whole(rule.get("offset", "-1"))
-        return frozenset(i for i in range(num_layers) if i % step == offset % step)
-    listed: object = keys.values
-    for name in rule["indices"].split("."):
-        listed = listed.get(name) if isinstance(listed, Mapping) else None
-    return (
-        frozenset(i - rule.get("base", 0) for i in listed if isinstance(i, int))
-        if isinstance(listed, list)
-        else frozenset()
+    return FamilyFile(
+        name,
+        tuple(table["model_types"]),
+        tuple(table["architectures"]),
+        aliases=aliases,
+        ignored=tuple(table.get("ignored", ())),
+        **parts,
     )

@@ -264,12 +264,14 @@ def embedding(model: Model) -> LayerOps:
 
 def head(model: Model) -> LayerOps:
     """Return the ops of the last norm, the logits and the loss."""
+    norm = Vector("final norm", 2.0 * model.hidden_size, "sequence")
+    if model.outputs == 0:
+        return LayerOps(vectors=(norm,))
+    width = model.embedding_size or model.hidden_size
+    between = (Matmul("table to layers", model.hidden_size, width, "none"),) * 2 if model.embedding_size else ()
     return LayerOps(
-        matmuls=(Matmul("logits", model.hidden_size, model.vocab_size, "column", high=True, role=Role.LOGITS),),
-        vectors=(
-            Vector("final norm", 2.0 * model.hidden_size, "sequence"),
-            Vector("loss", 1.0 * model.vocab_size, "tensor", role=Role.LOSS),
-        ),
+        matmuls=(*between, Matmul("logits", width, model.num_outputs, "column", high=True, role=Role.LOGITS)),
+        vectors=(norm, Vector("loss", 1.0 * model.num_outputs, "tensor", role=Role.LOSS)),
     )
 
 

@@ -84,6 +84,10 @@ class Model:
     attention_sinks: bool = False
     """One learned sink logit for each head (GPT-OSS)."""
     embedding_norm: bool = False
+    embedding_size: int = 0
+    """Width of the token table and of the head where it is not the layers' (OPT-350M), with projections between (0: the same)."""
+    outputs: int | None = None
+    """Outputs of the head: None means one for each word of the vocabulary, 0 no head (an embedding model), 1 a reward."""
     source: str = ""
     blocks: tuple[LayerBlock, ...] = ()
     """Kinds of layers, where they differ in more than experts and windows; empty for a transformer of one attention. The fields
@@ -120,6 +124,16 @@ class Model:
     def stream_size(self) -> int:
         """Elements of one token between layers: the hidden size, times the residual streams."""
         return self.hidden_size * max((block.residual_streams for block in self.blocks), default=1)
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of the head for each token."""
+        return self.vocab_size if self.outputs is None else self.outputs
+
+    @property
+    def table_parameters(self) -> int:
+        """Parameters of the token table."""
+        return (self.embedding_size or self.hidden_size) * self.vocab_size
 
     # --- layers ---------------------------------------------------------------------------------------------
     @property
@@ -225,12 +239,15 @@ class Model:
     def embedding_parameters(self) -> int:
         """Parameters of the token and position tables."""
         norm = 2 * self.hidden_size if self.embedding_norm else 0
-        return self.hidden_size * (self.vocab_size + self.learned_positions) + norm + self.embedding_extra
+        positions = self.hidden_size * self.learned_positions
+        between = 2 * self.hidden_size * self.embedding_size
+        return self.table_parameters + positions + between + norm + self.embedding_extra
 
     def head_parameters(self) -> int:
         """Parameters of the output projection and the final norm; a tied projection has none of its own."""
         norm = self.hidden_size * (2 if self.norm_bias else 1)
-        return norm + self.head_extra + (0 if self.tied_embeddings else self.hidden_size * self.vocab_size)
+        own = (self.embedding_size or self.hidden_size) * self.num_outputs
+        return norm + self.head_extra + (0 if self.tied_embeddings else own)
 
     def mtp_parameters(self) -> int:
         """Parameters of the multi-token-prediction modules: a projection of 2h to h, three norms and one layer each.

@@ -7,11 +7,13 @@ from typing import Any
 
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.workload.blocks import BlockParts, LayerBlock, PartSizes, parts_of
-from tianji.workload.family_files import WORDS, FamilyFile, Keys, deal_layers
+from tianji.workload.expressions import names_in
+from tianji.workload.family_files import SWITCHES, WORDS, FamilyFile
+from tianji.workload.keys import LARGEST, LARGEST_BY_KEY, Keys
 from tianji.workload.model import Model, MoE
 from tianji.workload.ops import Matmul
+from tianji.workload.rules import deal_layers
 
-LARGEST = 10**7
 MOST_LAYERS = 10_000
 """The rules of a family deal every layer by itself."""
 LARGEST_SIZE = 10**10
@@ -20,15 +22,15 @@ MOST_PARAMETERS = 10**16
 """Ten thousand times the largest model: sums of bytes stay far inside 64 bits."""
 
 
-def read_patterned(family: FamilyFile, data: Mapping[str, object], name: str, where: str, remark: str = "") -> Model:
-    """Return the model that the content of a ``config.json`` describes.
+def read_patterned(family: FamilyFile, keys: Keys, name: str) -> Model:
+    """Return the model that the keys of a ``config.json`` describe, as a pattern of blocks.
 
     Raises FormatError for a key that is missing or makes no sense, UnsupportedModelError for a variant that is not understood.
     """
-    keys = Keys.of(family, data, where)
+    where = keys.where
     _refuse_variants(family, keys)
     sizes = {word: keys.value(expression) for word, expression in family.model.items()}
-    hidden, num_layers = _count(sizes, "hidden_size", where), _count(sizes, "num_layers", where)
+    hidden, num_layers = _count(family, keys, sizes, "hidden_size"), _count(family, keys, sizes, "num_layers")
     num_mtp_layers = _number(sizes, "num_mtp_layers", where)
     for word, layers in (("num_layers", num_layers), ("num_mtp_layers", num_mtp_layers)):
         if not 0 <= layers <= MOST_LAYERS:
@@ -42,31 +44,58 @@ def read_patterned(family: FamilyFile, data: Mapping[str, object], name: str, wh
     scans = [s for p in parts for s in p.layer.scans]
     heads = max([a.num_heads for a in attention], default=0) or max((s.num_heads for s in scans), default=1)
     dense = [p.mlp for p in parts if p.mlp and not p.layer.experts]
+    _check_parts(parts, where)
     model = Model(
         name=name,
-        family=str(data.get("model_type", family.name)),
+        family=str(keys.stated.get("model_type") or next(iter(family.model_types), family.name)),
         hidden_size=hidden,
         num_layers=num_layers,
         num_attention_heads=heads,
         num_key_value_heads=max([a.num_key_value_heads for a in attention], default=heads),
         head_dim=max([a.qk_dim for a in attention], default=0) or hidden // heads,
         intermediate_size=max((_width(p.matmuls) for p in dense), default=hidden),
-        vocab_size=_count(sizes, "vocab_size", where),
+        vocab_size=_count(family, keys, sizes, "vocab_size"),
         tied_embeddings=bool(sizes.get("tied")),
         moe=_experts(parts),
         num_mtp_layers=num_mtp_layers,
         max_position_embeddings=keys.whole("max_position_embeddings"),
+        learned_positions=_number(sizes, "learned_positions", where),
+        embedding_norm=bool(sizes.get("embedding_norm")),
+        embedding_size=_table_width(sizes, hidden, where),
         norm_bias=norm_bias,
         source=where,
         blocks=blocks,
         pattern=tuple(distinct.index(pair) for pair in names),
         embedding_extra=_number(sizes, "embedding_extra", where),
-        head_extra=_number(sizes, "head_extra", where) - (0 if sizes.get("final_norm", True) else hidden),
-        remark=remark,
+        head_extra=_number(sizes, "head_extra", where)
+        - (0 if sizes.get("final_norm", True) else hidden * (1 + norm_bias)),
     )
     if model.num_parameters > MOST_PARAMETERS:
         raise FormatError(f"{where}: {model.num_parameters:.3g} parameters; expected at most {MOST_PARAMETERS:.0e}")
     return model
+
+
+def _check_parts(parts: Sequence[BlockParts], where: str) -> None:
+    """Raise FormatError for heads and experts that contradict each other."""
+    for part in parts:
+        for _, a in part.layer.attention:
+            if a.v_dim and (not a.num_key_value_heads or a.num_heads % a.num_key_value_heads):
+                raise FormatError(
+                    f"{where}: {a.num_heads} attention heads do not divide into {a.num_key_value_heads} key-value heads"
+                )
+        experts = part.layer.experts
+        if experts is None:
+            continue
+        if not 1 <= experts.top_k <= experts.num_experts:
+            raise FormatError(
+                f"{where}: each token goes to {experts.top_k} experts, but there are only {experts.num_experts}"
+            )
+        groups, chosen = experts.routing
+        if not 1 <= chosen <= groups or experts.num_experts % groups:
+            raise FormatError(
+                f"{where}: experts from {chosen} of {groups} groups; expected no more than there are, and groups that divide "
+                f"the {experts.num_experts} experts"
+            )
 
 
 def _refuse_variants(family: FamilyFile, keys: Keys) -> None:
@@ -78,11 +107,28 @@ def _refuse_variants(family: FamilyFile, keys: Keys) -> None:
             )
 
 
-def _count(sizes: Mapping[str, Any], word: str, where: str) -> int:
+def _count(family: FamilyFile, keys: Keys, sizes: Mapping[str, Any], word: str) -> int:
     value = sizes.get(word)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST:
-        raise FormatError(f"{where}: {word}: expected a whole number from 1 to {LARGEST:,}, got {value!r:.40}")
+    if value is None:
+        raise keys.missing(sorted(names_in(str(family.model[word])), key=lambda name: name not in keys.stated)[:1])
+    largest = LARGEST_BY_KEY.get(word, LARGEST)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= largest:
+        key = str(family.model[word])
+        raise FormatError(f"{keys.where}: {key}: expected a whole number from 1 to {largest:,}, got {value!r:.40}")
     return value
+
+
+def _table_width(sizes: Mapping[str, Any], hidden: int, where: str) -> int:
+    width = _number(sizes, "embedding_size", where)
+    return width if width != hidden else 0
+
+
+def stated_width(keys: Keys) -> int:
+    """Return the width of the dense MLP that a file states, whether or not a layer has it; 0 where it states none."""
+    width = next(
+        (keys.values.get(key) for key in ("intermediate_size", "moe_intermediate_size") if keys.values.get(key)), 0
+    )
+    return width if isinstance(width, int) and width > 0 else 0
 
 
 def _number(sizes: Mapping[str, Any], word: str, where: str) -> int:
@@ -110,9 +156,12 @@ def _spec(known: Mapping[str, Mapping[str, object]], name: str, keys: Keys) -> P
             words.append((field, _word(expression, keys)))
             continue
         value = keys.value(expression)
+        if value is None and field in SWITCHES:
+            value = False
+        if value is None:
+            raise keys.missing(sorted(names_in(str(expression))))
         if not isinstance(value, int) or not 0 <= value <= LARGEST_SIZE:
-            state = "missing or null" if value is None else f"{value!r:.40}"
-            raise FormatError(f"{keys.where}: {expression}: expected a whole number, got {state}")
+            raise FormatError(f"{keys.where}: {expression}: expected a whole number, got {value!r:.40}")
         numbers.append((field, int(value)))
     return PartSizes(str(known[name]["kind"]), tuple(numbers), tuple(words))
 
@@ -138,38 +187,3 @@ def _experts(parts: Sequence[BlockParts]) -> MoE | None:
         num_groups=experts.routing[0],
         groups_per_token=experts.routing[1],
     )
-
-
-INERT = frozenset(
-    {
-        "_attn_implementation_autoset", "activation_function", "architectures", "attention_dropout", "attn_implementation",
-        "attn_logit_softcapping", "attn_pdrop", "auto_map", "aux_loss_alpha", "bos_token_id", "cache_implementation",
-        "chunk_size", "chunk_size_feed_forward", "dtype", "embd_pdrop", "eod_token_id", "eos_token_id", "ep_size",
-        "final_logit_softcapping", "head_dim", "hidden_act", "hidden_activation", "hidden_dropout", "id2label",
-        "im_end_id", "im_start_id", "initializer_range", "is_encoder_decoder", "label2id", "layer_norm_eps",
-        "layer_norm_epsilon", "layernorm_epsilon", "max_position_embeddings", "model_type", "norm_eps", "norm_epsilon",
-        "norm_topk_prob", "num_key_value_heads", "num_logits_to_keep", "output_attentions", "output_hidden_states",
-        "output_router_logits", "pad_token_id", "partial_rotary_factor", "pretraining_tp", "problem_type", "qk_head_dim",
-        "quantization_config", "query_pre_attn_scalar", "rescale_prenorm_residual", "resid_pdrop", "residual_in_fp32",
-        "return_dict", "rms_norm_eps", "rope_interleave", "rope_parameters", "rope_scaling", "rope_theta", "rotary_dim",
-        "routed_scaling_factor", "router_aux_loss_coef", "router_jitter_noise", "scoring_func", "sep_token_id", "seq_aux",
-        "tie_word_embeddings", "tokenizer_class", "topk_method", "torch_dtype", "transformers_version", "unk_token_id",
-        "use_cache",
-    }
-)  # fmt: skip
-"""Keys on which no shape and no count hangs, or that repeat what other keys say."""
-
-
-def unread_keys(family: FamilyFile, data: Mapping[str, object]) -> str:
-    """Return a remark that names the keys of a file which are neither read nor known to be without effect on a shape.
-
-    Only keys with a number above 1, a list or an object count: a switch that is off, a text or null adds no layer.
-    """
-    read = family.keys() | INERT
-    loud = [
-        key
-        for key, value in data.items()
-        if key not in read and not key.startswith("_") and not (value is None or isinstance(value, str | bool | float))
-        and value not in (0, 1, [], {}) and not key.endswith(("_token_id", "_token_index", "_coef", "_eps", "_id", "_config"))
-    ]  # fmt: skip
-    return f"not read: {', '.join(sorted(loud))}" if loud else ""

@@ -15,7 +15,7 @@ from tianji.parallel.plan import Plan
 
 def config_of(model: str = "llama-3.1-8b", **strategy: object) -> dict[str, Any]:
     made = tianji.Strategy(**{"zero": 3, **strategy})  # type: ignore[arg-type]
-    job = tianji.make_job(model, seq_len=4096, global_batch_size=64)
+    job = tianji.make_job(model, seq_len=2048 if model == "gpt3-175b" else 4096, global_batch_size=64)
     plan = Plan(job, tianji.load_pool("hgx-h100", made.chips), made)
     return tomllib.loads(render_plan(plan, "torchtitan").artefacts[0].text)
 

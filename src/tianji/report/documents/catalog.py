@@ -1,4 +1,4 @@
-"""The documents of ``tianji catalog``: lists with the main figures, and whole entries with every figure's source."""
+"""The documents of ``tianji browse``: lists with the main figures, and whole entries with every figure's source."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class CatalogListDocument(TypedDict):
 
 
 class CatalogDocument(TypedDict):
-    """All that ``tianji catalog`` and ``tianji catalog KIND`` answer."""
+    """All that ``tianji browse`` and ``tianji browse KIND`` answer."""
 
     document: Literal["catalog"]
     lists: list[CatalogListDocument]
 
 
 class EntryDocument(TypedDict):
-    """All that ``tianji catalog KIND NAME`` answers: one entry, every figure with its source."""
+    """All that ``tianji browse KIND NAME`` answers: one entry, every figure with its source."""
 
     document: Literal["entry"]
     kind: str

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from tianji.hardware.calibration import Calibration
 from tianji.reliability import Reliability
+from tianji.report.documents.choice import (
+    MicroBatchDocument,
+    PlanChoiceDocument,
+    choice_document,
+    micro_batch_document,
+)
 from tianji.report.documents.plan_result import (
     AgainstDocument,
     FullPlanResultDocument,
@@ -61,7 +67,7 @@ class PublishedRunDocument(TypedDict):
     error: float | None
     """Predicted over measured, less 1."""
     gain_promised: float
-    """Of the best plan, in tokens/s."""
+    """Of the best plan, in tokens/s, its step time corrected for having been chosen."""
     is_doubtful: bool
     """More than tuned runs leave."""
     saved_mostly_s: dict[str, float]
@@ -83,11 +89,15 @@ class PlanDocument(RequestDocument):
     document: Literal["plan"]
     objective: str
     plans: list[FullPlanResultDocument]
-    """The best plans, fastest first."""
+    """The best plans, that of the least expected regret first."""
+    choice: PlanChoiceDocument | None
+    """How sure it is that plan 1 is the best; null where the calibration knows no ranges."""
+    micro_batch: MicroBatchDocument | None
+    """Where plan 1 has larger micro-batches than were ever measured."""
     front: list[PlanResultDocument]
     """Plans that none beats in both time and memory, the fastest first."""
     binding: list[str]
-    """What keeps the best plan from being faster."""
+    """What keeps the best plan from being faster, the largest part of its step first."""
     naive: AgainstDocument | None
     """The rule of thumb beside the best plan: tp fills the node, the smallest pp that fits."""
     explained: AgainstDocument | None
@@ -111,6 +121,8 @@ def plan_document(
         "objective": objective,
         **request_document(best.plan.job, best.plan.pool, calibration),
         "plans": [full_plan_result_document(result, reliability) for result in outcome.results],
+        "choice": choice_document(outcome),
+        "micro_batch": micro_batch_document(outcome, reliability),
         "front": [plan_result_document(result, reliability) for result in outcome.front],
         "binding": list(outcome.binding),
         "naive": None if outcome.naive is None else against_document(outcome.naive, best, reliability),

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from tianji.measurements.records import Record, find_highest_mfu
 from tianji.parallel.layouts import format_layout
 from tianji.reliability import Reliability
 from tianji.report.documents.goodput_summary import GoodputSummaryDocument, goodput_summary_document
 from tianji.report.documents.ranges import RangeDocument, range_document
 from tianji.result import Result
+
+
+class MeasuredMfuDocument(TypedDict):
+    """The measured run of the highest MFU."""
+
+    mfu: float
+    chips: int
+    run: str
+    """Its id in the shipped tables."""
+    source: str
 
 
 class PlanResultDocument(TypedDict):
@@ -31,6 +42,10 @@ class PlanResultDocument(TypedDict):
     tokens_per_s_per_chip: float
     mfu: float
     """Share of the chips' dense peak that the model's own arithmetic takes."""
+    measured_mfu: MeasuredMfuDocument | None
+    """The highest that was ever measured on this chip, for this class of model and dtype; null where nothing was."""
+    is_mfu_beyond_measured: bool
+    """More is promised than was ever measured, or nothing was measured."""
     days: float | None
     """Of the whole run without failures; null for a job without a number of tokens."""
     days_range: RangeDocument | None
@@ -68,6 +83,7 @@ class AgainstDocument(FullPlanResultDocument):
 def plan_result_document(result: Result, reliability: Reliability | None = None) -> PlanResultDocument:
     """Return what one plan gives."""
     plan = result.plan
+    record = find_highest_mfu(plan.pool.chip.name, plan.job.model, plan.job.precision.linear)
     return {
         "strategy": plan.strategy.as_dict(),
         "layout": format_layout(plan.strategy),
@@ -79,6 +95,8 @@ def plan_result_document(result: Result, reliability: Reliability | None = None)
         "tokens_per_s": result.tokens_per_s,
         "tokens_per_s_per_chip": result.tokens_per_s_per_chip,
         "mfu": result.mfu,
+        "measured_mfu": None if record is None else measured_mfu_document(record),
+        "is_mfu_beyond_measured": record is None or result.mfu > record.value,
         "days": result.days,
         "days_range": days_range(result),
         "goodput_summary": goodput_summary_document(result, reliability),
@@ -89,6 +107,11 @@ def plan_result_document(result: Result, reliability: Reliability | None = None)
         "worst_stage": result.worst_stage,
         "breakdown_s": dict(result.breakdown),
     }
+
+
+def measured_mfu_document(record: Record) -> MeasuredMfuDocument:
+    """Return the measured run of the highest MFU."""
+    return {"mfu": record.value, "chips": record.chips, "run": record.run, "source": record.source}
 
 
 def full_plan_result_document(result: Result, reliability: Reliability | None = None) -> FullPlanResultDocument:

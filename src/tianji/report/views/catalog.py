@@ -18,7 +18,7 @@ Field = tuple[ViewColumn, Callable[[Entry], Cell]]
 
 
 def catalog_view(document: CatalogDocument) -> View:
-    """Return the view of ``tianji catalog`` and ``tianji catalog KIND``."""
+    """Return the view of ``tianji browse`` and ``tianji browse KIND``."""
     return View("Catalog", (), (), tuple(map(_section, document["lists"])))
 
 
@@ -28,7 +28,7 @@ def _section(listed: CatalogListDocument) -> ViewSection:
     heading = f"{len(entries)} {title.removesuffix('s') if len(entries) == 1 else title}"
     fields: tuple[Field, ...] = ((ViewColumn("name"), lambda entry: str(entry["name"])), *FIELDS[kind])
     rows = tuple(tuple(cell(entry) for _, cell in fields) for entry in entries)
-    note = f"`tianji catalog {kind} NAME` shows one with its sources; {UNKNOWN} is not published."
+    note = f"`tianji browse {kind} NAME` shows one with its sources; {UNKNOWN} is not published."
     units = (UNITS[kind],) if kind in UNITS else ()
     return ViewSection(heading, (*units, ViewTable(kind, "", tuple(column for column, _ in fields), rows, note)))
 

@@ -21,7 +21,7 @@ SITE_UNITS = {"exchange": "CNY for a USD", "electricity": "USD a kWh", "carbon":
 
 
 def entry_view(document: EntryDocument) -> View:
-    """Return the view of ``tianji catalog KIND NAME``."""
+    """Return the view of ``tianji browse KIND NAME``."""
     facts, sections = _KINDS[document["kind"]](document["name"], document["entry"])
     notes = document["entry"].get("notes", ()) if isinstance(document["entry"], dict) else ()
     noted = (ViewSection("Notes", tuple(notes)),) if notes else ()

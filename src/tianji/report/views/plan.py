@@ -7,12 +7,21 @@ from collections.abc import Iterator, Sequence
 from tianji.formatting import format_bytes, format_duration, format_number
 from tianji.parallel.strategy import Strategy
 from tianji.report.charts import ChartPoint, ChartSeries, CurveChart, SwingChart
+from tianji.report.documents.choice import PlanChoiceDocument
 from tianji.report.documents.plan import ChosenDocument, PlanDocument, PublishedRunDocument, SearchDocument
 from tianji.report.documents.plan_result import AgainstDocument, PlanResultDocument
 from tianji.report.view import Block, Cell, Facts, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import basis_section
 from tianji.report.views.breakdown import difference_of, swing_of
 from tianji.report.views.cells import count_of, days_of, ranged, share_of, size_of, time_of
+from tianji.report.views.choice import (
+    BEYOND,
+    choice_lead,
+    choice_section,
+    corrected_highlight,
+    mfu_cell,
+    standing_cells,
+)
 from tianji.report.views.plan_result import (
     describe_misfit,
     highlights,
@@ -39,7 +48,8 @@ def plan_view(document: PlanDocument) -> View:
     """Return the view of ``tianji plan``."""
     best, pool = document["plans"][0], document["pool"]
     sections = (
-        ViewSection("Fastest plans", (plans_table(document["plans"]),)),
+        ViewSection("Best plans", (plans_table(document["plans"], document["choice"]),)),
+        *choice_section(document),
         step_section(best, "Where a step of plan 1 goes"),
         memory_section(best, " of plan 1"),
         ViewSection("Time against memory", _front(document)),
@@ -49,8 +59,9 @@ def plan_view(document: PlanDocument) -> View:
         basis_section(document),
     )
     idle = [document["idle"]["reason"] + "."] if document["idle"]["reason"] else []
-    lead = (*plan_lead(best, pool["chips"]), *idle, *_runs_on(document))
-    numbers = highlights(best, document["job"]["linear_dtype"])
+    lead = (*plan_lead(best, pool["chips"]), *choice_lead(document), *idle, *_runs_on(document))
+    first, *rest = highlights(best, document["job"]["linear_dtype"])
+    numbers = (first, *corrected_highlight(document["choice"]), *rest)
     return View(title_of("Plan", document), lead, numbers, sections, request_facts(document, _search_facts(document)))
 
 
@@ -96,7 +107,7 @@ def _runs_on(document: PlanDocument) -> Iterator[str]:
         yield f"Every plan here runs on {runs_on['engine']} as it is priced{faster}."
 
 
-def plans_table(plans: Sequence[PlanResultDocument]) -> ViewTable:
+def plans_table(plans: Sequence[PlanResultDocument], choice: PlanChoiceDocument | None = None) -> ViewTable:
     """Return the best plans, best first."""
     has_days = plans[0]["days_range"] is not None
     columns = (
@@ -104,9 +115,13 @@ def plans_table(plans: Sequence[PlanResultDocument]) -> ViewTable:
         ViewColumn("tokens/s/chip"), ViewColumn("MFU", "1"), ViewColumn("memory", "bytes"),
         ViewColumn("left", "bytes", rank=2),
         *((ViewColumn("days", "days", is_ranged=True, rank=1),) if has_days else ()),
+        *((ViewColumn("regret", "1", rank=4), ViewColumn("chance", "1", rank=5)) if choice else ()),
     )  # fmt: skip
-    rows = tuple(_plan_row(plan, place) for place, plan in enumerate(plans, 1))
-    return ViewTable("plans", "", columns, rows, best=0, note="Ranges are of 80 %." if _has_range(plans[0]) else "")
+    rows = tuple((*_plan_row(plan, i + 1), *standing_cells(choice, i)) for i, plan in enumerate(plans))
+    notes = ["Ranges are of 80 %."] if _has_range(plans[0]) else []
+    if any(plan["is_mfu_beyond_measured"] and plan["measured_mfu"] for plan in plans):
+        notes.append(BEYOND)
+    return ViewTable("plans", "", columns, rows, best=0, note=" ".join(notes))
 
 
 def _has_range(plan: PlanResultDocument) -> bool:
@@ -122,7 +137,7 @@ def _plan_row(plan: PlanResultDocument, place: int) -> tuple[Cell, ...]:
         ranged(plan["step_time_range_s"], format_duration),
         count_of(plan["tokens_per_s"]),
         count_of(plan["tokens_per_s_per_chip"]),
-        share_of(plan["mfu"]),
+        mfu_cell(plan),
         size_of(plan["memory_total_bytes"]),
         size_of(plan["memory_limit_bytes"] - plan["memory_total_bytes"]),
         *((days_of(days),) if days else ()),

@@ -1,0 +1,109 @@
+"""Write what the families' own classes say: what a left-out key means, which keys they know, and how many parameters they hold.
+
+Needs the extra ``tianji[hf]``; run by hand when a family is added or transformers is newer, from the folder of the project:
+
+    python -m docs.generators.model_classes
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tianji.workload.class_facts import FILE
+from tianji.workload.family_files import FamilyFile, load_families
+
+ROOT = Path(__file__).parents[2]
+COUNTS = ROOT / "tests" / "workload" / "data" / "class_counts.json"
+PAGE = ROOT / "docs" / "models.md"
+MAPPINGS = (
+    "MODEL_FOR_CAUSAL_LM_MAPPING",
+    "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING",
+    "MODEL_FOR_MASKED_LM_MAPPING",
+    "MODEL_MAPPING",
+)
+SCALARS = (bool, int, float, str)
+
+
+def main() -> None:
+    """Write the facts, the counts and the list of families."""
+    import transformers
+
+    families = load_families()
+    made_with = {"transformers": transformers.__version__}
+    Path(str(FILE)).write_text(_facts_text(families, made_with), encoding="utf-8")
+    load_families.cache_clear()
+    counts = {name: count for name, family in sorted(families.items()) if (count := _count(name, family))}
+    lines = [f"{json.dumps(name)}: {json.dumps(count)}" for name, count in counts.items()]
+    COUNTS.write_text(f'{{\n"made_with": {json.dumps(made_with)},\n"types": {{\n' + ",\n".join(lines) + "\n}\n}\n")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition("<!-- families -->\n")
+    after = rest.partition("<!-- end of families -->")[2]
+    table = f"<!-- families -->\n{_table(families)}<!-- end of families -->{after}"
+    PAGE.write_text(before + table, encoding="utf-8")
+
+
+def _facts_text(families: Mapping[str, FamilyFile], made_with: Mapping[str, str]) -> str:
+    from transformers import CONFIG_MAPPING
+
+    known = frozenset(key for family in families.values() for key in family.keys())  # noqa: SIM118
+    types, text_types = {}, {}
+    for name, family in sorted(families.items()):
+        if name in CONFIG_MAPPING:
+            fields = {field.name: field.default for field in dataclasses.fields(CONFIG_MAPPING[name])}
+            read = family.keys()
+            fields |= {
+                k: fields[v] for k, v in getattr(CONFIG_MAPPING[name], "attribute_map", {}).items() if v in fields
+            }
+            defaults = {k: v for k, v in fields.items() if k in read and (v is None or isinstance(v, SCALARS))}
+            types[name] = {"defaults": defaults, "knows": sorted((set(fields) & known) - read)}
+    for name in CONFIG_MAPPING:
+        inner = (getattr(CONFIG_MAPPING[name], "sub_configs", None) or {}).get("text_config")
+        kind = getattr(inner, "model_type", "")
+        if kind in families:
+            text_types[name] = kind
+    lines = [f"{json.dumps(name)}: {json.dumps(facts)}" for name, facts in types.items()]
+    head = f'"made_with": {json.dumps(made_with)},\n"text_types": {json.dumps(text_types)},\n"types": {{\n'
+    return "{\n" + head + ",\n".join(lines) + "\n}\n}\n"
+
+
+def _count(name: str, family: FamilyFile) -> dict[str, Any] | None:
+    """Return the class's default configuration, as far as the family reads it, and its parameters on the meta device."""
+    import torch
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto import modeling_auto
+
+    if name not in CONFIG_MAPPING or "text_config" in (getattr(CONFIG_MAPPING[name], "sub_configs", None) or {}):
+        return None
+    try:
+        config = CONFIG_MAPPING[name]()
+        classes = (getattr(modeling_auto, mapping).get(type(config), None) for mapping in MAPPINGS)
+        chosen = next(cls for cls in classes if cls is not None)
+        with torch.device("meta"):
+            model = chosen(config)
+    except Exception as error:  # a class whose own defaults do not build, or that wants another package
+        print(f"{name}: {type(error).__name__}: {error}"[:160])
+        return None
+    read = family.keys()
+    sizes = {key: value for key, value in json.loads(config.to_json_string(use_diff=False)).items() if key in read}
+    stem = type(config).__name__.removesuffix("Config").removesuffix("Text")
+    own = {"architectures": [chosen.__name__]} if chosen.__name__.startswith(stem) else {}
+    return {
+        "config": {"model_type": name} | own | sizes,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "buffers": sum(b.numel() for n, b in model.named_buffers() if "bias" in n),
+    }
+
+
+def _table(families: Mapping[str, FamilyFile]) -> str:
+    types: dict[str, list[str]] = {}
+    for name, family in families.items():
+        types.setdefault(family.name, []).append(name)
+    rows = [f"| `{name}` | {', '.join(f'`{t}`' for t in sorted(kinds))} |" for name, kinds in sorted(types.items())]
+    return "| file | `model_type` |\n|---|---|\n" + "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Mixers with softmax attention: grouped, latent, compressed, of chosen experts.
+
+Widths are whole; what tensor parallelism divides stands with each matmul. h is the hidden size.
+"""
+
+from __future__ import annotations
+
+from tianji.workload.layer_part import LayerPart
+from tianji.workload.ops import AttentionOp, Matmul, Role, Vector
+
+
+def attention(
+    h: int, *, num_heads: int, num_key_value_heads: int, head_dim: int, v_head_dim: int = 0, window: int = 0,
+    qkv_bias: bool = False, output_bias: bool = False, qk_norm: str = "", gate: str = "", sinks: bool = False,
+    shared_keys: bool = False, values_are_keys: bool = False, extra: int = 0, selected: int = 0,
+    index_heads: int = 0, index_size: int = 0,
+) -> LayerPart:  # fmt: skip
+    """Return grouped-query attention; ``window`` tokens bound the context (0: all of it).
+
+    ``qk_norm``: ``head`` (one norm of head_dim for queries, one for keys), ``each`` (one for each head), ``whole`` (over all
+    heads together). ``gate``: ``element`` (a gate as wide as the output), ``head`` (one value for each head). Layers with
+    ``shared_keys`` use another layer's keys and values; with ``values_are_keys`` keys serve as values.
+    """
+    d, v = head_dim, v_head_dim or head_dim
+    query, keys, values = num_heads * d, num_key_value_heads * d, num_key_value_heads * v
+    out = num_heads * v
+    made = (0 if shared_keys else keys) + (0 if shared_keys or values_are_keys else values)
+    gates = {"element": out, "head": num_heads}.get(gate, 0)
+    matmuls = [
+        Matmul("qkv", h, query + made + gates, "column", role=Role.PROJECTION),
+        Matmul("attention output", out, h, "row", role=Role.ATTENTION_OUTPUT),
+    ]
+    small = (query + made + gates if qkv_bias else 0) + (h if output_bias else 0) + (num_heads if sinks else 0) + extra
+    key_norms = 0 if shared_keys else 1
+    small += {
+        "head": d * (1 + key_norms),
+        "each": d * (num_heads + key_norms * num_key_value_heads),
+        "whole": query + key_norms * keys,
+    }.get(qk_norm, 0)
+    if index_heads:
+        matmuls.append(Matmul("indexer", h, (index_heads + 1) * index_size, "none"))
+        small += 2 * index_size
+    bound = min(x for x in (window, selected) if x) if window or selected else 0
+    scores = AttentionOp(num_heads, num_key_value_heads, d, v, bound)
+    return LayerPart(
+        "attention", tuple(matmuls), (scores,), vectors=(Vector("positions", 2.0 * (query + keys), "tensor"),),
+        small=small, whole=d * (1 + key_norms) if qk_norm == "head" else 0, saved=query + keys + values + out + gates,
+    )  # fmt: skip
+
+
+def latent_attention(
+    h: int, *, num_heads: int, kv_lora_rank: int, qk_nope_head_dim: int, qk_rope_head_dim: int, v_head_dim: int,
+    q_lora_rank: int = 0, window: int = 0, bias: bool = False, gate: str = "", selected: int = 0,
+    index_heads: int = 0, index_size: int = 0, index_source: int = 0, extra: int = 0, down_bias: bool = False,
+) -> LayerPart:  # fmt: skip
+    """Return multi-head latent attention (DeepSeek-V2); ``q_lora_rank`` 0 means a full query projection.
+
+    With ``index_heads`` an indexer picks ``selected`` tokens for each query (DeepSeek-V3.2's sparse attention).
+    """
+    qk = qk_nope_head_dim + qk_rope_head_dim
+    query, out = num_heads * qk, num_heads * v_head_dim
+    latents = q_lora_rank + kv_lora_rank
+    matmuls = [
+        *(
+            (
+                Matmul("q down", h, q_lora_rank, "none", role=Role.PROJECTION),
+                Matmul("q up", q_lora_rank, query, "column", role=Role.EXPANSION),
+            )
+            if q_lora_rank
+            else (Matmul("q", h, query, "column", role=Role.PROJECTION),)
+        ),
+        Matmul("kv down", h, kv_lora_rank + qk_rope_head_dim, "none", role=Role.PROJECTION),
+        Matmul("kv up", kv_lora_rank, num_heads * (qk_nope_head_dim + v_head_dim), "column", role=Role.EXPANSION),
+        Matmul("attention output", out, h, "row", role=Role.ATTENTION_OUTPUT),
+    ]
+    if gate:
+        matmuls.append(Matmul("attention gate", h, {"element": out, "head": num_heads}[gate], "column"))
+    small = latents + extra + (latents + qk_rope_head_dim + h if bias else 0)
+    if index_heads:
+        heads, width = index_heads, index_size
+        matmuls += [
+            Matmul("indexer query", index_source or q_lora_rank or h, heads * width, "none"),
+            Matmul("indexer key", h, width, "none"),
+            Matmul("indexer weights", h, heads, "none", high=True),
+        ]
+        small += 2 * width
+    bound = min(x for x in (window, selected) if x) if window or selected else 0
+    scores = [AttentionOp(num_heads, num_heads, qk, v_head_dim, bound)]
+    if index_heads:
+        scores.append(AttentionOp(index_heads, 1, index_size, 0))
+    down = h * (latents + qk_rope_head_dim)
+    return LayerPart(
+        "latent attention", tuple(matmuls), tuple(scores),
+        vectors=(Vector("positions", 2.0 * num_heads * qk_rope_head_dim, "tensor"),),
+        small=small, whole=down + latents, saved=2.0 * query + 2.0 * out, saved_whole=latents + qk_rope_head_dim,
+    )  # fmt: skip
+
+
+def compressed_attention(
+    h: int, *, num_heads: int, head_dim: int, q_lora_rank: int, out_groups: int, out_lora_rank: int, window: int,
+    ratio: int = 0, index_heads: int = 0, index_size: int = 0, selected: int = 0,
+) -> LayerPart:  # fmt: skip
+    """Return compressed attention (DeepSeek-V4): one key-value head, a window, and keys of ``ratio`` tokens at a time.
+
+    With ``index_heads`` an indexer picks ``selected`` of the compressed keys; without, all of them are seen.
+    """
+    query = num_heads * head_dim
+    twice = 2 if index_heads else 1  # a compressor with an indexer overlaps its windows: keys and values of both halves
+    matmuls = [
+        Matmul("q down", h, q_lora_rank, "none"),
+        Matmul("q up", q_lora_rank, query, "column"),
+        Matmul("kv", h, head_dim, "none"),
+        Matmul("output groups", query // out_groups, out_groups * out_lora_rank, "column"),
+        Matmul("attention output", out_groups * out_lora_rank, h, "row"),
+    ]
+    small = q_lora_rank + head_dim + num_heads
+    scores = [AttentionOp(num_heads, 1, head_dim, head_dim, window)]
+    if ratio:
+        matmuls.append(Matmul("compressor", h, 2 * twice * head_dim, "none"))
+        small += ratio * twice * head_dim + head_dim
+        scores.append(AttentionOp(num_heads, 1, head_dim, head_dim, selected, ratio=ratio))
+    if index_heads:
+        heads, width = index_heads, index_size
+        matmuls += [
+            Matmul("indexer query", q_lora_rank, heads * width, "none"),
+            Matmul("indexer compressor", h, 4 * width, "none"),
+            Matmul("indexer weights", h, heads, "none", high=True),
+        ]
+        small += ratio * 2 * width + width
+        scores.append(AttentionOp(heads, 1, width, 0, ratio=ratio))
+    whole = h * (q_lora_rank + head_dim * (1 + 2 * twice * (ratio > 0))) + q_lora_rank
+    return LayerPart(
+        "compressed attention", tuple(matmuls), tuple(scores), vectors=(Vector("positions", 2.0 * query, "tensor"),),
+        small=small, whole=whole, saved=2.0 * query + out_groups * out_lora_rank, saved_whole=q_lora_rank + 3.0 * head_dim,
+    )  # fmt: skip
+
+
+def expert_attention(
+    h: int, *, num_heads: int, num_key_value_heads: int, head_dim: int, num_experts: int, top_k: int
+) -> LayerPart:
+    """Return a mixture of attention heads (JetMoe): queries and outputs by the chosen experts, keys and values shared.
+
+    A token's ``top_k`` experts give ``num_heads`` query heads, num_heads / top_k each. Every rank holds all experts: an expert
+    cut of attention is not priced.
+    """
+    query, keys = num_heads * head_dim, num_key_value_heads * head_dim
+    matmuls = (
+        Matmul("router", h, num_experts, "none", high=True, role=Role.ROUTER),
+        Matmul("qkv", h, query + 2 * keys, "column", role=Role.PROJECTION),
+        Matmul("attention output", query, h, "row", role=Role.ATTENTION_OUTPUT),
+    )
+    idle = (num_experts - top_k) * 2 * h * (query // top_k)
+    return LayerPart(
+        "expert attention", matmuls, (AttentionOp(num_heads, num_key_value_heads, head_dim, head_dim),),
+        vectors=(Vector("positions", 2.0 * (query + keys), "tensor"),), small=idle + h, whole=h * num_experts,
+        saved=2.0 * query + 2.0 * keys, idle=idle,
+    )  # fmt: skip

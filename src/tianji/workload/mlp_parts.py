@@ -1,0 +1,87 @@
+"""MLPs, dense and as a mixture of experts.
+
+Widths are whole; what tensor parallelism divides stands with each matmul. h is the hidden size.
+"""
+
+from __future__ import annotations
+
+from tianji.errors import FormatError
+from tianji.workload.layer_part import LayerPart
+from tianji.workload.ops import ExpertOps, Matmul, Role, Vector
+
+
+def dense(h: int, *, width: int, gated: bool = True, bias: bool = False, layer_input: int = 0) -> LayerPart:
+    """Return an MLP; gated ones have two input projections (SwiGLU).
+
+    ``layer_input`` is the width of an embedding that each layer adds of its own (Gemma 4), with its projection and gate.
+    """
+    inputs = 2 if gated else 1
+    return LayerPart(
+        "MLP", (*_mlp(h, width, gated, "mlp"), *_layer_input(h, layer_input)), vectors=(_activation(width, gated, "mlp"),),
+        small=(inputs * width + h if bias else 0), saved=(inputs + 1.0) * width,
+    )  # fmt: skip
+
+
+def experts(
+    h: int, *, num_experts: int, top_k: int, width: int, gated: bool = True, bias: bool = False, shared_width: int = 0,
+    shared_gate: bool = False, shared_gated: bool = True, router_bias: bool = False, latent: int = 0, zero_experts: int = 0,
+    num_groups: int = 1, groups_per_token: int = 1, extra: int = 0, dense_width: int = 0, layer_input: int = 0,
+) -> LayerPart:  # fmt: skip
+    """Return a mixture of experts, ``top_k`` of ``num_experts`` MLPs for each token.
+
+    ``shared_width`` is the total width of the experts that every token visits. ``zero_experts`` of the choices compute
+    nothing (LongCat): of ``top_k`` a share num_experts / (num_experts + zero_experts) does. ``latent`` experts work on a
+    projection of the hidden state to that width (Nemotron 3).
+    """
+    if num_experts < 1:
+        raise FormatError(f"num_experts: expected at least 1 in a layer of experts, got {num_experts}")
+    inner = latent or h
+    routed = num_experts + zero_experts
+    matmuls = [Matmul("router", h, routed, "none", high=True, role=Role.ROUTER)]
+    vectors: list[Vector] = []
+    if shared_width:
+        matmuls += _mlp(h, shared_width, gated, "shared", Role.SHARED_EXPERT, Role.SHARED_EXPERT)
+        vectors.append(_activation(shared_width, gated, "shared"))
+    if dense_width:
+        matmuls += _mlp(h, dense_width, gated, "mlp")
+        vectors.append(_activation(dense_width, gated, "mlp"))
+    matmuls += _layer_input(h, layer_input)
+    if latent:
+        matmuls += [Matmul("latent down", h, latent, "none"), Matmul("latent up", latent, h, "none")]
+    inputs = 2 if gated else 1
+    routed_experts = ExpertOps(
+        num_experts, top_k, _mlp(inner, width, gated, "expert", Role.PLAIN, Role.PLAIN),
+        (_activation(width, gated, "expert"), Vector("permute", 4.0 * inner, "tensor")),
+        (num_groups, groups_per_token), bias=(inputs * width + inner if bias else 0), width=inner,
+        computing=num_experts / routed,
+    )  # fmt: skip
+    shared_bias = bias * (inputs * shared_width + h) if shared_width else 0
+    return LayerPart(
+        "experts", tuple(matmuls), vectors=tuple(vectors), experts=routed_experts,
+        small=(routed if router_bias else 0) + (h if shared_gate else 0) + extra + shared_bias,
+        whole=h * routed + 2 * h * latent, saved=(inputs + 1.0) * (shared_width + dense_width),
+    )  # fmt: skip
+
+
+def _mlp(
+    h: int, width: int, gated: bool, name: str, into: Role = Role.MLP_IN, out: Role = Role.MLP_OUT
+) -> tuple[Matmul, ...]:
+    inputs = 2 if gated else 1
+    return (
+        Matmul(f"{name} in", h, inputs * width, "column", role=into),
+        Matmul(f"{name} out", width, h, "row", role=out),
+    )
+
+
+def _layer_input(h: int, width: int) -> tuple[Matmul, ...]:
+    if not width:
+        return ()
+    return (
+        Matmul("layer input", h, width, "none"),
+        Matmul("layer input gate", h, width, "none"),
+        Matmul("layer input out", width, h, "none"),
+    )
+
+
+def _activation(width: int, gated: bool, name: str) -> Vector:
+    return Vector(f"{name} activation", (3.0 if gated else 2.0) * width, "tensor")

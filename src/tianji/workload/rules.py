@@ -1,0 +1,77 @@
+"""Rules of family files: which mixer and which MLP each layer has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tianji.errors import FormatError
+from tianji.workload.family_files import Rule
+from tianji.workload.keys import Keys
+
+
+def deal_layers(rule: Rule, keys: Keys, num_layers: int) -> list[str]:
+    """Return the name that a rule gives each layer, from the first on.
+
+    * a name: every layer;
+    * ``{ list = KEY, names = {...} }``: the key lists a word or number for each layer; ``letters`` the same for a text;
+    * ``{ first = N, is = NAME, else = RULE }``: the first N layers; ``last`` the last ones;
+    * ``{ every = N, offset = M, is = NAME, else = RULE }``: layers whose number is M modulo N (left out: the last of each N);
+    * ``{ indices = KEY, base = 0, is = NAME, else = RULE }``: the key lists the layers;
+    * ``{ when = EXPRESSION, then = RULE, else = RULE }``.
+
+    A key that holds no list, or no text, gives way to ``else``. Raises FormatError for a list of another length and for
+    a word that is not named.
+    """
+    if isinstance(rule, str):
+        return [rule] * num_layers
+    if "when" in rule:
+        return deal_layers(rule["then"] if keys.value(rule["when"]) else rule["else"], keys, num_layers)
+    for form in ("list", "letters"):
+        if form in rule:
+            return _listed(rule, form, keys, num_layers)
+    names, chosen = deal_layers(rule["else"], keys, num_layers), _chosen(rule, keys, num_layers)
+    return [rule["is"] if i in chosen else name for i, name in enumerate(names)]
+
+
+def _listed(rule: Mapping[str, Any], form: str, keys: Keys, num_layers: int) -> list[str]:
+    key = rule[form]
+    listed = keys.values.get(key)
+    if "else" in rule and not isinstance(listed, list if form == "list" else str):
+        return deal_layers(rule["else"], keys, num_layers)
+    if not isinstance(listed, list | str) or len(listed) < num_layers:
+        raise FormatError(
+            f"{keys.where}: {key}: expected an entry for each of the {num_layers} layers, got {listed!r:.60}"
+        )
+    unknown = sorted({str(x) for x in listed[:num_layers]} - set(rule["names"]))
+    if unknown:
+        raise FormatError(f"{keys.where}: {key} names {', '.join(unknown)}; understood: {', '.join(rule['names'])}")
+    names = [rule["names"][str(x)] for x in listed[:num_layers]]
+    if "last" in rule:
+        kept = num_layers - keys.whole(rule["last"])
+        names = [name if i < kept else rule["last_names"].get(name, name) for i, name in enumerate(names)]
+    return names
+
+
+def _chosen(rule: Mapping[str, Any], keys: Keys, num_layers: int) -> frozenset[int]:
+    if "first" in rule:
+        leading = keys.whole(rule["first"])
+        if rule["is"] == "dense" and leading >= num_layers:
+            raise FormatError(
+                f"{keys.where}: the first {leading} layers are dense, but there are only {num_layers} layers"
+            )
+        return frozenset(range(min(leading, num_layers)))
+    if "last" in rule:
+        return frozenset(range(max(num_layers - keys.whole(rule["last"]), 0), num_layers))
+    if "every" in rule:
+        step = keys.whole(rule["every"]) or 1
+        offset = keys.whole(rule.get("offset", "-1"))
+        return frozenset(i for i in range(num_layers) if i % step == offset % step)
+    listed: object = keys.values
+    for name in rule["indices"].split("."):
+        listed = listed.get(name) if isinstance(listed, Mapping) else None
+    return (
+        frozenset(i - rule.get("base", 0) for i in listed if isinstance(i, int))
+        if isinstance(listed, list)
+        else frozenset()
+    )

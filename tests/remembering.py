@@ -1,0 +1,65 @@
+"""Searches that are made once in a process: many commands of the tests ask about the same job on the same pool.
+
+What is remembered is a function of its arguments alone: `tests/cli/test_processes.py` holds that each process answers alike.
+Rooms that test the search itself remember nothing.
+"""
+
+import io
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from tianji.api import planning
+from tianji.comparison import curve, sensitivity
+from tianji.search import SearchOptions, SearchResult, coarse, planner
+
+_ANSWERS: dict[bytes, Any] = {}
+
+
+def remember_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer a search or a prediction of a plan found that was made before from memory."""
+    explore = planner.explore
+
+    def explore_once(job: Any, pool: Any, constants: Any, options: SearchOptions) -> SearchResult:
+        if options.mapper is not None:
+            return explore(job, pool, constants, options)
+        plain = replace(options, progress=None)
+        result: SearchResult = _once(
+            "explore", lambda: explore(job, pool, constants, plain), job, pool, constants, plain
+        )
+        if options.progress:
+            options.progress(result.candidates)
+        return result
+
+    def plan_mixture_once(job: Any, mixture: Any, calibration: Any, *, fixed: Any = None, progress: Any = None) -> Any:
+        return _once(
+            "mixture", lambda: mix(job, mixture, calibration, fixed=fixed or {}), job, mixture, calibration, fixed
+        )
+
+    predict, find_fast, mix = planner.predict, curve.find_fast, planning.plan_mixture
+    monkeypatch.setattr(planner, "explore", explore_once)
+    monkeypatch.setattr(coarse, "explore", explore_once)
+    monkeypatch.setattr(planner, "predict", lambda *words: _once("predict", lambda: predict(*words), *words))
+    monkeypatch.setattr(planning, "plan_mixture", plan_mixture_once)
+    for room in (curve, sensitivity):
+        monkeypatch.setattr(room, "find_fast", lambda *words: _once("fast", lambda: find_fast(*words), *words))
+
+
+class _KeyPickler(pickle.Pickler):
+    """Writes what cannot be changed as what can."""
+
+    def reducer_override(self, item: Any) -> Any:
+        return (dict, (dict(item),)) if isinstance(item, MappingProxyType) else NotImplemented
+
+
+def _once(name: str, make: Callable[[], Any], *key: Any) -> Any:
+    written = io.BytesIO()
+    _KeyPickler(written).dump((name, key))
+    place = written.getvalue()
+    if place not in _ANSWERS:
+        _ANSWERS[place] = make()
+    return _ANSWERS[place]
