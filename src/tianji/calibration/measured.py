@@ -32,7 +32,7 @@ NOTE = "Fitted to measured runs; a plan that states no software is predicted for
 def calibrate_rows(
     rows: Iterable[Row], name: str = "calibration", date: str = "", chips: Sequence[Chip] = ()
 ) -> Calibration:
-    """Return the calibration that measured runs give: at most eight constants for a chip, effects of software, ranges.
+    """Return the calibration that measured runs give: at most ten constants for a chip, effects of software, ranges.
 
     Only rows of split ``fit`` (or of none, in a user's own table) and of quality A or B (or none) count. ``chips`` are those
     that inherit where they have no runs (default: the catalog's). The same rows always give the same calibration.

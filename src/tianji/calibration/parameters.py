@@ -40,12 +40,16 @@ def choose_effects(traits: Iterable[Sequence[str]]) -> dict[tuple[str, str], Pri
 
     Those of all switches are among them, whether a run has them or not: a plan may.
     """
-    effects = {key: Prior(m.value, m.spread, m.source) for key, m in read_mechanisms().items() if not m.sets and m.spread}
+    effects = {
+        key: Prior(m.value, m.spread, m.source) for key, m in read_mechanisms().items() if not m.sets and m.spread
+    }
     for stated in traits:
         for trait in stated:
             if "=" in trait:
                 continue
-            kind = "recipe" if "/" in trait else "port" if "@" in trait else "family" if trait == stated[0] else "release"
+            kind = (
+                "recipe" if "/" in trait else "port" if "@" in trait else "family" if trait == stated[0] else "release"
+            )
             spread = REGRESSION_SPREAD if trait == REGRESSION else TRAIT_SPREAD[kind]
             effects[(trait, "software")] = Prior(1.0, spread, RESIDUAL)
         for constant, spread in SPECIFIC.items():

@@ -77,7 +77,9 @@ class Constants:
         "elements", "A 16-bit matmul whose output has this size squared runs at half speed.", is_fitted=True
     )
     matmul_half_depth: float = size("elements", "A 16-bit sum of this length runs at half speed.")
-    narrow_efficiency: float = share("Of the dense fp8 or int8 peak, by a very large matmul of a narrow recipe.", is_fitted=True)
+    narrow_efficiency: float = share(
+        "Of the dense fp8 or int8 peak, by a very large matmul of a narrow recipe.", is_fitted=True
+    )
     narrow_half_size: float = size("elements", "The half size of fp8 and int8 matmuls.")
     narrow_half_depth: float = size("elements", "The half depth of fp8 and int8 matmuls.")
     fp4_efficiency: float = share("Of the dense fp4 peak, by a very large matmul of a narrow recipe.", is_fitted=True)
@@ -86,15 +88,23 @@ class Constants:
     expert_half_share: float = constant(
         1.0, "share", 0.001, 10, "Of the squared half size, what one expert of a layer pays beside the others."
     )
-    expert_factor: float = constant(1.0, "factor", 0.1, 10, "Time of an expert's matmul over that of a dense one alike.")
+    expert_factor: float = constant(
+        1.0, "factor", 0.1, 10, "Time of an expert's matmul over that of a dense one alike."
+    )
     expert_grouping: float = constant(
         0.0, "switch", 0, 1, "1: one kernel for all experts of a rank pays one half size, and rows in blocks of 128."
     )
     expert_weight_factor: float = constant(
         1.0, "factor", 0.1, 10, "Time of the weight gradients of narrow experts over that of their other passes."
     )
-    attention_efficiency: float = share(
-        "Of the dense 16-bit peak, by the fused attention kernel, forward.", ceiling=BEST_NARROW_ATTENTION, is_fitted=True
+    attention_efficiency: float = constant(
+        1.0,
+        "share",
+        0.001,
+        BEST_NARROW_ATTENTION,
+        "Of the dense 16-bit peak, by the fused attention kernel, forward. In fp8 it may be above 1.",
+        ceiling=BEST_NARROW_ATTENTION,
+        is_fitted=True,
     )
     attention_half_length: float = size("tokens", "Context length at which attention reaches half of its efficiency.")
     attention_backward: float = constant(
@@ -102,7 +112,12 @@ class Constants:
     )
     attention_backward_half_length: float = size("tokens", "The half length of attention's backward pass.")
     quantize_size: Bytes = constant(
-        4.0, "bytes", 0, 1000, "Bytes that a cast to fp8 moves for each element, at the sustained memory rate.", is_fitted=True
+        4.0,
+        "bytes",
+        0,
+        1000,
+        "Bytes that a cast to fp8 moves for each element, at the sustained memory rate.",
+        is_fitted=True,
     )
     fp4_quantize_size: Bytes = constant(4.0, "bytes", 0, 1000, "The same of a cast to fp4.")
     memory_efficiency: float = share("Of the memory's rate, by a long copy.", is_fitted=True)
@@ -123,7 +138,11 @@ class Constants:
         "Of the rate of a link between pods or nodes, by a large collective.", is_fitted=True
     )
     scale_up_half_size: Bytes = constant(
-        0.0, "bytes", 0, 10**9, "Bytes at which a collective inside a pod takes twice as long a byte as a very large one."
+        0.0,
+        "bytes",
+        0,
+        10**9,
+        "Bytes at which a collective inside a pod takes twice as long a byte as a very large one.",
     )
     scale_up_latency: Seconds = constant(
         0.0,
@@ -142,11 +161,14 @@ class Constants:
         1.0, "factor", 0.1, 100, "Time of an all_to_all over what its bytes would take in a gather."
     )
     dispatch_factor: float = constant(
-        1.0, "factor", 0.1, 100, "Time of an expert dispatch inside a pod over that of an all_to_all of its bytes.", is_fitted=True
+        1.0,
+        "factor",
+        0.1,
+        100,
+        "Time of an expert dispatch inside a pod over that of an all_to_all of its bytes.",
+        is_fitted=True,
     )
-    dispatch_out_factor: float = constant(
-        1.0, "factor", 0.1, 100, "The same between pods or nodes.", is_fitted=True
-    )
+    dispatch_out_factor: float = constant(1.0, "factor", 0.1, 100, "The same between pods or nodes.", is_fitted=True)
     dispatch_pace: float = constant(
         0.0, "seconds a byte", 0, 1, "Least time of a byte of an expert dispatch inside a pod: what its cores can move."
     )
@@ -166,7 +188,11 @@ class Constants:
         is_fitted=True,
     )
     tp_overlap_share: float = constant(
-        1.0, "share", 0, 1, "Of `overlap_efficiency`, what tensor-parallel communication reaches beside its own matmuls."
+        1.0,
+        "share",
+        0,
+        1,
+        "Of `overlap_efficiency`, what tensor-parallel communication reaches beside its own matmuls.",
     )
     ep_overlap_share: float = constant(
         1.0, "share", 0, 1, "Of `overlap_efficiency`, what expert dispatch reaches beside other computation."

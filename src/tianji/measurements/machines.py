@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from tianji.catalog import list_chips, list_pools, load_chip, load_pool
+from tianji.catalog import list_chips, list_pools, load_pool
 from tianji.errors import FormatError, UnknownNameError
 from tianji.hardware import Figure, Pool, Tier
 from tianji.measurements.cells import Cells

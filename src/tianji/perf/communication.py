@@ -145,7 +145,9 @@ class Links:
             share = np.where(once, reached_units(group.size / below, copies, routing) / copies, 1.0)
             factor = self.dispatch_factors[0 if tier.is_inside else 1]
             pace = self.pace if tier.is_inside else 0.0
-            each = np.maximum(_grow(size * share, tier) * (factor / _peer_rate(tier, n) * _hops(tier, n)), size * share * pace)
+            each = np.maximum(
+                _grow(size * share, tier) * (factor / _peer_rate(tier, n) * _hops(tier, n)), size * share * pace
+            )
             slowest = np.maximum(slowest, each * ((n - 1.0) / n))
             delay = delay + steps(n) * tier.latency
             below = inner

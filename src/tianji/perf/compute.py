@@ -108,8 +108,8 @@ def matmul_time(machine: ChipRates, m: Array, k: Array, n: Array, *, high: bool 
 def expert_time(machine: ChipRates, experts: Array, m: Array, k: Array, n: Array, c: Constants) -> Array:
     """Return the seconds in which a rank multiplies the tokens of its ``experts``, m tokens each, by their (k, n) matrices.
 
-    Alone: ``experts`` matmuls, each of which pays ``expert_half_share`` of the half size. As one group (``expert_grouping``, CANN's
-    kernel): the half size once, rows in blocks of 128. ``expert_factor`` is what the kernel takes over a dense one.
+    Alone: ``experts`` matmuls, each of which pays ``expert_half_share`` of the half size. As one group (``expert_grouping``, the
+    kernel of CANN): the half size once, rows in blocks of 128. ``expert_factor`` is what the kernel takes over a dense one.
 
     Args:
         machine: The chip's sustained rates.
@@ -119,7 +119,7 @@ def expert_time(machine: ChipRates, experts: Array, m: Array, k: Array, n: Array
         n: Columns of an expert's matrix.
         c: The constants that say how experts are multiplied.
 
-    Errors: 3 to 5 % (median) on NVIDIA chips, 17 % (root mean square) on 910B, above 512 tokens an expert an extrapolation there.
+    Errors: 3 to 5 % (median) on NVIDIA chips, 17 % (root mean square) on 910B, where more than 512 tokens is an extrapolation.
     """
     rate, grouped = machine.linear, c.expert_grouping
     waste = rate.half_size * rate.half_size
@@ -131,7 +131,9 @@ def expert_time(machine: ChipRates, experts: Array, m: Array, k: Array, n: Array
     return seconds
 
 
-def attention_time(machine: ChipRates, flops: Array, length: Array, latent: Array | bool = False) -> tuple[Array, Array]:
+def attention_time(
+    machine: ChipRates, flops: Array, length: Array, latent: Array | bool = False
+) -> tuple[Array, Array]:
     """Return the seconds of fused attention forward and backward: flops / (rate · length / (length + half)).
 
     Args:

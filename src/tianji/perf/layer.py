@@ -99,10 +99,11 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         "ep_comm": ep_backward,
     }
     launches = c.constants.op_overhead * _num_ops(layer, c)
-    blocked = c.constants.op_blocking * launches
+    waits = c.constants.op_blocking
+    blocked = waits * launches
     if layer.experts:
         routed = c.constants.kernel_launch * _num_routed(layer.experts, c)
-        launches, blocked = launches + routed, blocked + c.constants.kernel_blocking * routed
+        launches, blocked = launches + routed, blocked + np.maximum(waits, c.constants.kernel_blocking) * routed
     one_way, back = total(forward), total(backward)
     forward["overhead"] = np.maximum(launches - one_way, blocked)
     backward["overhead"] = np.maximum(2.0 * launches - back, 2.0 * blocked)
@@ -162,7 +163,9 @@ def _experts(experts: ExpertOps, c: Context) -> tuple[Array, Array, Array, Array
         forward = forward + expert_time(c.machine, local, m, k, n, c.constants)
         inputs = inputs + expert_time(c.machine, local, m, n, k, c.constants)
         weights = weights + slower * expert_time(c.machine, local, k, m, n, c.constants)
-    elements = sum(v.elements * (c.constants.permute_factor if v.role is Role.PERMUTE else 1.0) for v in experts.vectors)
+    elements = sum(
+        v.elements * (c.constants.permute_factor if v.role is Role.PERMUTE else 1.0) for v in experts.vectors
+    )
     return forward, inputs, weights, vector_time(c.machine, routed * elements, c.job.precision.activation_size)
 
 

@@ -74,8 +74,8 @@ def _tail(model: Model, pp: Array) -> Array:
 def tail_layers(model: Model) -> int:
     """Return how many layers the prediction modules weigh, each with a head of its own, and the model's head beside them.
 
-    Who trains with such modules places layers by hand: DeepSeek-V3 in Megatron-Bridge has 16, 16, 16 and 13 layers on four stages,
-    and 4 on each of fifteen and 1 on the last of sixteen. A model without modules is divided evenly.
+    Who trains with such modules places layers by hand: DeepSeek-V3 in Megatron-Bridge has 16, 16, 16 and 13 layers on four
+    stages, and 4 on each of fifteen and 1 on the last of sixteen. A model without modules is divided evenly.
     """
     if not model.num_mtp_layers:
         return 0

@@ -169,7 +169,7 @@ def _fit_whole(samples: Sequence[TimedSample], rates: Rates, fitted_constants: d
         config, batch, length = WHOLE[int(sample.facts["index"])]
         job, strategy = job_of(config, batch, length), Strategy(micro_batch_size=batch)
         unit = rates.estimate(job, strategy, fitted_constants, op_overhead=1.0)
-        routed = rates.estimate(job, strategy, fitted_constants, kernel_launch=1.0, kernel_blocking=1.0)
+        routed = rates.estimate(job, strategy, fitted_constants, kernel_launch=1.0)
         fixed = float(np.sum(unit["matmul"]) + np.sum(unit["attention"]))
         rows.append([float(np.sum(unit["vector"])), float(np.sum(unit["overhead"])), float(np.sum(routed["overhead"]))])
         times.append((sample.middle, fixed))
