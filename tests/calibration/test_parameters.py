@@ -37,7 +37,9 @@ def test_the_constants_before_any_run_are_the_medians(chip: str) -> None:
 
 
 @given(TRAITS)
-def test_every_framework_release_and_pair_has_an_effect_on_time_and_its_order_does_not_matter(traits: list[str]) -> None:
+def test_every_framework_release_and_pair_has_an_effect_on_time_and_its_order_does_not_matter(
+    traits: list[str],
+) -> None:
     effects = choose_effects([("own", *traits)])
     moved = {trait for trait, constant in effects if constant == "software" and "=" not in trait}
     assert moved == {"own", *(trait for trait in traits if "=" not in trait)}

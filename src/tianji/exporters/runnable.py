@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from tianji.errors import ExportError, IllegalStrategyError, InfeasibleError, UnknownNameError
+from tianji.backends.support import check_support
+from tianji.errors import ExportError, IllegalStrategyError, InfeasibleError, InputError, UnknownNameError
 from tianji.exporters.targets import TARGETS, render_plan
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -22,6 +23,9 @@ SPACES: dict[str, Mapping[str, tuple[Any, ...]]] = {
     name: target.space for name, target in TARGETS.items() if target.space is not None
 }
 """What each training framework has of the fields that a search varies; finer limits are its refusals."""
+OWN = "tianji"
+"""The trainer of ``tianji run``, which needs no export."""
+SPACES[OWN] = {"etp": (1,), "offload_optimizer": (False,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,8 @@ def plan_for_framework(
 
 def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the fields to hold for each part of the space that a framework has."""
-    narrow = TARGETS[framework].narrow_space
-    space = {**SPACES[framework], **(narrow(job) if narrow else {})}
+    target = TARGETS.get(framework)
+    space = {**SPACES[framework], **(target.narrow_space(job) if target and target.narrow_space else {})}
     for name, words in space.items():
         if name in fixed and fixed[name] not in words:
             known = ", ".join(str(w) for w in words)
@@ -77,7 +81,7 @@ def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str
     free = {name: words for name, words in space.items() if name not in fixed}
     for values in product(*free.values()):
         part = fixed | dict(zip(free, values, strict=True))
-        for (name, word), others in TARGETS[framework].implied.items():
+        for (name, word), others in target.implied.items() if target else ():
             if part.get(name) == word:
                 part = dict(others) | part
         yield part
@@ -110,7 +114,10 @@ def _choose(framework: str, outcomes: list[Outcome], top: int) -> Runnable:
 
 def _refusal(framework: str, result: Result) -> str | None:
     try:
-        render_plan(result.plan, framework)
-    except ExportError as error:
+        if framework == OWN:
+            check_support(result.plan)
+        else:
+            render_plan(result.plan, framework)
+    except (ExportError, InputError) as error:
         return str(error)
     return None
