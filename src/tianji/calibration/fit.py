@@ -144,9 +144,9 @@ def _fix_constants(traits: Sequence[tuple[str, ...]]) -> dict[str, tuple[Array, 
 
 def _cap_sources(sources: Sequence[str], share: Array) -> Array:
     """Return the factor on each row's weight by which no source tells more than the one with the next most to tell."""
-    told = np.maximum(share, 1.0) ** -0.5
+    information = np.maximum(share, 1.0) ** -0.5
     names = np.asarray(sources)
-    sums = {name: float(told[names == name].sum()) for name in set(sources)}
+    sums = {name: float(information[names == name].sum()) for name in set(sources)}
     if len(sums) < 2:
         return np.ones(len(sources))
     most = sorted(sums.values())[-2]
