@@ -24,7 +24,8 @@ CAUSES = (
     "dispatch, partial graphs) were chosen among two or three values each with an eye on rows of split check. That choice is not "
     "blind.",
     "**Pairs of chip and framework.** Two thirds of the rows that set constants are the times of one source that were put "
-    "together, and they are one pair: left out, all of A100 leans on few others. Without them pairs are missed by 10.9 % (median) "
+    "together, and they are one pair: left out, all of A100 leans on few others. Without them pairs are missed by 10.9 % "
+    "(median) "
     "and 29.6 % (90th percentile), architectures by 8.0 and 31.5 %.",
     "**InternEvo** is 12 to 16 % faster than it ran, on 8 chips as on 1,024. No row of it sets a constant, its model code is not "
     "among the software that is known, and no term explains it: at 8 chips 79 % of the step are matmuls. The average effect of "
