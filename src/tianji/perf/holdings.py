@@ -74,7 +74,8 @@ def tail_layers(model: Model) -> Array:
     active = model.num_active_parameters - model.embedding_parameters() - model.head_parameters()
     head = model.hidden_size * model.vocab_size / (active / model.num_layers)
     weight = model.num_mtp_layers * (1.0 + head) + head
-    return np.rint(weight).astype(int)
+    rounded: Array = np.rint(weight).astype(int)
+    return rounded
 
 
 def deal_layers(num_layers: int, chunks: int, tail: int = 0) -> tuple[int, ...]:
