@@ -19,6 +19,7 @@ from tianji.report.documents.export import (
     export_document,
     targets_document,
 )
+from tianji.result.result import RISKY
 
 
 def export(
@@ -51,6 +52,7 @@ def export(
         raise FormatError(f"tianji export: {missing} is missing; as in `tianji export plan.json --to megatron`")
     wanted = plan_of(plan)
     bundle = render_plan(wanted, to, _recommend_steps(wanted))
+    notes = (*bundle.notes, *_note_memory(wanted))
     paths = write_bundle(bundle, out) if out else []
     files: list[FileDocument] = [
         {"name": a.name, "executable": a.is_executable, "text": a.text} for a in bundle.artefacts
@@ -59,9 +61,25 @@ def export(
     texts = [*written] if written else [f"# ===== {a.name}\n{a.text}" for a in bundle.artefacts]
     return Answer(
         bundle, f"export to {to}: {', '.join(a.name for a in bundle.artefacts)}",
-        partial(export_document, to, bundle.notes, files, written), notes=tuple(bundle.notes),
+        partial(export_document, to, notes, files, written), notes=notes,
         text="".join(f"{text}\n" for text in texts),
     )  # fmt: skip
+
+
+def _note_memory(plan: Plan) -> tuple[str, ...]:
+    """Return what a plan leaves of the memory, where that is at risk or nothing; silent where a figure is not published."""
+    try:
+        result = predict_plan(plan)
+    except InputError:
+        return ()
+    left = 1.0 - result.memory_total / result.memory_limit
+    if not result.fits:
+        return ("This plan does not fit the memory as it is priced.",)
+    if result.misfit_chance < RISKY:
+        return ()
+    return (
+        f"This plan leaves {left:.1%} of the memory: the chance that it does not fit is {result.misfit_chance:.0%}.",
+    )
 
 
 def _recommend_steps(plan: Plan) -> int:
