@@ -256,7 +256,10 @@ def _moe_layer(model: Model, block: _AttentionBlock) -> LayerOps:
         moe.top_k,
         _mlp(model, moe.intermediate_size, "expert", Role.PLAIN, Role.PLAIN),
         # Each routed copy is gathered into expert order and scattered back: four passes over h.
-        (_activation(model, moe.intermediate_size, "expert"), Vector("permute", 4.0 * model.hidden_size, "tensor")),
+        (
+            _activation(model, moe.intermediate_size, "expert"),
+            Vector("permute", 4.0 * model.hidden_size, "tensor", role=Role.PERMUTE),
+        ),
         (moe.num_groups, moe.groups_per_token),
     )
     return LayerOps(matmuls=matmuls, attention=block.attention, vectors=vectors, experts=experts)

@@ -34,6 +34,8 @@ class Role(Enum):
     """Its column cut has no row cut after it: only the gather before it is left of a pair."""
     MIXING = auto()
     """Multiplies activations by activations: it has no weights."""
+    PERMUTE = auto()
+    """Sorts tokens by expert, and their answers back."""
     LOSS = auto()
     """Its elements are logits, and each moves ``loss_size`` bytes, whatever its number format."""
 
