@@ -90,7 +90,7 @@ def _check_names(data: Mapping[str, object], where: str) -> None:
     if diffusers and not any(data.get(key) in known for key in ("_class_name", "model_type")):
         raise UnsupportedModelError(
             f"{where}: a part of a diffusion pipeline ({_quote(data.get('_class_name'))}) that is not understood; of these "
-            f"the transformers of Flux, Wan, Qwen-Image and Stable Diffusion 3 are"
+            f"the transformers of Flux, Wan and Qwen-Image are"
         )
     if data.get("is_encoder_decoder") is True and not (kind in known and known[str(kind)].is_whole):
         _refuse(data, where, " (it has an encoder)")
