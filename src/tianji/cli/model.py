@@ -21,9 +21,9 @@ def model_command() -> None:
 
 
 @model_command.command("trace")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("file", metavar="CONFIG", type=click.Path(path_type=Path))
 @click.option("--out", "out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="Where to write it.")
-def trace_command(config: Path, out: Path) -> None:
+def trace_command(file: Path, out: Path) -> None:
     r"""Describe the model of a config.json by the modules of its class.
 
     The class is built on PyTorch's meta device: no weights, no network, and never code from the model's repository. Matrices are
@@ -41,9 +41,9 @@ def trace_command(config: Path, out: Path) -> None:
 
     if out.suffix != ".toml":
         raise FormatError(f"--out {out}: expected the name of a .toml file, so that commands know what it is")
-    file, data = load_json(config)
-    name = file.resolve().parent.name if file.name == "config.json" else file.stem
-    model = trace_config(data, name, str(file))
+    path, data = load_json(file)
+    name = path.resolve().parent.name if path.name == "config.json" else path.stem
+    model = trace_config(data, name, str(path))
     write_text(out, write_description(model))
     click.echo(
         f"{out}: {name}, {model.num_layers} layers of {len(model.blocks)} kinds, {model.num_parameters:,} parameters."

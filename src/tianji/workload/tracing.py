@@ -82,8 +82,8 @@ def trace_config(data: Mapping[str, Any], name: str, where: str) -> Model:
         head_extra=head - vocab * hidden if head else 0,
         remark="; ".join(dict.fromkeys(notes)),
     )
-    held = sum(parameter.numel() for parameter in model.parameters())
-    surplus = traced_model.num_parameters - held
+    in_class = sum(parameter.numel() for parameter in model.parameters())
+    surplus = traced_model.num_parameters - in_class
     if not surplus:
         return traced_model
     notes.append(f"layers share {surplus:,} parameters: counted once, priced in each")
@@ -164,7 +164,7 @@ def _outside(model: Any, prefix: str, vocab: int) -> tuple[int, int, int, list[s
 def _read_layer(layer: Any, path: str, plan: Mapping[str, str], config: Any, hidden: int, notes: list[str]) -> _Layer:
     import torch
 
-    found, counted = _Layer(), set()
+    taken, counted = _Layer(), set()
     for name, module in layer.named_modules():
         full = f"{path}.{name}"
         if isinstance(module, torch.nn.Linear) or type(module).__name__ == "Conv1D":
@@ -173,33 +173,33 @@ def _read_layer(layer: Any, path: str, plan: Mapping[str, str], config: Any, hid
                 if isinstance(module, torch.nn.Linear)
                 else module.weight.shape[::-1]
             )
-            found.matrices[f"{_cut(full, plan)}_{k}_{n}"] += 1
+            taken.matrices[f"{_cut(full, plan)}_{k}_{n}"] += 1
             counted.add(f"{name}.weight")
-        if "Attention" in type(module).__name__ and not found.attention:
-            found.attention = _attention(module, config, full, notes)
+        if "Attention" in type(module).__name__ and not taken.attention:
+            taken.attention = _attention(module, config, full, notes)
     for name, parameter in layer.named_parameters():
         if name in counted:
             continue
         if parameter.dim() == 3 and "experts" in name:
-            _add_experts(found, name, tuple(parameter.shape), config, hidden, notes)
+            _add_experts(taken, name, tuple(parameter.shape), config, hidden, notes)
         elif parameter.dim() == 2 and name.endswith("weight") and parameter.shape[1] == hidden:
-            found.matrices[f"none_{parameter.shape[1]}_{parameter.shape[0]}"] += 1  # a router
+            taken.matrices[f"none_{parameter.shape[1]}_{parameter.shape[0]}"] += 1  # a router
         else:
-            found.small += parameter.numel()
+            taken.small += parameter.numel()
             kind = type(layer.get_submodule(name.rpartition(".")[0])).__name__
             if any(word in name for word in RECURRENT):
                 notes.append(f"{kind}: its recurrence or convolution is not priced")
             elif parameter.dim() > 1 and parameter.numel() > hidden * 16:
                 notes.append(f"{kind}: {name.rpartition('.')[2]} {list(parameter.shape)} is counted and not priced")
-    if found.experts and {"num_experts", "width"} - set(found.experts):
+    if taken.experts and {"num_experts", "width"} - set(taken.experts):
         raise UnsupportedModelError(f"{path}: experts whose matrices are not understood")
-    if found.experts:
+    if taken.experts:
         # The router is among the traced matrices; the part called experts brings one of its own.
-        router = f"none_{hidden}_{found.experts['num_experts']}"
-        if not found.matrices.get(router):
+        router = f"none_{hidden}_{taken.experts['num_experts']}"
+        if not taken.matrices.get(router):
             raise UnsupportedModelError(f"{path}: experts without a router of {router.removeprefix('none_')}")
-        found.matrices = found.matrices - Counter({router: 1})
-    return found
+        taken.matrices = taken.matrices - Counter({router: 1})
+    return taken
 
 
 def _cut(path: str, plan: Mapping[str, str]) -> str:
@@ -229,22 +229,22 @@ def _inputs(module: Any) -> int:
     return int(module.weight.shape[0] if inputs is None else inputs)
 
 
-def _add_experts(found: _Layer, name: str, shape: tuple[int, ...], config: Any, hidden: int, notes: list[str]) -> None:
+def _add_experts(taken: _Layer, name: str, shape: tuple[int, ...], config: Any, hidden: int, notes: list[str]) -> None:
     count, *sides = shape
     if hidden not in sides:
-        found.small += count * sides[0] * sides[1]
+        taken.small += count * sides[0] * sides[1]
         notes.append(f"experts: {name} {list(shape)} is counted and not priced")
         return
     width = sides[0] if sides[1] == hidden else sides[1]
-    found.experts.setdefault("num_experts", count)
-    found.experts.setdefault("extra", 0)
+    taken.experts.setdefault("num_experts", count)
+    taken.experts.setdefault("extra", 0)
     top_k = next((getattr(config, key) for key in TOP_K if isinstance(getattr(config, key, None), int)), None)
     if top_k is None:
         raise UnsupportedModelError(
             "a layer of experts, but nothing in the configuration says how many each token goes to"
         )
-    found.experts["top_k"] = top_k
+    taken.experts["top_k"] = top_k
     if "down" in name or "output" in name or name.endswith("w2"):
-        found.experts["width"] = width
+        taken.experts["width"] = width
     else:
-        found.experts["gated"] = 1
+        taken.experts["gated"] = 1
