@@ -29,6 +29,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "Job.seq_len": (1, 10**8),
     "Job.global_batch_size": (1, 10**8),
     "Job.moe_imbalance": (1, 10**4),
+    "Mathematics": (0, 10**14),
     "Model": (0, 10**7),
     "Model.hidden_size": WIDTH,
     "Model.num_layers": (1, 10**4),
@@ -71,8 +72,10 @@ def write_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
     write_text(path, text)
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(path: str | os.PathLike[str], text: str, errors: str = "strict") -> None:
     """Write a text file in one stroke: what stood there stays until the new one is complete.
+
+    ``errors`` "surrogateescape" writes the bytes for which surrogates stand.
 
     Raises InputError when the path cannot be written.
     """
@@ -83,7 +86,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from None
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors=errors, newline="\n") as file:
             file.write(text)
         mask = os.umask(0)
         os.umask(mask)

@@ -26,6 +26,8 @@ class SearchOptions:
     """Unlike layouts to keep beside them, the fastest ones: those that are weighed under doubt."""
     most_micro_batch: int = 0
     """Sequences that a micro-batch has at most; 0: as many as the space has."""
+    margin: float = 0.0
+    """Share of the usable memory that a plan leaves free; where none can, the answer says so."""
     progress: Callable[[int], None] | None = None
     """Called with the number of strategies that were priced, again and again."""
     mapper: Mapper | None = None

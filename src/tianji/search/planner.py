@@ -109,10 +109,11 @@ def plan(
     twice = replace(options, top=2 * options.top)
 
     def search(chips: int) -> tuple[Pool, SearchResult]:
-        used = replace(pool, chips=chips)
+        used = replace(room, chips=chips)
         result = explore(job, used, constants, twice)
         return used, replace(result, best=_unlike(result.best)[: options.top])
 
+    room = replace(pool, usable_memory=pool.usable_memory * (1.0 - options.margin))
     tried = [search(_wanted(pool, fixed))]
     if not _holds_chips(fixed):
         numbers = _rounder(job, pool, tried[0][1]) if tried[0][1].best else _fewer(job, pool)
@@ -125,12 +126,22 @@ def plan(
             ):
                 break
     fitting = [(used, result) for used, result in tried if result.best]
+    if not fitting and options.margin:
+        return _without_reserve(job, pool, calibration, options)
     if not fitting:
         raise explain_failure(job, pool, fixed, [result for _, result in tried])
     # Fewer chips can be faster: one node less may divide where one node more does not.
     used, fastest = min(fitting, key=lambda pair: pair[1].best[0].step_time)
     on_all = tried[0][1].best[0].step_time if tried[0][1].best and tried[0][0].chips == pool.chips else None
     return _outcome(job, pool, used, calibration, _together(fastest, [result for _, result in tried]), on_all, options)
+
+
+def _without_reserve(job: Job, pool: Pool, calibration: Calibration, options: SearchOptions) -> Outcome:
+    """Return the outcome of a search that no plan with the reserve came out of."""
+    outcome = plan(job, pool, calibration, replace(options, margin=0.0))
+    left = 1.0 - outcome.best.memory_total / outcome.best.memory_limit
+    first = f"memory: no plan leaves the reserve of {options.margin:.0%}; this one leaves {left:.1%} of what is usable"
+    return replace(outcome, binding=(first, *outcome.binding))
 
 
 def _unlike(best: tuple[Candidate, ...]) -> tuple[Candidate, ...]:

@@ -34,6 +34,8 @@ class Role(Enum):
     """Its column cut has no row cut after it: only the gather before it is left of a pair."""
     MIXING = auto()
     """Multiplies activations by activations: it has no weights."""
+    PERMUTE = auto()
+    """Sorts tokens by expert, and their answers back."""
     LOSS = auto()
     """Its elements are logits, and each moves ``loss_size`` bytes, whatever its number format."""
 
@@ -171,6 +173,8 @@ class LayerOps:
     """Tokens of a sequence in this layer, where they are not the job's: patches of an image, say (0: the job's)."""
     width: int = 0
     """Width of the layer, where it is not the model's (0: the model's)."""
+    is_recomputed: bool = True
+    """Recomputation covers it: every framework does transformer layers again, none the embedding, the head or the loss."""
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs of this layer for one token of the job's sequence."""

@@ -26,6 +26,7 @@ from tianji.backends.ray_cluster.connection import (
     check_ray,
     connect,
     count_cpus,
+    loopback_environment,
     quiet_environment,
     temporary_folder,
 )
@@ -38,10 +39,6 @@ OWN_PORTS = (range(10001, 20000), range(8265, 8266), range(52365, 52366))
 """What Ray keeps for its clients and workers, its dashboard and the dashboard's agent: it refuses them for a head."""
 START, DRAIN = 90.0, 10.0
 """Seconds that a node has to start, and to end by itself before it is killed."""
-
-
-ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Without it Ray takes 127.0.0.1 for the address by which others reach this host, and listens there on all interfaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,7 @@ def start_pool(
         str(folder), "--object-store-memory", str(STORE), "--num-cpus", str(count_cpus() if cpus is None else cpus),
         "--resources", json.dumps({"chip": offered}), *(("--labels", f"{PLACE}={place}") if place else ()),
     ]  # fmt: skip
-    process = _launch(words, folder, token, ON_LOOPBACK if host.startswith("127.") else {})
+    process = _launch(words, folder, token, {} if join else loopback_environment(address))
     state = PoolState(
         "node" if join else "head", address, host, offered, process.pid, start_of(process.pid), str(folder), str(token)
     )
