@@ -16,6 +16,7 @@ from typing import NoReturn
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.workload.class_facts import class_defaults, keys_known
 from tianji.workload.config_file import load_json
+from tianji.workload.description import read_description
 from tianji.workload.family_files import FamilyFile, load_families
 from tianji.workload.foreign_keys import refuse_foreign, unread_keys
 from tianji.workload.heads import TaskHead, head_of, split_class
@@ -35,9 +36,13 @@ SIZES = ("hidden_size", "num_hidden_layers")
 def load_config(path: str | Path) -> Model:
     """Return the model that a ``config.json`` describes; a folder stands for the file of that name in it.
 
+    A ``.toml`` file is a description as ``tianji model trace`` writes it.
+
     Raises FormatError for a file that cannot be read and UnsupportedModelError for an architecture that is not
     understood.
     """
+    if Path(path).suffix == ".toml":
+        return read_description(Path(path))
     file, data = load_json(Path(path))
     name = file.resolve().parent.name if file.name == "config.json" else file.stem
     return read_config(data, name or "model", where=str(file))

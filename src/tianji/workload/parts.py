@@ -22,6 +22,7 @@ from tianji.workload.recurrent_parts import (
     rwkv,
     short_convolution,
 )
+from tianji.workload.traced_parts import traced
 
 __all__ = ["MIXERS", "MLPS", "LayerPart"]
 
@@ -41,5 +42,6 @@ MIXERS = {
     "rwkv": rwkv,
     "mlstm": mlstm,
     "linear": linear,
+    "traced": traced,
 }
 MLPS = {"dense": dense, "experts": experts, "linear": linear}
