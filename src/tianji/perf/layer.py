@@ -57,6 +57,8 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
     with it. Sources: Shoeybi et al. 2019 and Korthikanti et al. 2022 (tensor parallelism), Liu et al. 2023 (ring), Jacobs et al.
     2023 (Ulysses), Lepikhin et al. 2020 (experts). Known limit: a ring and the dispatch may hide behind the same attention.
     """
+    if layer.tokens or layer.width:
+        c = c.of_layer(layer.tokens, layer.width)
     m_forward, m_input, m_weight = _matmuls(layer.matmuls, c)
     v_forward, v_backward = _vectors(layer, c)
     if layer.experts:
@@ -185,6 +187,7 @@ def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:
 
 def _matmul(op: Matmul, c: Context) -> tuple[Array, Array, Array]:
     m = c.tokens / c.sequence_cut if op.cut == "none" else c.tokens
+    m = m * (op.tokens / c.job.seq_len) if op.tokens else m
     k = op.k / c.g.tp if op.cut == "row" else np.asarray(op.k * 1.0)
     n = op.n / c.g.tp if op.cut == "column" else np.asarray(op.n * 1.0)
     return (
