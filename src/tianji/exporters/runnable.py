@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from tianji.catalog import load_calibration
 from tianji.errors import ExportError, IllegalStrategyError, InfeasibleError, UnknownNameError
 from tianji.exporters.targets import TARGETS, render_plan
 from tianji.hardware import Pool
@@ -14,6 +15,8 @@ from tianji.hardware.calibration import Calibration
 from tianji.result import Result
 from tianji.search import SearchOptions, plan
 from tianji.search.planner import Outcome
+from tianji.search.sizes import find_smaller
+from tianji.search.space import ON_REQUEST
 from tianji.workload import Job
 
 TRIED = 60
@@ -53,10 +56,13 @@ def plan_for_framework(
     outcomes: list[Outcome] = []
     failures: list[InfeasibleError | IllegalStrategyError] = []
     options = replace(options or SearchOptions(), **changes)
-    wider = replace(options, top=max(options.top, TRIED))
+    known = load_calibration() if calibration is None else calibration
+    # The same numbers of chips as without a framework, so that a framework is never the faster one.
+    smaller = find_smaller(job, pool, known.constants(pool.chip), options.fixed)
+    wider = replace(options, top=max(options.top, TRIED), smaller=smaller)
     for part in _parts(framework, job, dict(options.fixed)):
         try:
-            outcomes.append(plan(job, pool, calibration, replace(wider, fixed=part)))
+            outcomes.append(plan(job, pool, known, replace(wider, fixed=part)))
         except (InfeasibleError, IllegalStrategyError) as error:
             failures.append(error)
     if not outcomes:
@@ -74,9 +80,12 @@ def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str
             raise IllegalStrategyError(
                 f"--fix {name}={fixed[name]}: {framework} has {name} of {known} (--runs-on {framework})"
             )
-    free = {name: words for name, words in space.items() if name not in fixed}
+    # What a search takes only on request is not taken here either: a framework would else be faster than the free search.
+    free = {name: [w for w in words if w not in ON_REQUEST] for name, words in space.items() if name not in fixed}
     for values in product(*free.values()):
         part = fixed | dict(zip(free, values, strict=True))
+        if free.get("zero") and part["zero"] == 2:
+            part = {"pp": 1} | part
         for (name, word), others in TARGETS[framework].implied.items():
             if part.get(name) == word:
                 part = dict(others) | part

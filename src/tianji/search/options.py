@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tianji.prediction.mapper import Mapper
+
+if TYPE_CHECKING:
+    from tianji.search.sizes import Smaller
 
 LEADING = 2000
 """Unlike layouts that are weighed under doubt."""
@@ -26,6 +29,8 @@ class SearchOptions:
     """Unlike layouts to keep beside them, the fastest ones: those that are weighed under doubt."""
     most_micro_batch: int = 0
     """Sequences that a micro-batch has at most; 0: as many as the space has."""
+    smaller: tuple[Smaller, ...] | None = None
+    """Smaller numbers of chips to try too; None: those that look as fast as all (:mod:`tianji.search.sizes`)."""
     progress: Callable[[int], None] | None = None
     """Called with the number of strategies that were priced, again and again."""
     mapper: Mapper | None = None
