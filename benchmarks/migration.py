@@ -27,6 +27,12 @@ ROOT = Path(__file__).parents[1]
 CASES = Path(__file__).with_name("migration_cases.toml")
 PAGE = ROOT / "docs" / "migrate.md"
 START, END = "<!-- measured: start -->\n", "<!-- measured: end -->\n"
+KINDS = {
+    "open": "Cases with known truth",
+    "further": "Further first supports",
+    "fit": "Seven supports on which rules were widened",
+    "check": "Seven supports that nobody looked into",
+}
 TEXT = re.compile(r"\.(?:py|sh|bash|slurm|ya?ml|toml|cfg|txt|in|cu|cuh)$|dockerfile|/version$", re.IGNORECASE)
 
 
@@ -170,7 +176,7 @@ def summary(outcomes: Sequence[Outcome], title: str) -> str:
 
 def page(outcomes: Sequence[Outcome]) -> str:
     lines: list[str] = []
-    for kind, title in (("open", "Cases with known truth"), ("further", "Further first supports")):
+    for kind, title in KINDS.items():
         part = [o for o in outcomes if o.kind == kind]
         if part:
             lines += [f"**{title}.** {summary(part, 'All of them')}", "", *table(part), ""]
@@ -200,7 +206,7 @@ def main() -> None:
             continue
         outcomes.append(measure(name, case, clone))
         print(next(reversed([*table(outcomes[-1:])])), flush=True)
-    for kind in ("open", "further"):
+    for kind in KINDS:
         if part := [o for o in outcomes if o.kind == kind]:
             print(summary(part, kind))
     if asked.write:

@@ -1,6 +1,6 @@
 """Runs every `$ tianji ...` and every Python cell of the documents again and puts what it prints below it.
 
-Usage: .venv/bin/python scripts/refresh_docs.py
+Usage: .venv/bin/python scripts/refresh_docs.py [PAGE ...]
 A block of kind console holds one command in its first line. A block of kind python before one of kind text is a cell, as in
 a notebook: all cells of a page share their names, and the last expression of a cell is shown. Output is cut where the
 block's own output had `...`.
@@ -73,9 +73,13 @@ def refresh(text: str, folder: str) -> str:
 
 
 def main() -> None:
-    """Refresh every document of the project."""
+    """Refresh the documents that are named, or every document of the project."""
+    pages = [Path(name).resolve() for name in sys.argv[1:]] or [
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+    ]
     with tempfile.TemporaryDirectory() as folder:
-        for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for page in pages:
             text = page.read_text(encoding="utf-8")
             if (fresh := refresh(text, folder)) != text:
                 page.write_text(fresh, encoding="utf-8")

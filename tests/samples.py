@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -39,6 +42,7 @@ CHIP = Chip(
     scale_up_bandwidth=figure(100 * GB),
     scale_out_bandwidth=figure(10 * GB),
     host_bandwidth=figure(50 * GB),
+    host_memory_bandwidth=figure(80 * GB),
 )
 
 
@@ -109,3 +113,58 @@ def travel(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any
 def last_event(log: EventLog, kind: str) -> Event | None:
     """Return the newest event of a kind, or None."""
     return next((entry for entry in reversed(log.events) if entry["event"] == kind), None)
+
+
+OPERATION_EVENTS = (
+    (0.0, "begin", {"nodes": 2, "node": 2, "steps": 12, "saved": None, "host": "here", "pid": 77}),
+    (5.0, "start", {"attempt": 1, "layout": "dp4", "chips": [0, 1, 2, 3], "resume": None, "checkpoint_every": 4}),
+    (7.0, "training", {"attempt": 1, "step": 0, "seconds": 2.0}),
+    (11.0, "checkpoint", {"step": 3}),
+    (14.0, "failure", {"attempt": 1, "kind": "killed", "chips": [2], "step": 5, "saved": 3, "workers": [
+        {"chip": 2, "rank": 2, "node": 1, "host": "here", "pid": 80, "exit_code": -9, "last_words": "out of [memory]"}]}),
+    (14.5, "fenced", {"attempt": 1}),
+    (15.0, "start", {"attempt": 2, "layout": "dp3", "chips": [0, 1, 3], "resume": 3, "checkpoint_every": 4}),
+    (17.0, "training", {"attempt": 2, "step": 4, "seconds": 3.0}),
+    (19.0, "stop", {"step": 5, "signal": "SIGTERM"}),
+    (19.5, "checkpoint", {"step": 6}),
+    (20.0, "stopped", {"step": 6, "saved": 6}),
+    (20.0, "begin", {"nodes": 2, "node": 2, "steps": 12, "saved": 6, "host": "here", "pid": 99}),
+    (21.0, "cordon", {"chips": [1]}),
+    (22.0, "start", {"attempt": 3, "layout": "dp2", "chips": [0, 3], "resume": 6, "checkpoint_every": 4}),
+    (24.0, "training", {"attempt": 3, "step": 7, "seconds": 2.0}),
+    (34.0, "done", {"attempt": 3, "step": 11}),
+)  # fmt: skip
+"""An operation with a failure, a stop, an hour in which nobody operated, and a chip that a person took out."""
+PAUSE = 3600.0
+
+
+def write_operation(folder: Path) -> None:
+    """Write the folder of an operation of twelve steps that is done: its order, events and journals."""
+    from tianji.backends.options import RunOptions
+    from tianji.operation.operating import Order
+    from tianji.operation.settings import Settings
+
+    (folder / "attempts").mkdir(parents=True)
+    plan = Plan(job(), flat(4), Strategy(dp=4))
+    Order(plan, Settings(steps=12), RunOptions(steps=12), mtbf=3600.0, save_time=1.0).write(folder / "operation.json")
+    origin = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
+    lines, paused = [], 0.0
+    for n, (at, event, facts) in enumerate(OPERATION_EVENTS):
+        paused = PAUSE if event == "begin" and n else paused
+        time = (origin + timedelta(seconds=at + paused)).isoformat(timespec="milliseconds")
+        lines.append(json.dumps({"n": n, "at": at, "time": time, "event": event, **facts}))
+    (folder / "events.jsonl").write_text("\n".join(lines) + "\n")
+    for attempt, first, last, begin in ((1, 0, 5, 6.0), (2, 4, 6, 16.0), (3, 7, 11, PAUSE + 23.0)):
+        place = folder / "attempts" / f"{attempt:05d}"
+        place.mkdir()
+        steps = [
+            {
+                "event": "step",
+                "at": origin.timestamp() + begin + i - first + 1,
+                "index": i,
+                "seconds": 1.0,
+                "loss": 5.0 - 0.1 * i,
+            }
+            for i in range(first, last + 1)
+        ]
+        (place / "rank-00000.jsonl").write_text("".join(json.dumps(step) + "\n" for step in steps))

@@ -38,6 +38,9 @@ def walk_commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tup
             child = command.get_command(context, name)
             if child is not None and not child.hidden:
                 yield from walk_commands(child, (*path, name))
+    else:
+        for name, part in getattr(command, "commands", {}).items():
+            yield from walk_commands(part, (*path, name))
 
 
 def command_line_page() -> str:

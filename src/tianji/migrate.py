@@ -8,8 +8,9 @@ True
 from tianji.api import migrating
 from tianji.api.door import python_door
 
-__all__ = ["parity", "scan", "versions"]
+__all__ = ["parity", "scan", "twin", "versions"]
 
 scan = python_door(migrating.scan)
 versions = python_door(migrating.versions)
 parity = python_door(migrating.parity)
+twin = python_door(migrating.twin)

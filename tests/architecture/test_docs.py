@@ -22,6 +22,9 @@ def commands(group: click.Command, path: tuple[str, ...] = ("tianji",)) -> Itera
             command = group.get_command(context, name)
             assert command is not None
             yield from commands(command, (*path, name))
+    else:
+        for name, part in getattr(group, "commands", {}).items():
+            yield from commands(part, (*path, name))
 
 
 def test_every_command_is_documented() -> None:

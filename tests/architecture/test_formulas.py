@@ -10,7 +10,10 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "tianji"
 PAGE = (ROOT / "docs" / "formulas.md").read_text(encoding="utf-8")
 
-FORMULAS = [SOURCE / "perf" / f"{name}.py" for name in ("communication", "compute", "layer", "memory", "stages")]
+FORMULAS = [
+    SOURCE / "perf" / f"{name}.py"
+    for name in ("communication", "compute", "layer", "memory", "offload", "recompute", "stages")
+]
 
 
 def functions(path: Path) -> set[str]:

@@ -36,12 +36,13 @@ def test_every_chip_loads_under_its_own_name(name: str) -> None:
 
 def test_the_catalog_has_the_chips_of_its_table() -> None:
     names = list_chips()
-    assert len(names) >= 52
+    assert len(names) >= 63
     assert set(names) >= {
         *(f"ascend-910b{i}" for i in (1, 2, 3, 4)), "ascend-910c", "ascend-910c-die", "ascend-950pr", "ascend-950dt",
         "ascend-950dt-96",
         "ascend-960dt", "ascend-980", "a100-80", "h100-sxm", "h100-96-500w", "h800", "h20", "h200", "b200", "b300", "gb200",
         "gb300", "rubin", "mi300x", "mi355x", "tpu-v5p", "tpu-v7", "trainium2", "mlu590", "kunlun-p800",
+        "gh200", "h200-nvl", "mi350x", "rtx-3090", "rtx-4090", "rtx-a6000", "l40", "v100-32", "a800-80", "a100-64", "ascend-910a",
     }  # fmt: skip
 
 
@@ -67,6 +68,17 @@ SHEETS = [
     ("ascend-950dt-96", "fp8", 919, 96, 4.0, 840),
     ("ascend-960dt", "fp4", 4000, 288, 9.6, 1100),
     ("h100-96-500w", "bf16", 989, 96, 2.4, 450),
+    ("gh200", "bf16", 990, 96, 4.0, 450),
+    ("h200-nvl", "fp8", 1670, 141, 4.8, 450),
+    ("mi350x", "bf16", 2310, 288, 8.0, 535.5),
+    ("rtx-3090", "bf16", 71, 24, 0.936, 56.25),
+    ("rtx-4090", "bf16", 165.2, 24, 1.008, 32),
+    ("rtx-a6000", "bf16", 154.8, 48, 0.768, 56.25),
+    ("l40", "fp8", 362, 48, 0.864, 32),
+    ("v100-32", "fp16", 125, 32, 0.9, 150),
+    ("a800-80", "bf16", 312, 80, 2.039, 200),
+    ("a100-64", "bf16", 358, 64, 1.64, 300),
+    ("ascend-910a", "fp16", 256, 32, 1.2, 90),
 ]
 
 
@@ -80,6 +92,30 @@ def test_figures_are_those_of_the_public_sheets(
     assert chip.memory_rate() == pytest.approx(rate * TB)
     assert chip.scale_up_bandwidth is not None
     assert chip.scale_up_bandwidth.value == pytest.approx(links * GB)
+
+
+# GB/s of the link to the host, GB of its memory and GB/s of that for each chip.
+HOSTS = [
+    ("h100-sxm", 64, 256, 76.8),
+    ("a100-80", 32, 256, 51.2),
+    ("gb200", 225, 236, 255),
+    ("gh200", 450, 480, 512),
+    ("ascend-910b2", 32, 192, 70),
+]
+
+
+@pytest.mark.parametrize(("name", "link", "memory", "rate"), HOSTS)
+def test_hosts_are_given_for_each_chip(name: str, link: float, memory: float, rate: float) -> None:
+    chip = load_chip(name)
+    assert chip.host_bandwidth and chip.host_memory and chip.host_memory_bandwidth
+    figures = (chip.host_bandwidth, chip.host_memory, chip.host_memory_bandwidth)
+    assert [f.value / GB for f in figures] == pytest.approx([link, memory, rate])
+
+
+def test_no_link_to_a_host_is_faster_than_the_chips_memory() -> None:
+    for chip in map(load_chip, list_chips()):
+        if chip.host_bandwidth and chip.memory_bandwidth:
+            assert chip.host_bandwidth.value < chip.memory_bandwidth.value
 
 
 def test_links_are_given_in_bytes_of_one_direction() -> None:

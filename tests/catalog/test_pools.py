@@ -74,6 +74,8 @@ def test_the_catalog_has_the_pools_that_scripts_rely_on() -> None:
         "rtx-pro-6000-box", "atlas-900-a2", "cloudmatrix384", "atlas-900-a3-superpod", "atlas-900-a3-dies", "atlas-950-superpod",
         "atlas-950-superpod-1024", "atlas-950-supercluster", "atlas-960-superpod", "atlas-960e-superpod",
         "tpu-v5p-pod", "tpu-v6e-pod", "ironwood-pod", "h100-superpod",
+        "gh200-quad", "h200-nvl-box", "mi350x-node", "rtx-3090-box", "rtx-4090-box", "rtx-a6000-box", "l40-box", "dgx1-v100",
+        "hgx-a800", "leonardo", "atlas-800-910a",
     }  # fmt: skip
 
 

@@ -153,7 +153,8 @@ def test_a_wrong_value_of_an_option_of_plan(option: str, value: str, expected: s
         ("--vpp 2", "interleaved needs"),
         ("--micro-batch-size 7", "does not divide"),
         ("--recompute-layers 1.5", "fraction from 0 to 1"),
-        ("--offload-optimizer", "no published host bandwidth"),
+        ("--offload-optimizer 2", "fraction from 0 to 1"),
+        ("--offload-weights", "only sharded weights"),
     ],
 )
 def test_a_wrong_strategy_for_predict(options: str, expected: str) -> None:

@@ -25,6 +25,9 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "zero": (0, 1, 2, 3),
     "zero_group": (0, 2),
     "recompute_layers": (1.0, 0.5),
+    "offload_optimizer": (0.0, 0.5, 1.0),
+    "offload_activations": (0.0, 0.5, 1.0),
+    "recompute_modules": ("", "core_attn", "layernorm", "layernorm+mlp_act+moe_act", "ops"),
 }
 CASES = {
     "megatron": ("hgx-h100", ("llama-3.1-8b", "qwen3-30b-a3b")),
@@ -37,7 +40,11 @@ CASES = {
 USUAL = {
     "overlap_ep": (False,),
     "flash_attention": (True,),
-    "offload_optimizer": (False,),
+    **dict.fromkeys(("offload_optimizer", "offload_activations"), (0.0,)),
+    **dict.fromkeys(("offload_weights", "offload_overlap"), (False,)),
+    "offload_update": ("host",),
+    "zero_kind": ("layers",),
+    "recompute_modules": ("",),
     "sequence_parallel": (True,),
 }
 """What a framework is first drawn with: every other value is tried as the one field that differs."""
@@ -51,6 +58,8 @@ def settle(s: Strategy) -> Strategy:
         "sequence_parallel": s.tp == 1, "overlap_tp": s.tp == 1, "ep_kind": s.ep == 1, "overlap_ep": s.ep == 1,
         "overlap_dp": alone, "zero": alone, "weight_gather": alone or s.zero in (0, 3) or not s.overlap_dp,
         "zero_group": s.zero == 0 or s.zero_group >= s.cp * s.dp, "recompute_layers": s.recompute == "none",
+        "zero_kind": alone or s.zero == 0,
+        **dict.fromkeys(("offload_update", "offload_overlap"), not s.offload_optimizer),
     }  # fmt: skip
     return replace(s, **{name: getattr(Strategy(), name) for name, is_idle in idle.items() if is_idle})
 

@@ -184,3 +184,61 @@ def test_targets_are_pools_chips_and_families() -> None:
     assert find_target("A2").key == "a2"
     with pytest.raises(UnknownNameError, match="hgx-h100"):
         find_target("hgx-h100")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ok = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 9)",
+        "used = memory['cuda']",
+        "languages = ['python', 'cpp', 'cuda', 'bash']",
+        "if x.device.type in ['cuda', 'xpu', 'npu']:\n    pass",
+        "if q.device.type == 'cuda' and mask is not None:\n    q = q.contiguous()\n    k = k.contiguous()",
+        "os.environ['CUDA_VISIBLE_DEVICES'] = '-1'",
+        "os.environ.pop('CUDA_VISIBLE_DEVICES', None)",
+        "del os.environ['CUDA_VISIBLE_DEVICES']",
+        "def put(x: 'torch.Tensor', kinds: Union[torch.cuda.LongTensor, torch.LongTensor]) -> None:\n    pass",
+    ],
+)
+def test_what_may_stay_counts_as_no_file_to_change(line: str, scan: ScanFiles) -> None:
+    found = scan({"train.py": f"import os\nimport torch\nfrom typing import Union\nprint(1)\n{line}\n"})
+    assert found.files_to_change == (), [f.symbol for f in found.findings if f.needs_change]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "limit = torch.cuda.get_device_capability()",
+        "table = {'cuda': 'nccl', 'cpu': 'gloo'}[device.type]",
+        "devices = ['cpu', 'cuda', 'mps']",
+        "if x.device.type in ['cuda', 'xpu']:\n    pass",
+        "if q.device.type == 'cuda':\n    q = q.half()",
+        "os.environ['CUDA_VISIBLE_DEVICES'] = '0,1'",
+        "def load(kind: Literal['cpu', 'cuda'] = 'cpu'):\n    pass",
+    ],
+)
+def test_what_looks_alike_and_breaks_counts(line: str, scan: ScanFiles) -> None:
+    code = f"import os\nimport torch\nfrom typing import Literal\nprint(1)\n{line}\n"
+    assert scan({"train.py": code}).files_to_change == ("train.py",)
+
+
+def test_what_is_past_serves_or_is_cudas_alone_stands_apart(scan: ScanFiles) -> None:
+    code = "import torch\ntorch.cuda.set_device(0)\n"
+    files = {
+        "train.py": "import core.legacy.old\nimport core.third_party.vllm_v_0_5_4.engine\nimport core.new\n",
+        "core/new.py": code,
+        "core/legacy/old.py": code,
+        "core/third_party/vllm_v_0_5_4/engine.py": code,
+        "core/third_party/vllm_v_0_8_5/engine.py": code,
+        "core/kernels/marlin.py": code,
+        "runtime/gpu/model/1/model.py": "import triton_python_backend_utils as pb_utils\n" + code,
+        "runtime/gpu/model/1/decoder.py": code,
+        "bin/export_onnx.py": "import bin.shared\n" + code,
+        "bin/recognize_onnx.py": "import bin.export_onnx\n" + code,
+        "bin/shared.py": code,
+    }
+    found = scan(files)
+    assert found.files_to_change == ("core/new.py", "core/third_party/vllm_v_0_8_5/engine.py")
+    areas = {path: area.value for path, area in found.structure.areas.items()}
+    assert areas["core/legacy/old.py"] == areas["core/third_party/vllm_v_0_5_4/engine.py"] == "superseded"
+    assert areas["bin/shared.py"] == areas["runtime/gpu/model/1/decoder.py"] == "other scripts"

@@ -8,7 +8,7 @@ from pathlib import Path
 from tianji.catalog import load_calibration, load_model, load_pool, make_job
 from tianji.catalog.entries import DATA
 from tianji.migration import RepositoryScan, scan_repository
-from tianji.migration.mindspore import cover_with_mindspore, describe_twin
+from tianji.migration.mindspore import cover_with_mindspore, offer_twin
 from tianji.migration.speed import estimate_speed, find_model, find_switches
 from tianji.search import plan
 
@@ -53,8 +53,9 @@ def test_mindspore_covers_names_with_their_differences(scan: ScanFiles) -> None:
 
 
 def test_a_twin_is_offered_for_what_both_executors_run() -> None:
-    twin = describe_twin(load_model("llama-3.1-8b"), "llama-3.1-8b")
+    twin = offer_twin(load_model("llama-3.1-8b"), "llama-3.1-8b")
     assert twin.runs
-    assert twin.commands[-1].startswith("tianji migrate parity")
-    assert not describe_twin(load_model("deepseek-v3"), "deepseek-v3").runs
+    assert twin.commands[0].startswith("tianji migrate twin llama-3.1-8b")
+    for name in ("deepseek-v3", "gemma-3-4b", "gpt-oss-20b"):
+        assert not offer_twin(load_model(name), name).runs, name
     assert json.dumps(twin.commands)

@@ -1,11 +1,12 @@
 """The controller step by step, in a world where the test says what is reported."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from samples import flat, job, last_event
-from tianji.operation.controller import Controller, State
+from tianji.operation.controller import Controller, State, cordoned_chips
 from tianji.operation.event_log import EventLog
 from tianji.operation.protocols import Attempt, ChipReport, NodeReport, Proposal, WorkerReport
 from tianji.operation.settings import Settings
@@ -25,6 +26,7 @@ class Scripted:
     inbox: list[NodeReport] = field(default_factory=list)
     started: list[Attempt] = field(default_factory=list)
     stopped: list[int] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
     serial: int = 0
 
     def now(self) -> float:
@@ -39,6 +41,12 @@ class Scripted:
 
     def stop(self, attempt: int) -> None:
         self.stopped.append(attempt)
+
+    def save_and_end(self, attempt: Attempt) -> None:
+        self.asked.append(attempt.number)
+
+    def describe(self, attempt: Attempt, chips: Sequence[int]) -> Sequence[Mapping[str, object]]:
+        return [{"chip": chip, "last_words": "alas"} for chip in chips]
 
     def newest(self) -> int | None:
         return self.saved
@@ -128,6 +136,84 @@ def test_an_attempt_starts_from_the_checkpoint_before_a_damaged_one() -> None:
     assert damaged is not None
     assert (damaged["step"], damaged["resume"]) == (9, 4)
     assert world.started[-1].resume == controller.saved == 4
+
+
+def ended(world: Scripted, code: int = 0, step: int = 4) -> None:
+    """All workers of the first attempt end."""
+    for node in (0, 1):
+        world.say(node, WorkerReport(1, step, 0.0, code), WorkerReport(1, step, 0.0, code), stopped=1)
+
+
+def test_who_stops_a_job_has_it_save_first() -> None:
+    world, controller = make()
+    train(world, controller)
+    controller.end(signal="SIGTERM")
+    assert (controller.state, world.asked, world.stopped) == (State.SAVING, [1], [])
+    controller.advance()
+    assert controller.state is State.SAVING
+    world.saved = 4
+    ended(world)
+    controller.advance()
+    assert controller.state is State.STOPPED
+    assert [e["event"] for e in controller.log.events][-4:] == ["stop", "checkpoint", "fenced", "stopped"]
+    assert controller.log.events[-1]["saved"] == 4
+
+
+@pytest.mark.parametrize("why", ["timeout", "failure", "again"])
+def test_a_save_that_does_not_come_is_not_waited_for(why: str) -> None:
+    world, controller = make()
+    train(world, controller)
+    controller.end()
+    if why == "timeout":
+        world.time += 9.0
+        world.say(0, WorkerReport(1, 4, 0.0), WorkerReport(1, 4, 0.0))
+        world.say(1, WorkerReport(1, 4, 0.0), WorkerReport(1, 4, 0.0))
+        controller.advance()
+        assert controller.state is State.SAVING
+        world.time += 12.0
+        world.say(0, WorkerReport(1, 4, 0.0), WorkerReport(1, 4, 0.0))
+        world.say(1, WorkerReport(1, 4, 0.0), WorkerReport(1, 4, 0.0))
+    elif why == "failure":
+        world.say(0, WorkerReport(1, 4, 0.0, -9), WorkerReport(1, 4, 0.0, -9))
+    else:
+        controller.end(save=False)
+    controller.advance()
+    assert controller.state is State.FENCING
+    assert set(world.stopped) == {1}
+
+
+def test_a_cordoned_chip_is_left_after_a_save_and_comes_back_when_it_is_given_back() -> None:
+    world, controller = make()
+    train(world, controller)
+    controller.cordon([2])
+    assert (controller.state, world.asked) == (State.SAVING, [1])
+    world.saved = 4
+    ended(world)
+    controller.advance()
+    assert world.started[-1].chips == (0, 1, 3)
+    assert world.started[-1].resume == 4
+    assert controller.failures == 0
+    controller.uncordon([2, 3])
+    assert cordoned_chips(controller.log.events) == set()
+    assert 2 in controller.chips.list_free(controller.heard, world.time, 10.0)
+
+
+def test_a_chip_that_is_idle_is_cordoned_without_a_word_to_the_job() -> None:
+    world, controller = make(spares=1)
+    train(world, controller)
+    idle = ({0, 1, 2, 3} - set(world.started[0].chips)).pop()
+    controller.cordon([idle])
+    assert (controller.state, world.asked) == (State.TRAINING, [])
+
+
+def test_a_failure_tells_where_its_workers_ran() -> None:
+    world, controller = make()
+    train(world, controller)
+    world.say(1, WorkerReport(1, 3, 0.0, -9), WorkerReport(1, 3, 0.0, 1))
+    controller.advance()
+    failure = last_event(controller.log, "failure")
+    assert failure is not None
+    assert failure["workers"] == [{"chip": 2, "last_words": "alas"}]
 
 
 def test_an_error_waits_for_its_cause() -> None:

@@ -34,6 +34,7 @@ BROKEN: dict[str, tuple[Strategy, Job, str]] = {
     "expert width": (Strategy(etp=3, dp=3), job(SPARSE, batch=63), "etp=3 does not divide"),
     "expert ranks": (Strategy(ep=8, dp=4), job(SPARSE), "ep·etp = 8 does not divide tp·cp·dp = 4"),
     "sharding group": (Strategy(dp=8, zero_group=3), job(), "zero_group=3 does not divide the 8 data and context ranks"),
+    "offloaded weights": (Strategy(dp=8, offload_weights=True), job(), "only sharded weights"),
     "sequence-parallel experts": (
         Strategy(tp=2, sequence_parallel=False), job(SPARSE), "experts under tensor parallelism need sequence_parallel=on",
     ),

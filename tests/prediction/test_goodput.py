@@ -8,7 +8,16 @@ from tests.samples import make_plan
 from tianji import Plan, Reliability, Strategy, load_pool, make_job
 from tianji.errors import EnvelopeError, UnknownNameError
 from tianji.prediction import predict
-from tianji.prediction.goodput import expect_goodput, find_exposure, weigh_choices
+from tianji.prediction.goodput import expect_goodput, find_exposure
+from tianji.prediction.remedies import (
+    FINE,
+    MOST_WRITING,
+    TOLERANCE,
+    recommend_interval,
+    weigh_choices,
+    weigh_intervals,
+    weigh_spares,
+)
 from tianji.result import Result
 
 PLAN = Plan(make_job("llama-3.1-70b"), load_pool("hgx-h100", 1024), Strategy(tp=8, pp=4, dp=32))
@@ -86,3 +95,31 @@ def test_a_plan_with_one_replica_has_no_choice_of_losing_one() -> None:
 def test_a_measured_result_without_memory_will_do() -> None:
     bare: Result = replace(RESULT, kind="measured", memory={}, stages=())
     assert expect_goodput(bare).nominal.goodput == pytest.approx(expect_goodput(RESULT).nominal.goodput, rel=1e-3)
+
+
+@pytest.mark.parametrize("chips", [512, 8192])
+def test_the_recommended_interval_is_the_longest_that_costs_a_tenth_of_a_point(chips: int) -> None:
+    result = predict(
+        Plan(make_job("llama-3.1-70b"), load_pool("hgx-h100", chips), Strategy(tp=8, pp=4, dp=chips // 32))
+    )
+    choices = weigh_intervals(result)
+    best = next(c for c in choices if c.is_best)
+    recommended = next(c for c in choices if c.is_recommended)
+    assert [c.interval for c in choices] == sorted(c.interval for c in choices)
+    assert recommended.writing <= MOST_WRITING
+    assert best.goodput.nominal.goodput == max(c.goodput.nominal.goodput for c in choices)
+    floor = best.goodput.nominal.goodput - TOLERANCE
+    least = best.goodput.nominal.drain_time / MOST_WRITING
+    if recommended.interval > least * FINE:  # not the pause of the storage but the goodput decides
+        longer = expect_goodput(result, Reliability(interval=recommended.interval * FINE * 1.001))
+        assert recommended.goodput.nominal.goodput >= floor > longer.nominal.goodput
+    assert recommend_interval(result) == recommended.interval
+
+
+def test_more_spares_never_leave_less() -> None:
+    result = predict(Plan(make_job("llama-3.1-70b"), load_pool("hgx-h100", 2048), Strategy(tp=8, pp=4, dp=64)))
+    shares = [goodput.nominal.goodput for goodput in weigh_spares(result).values()]
+    assert shares == sorted(shares)
+    assert len(shares) > 3
+    assert weigh_spares(result, Reliability(replacement="shrink")) == {}
+    assert weigh_intervals(result, Reliability(loss="replica")) == []

@@ -9,13 +9,17 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+import numpy as np
 from click.testing import CliRunner, Result
 
+from samples import write_operation
+from tianji.backends.first_weights import FirstWeights, weight_shapes, write_first_weights
 from tianji.catalog import load_pool, make_job
 from tianji.cli import main
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import write_plan
 from tianji.parallel.strategy import Strategy
+from tianji.workload.huggingface import read_config
 
 GUIDE = Path(__file__).parents[2] / "docs" / "extending.md"
 
@@ -34,10 +38,13 @@ COMMANDS = {
     "sizing": "size llama-3.1-8b hgx-h100 --batch 256 --tokens 1T --days 30 --budget 1000000",
     "validation": "validate {folder}/runs.csv --group-by chip,feature",
     "calibration": "calibrate {folder}/runs.csv --out {folder}/mine.toml --date 2026-11-30",
+    "operation_status": "operate status {folder}/operation",
+    "operation_report": "operate report {folder}/operation",
     "columns": "validate --columns",
     "migration_versions": "migrate versions --to a3 --with vllm",
     "migration_scan": "migrate scan {folder}/repository --to a3",
     "migration_parity": "migrate parity {folder}/one.jsonl {folder}/two.jsonl",
+    "migration_twin": "migrate twin {folder}/tiny --weights {folder}/tiny/weights.npz --out {folder}/twin --no-run",
     "migration_dumps": "migrate parity {folder}/dump-one {folder}/dump-two",
 }
 """By the name of the document; each as small as its answer allows. ``runs.csv`` is the table of the extending guide."""
@@ -73,12 +80,23 @@ device = torch.device(f"cuda:{dist.get_rank()}")
 """
 
 
+TINY = {
+    "model_type": "llama", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24,
+    "vocab_size": 64,
+}  # fmt: skip
+
+
 def write_move(folder: Path) -> None:
-    """Write a small repository, two logs and two dumps."""
+    """Write a small repository, a tiny model, two logs and two dumps."""
     repository = folder / "repository"
     repository.mkdir()
     (repository / "train.py").write_text(TRAIN)
     (repository / "requirements.txt").write_text("torch==2.7.1\nflash-attn\ntransformers>=4.50\n")
+    tiny = folder / "tiny"
+    tiny.mkdir()
+    (tiny / "config.json").write_text(json.dumps(TINY))
+    shapes = weight_shapes(read_config(TINY, "tiny"))
+    write_first_weights(FirstWeights({n: np.ones(s, np.float32) for n, s in shapes.items()}), tiny / "weights.npz")
     for name, slope in (("one", 0.01), ("two", 0.0101)):
         lines = [json.dumps({"step": i, "loss": 10.0 - slope * i, "grad_norm": 1.0}) for i in range(1, 61)]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
@@ -110,6 +128,7 @@ def prepared() -> Path:
     (folder / "job.yaml").write_text(BROKEN)
     (folder / "runs.csv").write_text(read_runs(), encoding="utf-8")
     write_move(folder)
+    write_operation(folder / "operation")
     return folder
 
 

@@ -13,9 +13,10 @@ from tianji.catalog import load_failures
 from tianji.errors import FormatError
 from tianji.hardware.failure_profile import FailureProfile
 from tianji.prediction import predict
-from tianji.prediction.goodput import Goodput, expect_goodput, weigh_choices
+from tianji.prediction.goodput import Goodput, expect_goodput
+from tianji.prediction.remedies import weigh_choices, weigh_intervals, weigh_spares
 from tianji.reliability import Reliability
-from tianji.report.documents.goodput import goodput_document
+from tianji.report.documents.goodput import Remedies, goodput_document
 from tianji.units import parse_count
 from tianji.workload import Precision
 
@@ -113,12 +114,17 @@ def goodput(
     sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
     plan, constants = find_plan("goodput", model_or_plan, pool, strategy, fields, sizes, calibration)
     result = predict(plan, constants)
-    expected, choices = expect_goodput(result, reliability, **how), weigh_choices(result, reliability, **how)
+    expected = expect_goodput(result, reliability, **how)
+    remedies = Remedies(
+        choices=weigh_choices(result, reliability, **how),
+        intervals=weigh_intervals(result, reliability, **how),
+        spares=weigh_spares(result, reliability, **how),
+    )
     share = expected.goodput
     summary = (
         f"goodput of {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}: {share.nominal:.1%}"
         f" ({share.low:.1%} to {share.high:.1%})"
     )
     return Answer(
-        expected, summary, partial(goodput_document, result, expected, choices, constants, dollars), constants
+        expected, summary, partial(goodput_document, result, expected, remedies, constants, dollars), constants
     )

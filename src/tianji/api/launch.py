@@ -1,21 +1,22 @@
-"""``predict`` with ``from_megatron``: what a launch script will do, and how far it is from the best."""
+"""``predict`` with ``from_``: what a launch will do, and how far it is from the best."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from tianji.api.answer import Answer
 from tianji.api.quantities import Count
 from tianji.api.requests import File, PoolLike, find_pool
-from tianji.errors import InputError
+from tianji.errors import FormatError, InputError
 from tianji.exporters.launch_reader.launches import Launch, read_launch
 from tianji.formatting import format_duration
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import complete_layout
 from tianji.parallel.plan import Plan
+from tianji.parallel.plan_file import write_plan
 from tianji.prediction import predict
 from tianji.reliability import Reliability
 from tianji.report.documents.prediction import LaunchDocument, prediction_document
@@ -38,20 +39,53 @@ class LaunchPrediction:
     calibration: Calibration
 
 
-def predict_launch(
-    path: File, pool: PoolLike | None, changes: Mapping[str, Any], chips: Count | None, calibration: Calibration
-) -> LaunchPrediction:
-    """Return the prediction of a launch script beside the best plan of the same job on the same chips.
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a launch takes from outside, and where it is written as a plan."""
 
-    Raises InputError for a script that cannot be read, and what :func:`tianji.prediction.predict` raises.
+    settings: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    out: File | None = None
+
+
+def read_settings(settings: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return settings such as ``NNODES=4`` by name.
+
+    >>> read_settings(["NNODES=4", "model=qwen3-8b"])
+    {'NNODES': '4', 'model': 'qwen3-8b'}
+
+    Raises FormatError for a text without a name or a sign of equality.
     """
-    launch = read_launch(path, None if chips is None else parse_count(chips, "--chips"))
-    assumed = list(launch.assumed)
+    if isinstance(settings, Mapping):
+        return {str(k): str(v) for k, v in settings.items()}
+    found: dict[str, str] = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if not name.strip() or not equals:
+            raise FormatError(f"--set {text[:60]}: expected NAME=VALUE; as in `--set NNODES=4`")
+        found[name.strip()] = value
+    return found
+
+
+def predict_launch(
+    path: File,
+    pool: PoolLike | None,
+    changes: Mapping[str, Any],
+    chips: Count | None,
+    calibration: Calibration,
+    outside: Outside | None = None,
+) -> LaunchPrediction:
+    """Return the prediction of a launch beside the best plan of the same job on the same chips.
+
+    Raises InputError for a launch that cannot be read, and what :func:`tianji.prediction.predict` raises.
+    """
+    outside = outside or Outside()
+    number = None if chips is None else parse_count(chips, "--chips")
+    launch = read_launch(path, number, outside.settings, outside.arguments)
+    assumed = [*launch.left_out, *launch.broken, *launch.assumed]
     if pool is None:
         pool = USUAL_POOLS[launch.framework]
-        assumed.insert(
-            0, f"pool {pool}: the script does not say what it runs on; name one as in `--from-megatron {path} POOL`"
-        )
+        assumed.insert(0, f"pool {pool}: the script does not say what it runs on; name one as in `--from {path} POOL`")
     place = find_pool(pool, launch.chips)
     if launch.node and launch.node != min(place.node, launch.chips):
         assumed.append(f"the script starts {launch.node} processes on a node, the pool has {place.node} chips there")
@@ -60,7 +94,10 @@ def predict_launch(
         kept = {k: v for k, v in strategy.as_dict().items() if k not in changes and k != "dp"}
         strategy = complete_layout({**kept, **changes}, launch.chips)
     job = replace(launch.job, assumed=tuple(assumed))
-    result = predict(Plan(job, place, strategy), calibration)
+    plan_read = Plan(job, place, strategy)
+    result = predict(plan_read, calibration)
+    if outside.out is not None:
+        write_plan(plan_read, outside.out)
     return LaunchPrediction(launch, result, _find_best(result, calibration), calibration)
 
 
@@ -72,6 +109,14 @@ def _find_best(result: Result, calibration: Calibration) -> Result | str:
         return str(error)
 
 
+def explain_launch(prediction: LaunchPrediction) -> Answer[Any]:
+    """Return a launch set against the best plan of its job on its chips, term by term."""
+    from tianji.api.planning import plan as answer_plan
+
+    read = prediction.result.plan
+    return answer_plan(read.job, read.pool, explain=read.strategy, calibration=prediction.calibration, top=1)
+
+
 def answer_launch(prediction: LaunchPrediction, reliability: Reliability) -> Answer[Result]:
     """Return the answer on a launch script: its prediction, and how far that is from the best."""
     launch, result, best = prediction.launch, prediction.result, prediction.best
@@ -79,10 +124,15 @@ def answer_launch(prediction: LaunchPrediction, reliability: Reliability) -> Ans
         best if isinstance(best, str) else f"{result.step_time.nominal / best.step_time.nominal - 1:+.1%} to the best"
     )
     summary = (
-        f"prediction for a launch script of {launch.framework}, {result.plan.job.model.name} on {launch.chips:,} chips:"
+        f"prediction for a launch of {launch.stack}, {result.plan.job.model.name} on {launch.chips:,} chips:"
         f" {format_duration(result.step_time.nominal)} a step, {pace}"
     )
-    read: LaunchDocument = {"engine": launch.framework, "ignored": list(launch.ignored)}
+    read: LaunchDocument = {
+        "engine": launch.framework, "stack": launch.stack, "ignored": list(launch.ignored),
+        "left_out": list(launch.left_out), "broken": list(launch.broken),
+    }  # fmt: skip
     make_document = partial(prediction_document, result, prediction.calibration, reliability, read, best)
-    notes = (f"ignored, as they are not priced: {' '.join(launch.ignored)}",) if launch.ignored else ()
-    return Answer(result, summary, make_document, prediction.calibration, notes=notes)
+    notes = [*(f"left out: {text}" for text in launch.left_out), *(f"would stop: {text}" for text in launch.broken)]
+    if launch.ignored:
+        notes.append(f"ignored, as nothing is known of them: {' '.join(launch.ignored)}")
+    return Answer(result, summary, make_document, prediction.calibration, notes=tuple(notes))

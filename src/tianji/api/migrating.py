@@ -16,6 +16,7 @@ from tianji.api.move_speed import find_speed
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Count
 from tianji.api.requests import File, ModelLike
+from tianji.backends import RunOptions
 from tianji.errors import FormatError
 from tianji.migration import (
     Conflict,
@@ -29,7 +30,7 @@ from tianji.migration import (
     write_dockerfile,
 )
 from tianji.migration.judging.packages import PackageVerdict
-from tianji.migration.mindspore import describe_twin
+from tianji.migration.mindspore import offer_twin
 from tianji.migration.parity import (
     DumpComparison,
     Parity,
@@ -41,11 +42,13 @@ from tianji.migration.parity import (
     read_run,
 )
 from tianji.migration.scan import find_target
+from tianji.migration.twin import Twin, TwinRun, TwinSizes, make_twin, run_twin
 from tianji.migration.versions.environment import Misfit
 from tianji.parallel.plan_file import write_text
-from tianji.report.documents.migration import scan_document, versions_document
+from tianji.report.documents.migration import scan_document, twin_offer_document, versions_document
 from tianji.report.documents.move_speed import speed_document
 from tianji.report.documents.parity import dump_document, parity_document
+from tianji.report.documents.twin import twin_document
 
 if TYPE_CHECKING:
     from tianji.migration.patching.patch import Patch
@@ -81,6 +84,8 @@ def scan(
     model: ModelLike | None = None,
     present: SizedPool | None = None,
     chips: Count | None = None,
+    twin: File | None = None,
+    weights: File | None = None,
 ) -> Answer[Move]:
     """Read a repository, without running it, and say what a move to Ascend meets.
 
@@ -94,11 +99,21 @@ def scan(
     * ``model`` is what is trained (default: a config.json or launch script of the
       repository); ``present="64xhgx-h100"`` compares its speed; ``chips`` of the
       target.
+    * ``twin`` is a new folder: with ``to="mindspore"`` the model is trained there by
+      PyTorch and by MindSpore, from ``weights`` (default: those beside its
+      config.json).
 
     Raises FormatError for what is no folder, UnknownNameError for no such target.
     """
-    if patch is not None and to.lower() == MINDSPORE:
+    is_mindspore = to.lower() == MINDSPORE
+    if patch is not None and is_mindspore:
         raise FormatError("--patch writes a move to torch_npu; leave it out for --to mindspore, which needs other code")
+    if patch is None and patch_style != "auto":
+        raise FormatError("--patch-style says how a patch is written; give the file for it with --patch")
+    if twin is not None and not is_mindspore:
+        raise FormatError("--twin makes a model's twin under MindSpore; give it with --to mindspore")
+    if weights is not None and twin is None:
+        raise FormatError("--weights are those of the twin; give the folder for it with --twin")
     with show_progress("Files read") as progress:
         move = plan_move(repository, to, torch, _several(entry), progress)
     chosen = move.fallback if isinstance(move.versions, Conflict) else move.versions
@@ -111,16 +126,29 @@ def scan(
         written = write_patch(move.scan, move.effort, patch_style)
         notes += [_write("patch", patch, written.diff), *_describe_patch(written)]
     speed, why = find_speed(move, to, model, present, chips)
-    twin = (
-        describe_twin(speed.model, str(model or speed.found_in))
-        if speed is not None and move.mindspore is not None
-        else None
-    )
+    if speed is None and chips is not None:
+        raise FormatError("--chips are those that the model is priced on; no model is known: give it with --model")
+    if speed is None and twin is not None:
+        raise FormatError("--twin: no config.json in the repository says the model; give it with --model")
+    offered = None
+    if is_mindspore and speed is not None:
+        source = (
+            os.fspath(model) if isinstance(model, str | os.PathLike) else str(Path(move.scan.root) / speed.found_in)
+        )
+        offer = offer_twin(speed.model, source)
+        if twin is not None and not offer.runs:
+            raise FormatError(f"--twin: {offer.reason}")
+        made = (
+            None
+            if twin is None
+            else make_and_run(source, twin, weights or "", RunOptions(steps=20, learning_rate=1e-4))
+        )
+        offered = twin_offer_document(offer, None if made is None else twin_document(*made))
     summary = (
         f"move of {move.scan.root} to {to}: {len(move.effort.files_to_change):,} files to change,"
         f" class {move.effort.effort_class.value}"
     )
-    make_document = partial(scan_document, move, None if speed is None else speed_document(speed), twin)
+    make_document = partial(scan_document, move, None if speed is None else speed_document(speed), offered)
     return Answer(move, summary, make_document, notes=(*notes, *([why] if why else ())))
 
 
@@ -199,6 +227,54 @@ def parity(
     return Answer(
         judged, f"parity of {candidate} with {reference}: {judged.outcome.value}", partial(parity_document, judged)
     )
+
+
+def twin(
+    model: File,
+    *,
+    out: File,
+    weights: File = "",
+    steps: int = 20,
+    batch: int = 8,
+    seq: int = 128,
+    layers: int = 0,
+    learning_rate: float = 1e-4,
+    data: File = "",
+    repeats: int = 1,
+    seed: int = 0,
+    no_run: bool = False,
+) -> Answer[Twin]:
+    """Train a model by PyTorch and by MindSpore from the same weights, and judge the runs.
+
+    ``model`` is a config.json, a folder that holds one, or a name of the catalog. The
+    plan, the weights and the runs go to the new folder ``out``.
+
+    * ``weights`` are safetensors, a state dict or npz; by default those beside the
+      config, or drawn from the ``seed``. ``layers`` takes the first so many (0: all).
+    * ``steps`` of each run have ``batch`` sequences of ``seq`` tokens; ``repeats``
+      further runs by PyTorch say what its noise is.
+    * ``no_run=True`` writes and runs nothing.
+
+    Raises RunError, with what to install, where MindSpore is missing.
+    """
+    if repeats < 0:
+        raise FormatError(f"--repeats: expected at least 0, got {repeats}")
+    if steps < 2:
+        raise FormatError(f"--steps: expected at least 2, which parity compares, got {steps}")
+    options = RunOptions(steps=steps, warmup=0, data=str(data), learning_rate=learning_rate, seed=seed)
+    sizes = TwinSizes(seq, batch, layers, seed)
+    made, ran = make_and_run(model, out, weights, options, sizes, repeats, no_run=no_run)
+    outcome = "written, not run" if ran is None else ran.parity.outcome.value
+    return Answer(made, f"twin of {made.plan.job.model.name}: {outcome}", partial(twin_document, made, ran))
+
+
+def make_and_run(
+    source: File, out: File, weights: File, options: RunOptions, sizes: TwinSizes | None = None, repeats: int = 1, *,
+    no_run: bool = False,
+) -> tuple[Twin, TwinRun | None]:  # fmt: skip
+    """Return a twin that is written, and its runs unless it is not to be run."""
+    made = make_twin(os.fspath(source), Path(out), os.fspath(weights), sizes)
+    return made, None if no_run else run_twin(made, options, repeats)
 
 
 # --- files ----------------------------------------------------------------------------------------------------

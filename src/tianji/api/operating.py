@@ -43,6 +43,7 @@ def operate(
     engine: str = "local",
     out: File = "operation",
     resume: File | None = None,
+    openmetrics: Count | None = None,
     simulate: bool = False,
     chips: Count | None = None,
     batch: Count | None = None,
@@ -65,6 +66,8 @@ def operate(
     * ``repair_time``: how long a chip or node is left out; ``hang_time``: without a
       sign of life for this long it has failed. Times are texts like ``"10 min"`` or
       seconds.
+    * ``openmetrics``: a port of this host (0: any) that answers ``/metrics`` with
+      OpenMetrics text while the operation is at work.
     * ``simulate=True`` plays the controller in the simulated pool of ``seed``.
 
     ``answer.state`` says how it ended: done, stopped or failed. Needs the extra
@@ -73,11 +76,12 @@ def operate(
     if simulate:
         played = play(seed)
         return _answer_simulation(played)
+    port = None if openmetrics is None else parse_count(openmetrics, "--openmetrics")
     if resume is not None and model_or_plan is not None:
         raise FormatError("--resume goes on with the job of its folder: leave out what else is named")
     if resume is not None:
         with _live() as watch:
-            outcome = go_on(Path(resume), watch)
+            outcome = go_on(Path(resume), watch, port)
         return _answer_operation(outcome)
     if model_or_plan is None:
         raise FormatError("expected a plan, a model and a pool, or --resume with the folder of an operation")
@@ -111,7 +115,7 @@ def operate(
         engine=engine,
     )
     with _live() as watch:
-        outcome = begin(order, Path(out), watch)
+        outcome = begin(order, Path(out), watch, port)
     return _answer_operation(outcome)
 
 

@@ -39,7 +39,7 @@ from tianji.parallel.layouts import abbreviate_layout, complete_layout, read_lay
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import find_target, write_plan
-from tianji.parallel.strategy import SWITCHES
+from tianji.parallel.strategy import VARIED
 from tianji.prediction import predict
 from tianji.reliability import Reliability
 from tianji.report.documents.mixture import mixed_plan_document
@@ -66,7 +66,11 @@ def plan(
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
+    optimizer: str | None = None,
     optimizer_dtype: str | None = None,
+    main_weights: str | None = None,
+    gradient_dtype: str | None = None,
+    loss_kernel: str | None = None,
     moe_imbalance: Quantity | None = None,
     calibration: CalibrationLike = None,
     objective: str = "time",
@@ -105,7 +109,8 @@ def plan(
     >>> answer.best.plan.strategy.chips, len(answer.results)
     (8, 5)
     """
-    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
+    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
+                  gradient_dtype, loss_kernel)  # fmt: skip
     fixed = _read_fixed(fix)
     reliability = read_loss(loss, replica_chips)
     wanted = parse_count(top, "--top")
@@ -152,8 +157,8 @@ def _read_fixed(fix: StrategyLike | Iterable[str] | None) -> dict[str, Any]:
 def _read_switches(vary: str | Iterable[str]) -> tuple[str, ...]:
     names = (vary,) if isinstance(vary, str) else tuple(vary)
     for name in names:
-        if name not in SWITCHES:
-            raise UnknownNameError("switch", name, SWITCHES)
+        if name not in VARIED:
+            raise UnknownNameError("switch", name, VARIED)
     return names
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
-from tianji.api.launch import answer_launch, predict_launch
+from tianji.api.launch import Outside, answer_launch, explain_launch, predict_launch, read_settings
 from tianji.api.quantities import Count, Quantity
 from tianji.api.requests import (
     CalibrationLike,
@@ -35,13 +36,21 @@ def predict(
     pool: PoolLike | None = None,
     strategy: StrategyLike | None = None,
     *,
-    from_megatron: File | None = None,
+    from_: File | None = None,
+    set_: Sequence[str] | Mapping[str, str] = (),
+    arguments: Sequence[str] = (),
+    explain: bool = False,
+    out: File | None = None,
     chips: Count | None = None,
     batch: Count | None = None,
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
+    optimizer: str | None = None,
     optimizer_dtype: str | None = None,
+    main_weights: str | None = None,
+    gradient_dtype: str | None = None,
+    loss_kernel: str | None = None,
     moe_imbalance: Quantity | None = None,
     calibration: CalibrationLike = None,
     loss: str = "job",
@@ -56,8 +65,10 @@ def predict(
     recompute="full"``). Data-parallel ranks take the chips that the other degrees
     leave. Fields beside a plan change its strategy.
 
-    ``from_megatron="launch.sh"`` reads a launch script of Megatron or MindSpeed
-    instead, and says how far it is from the best; ``pool`` says what it runs on.
+    ``from_="launch.sh"`` reads a launch script or a configuration of a training
+    stack instead, and says how far it is from the best; ``pool`` says what it runs on,
+    ``set_`` (``"NNODES=4"``) and ``arguments`` what the script takes from outside,
+    ``out`` writes it as a plan, ``explain`` sets it against the best, term by term.
 
     Raises IllegalStrategyError for degrees that contradict each other, the job or the
     pool.
@@ -66,15 +77,21 @@ def predict(
     >>> answer.fits, answer.plan.strategy.dp
     (True, 4)
     """
-    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
+    sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
+                  gradient_dtype, loss_kernel)  # fmt: skip
     reliability = read_loss(loss, replica_chips)
-    if from_megatron is not None:
+    given = {"--set": set_, "ARGUMENTS behind --": arguments, "--explain": explain, "--out": out}
+    if from_ is not None:
         if model_or_plan is not None:
-            raise FormatError("--from-megatron brings its own model: name only the POOL beside it")
-        sizes.refuse("cannot change a launch script, which holds its own job", ("chips",))
+            raise FormatError("--from brings its own model: name only the POOL beside it")
+        sizes.refuse("cannot change a launch, which holds its own job", ("chips",))
         changes = find_strategy_fields(strategy, fields)
-        launch = predict_launch(from_megatron, pool, changes, chips, find_calibration(calibration))
-        return answer_launch(launch, reliability)
+        outside = Outside(read_settings(set_), tuple(arguments), out)
+        launch = predict_launch(from_, pool, changes, chips, find_calibration(calibration), outside)
+        return explain_launch(launch) if explain else answer_launch(launch, reliability)
+    for name, value in given.items():
+        if value:
+            raise FormatError(f"{name}: goes with --from FILE; as in `tianji predict --from launch.sh hgx-h100`")
     if model_or_plan is None:
         raise FormatError(
             "expected a plan, or a model and a pool; as in `tianji predict llama-3.1-70b hgx-h100 --tp 8`"

@@ -49,6 +49,10 @@ class Sizes:
     precision: str | Precision | None = None
     optimizer_dtype: str | None = None
     moe_imbalance: Quantity | None = None
+    optimizer: str | None = None
+    main_weights: str | None = None
+    gradient_dtype: str | None = None
+    loss_kernel: str | None = None
 
     def refuse(self, why: str, allowed: tuple[str, ...] = ()) -> None:
         """Raise FormatError for the first option that was given; ``why`` follows its name."""
@@ -108,7 +112,8 @@ def find_job(model: ModelLike, sizes: Sizes, chips: int) -> Job:
     imbalance = 1.0 if sizes.moe_imbalance is None else parse(sizes.moe_imbalance, "ratio", "--moe-imbalance")
     return make_job(
         model, sizes.seq, sizes.batch, sizes.tokens, sizes.precision or "bf16",
-        optimizer_dtype=sizes.optimizer_dtype or "fp32", moe_imbalance=imbalance, chips=chips,
+        moe_imbalance=imbalance, chips=chips, optimizer_dtype=sizes.optimizer_dtype, optimizer=sizes.optimizer,
+        main_weights=sizes.main_weights, gradient_dtype=sizes.gradient_dtype, loss_kernel=sizes.loss_kernel,
     )  # fmt: skip
 
 

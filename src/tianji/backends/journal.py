@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,22 @@ from tianji.input_files import parse_object, read_text
 from tianji.parallel.records import shown
 from tianji.units import GB
 
+END_REQUEST = "end"
+"""A file beside the journals that asks all ranks to save after the step they are in, and to end."""
+LONGEST_WORDS = 400
 LARGEST_JOURNAL = 1 * GB
 """Some five million steps."""
 NUMBERS = {"step": ("index", "at", "seconds")}
 """Keys of an event that readers count with; losses may be NaN."""
+
+
+def last_words(log: Path) -> str:
+    """Return the last line of a rank's log that says something; of a traceback that is the error."""
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(log.stat().st_size - LONGEST_WORDS * 8, 0))
+        lines = file.read().decode("utf-8", "replace").split("\n")
+        return next((line.strip()[:LONGEST_WORDS] for line in reversed(lines) if line.strip()), "")
+    return ""
 
 
 class Journal:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from tianji.backends.checkpoints import find_newest, is_unchanged, step_of
+from tianji.backends.first_weights import check_first_weights, open_first_weights
 from tianji.backends.options import RunOptions
-from tianji.errors import MissingExtraError, RunError
+from tianji.errors import InputError, MissingExtraError, RunError
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
@@ -86,11 +87,18 @@ def make_folder(path: Path) -> None:
 
 
 def check_inputs(plan: Plan, options: RunOptions) -> None:
-    """Raise FormatError or RunError, before a process starts, unless the tokens and the checkpoint of a run can be read."""
+    """Raise FormatError or RunError, before a process starts, unless all files that a run starts from can be read."""
     from tianji.backends.trainer.tokens import Corpus
 
     if options.data:
         Corpus(Path(options.data), plan.job.seq_len, plan.job.model.vocab_size)
+    if options.weights:
+        model = plan.job.model
+        if model.moe or model.mla:
+            raise InputError(
+                f"{options.weights}: first weights come from a file for dense models; {model.name} is none"
+            )
+        check_first_weights(open_first_weights(Path(options.weights)), model, options.weights)
     if options.resume_from:
         check_checkpoint(Path(options.resume_from).resolve(), options.steps, by_content=True)
 

@@ -24,6 +24,8 @@ class RunOptions:
     """A text, or a file of token numbers (.u16, .u32); empty: the text that ships."""
     out: str = "out"
     seed: int = 0
+    weights: str = ""
+    """First weights of a dense model, an npz as ``tianji migrate twin`` writes it; empty: drawn from the seed."""
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
     clip: float = 1.0

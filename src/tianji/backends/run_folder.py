@@ -26,6 +26,7 @@ def prepare_run(plan: Plan, options: RunOptions, node: int, task: str = "train")
         options,
         out=str(folder),
         data=_absolute(options.data),
+        weights=_absolute(options.weights),
         resume_from=_absolute(options.resume_from),
         checkpoints=_absolute(options.checkpoints),
     )

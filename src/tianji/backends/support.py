@@ -29,7 +29,15 @@ SPLIT = ("zero-bubble", "zbv", "dualpipe")
 
 STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy, Model], bool], str], ...] = (
     (lambda s, m: s.etp > 1, "etp above 1: an expert lies whole on a rank here; take a larger ep"),
-    (lambda s, m: s.offload_optimizer, "offload_optimizer: the optimizer's state stays on the chip here"),
+    (
+        lambda s, m: bool(s.recompute_modules),
+        "recompute_modules={s.recompute_modules}: norms and activations are recomputed here, or whole layers",
+    ),
+    (lambda s, m: s.zero > 0 and s.zero_kind != "layers", "zero_kind={s.zero_kind}: whole layers are gathered here"),
+    (
+        lambda s, m: s.offload_optimizer > 0 or s.offload_activations > 0 or s.offload_weights,
+        "offload_optimizer, offload_activations and offload_weights: all stays on the chip here",
+    ),
     (lambda s, m: m.tied_embeddings and s.pp > 1, "a tied embedding over pipeline stages; take pp=1"),
     (lambda s, m: m.vocab_size % s.tp != 0, "a vocabulary that tp does not divide; pad vocab_size or take another tp"),
     (

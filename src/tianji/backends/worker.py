@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from tianji.backends.journal import Journal
+from tianji.backends.journal import END_REQUEST, Journal
 from tianji.backends.rendezvous import open_store
 from tianji.backends.runtime.messages import RankSeat
 from tianji.backends.runtime.tasks import OnStep
@@ -27,6 +27,6 @@ def perform(spec: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: O
 
     facts = train(
         run.plan, seat.rank, run.world, rendezvous, replace(run.options, out=str(folder)), local_rank=seat.local_rank,
-        local_size=seat.local_size, on_step=note,
+        local_size=seat.local_size, on_step=note, is_asked_to_end=(folder / END_REQUEST).exists,
     )  # fmt: skip
     journal.write("done", **facts)

@@ -104,5 +104,5 @@ def _find_home(chip: Chip, known: Iterable[str]) -> str:
 def _widen_all(chip: Chip, spreads: dict[str, dict[str, Spread]]) -> dict[str, Spread]:
     home = _find_home(chip, spreads)
     base = spreads[home] if home else spreads[OTHER]
-    basis = "roadmap" if chip.status != "shipping" else "inherited"
+    basis = "inherited" if chip.status in ("shipping", "halted") else "roadmap"
     return {kind: widen(spread, basis) for kind, spread in base.items()}

@@ -1,7 +1,7 @@
 """Chips, pools, models and calibrations as data, each figure with its source."""
 
 from tianji.catalog.calibrations import list_calibrations, load_calibration, write_calibration
-from tianji.catalog.chips import list_chips, load_chip
+from tianji.catalog.chips import find_chip, list_chips, load_chip
 from tianji.catalog.entries import read_text
 from tianji.catalog.failures import failures_of, list_failure_profiles, load_failures, read_failure_rows
 from tianji.catalog.jobs import make_job
@@ -30,6 +30,7 @@ __all__ = [
     "Source",
     "complete_software",
     "failures_of",
+    "find_chip",
     "find_software",
     "find_sources",
     "list_calibrations",

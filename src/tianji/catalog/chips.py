@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from types import MappingProxyType
 
 from tianji.catalog.entries import CatalogEntry, find_entry, list_entries, read_entry
 from tianji.catalog.reader import TomlTable, span
-from tianji.errors import FormatError
+from tianji.errors import FormatError, UnknownNameError
 from tianji.hardware import DTYPES, Chip, Figure
 
 ECOSYSTEMS = ("cuda", "cann", "rocm", "xla", "neuron", "other")
-STATUSES = ("shipping", "announced", "roadmap")
+STATUSES = ("shipping", "ramping", "halted", "announced", "roadmap")
+"""Sold; made in growing numbers, with nothing measured outside yet; sold once; shown; planned."""
 
 FIGURES = {
     "memory": span("bytes", "1 MB", "1 PB"),
     "memory_bandwidth": span("bandwidth", "1 GB/s", "1 PB/s"),
     "scale_up_bandwidth": span("bandwidth", "1 MB/s", "1 PB/s"),
     "scale_out_bandwidth": span("bandwidth", "1 MB/s", "1 PB/s"),
+    "host_bandwidth": span("bandwidth", "1 MB/s", "1 PB/s"),
+    "host_memory": span("bytes", "1 MB", "1 PB"),
+    "host_memory_bandwidth": span("bandwidth", "1 MB/s", "1 PB/s"),
     "power": span("power", "1 W", "1 MW"),
     "price": span("money", "1 USD", "1000000000 USD"),
     "year": span("count", "1970", "2100"),
@@ -43,6 +48,35 @@ def load_chip(name_or_path: str | os.PathLike[str]) -> Chip:
     """
     entry = find_entry("chips", name_or_path)
     return _load(entry, entry.version())
+
+
+def find_chip(name: str) -> str:
+    """Return the catalog's name of a chip that a table spells its own way: a title, a maker before it, a size behind it.
+
+    >>> find_chip("TPU v7"), find_chip("MetaX C500 (64 GB)")
+    ('tpu-v7', 'metax-c500')
+
+    Raises UnknownNameError for a name that the catalog lacks.
+    """
+    wanted = _slug(name)
+    if wanted in list_chips():
+        return wanted
+    known = {other: chip for chip in list_chips() for other in _spellings(chip)}
+    if wanted not in known:
+        raise UnknownNameError("chip", name, list_chips())
+    return known[wanted]
+
+
+def _slug(text: str) -> str:
+    """Return a name in the catalog's letters, without what stands in brackets."""
+    return re.sub(r"[^a-z0-9.]+", "-", re.sub(r"\([^)]*\)", "", text.lower())).strip("-")
+
+
+@lru_cache(maxsize=256)
+def _spellings(chip: str) -> tuple[str, ...]:
+    entry = load_chip(chip)
+    short = _slug(re.sub(r"\d+ ?GB|\bEdition\b", "", entry.title))
+    return (short, f"{_slug(entry.vendor)}-{short}", f"{_slug(entry.vendor)}-{chip}")
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ import os
 from tianji.catalog.models import load_model, training_defaults
 from tianji.errors import FormatError
 from tianji.units import parse, parse_count
-from tianji.workload import Job, Model, Precision, find_precision
+from tianji.workload import Formats, Job, Model, Precision, find_precision
 
 USUAL_SEQ_LEN = 4096
 USUAL_TOKENS = 2**22
@@ -26,7 +26,11 @@ def make_job(
     tokens: float | str | None = None,
     precision: Precision | str = "bf16",
     *,
-    optimizer_dtype: str = "fp32",
+    optimizer_dtype: str | None = None,
+    optimizer: str | None = None,
+    main_weights: str | None = None,
+    gradient_dtype: str | None = None,
+    loss_kernel: str | None = None,
     moe_imbalance: float = 1.0,
     chips: int = 0,
 ) -> Job:
@@ -76,7 +80,9 @@ def make_job(
         assumed.append(f"positions beyond the {longest:,} that the model was made for")
     if architecture.remark:
         assumed.append(f"of the model's file: {architecture.remark}")
-    recipe = precision if isinstance(precision, Precision) else find_precision(precision, optimizer_dtype)
+    formats = Formats(optimizer, optimizer_dtype, main_weights, gradient_dtype, loss_kernel)
+    assumed += formats.remarks
+    recipe = formats.apply(precision if isinstance(precision, Precision) else find_precision(precision))
     return Job(
         architecture,
         length,

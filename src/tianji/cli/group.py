@@ -40,9 +40,8 @@ OLD_NAMES = {"catalog": "browse"}
 def _keep_lines(command: click.Command) -> None:
     """Click keeps the lines of a paragraph apart after a backspace, which a raw docstring holds as two characters."""
     command.help = (command.help or "").replace("\\b\n", "\b\n")
-    if isinstance(command, click.Group):
-        for part in command.commands.values():
-            _keep_lines(part)
+    for part in getattr(command, "commands", {}).values():
+        _keep_lines(part)
 
 
 class LazyGroup(click.Group):

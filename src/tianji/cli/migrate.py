@@ -28,6 +28,7 @@ def migrate_command() -> None:
       tianji migrate scan my-repository
       tianji migrate versions --to atlas-900-a3-superpod --with vllm
       tianji migrate parity gpu.jsonl npu.jsonl
+      tianji migrate twin my-model --out twin
     """
 
 
@@ -65,6 +66,10 @@ def migrate_command() -> None:
 @click.option(
     "--chips", metavar="N", help="Chips of the target.  [default: those of the present pool, or of the entry]"
 )
+@click.option("--twin", metavar="DIR", help="With --to mindspore: also make the model's twin there and run it.")
+@click.option(
+    "--weights", metavar="FILE|DIR", help="Weights of the twin.  [default: those beside the config.json, or drawn]"
+)
 @output_options
 def scan_command(repository: str, outputs: Outputs, **options: Any) -> None:
     r"""Read a repository and say what a move to Ascend meets in it.
@@ -80,7 +85,7 @@ def scan_command(repository: str, outputs: Outputs, **options: Any) -> None:
       tianji migrate scan my-repository --entry train.py --json
       tianji migrate scan my-repository --constraints constraints.txt --dockerfile Dockerfile.npu
       tianji migrate scan my-repository --patch npu.patch && patch -d my-repository -p1 < npu.patch
-      tianji migrate scan my-repository --to mindspore
+      tianji migrate scan my-repository --to mindspore --twin twin --weights model.safetensors
     """
     from tianji.api.migrating import scan
 
@@ -162,6 +167,52 @@ def parity_command(reference: str, candidate: str, outputs: Outputs, **options: 
     from tianji.api.migrating import parity
 
     answer = parity(reference, candidate, **options)
+    outputs.present(answer)
+    if answer.document["outcome"] == "fail":
+        sys.exit(1)
+
+
+@migrate_command.command("twin")
+@click.argument("model", metavar="MODEL")
+@click.option("--out", required=True, metavar="DIR", help="A new folder for the plan, the weights and both runs.")
+@click.option(
+    "--weights",
+    default="",
+    metavar="FILE|DIR",
+    help="Weights to carry over: safetensors, a state dict of PyTorch, npz.  [default: those beside the config.json, or drawn]",
+)
+@click.option("--steps", default=20, show_default=True, metavar="N", help="Optimizer steps of each run.")
+@click.option("--batch", default=8, show_default=True, metavar="N", help="Sequences of a step.")
+@click.option("--seq", default=128, show_default=True, metavar="N", help="Tokens of a sequence.")
+@click.option("--layers", default=0, metavar="N", help="Take the first N layers only.  [default: all]")
+@click.option("--learning-rate", default=1e-4, show_default=True, metavar="X", help="Step size of AdamW.")
+@click.option(
+    "--data", default="", metavar="PATH", help="A text, or token numbers (.u16, .u32).  [default: a text that ships]"
+)
+@click.option(
+    "--repeats", default=1, show_default=True, metavar="N", help="Further runs by PyTorch, which say what its noise is."
+)
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Of weights that are drawn.")
+@click.option("--no-run", is_flag=True, help="Write the plan and the weights, and run nothing.")
+@output_options
+def twin_command(model: str, outputs: Outputs, **options: Any) -> None:
+    r"""Train a model by PyTorch and by MindSpore from the same weights, and judge MindSpore's run by PyTorch's.
+
+    MODEL is a config.json, a folder or repository that holds one, or a name of the catalog: a dense model of llama, mistral,
+    qwen2 or qwen3. The weights are carried over to both executors, with the norm's epsilon and the rotary settings of the config;
+    both run in fp32 on this machine's CPU. Exit code 1: a check of parity fails.
+    Needs the extra 'tianji[run]', and MindSpore in an environment of its own: bash scripts/setup mindspore.
+
+    \b
+    Examples:
+      tianji migrate twin my-model --out twin
+      tianji migrate twin config.json --weights model.safetensors --out twin --html twin.html
+      tianji migrate twin llama-3.1-8b --layers 1 --seq 64 --batch 2 --out twin
+      tianji migrate twin my-model --out twin --no-run
+    """
+    from tianji.api.migrating import twin
+
+    answer = twin(model, **options)
     outputs.present(answer)
     if answer.document["outcome"] == "fail":
         sys.exit(1)

@@ -7,12 +7,30 @@ from typing import Any
 
 import click
 
+from tianji.cli.operation_parts import PARTS
 from tianji.cli.options import job_options, strategy_options
 from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import RunError
 
 
-@click.command("operate")
+class OperateCommand(click.Command):
+    """Operates a job; where the first word names a part, as ``status`` does, that part is the command."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Return the context of the command or of its part."""
+        if args and args[0] in PARTS:
+            return PARTS[args[0]].make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    @property
+    def commands(self) -> dict[str, click.Command]:
+        """The parts, as a group has them."""
+        return PARTS
+
+
+@click.command("operate", cls=OperateCommand)
 @click.argument("model_or_plan", required=False)
 @click.argument("pool", required=False)
 @strategy_options
@@ -61,6 +79,12 @@ from tianji.errors import RunError
 @click.option(
     "--out", default="operation", show_default=True, metavar="DIR", help="A new folder for all that is written."
 )
+@click.option(
+    "--openmetrics",
+    type=click.IntRange(0, 65_535),
+    metavar="PORT",
+    help="Answer http://127.0.0.1:PORT/metrics with OpenMetrics text; 0 takes any free port.",
+)
 @click.option("--resume", metavar="DIR", help="Go on with an operation that was stopped or cut off.")
 @click.option(
     "--simulate", is_flag=True, help="Play the controller in the simulated pool of --seed, and print its events."
@@ -71,13 +95,15 @@ def operate_command(model_or_plan: str | None, pool: str | None, outputs: Output
 
     Takes a plan file, or a MODEL and a POOL, as `tianji predict` does; how the model is cut is found anew for the chips that are
     left. A process or an agent that dies or hangs is noticed, what is left of the attempt is ended, a spare is taken or the job
-    shrinks, and training goes on from the last complete checkpoint. Ctrl-C ends cleanly; --resume goes on.
+    shrinks, and training goes on from the last complete checkpoint. Ctrl-C and SIGTERM have it save and end; --resume goes on.
+
+    For an operation in a folder: `tianji operate status`, `report`, `stop`, `cordon` and `uncordon`.
 
     \b
     Examples:
       tianji operate ./config.json hgx-h100 --chips 4 --node 2 --batch 8 --seq 32 --precision fp32 --steps 200
       tianji operate plan.json --spares 1 --out runs/long
-      tianji operate plan.json --engine ray --out shared/long
+      tianji operate plan.json --engine ray --out runs/ray
       tianji operate --resume runs/long
       tianji operate --simulate --seed 7
     """
@@ -95,4 +121,4 @@ def operate_command(model_or_plan: str | None, pool: str | None, outputs: Output
         raise RunError(f"given up: {outcome.reason}; the logs are in {outcome.folder}")
     if outcome.state.value == "stopped":
         click.echo(f"tianji: interrupted; go on with: tianji operate --resume {outcome.folder}", err=True)
-        sys.exit(130)
+        sys.exit(130 if outcome.reason == "SIGINT" else 143)

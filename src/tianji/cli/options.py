@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tianji.parallel.strategy import CHOICES, DEGREES, FIELDS, Strategy
+from tianji.parallel.strategy import CHOICES, DEGREES, FIELDS, SHARES, Strategy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,12 +58,23 @@ job_options = add_options(
     click.option("--precision", metavar="NAME",
                  help="Number formats of the run: bf16, fp16, fp32, fp8, mxfp8 or fp4.  [default: bf16]"),
     click.option("--optimizer-dtype", metavar="NAME",
-                 help="Dtype of the optimizer's two moments: fp32, bf16 or fp8.  [default: fp32]"),
+                 help="Dtype of the optimizer's moments: fp32, bf16, fp16 or fp8.  [default: fp32]"),
     click.option("--moe-imbalance", metavar="X",
                  help="Load of the busiest expert rank over the mean; 1 is perfect balance.  [default: 1]"),
     calibration_option,
 )  # fmt: skip
 """Adds the options that make a model on a pool a job."""
+format_options = add_options(
+    click.option("--optimizer", metavar="NAME",
+                 help="adamw, adamw-8bit, lion, sgd, muon or adafactor.  [default: adamw]"),
+    click.option("--main-weights", metavar="fp32|reused|none",
+                 help="Master weights: of their own, their upper half reused as bf16 weights, or none (pure bf16)."),
+    click.option("--gradient-dtype", metavar="fp32|bf16|both",
+                 help="Gradients that are kept; both: bf16 beside an fp32 sum (DeepSpeed).  [default: fp32]"),
+    click.option("--loss-kernel", metavar="NAME",
+                 help="Cross entropy: plain, torch, fused, in-place, compiled or chunked.  [default: plain]"),
+)  # fmt: skip
+"""Adds the options of what a run keeps in which format."""
 
 
 # --- failures -------------------------------------------------------------------------------------------------
@@ -88,9 +99,11 @@ _HELP = {
     "micro_batch_size": "Sequences of one micro-batch.",
     "zero": "Sharded over data ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights.",
     "zero_group": "Ranks of one sharding group (HSDP); 0: all of them.",
+    "zero_kind": "What ZeRO gathers at once: layers (FSDP), matrices (XLA), buckets (DeepSpeed).",
     "sequence_parallel": "Cut the activations between the matmuls too.",
     "recompute": "Activations computed again in the backward pass.",
     "recompute_layers": "Fraction of the layers that are recomputed.",
+    "recompute_modules": "Under selective: these modules and no others, like core_attn+moe_act.",
     "schedule": "Pipeline schedule.",
     "cp_kind": "How attention is cut under context parallelism.",
     "overlap_dp": "Hide data-parallel communication.",
@@ -100,9 +113,17 @@ _HELP = {
     "overlap_pp": "Hide pipeline sends.",
     "overlap_ep": "Hide expert dispatch behind another micro-batch.",
     "flash_attention": "Fused attention that never stores the scores.",
-    "offload_optimizer": "Keep the optimizer's state in host memory.",
+    "offload_optimizer": "Fraction of the optimizer's state in host memory; without X all of it.",
+    "offload_activations": "Fraction of the layers whose kept activations wait in host memory; without X all.",
+    "offload_weights": "Under ZeRO-3 keep shards of weights, gradients and optimizer in host memory.",
+    "offload_overlap": "Copies of an offloaded optimizer run beside its update.",
+    "offload_update": "Who updates offloaded state: the host's processors, or the chip by swapping.",
     "placement": "Which axis lies next to the tensor axis.",
 }
+
+
+OFFLOADED = ("offload_optimizer", "offload_activations")
+"""Options whose bare name means all of it."""
 
 
 def strategy_options(command: F) -> F:
@@ -113,14 +134,13 @@ def strategy_options(command: F) -> F:
         if isinstance(getattr(defaults, name), bool):
             option = click.option(f"--{dashed}/--no-{dashed}", default=None, help=_HELP[name])
         else:
-            words = "|".join(CHOICES[name]) if name in CHOICES else "N" if name != "recompute_layers" else "X"
-            option = click.option(f"--{dashed}", metavar=words, help=_HELP[name])
+            kinds = {**dict.fromkeys(SHARES, "X"), "recompute_modules": "NAMES"}
+            words = "|".join(CHOICES[name]) if name in CHOICES else kinds.get(name, "N")
+            whole: dict[str, Any] = {"is_flag": False, "flag_value": "on"} if name in OFFLOADED else {}
+            option = click.option(f"--{dashed}", metavar=words, help=_HELP[name], **whole)
         command = option(command)
     return command
 
-
-SWITCHES = tuple(name for name in FIELDS if isinstance(getattr(Strategy(), name), bool))
-"""Fields that are on or off; a search holds those that an engine decides unless it is told to vary them."""
 
 assert set(_HELP) == set(FIELDS), "every strategy field is an option"
 assert set(DEGREES) <= set(FIELDS)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import SWITCHES, job_options, loss_options, workers_option
+from tianji.cli.options import format_options, job_options, loss_options, workers_option
 from tianji.cli.outputs import answering
 from tianji.cli.pool_options import POWER, RENT
+from tianji.parallel.strategy import VARIED
 
 if TYPE_CHECKING:
     from tianji.api.answer import Answer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("model")
 @click.argument("pool")
 @job_options
+@format_options
 @click.option(
     "--objective",
     type=click.Choice(("time", "cost", "energy")),
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--fix", multiple=True, metavar="FIELD=VALUE", help="Hold a strategy field, like tp=8; repeat or join by commas."
 )
-@click.option("--vary", multiple=True, type=click.Choice(SWITCHES), help="Try a switch on and off; repeat for more.")
+@click.option("--vary", multiple=True, type=click.Choice(VARIED), help="Try a switch on and off; repeat for more.")
 @click.option(
     "--runs-on", "runs_on", metavar="FRAMEWORK",
     help="Only plans that this framework runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",

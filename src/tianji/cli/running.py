@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from tianji.cli.outputs import answering
-
-if TYPE_CHECKING:
-    from tianji.api.answer import Answer
+from tianji.cli.outputs import Outputs, output_options
 
 
 @click.command("run")
 @click.argument("plan", metavar="PLAN.json")
+@click.option(
+    "--twin", metavar="N", help="Run the plan scaled down to at most N ranks, cut along the same axes, and explain it."
+)
 @click.option(
     "--backend", default="torch", show_default=True, metavar="NAME", help="What computes: torch or mindspore."
 )
@@ -42,6 +42,12 @@ if TYPE_CHECKING:
 @click.option("--optimizer", default="adamw", show_default=True, metavar="adamw|sgd", help="What updates the weights.")
 @click.option("--learning-rate", default=1e-3, show_default=True, metavar="X", help="Step size of the optimizer.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Of the first weights.")
+@click.option(
+    "--weights",
+    default="",
+    metavar="FILE",
+    help="First weights, as `tianji migrate twin` writes them.  [default: drawn from the seed]",
+)
 @click.option("--device", default="", metavar="cpu", help="cpu: processes on the CPU, even beside an accelerator.")
 @click.option(
     "--trace/--no-trace",
@@ -54,8 +60,8 @@ if TYPE_CHECKING:
 )
 @click.option("--resume", default="", metavar="DIR", help="Go on from a complete checkpoint, under any other plan.")
 @click.option("--port", default=0, metavar="N", help="Where the ranks meet.  [default: any free port]")
-@answering
-def run_command(plan: str, **options: Any) -> Answer[Any]:
+@output_options
+def run_command(plan: str, twin: str | None, outputs: Outputs, **options: Any) -> None:
     r"""Train the model of a plan for real, as the plan cuts it, and measure it.
 
     One process a chip of the plan: on the machine's accelerators, or without any on its CPU (gloo). What is measured goes to
@@ -66,9 +72,14 @@ def run_command(plan: str, **options: Any) -> Answer[Any]:
     Examples:
       tianji run plan.json
       tianji run plan.json --steps 20 --data corpus.txt --out runs/first
+      tianji run plan.json --twin 4
       tianji run plan.json --engine ray
       tianji run plan.json --checkpoint-every 5 && tianji run other.json --resume out/checkpoints/step-000000009 --out on
     """
-    from tianji.api.running import run
+    from tianji.api.running import explain, run
 
-    return run(plan, **options)
+    answer = run(plan, twin=twin, **options)
+    outputs.present(answer)
+    if twin is not None and not outputs.as_json:
+        click.echo()
+        explain(answer).show()

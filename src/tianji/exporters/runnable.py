@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from tianji.backends.support import check_support
 from tianji.catalog import load_calibration
-from tianji.errors import ExportError, IllegalStrategyError, InfeasibleError, UnknownNameError
+from tianji.errors import ExportError, IllegalStrategyError, InfeasibleError, InputError, UnknownNameError
 from tianji.exporters.targets import TARGETS, render_plan
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.result import Result
 from tianji.search import SearchOptions, plan
+from tianji.search.binding import find_binding
+from tianji.search.choice import Choice, choose
 from tianji.search.planner import Outcome
 from tianji.search.sizes import find_smaller
 from tianji.search.space import ON_REQUEST
@@ -25,6 +28,9 @@ SPACES: dict[str, Mapping[str, tuple[Any, ...]]] = {
     name: target.space for name, target in TARGETS.items() if target.space is not None
 }
 """What each training framework has of the fields that a search varies; finer limits are its refusals."""
+OWN = "tianji"
+"""The trainer of ``tianji run``, which needs no export."""
+SPACES[OWN] = {"etp": (1,), "offload_optimizer": (False,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +73,13 @@ def plan_for_framework(
             failures.append(error)
     if not outcomes:
         raise failures[0]
-    return _choose(framework, outcomes, options.top)
+    return _choose(framework, outcomes, options.top, known)
 
 
 def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the fields to hold for each part of the space that a framework has."""
-    narrow = TARGETS[framework].narrow_space
-    space = {**SPACES[framework], **(narrow(job) if narrow else {})}
+    target = TARGETS.get(framework)
+    space = {**SPACES[framework], **(target.narrow_space(job) if target and target.narrow_space else {})}
     for name, words in space.items():
         if name in fixed and fixed[name] not in words:
             known = ", ".join(str(w) for w in words)
@@ -86,13 +92,13 @@ def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str
         part = fixed | dict(zip(free, values, strict=True))
         if free.get("zero") and part["zero"] == 2:
             part = {"pp": 1} | part
-        for (name, word), others in TARGETS[framework].implied.items():
+        for (name, word), others in target.implied.items() if target else ():
             if part.get(name) == word:
                 part = dict(others) | part
         yield part
 
 
-def _choose(framework: str, outcomes: list[Outcome], top: int) -> Runnable:
+def _choose(framework: str, outcomes: list[Outcome], top: int, calibration: Calibration) -> Runnable:
     unlike = {r.plan.strategy: r for o in outcomes for r in o.results}
     chosen: list[Result] = []
     refused, why = 0, ""
@@ -100,7 +106,7 @@ def _choose(framework: str, outcomes: list[Outcome], top: int) -> Runnable:
         reason = _refusal(framework, result)
         if reason is None:
             chosen.append(result)
-            if len(chosen) == top:
+            if len(chosen) == max(top, TRIED):
                 break
         elif not chosen:
             refused, why = refused + 1, why or reason
@@ -114,12 +120,34 @@ def _choose(framework: str, outcomes: list[Outcome], top: int) -> Runnable:
         feasible=sum(o.search.feasible for o in outcomes),
         seconds=sum(o.search.seconds for o in outcomes),
     )
-    return Runnable(framework, replace(best, results=tuple(chosen), front=front, search=searched), refused, why)
+    choice, ranked = _rank(chosen, calibration)
+    results = tuple(ranked[:top])
+    binding = find_binding(results[0], searched.feasible, searched.candidates)
+    kept = best.micro_batch if results[0] == best.results[0] else None
+    outcome = replace(
+        best, results=results, front=front, search=searched, choice=choice, binding=binding, near=None, micro_batch=kept
+    )
+    return Runnable(framework, outcome, refused, why)
+
+
+def _rank(chosen: list[Result], calibration: Calibration) -> tuple[Choice | None, list[Result]]:
+    """Return the choice among the plans that run, on as many chips as the fastest, and these plans, the best first."""
+    plan = chosen[0].plan
+    alike = [r for r in chosen if r.plan.strategy.chips == plan.strategy.chips]
+    used = replace(plan.pool, chips=plan.strategy.chips)
+    choice = choose(plan.job, used, calibration, [r.plan.strategy for r in alike])
+    if choice is None:
+        return None, chosen
+    place = {strategy: i for i, strategy in enumerate(choice.strategies)}
+    return choice, sorted(chosen, key=lambda r: place.get(r.plan.strategy, len(place)))
 
 
 def _refusal(framework: str, result: Result) -> str | None:
     try:
-        render_plan(result.plan, framework)
-    except ExportError as error:
+        if framework == OWN:
+            check_support(result.plan)
+        else:
+            render_plan(result.plan, framework)
+    except (ExportError, InputError) as error:
         return str(error)
     return None

@@ -95,6 +95,9 @@ OTHER = "other"
 """The entry for chips that the calibration does not know: broad beliefs and a wide range."""
 UNSEEN = "*"
 """The entry for software that no run is of: what a framework may do. No trait has this name."""
+BORROWING = 0.22
+"""Standard deviation of log time that a chip borrows with its relative's constants, where the calibration does not list it; the
+same as of those that it lists (:data:`tianji.calibration.ranges.INHERITED`)."""
 WIDEST = math.log(100.0)
 """No end of a range lies farther from the nominal value, in the logarithm."""
 WIDENING = 0.02
@@ -171,6 +174,8 @@ class Calibration:
         """
         spreads = self.spreads.get(chip.name) or self.spreads.get(chip.relative) or self.spreads.get(OTHER) or {}
         base = spreads.get("moe" if moe else "dense", Spread())
+        if chip.name not in self.spreads and chip.relative in self.spreads and base.basis:
+            base = replace(base.doubted(BORROWING), basis="inherited", rows=0)
         doublings = max(math.log2(max(chips, 1) / base.chips), 0.0) if base.chips else 0.0
         wider = math.exp(WIDENING * doublings)
         wide = replace(base, low=base.low / wider, high=base.high * wider)

@@ -41,7 +41,11 @@ class Chip:
     scale_out_bandwidth: Figure | None
     """Of one chip, one direction, in the same way."""
     host_bandwidth: Figure | None = None
-    """Between the chip and its host's memory, one direction; needed only to offload the optimizer."""
+    """Between the chip and its host's memory, one direction; like the next two it is needed only to offload."""
+    host_memory: Figure | None = None
+    """Of the host, for each of its chips, as the usual system of the chip has it."""
+    host_memory_bandwidth: Figure | None = None
+    """The same of the rate of the host's memory, read and write together."""
     power: Figure | None = None
     price: Figure | None = None
     year: Figure | None = None

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 from tianji.hardware.software import SWITCHES
 from tianji.parallel.schedules import SCHEDULES
-from tianji.parallel.strategy import CP_KINDS, EP_KINDS, RECOMPUTE, WEIGHT_GATHERS
+from tianji.parallel.strategy import CP_KINDS, EP_KINDS, OFFLOAD_UPDATES, RECOMPUTE, WEIGHT_GATHERS, ZERO_KINDS
 from tianji.workload.precision import ALIASES, PRECISIONS
 
 MODULES = (
@@ -104,7 +104,8 @@ SOFTWARE = _group(
     _of_switch("norms", "Kernels of norms and activations", "fused"),
     _of_switch("model_code", "Which of a framework's model codes ran", "mcore"),
     Column("optimizer", "word", "The optimizer", "adamw", words=("adamw", "muon", "lamb"), empty="not stated"),
-    Column("offload", "words", "What moves to host memory", "activations", words=("activations",), empty="nothing"),
+    Column("offload", "words", "What moves to host memory", "activations", words=("activations", "optimizer", "weights"),
+           empty="nothing"),
     Column("packed", "switch", "Short samples are packed into one sequence", "true", empty="not stated"),
     Column("proxy", "switch", "A truncated model stands for a larger one", "false", empty="not stated"),
     Column("regression", "switch", "The publisher calls this release's speed a known regression", "false", empty="not stated"),
@@ -153,7 +154,10 @@ LAYOUT = _group(
     Column("zero", "word", "Sharded over data ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights", "1",
            words=("0", "1", "2", "3"), empty="needed where data or context ranks are more than one"),
     Column("zero_group", "count", "Ranks of one sharding group", "8", empty="all of them"),
-    Column("offload_optimizer", "switch", "Optimizer state lives in host memory", "false", empty="false"),
+    Column("zero_kind", "word", "What ZeRO gathers at once", "layers", words=ZERO_KINDS, empty="the framework's default"),
+    Column("offload_optimizer", "fraction", "Share of the optimizer's state in host memory", "1/2", empty="0"),
+    Column("offload_update", "word", "Who updates offloaded state", "host", words=OFFLOAD_UPDATES, empty="host"),
+    Column("offload_overlap", "switch", "Copies of an offloaded optimizer run beside its update", "true", empty="false"),
     Column("sequence_parallel", "switch", "Activations between matmuls are cut over tensor ranks", "true", empty="true"),
     Column("recompute", "word", "What the backward pass computes again", "full", words=RECOMPUTE, empty=_NEEDED),
     Column("recompute_share", "fraction", "Share of the layers that it applies to", "1/2", empty="1"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from tianji.measurements.cells import Cells
 from tianji.units import GIB, KB, MIB, Bytes
 from tianji.workload import Precision
+from tianji.workload.formats import LOSSES
 from tianji.workload.precision import ALIASES, PRECISIONS
 
 
@@ -27,6 +28,8 @@ class Habits:
     """An expert is cut over the tensor ranks unless told otherwise: so in Megatron's family and in MindFormers."""
     scatters_gradients: bool = False
     """MindSpore's optimizer parallelism scatters gradients as they come: with one micro-batch none is kept whole."""
+    zero_kind: str = "layers"
+    """What fully sharded training gathers at once."""
     memory_unit: Bytes = GIB
     """Allocators print GiB. BLOOM's chronicles give the GB that somebody read off nvidia-smi, which prints MiB: thousands of
     MiB. That lies between GB and GiB, within 2.4 % and 4.9 % of them."""
@@ -47,7 +50,7 @@ HABITS: dict[str, Habits] = {
     "mindformers": Habits(scatters_gradients=True),
     "torchtitan": _WHOLE_EXPERTS,
     "automodel": _WHOLE_EXPERTS,
-    "maxtext": _WHOLE_EXPERTS,
+    "maxtext": replace(_WHOLE_EXPERTS, zero_kind="matrices"),
     "hai-llm": replace(_WHOLE_EXPERTS, ep_kind="deduplicated"),
     "xtuner": replace(_WHOLE_EXPERTS, cp_kind="ulysses"),
 }
@@ -117,8 +120,10 @@ def resize_buffers(precision: Precision, framework: str) -> Precision:
     DeepSpeed's BF16 optimizer sums in fp32 what backward passes leave in bf16, and keeps both; its fp16 ZeRO-1 copies a
     rank's share of the gradients to fp32 for the step. PyTorch's own cross entropy, which torchtitan and AutoModel call, makes
     three fp32 copies of the logits (their cast, the log-softmax and its gradient) beside the bf16 ones; FlashAttention's, which
-    llm-foundry calls, writes the gradient in place of the bf16 logits.
+    llm-foundry calls, writes the gradient in place of the bf16 logits. XLA, under MaxText, never writes the softmax.
     """
+    if framework == "maxtext":
+        return replace(precision, logit_size=LOSSES["compiled"], loss="compiled")
     if framework == "llm-foundry":
         return replace(precision, logit_size=4.0)
     if framework in ("bigscience", "vtrain", "deepspeed") and precision.linear == "bf16":

@@ -7,7 +7,7 @@ from tianji.hardware import Pool
 from tianji.measurements.cells import Cells
 from tianji.measurements.frameworks import Habits
 from tianji.measurements.recomputation import read_recompute
-from tianji.parallel.strategy import Strategy
+from tianji.parallel.strategy import ON_OFF, Strategy
 from tianji.workload import Model
 
 ONE_CHUNK = ("gpipe", "zero-bubble", "dualpipe", "zbv")
@@ -29,13 +29,17 @@ def read_strategy(cells: Cells, model: Model, pool: Pool, habits: Habits) -> tup
     zero, group = _read_sharding(cells, dp, dp * cp, habits)
     fused = _switch(cells, "flash_attention", habits.flash_attention)
     recompute = read_recompute(cells, model, model.num_layers / pp / vpp, fused)
+    parts = cells.words("offload")
     strategy = Strategy(
         tp=tp, pp=pp, vpp=vpp, cp=cp, ep=cells.count("ep", default=1), etp=_read_etp(cells, model, tp, habits), dp=dp,
         micro_batch_size=cells.count("micro_batch_size"),
-        zero=zero, zero_group=group, offload_optimizer=_switch(cells, "offload_optimizer", False),
+        zero=zero, zero_group=group, zero_kind=cells.word("zero_kind") or habits.zero_kind,
+        offload_optimizer=_read_share(cells, parts), offload_activations=float("activations" in parts),
+        offload_weights="weights" in parts, offload_update=cells.word("offload_update") or "host",
+        offload_overlap=_switch(cells, "offload_overlap", False),
         # Every recipe with tensor parallelism since Korthikanti et al. 2022 has it.
         sequence_parallel=_switch(cells, "sequence_parallel", True),
-        recompute=recompute.kind, recompute_layers=recompute.share,
+        recompute=recompute.kind, recompute_layers=recompute.share, recompute_modules="",
         schedule=schedule,
         cp_kind=cells.word("cp_kind") or habits.cp_kind,
         ep_kind=_read_ep_kind(cells, habits),
@@ -52,6 +56,14 @@ def read_strategy(cells: Cells, model: Model, pool: Pool, habits: Habits) -> tup
         "sequence_parallel": tp > 1 and not cells.text("sequence_parallel"),
     }
     return strategy, tuple(name for name, is_assumed in assumed.items() if is_assumed)
+
+
+def _read_share(cells: Cells, parts: tuple[str, ...]) -> float:
+    """Return how much of the optimizer lives in host memory: the stated share, or all where it is among what moves there."""
+    stated = cells.text("offload_optimizer").lower()
+    return (
+        float(ON_OFF[stated]) if stated in ON_OFF else cells.fraction("offload_optimizer", float("optimizer" in parts))
+    )
 
 
 def _switch(cells: Cells, column: str, default: bool) -> bool:

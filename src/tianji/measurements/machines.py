@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from tianji.catalog import list_chips, list_pools, load_chip, load_pool
-from tianji.errors import FormatError, UnknownNameError
+from tianji.catalog import find_chip, list_pools, load_chip, load_pool
+from tianji.errors import FormatError
 from tianji.hardware import Chip, Figure, Pool, Tier
 from tianji.measurements.cells import Cells
 from tianji.units import BytesPerSecond
@@ -57,13 +57,14 @@ def find_pool(name: str) -> Pool:
 
     >>> find_pool("ascend-910b3").name
     'atlas-900-a2-b3'
+    >>> find_pool("RTX PRO 6000 Blackwell Server (96 GB)").name
+    'rtx-pro-6000-box'
 
     Raises UnknownNameError for a name that the catalog lacks, FormatError for a chip that no pool holds.
     """
     if name in list_pools():
         return load_pool(name)
-    if name not in list_chips():
-        raise UnknownNameError("chip", name, list_chips())
+    name = find_chip(name)
     homes = [pool for pool in map(load_pool, list_pools()) if pool.chip.name == name]
     if not homes:
         raise FormatError(f"chip: no pool of the catalog holds {name!r}; name a pool file in its place")

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tianji.catalog.architectures import model_from_row
 from tianji.errors import FormatError, InputError
-from tianji.hardware import Pool
+from tianji.hardware import Figure, Pool
 from tianji.hardware.software import Software
 from tianji.measurements.cells import CellError, Cells, read_cells
 from tianji.measurements.columns import AS_PUBLISHED, COLUMNS, suggest_columns
@@ -36,6 +36,10 @@ SIZES = (
 NATURAL_IMBALANCE = 1.12
 """Load of the busiest expert rank over the mean when the router decides: natural routing is 4 to 20 % slower than forced
 balance in the publications that have both."""
+
+FREE_LINK = Figure(
+    1e30, "assumed: the run hid its copies", "estimate", "Nobody published this chip's link to its host."
+)
 
 MOST_WRONG = 5
 """Wrong cells that are named at once."""
@@ -225,6 +229,10 @@ def read_setup(cells: Cells) -> Setup:
     software, model, pool = read_software(cells), _read_model(cells), read_pool(cells)
     precision = read_precision(cells, software.framework, software.release)
     strategy, assumed = read_strategy(cells, model, pool, find_habits(software.framework))
+    if strategy.offload_activations and pool.chip.host_bandwidth is None:
+        # Of some chips nobody published the link to the host; a run that was measured there hid its copies.
+        pool = replace(pool, chip=replace(pool.chip, host_bandwidth=FREE_LINK))
+        assumed = (*assumed, "offload")
     batch = cells.count("global_batch_size")
     if batch % (strategy.dp * strategy.micro_batch_size):
         raise FormatError("global_batch_size does not divide by dp·micro_batch_size")

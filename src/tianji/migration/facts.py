@@ -31,6 +31,28 @@ class Guard(StrEnum):
     """In what is printed or logged."""
     OTHER_DEVICE = "branch of another device"
     """Inside a branch for XPU, MPS, ROCm or an NPU."""
+    ANNOTATION = "annotation"
+    """In a type, which no device reads."""
+    NAME = "name in a table"
+    """A literal key of a table of the repository's own: whoever reads and writes it agrees."""
+    WORKAROUND = "workaround for CUDA"
+    """A branch that only makes tensors contiguous for one of CUDA's kernels."""
+    ANSWERED = "npu beside it"
+    """In a list of devices that has the NPU already."""
+    UNSET = "hides or forgets GPUs"
+    """Sets the visible devices to none, or takes the variable away."""
+
+
+HARMLESS = (
+    Guard.SHOWN,
+    Guard.OTHER_DEVICE,
+    Guard.ANNOTATION,
+    Guard.NAME,
+    Guard.WORKAROUND,
+    Guard.ANSWERED,
+    Guard.UNSET,
+)
+"""Guards under which an occurrence may stay as it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tianji.backends.support import MODEL_LIMITS
 from tianji.catalog.migration import expand_source, read_rows
 from tianji.migration.judging.api_support import load_unlisted
 from tianji.migration.scan import RepositoryScan
+from tianji.migration.twin.settings import FAMILIES
 from tianji.workload import Model
 
 RELATIONS = ("consistent", "different", "name_match", "none", "unlisted")
@@ -49,29 +51,30 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
-    """Whether Tianji trains a model under MindSpore as well, and the commands that prove it equal."""
+class TwinOffer:
+    """Whether a model can have a twin under MindSpore, and the commands that make and judge it."""
 
     runs: bool
     reason: str
     commands: tuple[str, ...]
 
 
-def describe_twin(model: Model, name: str) -> Twin:
+def offer_twin(model: Model, name: str) -> TwinOffer:
     """Return how to train a model under PyTorch and MindSpore from the same weights, and to judge the two runs.
 
-    ``name`` is what the commands call the model by. Both executors draw the first weights from the seed of the run.
+    ``name`` is what the commands call the model by.
     """
-    if model.moe or model.mla:
-        what = "experts" if model.moe else "latent attention"
-        return Twin(False, f"{model.name} has {what}, which the MindSpore executor does not run", ())
-    commands = (
-        f"tianji plan {name} hgx-h100 --chips 1 --precision fp32 --seq 128 --batch 8 --out plan.json",
-        "tianji run plan.json --steps 100 --out runs/torch",
-        "tianji run plan.json --steps 100 --out runs/mindspore --backend mindspore",
-        "tianji migrate parity runs/torch runs/mindspore --precision fp32",
-    )
-    return Twin(True, f"{model.name} is a dense model of {model.family}: both executors run it", commands)
+    lacking = [what for is_so, what in MODEL_LIMITS if is_so(model)]
+    lacking += ["experts"] if model.moe else ["latent attention"] if model.mla else []
+    if lacking:
+        return TwinOffer(
+            False, f"{model.name} needs {', '.join(lacking)}, which the MindSpore executor does not run", ()
+        )
+    if model.family not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        return TwinOffer(False, f"{model.name} is of {model.family}; the executors have the mathematics of {known}", ())
+    commands = (f"tianji migrate twin {name} --out twin --weights WEIGHTS",)
+    return TwinOffer(True, f"{model.name} is a dense model of {model.family}: both executors run it", commands)
 
 
 @lru_cache(maxsize=1)

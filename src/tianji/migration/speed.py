@@ -54,13 +54,20 @@ class Speed:
 
 def find_model(scan: RepositoryScan) -> tuple[Model, str] | None:
     """Return the model of the first ``config.json`` of a repository that describes one, with its path; tests come last."""
-    paths = sorted(_config_files(Path(scan.root)), key=lambda path: ("test" in path.lower(), path.count("/"), path))
+    path = find_config(Path(scan.root))
+    return None if path is None else (load_model(Path(scan.root) / path), path)
+
+
+def find_config(root: Path) -> str | None:
+    """Return the path, inside a folder, of the first ``config.json`` that describes a model; tests come last."""
+    paths = sorted(_config_files(root), key=lambda path: ("test" in path.lower(), path.count("/"), path))
     for path in paths[:MAX_CONFIGS]:
         try:
-            file = Path(scan.root) / path
-            if "architectures" not in json.loads(file.read_text(encoding="utf-8")):
+            data = json.loads((root / path).read_text(encoding="utf-8"))
+            if "architectures" not in data and "model_type" not in data:
                 continue
-            return load_model(file), path
+            load_model(root / path)
+            return path
         except (TianjiError, OSError, ValueError, RecursionError, TypeError):
             continue
     return None

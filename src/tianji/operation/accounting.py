@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
@@ -20,7 +21,7 @@ Steps = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Times in seconds of wall clock, from the begin of the first step to the end of the last."""
+    """Times in seconds of wall clock, from the begin of the first step to the end of the last, without pauses."""
 
     steps: int
     """Steps that lasted."""
@@ -77,25 +78,46 @@ def settle(events: Sequence[Mapping[str, Any]], attempts: Mapping[int, Steps]) -
         for step in steps:
             lasting[step["index"]] = step["at"] - before
             before = step["at"]
-    numbers = list(tracks)
+    numbers, pauses = list(tracks), find_pauses(events)
     gaps = {
-        number: tracks[number][0]["at"] - tracks[number][0]["seconds"] - tracks[earlier][-1]["at"]
+        number: (tracks[earlier][-1]["at"], tracks[number][0]["at"] - tracks[number][0]["seconds"])
         for earlier, number in pairwise(numbers)
     }
+    paused = {number: sum(_overlap(gap, pause) for pause in pauses) for number, gap in gaps.items()}
     # Where an attempt without a step lies between, a second failure came during the recovery: the formula knows of those.
-    single = tuple(gap for number, gap in gaps.items() if number - 1 in tracks)
+    single = tuple(end - begin for number, (begin, end) in gaps.items() if number - 1 in tracks and not paused[number])
     first, last = (tracks[numbers[0]][0], tracks[numbers[-1]][-1]) if numbers else ({}, {})
     done = sum(len(steps) for steps in tracks.values())
     return Account(
         steps=len(lasting),
         lost_steps=done - len(lasting),
-        seconds=last["at"] - first["at"] + first["seconds"] if numbers else 0.0,
+        seconds=last["at"] - first["at"] + first["seconds"] - sum(paused.values()) if numbers else 0.0,
         useful=sum(lasting.values()),
         attempts=sum(e["event"] == "start" for e in events),
         failures=sum(e["event"] == "failure" for e in events),
         growths=sum(e["event"] == "grow" for e in events),
         recoveries=single,
     )
+
+
+def find_pauses(events: Sequence[Mapping[str, Any]]) -> list[tuple[Seconds, Seconds]]:
+    """Return the times in which nobody operated: from the last event before a begin to that begin, as seconds since 1970.
+
+    Events without a time of day, as older ones are, tell of none.
+    """
+    return [
+        (_seconds(before["time"]), _seconds(event["time"]))
+        for before, event in pairwise(events)
+        if event["event"] == "begin" and before.get("time") and event.get("time")
+    ]
+
+
+def _seconds(stamp: str) -> Seconds:
+    return datetime.fromisoformat(stamp).timestamp()
+
+
+def _overlap(a: tuple[Seconds, Seconds], b: tuple[Seconds, Seconds]) -> Seconds:
+    return max(min(a[1], b[1]) - max(a[0], b[0]), 0.0)
 
 
 def read_attempts(folder: Path) -> dict[int, Steps]:

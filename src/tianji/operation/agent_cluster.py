@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tianji.backends.checkpoints import step_folder
+from tianji.backends.journal import END_REQUEST, last_words
 from tianji.backends.options import RunOptions
-from tianji.backends.runtime.hosts import AgentHosts, seat_ranks
+from tianji.backends.runtime.hosts import THIS, AgentHosts, seat_ranks
 from tianji.backends.runtime.messages import (
     NodeSetup,
     NodeState,
@@ -41,6 +44,8 @@ class _OperatedNode:
     serial: int = 0
     pids: dict[int, int] = field(default_factory=dict)
     """Chip: the process of its last worker."""
+    codes: dict[int, int | None] = field(default_factory=dict)
+    """Chip: the exit code of its last worker, below zero for a signal; None while it is alive."""
 
 
 class AgentCluster:
@@ -90,6 +95,28 @@ class AgentCluster:
         self._waiting = {n: a for n, a in self._waiting.items() if n > attempt}
         for node in self.nodes:
             self._send(node.number, StopRanks(attempt))
+
+    def save_and_end(self, attempt: Attempt) -> None:
+        """Have the workers of an attempt save after the step they are in, and end: a file in their folder asks them to."""
+        with suppress(OSError):
+            (self._attempt_folder(attempt.number) / END_REQUEST).touch()
+
+    def describe(self, attempt: Attempt, chips: Sequence[int]) -> Sequence[Mapping[str, object]]:
+        """Return rank, node, host, process and last words of the workers of some chips."""
+        facts = []
+        for rank, chip in enumerate(attempt.chips):
+            if chip in chips:
+                node = self.nodes[chip // self.node]
+                log = self._attempt_folder(attempt.number) / f"rank-{rank:05d}.log"
+                facts.append({
+                    "chip": chip, "rank": rank, "node": node.number, "host": self._host(node.number),
+                    "pid": node.pids.get(chip), "exit_code": node.codes.get(chip), "last_words": last_words(log),
+                })  # fmt: skip
+        return facts
+
+    def _host(self, node: int) -> str:
+        machine = self.hosts.machine(node)
+        return socket.gethostname() if machine == THIS else machine
 
     # --- the loop ---------------------------------------------------------------------------------------------
 
@@ -152,6 +179,7 @@ class AgentCluster:
                 self._send(node.number, RenewLease(report.sent_at))
                 node.serial += 1
                 node.pids |= {chip.chip: chip.worker.pid for chip in report.chips if chip.worker}
+                node.codes |= {chip.chip: chip.worker.code for chip in report.chips if chip.worker}
                 self._inbox.append(NodeReport(node.number, node.serial, report.chips, report.stopped))
             case Refused(attempt=0):
                 raise RunError(f"the agent of node {node.number} does not understand us: {report.reason}")

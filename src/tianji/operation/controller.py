@@ -4,15 +4,18 @@ It decides by what nodes report, by the time and by the checkpoints that are com
 real processes and a simulated pool. :meth:`Controller.advance` is called whenever something was heard or some time has passed.
 
 planning -> starting -> training -> done; a failure leads over fencing (nothing of the old attempt may be left) back to
-planning, and too few chips to waiting.
+planning, and too few chips to waiting. A person who stops the job or takes chips out has it save first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from typing import Any
 
 from tianji.operation.event_log import EventLog
 from tianji.operation.failure_detection import CERTAIN, Failure, Heard, find_failure
+from tianji.operation.free_chips import FreeChips
 from tianji.operation.protocols import Attempt, ChipReport, Clock, Cluster, Planner, Proposal, Store
 from tianji.operation.settings import Settings
 from tianji.parallel.layouts import abbreviate_layout
@@ -31,6 +34,7 @@ class State(Enum):
     WAITING = "waiting"
     STARTING = "starting"
     TRAINING = "training"
+    SAVING = "saving"
     FENCING = "fencing"
     DONE = "done"
     FAILED = "failed"
@@ -40,12 +44,23 @@ class State(Enum):
 ENDS = (State.DONE, State.FAILED, State.STOPPED)
 
 
+def cordoned_chips(events: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Return the chips that a person has taken out and not given back, by the events of an operation."""
+    cordoned: set[int] = set()
+    for event in events:
+        if event["event"] == "cordon":
+            cordoned |= set(event["chips"])
+        elif event["event"] == "uncordon":
+            cordoned -= set(event["chips"])
+    return cordoned
+
+
 class Controller:
     """Operates one job on ``nodes`` nodes of ``node`` chips each."""
 
     def __init__(
         self, nodes: int, node: int, settings: Settings, *, planner: Planner, clock: Clock, cluster: Cluster, store: Store,
-        log: EventLog,
+        log: EventLog, **facts: object,
     ) -> None:  # fmt: skip
         self.nodes, self.node, self.settings = nodes, node, settings
         self.planner, self.clock, self.cluster, self.store, self.log = planner, clock, cluster, store, log
@@ -60,6 +75,7 @@ class Controller:
         self.heard: dict[int, Heard] = {}
         self.number = max((e["attempt"] for e in log.events if e["event"] == "start"), default=0)
         self.failures = 0
+        self.chips = FreeChips(cordoned_chips(log.events))
         self.slowdown = 1.0
         self.restart: Seconds = 60.0
         """What the last restart took, from the failure to the first step after it."""
@@ -70,9 +86,8 @@ class Controller:
         self._fruitless = 0
         self._said = self._cleared = float("-inf")
         self._evidence: Seconds | None = None
-        self._suspects: dict[int, Seconds] = {}
         self._next = State.PLANNING
-        log.write(self._began, "begin", nodes=nodes, node=node, steps=settings.steps, saved=self.saved)
+        log.write(self._began, "begin", nodes=nodes, node=node, steps=settings.steps, saved=self.saved, **facts)
 
     # --- the loop ---------------------------------------------------------------------------------------------
 
@@ -101,14 +116,39 @@ class Controller:
                 self._watch_start()
             case State.TRAINING:
                 self._watch_training()
+            case State.SAVING:
+                self._watch_saving()
             case State.FENCING:
                 self._fence()
 
-    def end(self) -> None:
-        """Begin to stop: nothing of the job is left running when the state is ``stopped``."""
-        if self.state not in ENDS:
-            self._write("stop", step=self.step)
+    def end(self, *, save: bool = True, **facts: object) -> None:
+        """Begin to stop, with a checkpoint first where the job is training.
+
+        Nothing of the job is left running when the state is ``stopped``. ``facts`` go into the event: who asked.
+        """
+        if self.state in ENDS:
+            return
+        self._write("stop", step=self.step, **facts)
+        if save and self.state is State.TRAINING:
+            self._begin_saving(State.STOPPED)
+        elif self.state is State.SAVING and save:
+            self._next = State.STOPPED
+        else:
             self._begin_fencing(State.STOPPED)
+
+    def cordon(self, chips: Iterable[int]) -> None:
+        """Take chips out until :meth:`uncordon`; a job that trains on one of them saves, and is planned without them."""
+        named = sorted(set(chips) - self.chips.cordoned)
+        self.chips.cordoned |= set(named)
+        self._write("cordon", chips=named)
+        if self.state is State.TRAINING and self.attempt and set(named) & set(self.attempt.chips):
+            self._begin_saving(State.PLANNING)
+
+    def uncordon(self, chips: Iterable[int]) -> None:
+        """Give chips back."""
+        named = sorted(set(chips) & self.chips.cordoned)
+        self.chips.cordoned -= set(named)
+        self._write("uncordon", chips=named)
 
     def _enter(self, state: State) -> None:
         self.state, self._changed, self._said = state, self.clock.now(), float("-inf")
@@ -129,7 +169,7 @@ class Controller:
         now = self.clock.now()
         if now - self._cleared < self.settings.repeat:
             return
-        is_running = self.state in (State.STARTING, State.TRAINING)
+        is_running = self.state in (State.STARTING, State.TRAINING, State.SAVING)
         oldest = self.number if is_running else self.number + 1
         reports = [report for heard in self.heard.values() for report in heard.report.chips if report.busy()]
         if any(report.worker and report.worker.attempt < oldest for report in reports):
@@ -148,16 +188,7 @@ class Controller:
 
     def free_chips(self) -> list[int]:
         """Return the chips that can be had, those of fuller nodes first."""
-        now, of_nodes = self.clock.now(), []
-        for node, heard in self.heard.items():
-            if heard.report.dead or now - heard.at > self.settings.node_timeout:
-                continue
-            chips = [c.chip for c in heard.report.chips if c.healthy and not c.busy() and self._is_trusted(c.chip, now)]
-            of_nodes.append((-len(chips), node, sorted(chips)))
-        return [chip for _, _, chips in sorted(of_nodes) for chip in chips]
-
-    def _is_trusted(self, chip: int, now: Seconds) -> bool:
-        return self._suspects.get(chip, now) <= now
+        return self.chips.list_free(self.heard, self.clock.now(), self.settings.node_timeout)
 
     def _most_chips(self) -> int:
         """Return the chips of the pool without those of the spares."""
@@ -278,10 +309,11 @@ class Controller:
         self._fruitless += 1
         self._failed_at = self._failed_at if self._failed_at is not None else now
         if failure.kind in SUSPECT:
-            self._suspects |= dict.fromkeys(failure.chips, now + self.settings.quarantine)
+            self.chips.suspect(failure.chips, now + self.settings.quarantine)
         self._write(
             "failure", attempt=self.attempt.number, kind=failure.kind, chips=list(failure.chips), step=self.step,
             saved=self.saved, **({"message": failure.message} if failure.message else {}),
+            **({"workers": workers} if (workers := self.cluster.describe(self.attempt, failure.chips)) else {}),
         )  # fmt: skip
         if self._fruitless >= self.settings.patience:
             self.reason = (
@@ -290,6 +322,27 @@ class Controller:
             self._begin_fencing(State.FAILED)
         else:
             self._begin_fencing(State.PLANNING)
+
+    # --- saving -----------------------------------------------------------------------------------------------
+
+    def _begin_saving(self, then: State) -> None:
+        """Have the workers save after the step they are in, and end: what is done is not done again."""
+        assert self.attempt is not None
+        self.cluster.save_and_end(self.attempt)
+        self._next = then
+        self._enter(State.SAVING)
+
+    def _watch_saving(self) -> None:
+        assert self.attempt is not None
+        workers = [r.worker for r in self._worker_reports() if r.worker]
+        have_ended = len(workers) == len(self.attempt.chips) and all(w.code == 0 for w in workers)
+        self.step = max([self.step, *(w.step for w in workers)]) if have_ended else self.step
+        has_failed = (
+            find_failure(self.attempt, self.heard, self.node, self.clock.now(), self.settings, True) is not None
+        )
+        if have_ended or has_failed or self.clock.now() - self._changed > self.settings.save_timeout:
+            self._failed_at = self.clock.now()
+            self._begin_fencing(self._next)
 
     # --- fencing ----------------------------------------------------------------------------------------------
 
@@ -306,6 +359,8 @@ class Controller:
         self._write("fenced", attempt=self.number)
         if self._next is State.FAILED:
             self._write("give up", reason=self.reason)
+        elif self._next is State.STOPPED:
+            self._write("stopped", step=self.step, saved=self.saved)
         self._enter(self._next)
 
     def _may_be_alive(self, node: int) -> bool:

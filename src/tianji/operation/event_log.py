@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,10 +20,13 @@ LARGEST_LOG = 1 * GB
 
 
 class EventLog:
-    """The events of one operation, in memory and, with a path, in a file that later operations append to."""
+    """The events of one operation, in memory and, with a path, in a file that later operations append to.
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path
+    ``clock`` gives the time of day that each event is stamped with; without one, as in a simulation, events have none.
+    """
+
+    def __init__(self, path: Path | None = None, clock: Callable[[], str] | None = None) -> None:
+        self.path, self._clock = path, clock
         self.events: list[Event] = read_events(path) if path and path.exists() else []
         self._file: TextIO | None = None
         if path:
@@ -34,7 +38,8 @@ class EventLog:
 
         Raises RunError when the file cannot be written.
         """
-        entry = {"n": len(self.events), "at": round(at, 3), "event": event, **facts}
+        stamp = {"time": self._clock()} if self._clock else {}
+        entry = {"n": len(self.events), "at": round(at, 3), **stamp, "event": event, **facts}
         self.events.append(entry)
         if self._file:
             try:
@@ -75,6 +80,19 @@ def read_events(path: Path) -> list[Event]:
     return events
 
 
+def stamp() -> str:
+    """Return the time of day, in UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def is_stamp(value: object) -> bool:
+    """Whether a value is a time of day as :func:`stamp` gives it."""
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
@@ -91,12 +109,22 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-_KEYS = {"n": _is_count, "at": _is_time, "event": _is_text}
+def _are_counts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_count, value))
+
+
+def _is_stamp_or_none(value: object) -> bool:
+    return value is None or is_stamp(value)
+
+
+_KEYS = {"n": _is_count, "at": _is_time, "event": _is_text, "time": _is_stamp_or_none}
 _KEYS_OF: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
     "start": {"attempt": _is_count, "resume": _is_step},
     "training": {"attempt": _is_count, "seconds": _is_time},
     "failure": {"attempt": _is_count, "kind": _is_text, "step": _is_step},
     "checkpoint": {"step": _is_step},
+    "cordon": {"chips": _are_counts},
+    "uncordon": {"chips": _are_counts},
 }
 
 

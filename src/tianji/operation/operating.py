@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 
 from tianji.backends.engine import find_engine
@@ -19,7 +22,10 @@ from tianji.input_files import read_object
 from tianji.operation.accounting import Account, read_attempts, settle
 from tianji.operation.agent_cluster import AgentCluster
 from tianji.operation.controller import ENDS, Controller, State
-from tianji.operation.event_log import EventLog
+from tianji.operation.end_signals import EndSignals
+from tianji.operation.event_log import EventLog, stamp
+from tianji.operation.folder import CHECKPOINTS, EVENTS, ORDER, FolderLock, OperationRequest, take_requests
+from tianji.operation.openmetrics import LoopbackPage, openmetrics_text
 from tianji.operation.planner import SearchPlanner
 from tianji.operation.real_world import FolderStore, WallClock
 from tianji.operation.settings import LOOK, Settings
@@ -32,13 +38,11 @@ from tianji.units import MB, Seconds
 
 LEASE = 2.0
 """How many times the silence after which a node counts as lost its workers go on where nobody can end them."""
-ORDER = "operation.json"
 LARGEST_ORDER = 5 * MB
 MOST_CHIPS = 131_072
 """Each has a process, and the controller looks at all of them."""
 BOUNDS = {"_Choices": (0, 10**12), "Settings": (0, 10**9), "RunOptions": (0, 2**63), "RunOptions.port": (0, 65_535)}
 """What a number of an order's file can mean; a file beyond it is damaged."""
-EVENTS = "events.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +105,18 @@ class OperationOutcome:
 
     state: State
     reason: str
+    """Why it was given up; of a stopped one the signal that ended it, or "request"."""
     folder: Path
     account: Account
     calibration: Calibration = field(repr=False)
 
 
-def begin(order: Order, folder: Path, watch: Callable[[Operation], None] | None = None) -> OperationOutcome:
-    """Operate a job in a new folder until it is done; ``watch`` is called again and again and may raise to end it.
+Watch = Callable[["Operation"], None]
+"""Is called again and again while an operation is at work, and may raise to end it."""
+
+
+def begin(order: Order, folder: Path, watch: Watch | None = None, openmetrics: int | None = None) -> OperationOutcome:
+    """Operate a job in a new folder until it is done; ``openmetrics`` is the port at which others may ask for its numbers.
 
     Raises UnknownNameError for an engine that is none, MissingExtraError without torch or Ray, InfeasibleError when no plan fits,
     and RunError when the hosts lack the chips.
@@ -124,17 +133,21 @@ def begin(order: Order, folder: Path, watch: Callable[[Operation], None] | None 
     except TianjiError:
         (folder / ORDER).unlink()  # it has not begun: the folder stays free
         raise
-    return _operate(operation, watch)
+    return _operate(operation, watch, openmetrics)
 
 
-def go_on(folder: Path, watch: Callable[[Operation], None] | None = None) -> OperationOutcome:
+def go_on(folder: Path, watch: Watch | None = None, openmetrics: int | None = None) -> OperationOutcome:
     """Go on with the operation of a folder from its newest complete checkpoint."""
     check_extra()
-    return _operate(Operation(folder.resolve()), watch)
+    return _operate(Operation(folder.resolve()), watch, openmetrics)
 
 
-def _operate(operation: Operation, watch: Callable[[Operation], None] | None) -> OperationOutcome:
+def _operate(operation: Operation, watch: Watch | None, openmetrics: int | None) -> OperationOutcome:
+    page = None
     try:
+        page = (
+            None if openmetrics is None else LoopbackPage(openmetrics, partial(openmetrics_text, operation.controller))
+        )
         return operation.run(watch)
     except OSError as error:
         folder = operation.folder
@@ -142,6 +155,8 @@ def _operate(operation: Operation, watch: Callable[[Operation], None] | None) ->
             f"{folder}: cannot be written ({error.strerror or error}); free some space and go on with --resume {folder}"
         ) from None
     finally:
+        if page:
+            page.close()
         operation.close()
 
 
@@ -150,30 +165,37 @@ class Operation:
 
     def __init__(self, folder: Path, planner: SearchPlanner | None = None) -> None:
         self.folder, self.order = folder, Order.read(folder)
+        self.lock = FolderLock(folder)
         order, pool = self.order, self.order.plan.pool
         self.planner = planner or make_planner(order)
         self.calibration = self.planner.calibration
         node = min(pool.node, pool.chips)
         hosts = _open_hosts(order, self.planner, folder, node)
-        self.log = EventLog(folder / EVENTS)
+        self.log = EventLog(folder / EVENTS, stamp)
         clock = WallClock(self.log.events[-1]["at"] if self.log.events else 0.0)
         options = replace(order.options, steps=order.settings.steps, warmup=0)
         self.cluster = AgentCluster(hosts, pool.chips, node, folder, options, order.repair, order.settings.node_timeout)
         self.controller = Controller(
             len(self.cluster.nodes), node, order.settings, planner=self.planner, clock=clock, cluster=self.cluster,
-            store=FolderStore(folder / "checkpoints"), log=self.log,
+            store=FolderStore(folder / CHECKPOINTS), log=self.log, host=socket.gethostname(), pid=os.getpid(),
         )  # fmt: skip
 
-    def run(self, watch: Callable[[Operation], None] | None = None) -> OperationOutcome:
-        """Operate to the end; when a person interrupts, everything is ended and the folder can be resumed."""
-        try:
+    def run(self, watch: Watch | None = None) -> OperationOutcome:
+        """Operate to the end; when a signal or a request asks to end, the job saves, all is ended, and it can be resumed.
+
+        A second signal ends it without the save.
+        """
+        with EndSignals() as signals:
             while self.controller.state not in ENDS:
                 self.cluster.listen(LOOK)
+                for name in signals.take():
+                    self.controller.reason = name
+                    self.controller.end(save=signals.count == 1, signal=name)
+                for request in take_requests(self.folder):
+                    self._answer(request)
                 self.controller.advance()
                 if watch:
                     watch(self)
-        except KeyboardInterrupt:
-            self._stop()
         return OperationOutcome(
             self.controller.state,
             self.controller.reason,
@@ -182,16 +204,20 @@ class Operation:
             self.calibration,
         )
 
-    def _stop(self) -> None:
-        self.controller.end()
-        while self.controller.state not in ENDS:
-            self.cluster.listen(LOOK)
-            self.controller.advance()
+    def _answer(self, request: OperationRequest) -> None:
+        if request.request == "stop":
+            self.controller.reason = "request"
+            self.controller.end(pid=request.pid, host=request.host)
+        elif request.request == "cordon":
+            self.controller.cordon(request.chips)
+        else:
+            self.controller.uncordon(request.chips)
 
     def close(self) -> None:
         """End every process that is left."""
         self.cluster.close()
         self.log.close()
+        self.lock.release()
 
 
 def _open_hosts(order: Order, planner: SearchPlanner, folder: Path, node: int) -> AgentHosts:

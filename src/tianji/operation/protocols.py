@@ -73,6 +73,12 @@ class Cluster(Protocol):
     def stop(self, attempt: int) -> None:
         """End all workers of attempts up to this one, which then can no longer be started. May be repeated and get lost."""
 
+    def save_and_end(self, attempt: Attempt) -> None:
+        """Ask the workers of an attempt to save after the step they are in, and to end. May get lost."""
+
+    def describe(self, attempt: Attempt, chips: Sequence[int]) -> Sequence[Mapping[str, object]]:
+        """Return what is known of the workers of some chips: where they ran, and what they said last."""
+
 
 class Store(Protocol):
     """Where checkpoints lie."""

@@ -29,6 +29,8 @@ class Settings:
     """Training without a finished step for this long has stalled, even if all workers are alive."""
     start_timeout: Seconds = 300.0
     """From the start of the workers to their first step."""
+    save_timeout: Seconds = 20.0
+    """From the wish to end until all workers have saved and ended; schedulers kill a job about 30 s after they ask it to end."""
     settle: Seconds = 1.0
     """How long to wait for the cause of an exit: the ranks that a failed one leaves behind often report first."""
     repeat: Seconds = 2.0
@@ -45,6 +47,6 @@ class Settings:
         for name in ("spares", "checkpoint_every"):
             if getattr(self, name) < 0:
                 raise FormatError(f"{name}: expected at least 0, got {getattr(self, name)}")
-        for name in ("heartbeat_timeout", "node_timeout", "stall_timeout", "start_timeout", "repeat"):
+        for name in ("heartbeat_timeout", "node_timeout", "stall_timeout", "start_timeout", "save_timeout", "repeat"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise FormatError(f"{name}: expected a time above zero, got {getattr(self, name)!r}")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tianji.parallel.schedules import SCHEDULES, PipelineSchedule
-from tianji.parallel.strategy import CHOICES, FIELDS, Strategy
+from tianji.parallel.strategy import CHOICES, FIELDS, MODULES, Strategy, read_modules
 from tianji.units import Array
 
 
@@ -31,9 +31,11 @@ class Grid:
     micro_batch_size: Array
     zero: Array
     zero_group: Array
+    zero_kind: Array
     sequence_parallel: Array
     recompute: Array
     recompute_layers: Array
+    recompute_modules: Array
     schedule: Array
     cp_kind: Array
     ep_kind: Array
@@ -44,6 +46,10 @@ class Grid:
     overlap_ep: Array
     flash_attention: Array
     offload_optimizer: Array
+    offload_activations: Array
+    offload_weights: Array
+    offload_overlap: Array
+    offload_update: Array
     placement: Array
 
     @classmethod
@@ -89,6 +95,7 @@ class Grid:
             place = tuple(i if size > 1 else 0 for i, size in zip(index, array.shape, strict=True))
             value = array[place].item()
             values[name] = CHOICES[name][int(value)] if name in CHOICES else value
+        values["recompute_modules"] = "+".join(m for i, m in enumerate(MODULES) if values["recompute_modules"] >> i & 1)
         return Strategy(**values)
 
     def by_schedule(self, value: Callable[[PipelineSchedule], Array | float]) -> Array:
@@ -105,8 +112,15 @@ class Grid:
         is_word: Array = np.equal(getattr(self, name), CHOICES[name].index(word))
         return is_word
 
+    def recomputes(self, module: str) -> Array:
+        """Return where a module is named among those to recompute."""
+        is_named: Array = np.bitwise_and(self.recompute_modules, 1 << MODULES.index(module)) > 0
+        return is_named
+
 
 def _code(name: str, value: object) -> object:
+    if name == "recompute_modules":
+        return sum(1 << MODULES.index(module) for module in read_modules(value))
     return CHOICES[name].index(str(value)) if name in CHOICES else value
 
 

@@ -85,11 +85,14 @@ def abbreviate_layout(strategy: Strategy) -> str:
     words = [f"{n}{getattr(strategy, n)}" for n in DEGREES if n == "dp" or getattr(strategy, n) > 1]
     words.append(f"mbs{strategy.micro_batch_size}")
     words.append(f"zero{strategy.zero}" + (f"/{strategy.zero_group}" if strategy.zero_group else ""))
+    if strategy.zero_kind != _DEFAULT.zero_kind:
+        words.append(f"zero-{strategy.zero_kind}")
     if strategy.pp > 1:
         words.append(strategy.schedule)
     if strategy.recompute != "none":
         share = "" if strategy.recompute_layers == 1 else f"-{strategy.recompute_layers:.0%}"
-        words.append(f"{strategy.recompute}-recompute{share}")
+        modules = f"-{strategy.recompute_modules}" if strategy.recompute_modules else ""
+        words.append(f"{strategy.recompute}-recompute{share}{modules}")
     if strategy.cp > 1:
         words.append(strategy.cp_kind)
     if strategy.pp > 1 and strategy.placement != _DEFAULT.placement:
@@ -98,9 +101,21 @@ def abbreviate_layout(strategy: Strategy) -> str:
         words.append(f"ep-{strategy.ep_kind}")
     if strategy.zero in (1, 2) and strategy.weight_gather != _DEFAULT.weight_gather:
         words.append(f"weight-gather-{strategy.weight_gather}")
-    for name in ("sequence_parallel", "flash_attention", "offload_optimizer", "overlap_dp", "overlap_tp"):
+    for name in ("sequence_parallel", "flash_attention", "overlap_dp", "overlap_tp"):
         words += _switch(name, strategy)
+    words += _offloading(strategy)
     return " ".join([*words, *_switch("overlap_pp", strategy), *_switch("overlap_ep", strategy)])
+
+
+def _offloading(strategy: Strategy) -> list[str]:
+    words = []
+    for name in ("offload_optimizer", "offload_activations"):
+        if share := getattr(strategy, name):
+            words.append(name.replace("_", "-") + ("" if share == 1 else f"-{share:.0%}"))
+    words += _switch("offload_weights", strategy)
+    if strategy.offload_optimizer and strategy.offload_update != _DEFAULT.offload_update:
+        words.append("swapped")
+    return [*words, *_switch("offload_overlap", strategy)]
 
 
 def _switch(name: str, strategy: Strategy) -> list[str]:

@@ -180,6 +180,13 @@ RULES: tuple[Rule, ...] = (
         lambda s, job, pool: f"zero_group={s.zero_group} does not divide the {s.cp * s.dp} data and context ranks",
     ),
     Rule(
+        "offloaded weights",
+        lambda g, job, pool: ~g.offload_weights | (g.zero == 3),
+        lambda s, job, pool: (
+            f"offload_weights with zero={s.zero}: only sharded weights (zero=3) can live in host memory"
+        ),
+    ),
+    Rule(
         "sequence-parallel experts",
         lambda g, job, pool: g.sequence_parallel | (g.tp == 1) | (np.asarray(_num_experts(job)) == 1),
         lambda s, job, pool: "experts under tensor parallelism need sequence_parallel=on",

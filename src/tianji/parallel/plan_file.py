@@ -140,10 +140,18 @@ def plan_from(data: Mapping[str, object], where: str = "plan") -> Plan:
     if data.get("version") != VERSION:
         raise FormatError(f"{where}: version {shown(data.get('version'))} of the format; this Tianji reads {VERSION}")
     body = {key: value for key, value in data.items() if key not in ("format", "version")}
-    plan = decode(Plan, body, where, BOUNDS)
+    plan = decode(Plan, _modernize(body), where, BOUNDS)
     _check_job(plan.job, f"{where}.job")
     _check_pool(plan.pool, f"{where}.pool")
     return plan
+
+
+def _modernize(body: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a plan whose offloading is a fraction; it was a switch before."""
+    strategy = body.get("strategy")
+    if not isinstance(strategy, Mapping) or not isinstance(strategy.get("offload_optimizer"), bool):
+        return body
+    return {**body, "strategy": {**strategy, "offload_optimizer": float(bool(strategy["offload_optimizer"]))}}
 
 
 def _check_job(job: Job, where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
@@ -15,6 +16,10 @@ CP_KINDS = ("ring", "ulysses", "all_gather")
 EP_KINDS = ("deduplicated", "all_to_all")
 WEIGHT_GATHERS = ("hidden", "exposed", "broadcasts")
 PLACEMENTS = ("dp-inside", "pp-inside")
+OFFLOAD_UPDATES = ("host", "chip")
+ZERO_KINDS = ("layers", "matrices", "buckets")
+MODULES = ("core_attn", "layernorm", "mla_up_proj", "mlp_act", "moe_act", "mlp", "moe", "shared_experts", "ops")
+"""Parts of a layer that can be computed again by themselves; an array of strategies holds one bit for each."""
 CHOICES: dict[str, tuple[str, ...]] = {
     "recompute": RECOMPUTE,
     "schedule": tuple(SCHEDULES),
@@ -22,12 +27,20 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "ep_kind": EP_KINDS,
     "weight_gather": WEIGHT_GATHERS,
     "placement": PLACEMENTS,
+    "offload_update": OFFLOAD_UPDATES,
+    "zero_kind": ZERO_KINDS,
 }
 """The words that each textual switch may take; an array of strategies holds their positions."""
 
+ON_OFF = {
+    word: value for value, words in {True: "true on yes 1", False: "false off no 0"}.items() for word in words.split()
+}
+"""What a switch may be written as."""
 LARGEST = 10**9
 """Of any degree or size: beyond it a number is a slip, and arrays of numbers would not hold it."""
 DEGREES = ("tp", "pp", "vpp", "cp", "ep", "etp", "dp")
+SHARES = ("recompute_layers", "offload_optimizer", "offload_activations")
+"""Numbers from 0 to 1; for those of offloading ``on`` means all and ``off`` nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +72,16 @@ class Strategy:
     """Sharded over data-parallel ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights (FSDP)."""
     zero_group: int = 0
     """Ranks of one sharding group when it is smaller than all data-parallel ranks (HSDP); 0: all of them."""
+    zero_kind: str = "layers"
+    """What ZeRO gathers and keeps at once: whole layers (FSDP), single matrices (XLA), or layers beside flat buckets
+    (DeepSpeed)."""
     sequence_parallel: bool = True
     """Activations between the matmuls are cut over the tensor-parallel ranks too."""
     recompute: str = "none"
     recompute_layers: float = 1.0
     """Fraction of the layers that ``recompute`` applies to."""
+    recompute_modules: str = ""
+    """Modules that selective recomputation takes and no others, like ``core_attn+moe_act``; empty: the cheap outputs."""
     schedule: str = "1f1b"
     cp_kind: str = "ring"
     ep_kind: str = "deduplicated"
@@ -80,8 +98,16 @@ class Strategy:
     """Expert dispatch and combine run beside the computation of another micro-batch."""
     flash_attention: bool = True
     """Fused attention that never stores the score matrix."""
-    offload_optimizer: bool = False
-    """Optimizer state lives in host memory."""
+    offload_optimizer: float = 0.0
+    """Fraction of the optimizer's state that lives in host memory."""
+    offload_activations: float = 0.0
+    """Fraction of the layers whose kept activations (under full recomputation their inputs) wait in host memory."""
+    offload_weights: bool = False
+    """Under ZeRO-3 the shards of the weights and their gradients live in host memory too; the optimizer is all there."""
+    offload_overlap: bool = False
+    """Copies of an offloaded optimizer run beside its update."""
+    offload_update: str = "host"
+    """Who updates offloaded state: the host's processors, or the chip, through which the state is swapped."""
     placement: str = "dp-inside"
     """Which axis lies next to the tensor and context axes: data (pipeline outermost) or pipeline."""
 
@@ -97,9 +123,14 @@ class Strategy:
         for name in (*DEGREES, "micro_batch_size", "zero_group"):
             if getattr(self, name) > LARGEST:
                 raise FormatError(f"strategy.{name}: {getattr(self, name):,} is absurd; expected at most {LARGEST:,}")
-        if not isinstance(self.recompute_layers, (int, float)) or not 0 <= self.recompute_layers <= 1:
-            got = repr(self.recompute_layers)
-            raise FormatError(f"strategy.recompute_layers: expected a fraction from 0 to 1, got {got}")
+        for name in SHARES:
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not 0 <= value <= 1:
+                raise FormatError(f"strategy.{name}: expected a fraction from 0 to 1, got {value!r}")
+            object.__setattr__(self, name, float(value))
+        object.__setattr__(self, "recompute_modules", "+".join(read_modules(self.recompute_modules)))
+        if self.recompute_modules and self.recompute != "selective":
+            raise FormatError("strategy.recompute_modules: named modules are recomputed under recompute=selective only")
         for name in SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise FormatError(f"strategy.{name}: expected on or off, got {getattr(self, name)!r}")
@@ -120,6 +151,23 @@ class Strategy:
 _TYPES: dict[str, type] = {f.name: type(f.default) for f in fields(Strategy)}
 FIELDS = tuple(_TYPES)
 SWITCHES = tuple(name for name, kind in _TYPES.items() if kind is bool)
+VARIED = (*SWITCHES, "offload_optimizer", "offload_activations")
+"""What a search tries on and off when it is asked to."""
+
+
+def read_modules(text: object) -> tuple[str, ...]:
+    """Return the modules that a text names, each once and in one order.
+
+    >>> read_modules("moe_act+core_attn")
+    ('core_attn', 'moe_act')
+
+    Raises FormatError for a name that is no module.
+    """
+    words = set(re.split(r"[+,\s]+", str(text).strip())) - {""}
+    for word in sorted(words):
+        if word not in MODULES:
+            raise FormatError(f"strategy.recompute_modules: expected some of {', '.join(MODULES)}, got {word[:40]!r}")
+    return tuple(name for name in MODULES if name in words)
 
 
 def read_field(name: str, text: object) -> Any:
@@ -136,13 +184,13 @@ def read_field(name: str, text: object) -> Any:
         raise FormatError(f"unknown strategy field {name!r}{hint}")
     kind, word = _TYPES[name], str(text).strip().lower()
     if kind is bool:
-        if word in ("true", "on", "yes", "1"):
-            return True
-        if word in ("false", "off", "no", "0"):
-            return False
+        if word in ON_OFF:
+            return ON_OFF[word]
         raise FormatError(f"strategy.{name}: expected on or off, got {text!r}")
     if kind is str:
         return word
+    if name.startswith("offload_") and word in ON_OFF:
+        return float(ON_OFF[word])
     try:
         if isinstance(text, bool):
             raise ValueError

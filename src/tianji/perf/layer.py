@@ -10,6 +10,7 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import context_group, expert_group, expert_tensor_group, tensor_group
 from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
+from tianji.perf.recompute import again_seconds
 from tianji.units import Array
 from tianji.workload.ops import AttentionOp, ExpertOps, LayerOps, Matmul, Recurrence, Role, Vector
 
@@ -105,7 +106,49 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
     one_way = one_way + forward["overhead"]
     expanded = _matmuls(tuple(m for m in layer.matmuls if m.role is Role.EXPANSION), c)[0]
     backward["recompute"] = _recompute(one_way, v_forward + expanded, a_forward, c)
+    if np.any(c.g.recompute_modules):
+        # Modules that share work (every second matmul, and those of the MLP) never cost more than the whole pass.
+        again = np.minimum(again_seconds(_work(layer, forward, expanded, c), c.g), one_way)
+        modules = again * c.g.recompute_layers
+        backward["recompute"] = np.where(c.g.recompute_modules > 0, modules, backward["recompute"])
     return LayerTime(forward, backward, m_weight, (one_way, back + backward["overhead"] + backward["recompute"]))
+
+
+def _work(layer: LayerOps, forward: Terms, expanded: Array, c: Context) -> dict[str, Array]:
+    """Return the seconds of a forward pass by what :data:`tianji.perf.recompute.MODULE_TABLE` calls the kinds of work."""
+    zero: Array = np.asarray(0.0)
+    size = c.job.precision.activation_size
+
+    def matmuls(*roles: Role) -> Array:
+        return _matmuls(tuple(m for m in layer.matmuls if m.role in roles), c)[0]
+
+    def vectors(word: str) -> Array:
+        alike = [v for v in layer.vectors if word in v.name]
+        return sum((vector_time(c.machine, c.tokens / _vector_cut(v, c) * v.elements, size) for v in alike), zero)
+
+    pair = c.once(_pair_communication, c.g)
+    dense, shared = matmuls(Role.MLP_IN, Role.MLP_OUT), matmuls(Role.SHARED_EXPERT)
+    work = {
+        "attention": forward["attention"],
+        "norms": vectors("norms"),
+        "expansion": expanded,
+        "activation": vectors("activation"),
+        "mlp": dense + vectors("mlp activation") + pair * bool(np.any(dense)),
+        "shared": shared + vectors("shared activation"),
+        "matmuls": matmuls(*Role),
+        "vectors": forward["vector"],
+    }
+    if layer.experts:
+        e_forward, _, _, e_vector = c.once(_experts, layer.experts)
+        routed = c.tokens / c.g.tp * (layer.experts.top_k * layer.experts.computing) * c.imbalance
+        activations = sum(v.elements for v in layer.experts.vectors if "activation" in v.name)
+        there_and_back, _ = c.once(_expert_communication, layer.experts)
+        work |= {
+            "experts' matmuls": e_forward,
+            "expert activation": vector_time(c.machine, routed * activations, size),
+            "experts": e_forward + e_vector + matmuls(Role.ROUTER) + there_and_back + c.constants.moe_overhead,
+        }
+    return work
 
 
 def _num_ops(layer: LayerOps, c: Context) -> Array:

@@ -7,6 +7,8 @@ parallelism without sequence parallelism; selective recompute drops the 5 a s / 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tianji.hardware import Pool
@@ -14,14 +16,20 @@ from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, shard_group
 from tianji.perf.context import add_up, largest
+from tianji.perf.offload import COPIES, chip_state, host_state
+from tianji.perf.recompute import dropped_bytes
 from tianji.perf.stages import Stage, in_flight
 from tianji.perf.stages import stage as find_stage
 from tianji.units import Array
 from tianji.workload import Job, Model
-from tianji.workload.layers import Widths, last_kind, layer_sizes
+from tianji.workload.layers import Widths, last_kind, layer_sizes, model_layers
+from tianji.workload.ops import Role
 
 GATHERED_LAYERS = 2.0
 """Whole layers that fully sharded training holds at once: the one in use and the one that is prefetched."""
+FLAT_BUCKETS = 2 * 5e8
+"""Elements of DeepSpeed's two flat buckets at their defaults, ``reduce_bucket_size`` and ``allgather_bucket_size``, in the format
+of the gradients (documentation of its configuration JSON)."""
 
 
 def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
@@ -66,36 +74,85 @@ def _layer_parameters(job: Job, stage: Stage, g: Grid) -> Array:
     return most
 
 
-def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
-    """Return bytes of weights, gradients and optimizer state on one chip of a stage, for each strategy of a grid.
+@dataclass(frozen=True, slots=True)
+class RankParameters:
+    """Parameters on one chip before any sharding, and over how many ranks ZeRO divides them."""
 
-    ZeRO 1 divides the optimizer over the sharding group, 2 the gradients too, 3 the weights too; fully sharded training then
-    keeps the fp32 master copy as the weights and gathers two layers at a time. Where a schedule pairs stages (DualPipe) a rank
-    holds stage i and stage p - 1 - i.
-    """
-    p, model = job.precision, job.model
+    dense: Array
+    expert: Array
+    shard: Array
+    expert_shard: Array
+
+    def of_level(self, g: Grid, level: int) -> Array:
+        """Return those for which a chip keeps what ZeRO divides from a level on."""
+        cut, expert_cut = (np.where(g.zero >= level, size, 1.0) for size in (self.shard, self.expert_shard))
+        parameters: Array = self.dense / cut + self.expert / expert_cut
+        return parameters
+
+
+def parameters_of_rank(job: Job, stage: Stage, g: Grid) -> RankParameters:
+    """Return the parameters of one chip; where a schedule pairs stages (DualPipe) it holds stage i and stage p - 1 - i."""
+    model = job.model
     dense, expert = dense_parameters(model, stage, g), expert_parameters(model, stage, g)
-    shard, expert_shard = shard_group(g).size * 1.0, np.minimum(expert_data_group(g).size, shard_group(g).size) * 1.0
     dual = g.by_schedule(lambda s: s.is_paired)
     if np.any(dual):
         other = find_stage(model, g.pp, g.pp - 1 - stage.index)
         dense = dense + dual * dense_parameters(model, other, g)
         expert = expert + dual * expert_parameters(model, other, g)
+    shard = shard_group(g).size * 1.0
+    return RankParameters(dense, expert, shard, np.minimum(expert_data_group(g).size, shard) * 1.0)
 
-    def sharded(size: float, level: int) -> Array:
-        cut, expert_cut = np.where(g.zero >= level, shard, 1.0), np.where(g.zero >= level, expert_shard, 1.0)
-        return size * (dense / cut + expert / expert_cut)
+
+def _gathered_bytes(job: Job, stage: Stage, g: Grid) -> Array:
+    """Return what fully sharded training gathers at once, with the gradient of one part: as it is computed and reduced."""
+    p = job.precision
+    layers = (p.weight_wire * GATHERED_LAYERS + p.activation_size + p.gradient_wire) * _layer_parameters(job, stage, g)
+    if not np.any(g.among("zero_kind", "matrices")):
+        return layers
+    # A compiler gathers and reduces each matrix by itself, and reduces it in the format in which it is computed.
+    matrices = (p.weight_wire * GATHERED_LAYERS + p.activation_size) * _largest_matrix(job, stage, g)
+    return np.where(g.among("zero_kind", "matrices"), matrices, layers)
+
+
+def _largest_matrix(job: Job, stage: Stage, g: Grid) -> Array:
+    """Return the elements of the largest matrix of a stage on one chip; the experts of a layer are one matrix each way."""
+    most: Array = np.asarray(0.0)
+    for kind, layer in model_layers(job.model).items():
+        if kind not in stage.counts:
+            continue
+        halves = 2.0 if job.model.gated_mlp else 1.0
+        sizes = [
+            m.k * m.n / (halves if m.role in (Role.MLP_IN, Role.SHARED_EXPERT) else 1.0) / g.tp for m in layer.matmuls
+        ]
+        if layer.experts:
+            count = layer.experts.num_experts / (g.ep * g.etp)
+            sizes += [count * m.k * m.n / (halves if m.cut == "column" else 1.0) for m in layer.experts.matmuls]
+        for size in sizes:
+            most = np.maximum(most, (stage.counts[kind] > 0) * size)
+    return most
+
+
+def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
+    """Return bytes of weights, gradients and optimizer state on one chip of a stage, for each strategy of a grid.
+
+    ZeRO 1 divides the optimizer over the sharding group, 2 the gradients too, 3 the weights too; fully sharded training then
+    keeps the fp32 master copy as the weights and gathers two layers at a time.
+    """
+    p = job.precision
+    own = parameters_of_rank(job, stage, g)
+
+    def sharded(size: Array | float, level: int) -> Array:
+        return size * own.of_level(g, level)
 
     # Beside the gathered layers, the gradient of one: as it is computed, and as it is reduced.
-    gathered = (p.weight_wire * GATHERED_LAYERS + p.activation_size + p.gradient_wire) * _layer_parameters(
-        job, stage, g
-    )
-    whole = p.weight_size * (dense + expert)
+    gathered = _gathered_bytes(job, stage, g)
+    whole = p.weight_size * (own.dense + own.expert)
     weights = np.where(g.zero >= 3, np.minimum(gathered, whole), whole)
+    buckets = FLAT_BUCKETS * p.activation_size * (g.among("zero_kind", "buckets") & (g.zero > 0) & (g.cp * g.dp > 1))
     return {
-        "weights": weights,
-        "gradients": sharded(p.gradient_size, 2),
-        "optimizer": np.where(g.offload_optimizer, 0.0, sharded(p.optimizer_size, 1)),
+        "weights": weights + buckets,
+        "gradients": np.where(g.offload_weights, 0.0, sharded(p.gradient_size, 2)),
+        "optimizer": sharded(chip_state(p, g), 1),
     }
 
 
@@ -139,6 +196,13 @@ def layer_activations(job: Job, g: Grid, widths: Widths) -> tuple[Array, Array]:
     # expands from its latents goes too, as DeepSeek-V3's makers and Megatron's `mla_up_proj` have it.
     cheap = np.where(g.flash_attention, narrow_inputs + hidden + expert_hidden, scores)
     cheap = cheap + (projected if widths.is_expanded else 0.0)
+    if np.any(g.recompute_modules):
+        pieces = {
+            "inputs": narrow_inputs, "projected": projected, "gates": gates, "hidden": hidden, "scores": scores,
+            "experts": experts, "expert_hidden": expert_hidden,
+        }  # fmt: skip
+        named = dropped_bytes(pieces, g, has_experts=widths.top_k > 0, is_expanded=widths.is_expanded)
+        cheap = np.where(g.recompute_modules > 0, named, cheap)
     kept = np.where(g.among("recompute", "selective"), whole - cheap, whole)
     kept = np.where(g.among("recompute", "full"), model.stream_size * a / cut, kept)
     return whole, whole + g.recompute_layers * (kept - whole)
@@ -160,21 +224,47 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     """
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
     kinds = {kind: layer_activations(job, g, size.widths) for kind, size in layer_sizes(job.model).items()}
-    kept_bytes = _kept_bytes(job.model, stage, kinds)
-    dual = g.by_schedule(lambda s: s.is_paired)
-    if np.any(dual):
-        # Half of the micro-batches in flight on a rank came in at the other end.
-        other = _kept_bytes(job.model, find_stage(job.model, g.pp, g.pp - 1 - stage.index), kinds)
-        kept_bytes = np.where(dual, (kept_bytes + other) / 2.0, kept_bytes)
+    kept_of_token = _kept_on_rank(job.model, stage, g, kinds)
     whole = largest([whole for whole, _ in kinds.values()])
     kept = largest([kept for _, kept in kinds.values()])
     flying = in_flight(g, microbatches, stage.index)
     again = np.where(stage.layers > 0, whole - kept, 0.0)
     layer = tokens * again + _dispatch_bytes(job, stage, g, tokens)
     working = np.maximum(layer, _loss_bytes(job, stage, g, tokens))
+    left = tokens * kept_of_token * flying
+    if np.any(g.offload_activations):
+        left = left * (1.0 - g.offload_activations) + g.offload_activations * np.minimum(left, COPIES * tokens * kept)
     return {
-        "activations": tokens * kept_bytes * flying * constants.activation_overhead,
+        "activations": left * constants.activation_overhead,
         "working": working * constants.activation_overhead,
+    }
+
+
+def _kept_on_rank(model: Model, stage: Stage, g: Grid, kinds: dict[str, tuple[Array, Array]]) -> Array:
+    """Return bytes that one token of a micro-batch in flight leaves behind on a rank of a stage."""
+    kept = _kept_bytes(model, stage, kinds)
+    dual = g.by_schedule(lambda s: s.is_paired)
+    if not np.any(dual):
+        return kept
+    # Half of the micro-batches in flight on a rank came in at the other end.
+    other = _kept_bytes(model, find_stage(model, g.pp, g.pp - 1 - stage.index), kinds)
+    return np.where(dual, (kept + other) / 2.0, kept)
+
+
+def kept_bytes(job: Job, stage: Stage, g: Grid) -> Array:
+    """Return bytes that one micro-batch in flight leaves behind on a chip of a stage, in its own memory or its host's."""
+    kinds = {kind: layer_activations(job, g, size.widths) for kind, size in layer_sizes(job.model).items()}
+    tokens = g.micro_batch_size * (job.seq_len / g.cp)
+    left: Array = tokens * _kept_on_rank(job.model, stage, g, kinds)
+    return left
+
+
+def host_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array) -> dict[str, Array]:
+    """Return bytes in the host's memory for one chip of a stage."""
+    flying = in_flight(g, microbatches, stage.index)
+    return {
+        "optimizer": parameters_of_rank(job, stage, g).of_level(g, 1) * host_state(job.precision, g),
+        "activations": kept_bytes(job, stage, g) * flying * g.offload_activations,
     }
 
 

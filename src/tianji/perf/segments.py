@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tianji.errors import UnknownFigureError
 from tianji.hardware import Pool, Tier
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
@@ -20,7 +19,8 @@ from tianji.perf.communication import Links
 from tianji.perf.compute import ChipRates
 from tianji.perf.context import Context, Terms, largest
 from tianji.perf.data_parallel import data_parallel_time
-from tianji.perf.memory import dense_parameters, expert_parameters
+from tianji.perf.memory import dense_parameters, expert_parameters, kept_bytes
+from tianji.perf.offload import exposed_copies, offloaded_share, update_seconds
 from tianji.perf.passes import (
     Counts,
     all_counts,
@@ -88,6 +88,8 @@ class SegmentTime:
     """Of a step."""
     fixed: Array
     """``step_overhead``, of a step."""
+    offload: Array | None = None
+    """What a micro-batch waits for activations that go to the host and come back; None where none does."""
 
 
 def segment_time(job: Job, segment: Segment, g: Grid) -> SegmentTime:
@@ -121,6 +123,7 @@ def segment_time(job: Job, segment: Segment, g: Grid) -> SegmentTime:
         exchange=exchange * software,
         optimizer=optimizer_time(c, segment) * software,
         fixed=np.asarray(segment.constants.step_overhead * software),
+        offload=offload_time(job, segment, g, (slowest - backward, backward)),
     )
 
 
@@ -149,9 +152,9 @@ def joint_send_time(job: Job, segments: Sequence[Segment], joint: Tier, g: Grid)
 
 
 def optimizer_time(c: Context, segment: Segment) -> Array:
-    """Read and write the state, read the gradients, write the weights; over the host link when it is offloaded.
+    """Read and write the state, read the gradients, write the weights; what is offloaded as :mod:`tianji.perf.offload` has it.
 
-    Raises UnknownFigureError for a chip without a host bandwidth where the optimizer is offloaded.
+    Raises UnknownFigureError where the optimizer is offloaded and a figure of the host is not published.
     """
     g, p, chip = c.g, c.job.precision, segment.pool.chip
     shard = np.where(g.zero >= 1, shard_group(g).size, 1)
@@ -164,9 +167,20 @@ def optimizer_time(c: Context, segment: Segment) -> Array:
     )
     rate = c.machine.memory * c.constants.optimizer_efficiency
     time = parameters * ((2.0 * p.optimizer_size + p.gradient_size + p.weight_size) / rate)
-    if np.any(g.offload_optimizer):
-        if chip.host_bandwidth is None:
-            raise UnknownFigureError(chip.name, "host bandwidth", "the optimizer is offloaded")
-        moved = parameters * ((p.gradient_size + p.weight_size) / chip.host_bandwidth.value)
-        time = np.where(g.offload_optimizer, moved + time, time)
-    return time
+    return update_seconds(chip, p, g, parameters, time) if np.any(offloaded_share(g)) else time
+
+
+def offload_time(job: Job, segment: Segment, g: Grid, passes: tuple[Array, Array]) -> Array | None:
+    """Return what a micro-batch waits for offloaded activations, and for weights that live on the host under ZeRO-3."""
+    if not (np.any(g.offload_activations) or np.any(g.offload_weights)):
+        return None
+    chip, p = segment.pool.chip, job.precision
+    size = largest([kept_bytes(job, s, g) for s in segment.stages]) * g.offload_activations
+    shards = [
+        dense_parameters(job.model, s, g) / shard_group(g).size
+        + expert_parameters(job.model, s, g) / expert_data_group(g).size
+        for s in segment.stages
+    ]
+    # Weights come in for both passes, gradients leave beside the second one.
+    size = size + largest(shards) * g.offload_weights * max(p.weight_wire, p.gradient_wire)
+    return exposed_copies(chip, size, passes)

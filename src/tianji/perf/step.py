@@ -12,15 +12,16 @@ equal chips takes what the pool takes, under any constants.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from tianji.hardware import Pool, Tier
+from tianji.hardware import Chip, Pool, Tier
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.perf.context import Terms, largest, total
-from tianji.perf.memory import activation_bytes, fixed_bytes, state_bytes
+from tianji.perf.memory import activation_bytes, fixed_bytes, host_bytes, state_bytes
+from tianji.perf.offload import is_offloading
 from tianji.perf.segments import Segment, SegmentTime, joint_send_time, segment_time
 from tianji.perf.stages import Bubble, PassTime, Stage, representative_stages, stage
 from tianji.units import Array
@@ -28,9 +29,10 @@ from tianji.workload import Job
 
 KINDS = (
     "matmul", "attention", "vector", "recompute", "tp_comm", "cp_comm", "ep_comm", "waiting", "overhead", "optimizer",
-    "dp_comm", "pp_comm", "bubble",
+    "offload", "dp_comm", "pp_comm", "bubble",
 )  # fmt: skip
-"""Exclusive kinds of time on the critical path. Those that vary with most axes come last: sums stay small for long."""
+"""Exclusive kinds of time on the critical path; ``offload`` is one only where activations or weights live on the host. Those that
+vary with most axes come last: sums stay small for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Estimate:
     bubble: Bubble
     memory: list[dict[str, Array]]
     """Bytes by part for each stage that was looked at."""
+    host: list[dict[str, Array]] = field(default_factory=list)
+    """The same of the host's memory, for one chip; empty where nothing is offloaded."""
 
     @property
     def terms(self) -> Terms:
@@ -58,6 +62,18 @@ class Estimate:
         """Bytes on the fullest chip."""
         return fullest(self.memory)
 
+    @property
+    def host_total(self) -> Array:
+        """Bytes of the host's memory that the fullest chip takes."""
+        return fullest(self.host)
+
+    def fits_host(self, chip: Chip) -> Array:
+        """Return where the host's memory holds what is offloaded; everywhere if nothing is, or nobody published its size."""
+        if not self.host or chip.host_memory is None:
+            return np.asarray(True)
+        fits: Array = self.host_total <= chip.host_memory.value
+        return fits
+
 
 def estimate(job: Job, pool: Pool, constants: Constants, g: Grid) -> Estimate:
     """Return time and memory of every strategy of a grid, legal or not.
@@ -66,7 +82,7 @@ def estimate(job: Job, pool: Pool, constants: Constants, g: Grid) -> Estimate:
     """
     parts, bubble = assemble(job, [Segment.whole(job, pool, constants, g)], None, g)
     paired = representative_stages(job.model, g.pp, paired=bool(np.any(g.by_schedule(lambda s: s.is_paired))))
-    return Estimate(parts, bubble, estimate_memory(job, constants, g, paired))
+    return Estimate(parts, bubble, estimate_memory(job, constants, g, paired), estimate_host(job, g, paired))
 
 
 def estimate_time(job: Job, pool: Pool, constants: Constants, g: Grid) -> Terms:
@@ -116,7 +132,10 @@ def assemble(job: Job, segments: Sequence[Segment], joint: Tier | None, g: Grid)
     parts["overhead"] = parts["overhead"] + largest([t.fixed for t in times])
     sharing = -largest([np.negative(s.constants.sharing) for s in segments])
     bubble = Bubble.between(g, others, sends, sharded * (g.pp - 1), m * slowest, sharing)
-    return {kind: parts[kind] for kind in KINDS if kind != "bubble"}, bubble
+    copies = [t.offload for t in times if t.offload is not None]
+    if copies:
+        parts["offload"] = m * largest(copies)
+    return {kind: parts[kind] for kind in KINDS if kind in parts}, bubble
 
 
 def _slowest(times: list[SegmentTime]) -> tuple[Array, Terms, PassTime]:
@@ -152,6 +171,11 @@ def estimate_memory(job: Job, constants: Constants, g: Grid, stages: Sequence[St
     m = microbatches(job, g)
     fixed = fixed_bytes(constants, g)
     return [state_bytes(job, s, g) | fixed | activation_bytes(job, s, g, m, constants) for s in stages]
+
+
+def estimate_host(job: Job, g: Grid, stages: Sequence[Stage]) -> list[dict[str, Array]]:
+    """Return bytes of the host's memory by part for each of the given stages; nothing where nothing is offloaded."""
+    return [host_bytes(job, s, g, microbatches(job, g)) for s in stages] if is_offloading(g) else []
 
 
 def fullest(stages: Sequence[dict[str, Array]]) -> Array:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from tianji.catalog.failures import failures_of
 from tianji.errors import EnvelopeError, UnknownNameError
 from tianji.hardware import Pool
-from tianji.hardware.failure_profile import RUNGS, FailureProfile
+from tianji.hardware.failure_profile import FailureProfile
 from tianji.parallel.strategy import Strategy
 from tianji.ranges import Range
 from tianji.reliability import Expectation, Reliability, expect
@@ -142,24 +141,6 @@ def expect_goodput_of_parts(parts: Sequence[Exposure], settings: Reliability) ->
     nominal, high = (expect_case(find_joint_case(settings, exposed, case, spares)) for case in ("nominal", "low"))
     profiles = tuple({profile.name: profile for profile, _ in exposed}.values())
     return Goodput(expect_case(worst), nominal, high, settings, profiles, sum(part.chips for part in parts))
-
-
-def weigh_choices(result: Result, reliability: Reliability | None = None, **how: Any) -> dict[str, Goodput]:
-    """Return the goodput with each rung of the ladder, and with each further choice, in place of the settings' own.
-
-    A rung is the fastest in use; with ``+ peer memory`` its restarts load from the memory of another node. ``how`` goes to
-    :func:`expect_goodput`.
-    """
-    settings = reliability or Reliability()
-    memory = ("local", "peer", "storage")
-    choices = {f"{rung} restart": replace(settings, recovery=rung, loss="job") for rung in reversed(RUNGS)}
-    choices["process restart + peer memory"] = replace(settings, recovery="process", loss="job", stores=memory)
-    choices["in-process restart + peer memory"] = replace(settings, recovery="in-process", loss="job", stores=memory)
-    choices["synchronous saves"] = replace(settings, asynchronous=False)
-    choices["shrink instead of spares"] = replace(settings, replacement="shrink")
-    if result.plan.strategy.dp > 1:
-        choices["lost replica, not lost job"] = replace(settings, loss="replica")
-    return {name: expect_goodput(result, choice, **how) for name, choice in choices.items()}
 
 
 def find_exposure(result: Result) -> Exposure:

@@ -47,7 +47,7 @@ def bundle(plans: Sequence[Plan]) -> list[Bundle]:
     """Return the plans in as few bundles as their structure allows."""
     groups: dict[Hashable, list[int]] = {}
     for place, plan in enumerate(plans):
-        key = (plan.pool.chip.name, plan.pool.tiers, structure(plan.job))
+        key = (plan.pool.chip.name, plan.pool.chip.host_bandwidth, plan.pool.tiers, structure(plan.job))
         groups.setdefault(key, []).append(place)
     bundles: list[Bundle] = []
     for places in groups.values():
@@ -84,12 +84,12 @@ def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constant
     step_time, memory, slopes = np.zeros(count), np.zeros(count), np.zeros((len(felt), count))
     terms = {kind: np.zeros(count) for kind in KINDS}
     for b in bundles:
-        cost = estimate(b.job, b.pool, _lower_each(constants(b.pool.chip), felt), b.grid)
-        times = np.broadcast_to(cost.step_time, (len(felt) + 1, len(b.places)))
-        step_time[b.places], memory[b.places] = times[0], cost.memory_total
+        outcome = estimate(b.job, b.pool, _lower_each(constants(b.pool.chip), felt), b.grid)
+        times = np.broadcast_to(outcome.step_time, (len(felt) + 1, len(b.places)))
+        step_time[b.places], memory[b.places] = times[0], outcome.memory_total
         slopes[:, b.places] = np.log(times[0] / times[1:]) / STEP
-        for kind in KINDS:
-            terms[kind][b.places] = np.atleast_2d(cost.terms[kind])[0]
+        for kind, seconds in outcome.terms.items():
+            terms[kind][b.places] = np.atleast_2d(seconds)[0]
     return Prices(step_time, memory, terms, slopes)
 
 

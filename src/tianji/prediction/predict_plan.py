@@ -20,7 +20,7 @@ from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
-from tianji.perf.step import estimate, estimate_memory, every_stage
+from tianji.perf.step import estimate, estimate_host, estimate_memory, every_stage
 from tianji.prediction.many import bundle, predict_many
 from tianji.ranges import Range
 from tianji.result import Result
@@ -102,8 +102,18 @@ def _predict_alike(plans: Sequence[Plan], calibration: Calibration) -> list[Resu
             memory_limit=usable_memory(used),
             model_flops=flops,
             peak=peak,
+            host_memory=(hosted := _host_memory(plan)),
+            host_limit=chip.host_memory.value if hosted and chip.host_memory else None,
         ))  # fmt: skip
     return results
+
+
+def _host_memory(plan: Plan) -> dict[str, float]:
+    """Return what the fullest stage's chip takes of its host's memory, by part; nothing where nothing is offloaded."""
+    grid = Grid.of(plan.strategy)
+    stages = estimate_host(plan.job, grid, every_stage(plan.job, plan.strategy.pp))
+    plain = [{part: _column(value, 1)[0] for part, value in parts.items()} for parts in stages]
+    return max(plain, key=lambda parts: sum(parts.values()), default={})
 
 
 def _stage_memory(plans: Sequence[Plan], constants: Constants) -> dict[int, tuple[dict[str, float], ...]]:

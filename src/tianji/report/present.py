@@ -23,6 +23,8 @@ VIEWS = {
     "sizing": "tianji.report.views.comparison:sizing_view",
     "run": "tianji.report.views.run:run_view",
     "explanation": "tianji.report.views.explanation:explanation_view",
+    "operation_status": "tianji.report.views.operation_status:operation_status_view",
+    "operation_report": "tianji.report.views.operation_report:operation_report_view",
     "operation": "tianji.report.views.operation:operation_view",
     "machine": "tianji.report.views.machine:machine_view",
     "pool_status": "tianji.report.views.pool_status:pool_status_view",
@@ -32,6 +34,7 @@ VIEWS = {
     "migration_scan": "tianji.report.views.migration:scan_view",
     "migration_versions": "tianji.report.views.migration:versions_view",
     "migration_parity": "tianji.report.views.parity:parity_view",
+    "migration_twin": "tianji.report.views.twin:twin_view",
     "migration_dumps": "tianji.report.views.parity:dump_view",
 }
 """By the key ``document`` of a document: the function that makes its view. A module is imported when it is needed."""

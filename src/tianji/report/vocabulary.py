@@ -19,6 +19,7 @@ KINDS = {
     "dp_comm": "data-parallel links, exposed",
     "bubble": "pipeline bubble",
     "optimizer": "optimizer",
+    "offload": "copies to and from the host, exposed",
     "waiting": "waiting for slower chips",
     "overhead": "launches and step overhead",
 }

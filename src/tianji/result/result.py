@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tianji.parallel.plan import Plan
 from tianji.ranges import Range
@@ -32,11 +32,20 @@ class Result:
     """Dense peak of one chip in the dtype of the linear layers, FLOP/s."""
     measurement: Measurement | None = None
     """What a run adds; None for a prediction."""
+    host_memory: Mapping[str, Bytes] = field(default_factory=dict)
+    """Bytes of the host's memory that the fullest stage's chip takes, by part; empty where nothing is offloaded."""
+    host_limit: Bytes | None = None
+    """Host memory for each chip; None where nobody published it."""
 
     @property
     def memory_total(self) -> Bytes:
         """Bytes on the fullest chip."""
         return sum(self.memory.values())
+
+    @property
+    def host_total(self) -> Bytes:
+        """Bytes of the host's memory that the fullest stage's chip takes."""
+        return sum(self.host_memory.values())
 
     @property
     def worst_stage(self) -> int:
@@ -46,8 +55,10 @@ class Result:
 
     @property
     def fits(self) -> bool:
-        """The fullest chip holds what it must."""
-        return self.memory_total <= self.memory_limit
+        """The fullest chip holds what it must, and so does its host where its memory is known."""
+        return self.memory_total <= self.memory_limit and (
+            self.host_limit is None or self.host_total <= self.host_limit
+        )
 
     @property
     def tokens_per_s(self) -> float:

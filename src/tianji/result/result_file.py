@@ -34,6 +34,8 @@ def result_document(result: Result) -> dict[str, Any]:
     values = {"kind": result.kind, "plan": plan_document(result.plan), "step_time": encode(result.step_time)}
     for name in ("breakdown", "memory", "stages", "memory_limit", "model_flops", "peak", "measurement"):
         values[name] = encode(getattr(result, name))
+    if result.host_memory:
+        values |= {"host_memory": encode(result.host_memory), "host_limit": encode(result.host_limit)}
     return {"format": FORMAT, "version": VERSION, **values}
 
 
@@ -64,7 +66,7 @@ def result_from(data: object, where: str = "result") -> Result:
         raise FormatError(f"{where}.kind: expected {' or '.join(KINDS)}, got {shown(data['kind'])}")
     if not isinstance(data["stages"], list):
         raise FormatError(f"{where}.stages: expected a list, got {shown(data['stages'])}")
-    measured = data.get("measurement")
+    measured, host = data.get("measurement"), data.get("host_limit")
     return Result(
         plan=plan_from(data["plan"], f"{where}.plan"),
         kind=data["kind"],
@@ -76,6 +78,8 @@ def result_from(data: object, where: str = "result") -> Result:
         model_flops=_number(data.get("model_flops"), f"{where}.model_flops"),
         peak=_number(data.get("peak"), f"{where}.peak"),
         measurement=None if measured is None else decode(Measurement, measured, f"{where}.measurement", {}),
+        host_memory=_numbers(data.get("host_memory", {}), f"{where}.host_memory"),
+        host_limit=None if host is None else _number(host, f"{where}.host_limit"),
     )
 
 

@@ -43,7 +43,7 @@ def priced_blocks(job: Job, pool: Pool, constants: Constants, grid: Grid) -> Ite
     """Yield all strategies of a grid, legal or not, with time and memory."""
     cost, shape = estimate(job, pool, constants, grid), grid.shape
     bubble = cost.bubble
-    legal = is_legal(grid, job, pool)
+    legal = is_legal(grid, job, pool) & cost.fits_host(pool.chip)
     parts = _shorten(cost.parts.values(), shape)
     stages = [_shorten(parts.values(), shape) for parts in cost.memory]
     start = 0

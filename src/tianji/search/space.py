@@ -11,7 +11,8 @@ The space is every legal strategy that uses all chips, within these bounds:
 * ZeRO over all data ranks, and level 3 also over those inside one unit of each tier (HSDP); level 2 under a pipeline only when
   ``fixed`` asks for it: it reduces the gradients of every micro-batch, and few engines have it;
 * schedules that say so (``on_request``: ``zbv``) and context kind ``all_gather`` only when ``fixed`` asks for them;
-* ``recompute_layers`` 1, fused attention, and the overlap switches as the engine has them (``extra`` varies any of these).
+* ``recompute_layers`` 1, fused attention, nothing offloaded, and the overlap switches as the engine has them (``extra`` varies
+  any of these).
 
 Left out besides is only what provably loses or repeats: sequence parallelism is off where the sequence does not divide, for
 elsewhere it costs no time and saves memory; schedules of a pipeline of one stage, kinds of context parallelism over one rank,
@@ -204,8 +205,6 @@ class Space:
     def _extra_axis(self) -> Axis:
         """Return all combinations of the further switches along one axis."""
         extra = dict(self.extra)
-        if self.pool.chip.host_bandwidth is not None:
-            extra.setdefault("offload_optimizer", (False, True))
         extra = {name: values for name, values in extra.items() if name not in self.fixed}
         rows = list(product(*extra.values()))
         return {name: np.asarray([row[i] for row in rows]) for i, name in enumerate(extra)}

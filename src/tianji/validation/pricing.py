@@ -31,7 +31,6 @@ class Forecast:
     low: Seconds | None = None
     high: Seconds | None = None
     memory: Bytes | None = None
-    """None where activations went to host memory, which is not modelled."""
     memory_limit: Bytes | None = None
     """What a job can have of one chip."""
     reason: str = ""
@@ -154,5 +153,4 @@ def _forecast(setup: Setup, calibration: Calibration, time: Seconds, memory: Byt
     spread = calibration.spread(setup.pool.chip, moe=moe, chips=setup.strategy.chips, traits=setup.traits).doubted(
         deviation
     )
-    resident = None if "activations" in setup.software.offload else memory
-    return Forecast(time, time * spread.low, time * spread.high, resident, usable_memory(setup.pool))
+    return Forecast(time, time * spread.low, time * spread.high, memory, usable_memory(setup.pool))

@@ -1,7 +1,8 @@
 """Models, jobs and the operations they are made of: what is to be computed."""
 
+from tianji.workload.formats import Formats
 from tianji.workload.job import Job
 from tianji.workload.model import MLA, Model, MoE
 from tianji.workload.precision import PRECISIONS, Precision, find_precision
 
-__all__ = ["MLA", "PRECISIONS", "Job", "MoE", "Model", "Precision", "find_precision"]
+__all__ = ["MLA", "PRECISIONS", "Formats", "Job", "MoE", "Model", "Precision", "find_precision"]

@@ -1,9 +1,9 @@
 """Small arithmetic over the keys of a ``config.json``, as family files write it: ``2 * linear_num_value_heads``.
 
-Names are keys; numbers, ``+ - *``, ``//`` (which must come out even), ``or`` (the first that is neither missing nor null nor
-0), comparisons and ``a if b else c`` are known, nothing else. ``has(key)`` is true where the file states the key;
-``or_zero(key)`` is its value, 0 for null, and nothing where the file leaves it out. ``first(key)`` and ``count(key)`` are of a
-list. ``int(...)`` cuts the fraction off, ``up(a, b)`` is the least multiple of b that is not below a.
+Names are keys; numbers, texts, ``+ - * %``, ``//`` (which must come out even), ``or`` (the first that is neither missing nor null
+nor 0), comparisons, ``in`` a tuple and ``a if b else c`` are known, nothing else. ``has(key)`` is true where the file states the
+key; ``or_zero(key)`` is its value, 0 for null, and nothing where the file leaves it out. ``first(key)`` and ``count(key)`` are
+of a list. ``int(...)`` cuts the fraction off, ``up(a, b)`` is the least multiple of b that is not below a.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.FloorDiv: _divide,
+    ast.Mod: operator.mod,
 }
 COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
@@ -35,6 +36,9 @@ COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
     ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.In: lambda value, known: value in known,
+    ast.NotIn: lambda value, known: value not in known,
 }
 
 
@@ -71,6 +75,8 @@ def _value(node: ast.expr, values: Mapping[str, object], stated: Mapping[str, ob
         return {"true": True, "false": False}[node.id] if node.id in ("true", "false") else values.get(node.id)
     if isinstance(node, ast.BinOp) and type(node.op) in BINARY:
         return BINARY[type(node.op)](_number(node.left, values, stated), _number(node.right, values, stated))
+    if isinstance(node, ast.Tuple):
+        return tuple(_value(item, values, stated) for item in node.elts)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return not _value(node.operand, values, stated)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):

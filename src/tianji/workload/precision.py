@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tianji.errors import UnknownNameError
 from tianji.units import Bytes
@@ -39,6 +39,18 @@ class Precision:
     """Linear inputs pass through a cast to the narrow dtype: one more read and write."""
     block_scaled: bool = False
     """Scales for each block of 16 or 32 elements (MXFP8, NVFP4) in place of one for each tensor."""
+    optimizer: str = "adamw"
+    """This and the next four are words of :mod:`tianji.workload.formats`, from which the sizes come."""
+    moments: str = "fp32"
+    main: str = "fp32"
+    gradient: str = "fp32"
+    loss: str = "plain"
+
+    def describe(self) -> str:
+        """Return the recipe with what differs from its usual formats."""
+        usual = {"optimizer": "adamw", "moments": "fp32", "main": "fp32", "gradient": "fp32", "loss": "plain"}
+        own = [f"{name} {getattr(self, name)}" for name, word in usual.items() if getattr(self, name) != word]
+        return f"{self.name} ({', '.join(own)})" if own else self.name
 
 
 PRECISIONS: dict[str, Precision] = {
@@ -56,28 +68,21 @@ PRECISIONS: dict[str, Precision] = {
         dispatch_size=4.0,
     ),
     "fp8": Precision("fp8", "fp8", weight_size=2.0, linear_input_size=1.0, quantized=True),
+    "hif8": Precision("hif8", "fp8", weight_size=2.0, linear_input_size=1.0, quantized=True),
     "mxfp8": Precision("mxfp8", "fp8", weight_size=2.0, linear_input_size=1.03, quantized=True, block_scaled=True),
     "fp4": Precision("fp4", "fp4", weight_size=2.0, linear_input_size=0.5625, quantized=True, block_scaled=True),
 }
 """Known recipes by name. The narrow recipes keep bf16 weights, gradients in fp32 and an fp32 master copy."""
 
-ALIASES = {"nvfp4": "fp4", "mxfp4": "fp4", "hif8": "fp8", "float8": "fp8", "bfloat16": "bf16", "float16": "fp16"}
-
-OPTIMIZER_SIZES = {"fp32": 12.0, "bf16": 8.0, "fp8": 6.0}
-"""Bytes of optimizer state for a parameter by the dtype of the two moments, with an fp32 master copy."""
+ALIASES = {"nvfp4": "fp4", "mxfp4": "fp4", "float8": "fp8", "bfloat16": "bf16", "float16": "fp16"}
 
 
-def find_precision(name: str, optimizer: str = "fp32") -> Precision:
-    """Return a recipe by name, with the given dtype of the optimizer's moments.
+def find_precision(name: str) -> Precision:
+    """Return a recipe by name.
 
-    Raises UnknownNameError for a recipe or dtype that is not known.
+    Raises UnknownNameError for a recipe that is not known.
     """
     key = ALIASES.get(name.lower(), name.lower())
     if key not in PRECISIONS:
         raise UnknownNameError("precision", name, [*PRECISIONS, *ALIASES])
-    if optimizer not in OPTIMIZER_SIZES:
-        raise UnknownNameError("optimizer dtype", optimizer, OPTIMIZER_SIZES)
-    recipe = PRECISIONS[key]
-    if optimizer == "fp32":
-        return recipe
-    return replace(recipe, optimizer_size=OPTIMIZER_SIZES[optimizer] - (4.0 if key == "fp32" else 0.0))
+    return PRECISIONS[key]

@@ -5,9 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tianji.backends.first_weights import (
+    FirstWeights,
+    check_first_weights,
+    open_first_weights,
+    weight_shapes,
+    write_first_weights,
+)
 from tianji.backends.mindspore.tensor_parallel import axis_of, cut_weight
-from tianji.backends.mindspore.weights import draw_carried, open_carried, write_carried
-from tianji.errors import RunError
+from tianji.backends.mindspore.weights import draw_carried
+from tianji.errors import FormatError, RunError
 
 from ..samples import model_of
 
@@ -20,12 +27,17 @@ def test_weights_are_those_of_the_torch_trainer_and_come_back_from_the_file(name
 
     model = model_of(name)
     drawn = draw_carried(model, seed=3)
-    write_carried(drawn, tmp_path / "weights.npz")
-    read = open_carried(tmp_path / "weights.npz")
+    assert {key: array.shape for key, array in drawn.items()} == weight_shapes(model)
+    write_first_weights(FirstWeights(drawn, 1e-5, np.ones(4, np.float32)), tmp_path / "weights.npz")
+    first = open_first_weights(tmp_path / "weights.npz")
+    check_first_weights(first, model, "weights.npz")
+    assert first.norm_epsilon == 1e-5
+    assert first.rotary_rates is not None
+    read = {key: first.arrays[key] for key in drawn}
     whole = Transformer(model, range(model.num_layers), torch.arange(1), attend_whole, embed=True, predict=True)
     draw_weights(whole, 3)
     names = {key for key, _ in whole.named_parameters()}
-    assert set(read) == set(drawn) <= names
+    assert set(drawn) <= names
     assert ("head.weight" in drawn) is not model.tied_embeddings
     for key, weight in whole.named_parameters():
         if key in drawn:
@@ -47,4 +59,23 @@ def test_the_parts_of_the_tensor_ranks_are_the_whole(name: str, size: int) -> No
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be written"):
-        write_carried({"a": np.zeros(1, np.float32)}, tmp_path / "none" / "weights.npz")
+        write_first_weights(FirstWeights({"a": np.zeros(1, np.float32)}), tmp_path / "none" / "weights.npz")
+
+
+@pytest.mark.parametrize("raw", [b"", b"no archive", b"PK\x03\x04broken", b"\x93NUMPY\x01\x00v\x00"])
+def test_what_is_no_file_of_weights_is_refused(raw: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    path.write_bytes(raw)
+    with pytest.raises(FormatError, match=r"expected the weights\.npz of a twin"):
+        open_first_weights(path)
+
+
+def test_weights_of_another_model_are_refused() -> None:
+    model = model_of("llama")
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in weight_shapes(model).items()}
+    check_first_weights(FirstWeights(arrays), model, "w")
+    with pytest.raises(FormatError, match=r"expected \(4,\)"):
+        check_first_weights(FirstWeights(arrays, 1e-6, np.ones(3, np.float32)), model, "w")
+    arrays["norm.weight"] = np.zeros(1, np.float32)
+    with pytest.raises(FormatError, match=r"norm\.weight has the shape"):
+        check_first_weights(FirstWeights(arrays), model, "w")

@@ -107,3 +107,24 @@ def test_a_sweep_gives_what_it_gives_locally(words: tuple[str, ...], host: Host)
         for taken in ("seconds", "candidates_per_s"):
             document.get("search", {}).pop(taken, None)
     assert ray == local
+
+
+def listening(group: int) -> set[str]:
+    """Return the local addresses, as the kernel writes them, at which the processes of a group listen."""
+    sockets = set()
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and os.getpgid(int(entry.name)) == group:
+                sockets |= {os.readlink(link) for link in (entry / "fd").iterdir()}
+        except OSError:
+            continue  # it has ended
+    lines = [
+        line.split() for kind in ("tcp", "tcp6") for line in Path(f"/proc/net/{kind}").read_text().splitlines()[1:]
+    ]
+    return {line[1].split(":")[0] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in sockets}
+
+
+def test_a_pool_on_the_loopback_address_listens_nowhere_else(host: Host) -> None:
+    addresses = listening(json.loads(host.state.read_text())["pid"])
+    assert addresses
+    assert addresses <= {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}

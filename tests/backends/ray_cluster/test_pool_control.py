@@ -82,7 +82,7 @@ def test_a_file_that_is_no_state_is_named(state: Path) -> None:
     state.parent.mkdir()
     for text in ("{", "[]", json.dumps({"role": "head"})):
         state.write_text(text)
-        with pytest.raises(FormatError, match="not the state of a pool"):
+        with pytest.raises(FormatError, match="remove the file if nothing of Ray runs here"):
             find_state()
 
 

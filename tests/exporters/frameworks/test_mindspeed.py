@@ -16,6 +16,7 @@ from tianji.exporters import TARGETS, render_plan
 from tianji.exporters.launch_reader.shell_reader import read_script
 from tianji.exporters.runnable import plan_for_framework
 from tianji.parallel.plan import Plan
+from tianji.workload import PRECISIONS, Formats
 
 Options = dict[str, str]
 
@@ -38,6 +39,7 @@ def check_start(o: Options) -> None:
     assert not ("--use-ascend-coc" in o and is_te), "transformer engine does not support ascend coc"
     recipe = o.get("--fp8-recipe", "delayed")
     assert not ("--use-ascend-mc2" in o and "--fp8-format" in o and recipe != "mxfp8"), "MC2 is for mxfp8"
+    assert o.get("--fp8-format") != "hif8" or recipe == "tensorwise", "hif8 only support tensorwise scaling type"
     if "--fp8-format" in o and "--moe-grouped-gemm" in o:
         assert recipe in ("mxfp8", "mxfp8-32x32", "tensorwise", "delayed"), "bf16 in grouped matmuls"
     # mc2.py and transformer_block.py
@@ -70,7 +72,7 @@ def test_mindspeed_would_start_with_what_is_written() -> None:
     @given(plan=plans(("atlas-950-superpod",), TARGETS["mindspeed"].space), data=st.data())
     def check(plan: Plan, data: st.DataObject) -> None:
         precision = tianji.make_job(
-            "llama-3.1-8b", precision=data.draw(st.sampled_from(["fp8", "mxfp8", "bf16"]))
+            "llama-3.1-8b", precision=data.draw(st.sampled_from(["fp8", "mxfp8", "hif8", "bf16"]))
         ).precision
         blocks = replace(precision, name="fp8-block", block_scaled=True) if precision.name == "fp8" else precision
         precision = data.draw(st.sampled_from([precision, blocks]))
@@ -86,7 +88,7 @@ def test_mindspeed_would_start_with_what_is_written() -> None:
 
     check()
     assert sum("--fp8-format" in o for o in written) > 5
-    assert sum("--use-ascend-mc2" in o for o in written) > 0
+    assert any("--use-ascend-mc2" in o for o in written)
 
 
 def case(model: str, precision: str, **strategy: object) -> Plan:
@@ -103,13 +105,50 @@ def test_fp8_layers_are_transformer_engines(precision: str, recipe: str) -> None
     assert options_of(case("llama-3.1-8b", "bf16", overlap_tp=False))["--transformer-impl"] == "local"
 
 
-def test_mc2_goes_with_bf16_and_mxfp8_and_without_experts() -> None:
+def test_mc2_goes_with_bf16_and_without_experts() -> None:
     assert "--use-ascend-mc2" in options_of(case("llama-3.1-8b", "bf16"))
-    assert "--use-ascend-mc2" in options_of(case("llama-3.1-8b", "mxfp8"))
-    with pytest.raises(ExportError, match=r"overlap_tp with precision fp8.*--fix overlap_tp=off"):
+    with pytest.raises(ExportError, match=r"MC2 takes mxfp8 only.*--fix overlap_tp=off"):
         render_plan(case("llama-3.1-8b", "fp8"), "mindspeed")
-    with pytest.raises(ExportError, match=r"overlap_tp of a model with experts.*--fix overlap_tp=off"):
+    with pytest.raises(ExportError, match=r"documentation excludes it.*--fix overlap_tp=off"):
+        render_plan(case("llama-3.1-8b", "mxfp8"), "mindspeed")
+    with pytest.raises(ExportError, match=r"MC2 excludes grouped matmuls.*--fix overlap_tp=off"):
         render_plan(case("qwen3-30b-a3b", "bf16", ep=4), "mindspeed")
+
+
+def test_hif8_is_a_format_with_the_tensorwise_recipe() -> None:
+    options = options_of(case("qwen3-30b-a3b", "hif8", overlap_tp=False, ep=4))
+    assert (options["--fp8-format"], options["--fp8-recipe"]) == ("hif8", "tensorwise")
+    check_start(options | {"--world": "8"})
+
+
+def test_moments_of_one_byte_are_quantised_states() -> None:
+    plan = case("llama-3.1-8b", "bf16", overlap_tp=False)
+    narrow = replace(plan, job=replace(plan.job, precision=Formats(optimizer_dtype="fp8").apply(PRECISIONS["bf16"])))
+    assert options_of(narrow)["--quant-states"] == "fp8"
+    offloaded = replace(narrow, strategy=replace(narrow.strategy, offload_optimizer=True))
+    with pytest.raises(ExportError, match="--quant-grads beside --swap-optimizer"):
+        render_plan(offloaded, "mindspeed")
+
+
+@pytest.mark.parametrize("pool", ["atlas-900-a2", "atlas-900-a3-dies", "atlas-950-superpod"])
+@pytest.mark.parametrize("model", ["llama-3.1-8b", "qwen3-30b-a3b"])
+def test_every_precision_of_every_generation_starts(pool: str, model: str) -> None:
+    """Each precision that a chip of the pool has starts under MindSpeed's own checks, or is refused with a reason."""
+    place = tianji.load_pool(pool, 16)
+    started = []
+    for name in PRECISIONS:
+        job = tianji.make_job(model, seq_len=4096, global_batch_size=64, precision=name)
+        s = tianji.Strategy(tp=2, dp=8, ep=4 if job.model.moe else 1, overlap_tp=False, ep_kind="all_to_all")
+        if job.precision.linear not in place.chip.peak:
+            continue
+        try:
+            check_start(options_of(Plan(job, place, s)) | {"--world": "16"})
+        except ExportError as error:
+            assert "no 4-bit recipe" in str(error)
+        else:
+            started.append(name)
+    assert started == [n for n, p in PRECISIONS.items() if p.linear in place.chip.peak and n != "fp4"]
+    assert ("hif8" in started) == (pool == "atlas-950-superpod")
 
 
 def test_the_best_fp8_plan_for_an_atlas_950_starts() -> None:

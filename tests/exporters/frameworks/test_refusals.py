@@ -110,7 +110,7 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
         (BROADCASTS, "weight_gather=broadcasts"),
         ({"model": EXPERTS, "ep": 4, "overlap_ep": True}, "overlap_ep: no setting"),
         ({"overlap_tp": True}, "overlap_tp: it lies in"),
-        ({"offload_optimizer": True}, "offload_optimizer: its file"),
+        ({"offload_optimizer": True}, "offload_optimizer: it has no setting"),
         (PART, "selective recomputation of 50% of the layers"),
         ({"precision": "mxfp8"}, "precision mxfp8"),
     ],

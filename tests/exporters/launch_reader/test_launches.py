@@ -155,8 +155,14 @@ def test_adapters_are_told(tmp_path: Path) -> None:
 
 
 def test_layers_without_attention_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedModelError, match="--hybrid-override-pattern"):
-        read(tmp_path, MEGATRON.replace("--bf16", "--bf16 --hybrid-override-pattern M-M*"))
+    with pytest.raises(UnsupportedModelError, match="--linear-num-key-heads"):
+        read(tmp_path, MEGATRON.replace("--bf16", "--bf16 --linear-num-key-heads 16"))
+
+
+def test_a_pattern_of_layers_is_a_model_of_several_kinds(tmp_path: Path) -> None:
+    text = MEGATRON.replace("--bf16", "--bf16 --hybrid-override-pattern M-M*").replace("--num-layers-", "--x-")
+    model = read(tmp_path, text).job.model
+    assert (model.num_layers, [t for t, _ in model.layer_titles]) == (4, ["mamba2", "dense", "attention"])
 
 
 def test_a_script_that_does_not_fit_is_not_called_as_fast_as_the_best(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 import pytest
 
 from tianji.errors import FormatError
+from tianji.exporters.launch_reader.shell_arithmetic import calculate
 from tianji.exporters.launch_reader.shell_reader import read_script
-from tianji.exporters.launch_reader.shell_values import calculate, decide
+from tianji.exporters.launch_reader.shell_values import decide
 
 
 def words(text: str) -> list[str]:

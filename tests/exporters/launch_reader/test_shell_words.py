@@ -27,9 +27,19 @@ SCALARS = st.tuples(st.sampled_from(["A", "B"]), st.sampled_from(["=", "+="]), V
 ARRAYS = st.tuples(st.sampled_from(["=", "+="]), st.lists(WORDS, max_size=3)).map(
     lambda pair: f"LIST{pair[0]}({' '.join(pair[1])})"
 )
+LOOPS = st.sampled_from([
+    "for i in 1 2 3; do LIST+=(--i $i); done", "for ((i=0; i<3; i++)); do A+=$i; done",
+    "N=0\nwhile [ $N -lt 3 ]; do N=$((N+1)); LIST+=($N); done",
+    "case $A in a) B=--a ;; b*|c) B=--b ;; *) B=--c ;; esac",
+    "f() { LIST+=(\"$1\" $2); }\nf 'x y' z", "set -- p q\nA=$2\nshift\nB=$1", "(( 2 > 1 )) && A=--y",
+    "C=(1 0 1)\nprintf -v A '[%s]' \"$(IFS=', '; echo \"${C[*]}\")\"", "A=$(echo a b)", "A=$(seq 3)",
+    "P=/x/y.sh\nA=${P##*/}\nB=${P%.sh}", "P=aXbX\nA=${P//X/-}\nB=${#P}", "LIST=(a b c)\nA=${LIST[1]}\nB=${#LIST[@]}",
+    "A=$((5/2*2+7%4))", "A=$((1?8:9)) B=${A:0:1}", "CMD=\"LIST+=('q r')\"\neval $CMD",
+    "N=4; [[ $N -gt 2 && $N != 5 ]] && A=--in",
+])  # fmt: skip
 CONDITIONS = st.sampled_from(["[ 1 = 1 ]", "[ 2 -gt 3 ]", '[[ x == "y" ]]', "! [ -z x ]", "true", "false"])
 STEPS = st.recursive(
-    SCALARS | ARRAYS,
+    SCALARS | ARRAYS | LOOPS,
     lambda inner: (
         st.tuples(CONDITIONS, inner, inner).map(lambda t: f"if {t[0]}; then\n{t[1]}\nelse\n{t[2]}\nfi")
         | st.tuples(CONDITIONS, st.sampled_from(["&&", "||"]), SCALARS).map(" ".join)

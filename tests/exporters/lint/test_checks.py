@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tianji.cli.group import main
 from tianji.errors import FormatError, InputError, UnknownNameError
+from tianji.exporters.formats.kinds import TITLES
 from tianji.exporters.lint.checks import check_file
 
 JOB = """apiVersion: batch.volcano.sh/v1alpha1
@@ -151,3 +152,31 @@ def test_no_document_ends_in_a_traceback(
     except InputError:
         return
     assert all(v.rule and v.actual and v.fix for v in found.violations)
+
+
+SHIPPED = {
+    "deepspeed": '{"train_batch_size": "auto", "train_micro_batch_size_per_gpu": "auto", "zero_optimization": {"stage": 2},'
+    ' "bf16": {"enabled": "auto"}, "_comment": "x"}',
+    "llama-factory": "model_name_or_path: a/b\nstage: sft\nbf16: true\nper_device_train_batch_size: 1\n",
+    "llama-factory-v1": "model: a/b\nmodel_class: llm\ndist_config: {name: fsdp2}\noutput_dir: out\nbf16: true\n",
+    "accelerate": "compute_environment: LOCAL_MACHINE\ndistributed_type: FSDP\nnum_processes: 8\nmixed_precision: bf16\n",
+    "hf-fsdp": '{"fsdp": "full_shard auto_wrap", "fsdp_config": {"fsdp_version": 2}}',
+    "mindspeed-fsdp2": "model: {model_id: a}\nparallel: {fsdp_size: 8}\ntraining: {optimizer: adamw}\n",
+    "primus": "work_group: a\nmodules: {pre_trainer: {framework: megatron}}\n",
+    "modelzoo": "ENV_VARS: {A: 1}\nMODEL_ARGS: {--num-layers: 4}\n",
+}
+
+
+@pytest.mark.parametrize("kind", SHIPPED)
+def test_files_of_other_projects_are_known_and_not_flagged(kind: str, tmp_path: Path) -> None:
+    text = SHIPPED[kind]
+    found = check_file(written(tmp_path, text, "a.json" if text.startswith("{") else "a.yaml"))
+    assert found.violations == ()
+    assert found.kinds[0].startswith(TITLES[kind])
+    assert ("no schema" in found.kinds[0]) == (kind != "deepspeed")
+
+
+def test_what_the_trainer_fills_in_hides_no_slip(tmp_path: Path) -> None:
+    text = '{"train_micro_batch_size_per_gpu": "auto", "zero_optimisation": {"stage": 2}, "gradient_clipping": true}'
+    found = {(v.actual, v.fix) for v in check_file(written(tmp_path, text, "a.json")).violations}
+    assert {actual.partition(":")[0] for actual, _ in found} == {"zero_optimisation", "gradient_clipping"}

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
+from tianji.backends.first_weights import FirstWeights, write_first_weights
 from tianji.backends.machine import check_extra, check_inputs, check_machine, check_port
 from tianji.backends.mindspore.environment import find_python
 from tianji.backends.mindspore.support import check_limits
-from tianji.backends.mindspore.weights import WEIGHTS, draw_carried, write_carried
+from tianji.backends.mindspore.weights import WEIGHTS, draw_carried
 from tianji.backends.mindspore.worker import PROBE
 from tianji.backends.options import RunOptions
 from tianji.backends.run_folder import finish_run, prepare_run
@@ -32,12 +33,17 @@ class MindSporeEngine:
 
     def check(self, plan: Plan, options: RunOptions) -> None:
         """Raise InputError unless the plan can run on MindSpore on this machine."""
-        check_limits(plan, options)
+        self.check_plan(plan, options)
         check_extra()  # torch draws the first weights
         find_python()
         check_inputs(plan, options)
         check_machine(plan, replace(options, device="cpu"))
         check_port(options.port)
+
+    @staticmethod
+    def check_plan(plan: Plan, options: RunOptions) -> None:
+        """Raise InputError unless the backend runs a plan as its strategy says, on whatever machine."""
+        check_limits(plan, options)
 
     def run(self, plan: Plan, options: RunOptions) -> Result:
         """Run a plan and return the measured result, which is written to ``options.out`` too.
@@ -48,7 +54,8 @@ class MindSporeEngine:
         self.check(plan, options)
         options, world = replace(options, trace=False, device="cpu"), plan.strategy.chips
         job = prepare_run(plan, options, node=world, task="train-mindspore")
-        write_carried(draw_carried(plan.job.model, options.seed), job.folder / WEIGHTS)
+        if not options.weights:
+            write_first_weights(FirstWeights(draw_carried(plan.job.model, options.seed)), job.folder / WEIGHTS)
         environment = _variables(world, options, probe=self.probe)
         job = replace(job, rendezvous="" if world > 1 else "alone")  # one rank has nobody to meet
         run_ranks(LocalHosts(job.folder, environment, (str(find_python()), "-P")), job)

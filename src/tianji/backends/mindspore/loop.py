@@ -14,13 +14,13 @@ from mindspore import Parameter, ParameterTuple, Tensor, ops
 from mindspore.communication import init
 from numpy.typing import NDArray
 
+from tianji.backends.first_weights import open_first_weights
 from tianji.backends.mindspore.collectives import CollectiveGroup, Meeting
 from tianji.backends.mindspore.device_mesh import RankPlace
 from tianji.backends.mindspore.pipeline_parallel import layers_of_stage, order_turns
 from tianji.backends.mindspore.tensor_parallel import axis_of, cut_weight, is_partial
 from tianji.backends.mindspore.transformer import Loss, Part, StreamShape
 from tianji.backends.mindspore.updates import BETAS, Accumulate, Update
-from tianji.backends.mindspore.weights import open_carried
 from tianji.backends.options import RunOptions
 from tianji.backends.trainer.tokens import Corpus
 from tianji.parallel.plan import Plan
@@ -33,13 +33,18 @@ class MindSporeTrainer:
     def __init__(self, plan: Plan, rank: int, options: RunOptions, weights: Path) -> None:
         s, job = plan.strategy, plan.job
         self.plan, self.place = plan, RankPlace.of(s, rank)
-        place, model, carried = self.place, job.model, open_carried(weights)
+        place, model, carried = self.place, job.model, open_first_weights(weights)
         self.corpus = Corpus(Path(options.data) if options.data else None, job.seq_len, model.vocab_size)
         tensor, data = CollectiveGroup("tp", place.tp_ranks, rank), CollectiveGroup("dp", place.dp_ranks, rank)
-        shape = StreamShape(model, s.micro_batch_size, job.seq_len, tensor, s.sequence_parallel)
+        shape = StreamShape(
+            model, s.micro_batch_size, job.seq_len, tensor, s.sequence_parallel,
+            epsilon=carried.norm_epsilon, rates=carried.rotary_rates,
+        )  # fmt: skip
 
         def take(name: str) -> NDArray[np.float32]:
-            return np.ascontiguousarray(cut_weight(name, carried[name], place.tp, s.tp, model.num_key_value_heads))
+            return np.ascontiguousarray(
+                cut_weight(name, carried.arrays[name], place.tp, s.tp, model.num_key_value_heads)
+            )
 
         self.is_first, self.is_last = place.pp == 0, place.pp == s.pp - 1
         layers = layers_of_stage(model, s.pp, place.pp)

@@ -13,11 +13,9 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 from numpy.typing import NDArray
 
+from tianji.backends.first_weights import EPSILON, ROTARY_BASE
 from tianji.backends.mindspore.collectives import CollectiveGroup, Enter, GatherColumns, GatherRows, Leave, ScatterRows
 from tianji.workload import Model
-
-EPSILON = 1e-6
-ROTARY_BASE = 10_000.0
 
 Take = Callable[[str], NDArray[np.float32]]
 """This rank's part of a weight, by the weight's name."""
@@ -32,6 +30,9 @@ class StreamShape:
     seq_len: int
     group: CollectiveGroup
     sequence_parallel: bool
+    epsilon: float = EPSILON
+    rates: NDArray[np.float32] | None = None
+    """Radians that each pair of a head turns by a position; None: those of the usual base."""
 
     def make_entrance(self) -> nn.Cell:
         """Return the door from the stream into matrices cut by what comes out."""
@@ -85,13 +86,14 @@ class RowLinear(nn.Cell):
 class RMSNorm(nn.Cell):
     """Root-mean-square norm over the last axis (Zhang 2019)."""
 
-    def __init__(self, name: str, take: Take) -> None:
+    def __init__(self, name: str, take: Take, epsilon: float) -> None:
         super().__init__(auto_prefix=False)
         self.weight = Parameter(Tensor(take(f"{name}.weight")), name=f"{name}.weight")
+        self.epsilon = epsilon
 
     def construct(self, x: Tensor) -> Tensor:
         """Return x with rows of mean square one, times the weight."""
-        return x * ops.rsqrt(ops.mean(x * x, -1, True) + EPSILON) * self.weight
+        return x * ops.rsqrt(ops.mean(x * x, -1, True) + self.epsilon) * self.weight
 
 
 class MindSporeAttention(nn.Cell):
@@ -111,11 +113,11 @@ class MindSporeAttention(nn.Cell):
         self.wk = Linear(f"{name}.wk", take, bias=model.qkv_bias)
         self.wv = Linear(f"{name}.wv", take, bias=model.qkv_bias)
         self.wo = RowLinear(f"{name}.wo", take, shape, bias=model.output_bias)
-        self.q_norm = RMSNorm(f"{name}.q_norm", take) if model.qk_norm else None
-        self.k_norm = RMSNorm(f"{name}.k_norm", take) if model.qk_norm else None
+        self.q_norm = RMSNorm(f"{name}.q_norm", take, shape.epsilon) if model.qk_norm else None
+        self.k_norm = RMSNorm(f"{name}.k_norm", take, shape.epsilon) if model.qk_norm else None
         self.matmul, self.matmul_transposed = ops.BatchMatMul(), ops.BatchMatMul(transpose_b=True)
         self.scale = float(model.head_dim**-0.5)
-        cos, sin = _rotary_tables(shape.seq_len, model.head_dim)
+        cos, sin = _rotary_tables(shape.seq_len, model.head_dim, shape.rates)
         self.cos, self.sin = Tensor(cos[None, :, None, :]), Tensor(sin[None, :, None, :])
         self.future = Tensor(np.triu(np.full((shape.seq_len, shape.seq_len), -np.inf, np.float32), 1)[None, None, None])
 
@@ -151,9 +153,12 @@ class MindSporeAttention(nn.Cell):
         return self.matmul(shares, v).reshape((self.batch, self.heads, self.length, self.dim))
 
 
-def _rotary_tables(seq_len: int, head_dim: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _rotary_tables(
+    seq_len: int, head_dim: int, rates: NDArray[np.float32] | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     half = head_dim // 2
-    rates = np.float32(ROTARY_BASE) ** (-np.arange(half, dtype=np.float32) / np.float32(half))
+    if rates is None:
+        rates = np.float32(ROTARY_BASE) ** (-np.arange(half, dtype=np.float32) / np.float32(half))
     angles = np.arange(seq_len, dtype=np.float32)[:, None] * rates
     return np.cos(angles), np.sin(angles)
 
@@ -183,9 +188,9 @@ class MindSporeLayer(nn.Cell):
 
     def __init__(self, name: str, take: Take, shape: StreamShape) -> None:
         super().__init__(auto_prefix=False)
-        self.attention_norm = RMSNorm(f"{name}.attention_norm", take)
+        self.attention_norm = RMSNorm(f"{name}.attention_norm", take, shape.epsilon)
         self.attention = MindSporeAttention(f"{name}.attention", take, shape)
-        self.mlp_norm = RMSNorm(f"{name}.mlp_norm", take)
+        self.mlp_norm = RMSNorm(f"{name}.mlp_norm", take, shape.epsilon)
         self.mlp = MLP(f"{name}.mlp", take, shape)
 
     def construct(self, x: Tensor) -> Tensor:
@@ -217,7 +222,7 @@ class Head(nn.Cell):
 
     def __init__(self, take: Take, shape: StreamShape, table: Parameter | None) -> None:
         super().__init__(auto_prefix=False)
-        self.norm = RMSNorm("norm", take)
+        self.norm = RMSNorm("norm", take, shape.epsilon)
         self.enter = shape.make_entrance()
         self.weight = Parameter(Tensor(take("head.weight")), name="head.weight") if table is None else table
         self.matmul = ops.MatMul(transpose_b=True)

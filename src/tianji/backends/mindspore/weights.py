@@ -1,22 +1,14 @@
-"""The first weights: drawn by the torch trainer, whole, and carried over in a file of plain arrays."""
+"""The first weights: drawn by the torch trainer, whole; a file of plain arrays carries them over."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tianji.errors import RunError
 from tianji.workload import Model
 
 WEIGHTS = "weights.npz"
 """The file of the first weights, in the folder of a run."""
-
-Weights = Mapping[str, NDArray[np.float32]]
-"""By their names in the torch trainer's model; matrices are (out, in)."""
 
 
 def draw_carried(model: Model, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -32,21 +24,3 @@ def draw_carried(model: Model, seed: int) -> dict[str, NDArray[np.float32]]:
     if model.tied_embeddings and whole.head is not None and whole.embedding is not None:
         whole.head.weight = whole.embedding.weight
     return {name: weight.detach().numpy() for name, weight in whole.named_parameters()}
-
-
-def write_carried(weights: Weights, path: Path) -> None:
-    """Write weights as npz.
-
-    Raises RunError when the file cannot be written.
-    """
-    try:
-        arrays: dict[str, Any] = dict(weights)
-        np.savez(path, **arrays)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror}); free some space and run again") from None
-
-
-def open_carried(path: Path) -> Weights:
-    """Return the weights of a file, each read when it is asked for."""
-    weights: Weights = np.load(path)
-    return weights

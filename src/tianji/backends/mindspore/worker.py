@@ -54,7 +54,7 @@ def perform(spec: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: O
         on_step(int(step["index"]))
 
     facts = train(
-        run.plan, seat.rank, run.options, folder / WEIGHTS, on_step=note,
+        run.plan, seat.rank, run.options, Path(run.options.weights or folder / WEIGHTS), on_step=note,
         probe=folder / f"rank-{seat.rank:05d}.npz" if os.environ.get(PROBE) else None,
     )  # fmt: skip
     journal.write("done", **facts)

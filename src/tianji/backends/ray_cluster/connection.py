@@ -41,6 +41,15 @@ def quiet_environment(token: str = "", token_file: str = "") -> dict[str, str]:
     return environment
 
 
+def loopback_environment(address: str) -> dict[str, str]:
+    """Return what keeps Ray on the loopback address, where a head's address is one; empty for any other.
+
+    Without it Ray takes 127.0.0.1 for the address by which others reach this host, and listens there on all interfaces. The
+    head and all who connect to it must agree.
+    """
+    return {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if address.startswith("127.") else {}
+
+
 @contextmanager
 def connect(chips: int = 0, cpus: int = 1) -> Iterator[Any]:
     """Yield the module ``ray``, connected; a private cluster on this machine has that many chips and CPUs.
@@ -48,15 +57,17 @@ def connect(chips: int = 0, cpus: int = 1) -> Iterator[Any]:
     Raises MissingExtraError without Ray, and RunError when a cluster is named that does not answer.
     """
     check_ray()
-    state = None if os.environ.get("RAY_ADDRESS") else find_state()
-    if address := os.environ.get("RAY_ADDRESS"):
-        os.environ.update(quiet_environment())
+    address = os.environ.get("RAY_ADDRESS", "")
+    state = find_state() if not address or address.startswith("127.") else None
+    if address:
+        is_ours = state is not None and state.address == address
+        os.environ.update(quiet_environment() | (loopback_environment(address) if is_ours else {}))
     elif state:
         state.require_alive()
         address = state.address
-        os.environ.update(quiet_environment(token_file=state.token_file))
+        os.environ.update(quiet_environment(token_file=state.token_file) | loopback_environment(address))
     else:
-        os.environ.update(quiet_environment(token=secrets.token_hex(32)))
+        os.environ.update(quiet_environment(token=secrets.token_hex(32)) | loopback_environment("127.0.0.1"))
     with _start_private(chips, cpus) if not address else _join(address) as ray:
         yield ray
 

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from tianji.backends.ray_cluster.connection import (
     check_ray,
     connect,
     count_cpus,
+    loopback_environment,
     quiet_environment,
     temporary_folder,
 )
@@ -99,7 +101,7 @@ def start_pool(
         str(folder), "--object-store-memory", str(STORE), "--num-cpus", str(count_cpus() if cpus is None else cpus),
         "--resources", json.dumps({"chip": offered}), *(("--labels", f"{PLACE}={place}") if place else ()),
     ]  # fmt: skip
-    process = _launch(words, folder, token)
+    process = _launch(words, folder, token, {} if join else loopback_environment(address))
     state = PoolState(
         "node" if join else "head", address, host, offered, process.pid, start_of(process.pid), str(folder), str(token)
     )
@@ -149,13 +151,13 @@ def _count_chips() -> int:
     return count_cpus()
 
 
-def _launch(words: list[str], folder: Path, token: Path) -> subprocess.Popen[bytes]:
+def _launch(words: list[str], folder: Path, token: Path, more: Mapping[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", *words]
     environment = {k: v for k, v in os.environ.items() if k not in ("RAY_ADDRESS", "RAY_AUTH_TOKEN")}
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            env={**environment, **quiet_environment(token_file=str(token))},
+            env={**environment, **quiet_environment(token_file=str(token)), **more},
         )  # fmt: skip
 
 

@@ -37,7 +37,14 @@ from tianji.backends.runtime.messages import (
     decode_setup,
     encode,
 )
-from tianji.backends.runtime.rank_process import RankProcess, die_with_parent, fork_child, fork_rank
+from tianji.backends.runtime.rank_process import (
+    RankProcess,
+    die_with_parent,
+    fork_child,
+    fork_rank,
+    leave_to_supervisor,
+    name_process,
+)
 from tianji.backends.runtime.tasks import Task, load_task
 from tianji.errors import MessageError
 from tianji.units import Seconds
@@ -114,6 +121,7 @@ class NodeAgent:
             self.report(keeper.report)
 
     def _keep_store(self, order: OpenStore, answer: int) -> int:
+        name_process("tianji store")
         try:
             serve_store, port = self.task.open_store(self.host, order.port)
         except OSError as error:
@@ -231,7 +239,8 @@ def serve(agent: NodeAgent, orders: int) -> None:
 def main(setup: NodeSetup, host: str) -> None:
     """Serve the chips of a node."""
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which ends us
+    leave_to_supervisor()
+    name_process(f"tianji node {setup.first // max(setup.count, 1)}")
     # What a library prints must not come between the reports.
     reports = os.dup(1)
     os.dup2(2, 1)

@@ -28,6 +28,8 @@ QUIET = {"TORCH_CPP_LOG_LEVEL": "ERROR", "PYTHONWARNINGS": "ignore"}
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Workers that wait leave the cores to others: for ranks that share them with other work for a long time."""
 
+THIS = "this"
+"""The machine of all nodes where they are processes of one."""
 Line = tuple[int, bytes | None]
 """A node, and a report of its agent; None: nothing of the agent is left."""
 
@@ -107,7 +109,7 @@ class LocalHosts:
 
     def machine(self, node: int) -> str:
         """Return the name of the machine of a node."""
-        return "this"
+        return THIS
 
     def address(self, node: int) -> str:
         """Return the address at which the ranks of a node are reached."""

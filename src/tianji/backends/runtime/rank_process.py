@@ -22,6 +22,7 @@ from tianji.errors import TianjiError
 from tianji.units import Seconds
 
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 BEAT: Seconds = 0.5
 """Between two signs of life of a rank."""
 LONGEST_MESSAGE = 2000
@@ -33,6 +34,18 @@ def die_with_parent() -> None:
     """Ask the kernel to kill this process when its parent dies (Linux; elsewhere the agent's own clean-up must do)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def leave_to_supervisor() -> None:
+    """Ignore what asks a job to end: it may reach the whole process group, and it is the supervisor that ends us."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def name_process(name: str) -> None:
+    """Give this process the name that ``ps`` and ``top`` show (Linux; its first 15 letters)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NAME, name.encode()[:15])
 
 
 @dataclass
@@ -83,6 +96,7 @@ def fork_rank(task: Task, order: StartRanks, seat: RankSeat, folder: Path, to_cl
     signs[: _SIGN.size] = _SIGN.pack(time.monotonic(), order.step)
 
     def work() -> int:
+        name_process(f"tianji rank {seat.rank}")
         _redirect(folder / f"rank-{seat.rank:05d}.log")
         return _perform(task, order, seat, folder, signs)
 
@@ -91,15 +105,18 @@ def fork_rank(task: Task, order: StartRanks, seat: RankSeat, folder: Path, to_cl
 
 def fork_child(work: Callable[[], int], to_close: Sequence[int]) -> int:
     """Fork a process that does some work, ends with the exit code it returns, and dies with this one; return its id."""
+    parent = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     code = 1
     try:
         die_with_parent()
+        if os.getppid() != parent:
+            os._exit(code)  # it died before the kernel knew of our wish
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which ends us
+        leave_to_supervisor()
         for file in to_close:
             os.close(file)
         code = work()

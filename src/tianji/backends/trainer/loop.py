@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import loss_parallel
 
+from tianji.backends.first_weights import open_first_weights
 from tianji.backends.options import RunOptions
 from tianji.backends.rendezvous import join_store
 from tianji.backends.trainer.accelerator import Accelerator, choose_accelerator
@@ -29,7 +30,7 @@ from tianji.backends.trainer.profile import profile_step
 from tianji.backends.trainer.tensor_parallel import cut_experts, cut_tensors
 from tianji.backends.trainer.tokens import Corpus
 from tianji.backends.trainer.traffic import TrafficCounter
-from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
+from tianji.backends.trainer.transformer import Transformer, carry_weights, draw_weights, loss_of
 from tianji.parallel.plan import Plan
 from tianji.units import Bytes, Seconds
 
@@ -59,6 +60,9 @@ class Trainer:
         self.parts = [self._build(index) for index in stages_of_rank(strategy, self.pp_rank)]
         self.optimizer = make_optimizer(self.parameters(), accelerator, options)
         self.schedule: Any = None
+        self.is_asked_to_end: Callable[[], bool] = lambda: False
+        self.ends = False
+        """Whether some rank was asked to end in the last step: all ranks know it from the sum that they share anyway."""
         if strategy.pp > 1:
             group = view.get_group("pp")
             self.schedule = build_schedule(list(self.parts), plan, self.pp_rank, group, accelerator.device, loss_of)
@@ -71,7 +75,10 @@ class Trainer:
             model, layers_of_stage(model, num_stages, index), self.places, attend,
             embed=index == 0, predict=index == num_stages - 1,
         )  # fmt: skip
-        draw_weights(part, self.options.seed)
+        if self.options.weights:
+            carry_weights(part, open_first_weights(Path(self.options.weights)))
+        else:
+            draw_weights(part, self.options.seed)
         part.to(self.accelerator.device)
         cut_tensors(part, self.meshes.dense["tp"], sequence_parallel=strategy.sequence_parallel)
         if model.tied_embeddings and part.head is not None and part.embedding is not None:
@@ -145,7 +152,8 @@ class Trainer:
     def _gather(self, losses: list[Tensor]) -> tuple[float, float]:
         """Sum over all ranks: each loss is known to tp ranks, each gradient to as many ranks as hold it."""
         strategy = self.plan.strategy
-        sums = torch.zeros(2, dtype=torch.float64, device=self.accelerator.device)
+        sums = torch.zeros(3, dtype=torch.float64, device=self.accelerator.device)
+        sums[2] = float(self.is_asked_to_end())
         if losses:
             mean = torch.stack([_whole(x) for x in losses]).double().mean()
             sums[0] = mean / (strategy.tp * strategy.cp * strategy.dp)
@@ -153,6 +161,7 @@ class Trainer:
         for gradient in self._gradients():
             sums[1] += sum_squares(gradient) / (ranks // _num_shards(gradient))
         dist.all_reduce(sums)
+        self.ends = bool(sums[2] > 0)
         return float(sums[0]), float(sums[1].sqrt())
 
 
@@ -166,12 +175,14 @@ def train(
     local_rank: int | None = None,
     local_size: int | None = None,
     on_step: Callable[[TrainStep], None] | None = None,
+    is_asked_to_end: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """Train on one rank until ``options.steps`` steps are done: the entry of every engine's worker.
 
     ``rendezvous`` is ``tcp://host:port/name``, a store that somebody else keeps (so it outlives rank 0); runs of different
     names do not see each other. With ``options.resume_from`` the first step is the one after that checkpoint's. ``on_step`` is
-    called after each step, and what it raises ends the run.
+    called after each step, and what it raises ends the run. ``is_asked_to_end`` is asked in each step; where it is true on any
+    rank, all ranks save and end after that step.
 
     Returns facts of the run: ``chip``, ``versions``, and of the profiled step ``traffic`` by axis.
     """
@@ -180,6 +191,7 @@ def train(
     patience = timedelta(seconds=options.timeout)
     dist.init_process_group(accelerator.collectives, store=store, rank=rank, world_size=world, timeout=patience)
     trainer = Trainer(plan, rank, accelerator, options)
+    trainer.is_asked_to_end = is_asked_to_end or trainer.is_asked_to_end
     checkpoints = Checkpoints(trainer, options) if options.checkpoint_every or options.resume_from else None
     first = checkpoints.resume(Path(options.resume_from)) if checkpoints and options.resume_from else 0
     for index in range(first, options.steps):
@@ -190,7 +202,9 @@ def train(
         if on_step:
             on_step(TrainStep(index, time.perf_counter() - began, loss, norm, accelerator.memory_peak()))
         if checkpoints:
-            checkpoints.save_if_due(index, is_last=index == options.steps - 1)
+            checkpoints.save_if_due(index, is_last=trainer.ends or index == options.steps - 1)
+        if trainer.ends:
+            break
     if checkpoints:
         checkpoints.finish()
     facts: dict[str, Any] = {"chip": accelerator.title, "versions": {"torch": torch.__version__}}

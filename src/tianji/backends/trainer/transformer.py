@@ -1,8 +1,8 @@
 """The model of a job: a decoder-only transformer with the shapes that its ``config.json`` gives.
 
 Tensors are (batch, sequence, width); under tensor parallelism a rank's attention holds some of the heads, and under sequence
-parallelism the stream between the layers holds some of the tokens. What shapes no cost stands at the usual values:
-rotary base 10,000, norm epsilon 1e-6, weights drawn with a deviation of 0.02.
+parallelism the stream between the layers holds some of the tokens. What shapes no cost stands at the usual values, unless
+first weights come from a file: rotary base 10,000, norm epsilon 1e-6, weights drawn with a deviation of 0.02.
 """
 
 from __future__ import annotations
@@ -11,26 +11,30 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, Partial, Replicate
 from torch.nn import functional
 
+from tianji.backends.first_weights import EPSILON, ROTARY_BASE, FirstWeights
 from tianji.backends.trainer.moe import MixtureOfExperts, SwiGLU
 from tianji.workload import Model
 
-EPSILON = 1e-6
-ROTARY_BASE = 10_000.0
 DEVIATION = 0.02
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Causal attention over the whole sequence, of which this rank may hold a part: q, k, v of (batch, heads, sequence, dim)."""
 
 
-def rotate(x: Tensor, positions: Tensor) -> Tensor:
-    """Return x of (batch, sequence, heads, dim) with rotary positions applied to all of dim."""
+def rotate(x: Tensor, positions: Tensor, rates: Tensor | None = None) -> Tensor:
+    """Return x of (batch, sequence, heads, dim) with rotary positions applied to all of dim.
+
+    ``rates`` are the radians that each of the dim / 2 pairs turns by a position; None: those of the usual base.
+    """
     half = x.shape[-1] // 2
-    rates = ROTARY_BASE ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
+    if rates is None:
+        rates = ROTARY_BASE ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
     angles = (positions.float()[:, None] * rates)[None, :, None, :]
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     a, b = x[..., :half], x[..., half:]
@@ -39,6 +43,8 @@ def rotate(x: Tensor, positions: Tensor) -> Tensor:
 
 class SelfAttention(nn.Module):
     """Grouped-query attention; with fewer key-value heads than tensor ranks, each rank picks the heads it needs."""
+
+    rates: Tensor | None
 
     def __init__(self, model: Model, attend: Attend) -> None:
         super().__init__()
@@ -50,11 +56,12 @@ class SelfAttention(nn.Module):
         self.wo = nn.Linear(model.num_attention_heads * d, h, bias=model.output_bias)
         self.q_norm = nn.RMSNorm(d, eps=EPSILON) if model.qk_norm else nn.Identity()
         self.k_norm = nn.RMSNorm(d, eps=EPSILON) if model.qk_norm else nn.Identity()
+        self.register_buffer("rates", None, persistent=False)
 
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:
         """Return the attention's part of the stream."""
         q, k, v = (_own_heads(w(x), self.head_dim) for w in (self.wq, self.wk, self.wv))
-        q, k = rotate(self.q_norm(q), positions), rotate(self.k_norm(k), positions)
+        q, k = (rotate(x, positions, self.rates) for x in (self.q_norm(q), self.k_norm(k)))
         out = self.attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
         return self.wo(out.transpose(1, 2).flatten(2))
 
@@ -172,6 +179,19 @@ def draw_weights(part: nn.Module, seed: int) -> None:
             continue
         generator = torch.Generator().manual_seed(zlib.crc32(name.encode()) ^ seed)
         weight.copy_(torch.randn(weight.shape, generator=generator) * DEVIATION)
+
+
+@torch.no_grad()
+def carry_weights(part: nn.Module, first: FirstWeights) -> None:
+    """Fill a part's weights from a file, and give it the file's settings."""
+    for name, weight in part.named_parameters():
+        if name in first.arrays:  # A tied head takes the embedding's later.
+            weight.copy_(torch.from_numpy(np.ascontiguousarray(first.arrays[name], np.float32)))
+    for module in part.modules():
+        if isinstance(module, nn.RMSNorm):
+            module.eps = first.norm_epsilon
+        elif isinstance(module, SelfAttention) and first.rotary_rates is not None:
+            module.rates = torch.from_numpy(first.rotary_rates.copy())
 
 
 def loss_of(logits: Tensor, targets: Tensor) -> Tensor:

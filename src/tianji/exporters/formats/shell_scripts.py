@@ -53,14 +53,15 @@ def _array(section: OptionGroup) -> str:
 
 
 def _option(argument: Argument) -> str:
-    return " ".join([argument.name, *_words(argument.value)])
+    return " ".join([argument.name, *shell_words(argument.value)])
 
 
-def _words(value: Value) -> list[str]:
+def shell_words(value: Value) -> list[str]:
+    """Return an option's value as words of a shell; a switch has none."""
     if value is None:
         return []
     if isinstance(value, list):
-        return [word for item in value for word in _words(item)]
+        return [word for item in value for word in shell_words(item)]
     return [_word(value)]
 
 

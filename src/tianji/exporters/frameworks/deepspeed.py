@@ -10,13 +10,29 @@ from tianji.exporters.contract import Limits, Refusal, Target
 from tianji.exporters.formats.arguments import Argument, Artefact, OptionGroup, Tree
 from tianji.exporters.formats.serialize import to_json
 from tianji.exporters.formats.shell_scripts import needed, spread, write_script
+from tianji.exporters.plan_facts.abilities import ANY_LOSS, Abilities, always
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
 from tianji.exporters.plan_facts.torchrun_options import PORT, host_needs
 from tianji.parallel.plan import Plan
+from tianji.perf.memory import FLAT_BUCKETS
 
 PRECISIONS = ("bf16", "fp16", "fp32")
+IN_HOST_MEMORY = (Argument("device", "cpu"), Argument("pin_memory", True))
+
+
+def _checkpoints_all(plan: Plan) -> bool:
+    s = plan.strategy
+    return s.offload_activations == 1 and s.recompute == "full" and s.recompute_layers == 1
+
+
+ABILITIES = Abilities(
+    optimizer=always, fraction=lambda plan: plan.strategy.zero == 3, weights=lambda plan: plan.strategy.zero == 3,
+    activations=_checkpoints_all,
+    why_activations="its cpu_checkpointing moves the inputs of layers that are all recomputed in full",
+    modules=lambda modules: True, zero_kinds=("buckets", "layers"), losses=ANY_LOSS,
+)  # fmt: skip
 REFUSALS = (
     Refusal(
         lambda s, plan: s.pp > 1, "pp={s.pp}: its pipeline is model code (PipelineModule), no setting (take --fix pp=1)"
@@ -43,7 +59,7 @@ REFUSALS = (
         "zero_group={s.zero_group} with zero={s.zero}: only ZeRO-3 has sharding groups",
     ),
     Refusal(
-        lambda s, plan: s.offload_optimizer and s.zero == 0,
+        lambda s, plan: s.offload_optimizer > 0 and s.zero == 0,
         "offload_optimizer with zero=0: it offloads sharded state only",
     ),
     Refusal(
@@ -60,6 +76,7 @@ REFUSALS = (
 def write(plan: Plan, limits: Limits) -> list[Artefact]:
     """Return the JSON file, its launcher and the table of ranks."""
     limits.apply(REFUSALS, plan)
+    ABILITIES.apply(plan, limits)
     hosts = count_hosts(plan, limits)
     _note_model_code(plan, limits)
     limits.check()
@@ -91,11 +108,15 @@ def _note_model_code(plan: Plan, limits: Limits) -> None:
         how = (
             "gradient_checkpointing_enable()"
             if s.recompute == "full"
-            else "your own checkpointing of the cheap outputs"
+            else f"your own checkpointing of {s.recompute_modules.replace('+', ', ') or 'the cheap outputs'}"
         )
         limits.note(f"Recomputation is the model's code: {how}, in {s.recompute_layers:.0%} of the layers.")
     if not s.flash_attention:
         limits.note('Attention is the model\'s code: attn_implementation="eager", which the plan counts on.')
+    if plan.job.precision.loss != "plain":
+        limits.note(
+            f"The loss is the model's code: a kernel that is {plan.job.precision.loss}, which the plan counts on."
+        )
     if s.overlap_dp and s.zero in (1, 2) and s.weight_gather == "hidden":
         limits.note("It gathers the updated weights before the next forward pass; the plan counts overlap.")
 
@@ -123,8 +144,10 @@ def _config(plan: Plan) -> Tree:
     if p.linear != "fp32":
         wire = "fp32" if p.gradient_wire == 4.0 else p.linear
         arguments.append(Argument("communication_data_type", wire))
-        kept = "fp32" if p.gradient_size == 4.0 else p.linear
+        kept = "fp32" if p.gradient_size >= 4.0 else p.linear
         arguments.append(Argument("data_types", (Argument("grad_accum_dtype", kept),)))
+    if s.offload_activations:
+        arguments.append(Argument("activation_checkpointing", (Argument("cpu_checkpointing", True),)))
     if s.tp > 1:
         arguments.append(Argument("tensor_parallel", (Argument("autotp_size", s.tp),)))
     if s.cp > 1:
@@ -139,12 +162,19 @@ def _zero(plan: Plan) -> Tree:
         Argument("overlap_comm", s.overlap_dp),
         Argument("contiguous_gradients", True),
     ]
+    if s.zero and s.zero_kind == "buckets":
+        arguments.append(Argument("reduce_bucket_size", int(FLAT_BUCKETS / 2)))
+        other = "stage3_prefetch_bucket_size" if s.zero == 3 else "allgather_bucket_size"
+        arguments.append(Argument(other, int(FLAT_BUCKETS / 2)))
     if s.zero in (1, 2) and s.weight_gather == "broadcasts":
         arguments.append(Argument("allgather_partitions", False))
     if s.zero == 3 and 0 < s.zero_group < s.cp * s.dp:
         arguments.append(Argument("mics_shard_size", s.zero_group))
-    if s.offload_optimizer:
-        arguments.append(Argument("offload_optimizer", (Argument("device", "cpu"), Argument("pin_memory", True))))
+    if s.offload_optimizer or s.offload_weights:
+        part = [Argument("ratio", s.offload_optimizer)] if 0 < s.offload_optimizer < 1 else []
+        arguments.append(Argument("offload_optimizer", (*IN_HOST_MEMORY, *part)))
+    if s.offload_weights:
+        arguments.append(Argument("offload_param", IN_HOST_MEMORY))
     return tuple(arguments)
 
 

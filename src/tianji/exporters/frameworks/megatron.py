@@ -6,10 +6,11 @@ Option names: NVIDIA/Megatron-LM d98e8a64 (August 2026).
 from __future__ import annotations
 
 from tianji.exporters.contract import Limits, Refusal, Target
-from tianji.exporters.formats.arguments import Argument, Artefact
+from tianji.exporters.formats.arguments import Argument, Artefact, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.exporters.megatron_family.refusals import PIPELINES
 from tianji.exporters.megatron_family.script import write_launch
+from tianji.exporters.plan_facts.abilities import Abilities, always
 from tianji.exporters.plan_facts.layers import format_stage_layout
 from tianji.parallel.plan import Plan
 
@@ -17,6 +18,31 @@ NO_ASCEND = Refusal(
     lambda s, plan: plan.pool.chip.ecosystem == "cann",
     "Megatron-LM drives no Ascend chips by itself (take --to mindspeed)",
 )
+
+
+MODULES_BY_NAME = ("core_attn", "layernorm", "mla_up_proj", "moe_act", "mlp", "moe", "shared_experts")
+"""What ``--recompute-modules`` lists."""
+
+
+def _offloads_layers(plan: Plan) -> bool:
+    s, layers = plan.strategy, plan.strategy.offload_activations * plan.job.model.num_layers
+    return s.pp == 1 and s.recompute == "none" and abs(layers - round(layers)) < 1e-6
+
+
+def _offload(plan: Plan) -> Tree:
+    s = plan.strategy
+    layers = round(s.offload_activations * plan.job.model.num_layers)
+    optimizer = (
+        Argument("--use-precision-aware-optimizer", None, "offloading goes through the optimizer that knows dtypes"),
+        Argument("--optimizer-cpu-offload", None, "the optimizer's state in host memory"),
+        Argument("--optimizer-offload-fraction", s.offload_optimizer),
+        *([Argument("--overlap-cpu-optimizer-d2h-h2d", None, "copies beside the update")] if s.offload_overlap else []),
+    )
+    return (
+        *(optimizer if s.offload_optimizer else ()),
+        *([Argument("--cpu-offloading-num-layers", layers, "layers whose activations wait there")] if layers else []),
+    )
+
 
 MEGATRON = Dialect(
     name="Megatron-LM",
@@ -49,25 +75,50 @@ MEGATRON = Dialect(
         True: (Argument("--attention-backend", "flash"),),
         False: (Argument("--attention-backend", "unfused"),),
     },
-    offload=(
-        Argument("--optimizer-cpu-offload", None, "all of the optimizer's state in host memory"),
-        Argument("--optimizer-offload-fraction", 1.0),
-    ),
+    offload=_offload,
     cheap_outputs=(),
+    modules=lambda modules: (
+        Argument("--recompute-granularity", "selective"),
+        Argument("--recompute-modules", list(modules)),
+    ),
     overlap_tp=Argument("--tp-comm-overlap", None, "matmuls in pieces"),
     overlap_ep=Argument("--overlap-moe-expert-parallel-comm", None, "beside another micro-batch"),
-    has_narrow_moments=True,
+    rules="megatron",
+    fp8_formats={},
+    moments={
+        dtype: (
+            Argument("--use-precision-aware-optimizer"),
+            Argument("--exp-avg-dtype", dtype, "Adam's moments"),
+            Argument("--exp-avg-sq-dtype", dtype),
+        )
+        for dtype in ("bf16", "fp8")
+    },
     cuts_experts=True,
     fuses_attention=True,
     marks=(),
+    losses={
+        "plain": (),
+        "fused": (Argument("--cross-entropy-loss-fusion"), Argument("--cross-entropy-fusion-impl", "native")),
+        "in-place": (Argument("--cross-entropy-loss-fusion"), Argument("--cross-entropy-fusion-impl", "te")),
+    },
+    main_weights={"fp32": ()},
+    abilities=Abilities(
+        optimizer=always,
+        fraction=always,
+        overlap=always,
+        activations=_offloads_layers,
+        why_activations="it offloads whole layers, without a pipeline and without recomputation",
+        modules=lambda modules: set(modules) <= set(MODULES_BY_NAME),
+        losses=("plain", "fused", "in-place"),
+    ),
     refusals=(
         Refusal(
             lambda s, plan: s.pp > 1 and s.schedule not in PIPELINES,
             "schedule={s.schedule}: it runs 1F1B (take --fix schedule=1f1b or interleaved)",
         ),
         Refusal(
-            lambda s, plan: s.overlap_ep and s.ep > 1 and s.recompute == "full" and s.recompute_layers > 0,
-            "overlap_ep with full recomputation: it takes one or the other",
+            lambda s, plan: plan.job.precision.name == "hif8",
+            "precision hif8: it has no recipe for it (take --precision fp8)",
         ),
     ),
 )

@@ -10,6 +10,7 @@ from tianji.exporters.formats.arguments import Argument, Artefact, OptionGroup, 
 from tianji.exporters.formats.serialize import comment_lines, to_yaml
 from tianji.exporters.formats.shell_scripts import spread, write_script
 from tianji.exporters.frameworks.mindformers_model import dataset_tree, model_tree
+from tianji.exporters.plan_facts.abilities import Abilities
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.experts import note_expert_copies
 from tianji.exporters.plan_facts.header import header_lines
@@ -19,6 +20,7 @@ from tianji.exporters.plan_facts.torchrun_options import PORT, host_needs
 from tianji.parallel.plan import Plan
 
 PIPELINES = ("1f1b", "interleaved")
+ABILITIES = Abilities()
 REFUSALS = (
     PATTERNED,
     Refusal(lambda s, plan: plan.pool.chip.ecosystem != "cann", "MindSpore Transformers trains on Ascend chips only"),
@@ -51,7 +53,6 @@ REFUSALS = (
         lambda s, plan: s.overlap_tp and s.tp > 1,
         "overlap_tp: it lies in a parallel_speed_up.json of your CANN release (take --fix overlap_tp=off)",
     ),
-    Refusal(lambda s, plan: s.offload_optimizer, "offload_optimizer: its file has no setting for it"),
     Refusal(
         lambda s, plan: s.recompute == "selective" and 0 < s.recompute_layers < 1,
         "selective recomputation of {s.recompute_layers:.0%} of the layers: it takes all of them",
@@ -66,6 +67,7 @@ REFUSALS = (
 def write(plan: Plan, limits: Limits) -> list[Artefact]:
     """Return the YAML file, its launcher and the table of ranks."""
     limits.apply(REFUSALS, plan)
+    ABILITIES.apply(plan, limits)
     if plan.strategy.zero > 1:
         anew = ", gathered anew in the backward pass" if plan.strategy.zero == 3 else ""
         limits.note(f"ZeRO-{plan.strategy.zero} is its parallel optimizer with sharded accumulation{anew}.")

@@ -8,11 +8,11 @@ limits are what their ``validate_args`` check before the first step: ``transform
 from __future__ import annotations
 
 from tianji.exporters.contract import Limits, Refusal, Target
-from tianji.exporters.formats.arguments import Argument, Artefact
+from tianji.exporters.formats.arguments import Argument, Artefact, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
-from tianji.exporters.megatron_family.precision import narrow_recipe
 from tianji.exporters.megatron_family.refusals import PIPELINES
 from tianji.exporters.megatron_family.script import write_launch
+from tianji.exporters.plan_facts.abilities import Abilities, always
 from tianji.exporters.plan_facts.experts import note_expert_copies
 from tianji.exporters.plan_facts.layers import deal_layers, is_even
 from tianji.parallel.plan import Plan
@@ -24,23 +24,26 @@ ASCEND_ONLY = Refusal(
 )
 
 
+NORMS = Argument("--recompute-norm", None, "drop the outputs of the norms")
+ACTIVATIONS = Argument("--recompute-activation-function", None, "drop the outputs of the activation function")
+MODULE_OPTIONS: dict[frozenset[str], Tree] = {
+    frozenset({"layernorm"}): (NORMS,),
+    **dict.fromkeys((frozenset({"mlp_act"}), frozenset({"mlp_act", "moe_act"})), (ACTIVATIONS,)),
+    **dict.fromkeys(
+        (frozenset({"layernorm", "mlp_act"}), frozenset({"layernorm", "mlp_act", "moe_act"})), (NORMS, ACTIVATIONS)
+    ),
+}
+"""Modules that it has switches for; its activation function is that of experts too."""
+
+
 def _stage_list(plan: Plan) -> Argument:
     counts = ",".join(str(sum(chunks)) for chunks in deal_layers(plan))
     return Argument("--num-layer-list", counts, "layers of each stage")
 
 
-def _recipe(job: Job) -> str:
-    """Return the scaling of a job's fp8 layers; empty without fp8."""
-    return narrow_recipe(job.precision) if job.precision.linear == "fp8" else ""
-
-
 def _narrow_space(job: Job) -> dict[str, tuple[bool, ...]]:
-    """Return what a job leaves of the space: MC2 takes no experts, and mxfp8 only of the formats of 8 bits."""
-    return {"overlap_tp": (False,)} if job.model.moe or _recipe(job) not in ("", "mxfp8") else {}
-
-
-def _overlaps_experts(plan: Plan) -> bool:
-    return plan.strategy.overlap_ep and plan.strategy.ep > 1
+    """Return what a job leaves of the space: MC2 takes no experts and no formats of 8 bits."""
+    return {"overlap_tp": (False,)} if job.model.moe or job.precision.linear == "fp8" else {}
 
 
 MINDSPEED = Dialect(
@@ -65,20 +68,27 @@ MINDSPEED = Dialect(
         "all_gather": Argument("--context-parallel-algo", "kvallgather_cp_algo"),
     },
     attention={True: (Argument("--use-flash-attn"),), False: ()},
-    offload=(Argument("--swap-optimizer"),),
-    cheap_outputs=(
-        Argument("--recompute-norm", None, "drop the outputs of the norms"),
-        Argument("--recompute-activation-function", None, "and of the activation function"),
-    ),
+    offload=lambda plan: (Argument("--swap-optimizer"),) if plan.strategy.offload_optimizer else (),
+    cheap_outputs=(NORMS, ACTIVATIONS),
+    modules=lambda modules: MODULE_OPTIONS.get(frozenset(modules), ()),
     overlap_tp=Argument("--use-ascend-mc2", None, "matmuls in pieces"),
     overlap_ep=Argument("--moe-fb-overlap", None, "experts' exchange beside another micro-batch"),
-    has_narrow_moments=False,
+    rules="mindspeed",
+    fp8_formats={"hif8": "hif8"},
+    moments={"fp8": (Argument("--quant-states", "fp8", "Adam's moments"),)},
     cuts_experts=False,
     fuses_attention=False,
     marks=(
         "--use-ascend-mc2", "--use-ascend-coc", "--context-parallel-algo", "--use-fused-rmsnorm", "--swap-optimizer",
         "--moe-fb-overlap", "--num-layer-list", "--tokenizer-name-or-path", "--moe-tp-extend-ep", "--noop-layers",
         "--use-fused-swiglu", "variable NPUS_PER_NODE",
+    ),
+    losses={"plain": (), "fused": (Argument("--cross-entropy-loss-fusion"),)},
+    main_weights={"fp32": (), "reused": (Argument("--reuse-fp32-param", None, "bf16 weights in the upper halves of fp32"),)},
+    abilities=Abilities(
+        optimizer=lambda plan: plan.strategy.zero == 1, updates=("chip",), overlap=always,
+        why_activations="its --swap-attention moves the attention's part of every layer, which is another plan",
+        modules=lambda modules: frozenset(modules) in MODULE_OPTIONS, main_weights=("fp32", "reused"), losses=("plain", "fused"),
     ),
     refusals=(
         Refusal(
@@ -98,36 +108,12 @@ MINDSPEED = Dialect(
             "zero={s.zero}: its Megatron back end shards the optimizer only (take --fix zero=1)",
         ),
         Refusal(
-            lambda s, plan: _overlaps_experts(plan) and s.etp > 1,
-            "overlap_ep with etp above 1: its overlap needs whole experts",
-        ),
-        Refusal(
-            lambda s, plan: _overlaps_experts(plan) and s.overlap_dp,
-            "overlap_ep with overlap_dp: its --moe-fb-overlap excludes --overlap-grad-reduce",
-        ),
-        Refusal(
             lambda s, plan: s.overlap_ep and s.ep > 1 and s.vpp > 1 and plan.num_microbatches < 2 * s.pp,
             "overlap_ep with {plan.num_microbatches} micro-batches on pp={s.pp}: its overlap needs two for each stage",
         ),
         Refusal(
-            lambda s, plan: s.overlap_tp and s.tp > 1 and plan.job.model.moe is not None,
-            "overlap_tp of a model with experts: its MC2 excludes grouped matmuls (take --fix overlap_tp=off)",
-        ),
-        Refusal(
-            lambda s, plan: s.overlap_tp and s.tp > 1 and _recipe(plan.job) not in ("", "mxfp8"),
-            "overlap_tp with precision {p.name}: its MC2 takes mxfp8 only (take --fix overlap_tp=off)",
-        ),
-        Refusal(
-            lambda s, plan: plan.job.model.moe is not None and _recipe(plan.job) == "blockwise",
-            "precision {p.name} of a model with experts: its grouped matmuls stay in bf16 (take --precision mxfp8)",
-        ),
-        Refusal(
             lambda s, plan: s.cp > 1 and s.cp_kind == "all_gather" and plan.job.seq_len % (2 * s.cp) > 0,
             "cp={s.cp}: it cuts sequences of {job.seq_len} tokens into twice as many equal parts",
-        ),
-        Refusal(
-            lambda s, plan: plan.job.precision.linear == "fp4",
-            "precision fp4: it has no fp4 recipe (take --precision mxfp8)",
         ),
     ),
 )  # fmt: skip

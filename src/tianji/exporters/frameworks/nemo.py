@@ -30,8 +30,11 @@ from tianji.parallel.plan import Plan
 OWNERS: dict[str, str] = {
     **dict.fromkeys(("use-distributed-optimizer", "use-megatron-fsdp", "data-parallel-sharding-strategy"), "ddp"),
     **dict.fromkeys(("num-distributed-optimizer-instances", "overlap-grad-reduce", "overlap-param-gather"), "ddp"),
-    **dict.fromkeys(("optimizer-cpu-offload", "optimizer-offload-fraction"), "optimizer"),
+    **dict.fromkeys(
+        ("optimizer-cpu-offload", "optimizer-offload-fraction", "overlap-cpu-optimizer-d2h-h2d"), "optimizer"
+    ),
     **dict.fromkeys(("use-precision-aware-optimizer", "exp-avg-dtype", "exp-avg-sq-dtype"), "optimizer"),
+    **dict.fromkeys(("cross-entropy-loss-fusion", "cross-entropy-fusion-impl"), "model"),
     "use-tp-pp-dp-mapping": "dist",
 }
 """Options that are not fields of the model."""
@@ -81,6 +84,7 @@ REFUSALS = (
 def write(plan: Plan, limits: Limits) -> list[Artefact]:
     """Return the recipe, its launcher and the table of ranks."""
     limits.apply(REFUSALS, plan)
+    MEGATRON.abilities.apply(plan, limits)
     if plan.job.precision.linear == "fp16" and plan.job.precision.gradient_size == 4.0:
         limits.note(
             "fp16_mixed reduces gradients as the recipe says; grad_reduce_in_fp32 is set as the plan counts them."
@@ -109,6 +113,8 @@ def _assignments(plan: Plan, limits: Limits) -> list[str]:
     )
     lines = [line for option in options if (line := _assign(option))]
     s = plan.strategy
+    if s.offload_activations:
+        lines.append("model.cpu_offloading = True")
     if s.vpp > 1:
         lines.append(f"model.virtual_pipeline_model_parallel_size = {s.vpp}")
     if s.pp > 1:

@@ -11,6 +11,7 @@ from tianji.exporters.formats.arguments import Argument, Artefact, Tree
 from tianji.exporters.formats.serialize import comment_lines, to_toml
 from tianji.exporters.formats.shell_scripts import spread, write_script
 from tianji.exporters.frameworks.torchtitan_flavors import find_flavor
+from tianji.exporters.plan_facts.abilities import Abilities
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
@@ -31,6 +32,7 @@ DISPATCH = {
     "deduplicated": Argument("expert_parallel_comm_backend", "deepep", "each token crosses to a node once"),
 }
 PRECISIONS = ("bf16", "fp32", "fp8", "mxfp8")
+ABILITIES = Abilities(weights=lambda plan: plan.strategy.zero == 3, modules=lambda modules: modules == ("ops",))
 REFUSALS = (
     PATTERNED,
     Refusal(
@@ -62,7 +64,6 @@ REFUSALS = (
         lambda s, plan: s.placement == "pp-inside" and s.pp > 1 and s.dp > 1,
         "placement=pp-inside: its pipeline axis is the outermost (take --fix placement=dp-inside)",
     ),
-    Refusal(lambda s, plan: s.offload_optimizer, "offload_optimizer: its offloading moves weights and gradients too"),
     Refusal(lambda s, plan: not s.flash_attention, "flash_attention=off: its attention is always fused"),
     Refusal(
         lambda s, plan: s.overlap_ep and s.ep > 1,
@@ -112,6 +113,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     """Return the configuration, its launcher and the table of ranks."""
     name, flavor = find_flavor(plan.job.model, limits)
     limits.apply(REFUSALS, plan)
+    ABILITIES.apply(plan, limits)
     if not plan.strategy.overlap_dp:
         limits.note("torchtitan always overlaps the data-parallel communication; the plan does not.")
     elif plan.strategy.zero == 2 and plan.strategy.weight_gather == "exposed":
@@ -172,6 +174,7 @@ def _training(plan: Plan) -> Tree:
         Argument("steps", steps, length),
         Argument("mixed_precision_param", "float32" if job.precision.linear == "fp32" else "bfloat16"),
         Argument("mixed_precision_reduce", "float32"),
+        *([Argument("enable_cpu_offload", True, "weights, gradients and optimizer")] if s.offload_weights else []),
         Argument("dataset", "c4", "FILL IN: a dataset that torchtitan knows, or your own"),
     )
 
@@ -226,7 +229,8 @@ def _recomputation(plan: Plan) -> Tree:
     if s.recompute_layers == 1:
         if s.recompute == "full":
             return (Argument("mode", "full"),)
-        return (Argument("mode", "selective"), Argument("selective_ac_option", "op", "matmuls and attention are kept"))
+        kept = "every second matmul and attention are kept" if s.recompute_modules else "matmuls and attention are kept"
+        return (Argument("mode", "selective"), Argument("selective_ac_option", "op", kept))
     every = round(1 / s.recompute_layers)
     return (Argument("mode", "selective"), Argument("selective_ac_option", str(every), "one layer of so many, in full"))
 

@@ -1,27 +1,46 @@
-"""A launch script of Megatron's family as a job and a strategy: the way back from :mod:`tianji.exporters.megatron_family`."""
+"""A launch of any stack as a job and a strategy: scripts, configurations and names of recipes, read and never executed."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tianji.errors import FormatError
 from tianji.exporters.frameworks.megatron import MEGATRON
 from tianji.exporters.frameworks.mindspeed import MINDSPEED
+from tianji.exporters.launch_reader.commands import describe_other, find_training
+from tianji.exporters.launch_reader.configurations import (
+    Reading,
+    SettledLaunch,
+    read_command,
+    read_configuration,
+    read_named,
+)
+from tianji.exporters.launch_reader.counts import count_chips
+from tianji.exporters.launch_reader.left_out import describe_left_out
 from tianji.exporters.launch_reader.models import read_model
-from tianji.exporters.launch_reader.options import Options, read_options
+from tianji.exporters.launch_reader.options import REQUIRED, Options
 from tianji.exporters.launch_reader.precisions import read_precision
+from tianji.exporters.launch_reader.shell_reader import read_script
+from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.strategies import read_strategy_options
+from tianji.exporters.rules.tables import load_rules
+from tianji.input_files import read_text
 from tianji.parallel.strategy import Strategy
-from tianji.workload import Job
+from tianji.units import GIGA
+from tianji.workload import Job, Model
 
 DIALECTS = {"megatron": MEGATRON, "mindspeed": MINDSPEED}
+EXPECTED = "a launch script or the configuration of a training"
+CONFIGURATIONS = (".yaml", ".yml", ".json", ".toml")
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What a script starts. ``assumed`` says what was taken where it is silent, ``ignored`` which options were not needed."""
+    """What a launch starts. ``assumed`` says what was taken where it is silent, ``ignored`` which options were not needed."""
 
     job: Job
     strategy: Strategy
@@ -31,29 +50,142 @@ class Launch:
     framework: str
     assumed: tuple[str, ...]
     ignored: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    """What changes time or memory and is not priced, and in which direction that errs."""
+    broken: tuple[str, ...] = ()
+    """What the framework's own checks would stop at, or run otherwise."""
+    stack: str = "megatron"
+    """The project whose launch it is."""
 
 
-def read_launch(path: str | os.PathLike[str], chips: int | None = None) -> Launch:
-    """Return the job and the strategy of a launch script; ``chips`` counts where the script does not say how many.
+def read_launch(
+    path: str | os.PathLike[str],
+    chips: int | None = None,
+    settings: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+) -> Launch:
+    """Return the job and the strategy of a launch.
 
-    Raises FormatError for what cannot be read, naming the option that is missing or wrong.
+    Args:
+        path: A launch script, a configuration, or the name of a recipe (torchtitan's registry, Megatron Bridge).
+        chips: How many chips, where the launch does not say; it counts before what the launch says.
+        settings: Variables of the script, or keys of the configuration, as the user sets them.
+        arguments: Words that the script is started with.
+
+    Raises FormatError for what cannot be read or trains nothing, naming the option that is missing or wrong.
     """
-    options = read_options(str(path))
-    assumed: list[str] = []
-    name = Path(path).stem or "model"
+    given, where = dict(settings or {}), str(path)
+    file = Path(path)
+    if not file.exists() and (named := read_named(where, chips or 0, given, arguments)):
+        return _finish(named, chips)
+    text = read_text(file, EXPECTED)
+    if file.suffix in CONFIGURATIONS:
+        return _finish(read_configuration(text, file, chips or 0, given, arguments), chips)
+    script = read_script(text, where, given, arguments, file)
+    command = find_training(script)
+    if command is None:
+        raise FormatError(_describe_none(where, script))
+    reading = read_command(command, script, file, chips or 0, given)
+    return _finish(reading, chips, script)
+
+
+def read_options(path: str) -> Options:
+    """Return the options of Megatron's command in a script.
+
+    Raises FormatError for a file that cannot be read or holds no such command.
+    """
+    script = read_script(read_text(path, EXPECTED), path, file=Path(path))
+    command = find_training(script)
+    if command is None:
+        raise FormatError(_describe_none(path, script))
+    reading = read_command(command, script, Path(path), 1, {})
+    if not isinstance(reading, Options):
+        raise FormatError(f"{path}: a launch of {command.stack}, which has no options of Megatron")
+    return reading
+
+
+def _describe_none(where: str, script: Script) -> str:
+    if other := describe_other(script):
+        return f"{where}: no training: it {other}; expected a script that starts one"
+    missing = f" (it takes in {', '.join(script.missing[:3])}, not beside it)" if script.missing else ""
+    return (
+        f"{where}: no launch command of a training that is known{missing}; expected one with options such as"
+        f" {' '.join(REQUIRED[:3])}, as in `torchrun ... pretrain_gpt.py --num-layers 32 ...`"
+    )
+
+
+def _finish(reading: Reading, chips: int | None, script: Script | None = None) -> Launch:
+    if isinstance(reading, SettledLaunch):
+        job, s = reading.job, reading.strategy
+        framework, stack = reading.framework, reading.stack
+        return Launch(job, s, s.chips, reading.node, framework, reading.assumed, (), reading.left_out, (), stack)
+    return _of_options(reading, chips, script)
+
+
+def _of_options(options: Options, chips: int | None, script: Script | None) -> Launch:
+    """Return the launch of Megatron's options."""
+    if options.model is None:
+        is_hybrid = options.has("--hybrid-layer-pattern", "--hybrid-override-pattern")
+        for name in REQUIRED:
+            if not (is_hybrid and name == "--num-layers"):
+                options.count(written_as(options, name))
+    assumed = list(options.remarks)
     framework = find_framework(options)
-    model = read_model(options, name, assumed)
-    node, world = _count_chips(options, chips)
+    model = read_model(options, Path(options.where).stem or "model", assumed)
+    node, world = count_chips(options, chips)
     strategy = read_strategy_options(options, model, world, DIALECTS[framework], assumed)
-    batch = options.count("--global-batch-size", strategy.dp * strategy.micro_batch_size)
+    usual = strategy.dp * strategy.micro_batch_size * options.accumulation
+    batch = options.count("--global-batch-size", usual)
     if not options.has("--global-batch-size"):
         assumed.append(f"--global-batch-size: {batch:,}, one micro-batch on each replica, the framework's default")
-    seq_len = options.count("--seq-length")
+    seq_len = options.count(written_as(options, "--seq-length"))
+    if (doubt := doubt_size(options.where, model)) and options.model is None:
+        assumed.insert(0, doubt)
     job = Job(model, seq_len, batch, read_precision(options), _count_tokens(options, batch, seq_len))
     contested = sorted(options.contested)
     if contested:
         assumed.append(f"branches of the script set {', '.join(contested[:6])}: the last value counts")
-    return Launch(job, strategy, strategy.chips, node, framework, tuple(assumed), options.ignored)
+    if script and script.missing:
+        assumed.append(f"not beside the script, and so not read: {', '.join(script.missing[:4])}")
+    left_out, ignored = describe_left_out(options)
+    table = load_rules(framework)
+    broken = tuple(
+        f"{rule.says} (it takes {rule.fix}; {table.framework}, {rule.source})" for rule in table.broken(options.values)
+    )
+    return Launch(
+        job, strategy, strategy.chips, node, framework, tuple(assumed), ignored, left_out, broken, options.stack
+    )  # fmt: skip
+
+
+def doubt_size(where: str, model: Model) -> str:
+    """Return a warning where the name of a file states another size than its options make; else an empty text."""
+    named = re.search(r"(?:^|[_-])(\d+(?:\.\d+|p\d+|point\d+)?)b(?=$|[_.-])", Path(where).stem.lower())
+    if not named:
+        return ""
+    stated = float(re.sub(r"point|p", ".", named[1])) * GIGA
+    ratio = model.num_parameters / stated
+    if 0.6 < ratio < 1.67:
+        return ""
+    return (
+        f"the file is named for {stated / GIGA:g}B parameters and its options make {model.num_parameters / GIGA:,.1f}B: is a size"
+        " missing (--moe-ffn-hidden-size, --vocab-size)?"
+    )
+
+
+def written_as(options: Options, name: str) -> str:
+    """Return the option that holds a size where a stack has another name for it.
+
+    A script for images and text counts the text's tokens as the decoder's, and the images' as ``--seq-length``.
+    """
+    others = {
+        "--seq-length": ("--decoder-seq-length", "--encoder-seq-length", "--total-seq-length"),
+        "--num-layers": ("--encoder-num-layers",),
+    }
+    if name == "--seq-length" and options.has("--decoder-seq-length"):
+        return "--decoder-seq-length"
+    if name in options.values:
+        return name
+    return next((other for other in others.get(name, ()) if other in options.values), name)
 
 
 def find_framework(options: Options) -> str:
@@ -62,31 +194,9 @@ def find_framework(options: Options) -> str:
     return next(marked, "megatron")
 
 
-def _count_chips(options: Options, chips: int | None) -> tuple[int, int]:
-    node = _first_count(options, "--nproc-per-node", "variable GPUS_PER_NODE", "variable NPUS_PER_NODE")
-    nodes = _first_count(options, "--nnodes", "variable NNODES", "variable NUM_NODES")
-    if chips is not None:
-        return node, chips
-    if node and nodes:
-        return node, node * nodes
-    missing = "--nproc-per-node" if not node else "--nnodes"
-    raise FormatError(
-        f"{options.where}: the option {missing} is missing or hangs on the environment, so the number of chips is unknown;"
-        " give it with --chips N"
-    )
-
-
-def _first_count(options: Options, *names: str) -> int:
-    for name in names:
-        text = options.text(name)
-        if text is not None and text.isascii() and text.isdigit() and int(text[:9]) > 0:
-            return int(text[:9])
-    return 0
-
-
 def _count_tokens(options: Options, batch: int, seq_len: int) -> float:
     for name, size in (("--train-iters", batch * seq_len), ("--train-samples", seq_len)):
-        text = options.text(name)
+        text = options.text(name) if options.texts(name) else None
         if text is not None and text.isascii() and text.isdigit():
             return float(int(text[:15]) * size)
     return 0.0

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.exporters.formats.layer_patterns import MAX_LAYERS, read_pattern
 from tianji.exporters.launch_reader.moe import read_moe
+from tianji.exporters.launch_reader.named_models import find_like, find_named_model
 from tianji.exporters.launch_reader.options import Options
 from tianji.workload import MLA, Model
+from tianji.workload.huggingface import read_config
 
 
 def read_model(options: Options, name: str, assumed: list[str]) -> Model:
@@ -16,10 +20,13 @@ def read_model(options: Options, name: str, assumed: list[str]) -> Model:
 
     Raises FormatError for a missing size, UnsupportedModelError for layers in an order that Tianji's models do not have.
     """
-    hidden, heads = options.count("--hidden-size"), options.count("--num-attention-heads")
-    _refuse_hybrids(options)
-    if options.has("--lora-r"):
+    if options.has("--lora-r", "--lora-rank"):
         assumed.append("--lora-r: adapters alone are trained, and the price is that of training all weights")
+    if options.model is not None:
+        return _take_named(options, options.model)
+    hidden, heads = options.count("--hidden-size"), options.count("--num-attention-heads")
+    if hybrid := _find_hybrid(options, hidden, heads, assumed):
+        return hybrid
     layers = _count_layers(options, assumed)
     gated = options.has("--swiglu", "--geglu")
     mla = _read_mla(options) if options.has("--multi-latent-attention") else None
@@ -62,16 +69,65 @@ def read_model(options: Options, name: str, assumed: list[str]) -> Model:
     )
 
 
-def _refuse_hybrids(options: Options) -> None:
+def _take_named(options: Options, model: Model) -> Model:
+    """Return the model that a launch names, with the layers for further tokens that it asks for."""
+    layers = options.count("--num-layers", 0)
+    if layers and layers != model.num_layers and not model.blocks:
+        model = replace(model, num_layers=layers)
+    if options.has("--mtp-num-layers"):
+        model = replace(model, num_mtp_layers=options.count("--mtp-num-layers", 0, least=0))
+    return model
+
+
+def _find_hybrid(options: Options, hidden: int, heads: int, assumed: list[str]) -> Model | None:
+    """Return the catalog's model with layers of several kinds that a script's sizes are of; None for layers of one kind.
+
+    Raises UnsupportedModelError where no model of the catalog has these sizes.
+    """
     for name in ("--hybrid-layer-pattern", "--hybrid-override-pattern", "--mamba-state-dim", "--linear-num-key-heads"):
         if options.has(name):
+            layers = options.count("--num-layers", 0)
+            if "pattern" in name and set(options.text(name) or "") <= set("M*-E|/"):
+                return _read_hybrid(options, hidden, heads, (options.text(name) or "").replace("|", ""), assumed)
+            if model := find_like(hidden, layers, heads):
+                assumed.append(f"{name}: the model is {model.name} of the catalog, by its sizes")
+                return model
             raise UnsupportedModelError(
-                f"{options.where}: {name}: Tianji's models have attention in every layer, none of state space or linear attention"
+                f"{options.where}: {name}: layers of state space or linear attention are read for models of the catalog, and none"
+                f" has {layers} layers of {hidden} with {heads} heads; give its config.json with --set model=PATH"
             )
+    return None
+
+
+def _read_hybrid(options: Options, hidden: int, heads: int, pattern: str, assumed: list[str]) -> Model:
+    """Return the model of a pattern of Mamba (M), attention (*), MLP (-) and expert (E) layers.
+
+    Sizes of its Mamba layers that the script leaves out are Megatron's: states of 128, heads of 64, 8 groups.
+    """
+    pattern = pattern.split("/", maxsplit=1)[0]
+    head = options.count("--mamba-head-dim", 64)
+    config = {
+        "model_type": "nemotron_h", "hybrid_override_pattern": pattern, "num_hidden_layers": len(pattern), "hidden_size": hidden,
+        "num_attention_heads": heads, "num_key_value_heads": options.count("--num-query-groups", heads),
+        "head_dim": options.count("--kv-channels", max(hidden // heads, 1)), "mamba_head_dim": head,
+        "mamba_num_heads": options.count("--mamba-num-heads", max(2 * hidden // head, 1)), "conv_kernel": 4,
+        "ssm_state_size": options.count("--mamba-state-dim", 128), "n_groups": options.count("--mamba-num-groups", 8),
+        "intermediate_size": options.count("--ffn-hidden-size", 4 * hidden), "vocab_size": _read_vocabulary(options, assumed),
+        "tie_word_embeddings": not options.has("--untie-embeddings-and-output-weights"),
+    }  # fmt: skip
+    if "E" in pattern:
+        config |= {
+            "n_routed_experts": options.count("--num-experts"), "num_experts_per_tok": options.count("--moe-router-topk", 2),
+            "moe_intermediate_size": options.count("--moe-ffn-hidden-size", options.count("--ffn-hidden-size", 4 * hidden)),
+            "moe_shared_expert_intermediate_size": options.count("--moe-shared-expert-intermediate-size", 0, least=0),
+        }  # fmt: skip
+    options.has("--group-query-attention", "--attention-backend")
+    return read_config(config, Path(options.where).stem or "model", options.where)
 
 
 def _count_layers(options: Options, assumed: list[str]) -> int:
-    layers = options.count("--num-layers")
+    name = "--num-layers" if options.has("--num-layers") else "--encoder-num-layers"
+    layers = options.count(name if options.has(name) else "--num-layers")
     if layers > MAX_LAYERS:
         raise FormatError(f"{options.where}: --num-layers {layers:,} is absurd; expected at most {MAX_LAYERS:,}")
     empty = options.text("--noop-layers")
@@ -98,11 +154,19 @@ def _read_vocabulary(options: Options, assumed: list[str]) -> int:
     for name in ("--padded-vocab-size", "--vocab-size"):
         if options.has(name):
             return options.count(name)
+    name = (options.texts("--tokenizer-model") or options.texts("--tokenizer-name-or-path") or [""])[0]
+    if name and "${" not in name and (entry := find_named_model(name)):
+        assumed.append(f"{entry[0].vocab_size:,} tokens in the vocabulary, by the tokenizer's name {name}")
+        return entry[0].vocab_size
     # Merges of byte pairs are GPT-2's.
     kind = options.text("--tokenizer-type") or ("GPT2BPETokenizer" if options.has("--merge-file") else "")
     if kind in VOCABULARIES:
         assumed.append(f"{VOCABULARIES[kind]:,} tokens in the vocabulary, as in every {kind}")
         return VOCABULARIES[kind]
+    unit = options.count("--make-vocab-size-divisible-by", 128) * options.count("--tensor-model-parallel-size", 1)
+    if unit > USUAL_VOCABULARY and options.has("--make-vocab-size-divisible-by"):
+        assumed.append(f"{unit:,} tokens in the vocabulary, to which --make-vocab-size-divisible-by pads a smaller one")
+        return unit
     assumed.append(
         f"{USUAL_VOCABULARY:,} tokens in the vocabulary: the script leaves it to its tokenizer; add --vocab-size N to be sure"
     )

@@ -18,7 +18,7 @@ def read_moe(options: Options, layers: int, intermediate: int, assumed: list[str
     """
     if not options.has("--num-experts"):
         return None
-    width = options.count("--moe-ffn-hidden-size", intermediate)
+    width = options.count("--moe-ffn-hidden-size", options.count("--moe-intermediate-size", intermediate))
     leading, step = _read_frequency(options, layers, assumed)
     shared = options.count("--n-shared-experts", 0, least=0) * width
     shared = options.count("--moe-shared-expert-intermediate-size", shared, least=0)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from tianji.errors import FormatError
-from tianji.exporters.launch_reader.shell_reader import read_script
-from tianji.exporters.launch_reader.shell_words import Script
-from tianji.input_files import read_text
 from tianji.units import MB
+from tianji.workload import Model
 
 LARGEST_FILE = 1 * MB
 REQUIRED = ("--num-layers", "--hidden-size", "--num-attention-heads", "--seq-length", "--micro-batch-size")
@@ -34,6 +33,14 @@ class Options:
     values: dict[str, list[str]]
     contested: frozenset[str] = frozenset()
     used: set[str] = field(default_factory=set)
+    stack: str = "megatron"
+    """Which stack's launch it is."""
+    model: Model | None = None
+    """The model that is named, where its sizes are not options."""
+    accumulation: int = 1
+    """Micro-batches of a step on each replica, where the stack counts these and no batch."""
+    remarks: list[str] = field(default_factory=list)
+    """What the reader took where the stack leaves it open."""
 
     def has(self, *names: str) -> bool:
         """Return whether one of some switches is given."""
@@ -68,11 +75,13 @@ class Options:
             return default
         unset = ENVIRONMENT.search(text)
         if unset:
+            is_argument = unset[1].isdigit()
+            how = "give the script's arguments behind --" if is_argument else f"give it with --set {unset[1]}=..."
+            source = "its arguments" if is_argument else "its environment or a command"
             raise FormatError(
-                f"{self.where}: {name} is {text}, which the script takes from its environment or a command;"
-                f" write the number into the script ({unset[1]}=...)"
+                f"{self.where}: {name} is {text}, which the script takes from {source}; {how}, or write the number into it"
             )
-        number = text.replace("_", "").replace(",", "")
+        number = text.replace("_", "").replace(",", "").removesuffix(".0")
         if not re.fullmatch(r"\d{1,15}", number) or int(number) < least:
             raise FormatError(f"{self.where}: {name}: expected a whole number of at least {least}, got {text!r}")
         return int(number)
@@ -87,52 +96,7 @@ class Options:
         return tuple(n for n in self.values if n not in self.used and not _HARMLESS.fullmatch(n))
 
 
-def read_options(path: str) -> Options:
-    """Return the options of the launch command in a script.
-
-    Raises FormatError for a file that cannot be read, holds no launch command, or lacks an option that a plan needs.
-    """
-    script = read_script(_load(path), path)
-    words = _find_launch(script)
-    if words is None:
-        raise FormatError(
-            f"{path}: no launch command of Megatron or MindSpeed; expected one with options such as"
-            f" {' '.join(REQUIRED[:3])}, as in `torchrun ... pretrain_gpt.py --num-layers 32 ...`"
-        )
-    options = Options(path, _group(words), frozenset(script.contested))
-    options.values |= {f"variable {k}": [v] for k, v in script.variables.items() if k in _HOSTS}
-    options.used.update(f"variable {k}" for k in _HOSTS)
-    for name in REQUIRED:
-        options.count(name)
-    return options
-
-
-_HOSTS = ("NNODES", "GPUS_PER_NODE", "NPUS_PER_NODE", "NUM_NODES", "WORLD_SIZE")
-
-
-def _load(path: str) -> str:
-    return read_text(path, "a launch script of Megatron or MindSpeed", LARGEST_FILE)
-
-
-def _find_launch(script: Script) -> list[str] | None:
-    """Return the command with the most options of a model; the last one where several are equal."""
-    best: list[str] | None = None
-    most = 0
-    for words in script.commands:
-        flags = {w.partition("=")[0] for w in words if w.startswith("--")}
-        score = len(flags & _RECOGNISED)
-        if score and score >= most:
-            best, most = words, score
-    return best
-
-
-_RECOGNISED = frozenset(REQUIRED) | {
-    "--tensor-model-parallel-size", "--pipeline-model-parallel-size", "--global-batch-size", "--ffn-hidden-size",
-    "--train-iters", "--data-path", "--bf16", "--context-parallel-size",
-}  # fmt: skip
-
-
-def _group(words: list[str]) -> dict[str, list[str]]:
+def group_options(words: Sequence[str]) -> dict[str, list[str]]:
     """Return options with the words after each; of one given twice the last counts, as in argparse."""
     values: dict[str, list[str]] = {}
     name = ""
@@ -146,3 +110,20 @@ def _group(words: list[str]) -> dict[str, list[str]]:
         elif name:
             values[name].append(word)
     return values
+
+
+def settle_switches(values: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return options of stacks that write ``--name true`` and ``--name false`` for switches, as switches."""
+    settled: dict[str, list[str]] = {}
+    for name, words in values.items():
+        word = words[0].lower() if len(words) == 1 else ""
+        if word in ("false", "null", "none", "~") and name not in WORDS_OF_NONE:
+            continue
+        settled[name] = [] if word == "true" else words
+    return settled
+
+
+WORDS_OF_NONE = frozenset(
+    {"--recompute-granularity", "--moe-router-dtype", "--moe-router-load-balancing-type", "--cuda-graph-impl"}
+)
+"""Options of which ``none`` is a word."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tianji.exporters.launch_reader.options import Options
-from tianji.exporters.megatron_family.precision import MOMENTS
-from tianji.workload import Precision, find_precision
+from tianji.workload import Formats, Precision, find_precision
+from tianji.workload.formats import MOMENTS
+
+OPTIMIZERS_OF_SCRIPTS = {"sgd": "sgd", "muon": "muon", "dist_muon": "muon", "lion": "lion"}
+"""Values of ``--optimizer`` that are not Adam."""
 
 
 def read_precision(options: Options) -> Precision:
@@ -29,9 +32,21 @@ def read_precision(options: Options) -> Precision:
     keeps_full = options.has("--accumulate-allreduce-grads-in-fp32")
     if options.has("--grad-reduce-in-bf16") or (precision.linear == "fp16" and not keeps_full):
         precision = replace(precision, gradient_size=2.0, gradient_wire=2.0)
-    moment = options.text("--exp-avg-dtype", "fp32")
-    options.has("--exp-avg-sq-dtype", "--use-precision-aware-optimizer")
-    sizes = {dtype: size for size, dtype in MOMENTS.items()}
-    if moment != "fp32" and moment in sizes and precision.linear != "fp32":
-        precision = replace(precision, optimizer_size=sizes[moment])
-    return precision
+    if options.text("--main-grads-dtype", "fp32") in ("bf16", "bfloat16"):
+        precision = replace(precision, gradient_size=2.0, gradient="bf16")
+    return _read_formats(options).apply(precision)
+
+
+def _read_formats(options: Options) -> Formats:
+    """Return what a script keeps in another format than its recipe."""
+    options.has("--use-precision-aware-optimizer")
+    moment, second = options.text("--exp-avg-dtype"), options.text("--exp-avg-sq-dtype")
+    both = moment if moment == second or second is None else None
+    name = options.text("--optimizer", "adam") or "adam"
+    loss = options.text("--cross-entropy-fusion-impl", "native")
+    return Formats(
+        optimizer=OPTIMIZERS_OF_SCRIPTS.get(name),
+        optimizer_dtype=both if both in MOMENTS and both != "fp32" else None,
+        main_weights="reused" if options.has("--reuse-fp32-param") else None,
+        loss_kernel=("in-place" if loss == "te" else "fused") if options.has("--cross-entropy-loss-fusion") else None,
+    )

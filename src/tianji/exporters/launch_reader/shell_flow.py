@@ -1,4 +1,4 @@
-"""Which commands of a shell script run, as far as its text alone decides: ``if``, loops, ``&&``, ``||`` and ``!``."""
+"""Which commands of a shell script run, as far as its text alone decides: ``if``, ``&&``, ``||`` and ``!``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from tianji.exporters.launch_reader.shell_values import decide
 
-_BRANCHES = frozenset({"if", "elif", "case", "while", "until", "for"})
-_ENDS = frozenset({"fi", "esac", "done"})
+_BRANCHES = frozenset({"if", "elif"})
+_ENDS = frozenset({"fi"})
 _BEFORE_COMMANDS = frozenset(
     ("export", "declare", "local", "readonly", "typeset", "then", "else", "do", "{", "!", "time", "exec", "env", "nohup",
-     "sudo", "eval")
+     "sudo")
 )  # fmt: skip
 """Words after which a command or an assignment begins."""
 KEYWORDS = _BRANCHES | _ENDS | _BEFORE_COMMANDS
@@ -19,7 +19,7 @@ KEYWORDS = _BRANCHES | _ENDS | _BEFORE_COMMANDS
 
 @dataclass(slots=True)
 class _Branch:
-    """An ``if``, a loop or a ``case`` that is open: whether its present part runs, and whether one before did or may have."""
+    """An ``if`` that is open: whether its present part runs, and whether one before did or may have."""
 
     runs: bool | None = None
     done: bool = False
@@ -31,7 +31,9 @@ class _Branch:
 class Flow:
     """Where a reader of a script stands: in which branches, and after which ``&&`` or ``||``."""
 
-    def __init__(self) -> None:
+    def __init__(self, outer: bool | None = True) -> None:
+        self.outer = outer
+        """Whether the block runs in which the commands stand."""
         self.branches: list[_Branch] = []
         self.guard: bool | None = True
         """Whether the present command runs: what stands before its ``&&`` or ``||`` decides."""
@@ -42,7 +44,7 @@ class Flow:
     @property
     def runs(self) -> bool | None:
         """Whether what stands here runs; None where the script's surroundings decide."""
-        states = [self.guard, *(branch.runs for branch in self.branches)]
+        states = [self.outer, self.guard, *(branch.runs for branch in self.branches)]
         return False if False in states else None if None in states else True
 
     def end_command(self, words: Sequence[str], joint: str) -> bool:

@@ -1,78 +1,200 @@
-"""Shell scripts as commands: assignments, here-documents, branches and scripts within scripts, read and never executed."""
+"""Shell scripts as commands: assignments, branches, loops, functions and scripts within scripts, read and never executed."""
 
 from __future__ import annotations
 
+import posixpath
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from tianji.errors import FormatError
+from tianji.exporters.launch_reader.shell_arithmetic import calculate
 from tianji.exporters.launch_reader.shell_flow import KEYWORDS, Flow
-from tianji.exporters.launch_reader.shell_words import LARGEST, Script, WordReader
+from tianji.exporters.launch_reader.shell_loops import BlockReader
+from tianji.exporters.launch_reader.shell_outputs import format_words, print_words
+from tianji.exporters.launch_reader.shell_script import LARGEST, Script
+from tianji.exporters.launch_reader.shell_sources import find_source
+from tianji.input_files import read_text
 
 DEEPEST = 3
 """Commands within commands (``bash -c "..."``, a script fed to sbatch) that are followed."""
+DEEPEST_CALL = 20
+"""Functions that call functions, and files that take in files."""
 
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[[^\]]*\])?(\+?=)")
+_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([^\]]*)\])?(\+?=)")
 _HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+_FUNCTION = re.compile(
+    r"(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\([ \t]*\)\s*\{|function[ \t]+([A-Za-z_][\w-]*)\s*\{"
+)
 _SHELLS = frozenset({"bash", "sh", "/bin/bash", "/bin/sh"})
 _FED = _SHELLS | {"sbatch", "ssh", "cat", "tee", "qsub"}
 """Commands whose here-document may be a script."""
+_DECLARES = frozenset({"declare", "local", "typeset", "readonly", "export"})
 
 
-def read_script(text: str, where: str) -> Script:
+def read_script(
+    text: str,
+    where: str,
+    settings: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+    file: Path | None = None,
+) -> Script:
     """Return the commands of a shell script, each as expanded words.
 
-    Raises FormatError for an unclosed quote or bracket and for a script that grows beyond all bounds.
+    Args:
+        text: The script.
+        where: What it is called in messages.
+        settings: Variables that hold whatever the script assigns to them.
+        arguments: Words that it is started with.
+        file: Where it lies, so that files beside it can be taken in.
+
+    Raises FormatError for an unclosed quote or bracket and for a script that grows or runs beyond all bounds.
     """
     if len(text) > LARGEST:
         raise FormatError(f"{where}: {len(text):,} characters; a launch script has fewer than {LARGEST:,}")
-    script = Script()
-    _CommandReader(text.replace("\r\n", "\n"), where, script).run()
+    given = dict(settings or {})
+    script = Script(variables=given, fixed=frozenset(given), positional=list(arguments), file=file, output=read_output)
+    CommandReader(text.replace("\r\n", "\n"), where, script).run()
     return script
 
 
-class _CommandReader(WordReader):
-    """Walks through a script once, from left to right."""
+class CommandReader(BlockReader):
+    """Walks through a script from left to right, through a loop as often as it turns."""
 
-    def __init__(self, text: str, where: str, script: Script, depth: int = 0) -> None:
-        super().__init__(text, where, script)
-        self.depth = depth
+    def __init__(
+        self,
+        text: str,
+        where: str,
+        script: Script,
+        depth: int = 0,
+        calls: int = 0,
+        nested: int = 0,
+        runs: bool | None = True,
+    ) -> None:
+        super().__init__(text, where, script, nested)
+        self.depth, self.calls = depth, calls
         self.words: list[str] = []
-        self.flow = Flow()
+        self.declares = False
+        self.flow = Flow(runs)
 
     def run(self) -> None:
+        """Read to the end of the text."""
         while self.at < len(self.text):
             self.step()
         self.finish("\n")
 
     def step(self) -> None:
+        """Read what begins here: a space, a joint of commands, a block, a word."""
         char = self.text[self.at]
         if self.text.startswith("\\\n", self.at):
             self.at += 2
         elif char in " \t":
             self.at += 1
         elif char == "#":
-            self.at = _end_of_line(self.text, self.at)
+            end = _end_of_line(self.text, self.at)
+            self.read_directive(self.text[self.at : end])
+            self.at = end
+        elif self.words[:1] == ["[["] and char in "&|()" and "]]" not in self.words:
+            joint = self.text[self.at : self.at + 2]
+            self.words.append(joint if joint in ("&&", "||") else char)
+            self.at += len(self.words[-1])
+        elif char == "(" and not self.words and self.text.startswith("((", self.at):
+            self.read_arithmetic()
         elif char in "\n;|&()":
             joint = self.text[self.at : self.at + 2]
             self.at += 2 if joint in ("&&", "||") else 1
             self.finish(joint if joint in ("&&", "||") else char)
         elif char in "<>":
             self.skip_redirection()
+        elif not self.words and (function := _FUNCTION.match(self.text, self.at)):
+            self.read_function(function)
         else:
             self.take()
 
+    def read_directive(self, line: str) -> None:
+        """Keep the options of an ``#SBATCH`` line."""
+        if not line.startswith("#SBATCH"):
+            return
+        words = line[7:].split("#", maxsplit=1)[0].replace("=", " ").split()
+        for name, value in zip(words, [*words[1:], ""], strict=True):
+            if name.startswith("-"):
+                self.script.directives[name] = "" if value.startswith("-") else value
+
+    def read_arithmetic(self) -> None:
+        """Read ``((...))``, which succeeds where its number is not 0."""
+        self.at -= 1  # as if a dollar stood there
+        inner = self.enclosed("(", ")", 1)
+        variables = self.script.variables if self.flow.runs is True else dict(self.script.variables)
+        number = calculate(self.expand_arithmetic(inner.strip()[1:-1]), variables)
+        self.words = ["${((}"] if number is None else ["true"] if number else ["false"]
+
+    def inner(self, text: str, script: Script, *, runs: bool | None) -> CommandReader:
+        """Return a reader of commands within this one."""
+        return CommandReader(text, self.where, script, self.depth, self.calls, self.nested_deep, runs)
+
+    # --- commands ---------------------------------------------------------------------------------------------
     def finish(self, joint: str) -> None:
         """Close a command; ``joint`` is what follows it."""
-        words, self.words = self.words, []
-        if self.flow.end_command(words, joint):
-            self.script.commands.append(words)
+        words, self.words, self.declares = self.words, [], False
+        if self.flow.end_command(words, joint) and words not in (["true"], ["false"], ["${((}"]):
+            self.obey(words)
+
+    def obey(self, words: list[str]) -> None:
+        """Keep a command, or do what changes the script's own state."""
+        script, name = self.script, words[0]
+        sure = self.flow.runs is True or self.flow.branches == []
+        if name in script.functions and self.calls < DEEPEST_CALL:
+            self.call(words)
+        elif name == "eval" and self.calls < DEEPEST_CALL:
+            text = " ".join(words[1:])
+            CommandReader(text, self.where, script, self.depth, self.calls + 1, self.nested_deep, self.flow.runs).run()
+        elif name in ("source", ".") and len(words) > 1:
+            self.take_in(words[1], words[2:])
+        elif name == "shift" and sure:
+            count = calculate(words[1]) if len(words) > 1 else 1
+            del script.positional[: count or 0]
+        elif words[:2] == ["set", "--"] and sure:
+            script.positional = words[2:]
+        elif name == "unset" and sure:
+            for word in words[1:]:
+                if word not in script.fixed:
+                    script.variables.pop(word, None)
+                    script.arrays.pop(word, None)
+        elif words[:2] == ["printf", "-v"] and len(words) > 3:
+            printed = format_words(words[3], words[4:])
+            script.assign(words[2], "${COMMAND}" if printed is None else printed)
+        else:
+            script.commands.append(words)
             self.follow(words)
 
+    def call(self, words: list[str]) -> None:
+        """Read the body of a function with the words behind its name as its arguments."""
+        script, before = self.script, self.script.positional
+        script.positional = words[1:]
+        CommandReader(
+            script.functions[words[0]], self.where, script, self.depth, self.calls + 1, runs=self.flow.runs
+        ).run()
+        script.positional = before
+
+    def take_in(self, name: str, arguments: list[str]) -> None:
+        """Read a file that the script takes in, where it lies beside it."""
+        script = self.script
+        file = find_source(name, script.file)
+        if file is None or self.calls >= DEEPEST_CALL:
+            script.missing.append(name)
+            return
+        script.sources.append(str(file))
+        positional, around = script.positional, script.file
+        script.positional, script.file = arguments or positional, file
+        text = read_text(file, "a file of a launch script", LARGEST).replace("\r\n", "\n")
+        CommandReader(text, str(file), script, self.depth, self.calls + 1, runs=self.flow.runs).run()
+        script.positional, script.file = positional, around
+
     def follow(self, words: list[str]) -> None:
-        """Read what a command has another shell do: ``bash -c "..."``, or a quoted command after ``eval``."""
-        texts = words if len(words) == 1 and re.search(r"\s", words[0]) else []
+        """Read what a command has another shell do: ``bash -c "..."``."""
+        texts: list[str] = []
         for i in range(len(words) - 2):
             if words[i] in _SHELLS:
                 texts = [b for a, b in zip(words[i + 1 :], words[i + 2 :], strict=False) if re.fullmatch(r"-\w*c", a)]
@@ -85,8 +207,9 @@ class _CommandReader(WordReader):
             own = self.script
             inner = replace(own, commands=[], variables=dict(own.variables), arrays=dict(own.arrays))
             with suppress(FormatError):
-                _CommandReader(text, self.where, inner, self.depth + 1).run()
+                CommandReader(text, self.where, inner, self.depth + 1, self.calls).run()
             own.commands += inner.commands
+            own.grown, own.steps = inner.grown, inner.steps
 
     def skip_redirection(self) -> None:
         """Pass over where a command reads from and writes to; a here-document may be a script."""
@@ -110,6 +233,7 @@ class _CommandReader(WordReader):
         if self.at < len(self.text) and self.text[self.at] not in "\n;|()":
             self.read_word()
 
+    # --- words ------------------------------------------------------------------------------------------------
     def take(self) -> None:
         """Read one word: an assignment where a command could begin, else words of the command."""
         assignment = _ASSIGNMENT.match(self.text, self.at) if not self.words else None
@@ -118,15 +242,20 @@ class _CommandReader(WordReader):
             return
         words = self.read_word()
         if not self.words and len(words) == 1:
+            if self.read_block(words[0]):
+                return
             self.flow.take_word(words[0])
             if words[0] in KEYWORDS:
+                self.declares = words[0] in _DECLARES
                 return
+            if self.declares and words[0].startswith("-"):
+                return  # the -a of declare -a
         self.grow(sum(len(w) for w in words))
         self.words += words
 
     def assign(self, assignment: re.Match[str]) -> None:
         """Read a value, or a list of them, into a variable."""
-        name, adds = assignment[1], assignment[2] == "+="
+        name, index, adds = assignment[1], assignment[2], assignment[3] == "+="
         self.at = assignment.end()
         self.flow.end_assignment()
         script = self.script
@@ -137,14 +266,25 @@ class _CommandReader(WordReader):
         if self.text.startswith("(", self.at):
             self.at += 1
             items = self.read_list()
-            script.arrays[name] = [*script.arrays.get(name, []), *items] if adds else items
-            script.variables[name] = script.arrays[name][0] if script.arrays[name] else ""
+            script.assign_array(name, [*script.arrays.get(name, []), *items] if adds else items, self.where)
             return
         value = " ".join(self.read_word(splits=False)) if self.has_word() else ""
+        if index is not None:
+            self.assign_item(script, name, index, value)
+            return
         whole = script.variables.get(name, "") + value if adds else value
         self.grow(len(whole))
-        script.variables[name] = whole
-        script.arrays.pop(name, None)
+        script.assign(name, whole)
+
+    def assign_item(self, script: Script, name: str, index: str, value: str) -> None:
+        """Set one item of an array; one with a name for its place is kept as a variable of its own."""
+        place = calculate(self.expand_arithmetic(index), script.variables)
+        items = list(script.arrays.get(name, []))
+        if place is None or not 0 <= place <= len(items):
+            script.assign(f"{name}[{index}]", value)
+            return
+        items[place : place + 1] = [value]
+        script.assign_array(name, items, self.where)
 
     def has_word(self) -> bool:
         """Return whether a word begins here."""
@@ -175,3 +315,41 @@ class _CommandReader(WordReader):
 def _end_of_line(text: str, start: int) -> int:
     end = text.find("\n", start)
     return len(text) if end < 0 else end
+
+
+def read_output(text: str, where: str, script: Script, nested: int) -> str | None:
+    """Return the output of commands in ``$(...)``, None where it hangs on more than the script."""
+    own = replace(
+        script,
+        commands=[],
+        variables=dict(script.variables),
+        arrays=dict(script.arrays),
+        contested=set(),
+        steps=0,
+        grown=0,
+    )
+    try:
+        CommandReader(text.strip(), where, own, nested=nested).run()
+    except FormatError:
+        return None
+    finally:
+        script.step(own.steps, where)
+    place, output = None, ""
+    for words in own.commands:
+        if words[:1] == ["cd"]:
+            place = words[-1] if len(words) > 1 and words[-1] != "--" else None
+            continue
+        if words == ["pwd"] or words[:2] in (["pwd", "-P"], ["pwd", "-L"]):
+            output += _folder(place, script)
+            continue
+        printed = print_words(words)
+        if printed is None:
+            return None
+        output += printed
+    return output if own.commands else None
+
+
+def _folder(place: str | None, script: Script) -> str:
+    if place is None:
+        return str(script.file.parent) if script.file else "."
+    return posixpath.normpath(place) if "${" not in place else place

@@ -7,34 +7,30 @@ a reader who needs the value can say where it comes from.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from tianji.errors import FormatError
-from tianji.exporters.launch_reader.shell_values import calculate
+from tianji.exporters.launch_reader.shell_arithmetic import calculate
+from tianji.exporters.launch_reader.shell_parameters import expand_parameter
+from tianji.exporters.launch_reader.shell_script import LARGEST, Script
 
-LARGEST = 1_000_000
-"""Characters that a script, or what its variables grow to, may have."""
+__all__ = ["LARGEST", "Script", "WordReader"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-@dataclass(slots=True)
-class Script:
-    """What a script says: its commands as words, and what its variables hold at the end."""
-
-    commands: list[list[str]] = field(default_factory=list)
-    variables: dict[str, str] = field(default_factory=dict)
-    arrays: dict[str, list[str]] = field(default_factory=dict)
-    contested: set[str] = field(default_factory=set)
-    """Variables that a branch sets: which value counts depends on what is not executed here."""
+DEEPEST = 40
+"""Expansions within expansions."""
+UNKNOWN = "${COMMAND}"
+"""What stands for the output of a command that is not read."""
 
 
 class WordReader:
     """Stands at a place of a text and reads the word that begins there, with a script's variables."""
 
-    def __init__(self, text: str, where: str, script: Script) -> None:
+    def __init__(self, text: str, where: str, script: Script, nested: int = 0) -> None:
         self.text, self.where, self.script, self.at = text, where, script, 0
-        self.grown = 0
+        self.nested_deep = nested
+        if nested > DEEPEST:
+            raise FormatError(f"{where}: nested too deeply; expected a launch script")
+        script.step(len(text), where)
 
     def read_word(self, splits: bool = True) -> list[str]:
         """Read one word as it stands and return what it expands to: one word, or several where an unquoted value splits."""
@@ -103,13 +99,15 @@ class WordReader:
         """Read ``$NAME``, ``${NAME...}``, ``$((...))``, ``$(...)`` or backquotes and return the values."""
         text = self.text
         if text[self.at] == "`":
-            self.until("`")
-            return ["${COMMAND}"]
+            return self.capture(self.until("`"))
         if text.startswith("$((", self.at):
-            return [self.arithmetic(self.enclosed("(", ")", 1)[1:-1])]
+            place = self.at
+            inner = self.enclosed("(", ")", 1)
+            if inner.startswith("(") and inner.endswith(")"):
+                return [self.arithmetic(inner[1:-1])]
+            self.at = place
         if text.startswith("$(", self.at):
-            self.enclosed("(", ")", 1)
-            return ["${COMMAND}"]
+            return self.capture(self.enclosed("(", ")", 1))
         if text.startswith("${", self.at):
             return self.parameter(self.enclosed("{", "}", 1))
         name = _NAME.match(text, self.at + 1)
@@ -118,7 +116,17 @@ class WordReader:
             return [self.value(name[0])]
         special = text[self.at + 1 : self.at + 2]
         self.at += 2 if special and special in "0123456789@*#?$!-" else 1
-        return [] if special and special in "@*" else [f"${{{special}}}"] if special else ["$"]
+        if special and special in "@*":
+            self.script.value("1")  # so that its absence is known
+            return list(self.script.positional)
+        if special and special in "0123456789#":
+            return [self.value(special)]
+        return [f"${{{special}}}"] if special else ["$"]
+
+    def capture(self, inner: str) -> list[str]:
+        """Return what a command prints, where that follows from the script alone."""
+        output = self.script.output(inner, self.where, self.script, self.nested_deep + 1)
+        return [UNKNOWN if output is None else output.rstrip("\n")]
 
     def enclosed(self, left: str, right: str, skip: int) -> str:
         """Read a text in brackets, the first ``skip`` characters further on, and return what stands within."""
@@ -142,46 +150,37 @@ class WordReader:
 
     def parameter(self, inner: str) -> list[str]:
         """Return the values of what stands within ``${...}``."""
-        array = re.fullmatch(r"(\w+)\[[@*]\]", inner)
-        if array:
-            if array[1] in self.script.arrays:
-                return self.script.arrays[array[1]]
-            return [self.script.variables[array[1]]] if array[1] in self.script.variables else []
-        form = re.fullmatch(r"(\w+|[@*#?])(?:(:?[-=?+])(.*))?", inner, re.DOTALL)
-        if not form:
-            return [f"${{{inner}}}"]
-        name, mode, word = form[1], form[2] or "", form[3] or ""
-        known = self.script.variables.get(name)
-        if mode.endswith("+"):
-            return [self.nested(word)] if known else []
-        if known is not None and (known or not mode.startswith(":")):
-            return [known]
-        if mode.endswith(("-", "=")):
-            return [self.nested(word)]
-        return [f"${{{name}}}"]
+        values = expand_parameter(inner, self.script, self.nested)
+        self.script.grow(sum(len(v) + 1 for v in values), self.where)
+        return values
 
     def nested(self, word: str) -> str:
         """Return what a default expands to."""
-        inner = WordReader(f'"{word}"' if '"' not in word else word, self.where, self.script)
-        return " ".join(inner.read_word(splits=False))
+        text = f'"{word}"' if '"' not in word and "'" not in word else word
+        return " ".join(WordReader(text, self.where, self.script, self.nested_deep + 1).read_word(splits=False))
 
     def value(self, name: str) -> str:
         """Return the value of a variable; ``${NAME}`` where the script does not set it."""
-        known = self.script.variables.get(name)
+        known = self.script.value(name)
         self.grow(len(known or ""))
         return f"${{{name}}}" if known is None else known
 
     def arithmetic(self, inner: str) -> str:
         """Return the number of ``$((...))``; the text where it is none."""
-        words = re.sub(r"\$?\{?\b([A-Za-z_]\w*)\}?", lambda m: self.value(m[1]), inner)
-        number = calculate(words)
+        text = self.expand_arithmetic(inner)
+        number = calculate(text, self.script.variables)
         return f"${{{inner.strip()}}}" if number is None else str(number)
+
+    def expand_arithmetic(self, inner: str) -> str:
+        """Return an arithmetic text with its ``$`` expanded."""
+        if not set(inner) & set("$`"):
+            return inner
+        quoted = '"' + inner.replace('"', "") + '"'
+        return " ".join(WordReader(quoted, self.where, self.script, self.nested_deep + 1).read_word(splits=False))
 
     def grow(self, more: int) -> None:
         """Count what variables expand to, and stop where it grows without end."""
-        self.grown += more
-        if more > LARGEST or self.grown > 20 * LARGEST:
-            raise FormatError(f"{self.where}: its variables grow without end; expected a launch script")
+        self.script.grow(more, self.where)
 
 
 def _append(done: list[str], current: str, pieces: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from tianji.errors import FormatError
 from tianji.exporters.launch_reader.options import Options
 from tianji.exporters.megatron_family.dialect import Dialect
-from tianji.parallel.strategy import Strategy
+from tianji.parallel.strategy import MODULES, Strategy, read_field
 from tianji.workload import Model
 
 SHARDING = {"no_shard": 0, "optim": 1, "optim_grads": 2, "optim_grads_params": 3}
@@ -16,6 +16,12 @@ CONTEXT_KINDS = {
     "p2p": "ring", "megatron_cp_algo": "ring", "a2a": "ulysses", "ulysses_cp_algo": "ulysses",
     "all_gather": "all_gather", "kvallgather_cp_algo": "all_gather",
 }  # fmt: skip
+
+
+SWAPPED = 0.5
+"""Of what a layer keeps: the attention's part (`--swap-modules` input_norm, self_attention, post_attention_norm by default)."""
+FINE_MODULES = 6
+"""Modules that `--offload-modules` knows: attn_norm, core_attn, attn_proj, mlp_norm, expert_fc1, moe_act."""
 
 
 def read_strategy_options(options: Options, model: Model, world: int, dialect: Dialect, assumed: list[str]) -> Strategy:
@@ -43,12 +49,12 @@ def read_strategy_options(options: Options, model: Model, world: int, dialect: D
         **_read_dispatch(options),
         "placement": "pp-inside" if options.has("--use-tp-pp-dp-mapping") else "dp-inside",
         "flash_attention": _read_attention(options, dialect, assumed),
-        "offload_optimizer": options.has("--optimizer-cpu-offload", "--swap-optimizer"),
+        **_read_offloading(options, model, pp, assumed),
         **_read_sharding(options, cp * dp),
         **_read_recomputation(options, model, pp * vpp, assumed),
         **_read_overlap(options, pp, vpp, assumed),
     }  # fmt: skip
-    options.has("--optimizer-offload-fraction", "--no-gradient-accumulation-fusion")
+    options.has("--no-gradient-accumulation-fusion")
     return Strategy(**fields)
 
 
@@ -153,18 +159,51 @@ def _read_sharding(options: Options, ranks: int) -> dict[str, int]:
 
 def _read_recomputation(options: Options, model: Model, chunks: int, assumed: list[str]) -> dict[str, Any]:
     granularity = options.text("--recompute-granularity")
-    modules = options.texts("--recompute-modules")
+    modules = {module for text in options.texts("--recompute-modules") for module in text.replace(",", " ").split()}
     method, count = options.text("--recompute-method"), options.count("--recompute-num-layers", 1)
-    cheap = options.has("--recompute-activations", "--recompute-norm", "--recompute-activation-function")
+    modules |= {"layernorm"} if options.has("--recompute-norm") else set()
+    modules |= {"mlp_act", "moe_act"} if options.has("--recompute-activation-function") else set()
+    cheap = options.has("--recompute-activations") or (granularity is None and bool(modules))
     if granularity == "full":
         if method == "block":
             return {"recompute": "full", "recompute_layers": min(count * chunks / model.num_layers, 1.0)}
         return {"recompute": "full"}
     if granularity == "selective" or cheap:
-        if modules and not set(modules) <= {"core_attn", "layernorm", "moe_act"}:
-            assumed.append(f"--recompute-modules {' '.join(modules)}: priced as norms and activations (selective)")
-        return {"recompute": "selective"}
+        known = modules & set(MODULES)
+        if modules - known:
+            assumed.append(
+                f"--recompute-modules: {' '.join(sorted(modules - known))} is not priced, memory is high by it"
+            )
+        # Megatron's default where no module is named; a script that names only unknown ones keeps that out.
+        named = known or ({"core_attn"} if not modules else set())
+        return {"recompute": "selective", "recompute_modules": "+".join(named)} if named else {"recompute": "none"}
     return {"recompute": "none"}
+
+
+def _read_offloading(options: Options, model: Model, pp: int, assumed: list[str]) -> dict[str, Any]:
+    """Return what lives in host memory: the optimizer by Megatron's fraction or swapped by MindSpeed, layers, attention."""
+    fraction = options.text("--optimizer-offload-fraction", "1.0")
+    offload: dict[str, Any] = {"offload_overlap": options.has("--overlap-cpu-optimizer-d2h-h2d")}
+    if options.has("--optimizer-cpu-offload"):
+        offload["offload_optimizer"] = read_field("offload_optimizer", fraction)
+    if options.has("--swap-optimizer"):
+        offload |= {"offload_optimizer": 1.0, "offload_update": "chip"}
+    layers = options.count("--cpu-offloading-num-layers", 0, least=0)
+    if layers:
+        offload["offload_activations"] = min(layers * pp / model.num_layers, 1.0)
+    if options.has("--swap-attention"):
+        offload["offload_activations"] = SWAPPED
+        assumed.append("--swap-attention: priced as half of what each layer keeps in host memory")
+    if options.has("--fine-grained-activation-offloading"):
+        share = options.text("--activation-offload-fraction", "1.0")
+        modules = options.texts("--offload-modules")
+        offload["offload_activations"] = read_field("offload_activations", share) * min(
+            len(modules) / FINE_MODULES, 1.0
+        )
+        assumed.append(
+            f"--offload-modules {' '.join(modules)}: priced as {len(modules)} of {FINE_MODULES} equal parts of a layer"
+        )
+    return offload
 
 
 def _read_overlap(options: Options, pp: int, vpp: int, assumed: list[str]) -> dict[str, str | bool]:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.exporters.formats.yaml_text import DEEPEST, LARGEST_DOCUMENT, parse_documents
 from tianji.exporters.lint.nested import child, items
 from tianji.exporters.lint.violations import Violation
 from tianji.input_files import read_text
 from tianji.units import MB
 
 LARGEST_FILE = 5 * MB
-LARGEST_DOCUMENT, DEEPEST = 300_000, 64
-"""Values of a document, and how deep they lie: more comes of aliases only."""
 RESOURCES = ("huawei.com/npu", "huawei.com/Ascend910", "nvidia.com/gpu")
 
 
@@ -120,41 +117,12 @@ class _Cleaner:
 
 
 def _load(path: str) -> list[Any]:
-    import yaml
 
     file = Path(path)
     if file.suffix in SCRIPTS and file.exists():
         raise FormatError(f"{path}: a script or a configuration in another language; expected YAML or JSON")
     text = read_text(path, "a YAML or JSON file")
-    try:
-        if path.endswith(".json"):  # what numbers are differs: YAML takes 1e9 for text
-            return [json.loads(text)] if text.strip() else []
-        return list(yaml.load_all(text, _make_loader()))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error) or type(error).__name__
-        language = "JSON" if path.endswith(".json") else "YAML"
-        raise FormatError(f"{path}: not valid {language}{place}: {problem}") from None
-
-
-@cache
-def _make_loader() -> Any:
-    """Return YAML's safe loader, which also refuses a key that stands twice: servers do, and one of the two would be lost."""
-    import yaml
-
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            seen: set[str] = set()
-            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-                if key.value in seen and key.value != "<<":
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} stands twice", key.start_mark
-                    )
-                seen.add(key.value)
-            return super().construct_mapping(node, deep)
-
-    return Loader
+    return parse_documents(text, path, path.endswith(".json"))
 
 
 def read_manifest(body: Mapping[str, Any], where: str) -> Manifest:

@@ -28,6 +28,8 @@ SCHEMAS: dict[tuple[str, str], str] = {
 }
 """The schema of each apiVersion and kind."""
 DEEPSPEED = "deepspeed.json"
+SETTLED = "auto"
+"""Where Hugging Face's Trainer puts its own value into a file of DeepSpeed."""
 MINDFORMERS = "mindformers.json"
 CONFIGURATIONS = {DEEPSPEED: "DeepSpeed", MINDFORMERS: "MindSpore Transformers"}
 """Configurations that have no apiVersion and no kind, and what they are called."""
@@ -47,8 +49,14 @@ def read_schema(name: str) -> dict[str, Any]:
 
 
 def check_document(body: Mapping[str, Any], schema: str, where: str) -> list[Violation]:
-    """Return everything in which a document leaves a schema, in the document's order and each once."""
-    errors = sorted(_validator(schema).iter_errors(body), key=lambda e: [str(p) for p in e.absolute_path])
+    """Return everything in which a document leaves a schema, in the document's order and each once.
+
+    What Hugging Face's Trainer fills into a file of DeepSpeed ("auto") is as it should be, and so are names that begin with "_".
+    """
+    found = _validator(schema).iter_errors({k: v for k, v in body.items() if not k.startswith("_")})
+    errors = sorted(found, key=lambda e: [str(p) for p in e.absolute_path])
+    if schema == DEEPSPEED:
+        errors = [error for error in errors if error.instance != SETTLED]
     violations = [v for error in errors for v in _describe_error(error, schema, f"{where}, ")]
     return list(dict.fromkeys(violations))
 

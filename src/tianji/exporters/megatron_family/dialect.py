@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tianji.exporters.contract import Refusal
 from tianji.exporters.formats.arguments import Argument, Tree
+from tianji.exporters.plan_facts.abilities import Abilities
 from tianji.parallel.plan import Plan
 
 
@@ -26,15 +27,21 @@ class Dialect:
         dispatch: The options of each way in which tokens reach their experts.
         context: The option of each kind of context parallelism.
         attention: The options of fused attention (True) and of plain attention.
-        offload: The options that put the optimizer's state into host memory.
+        offload: The options that put the optimizer's state and activations into host memory.
         cheap_outputs: Options that drop the outputs of norms and activations in the forward pass; empty where modules are
             listed by name.
+        modules: The options that recompute the named modules.
         overlap_tp: The option that cuts matmuls into pieces, so that their communication runs beside them.
         overlap_ep: The option that runs the experts' exchange beside another micro-batch.
-        has_narrow_moments: Whether Adam's moments may have fewer bytes than fp32.
+        rules: The table of what its parser stops at (:mod:`tianji.exporters.rules`).
+        fp8_formats: Its word for the format of fp8 layers, by the name of a precision; that of others is ``hybrid``.
+        moments: The options of Adam's moments in fewer bytes than fp32, by their dtype.
         cuts_experts: Whether experts are cut like matrices where a script does not say.
         fuses_attention: Whether attention is fused where a script does not say.
         marks: Options and variables by which a script is known as this framework's.
+        losses: The options of each kernel of the cross entropy.
+        main_weights: The options of each way to keep master weights.
+        abilities: What it offloads, recomputes by name and keeps in which format.
         refusals: What it would run otherwise than priced, beside what the whole family refuses.
     """
 
@@ -49,12 +56,18 @@ class Dialect:
     dispatch: Mapping[str, Tree]
     context: Mapping[str, Argument]
     attention: Mapping[bool, Tree]
-    offload: Tree
+    offload: Callable[[Plan], Tree]
     cheap_outputs: Tree
+    modules: Callable[[tuple[str, ...]], Tree]
     overlap_tp: Argument
     overlap_ep: Argument
-    has_narrow_moments: bool
+    rules: str
+    fp8_formats: Mapping[str, str]
+    moments: Mapping[str, Tree]
     cuts_experts: bool
     fuses_attention: bool
     marks: tuple[str, ...]
+    losses: Mapping[str, Tree]
+    main_weights: Mapping[str, Tree]
+    abilities: Abilities
     refusals: tuple[Refusal, ...]

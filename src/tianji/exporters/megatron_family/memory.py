@@ -5,6 +5,7 @@ from __future__ import annotations
 from tianji.exporters.contract import Limits
 from tianji.exporters.formats.arguments import Argument, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
+from tianji.exporters.plan_facts.abilities import named_modules
 from tianji.exporters.plan_facts.layers import recomputed_layers
 from tianji.parallel.plan import Plan
 
@@ -16,7 +17,7 @@ def memory_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
         *(_sharding(plan, limits) if s.zero else ()),
         *_recomputation(plan, limits, dialect),
         *dialect.attention[s.flash_attention],
-        *(dialect.offload if s.offload_optimizer else ()),
+        *dialect.offload(plan),
     )
 
 
@@ -59,7 +60,9 @@ def _recomputation(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
 
 def _selective(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     """Return what drops the cheap outputs: of norms and activations, or the scores where attention is not fused."""
-    model = plan.job.model
+    model, modules = plan.job.model, named_modules(plan)
+    if plan.strategy.recompute_modules:
+        return dialect.modules(modules) if modules else ()
     granularity = Argument("--recompute-granularity", "selective")
     if not plan.strategy.flash_attention:
         return (granularity, Argument("--recompute-modules", ["core_attn"], "the scores"))
@@ -70,5 +73,5 @@ def _selective(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
             "Selective recomputation of a dense layer drops the outputs of its norms only, in the plan those of its"
             " activation function too: it needs a little more memory than predicted."
         )
-    modules = ["layernorm", *(["moe_act"] if model.moe else [])]
-    return (granularity, Argument("--recompute-modules", modules, "the cheap outputs"))
+    cheap = ["layernorm", *(["moe_act"] if model.moe else [])]
+    return (granularity, Argument("--recompute-modules", cheap, "the cheap outputs"))

@@ -7,6 +7,7 @@ from tianji.exporters.formats.arguments import Argument, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.parallel.plan import Plan
 from tianji.workload import PRECISIONS, Precision
+from tianji.workload.formats import MAIN_WEIGHTS
 
 MOMENTS = {12.0: "fp32", 8.0: "bf16", 6.0: "fp8"}
 """Dtype of Adam's moments by bytes of optimizer state for a parameter, with an fp32 master copy."""
@@ -29,7 +30,9 @@ def precision_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     if p.linear != "fp32":
         arguments.append(Argument("--fp16" if p.high == "fp16" else "--bf16"))
     if p.linear == "fp8":
-        arguments.append(Argument("--fp8-format", "hybrid", "e4m3 forward, e5m2 for gradients"))
+        kind = dialect.fp8_formats.get(p.name, "hybrid")
+        comment = "e4m3 forward, e5m2 for gradients" if kind == "hybrid" else ""
+        arguments.append(Argument("--fp8-format", kind, comment))
         arguments.append(Argument("--fp8-recipe", narrow_recipe(p)))
     elif p.linear == "fp4":
         arguments.append(Argument("--fp4-format", "e2m1"))
@@ -37,7 +40,12 @@ def precision_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     elif p.linear not in ("bf16", "fp16", "fp32"):
         limits.refuse(f"precision {p.name}: it has no recipe with linear layers in {p.linear}")
     arguments += _gradients(p, limits)
-    return (*arguments, *_moments(plan, limits, dialect))
+    return (
+        *arguments,
+        *_moments(plan, limits, dialect),
+        *dialect.main_weights.get(p.main, ()),
+        *dialect.losses.get(p.loss, ()),
+    )
 
 
 def _gradients(p: Precision, limits: Limits) -> list[Argument]:
@@ -53,23 +61,21 @@ def _gradients(p: Precision, limits: Limits) -> list[Argument]:
     return []
 
 
-def _moments(plan: Plan, limits: Limits, dialect: Dialect) -> list[Argument]:
+def _moments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     p, s = plan.job.precision, plan.strategy
+    if p.optimizer != "adamw" or p.main not in ("fp32", *dialect.main_weights):
+        return ()
     usual = PRECISIONS["fp32"].optimizer_size if p.linear == "fp32" else PRECISIONS["bf16"].optimizer_size
-    if p.optimizer_size == usual:
-        # Offloading goes through the optimizer that knows dtypes.
-        return (
-            [Argument("--use-precision-aware-optimizer")] if s.offload_optimizer and dialect.has_narrow_moments else []
-        )
-    dtype = MOMENTS.get(p.optimizer_size)
-    if dtype is None or p.linear == "fp32" or not dialect.has_narrow_moments or s.zero == 0:
+    if p.optimizer_size in (usual, usual - (MAIN_WEIGHTS["fp32"] - MAIN_WEIGHTS[p.main])):
+        return ()
+    dtype = MOMENTS.get(p.optimizer_size, "")
+    if dtype not in dialect.moments or p.linear == "fp32" or s.zero == 0:
+        offered = " or ".join(dialect.moments)
         limits.refuse(
-            f"{p.optimizer_size:g} bytes of optimizer state for a parameter: it offers that only beside a distributed"
-            " optimizer with fp32 master weights"
+            f"{p.optimizer_size:g} bytes of optimizer state for a parameter: it offers moments in {offered}, and only beside a"
+            " distributed optimizer with fp32 master weights"
         )
-        return []
-    return [
-        Argument("--use-precision-aware-optimizer"),
-        Argument("--exp-avg-dtype", dtype, "Adam's moments"),
-        Argument("--exp-avg-sq-dtype", dtype),
-    ]
+        return ()
+    # Offloading brings the optimizer that knows dtypes by itself.
+    given = {option.name for option in dialect.offload(plan)}
+    return tuple(option for option in dialect.moments[dtype] if option.name not in given)

@@ -10,7 +10,7 @@ PIPELINES = ("1f1b", "interleaved")
 FAMILY_REFUSALS = (
     PATTERNED,
     Refusal(
-        lambda s, plan: s.offload_optimizer and s.zero == 0,
+        lambda s, plan: s.offload_optimizer > 0 and s.zero == 0,
         "offload_optimizer with zero=0: it offloads the state of the distributed optimizer only",
     ),
     Refusal(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tianji.exporters.contract import Limits
 from tianji.exporters.formats.arguments import Argument, Artefact, OptionGroup, Tree
-from tianji.exporters.formats.shell_scripts import needed, spread, write_script
+from tianji.exporters.formats.shell_scripts import needed, shell_words, spread, write_script
 from tianji.exporters.megatron_family.degrees import degree_arguments
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.exporters.megatron_family.memory import memory_arguments
@@ -16,12 +18,14 @@ from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
 from tianji.exporters.plan_facts.torchrun_options import host_needs, torchrun_group
+from tianji.exporters.rules.tables import load_rules
 from tianji.parallel.plan import Plan
 
 
 def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]:
     """Return the launch script and the table of ranks."""
     limits.apply((*FAMILY_REFUSALS, *dialect.refusals), plan)
+    dialect.abilities.apply(plan, limits)
     hosts = count_hosts(plan, limits)
     is_narrow = plan.job.precision.linear in NARROW
     implementation = dialect.narrow_implementation if is_narrow else dialect.implementation
@@ -35,6 +39,7 @@ def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]
         OptionGroup("TRAINING_ARGS", "batch and optimizer", _training(plan)),
         OptionGroup("DATA_ARGS", "data, checkpoints and log", _data(plan, dialect)),
     ]
+    _ask_parser(groups[1:], limits, dialect)
     limits.check()
     call = ["torchrun", spread(groups[0]), "pretrain_gpt.py", *(spread(g) for g in groups[1:])]
     framework = dialect.name
@@ -43,6 +48,14 @@ def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]
     needs = (*host_needs(hosts), *_needs(plan))
     script = write_script(dialect.script, title, header_lines(plan, limits), needs, environment, groups, call)
     return [script, Artefact("ranks.tsv", rank_table(plan, limits))]
+
+
+def _ask_parser(groups: Sequence[OptionGroup], limits: Limits, dialect: Dialect) -> None:
+    """Refuse what the framework's own checks would stop at, or run otherwise than it is priced."""
+    options = {a.name: shell_words(a.value) for group in groups for a in group.arguments}
+    for rule in load_rules(dialect.rules).broken(options):
+        advice = f"take {rule.plan}" if rule.plan else f"it takes {rule.fix}"
+        limits.refuse(f"{rule.says} ({advice}; {rule.source})")
 
 
 def _needs(plan: Plan) -> Tree:

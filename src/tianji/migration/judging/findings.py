@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tianji.catalog.migration import expand_source
-from tianji.migration.facts import FileFacts, Guard, Occurrence
+from tianji.migration.facts import HARMLESS, FileFacts, Guard, Occurrence
 from tianji.migration.judging.cuda_names import CudaName, load_cuda_names
 from tianji.migration.resolving.areas import Area
 
@@ -69,6 +69,10 @@ HANDLED = (
     "idiom:nccl-backend",
 )
 """Symbols that lose nothing essential where a framework chooses the device, by what they begin with."""
+QUERIES = frozenset(
+    f"torch.cuda.{name}" for name in ("get_device_capability", "get_device_properties", "get_arch_list", "nccl.version")
+) | {"torch.version.cuda"}
+"""What asks for a property of NVIDIA's chips: in a branch that only CUDA takes, nothing is lost with it."""
 FEW_OPTIONS = 4
 """From this many CUDA-only options on, a class is the schema of the configuration, which is where a port rejects them."""
 _VARIABLES_THAT_CHOOSE = "VISIBLE_DEVICES"
@@ -92,7 +96,7 @@ def judge_occurrence(
     trap = row.trap
     if facts.num_kernels and occurrence.symbol.startswith("idiom:device-"):
         needs_change = False  # A kernel's file is ported as a whole, apart.
-    if occurrence.guard in (Guard.OTHER_DEVICE, Guard.SHOWN):
+    if occurrence.guard in HARMLESS or (occurrence.guard is Guard.CUDA_BRANCH and occurrence.symbol in QUERIES):
         needs_change = False
     if (
         occurrence.symbol == "idiom:cuda-option"
@@ -136,8 +140,7 @@ def _judge_unlisted(occurrence: Occurrence, area: Area) -> Finding:
         "one-line",
         "",
         "torch.cuda" if is_cuda else "code idiom",
-        occurrence.guard not in (Guard.OTHER_DEVICE, Guard.SHOWN)
-        and (not is_cuda or occurrence.symbol != "torch.cuda"),
+        occurrence.guard not in HARMLESS and (not is_cuda or occurrence.symbol != "torch.cuda"),
         area,
         occurrence.guard,
         "our inference, no page",

@@ -7,6 +7,21 @@ import re
 DEVICE = re.compile(r"^(?:cuda|gpu)(?::(?:\d+|\{\}|%d|%s)?)?$")
 OTHER_DEVICES = frozenset({"xpu", "hpu", "mlu", "musa", "sdaa", "neuron", "rocm", "hip", "tpu", "xla"})
 """Devices whose branches are places where one more device joins; Apple's is left out: its branches avoid quirks of its own."""
+DEVICE_WORDS = OTHER_DEVICES | {
+    "cpu",
+    "gpu",
+    "npu",
+    "mps",
+    "meta",
+    "auto",
+    "none",
+    "disk",
+    "nvidia",
+    "amd",
+    "device",
+    "cuda:0",
+}
+"""Words beside ``cuda`` that make a list one of devices."""
 ENVIRONMENT = re.compile(
     r"^(?:CUDA_[A-Z_]+|CUBLAS_WORKSPACE_CONFIG|PYTORCH_(?:CUDA_)?ALLOC_CONF|PYTORCH_NO_CUDA_MEMORY_CACHING|"
     r"(?:TORCH_)?NCCL_[A-Z_]+|NVTE_[A-Z_]+|TORCHINDUCTOR_[A-Z_]+|TORCH_CUDA_ARCH_LIST|NVCC_[A-Z_]+|"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable
 
 from tianji.migration.facts import FileFacts, FileKind, Guard, Occurrence
 from tianji.migration.reading.device_texts import (
@@ -16,13 +15,23 @@ from tianji.migration.reading.device_texts import (
     classify_text,
     is_device_prefix,
 )
+from tianji.migration.reading.guarded_visitor import GuardedVisitor
 from tianji.migration.reading.guards import guard_of_body, is_optional_import
 from tianji.migration.reading.python_names import Names, chain_of
+from tianji.migration.reading.python_shapes import (
+    assigns,
+    is_main,
+    is_setting,
+    is_text,
+    is_variable,
+    makes_contiguous,
+    names_rank,
+    texts_in,
+)
 
 LONGEST = 160
 """Letters of a source line that a occurrence keeps."""
 FOREIGN = ("torch.cuda", "torch.backends", "torch.version.cuda", "torch.xpu", "torch.hpu")
-_RANKS = frozenset({"rank", "local_rank", "gpu", "gpu_id", "device_id", "LOCAL_RANK"})
 _JIT = frozenset({"triton.jit", "triton.runtime.jit.jit"})
 _TEXT_CONTEXTS = {
     "torch.device": "idiom:device-object",
@@ -33,7 +42,6 @@ _TEXT_CONTEXTS = {
 }
 _SHOWING = frozenset({"print", "debug", "info", "warning", "log", "rank0_print", "print_rank_0", "info_once"})
 """Functions that show their arguments."""
-_SETTINGS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.With, ast.Delete)
 _COLLECTIVE_STARTS = ("init_process_group", "new_group", "setup_distributed", "init_distributed")
 
 
@@ -59,20 +67,19 @@ def read_python(path: str, text: str) -> FileFacts:
     return facts
 
 
-class _Reader:
+class _Reader(GuardedVisitor):
     """One pass over a tree; chains are resolved at the end, when all imports of the file are known."""
 
     def __init__(self, facts: FileFacts, text: str) -> None:
+        super().__init__()
         self.facts = facts
         self.lines = text.splitlines()
         self.names = Names(facts.path)
-        self.guard = Guard.NONE
         self.depth = 0
         self.chains: list[tuple[list[str], int, Guard, bool]] = []
-        self.seen: set[int] = set()
         self.uses_ray = "ray" in text
         self.counts_flops = "flop" in text.lower() or "mfu" in text.lower()
-        self.handlers: dict[type[ast.AST], Callable[..., None]] = {
+        self.handlers |= {
             ast.Import: self.on_import,
             ast.ImportFrom: self.on_import_from,
             ast.Attribute: self.on_attribute,
@@ -94,28 +101,11 @@ class _Reader:
         }
 
     def read(self, tree: ast.Module) -> None:
-        self.facts.is_settings = any(map(_assigns, tree.body)) and all(map(_is_setting, tree.body))
+        self.facts.is_settings = any(map(assigns, tree.body)) and all(map(is_setting, tree.body))
         self.visit(tree)
         self.resolve_chains()
         self.facts.imports = self.names.imports
         self.facts.occurrences.sort(key=lambda occurrence: (occurrence.line, occurrence.symbol))
-
-    def visit(self, node: ast.AST) -> None:
-        handler = self.handlers.get(type(node))
-        if handler is None:
-            self.visit_children(node)
-        else:
-            handler(node)
-
-    def visit_children(self, node: ast.AST) -> None:
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, list):
-                for item in value:
-                    if isinstance(item, ast.AST):
-                        self.visit(item)
-            elif isinstance(value, ast.AST):
-                self.visit(value)
 
     def add(self, line: int, symbol: str, detail: str = "", guard: Guard | None = None) -> None:
         text = self.lines[line - 1].strip()[:LONGEST] if 0 < line <= len(self.lines) else ""
@@ -194,6 +184,13 @@ class _Reader:
         saved = self.guard
         if last in _SHOWING and self.guard is Guard.NONE:
             self.guard = Guard.SHOWN
+        elif (
+            last in ("pop", "unsetenv", "delenv")
+            and node.args
+            and is_variable(node.args[0])
+            and self.guard is Guard.NONE
+        ):
+            self.guard = Guard.UNSET
         for argument in node.args:
             self.visit(argument)
         for keyword in node.keywords:
@@ -211,13 +208,13 @@ class _Reader:
             ):
                 self.add(argument.lineno, symbol, str(argument.value))
                 self.seen.add(id(argument))
-        if last in ("to", "device") and len(node.args) == 1 and _names_rank(node.args[0]) and last == "to":
+        if last in ("to", "device") and len(node.args) == 1 and names_rank(node.args[0]) and last == "to":
             self.add(node.lineno, "idiom:device-int", last)
         for keyword in node.keywords:
             self.read_keyword(node, keyword, last)
-        if last in ("set_start_method", "get_context") and node.args and _is_text(node.args[0], "fork"):
+        if last in ("set_start_method", "get_context") and node.args and is_text(node.args[0], "fork"):
             self.add(node.lineno, "idiom:fork")
-        if last == "get" and node.args and _is_text(node.args[0], "GPU") and self.uses_ray:
+        if last == "get" and node.args and is_text(node.args[0], "GPU") and self.uses_ray:
             self.add(node.lineno, "idiom:ray-resource", "GPU")
         if last == "double" and not node.args:
             self.add(node.lineno, "idiom:float64", ".double()")
@@ -226,9 +223,9 @@ class _Reader:
         value = keyword.value
         if keyword.arg == "num_gpus" and self.uses_ray:
             self.add(value.lineno, "idiom:ray-resource", "num_gpus")
-        elif keyword.arg == "device" and _names_rank(value):
+        elif keyword.arg == "device" and names_rank(value):
             self.add(value.lineno, "idiom:device-int", "device")
-        elif keyword.arg == "device_id" and _names_rank(value) and last in _COLLECTIVE_STARTS:
+        elif keyword.arg == "device_id" and names_rank(value) and last in _COLLECTIVE_STARTS:
             self.add(value.lineno, "idiom:device-id-int")
         elif keyword.arg == "pin_memory_device":
             self.add(value.lineno, "idiom:pin-memory-device")
@@ -268,8 +265,11 @@ class _Reader:
             self.visit_children(node)
 
     def on_compare(self, node: ast.Compare) -> None:
+        saved = self.guard
         for side in [node.left, *node.comparators]:
-            for text in _texts_in(side):
+            texts = texts_in(side)
+            self.guard = Guard.ANSWERED if any(text.value == "npu" for text in texts[1:]) else saved
+            for text in texts:
                 word = str(text.value)
                 symbol = classify_text(word)
                 if symbol == "idiom:device-string":
@@ -281,11 +281,12 @@ class _Reader:
                 else:
                     continue
                 self.seen.add(id(text))
+        self.guard = saved
         self.visit_children(node)
 
     def on_dict(self, node: ast.Dict) -> None:
         for key in node.keys:
-            if key is not None and _is_text(key, "GPU") and self.uses_ray:
+            if key is not None and is_text(key, "GPU") and self.uses_ray:
                 self.add(key.lineno, "idiom:ray-resource", "GPU")
         self.visit_children(node)
 
@@ -305,6 +306,9 @@ class _Reader:
             dotted = self.names.resolve(chain)
             if dotted and node.col_offset == 0:
                 self.names.aliases.setdefault(node.targets[0].id, dotted)
+        if isinstance(node.value, ast.Constant) and node.value.value in ("", "-1"):
+            self.under(Guard.UNSET, *node.targets)
+            return
         self.visit_children(node)
 
     def on_class(self, node: ast.ClassDef) -> None:
@@ -323,12 +327,14 @@ class _Reader:
         if AVAILABILITY.match(node.name):
             self.seen_availability(node.name, node.lineno)
         self.depth += 1
-        self.visit_children(node)
+        self.annotation(node.returns)
+        for item in (*node.decorator_list, node.args, *node.body):
+            self.visit(item)
         self.depth -= 1
 
     def on_if(self, node: ast.If | ast.IfExp) -> None:
-        self.visit(node.test)
-        if _is_main(node.test):
+        self.under(Guard.WORKAROUND if makes_contiguous(node) else self.guard, node.test)
+        if is_main(node.test):
             self.facts.has_main = True
         inner, other = guard_of_body(node.test, self.guard)
         saved = self.guard
@@ -349,39 +355,3 @@ class _Reader:
         after: list[ast.AST] = [*node.handlers, *node.orelse, *node.finalbody]
         for part in after:
             self.visit(part)
-
-
-def _is_setting(node: ast.stmt) -> bool:
-    if isinstance(node, ast.If):
-        return not _is_main(node.test) and all(map(_is_setting, [*node.body, *node.orelse]))
-    if isinstance(node, ast.Expr):
-        return isinstance(node.value, ast.Constant)
-    return isinstance(node, _SETTINGS)
-
-
-def _assigns(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Assign | ast.AnnAssign)
-
-
-def _is_text(node: ast.AST, text: str) -> bool:
-    return isinstance(node, ast.Constant) and node.value == text
-
-
-def _texts_in(node: ast.expr) -> list[ast.Constant]:
-    nodes = node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node]
-    return [item for item in nodes if isinstance(item, ast.Constant) and isinstance(item.value, str)]
-
-
-def _names_rank(node: ast.expr) -> bool:
-    """Return whether an expression is a rank as it stands, which as a device means CUDA."""
-    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-    return name in _RANKS
-
-
-def _is_main(test: ast.expr) -> bool:
-    return (
-        isinstance(test, ast.Compare)
-        and isinstance(test.left, ast.Name)
-        and test.left.id == "__name__"
-        and _is_text(test.comparators[0], "__main__")
-    )

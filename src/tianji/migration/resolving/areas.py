@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,7 +27,9 @@ class Area(StrEnum):
     SCRIPTS = "other scripts"
     """Inference, conversion, measurement: started by hand and imported by nothing."""
     ONE_DEVICE = "implementation for one device"
-    """Kept as it is; a move adds a sibling for the new device."""
+    """Kept as it is; a move adds a sibling for the new device. Also what wraps a technology that is CUDA's alone."""
+    SUPERSEDED = "superseded"
+    """Deprecated, or for a version of an engine that is older than the first on Ascend."""
     TESTS = "tests"
     DOCS = "documentation and CI"
 
@@ -44,8 +46,35 @@ _EXAMPLES = frozenset(
 ) | {
     "research_projects",
     "projects",
+    "community",
+    "contrib",
 }
 _OTHER_DEVICES = frozenset({"npu", "ascend", "xpu", "hpu", "rocm", "hip", "musa", "mlu"})
+_SUPERSEDED = re.compile(r"(?:^|_)(?:legacy|depr[ae]cated|archived?|obsolete)(?:_|$)")
+_VLLM = re.compile(r"(?:^|_)vllm_v?_?(\d+)_(\d+)(?:_\d+)*(?:_|$)")
+FIRST_VLLM = (0, 7)
+"""vllm-ascend exists from vLLM 0.7.1 on (the table of versions); copies of older ones have no counterpart."""
+_CUDA_ALONE = frozenset(
+    {
+        "tensorrt",
+        "trt",
+        "exllama",
+        "exllamav",
+        "marlin",
+        "machete",
+        "bitblas",
+        "bnb",
+        "bitsandbytes",
+        "unsloth",
+        "cutlass",
+    }
+    | {"smoothquant", "nvshmem", "flashinfer", "autogptq", "cudagraph", "cudagraphs", "nvtx", "dali"}
+)
+"""Technologies without a counterpart on Ascend, as words of a file's or folder's name."""
+_DEPLOYED = frozenset(
+    {"triton_python_backend_utils", "tritonclient", "tensorrt", "onnxruntime", "openvino", "coremltools", "rknn", "MNN"}
+)
+"""Modules of run-times that serve a finished model."""
 _CUDA_FOLDERS = frozenset({"cuda", "nvidia", "gpu"})
 _ASIDE_FOLDERS = frozenset(
     {
@@ -66,7 +95,7 @@ _ASIDE_FOLDERS = frozenset(
 _ASIDE = re.compile(
     r"(?:^|_)(?:infer|inference|inferencing|chat|chatbot|demo|serve|server|serving|export|exporter|convert|converter|conversion|"
     r"merge|bench|benchmark|benchmarks|estimation|estimate|plot|visualize|install|download|prepare|preprocess|sample|webui|gui|"
-    r"quantize|upload|profile|profiling)(?:_|$|\d)"
+    r"quantize|upload|profile|profiling|onnx|tensorrt|trt|openvino|coreml)(?:_|$|\d)"
 )
 _TRAINING = re.compile(
     r"(?:^|_|-)(?:train|training|trainer|finetune|finetuning|pretrain|pretraining|sft|dpo|ppo|grpo|ddpo|kto|orpo|rlhf|reward|rl|"
@@ -107,8 +136,57 @@ def resolve_structure(files: Sequence[FileFacts], entries: Sequence[str] = ()) -
     reached = graph.reach(starts)
     imported = graph.imported()
     folders = {part for facts in files for part in facts.path.split("/")[:-1]}
-    areas = {facts.path: _area_of(facts, reached, imported, folders, frozenset(starts)) for facts in files}
+    aside = _find_aside(graph, reached, frozenset(starts))
+    layout = Layout(reached, imported, folders, frozenset(starts), aside)
+    areas = {facts.path: _area_of(facts, layout) for facts in files}
     return Structure(starts, areas, reached)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the area of a file depends on beside the file."""
+
+    reached: frozenset[str]
+    imported: frozenset[str]
+    folders: set[str]
+    entries: frozenset[str]
+    aside: frozenset[str]
+
+
+def _find_aside(graph: ImportGraph, reached: frozenset[str], entries: frozenset[str]) -> frozenset[str]:
+    """Return the files that serve, convert or measure by their names or by what they load, and what those alone import.
+
+    A file that other code imports is none of them, whatever it is called.
+    """
+    importers: dict[str, set[str]] = {path: set() for path in graph.python}
+    for path, targets in graph.arrows.items():
+        for target in targets if not path.endswith("__init__.py") else ():
+            importers[target].add(path)
+    serving = {
+        p.rpartition("/")[0] for p, facts in graph.python.items() if _loads(facts, {"triton_python_backend_utils"})
+    }
+
+    def is_named(path: str) -> bool:
+        *above, name = path.split("/")
+        return bool(
+            _ASIDE.search(name.removesuffix(".py").lower())
+            or _ASIDE_FOLDERS.intersection(above)
+            or path.rpartition("/")[0] in serving
+            or (path not in reached and _loads(graph.python[path], _DEPLOYED))
+        )
+
+    aside = {path for path in graph.python if path not in entries and is_named(path)}
+    while kept := {path for path in aside if not importers[path] <= aside}:
+        aside -= kept
+    while entries and (
+        more := {p for p, by in importers.items() if by and by <= aside and p not in aside and p not in reached}
+    ):
+        aside |= more
+    return frozenset(aside)
+
+
+def _loads(facts: FileFacts, modules: Collection[str]) -> bool:
+    return any(entry.module.split(".")[0] in modules for entry in facts.imports)
 
 
 def _find_entries(files: Sequence[FileFacts], graph: ImportGraph) -> tuple[str, ...]:
@@ -124,9 +202,8 @@ def _find_entries(files: Sequence[FileFacts], graph: ImportGraph) -> tuple[str, 
     return tuple(sorted(found))
 
 
-def _area_of(
-    facts: FileFacts, reached: frozenset[str], imported: frozenset[str], folders: set[str], entries: frozenset[str]
-) -> Area:
+def _area_of(facts: FileFacts, layout: Layout) -> Area:
+    reached, imported, entries = layout.reached, layout.imported, layout.entries
     parts = facts.path.split("/")
     place = _place_of(parts)
     if place in (Area.TESTS, Area.DOCS):
@@ -137,11 +214,12 @@ def _area_of(
         return Area.SETTINGS
     if parts[-1] == "setup.py":
         return Area.LAUNCH
-    if _is_for_one_device(parts, folders):
+    if _is_superseded(parts):
+        return Area.SUPERSEDED
+    if _is_for_one_device(parts, layout):
         return Area.ONE_DEVICE
-    name = parts[-1].removesuffix(".py")
     is_leaf = facts.path not in imported
-    if is_leaf and (_ASIDE.search(name) or _ASIDE_FOLDERS.intersection(parts[:-1])) and facts.path not in entries:
+    if facts.path in layout.aside:
         return Area.SCRIPTS
     if place is Area.EXAMPLES:
         return Area.EXAMPLES
@@ -166,12 +244,25 @@ def _place_of(parts: Sequence[str]) -> Area | None:
     return None
 
 
-def _is_for_one_device(parts: Sequence[str], folders: set[str]) -> bool:
+def _is_superseded(parts: Sequence[str]) -> bool:
+    """Return whether a file is kept for what is past, by its own name or a folder's."""
+    for part in (*parts[:-1], parts[-1].removesuffix(".py")):
+        if _SUPERSEDED.search(part.lower()):
+            return True
+        if (match := _VLLM.search(part.lower())) and (int(match[1]), int(match[2])) < FIRST_VLLM:
+            return True
+    return False
+
+
+def _is_for_one_device(parts: Sequence[str], layout: Layout) -> bool:
     """Return whether a file is one device's implementation beside others', by its own name or its folder's."""
     if parts[-1] == DEVICE_LAYER:
         return True
+    folders = layout.folders
     words = frozenset(re.split(r"[_\d]+", parts[-1].removesuffix(".py").lower()))
     above = frozenset(part.lower() for part in parts[:-1])
+    if (words | {word for part in parts[1:-1] for word in re.split(r"[_\d]+", part.lower())}) & _CUDA_ALONE:
+        return True
     if "cuda" in words or words & _OTHER_DEVICES or above & _OTHER_DEVICES:
         return True
     return bool(above & _CUDA_FOLDERS) and bool(folders & (_OTHER_DEVICES | {"cpu"}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -66,6 +66,14 @@ class SimulatedCluster:
         """Send each node the order to end its workers."""
         for node in self.nodes:
             self._command(node, lambda node: self._stop(node, attempt))
+
+    def save_and_end(self, attempt: Attempt) -> None:
+        """Have an attempt save after the step it is in, and end."""
+        self.trainings[attempt.number].is_asked_to_end = True
+
+    def describe(self, attempt: Attempt, chips: Sequence[int]) -> Sequence[Mapping[str, object]]:
+        """Return nothing: simulated workers say nothing."""
+        return ()
 
     def _truth_of(self, number: int) -> ChipTruth:
         chip = self.chips[number]

@@ -31,6 +31,8 @@ class Training:
         self.stalled = False
         self.broken = False
         self.saving: int | None = None
+        self.is_asked_to_end = False
+        self.last = scenario.steps - 1
 
     def join(self, chip: SimulatedChip, worker: Worker) -> None:
         """Let a worker start up; now and then that takes very long."""
@@ -63,7 +65,8 @@ class Training:
         if not self._can_go_on():
             return
         world, scenario, done = self.world, self.scenario, self.step + 1
-        is_last = done == scenario.steps - 1
+        self.last = done if self.is_asked_to_end else scenario.steps - 1
+        is_last = done == self.last
         is_due = is_last or (done + 1) % self.attempt.checkpoint_every == 0
         if is_due and self.saving is not None:
             world.after(0.1, self._finish_step)  # the save before it must be done first
@@ -89,7 +92,7 @@ class Training:
             return
         self.saving = None
         self.store.commit(step, self.attempt.number)
-        if step == self.scenario.steps - 1:
+        if step == self.last:
             for chip in self.chips.values():
                 self._end_worker(chip, 0)
 

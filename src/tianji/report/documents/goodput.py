@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict
 
 from tianji.catalog import find_sources
@@ -11,6 +11,7 @@ from tianji.hardware import Figure
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.failure_profile import FailureProfile
 from tianji.prediction.goodput import Goodput
+from tianji.prediction.remedies import IntervalChoice
 from tianji.ranges import RangeDocument
 from tianji.reliability import Expectation
 from tianji.reliability.hazards import domain_chips
@@ -73,6 +74,38 @@ class ChoiceDocument(TypedDict):
     """The same in dollars; null without a price."""
 
 
+class IntervalDocument(TypedDict):
+    """One checkpoint interval."""
+
+    interval_s: float
+    """Training time between two checkpoints to storage."""
+    steps: int
+    goodput: RangeDocument
+    writing: float
+    """Share of the time in which the storage writes."""
+    is_best: bool
+    is_recommended: bool
+    """The longest within a tenth of a point of the best, at which the storage writes at most half of the time."""
+
+
+class SparesDocument(TypedDict):
+    """One number of spare nodes."""
+
+    spares: int
+    goodput: RangeDocument
+    waiting: float
+    """Share of the time in which the job waits for a repaired node, at the nominal failure rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedies:
+    """What was weighed beside the user's own choices."""
+
+    choices: Mapping[str, Goodput]
+    intervals: Sequence[IntervalChoice]
+    spares: Mapping[int, Goodput]
+
+
 class ProfileFigureDocument(FigureDocument):
     """A figure of a failure profile."""
 
@@ -128,6 +161,10 @@ class GoodputDocument(RequestDocument):
     loss_in_words: str
     cases: CasesDocument
     choices: list[ChoiceDocument]
+    intervals: list[IntervalDocument]
+    """Empty where a failure stops a replica and not the job."""
+    spares: list[SparesDocument]
+    """Empty where lost nodes are not replaced."""
     price_usd_per_chip_hour: float | None
     reliability: dict[str, Any]
     """How the job is run under failures, as it was chosen."""
@@ -137,7 +174,7 @@ class GoodputDocument(RequestDocument):
 
 
 def goodput_document(
-    result: Result, goodput: Goodput, choices: Mapping[str, Goodput], calibration: Calibration, price: Dollars | None
+    result: Result, goodput: Goodput, remedies: Remedies, calibration: Calibration, price: Dollars | None
 ) -> GoodputDocument:
     """Return the goodput of a plan; ``price`` is that of one chip-hour."""
     plan, days = result.plan, days_with_failures(result, goodput)
@@ -159,7 +196,9 @@ def goodput_document(
             "many_failures": case_document(goodput.low),
             "few_failures": case_document(goodput.high),
         },
-        "choices": [choice_document(name, goodput, choice, price) for name, choice in choices.items()],
+        "choices": [choice_document(name, goodput, choice, price) for name, choice in remedies.choices.items()],
+        "intervals": [interval_document(choice, result.step_time.nominal) for choice in remedies.intervals],
+        "spares": [spares_document(count, choice) for count, choice in remedies.spares.items()],
         "price_usd_per_chip_hour": price,
         "reliability": chosen,
         "failure_domains": {
@@ -178,6 +217,24 @@ def choice_document(name: str, goodput: Goodput, choice: Goodput, price: Dollars
         "chip_hours_in_30_days": hours,
         "money_in_30_days_usd": None if price is None else hours * price,
     }
+
+
+def interval_document(choice: IntervalChoice, step: float) -> IntervalDocument:
+    """Return one checkpoint interval and what it leaves; ``step`` is the time of a step."""
+    return {
+        "interval_s": choice.interval,
+        "steps": max(round(choice.interval / step), 1),
+        "goodput": choice.goodput.goodput.to_dict(),
+        "writing": choice.writing,
+        "is_best": choice.is_best,
+        "is_recommended": choice.is_recommended,
+    }
+
+
+def spares_document(count: int, choice: Goodput) -> SparesDocument:
+    """Return one number of spare nodes and what it leaves."""
+    waiting = choice.nominal.losses.get("waiting_for_spares", 0.0)
+    return {"spares": count, "goodput": choice.goodput.to_dict(), "waiting": waiting}
 
 
 def case_document(case: Expectation) -> CaseDocument:

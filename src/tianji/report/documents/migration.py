@@ -12,7 +12,7 @@ from tianji.catalog.migration import load_snapshots
 from tianji.migration import Conflict, Move, VersionSet
 from tianji.migration.effort import CLASSES, LINES_A_KERNEL, own_version
 from tianji.migration.judging import Finding, Impact
-from tianji.migration.mindspore import RELATIONS, Coverage, Twin
+from tianji.migration.mindspore import RELATIONS, Coverage, TwinOffer
 from tianji.migration.versions.environment import Environment, Misfit
 from tianji.report.documents.migration_types import (
     ApisDocument,
@@ -22,15 +22,19 @@ from tianji.report.documents.migration_types import (
     MindSporeDocument,
     MoveScanDocument,
     MoveVersionsDocument,
+    TwinDocument,
     VersionSetDocument,
 )
 from tianji.report.documents.move_speed import MoveSpeedDocument
+from tianji.report.documents.twin import MoveTwinDocument
 
 
-def scan_document(move: Move, speed: MoveSpeedDocument | None = None, twin: Twin | None = None) -> MoveScanDocument:
+def scan_document(
+    move: Move, speed: MoveSpeedDocument | None = None, twin: TwinDocument | None = None
+) -> MoveScanDocument:
     """Return everything that a scan says.
 
-    ``speed`` is what the target is predicted to take, where a model is known; ``twin`` how to train it under MindSpore.
+    ``speed`` is what the target is predicted to take, where a model is known; ``twin`` its training under MindSpore.
     """
     scan, effort = move.scan, move.effort
     num_python = sum(facts.path.endswith(".py") for facts in scan.files)
@@ -202,12 +206,17 @@ def versions_of(answer: VersionSet | Conflict) -> VersionSetDocument:
     }
 
 
-def _mindspore(coverage: Coverage, twin: Twin | None) -> MindSporeDocument:
+def twin_offer_document(offer: TwinOffer, made: MoveTwinDocument | None) -> TwinDocument:
+    """Return whether a model can have a twin, and the twin where one was made."""
+    return {"runs": offer.runs, "reason": offer.reason, "commands": list(offer.commands), "made": made}
+
+
+def _mindspore(coverage: Coverage, twin: TwinDocument | None) -> MindSporeDocument:
     return {
         "names": len(coverage.counterparts),
         "counts": {relation: coverage.count(relation) for relation in RELATIONS},
         "share_of_uses": coverage.share_of_uses,
-        "twin": None if twin is None else {"runs": twin.runs, "reason": twin.reason, "commands": list(twin.commands)},
+        "twin": twin,
         "counterparts": [
             {
                 "torch": c.torch,

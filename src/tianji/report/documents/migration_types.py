@@ -6,6 +6,7 @@ from typing import Literal, TypedDict
 
 from tianji.report.documents.move_speed import MoveSpeedDocument
 from tianji.report.documents.ranges import RangeDocument
+from tianji.report.documents.twin import MoveTwinDocument
 
 
 class FindingDocument(TypedDict):
@@ -181,6 +182,8 @@ class TwinDocument(TypedDict):
     runs: bool
     reason: str
     commands: list[str]
+    made: MoveTwinDocument | None
+    """The twin with its parity, where one was asked for."""
 
 
 class MindSporeDocument(TypedDict):

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from tianji.operation.operating import EVENTS, OperationOutcome
+from tianji.operation.accounting import Account
+from tianji.operation.folder import EVENTS
+from tianji.operation.operating import OperationOutcome
 
 
-class OperationDocument(TypedDict):
-    """The account of an operation."""
+class AccountDocument(TypedDict):
+    """What the time of an operation went into, pauses left out."""
 
-    document: Literal["operation"]
-    state: str
-    reason: str
-    """Why it was given up; empty where it was not."""
-    folder: str
-    events: str
-    """The file of all events."""
     steps: int
     """Steps that last."""
     seconds: float
@@ -33,15 +28,21 @@ class OperationDocument(TypedDict):
     """Share of the time that went into steps that last."""
 
 
-def operation_document(outcome: OperationOutcome) -> OperationDocument:
-    """Return an operation's account as plain values."""
-    account = outcome.account
+class OperationDocument(AccountDocument):
+    """How an operation ended, and its account."""
+
+    document: Literal["operation"]
+    state: str
+    reason: str
+    """Why it was given up, or what stopped it; empty for one that is done."""
+    folder: str
+    events: str
+    """The file of all events."""
+
+
+def account_document(account: Account) -> AccountDocument:
+    """Return an account as plain values."""
     return {
-        "document": "operation",
-        "state": outcome.state.value,
-        "reason": outcome.reason,
-        "folder": str(outcome.folder),
-        "events": str(outcome.folder / EVENTS),
         "steps": account.steps,
         "seconds": account.seconds,
         "step_time_s": account.step_time,
@@ -51,4 +52,16 @@ def operation_document(outcome: OperationOutcome) -> OperationDocument:
         "recovery_time_s": account.recovery_time,
         "lost_steps": account.lost_steps,
         "goodput": account.goodput,
+    }
+
+
+def operation_document(outcome: OperationOutcome) -> OperationDocument:
+    """Return how an operation ended, with its account."""
+    return {
+        "document": "operation",
+        "state": outcome.state.value,
+        "reason": outcome.reason,
+        "folder": str(outcome.folder),
+        "events": str(outcome.folder / EVENTS),
+        **account_document(outcome.account),
     }

@@ -56,6 +56,10 @@ class PlanResultDocument(TypedDict):
     memory_total_bytes: float
     memory_limit_bytes: float
     """What is usable of a chip's memory."""
+    host_memory_bytes: dict[str, float]
+    """Of the host's memory, what the fullest chip's share takes, by part; empty where nothing is offloaded."""
+    host_limit_bytes: float | None
+    """Host memory for each chip; null where nothing is offloaded, and where nobody published it."""
     worst_stage: int
     """The pipeline stage whose chips are fullest, from 0."""
     breakdown_s: dict[str, float]
@@ -104,6 +108,8 @@ def plan_result_document(result: Result, reliability: Reliability | None = None)
         "memory_bytes": dict(result.memory),
         "memory_total_bytes": result.memory_total,
         "memory_limit_bytes": result.memory_limit,
+        "host_memory_bytes": dict(result.host_memory),
+        "host_limit_bytes": result.host_limit,
         "worst_stage": result.worst_stage,
         "breakdown_s": dict(result.breakdown),
     }

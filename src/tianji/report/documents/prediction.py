@@ -20,11 +20,18 @@ class IdleDocument(TypedDict):
 
 
 class LaunchDocument(TypedDict):
-    """What was read in a launch script."""
+    """What was read in a launch."""
 
     engine: str
+    """Whose rules it follows: megatron or mindspeed."""
+    stack: str
+    """The project whose script or configuration it is."""
     ignored: list[str]
-    """Options that nothing is priced of."""
+    """Options of which nothing is known."""
+    left_out: list[str]
+    """What changes time or memory and is not priced, and in which direction that errs."""
+    broken: list[str]
+    """What the framework's own checks would stop at, or run otherwise."""
 
 
 class BestDocument(TypedDict):
@@ -46,9 +53,9 @@ class PredictionDocument(RequestDocument):
     """The one plan; a list, as in the document of a search."""
     idle: IdleDocument
     launch: LaunchDocument | None
-    """With ``--from-megatron``."""
+    """With ``--from``."""
     best: BestDocument | None
-    """With ``--from-megatron``."""
+    """With ``--from``."""
 
 
 def prediction_document(

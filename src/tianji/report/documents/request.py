@@ -144,7 +144,7 @@ def work_document(job: Job) -> WorkDocument:
             "global_batch_size": job.global_batch_size,
             "tokens_per_step": job.tokens_per_step,
             "tokens": job.tokens or None,
-            "precision": job.precision.name,
+            "precision": job.precision.describe(),
             "linear_dtype": job.precision.linear,
             "optimizer_bytes_per_parameter": job.precision.optimizer_size,
             "moe_imbalance": job.moe_imbalance,

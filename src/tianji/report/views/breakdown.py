@@ -45,7 +45,7 @@ def _terms(breakdown: Mapping[str, float]) -> list[tuple[str, float]]:
 def _class(kind: str) -> str:
     if kind in COMPUTING:
         return CLASSES[0]
-    return CLASSES[1] if kind.endswith("_comm") else CLASSES[2]
+    return CLASSES[1] if kind.endswith("_comm") or kind == "offload" else CLASSES[2]
 
 
 def difference_of(seconds: float) -> Number:

@@ -14,8 +14,8 @@ from tianji.units import show
 
 Fields = Mapping[str, Any]
 Lines = list[tuple[str, str]]
-CHIP_FIGURES = ("memory", "memory_bandwidth", "scale_up_bandwidth", "scale_out_bandwidth", "host_bandwidth", "power",
-                "price", "year")  # fmt: skip
+CHIP_FIGURES = ("memory", "memory_bandwidth", "scale_up_bandwidth", "scale_out_bandwidth", "host_bandwidth",
+                "host_memory", "host_memory_bandwidth", "power", "price", "year")  # fmt: skip
 SITE_UNITS = {"exchange": "CNY for a USD", "electricity": "USD a kWh", "carbon": "kg of CO₂ a kWh"}
 """Of the figures of a site; those of cooling are ratios."""
 

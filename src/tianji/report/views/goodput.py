@@ -32,7 +32,7 @@ def goodput_view(document: GoodputDocument) -> View:
     sections = (
         ViewSection("Where the time goes", (loss_chart(document), loss_table(document))),
         ViewSection("What fails", (failure_chart(document), failure_table(document))),
-        ViewSection("Checkpoints and spares", (Facts(tuple(_settings(document))),)),
+        ViewSection("Checkpoints and spares", (Facts(tuple(_settings(document))), *remedy_tables(document))),
         ViewSection(
             "What each choice is worth beside yours, in 30 days", (choice_chart(document), choice_table(document))
         ),
@@ -174,6 +174,35 @@ def choice_table(document: GoodputDocument) -> ViewTable:
         cells += [] if money is None else [Number(money, f"{money:+,.0f} USD")]
         rows.append(tuple(cells))
     return ViewTable("choices", "", columns, tuple(rows))
+
+
+def remedy_tables(document: GoodputDocument) -> tuple[ViewTable, ...]:
+    """Return what other checkpoint intervals and other numbers of spare nodes leave."""
+    tables = []
+    if document["intervals"]:
+        rows = tuple(
+            (
+                f"{_time(i['interval_s'])}{', recommended' * i['is_recommended']}{', best' * i['is_best']}", count_of(i["steps"]),
+                ranged(i["goodput"], _fine_percent), share_of(i["writing"]),
+            )
+            for i in document["intervals"]
+        )  # fmt: skip
+        columns = (
+            ViewColumn("save to storage every"), ViewColumn("steps"), ViewColumn("goodput", "1", is_ranged=True),
+            ViewColumn("storage writes", "1"),
+        )  # fmt: skip
+        best = next((i for i, row in enumerate(document["intervals"]) if row["is_recommended"]), None)
+        note = "Recommended: the longest within 0.1 point of the best; the storage writes at most half of the time."
+        tables.append(ViewTable("intervals", "", columns, rows, note=note, best=best))
+    if document["spares"]:
+        counts = tuple(
+            (count_of(s["spares"]), ranged(s["goodput"], _fine_percent), share_of(s["waiting"], 2))
+            for s in document["spares"]
+        )
+        heads = (ViewColumn("spare nodes"), ViewColumn("goodput", "1", is_ranged=True), ViewColumn("waiting", "1"))
+        best = next((i for i, s in enumerate(document["spares"]) if s["spares"] == document["spare_nodes"]), None)
+        tables.append(ViewTable("spares", "", heads, counts, best=best))
+    return tuple(tables)
 
 
 # --- settings and the failure profile --------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from tianji.report.documents.migration_types import (
 )
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
+from tianji.report.views.parity import check_table, loss_chart, parity_lead
 
 Document = Mapping[str, Any]
 SHOWN = 20
@@ -35,6 +36,9 @@ def scan_view(document: MoveScanDocument) -> View:
     ]
     if document["mindspore"] is not None:
         sections.insert(4, ViewSection("MindSpore", tuple(_mindspore(document["mindspore"]))))
+        twin = document["mindspore"]["twin"]
+        if twin is not None and twin["made"] is not None and twin["made"]["parity"] is not None:
+            sections.insert(5, ViewSection("The twin's parity", tuple(_parity(twin["made"]))))
     if document["speed"] is not None:
         sections.insert(1, ViewSection("Speed", tuple(_speed(document["speed"]))))
     return View(
@@ -322,6 +326,14 @@ def _mindspore(coverage: Document) -> Iterable[Block]:
     if twin is not None:
         yield f"A twin under MindSpore: {twin['reason']}."
         yield Facts(tuple(("Run", command) for command in twin["commands"]))
+
+
+def _parity(twin: Document) -> Iterable[Block]:
+    carried = twin["weights"]["carried_from"] or "the seed"
+    yield f"{twin['model']} with weights from {carried}, trained by PyTorch and by MindSpore from {twin['files'][0]}."
+    yield from parity_lead(twin["parity"])
+    yield check_table(twin["parity"]["checks"])
+    yield loss_chart(twin["parity"])
 
 
 def _speed(speed: Document) -> Iterable[Block]:

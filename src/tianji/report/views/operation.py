@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tianji.formatting import format_duration
 from tianji.report.charts import BarChart, ChartBar
-from tianji.report.documents.operation import OperationDocument
+from tianji.report.documents.operation import AccountDocument, OperationDocument
 from tianji.report.view import Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of, share_of, time_of
 
@@ -12,34 +12,39 @@ from tianji.report.views.cells import count_of, share_of, time_of
 def operation_view(document: OperationDocument) -> View:
     """Return the view of ``tianji operate``."""
     state = document["state"] + (f": {document['reason']}" if document["reason"] else "")
-    highlights = (
-        Highlight("goodput", share_of(document["goodput"]), f"of {format_duration(document['seconds'])}"),
-        Highlight("failures", count_of(document["failures"]), f"in {document['attempts']:,} attempts"),
-        Highlight("recovery", time_of(document["recovery_time_s"]), "on average, from the last step to the next"),
-    )
+    highlights = account_highlights(document)
     sections = (ViewSection("Where the time went", (time_chart(document), account_table(document))),)
     asked = Facts((("events", document["events"]),))
     return View(f"Operation in {document['folder']}", (f"State {state}.",), highlights, sections, asked)
 
 
-def _times(document: OperationDocument) -> tuple[tuple[str, float], ...]:
-    """Return where the time went; the last is what no other accounts for."""
-    lasting = document["goodput"] * document["seconds"]
-    again = min(document["lost_steps"] * document["step_time_s"], document["seconds"] - lasting)
+def account_highlights(document: AccountDocument) -> tuple[Highlight, ...]:
+    """Return the few numbers that most readers come for."""
     return (
-        ("steps that last", lasting),
-        ("steps done again", again),
-        ("starts, recoveries, waiting", document["seconds"] - lasting - again),
+        Highlight("goodput", share_of(document["goodput"]), f"of {format_duration(document['seconds'])}"),
+        Highlight("failures", count_of(document["failures"]), f"in {document['attempts']:,} attempts"),
+        Highlight("recovery", time_of(document["recovery_time_s"]), "on average, from the last step to the next"),
     )
 
 
-def time_chart(document: OperationDocument) -> BarChart:
+def _times(document: AccountDocument) -> tuple[tuple[str, float], ...]:
+    """Return where the time went; the last is what no other accounts for."""
+    lasting = document["goodput"] * document["seconds"]
+    again = max(min(document["lost_steps"] * document["step_time_s"], document["seconds"] - lasting), 0.0)
+    return (
+        ("steps that last", lasting),
+        ("steps done again", again),
+        ("starts, recoveries, waiting", max(document["seconds"] - lasting - again, 0.0)),
+    )
+
+
+def time_chart(document: AccountDocument) -> BarChart:
     """Return where the time went."""
     bars = tuple(ChartBar(name, (("time", seconds),), format_duration(seconds)) for name, seconds in _times(document))
     return BarChart("time", "Where the time went", "s", bars)
 
 
-def account_table(document: OperationDocument) -> ViewTable:
+def account_table(document: AccountDocument) -> ViewTable:
     """Return the account, line by line."""
     rows: list[tuple[str, Number]] = [
         ("steps that last", count_of(document["steps"])),

@@ -22,21 +22,13 @@ _LEADS = {
 
 def parity_view(document: MoveParityDocument) -> View:
     """Return what is shown of ``parity_document``."""
-    checks, divergence = document["checks"], document["divergence"]
-    lead = [_LEADS[document["outcome"]]]
-    if divergence is not None:
-        lead.append(f"The runs part at step {divergence['step']}: {divergence['stage']}.")
+    checks = document["checks"]
     failed = sum(check["outcome"] == "fail" for check in checks)
     highlights = [
         Highlight("checks that fail", Number(failed, f"{failed}", span=f"of {len(checks)}")),
         Highlight("steps compared", count_of(document["steps"])),
         Highlight("repeats of the reference", count_of(document["repeats"])),
     ]
-    sections = (
-        ViewSection("Checks", (check_table(checks),)),
-        ViewSection("Curves", (loss_chart(document),)),
-        ViewSection("What stays open", tuple(document["open"])),
-    )
     reference, candidate = document["reference"], document["candidate"]
     asked = Facts(
         (
@@ -45,7 +37,24 @@ def parity_view(document: MoveParityDocument) -> View:
             ("Rounding", f"that of {document['precision']}"),
         )
     )
-    return View("Parity of two runs", tuple(lead), tuple(highlights), tuple(s for s in sections if s.blocks), asked)
+    sections = tuple(section for section in parity_sections(document) if section.blocks)
+    return View("Parity of two runs", parity_lead(document), tuple(highlights), sections, asked)
+
+
+def parity_lead(document: Document) -> tuple[str, ...]:
+    """Return the outcome as a sentence, and where the runs part."""
+    divergence = document["divergence"]
+    parts = () if divergence is None else (f"The runs part at step {divergence['step']}: {divergence['stage']}.",)
+    return (_LEADS[document["outcome"]], *parts)
+
+
+def parity_sections(document: Document) -> list[ViewSection]:
+    """Return the checks, both curves and what stays open."""
+    return [
+        ViewSection("Checks", (check_table(document["checks"]),)),
+        ViewSection("Curves", (loss_chart(document),)),
+        ViewSection("What stays open", tuple(document["open"])),
+    ]
 
 
 def check_table(checks: Sequence[Document]) -> ViewTable:

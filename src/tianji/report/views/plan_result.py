@@ -44,6 +44,12 @@ def describe_misfit(plan: PlanResultDocument) -> str:
     """Return by how much a plan does not fit."""
     limit = plan["memory_limit_bytes"]
     over = plan["memory_total_bytes"] - limit
+    if over <= 0 and plan["host_limit_bytes"]:
+        host = plan["host_limit_bytes"]
+        more = format_bytes(sum(plan["host_memory_bytes"].values()) - host)
+        return (
+            f"It does not fit: {more} more host memory for each chip than the {format_bytes(host)} of its usual host."
+        )
     return f"It does not fit: {format_bytes(over)} more than the usable {format_bytes(limit)} of a chip."
 
 
@@ -70,10 +76,23 @@ def highlights(plan: PlanResultDocument, peak_dtype: str) -> tuple[Highlight, ..
         Highlight("tokens/s", tokens, each),
         Highlight("MFU", share_of(plan["mfu"]), f"of the dense {peak_dtype} peak"),
         Highlight("memory of the fullest chip", size_of(plan["memory_total_bytes"]), used),
+        *host_highlights(plan),
         *goodput_highlights(summary),
         *((Highlight("days without failures", days_of(plan["days_range"])),) if plan["days_range"] else ()),
         *days_highlights(summary),
     )
+
+
+def host_highlights(plan: PlanResultDocument) -> Iterator[Highlight]:
+    """Yield what a chip takes of its host's memory, where something is offloaded."""
+    if total := sum(plan["host_memory_bytes"].values()):
+        limit = plan["host_limit_bytes"]
+        share = (
+            f"{format_percent(total / limit)} of {format_bytes(limit)} a chip"
+            if limit
+            else "its host's size is not published"
+        )
+        yield Highlight("host memory for it", size_of(total), share)
 
 
 def goodput_highlights(summary: GoodputSummaryDocument) -> Iterator[Highlight]:

@@ -76,7 +76,7 @@ def describe_speed(tier: TierDocument) -> str:
 def describe_trust(calibration: CalibrationDocument, pool: PoolDocument) -> str:
     """Return what the times rest on: which calibration, measured on what, or bare datasheet figures."""
     announced = f". The chip is {pool['chip_status']}: nobody outside has measured it"
-    status = "" if pool["chip_status"] == "shipping" else announced
+    status = "" if pool["chip_status"] in ("shipping", "halted") else announced
     name = f"calibration {calibration['name']}" + (f" of {calibration['date']}" if calibration["date"] else "")
     if calibration["is_bare"]:
         return f"{name} is bare datasheet peaks: times are a lower bound, without a range{status}"

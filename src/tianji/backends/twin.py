@@ -1,0 +1,154 @@
+"""A twin: the model, the job and the plan of a large run, scaled down so that a few processes train it with the same cuts.
+
+Every axis that the plan cuts is cut in the twin too, in two where it can be; schedules, sharding, recomputation, overlaps and
+kinds of communication are the plan's own. Sizes shrink to the smallest that these cuts divide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tianji.backends.support import DTYPES, SPLIT, check_support
+from tianji.errors import InfeasibleError
+from tianji.parallel.plan import Plan
+from tianji.parallel.strategy import Strategy
+from tianji.workload import MLA, Model, MoE, find_precision
+
+AXES = ("tp", "pp", "cp", "dp")
+"""In the order in which a twin with too few ranks keeps them."""
+AXES_WITH_EXPERTS = ("pp", "dp", "tp", "cp")
+"""The same where experts are spread over ranks, which those of dp carry."""
+LEAST_RANKS = 2
+MOST_RANKS = 64
+HEAD = 16
+HIDDEN = 64
+VOCABULARY = 256
+"""The text that ships is read by bytes."""
+SEQUENCE = 64
+MOST_RATIO = 4
+"""Query heads that share one key-value head, at most."""
+MOST_MICRO_BATCHES = 4
+"""For each pipeline stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTwin:
+    """A plan scaled down."""
+
+    plan: Plan
+    kept: tuple[str, ...]
+    """Axes that are cut as in the original."""
+    dropped: tuple[str, ...]
+    """What it does not have of the original, each with the reason."""
+
+
+def make_twin(plan: Plan, ranks: int) -> PlanTwin:
+    """Return the twin of a plan on at most ``ranks`` ranks.
+
+    >>> from tianji import Strategy, load_pool, make_job
+    >>> large = Plan(make_job("llama-3.1-70b"), load_pool("hgx-h100", 512), Strategy(tp=8, pp=4, dp=16))
+    >>> make_twin(large, 4).plan.strategy.tp, make_twin(large, 8).plan.strategy.pp
+    (2, 2)
+
+    Raises InfeasibleError for a number of ranks that cuts nothing, and what the trainer raises for what it cannot run.
+    """
+    if not LEAST_RANKS <= ranks <= MOST_RANKS:
+        raise InfeasibleError(f"--twin: expected {LEAST_RANKS} to {MOST_RANKS} ranks, got {ranks:,}")
+    degrees = _shrink_degrees(plan.strategy, ranks)
+    strategy = _shrink_strategy(plan.strategy, degrees)
+    model = _shrink_model(plan.job.model, strategy)
+    linear = plan.job.precision.linear
+    precision = plan.job.precision if linear in DTYPES else find_precision("bf16")
+    micro_batches = min(plan.num_microbatches, MOST_MICRO_BATCHES * strategy.pp)
+    micro_batches = max(micro_batches - micro_batches % strategy.pp, strategy.pp)
+    job = replace(
+        plan.job, model=model, precision=precision, seq_len=SEQUENCE,
+        global_batch_size=strategy.dp * strategy.micro_batch_size * micro_batches, tokens=0.0,
+    )  # fmt: skip
+    twin = Plan(job, plan.pool.with_chips(strategy.chips), strategy)
+    check_support(twin)
+    kept = tuple(name for name in (*AXES, "ep") if getattr(plan.strategy, name) > 1 and getattr(strategy, name) > 1)
+    return PlanTwin(twin, kept, tuple(_name_dropped(plan, twin, ranks)))
+
+
+def _shrink_degrees(strategy: Strategy, ranks: int) -> dict[str, int]:
+    degrees = dict.fromkeys(AXES, 1)
+    for name in AXES_WITH_EXPERTS if strategy.ep > 1 else AXES:
+        if getattr(strategy, name) > 1 and math.prod(degrees.values()) * 2 <= ranks:
+            degrees[name] = 2
+    # Ranks that are left go to the axis that was cut the most.
+    most = max(AXES, key=lambda name: getattr(strategy, name) / degrees[name])
+    while math.prod(degrees.values()) * 2 <= ranks and getattr(strategy, most) >= degrees[most] * 2:
+        degrees[most] *= 2
+    return degrees
+
+
+def _shrink_strategy(strategy: Strategy, degrees: dict[str, int]) -> Strategy:
+    tp, pp, cp, dp = (degrees[name] for name in AXES)
+    ep = 2 if strategy.ep > 1 and dp * cp % 2 == 0 else 1
+    schedule = strategy.schedule if pp > 1 else "1f1b"
+    zero = strategy.zero
+    if pp > 1 and zero == 2:
+        zero = 1  # PyTorch's schedules reduce the gradients once a step
+    if pp > 1 and zero == 3 and schedule in SPLIT:
+        zero = 1
+    return replace(
+        strategy, tp=tp, pp=pp, cp=cp, dp=dp, ep=ep, etp=1, vpp=min(strategy.vpp, 2) if pp > 1 else 1, schedule=schedule,
+        micro_batch_size=min(strategy.micro_batch_size, 2), zero=zero, zero_group=0, offload_optimizer=False,
+    )  # fmt: skip
+
+
+def _shrink_model(model: Model, strategy: Strategy) -> Model:
+    chunks = 2 if strategy.schedule in ("zbv", "dualpipe") else strategy.vpp
+    layers = 2 * strategy.pp * chunks
+    ratio = min(model.num_attention_heads // max(model.num_key_value_heads, 1), MOST_RATIO)
+    ulysses = strategy.cp if strategy.cp_kind == "ulysses" else 1
+    kv_heads = strategy.tp * ulysses
+    heads = kv_heads * max(ratio, 1)
+    mla = MLA(32 if model.mla.q_lora_rank else 0, 16, HEAD, HEAD // 2, HEAD) if model.mla else None
+    if mla:
+        kv_heads = heads
+    return replace(
+        model, name=f"{model.name}-twin", hidden_size=HIDDEN, num_layers=layers, num_attention_heads=heads,
+        num_key_value_heads=kv_heads, head_dim=HEAD, intermediate_size=2 * HIDDEN, vocab_size=VOCABULARY, mla=mla,
+        moe=_shrink_experts(model.moe, strategy, layers) if model.moe else None, num_mtp_layers=0, sliding_window=0,
+        num_sliding_layers=0, max_position_embeddings=0, tied_embeddings=model.tied_embeddings and strategy.pp == 1,
+        attention_sinks=False, num_norms=2, embedding_norm=False, source="",
+    )  # fmt: skip
+
+
+def _shrink_experts(moe: MoE, strategy: Strategy, layers: int) -> MoE:
+    experts = 4 * strategy.ep
+    return replace(
+        moe, num_experts=experts, top_k=min(moe.top_k, 2), intermediate_size=HIDDEN // 2,
+        shared_intermediate_size=HIDDEN // 2 if moe.shared_intermediate_size else 0,
+        num_leading_dense=min(moe.num_leading_dense, 1), layer_step=min(moe.layer_step, layers), num_groups=1, groups_per_token=1,
+    )  # fmt: skip
+
+
+def _name_dropped(plan: Plan, twin: Plan, ranks: int) -> Iterator[str]:
+    old, new, model = plan.strategy, twin.strategy, plan.job.model
+    for name in (*AXES, "ep"):
+        if getattr(old, name) > 1 and getattr(new, name) == 1:
+            yield f"{name}: {ranks} ranks are too few to cut it too"
+    if old.etp > 1:
+        yield "etp: the trainer keeps an expert whole on a rank"
+    if old.zero != new.zero:
+        yield f"zero={old.zero}: under this pipeline the trainer has zero={new.zero}"
+    if old.offload_optimizer:
+        yield "offload_optimizer: the optimizer's state stays on the chip"
+    if plan.job.precision.linear != twin.job.precision.linear:
+        yield f"{plan.job.precision.name}: the trainer runs {twin.job.precision.name}"
+    lacking = {
+        "multi-token-prediction modules": model.num_mtp_layers > 0,
+        "attention in a sliding window": model.sliding_window > 0,
+        "attention sinks": model.attention_sinks,
+        "sandwich norms": model.num_norms != 2,
+        "a norm on the embedding": model.embedding_norm,
+        "groups of experts": bool(model.moe and model.moe.num_groups > 1),
+    }
+    for what, had in lacking.items():
+        if had:
+            yield f"{what}: the trainer has none"

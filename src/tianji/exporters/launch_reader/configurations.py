@@ -1,0 +1,306 @@
+"""Which reader takes a command, a configuration or a name: one line for each stack."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tianji.errors import FormatError
+from tianji.exporters.formats.kinds import TITLES, find_kind
+from tianji.exporters.formats.yaml_text import check_size, parse_documents
+from tianji.exporters.launch_reader.commands import Command
+from tianji.exporters.launch_reader.counts import count_chips
+from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
+from tianji.exporters.launch_reader.shell_script import Script
+from tianji.exporters.launch_reader.shell_sources import find_source
+from tianji.exporters.launch_reader.stacks import bridge, hugging_face, mindformers, options_of, torchtitan
+from tianji.input_files import read_text
+from tianji.parallel.strategy import Strategy
+from tianji.workload import Job
+
+
+@dataclass(frozen=True, slots=True)
+class SettledLaunch:
+    """A launch whose stack has no options of Megatron: its job and strategy at once."""
+
+    job: Job
+    strategy: Strategy
+    stack: str
+    framework: str
+    assumed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    node: int = 0
+
+
+Reading: TypeAlias = Options | SettledLaunch
+
+
+def read_command(command: Command, script: Script, file: Path, chips: int, settings: Mapping[str, str]) -> Reading:
+    """Return what a command of a script starts.
+
+    Raises FormatError for a command that is not whole, and for a configuration that is not beside the script.
+    """
+    where, stack = str(file), command.stack
+    readers = {
+        "megatron": options_of.read_megatron, "swift-megatron": options_of.read_swift, "slime": options_of.read_slime,
+        "verl": options_of.read_verl,
+    }  # fmt: skip
+    if stack in ("swift", "swift-megatron"):
+        command = _with_configuration(command, file, where)
+    if stack in readers:
+        options = readers[stack](command, script, where)
+        options.contested = frozenset(script.contested)
+        return options
+    launcher = Options(where, options_of.start_options(command, script) | group_options(command.words), stack=stack)
+    if stack == "bridge":
+        return _read_bridge(command, launcher, settings, where)
+    if stack == "torchtitan":
+        return _read_torchtitan(command, launcher, file, chips, settings)
+    if stack == "mindformers":
+        name = (launcher.texts("--config") or [""])[0]
+        return read_configuration(_beside(name, file, where), find_source(name, file) or file, chips, settings, ())
+    number = count_chips(launcher, chips or None)[1] if chips or _says_chips(launcher) else 0
+    if stack == "swift":
+        values = group_options(command.words)
+        if "model" in settings:
+            values["--model"] = [settings["model"]]
+        if launcher.texts("--config-file") and "--deepspeed" not in values and "--fsdp" not in values:
+            values["--fsdp"] = launcher.texts("--config-file")
+        return _settle(hugging_face.read_swift_options(values, where, number, _reader(file)), number)
+    name = next((w for w in command.words[:2] if w.endswith((".yaml", ".yml", ".json"))), "")
+    changes = _dotted(command.words[1:])
+    body = {**_load(_beside(name, file, where), find_source(name, file) or file)} if name else {}
+    if stack == "mindspeed-fsdp2":
+        return _settle(hugging_face.read_mindspeed_fsdp2(torchtitan.lay_over(body, changes), where, number), number)
+    body |= _renamed({k: v for k, v in settings.items() if k in ("model", "seq")})
+    return _settle(hugging_face.read_llama_factory(body | changes, where, number, _reader(file)), number)
+
+
+def read_configuration(
+    text: str, file: Path, chips: int, settings: Mapping[str, str], arguments: Sequence[str]
+) -> Reading:
+    """Return what a configuration starts, by the project that its keys are of.
+
+    Raises FormatError for a project that is not known, and for a configuration that lacks what a plan needs.
+    """
+    where = str(file)
+    body = _load(text, file)
+    if file.suffix == ".toml":
+        changes = _dotted(arguments) | {k: v for k, v in settings.items() if k != "model"}
+        tree = torchtitan.lay_over(body, changes) | ({"named": settings["model"]} if "model" in settings else {})
+        return _settle_four(torchtitan.read_torchtitan(tree, where, chips), "torchtitan")
+    kind = find_kind(body)
+    if kind == "modelzoo":
+        return options_of.read_modelzoo(body, settings, where)
+    if kind == "primus":
+        return options_of.read_primus(body, _primus_model(body, file, settings), settings, where)
+    body = {**body, **_dotted(arguments)}
+    if kind == "mindspeed-fsdp2":
+        return _settle(hugging_face.read_mindspeed_fsdp2(torchtitan.lay_over(body, settings), where, chips), chips)
+    if kind == "mindformers":
+        return _settle_four(
+            mindformers.read_mindformers(torchtitan.lay_over(body, settings), where, chips), "mindformers"
+        )
+    body = body | _renamed(settings)
+    if kind == "llama-factory" and "tensor_model_parallel_size" in body:
+        return _read_mca(body, where)
+    if kind == "llama-factory":
+        return _settle(hugging_face.read_llama_factory(body, where, chips, _reader(file)), chips)
+    if kind == "llama-factory-v1":
+        return _settle(hugging_face.read_llama_factory_v1(body, where, chips, _reader(file)), chips)
+    if kind == "swift":
+        values = {f"--{k.replace('_', '-')}": [str(v)] for k, v in body.items() if not isinstance(v, Mapping | list)}
+        if "--tensor-model-parallel-size" in values or "--micro-batch-size" in values:
+            return options_of.make_swift(settle_switches(values), where)
+        return _settle(hugging_face.read_swift_options(values, where, chips, _reader(file)), chips)
+    if kind in ("deepspeed", "accelerate", "hf-fsdp"):
+        return _settle(_bare_trainer(kind, body, settings, where, chips), chips)
+    known = ", ".join(TITLES[k] for k in TITLES if k != "mindspeed-rl")
+    raise FormatError(
+        f"{where}: no configuration of a training that is known; read are those of {known} and torchtitan"
+    )
+
+
+def read_named(name: str, chips: int, settings: Mapping[str, str], arguments: Sequence[str]) -> Reading | None:
+    """Return what a name of a recipe starts: torchtitan's registry or Megatron Bridge; None for another text."""
+    if not name.replace("_", "").replace(".", "").replace("-", "").isalnum() or "." in name[-6:]:
+        return None
+    if name in torchtitan.load_registry():
+        tree = torchtitan.read_registry(name, _dotted(arguments) | dict(settings))
+        return _settle_four(torchtitan.read_torchtitan(tree, name, chips), "torchtitan")
+    plain = name.removeprefix("llm.")
+    if any(k in bridge.load_recipes() for k in (plain, f"{plain}_config", f"{plain}_pretrain_config")):
+        return bridge.read_recipe(name, arguments, settings, name)
+    return None
+
+
+def _with_configuration(command: Command, file: Path, where: str) -> Command:
+    """Return a command of ms-swift with what its ``--config FILE.yaml`` says before its own words."""
+    name = (group_options(command.words).get("--config") or [""])[0] or next(
+        (w for w in command.words[:1] if w.endswith((".yaml", ".yml"))), ""
+    )
+    if not name:
+        return command
+    body = _load(_beside(name, file, where), find_source(name, file) or file)
+    plain = [(k, v) for k, v in body.items() if not isinstance(v, Mapping | list) and v is not None]
+    words = [word for key, value in plain for word in (f"--{key}", str(value))]
+    own = [w for w in command.words if w.startswith("--") or w not in (name,)]
+    return Command(command.stack, (*words, *own), command.before)
+
+
+# --- parts --------------------------------------------------------------------------------------------------------
+def _settle(trainer: hugging_face.TrainerSettings, chips: int) -> SettledLaunch:
+    trainer.chips = chips or trainer.chips
+    job, strategy = trainer.job(), trainer.strategy()
+    framework = "mindspeed" if trainer.stack == "mindspeed-fsdp2" else "megatron"
+    return SettledLaunch(job, strategy, trainer.stack, framework, tuple(trainer.assumed), tuple(trainer.left_out))
+
+
+def _settle_four(four: tuple[Job, Strategy, list[str], list[str]], stack: str) -> SettledLaunch:
+    job, strategy, assumed, left_out = four
+    framework = "mindspeed" if stack == "mindformers" else "megatron"
+    return SettledLaunch(job, strategy, stack, framework, tuple(assumed), tuple(left_out))
+
+
+def _bare_trainer(
+    kind: str, body: Mapping[str, Any], settings: Mapping[str, str], where: str, chips: int
+) -> hugging_face.TrainerSettings:
+    """Return the training of a file that names neither model nor lengths: ``--set`` gives them."""
+    trainer = hugging_face.TrainerSettings(where, kind, settings.get("model", ""), chips=chips)
+    trainer.seq_len = hugging_face.whole(settings.get("seq", settings.get("cutoff_len", "")))
+    trainer.micro_batch = hugging_face.whole(settings.get("micro_batch_size", ""), 1)
+    trainer.accumulation = hugging_face.whole(settings.get("gradient_accumulation_steps", ""), 1)
+    if kind == "deepspeed":
+        hugging_face.apply_deepspeed(trainer, body)
+    else:
+        hugging_face.apply_fsdp(trainer, body)
+        if isinstance(body.get("deepspeed_config"), Mapping):
+            part = body["deepspeed_config"]
+            trainer.zero = hugging_face.whole(part.get("zero_stage"), trainer.zero)
+            trainer.offload = str(part.get("offload_optimizer_device", "none")) not in ("none", "None")
+    trainer.batch = hugging_face.whole(settings.get("batch", ""), trainer.batch)
+    trainer.recompute = settings.get("recompute", trainer.recompute)
+    return trainer
+
+
+def _renamed(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return settings under the names that the files have."""
+    names = {"model": "model_name_or_path", "seq": "cutoff_len"}
+    return {names.get(k, k): v for k, v in settings.items()}
+
+
+def _read_mca(body: Mapping[str, Any], where: str) -> Options:
+    """Return the options of LLaMA-Factory's Megatron part, which names them as Megatron does."""
+    values = {f"--{k.replace('_', '-')}": [str(v)] for k, v in body.items() if not isinstance(v, Mapping | list)}
+    values["--model"] = [str(body.get("model_name_or_path", ""))]
+    values["--max-length"] = [str(body.get("cutoff_len", 2048))]
+    values["--micro-batch-size"] = [str(body.get("per_device_train_batch_size", 1))]
+    values["--tuner-type"] = [str(body.get("finetuning_type", "full"))]
+    values.pop("--global-batch-size", None)
+    options = options_of.make_swift(settle_switches(values), where)
+    del options.values["--global-batch-size"]
+    options.stack = "llama-factory"
+    options.accumulation = hugging_face.whole(body.get("gradient_accumulation_steps"), 1)
+    return options
+
+
+def _primus_model(body: Mapping[str, Any], file: Path, settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return the model's own file of Primus with those that it extends, where it lies in the repository around."""
+    trainer = next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
+    name = options_of.primus_default(str(trainer.get("model", "")), settings)
+    merged: dict[str, Any] = {}
+    waiting = [name]
+    for _ in range(8):
+        if not waiting:
+            break
+        place = find_source(f"primus/configs/models/megatron/{waiting.pop(0)}", file) if len(name) < 200 else None
+        if place is None:
+            continue
+        part = _load(read_text(place, "a model of Primus"), place)
+        waiting += [str(n) for n in part.get("extends", ()) if isinstance(n, str)]
+        merged = {**{k: v for k, v in part.items() if k != "extends"}, **merged}
+    return merged
+
+
+def _read_bridge(command: Command, launcher: Options, settings: Mapping[str, str], where: str) -> Options:
+    name = (launcher.texts("--recipe") or launcher.texts("--recipe-name") or [""])[0]
+    if not name:
+        family = (launcher.texts("-m") or launcher.texts("--model-recipe-name") or launcher.texts("--model") or [""])[0]
+        name = f"{family}_pretrain_config" if family else ""
+    if not name:
+        raise FormatError(f"{where}: the command of Megatron Bridge names no recipe (--recipe NAME)")
+    options = bridge.read_recipe(name, command.words, settings, where)
+    options.values = launcher.values | options.values
+    return options
+
+
+def _read_torchtitan(
+    command: Command, launcher: Options, file: Path, chips: int, settings: Mapping[str, str]
+) -> SettledLaunch:
+    where = str(file)
+    changes = _dotted(command.words) | {k: v for k, v in settings.items() if "." in k}
+    number = count_chips(launcher, chips or None)[1] if chips or _says_chips(launcher) else 0
+    toml = changes.pop("job.config_file", "")
+    if toml:
+        place = find_source(toml, file)
+        tree = torchtitan.lay_over(_load(_beside(toml, file, where), place or file), changes)
+    else:
+        name = (launcher.texts("--config") or [""])[0]
+        tree = torchtitan.read_registry(name, changes)
+    return _settle_four(torchtitan.read_torchtitan(tree, where, number), "torchtitan")
+
+
+def _says_chips(options: Options) -> bool:
+    try:
+        return count_chips(options, None)[1] > 0
+    except FormatError:
+        return False
+
+
+def _dotted(words: Sequence[str]) -> dict[str, str]:
+    """Return ``--section.name value`` and ``section.name=value`` as a mapping."""
+    place: dict[str, str] = {}
+    for word, following in zip(words, [*words[1:], "true"], strict=False):
+        key, equals, value = word.partition("=")
+        if word.startswith("--"):
+            place[key[2:]] = value if equals else "true" if following.startswith("--") else following
+        elif equals and key.replace(".", "").replace("_", "").isalnum():
+            place[key] = value
+    return place
+
+
+def _reader(file: Path) -> hugging_face.ReadFile:
+    def read(name: str) -> Mapping[str, Any] | None:
+        place = find_source(name, file) if name else None
+        return _load(read_text(place, "a configuration"), place) if place else None
+
+    return read
+
+
+def _beside(name: str, file: Path, where: str) -> str:
+    place = find_source(name, file) if name else None
+    if place is None:
+        raise FormatError(f"{where}: its configuration {os.path.basename(name) or 'FILE.yaml'} is not beside it")
+    return read_text(place, "a configuration")
+
+
+def _load(text: str, file: Path) -> dict[str, Any]:
+    """Return the mapping in a configuration.
+
+    Raises FormatError for what is none.
+    """
+    where = str(file)
+    if file.suffix == ".toml":
+        try:
+            return tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+            raise FormatError(f"{where}: not valid TOML: {error}") from None
+    documents = [d for d in parse_documents(text, where, file.suffix == ".json") if d is not None]
+    if len(documents) != 1 or not isinstance(documents[0], Mapping):
+        raise FormatError(f"{where}: expected one mapping, a configuration of a training")
+    check_size(documents[0], where)
+    return {str(k): v for k, v in documents[0].items()}

@@ -1,0 +1,273 @@
+"""Launches of Megatron's own stack and of those that pass Megatron's options on: ms-swift, slime, verl, Primus, the ModelZoo."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from tianji.errors import FormatError, UnsupportedModelError
+from tianji.exporters.launch_reader.commands import Command
+from tianji.exporters.launch_reader.named_models import find_in_file_name, find_named_model
+from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
+from tianji.exporters.launch_reader.shell_script import Script
+
+SWIFT_DEFAULTS: dict[str, list[str]] = {
+    "--micro-batch-size": ["1"], "--global-batch-size": ["16"], "--use-distributed-optimizer": [],
+    "--attention-backend": ["flash"], "--recompute-granularity": ["selective"],
+    "--recompute-modules": ["core_attn"], "--moe-token-dispatcher-type": ["alltoall"],
+    "--cross-entropy-loss-fusion": [],
+}  # fmt: skip
+"""ms-swift 3602360a (August 2026), swift/megatron/arguments/megatron_args.py."""
+SWIFT_NAMES = {"--max-length": "--seq-length", "--tuner-type": "--train-type"}
+SLIME_DEFAULTS: dict[str, list[str]] = {"--use-distributed-optimizer": [], "--bf16": [], "--micro-batch-size": ["1"]}
+"""slime 624b824a (August 2026), slime/backends/megatron_utils/arguments.py."""
+VERL_DEFAULTS: dict[str, list[str]] = {
+    "--use-distributed-optimizer": [], "--bf16": [], "--micro-batch-size": ["1"], "--attention-backend": ["flash"],
+    "--moe-token-dispatcher-type": ["alltoall"], "--overlap-grad-reduce": [],
+}  # fmt: skip
+"""verl 1dda039b (August 2026), verl/trainer/config/engine/megatron.yaml."""
+PRIMUS_DEFAULTS: dict[str, list[str]] = {
+    "--bf16": [],
+    "--use-distributed-optimizer": [],
+    "--swiglu": [],
+    "--normalization": ["RMSNorm"],
+}
+"""Primus fd1eeabb (August 2026), primus/configs/modules/megatron/trainer_base.yaml."""
+
+
+def read_megatron(command: Command, script: Script, where: str) -> Options:
+    """Return the options of a plain Megatron or MindSpeed command."""
+    return Options(where, group_options(command.words) | start_options(command, script))
+
+
+def read_swift(command: Command, script: Script, where: str) -> Options:
+    """Return Megatron's options of ``megatron sft`` and ``megatron pt``; its model is named."""
+    values = settle_switches(group_options(command.words))
+    return make_swift(values | start_options(command, script), where)
+
+
+def make_swift(values: dict[str, list[str]], where: str) -> Options:
+    """Return the options of ms-swift's Megatron part, under Megatron's names."""
+    values = {SWIFT_NAMES.get(k, k): v for k, v in values.items()}
+    options = Options(where, SWIFT_DEFAULTS | values, stack="swift-megatron")
+    dtype = (options.texts("--torch-dtype") or ["bfloat16"])[0]
+    if not options.has("--fp16", "--bf16") and dtype != "float32":
+        options.values["--fp16" if dtype == "float16" else "--bf16"] = []
+    _take_model(options, (options.texts("--model") or options.texts("--mcore-model") or [""])[0], "--model")
+    options.has("--mcore-model", "--model-type", "--load-safetensors", "--save-safetensors")
+    if "--seq-length" not in options.values:
+        options.values["--seq-length"] = [str(options.model.max_position_embeddings or 4096 if options.model else 4096)]
+        options.remarks.append(
+            f"--max_length: {options.values['--seq-length'][0]} tokens, as long as the model was made for"
+        )
+    if options.texts("--train-type")[:1] not in ([], ["full"]):
+        options.values["--lora-r"] = options.texts("--lora-rank") or ["8"]
+    return options
+
+
+def read_slime(command: Command, script: Script, where: str) -> Options:
+    """Return the options of a training of slime: its model's options are Megatron's, its batches are counted in tokens."""
+    values = SLIME_DEFAULTS | group_options(command.words)
+    options = Options(where, values | start_options(command, script), stack="slime")
+    if options.has("--use-dynamic-batch-size", "--max-tokens-per-gpu"):
+        cp = options.count("--context-parallel-size", 1)
+        tokens = options.count("--max-tokens-per-gpu", 8192) * cp
+        options.values["--micro-batch-size"] = ["1"]
+        longest = options.count("--rollout-max-response-len", 0) or tokens
+        options.values["--seq-length"] = [str(min(longest, tokens) // (2 * cp) * 2 * cp or tokens)]
+        options.remarks.append(
+            f"batches are filled by tokens: priced as sequences of {options.values['--seq-length'][0]} tokens, one in a"
+            " micro-batch; shorter answers make a step faster"
+        )
+    elif "--seq-length" not in values:
+        options.values["--seq-length"] = [str(options.count("--rollout-max-response-len", 4096))]
+        options.remarks.append(f"sequences of {options.values['--seq-length'][0]} tokens, the longest answer")
+    if "--global-batch-size" not in values:
+        samples = options.count("--rollout-batch-size", 1) * options.count("--n-samples-per-prompt", 1)
+        steps = options.count("--num-steps-per-rollout", 1)
+        options.values["--global-batch-size"] = [str(max(samples // steps, 1))]
+    options.remarks.append("slime: the training of the actor alone is priced; the rollout and a critic are not")
+    return options
+
+
+def read_verl(command: Command, script: Script, where: str) -> Options:
+    """Return Megatron's options of a Hydra command of verl: the actor's training."""
+    keys = dict(_overrides(command.words))
+    values: dict[str, list[str]] = dict(VERL_DEFAULTS)
+    prefix = (
+        "actor_rollout_ref.actor.megatron."
+        if any("actor_rollout_ref.actor.megatron." in k for k in keys)
+        else "engine."
+    )
+    if prefix == "engine." and not any(k.startswith("engine.") for k in keys):
+        prefix = "model.megatron."
+    for key, value in keys.items():
+        name = key.removeprefix(prefix)
+        if name != key:
+            name = name.removeprefix("override_transformer_config.").removeprefix("override_ddp_config.")
+            values |= _option(VERL_NAMES.get(name, name), value)
+    for key, value in keys.items():
+        if "override_optimizer_config." in key and "actor" in key:
+            values |= _option(key.rpartition(".")[2], value)
+    options = Options(where, settle_switches(values), stack="verl")
+    get = keys.get
+    model = get("actor_rollout_ref.model.path") or get("model.path") or get("model.partial_pretrain") or ""
+    _take_model(options, model, "actor_rollout_ref.model.path")
+    n, nodes = get("trainer.n_gpus_per_node") or "8", get("trainer.nnodes") or "1"
+    options.values |= {"--nproc-per-node": [n], "--nnodes": [nodes]} | start_options(command, script)
+    _size_verl(options, keys)
+    return options
+
+
+VERL_NAMES = {
+    "virtual_pipeline_model_parallel_size": "num_virtual_stages_per_pipeline_rank", "optimizer_offload": "verl_optimizer_offload",
+    "num_layers_in_first_pipeline_stage": "decoder_first_pipeline_num_layers",
+    "num_layers_in_last_pipeline_stage": "decoder_last_pipeline_num_layers", "account_for_loss_in_pipeline_split":
+    "account_for_loss_in_pipeline_split",
+}  # fmt: skip
+
+
+def _size_verl(options: Options, keys: Mapping[str, str]) -> None:
+    """Add what an actor's step has of sequences and of their lengths."""
+
+    def number(name: str) -> int:
+        text = keys.get(name, "")
+        return int(text) if text.isascii() and text.isdigit() else 0
+
+    longest = number("data.max_prompt_length") + number("data.max_response_length") or number("data.max_length")
+    tokens = number("actor_rollout_ref.actor.ppo_max_token_len_per_gpu") or number("data.max_token_len_per_gpu")
+    length = longest or tokens or 4096
+    cp = options.count("--context-parallel-size", 1)
+    options.values["--seq-length"] = [str(max(length // (2 * cp) * 2 * cp, 2 * cp))]
+    each = (
+        number("actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu") or number("data.micro_batch_size_per_gpu") or 1
+    )
+    options.values["--micro-batch-size"] = [str(each)]
+    samples = number("actor_rollout_ref.rollout.n") or 1
+    batch = (number("actor_rollout_ref.actor.ppo_mini_batch_size") or number("data.train_batch_size") or 256) * samples
+    options.values["--global-batch-size"] = [str(batch)]
+    options.remarks.append(
+        f"verl: one update of the actor is priced, {batch:,} answers of {options.values['--seq-length'][0]} tokens at the"
+        " longest; the rollout, the reference and a critic are not; shorter answers make it faster"
+    )
+
+
+def _overrides(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for word in words:
+        key, equals, value = word.partition("=")
+        if equals and re.fullmatch(r"\+{0,2}~?[A-Za-z_][\w.@/]*", key):
+            yield key.lstrip("+~"), value.strip("\"'")
+
+
+def _option(name: str, value: Any) -> dict[str, list[str]]:
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    words = text.strip("[]").replace(",", " ").split() if text.startswith("[") and "modules" in name else [text]
+    return {"--" + name.lower().replace("_", "-"): words}
+
+
+# --- configurations -----------------------------------------------------------------------------------------------
+def read_modelzoo(body: Mapping[str, Any], settings: Mapping[str, str], where: str) -> Options:
+    """Return the options of a YAML of Megatron-MoE-ModelZoo; ``--set`` gives what its runtime configuration gives."""
+    values: dict[str, list[str]] = {}
+    for name, value in body["MODEL_ARGS"].items():
+        text = _fill(str(value).lower() if isinstance(value, bool) else str(value), settings)
+        if re.fullmatch(r"--[A-Za-z][\w-]*", str(name)):
+            values |= {str(name): [text] if " " not in text or "(" in text else text.split()}
+    options = Options(where, settle_switches(values), stack="modelzoo")
+    for name, key in (("NNODES", "--nnodes"), ("GPUS_PER_NODE", "--nproc-per-node")):
+        if name in settings:
+            options.values[key] = [settings[name]]
+    if not any(k in options.values for k in ("--fp16", "--bf16")):
+        options.values["--bf16"] = []
+    return options
+
+
+def _fill(text: str, settings: Mapping[str, str]) -> str:
+    return re.sub(r"\$\{(\w+)\}", lambda m: settings.get(m[1], m[0]), text)
+
+
+def read_primus(body: Mapping[str, Any], base: Mapping[str, Any], settings: Mapping[str, str], where: str) -> Options:
+    """Return the options of Primus' YAML; ``base`` is the model's own file where it lies beside, else empty.
+
+    Raises FormatError for another framework than Megatron below Primus.
+    """
+    trainer = next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
+    framework = str(trainer.get("framework", "megatron"))
+    if framework != "megatron":
+        raise FormatError(f"{where}: a configuration of Primus for {framework}; read here are those for megatron")
+    overrides = trainer.get("overrides") or {}
+    values: dict[str, list[str]] = dict(PRIMUS_DEFAULTS)
+    for name, value in {**base, **overrides}.items():
+        if value is not None and not isinstance(value, Mapping):
+            text = primus_default(str(value), settings) if not isinstance(value, bool) else str(value).lower()
+            values |= _option(PRIMUS_NAMES.get(name, name), text)
+    options = Options(where, settle_switches(values), stack="primus")
+    name = primus_default(str(trainer.get("model", "")), settings)
+    if "--num-layers" not in options.values:
+        _take_model(options, name.removesuffix(".yaml"), "model")
+    return options
+
+
+PRIMUS_NAMES = {"fp8": "fp8_format", "share_embeddings_and_output_weights": "share_embeddings"}
+
+
+def primus_default(text: str, settings: Mapping[str, str]) -> str:
+    """Return a value of Primus' YAML with ``${NAME:default}`` filled in.
+
+    >>> primus_default("${PRIMUS_MODEL:llama3_8B}.yaml", {})
+    'llama3_8B.yaml'
+    """
+    return re.sub(r"\$\{(\w+):([^}]*)\}", lambda m: settings.get(m[1], m[2]), text)
+
+
+# --- shared -------------------------------------------------------------------------------------------------------
+def start_options(command: Command, script: Script) -> dict[str, list[str]]:
+    """Return what the launcher before a program and the script's variables say of nodes and processes."""
+    values = {k: v[:1] for k, v in group_options(command.before).items() if k in STARTERS}
+    short = {"-N": "--nodes", "-n": "--ntasks", "-w": "--nodelist"}
+    for name, value in zip(command.before, [*command.before[1:], ""], strict=False):
+        if name in short and value.isdigit():
+            values[short[name]] = [value]
+    for name, value in script.directives.items():
+        long = {"-N": "--nodes", "-n": "--ntasks"}.get(name, name)
+        if long == "--gres":
+            long, value = "--gpus-per-node", value.rpartition(":")[2]
+        if long in STARTERS and value.split(":")[-1].isdigit():
+            values.setdefault(long, [value.split(":")[-1]])
+    variables = {f"variable {k}": [v] for k, v in script.variables.items() if k in VARIABLES}
+    return values | variables
+
+
+STARTERS = frozenset(("--nproc-per-node", "--nnodes", "--nodes", "--ntasks", "--ntasks-per-node", "--gpus-per-node",
+                      "--num-processes", "--num-machines", "--num-gpus", "--num-nodes", "--config-file", "--hostfile",
+                      "--actor-num-nodes", "--actor-num-gpus-per-node"))  # fmt: skip
+VARIABLES = frozenset(
+    ("NNODES", "NPROC_PER_NODE", "GPUS_PER_NODE", "NPUS_PER_NODE", "NUM_NODES", "WORLD_SIZE", "NGPU", "NGPUS", "N_GPUS_PER_NODE",
+     "CUDA_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "NUM_GPUS", "SLURM_NNODES",
+     "SLURM_JOB_NUM_NODES", "SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_GPUS_PER_NODE")
+)  # fmt: skip
+
+
+def _take_model(options: Options, name: str, key: str) -> None:
+    """Put the model that is named into some options.
+
+    Raises FormatError for a name that is missing or not known.
+    """
+    if not name:
+        raise FormatError(f"{options.where}: no {key}, which names the model; give it with --set model=NAME")
+    entry = find_named_model(name)
+    if entry is None and (model := find_in_file_name(PurePosixPath(options.where).stem)):
+        options.remarks.append(f"the model is {model.name}, by the name of the file")
+        entry = model, ""
+    if entry is None:
+        raise UnsupportedModelError(
+            f"{options.where}: {key} is {name}, a model that the catalog does not have; give one of the same shape with"
+            " --set model=NAME, or the path of its config.json"
+        )
+    options.model, remark = entry
+    if remark:
+        options.remarks.append(
+            f"{remark}; what lies beside it (towers for images or sound) is left out: time and memory err low"
+        )

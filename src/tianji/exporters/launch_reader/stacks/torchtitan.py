@@ -1,0 +1,137 @@
+"""torchtitan: its TOML, and the names of its configuration registry with what the command line changes."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from tianji.errors import FormatError, UnknownNameError
+from tianji.exporters.launch_reader.named_models import find_named_model
+from tianji.exporters.launch_reader.stacks.hugging_face import truthy, whole
+from tianji.parallel.strategy import Strategy
+from tianji.workload import Job, find_precision
+
+SCHEDULES = {
+    "1f1b": "1f1b", "interleaved1f1b": "interleaved", "gpipe": "gpipe", "zbvzerobubble": "zb-v", "dualpipev": "dualpipe",
+}  # fmt: skip
+DEFAULT_SEQUENCE, DEFAULT_BATCH = 2048, 8
+"""torchtitan 0.2.1, job_config.py: training.seq_len and training.local_batch_size."""
+
+
+@cache
+def load_registry() -> dict[str, dict[str, Any]]:
+    """Return the functions of torchtitan's registry by name, each with its model and sizes."""
+    text = (files("tianji.exporters.launch_reader") / "data" / "torchtitan_registry.toml").read_text(encoding="utf-8")
+    table: dict[str, dict[str, Any]] = tomllib.loads(text)
+    return table
+
+
+def read_registry(name: str, overrides: Mapping[str, str]) -> dict[str, Any]:
+    """Return the sections of a registry's configuration with what the command line says.
+
+    Raises UnknownNameError for a name that the registry does not have.
+    """
+    registry = load_registry()
+    if name not in registry:
+        raise UnknownNameError("configuration of torchtitan", name, registry)
+    return lay_over(registry[name], overrides)
+
+
+def lay_over(sections: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
+    """Return sections with overrides such as ``parallelism.tensor_parallel_degree``."""
+    whole_tree: dict[str, Any] = {k: dict(v) if isinstance(v, Mapping) else v for k, v in sections.items()}
+    for key, value in overrides.items():
+        section, _, name = key.replace("-", "_").partition(".")
+        if name:
+            part = whole_tree.setdefault(section, {})
+            if isinstance(part, dict):
+                part[name] = value
+        else:
+            whole_tree[section] = value
+    return whole_tree
+
+
+def read_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> tuple[Job, Strategy, list[str], list[str]]:
+    """Return the job and the strategy of torchtitan's sections, with what was assumed and what is left out.
+
+    Raises FormatError for sections that do not fit each other, and for a model that is not known.
+    """
+
+    def part(name: str) -> Mapping[str, Any]:
+        value = tree.get(name)
+        return value if isinstance(value, Mapping) else {}
+
+    model_part, training, parallel = part("model"), part("training"), part("parallelism")
+    names = [f"{model_part.get('name', '')}-{model_part.get('flavor', '')}", str(model_part.get("name", ""))]
+    names = [str(tree["named"]), *names] if "named" in tree else names
+    entry = next((f for n in names if (f := find_named_model(n))), None)
+    if entry is None:
+        raise FormatError(
+            f"{where}: the model {names[0]} is not in the catalog; give one of the same shape with --set model=NAME"
+        )
+    model = entry[0]
+    tp, pp, cp = (whole(parallel.get(f"{k}_parallel_degree"), 1) for k in ("tensor", "pipeline", "context"))
+    ep, etp = whole(parallel.get("expert_parallel_degree"), 1), whole(parallel.get("expert_tensor_parallel_degree"), 1)
+    replicate = whole(parallel.get("data_parallel_replicate_degree"), 1)
+    if not chips:
+        shard = whole(parallel.get("data_parallel_shard_degree"))
+        if not shard:
+            raise FormatError(f"{where}: it does not say on how many chips it runs; give them with --chips N")
+        chips = tp * pp * cp * replicate * shard
+    dp, rest = divmod(chips, tp * pp * cp)
+    if rest or not dp:
+        raise FormatError(f"{where}: {tp}·{pp}·{cp} tensor, pipeline and context ranks do not divide {chips:,} chips")
+    seq_len = whole(training.get("seq_len"), 0) or whole(training.get("max_context_length"), DEFAULT_SEQUENCE)
+    local = whole(training.get("local_batch_size"), 0)
+    if not local:
+        local = max(whole(training.get("num_tokens_per_microbatch_per_dp_rank"), DEFAULT_BATCH * seq_len) // seq_len, 1)
+    batch = whole(training.get("global_batch_size")) or local * dp
+    assumed: list[str] = []
+    kind = str(parallel.get("pipeline_parallel_schedule", "Interleaved1F1B" if pp > 1 else "1F1B")).lower()
+    schedule = SCHEDULES.get(kind, "1f1b") if pp > 1 else "1f1b"
+    if pp > 1 and kind not in SCHEDULES:
+        assumed.append(f"pipeline schedule {kind}: priced as 1F1B")
+    micro = local if pp == 1 else whole(parallel.get("pipeline_parallel_microbatch_size"), 1)
+    recompute, share = _recomputation(part("activation_checkpoint"))
+    zero, group = _sharding(parallel, dp * cp, replicate, pp)
+    strategy = Strategy(
+        tp=tp, pp=pp, cp=cp, dp=dp, ep=ep, etp=etp if model.moe else 1, micro_batch_size=micro, zero=zero, zero_group=group,
+        schedule=schedule, vpp=2 if schedule == "interleaved" else 1, recompute=recompute, recompute_layers=share,
+        overlap_tp=truthy(parallel.get("enable_async_tensor_parallel")), overlap_pp=False, ep_kind="all_to_all",
+        cp_kind="all_gather" if str(parallel.get("context_parallel_rotate_method", "allgather")) == "allgather" else "ring",
+    )  # fmt: skip
+    if schedule == "interleaved":
+        assumed.append("two chunks on each pipeline rank, torchtitan's default")
+    text = str(tree.get("quantize", "")) + str(model_part.get("converters", "")) + str(tree.get("converters", ""))
+    precision = "mxfp8" if "mx" in text.lower() else "fp8" if "float8" in text.lower() else "bf16"
+    steps = whole(training.get("steps"))
+    left_out = [entry[1]] if entry[1] else []
+    return (
+        Job(model, seq_len, batch, find_precision(precision), float(steps * batch * seq_len)),
+        strategy,
+        assumed,
+        left_out,
+    )
+
+
+def _recomputation(part: Mapping[str, Any]) -> tuple[str, float]:
+    mode = str(part.get("mode", "selective"))
+    option = str(part.get("selective_ac_option", "2"))
+    if mode == "none":
+        return "none", 1.0
+    if mode == "full":
+        return "full", 1.0
+    return ("full", 1 / int(option)) if option.isdigit() and int(option) else ("selective", 1.0)
+
+
+def _sharding(parallel: Mapping[str, Any], ranks: int, replicate: int, pp: int) -> tuple[int, int]:
+    """Return the stage of ZeRO and the group that shards: with one replica all ranks do."""
+    if str(parallel.get("data_parallel_shard_degree", "-1")) == "1" and replicate > 1:
+        return 0, 0
+    always = str(parallel.get("fsdp_reshard_after_forward", "default"))
+    zero = 2 if always == "never" or (always == "default" and pp > 1) else 3
+    group = ranks // replicate if replicate > 1 and ranks % replicate == 0 else 0
+    return zero, group
