@@ -237,3 +237,43 @@ def test_real_runs_with_planted_faults_are_caught_and_located() -> None:
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+_TAIL = "| loss scale: 1.0 | grad norm: 2.2 | number of skipped iterations:   0 | number of nan iterations:   0 |\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "losses", "norms"),
+    [
+        # Steps that fp16 skips have no loss.
+        (
+            " [2026-01-02 03:04:05] iteration       10/    1000 | consumed samples:          160 | loss scale: 8388608.0 | "
+            "number of skipped iterations:  10 | number of nan iterations:   0 |\n"
+            " [2026-01-02 03:04:15] iteration       20/    1000 | throughput per GPU (TFLOP/s/GPU): 101.2 | lm loss: 1.08E+01 | "
+            "grad norm: 12.5 | num zeros: 12 | params norm: 500.1 |\n",
+            {20: 10.8},
+            {20: 12.5},
+        ),
+        (" iteration      122/  250000 | consumed samples:       124928 | lm loss: 2.5E+00 " + _TAIL, {122: 2.5}, {122: 2.2}),
+        (" iteration      100/  500000 | learning rate 1.342E-04 | lm loss 7.5E+00 | loss scale 16384.0 |\n", {100: 7.5}, {}),
+        ("[default7]: iteration   5/infinity | lm loss: 8.5E+00 | load_balancing_loss: 1.02E+00 " + _TAIL, {5: 8.5}, {5: 2.2}),
+        (
+            " iteration        5/      10 | lm loss: 8.5E+00 " + _TAIL
+            + "----\n validation loss at iteration 5 | lm loss value: 1.23E+01 | lm loss PPL: 2.2E+05 | \n",
+            {5: 8.5},
+            {5: 2.2},
+        ),
+        (
+            "{'loss': 2.5, 'grad_norm': 1.25, 'learning_rate': 5e-05, 'epoch': 0.01}\n"
+            "{'loss': 2.25, 'grad_norm': 1.5, 'learning_rate': 5e-05, 'epoch': 0.02}\n",
+            {0: 2.5, 1: 2.25},
+            {0: 1.25, 1: 1.5},
+        ),
+        ("[rank0]:[titan] 2026-01-02 - INFO - step:  1  loss:  8.125  grad_norm:  1.25  tps: 1,234\n", {1: 8.125}, {1: 1.25}),
+        ("step:3 - global_seqlen/mean:100 - actor/pg_loss:0.125 - actor/grad_norm:0.5\n", {3: 0.125}, {3: 0.5}),
+    ],
+    ids=["skipped", "undated", "first", "ranks", "validation", "trainer", "titan", "verl"],
+)  # fmt: skip
+def test_lines_of_the_shapes_that_trainers_print(text: str, losses: dict[int, float], norms: dict[int, float]) -> None:
+    log = read_text(text, "log")
+    assert (dict(log.losses), dict(log.norms)) == (losses, norms)

@@ -83,7 +83,7 @@ def test_the_cpu_computes_the_same_before_and_after(scan: ScanFiles, tmp_path: P
 def test_a_patch_applies_and_a_second_one_is_empty(scan: ScanFiles, tmp_path: Path) -> None:
     found = scan(FILES)
     patch = write_patch(found, estimate_effort(found))
-    assert set(patch.files) == {"train.py", "pkg/step.py", "device_layer.py", "pkg/device_layer.py"}
+    assert set(patch.files) == {"train.py", "pkg/step.py", "pkg/device_layer.py"}
     apply(tmp_path, patch.diff)
     for path in patch.files:
         ast.parse((tmp_path / path).read_text())
@@ -183,3 +183,70 @@ def test_other_line_ends_and_a_missing_last_one_survive(scan: ScanFiles, tmp_pat
     raw = (tmp_path / "train.py").read_bytes()
     assert b"x = device_layer.DEVICE\r\n" in raw
     assert not raw.endswith(b"\n")
+
+
+def patched(scan: RepositoryScan) -> dict[str, str]:
+    """The lines that a patch adds, by file."""
+    added: dict[str, str] = {}
+    path = ""
+    for line in write_patch(scan, estimate_effort(scan)).diff.splitlines():
+        if line.startswith("+++ b/"):
+            path = line.removeprefix("+++ b/")
+        elif line.startswith("+") and path:
+            added[path] = added.get(path, "") + line[1:] + "\n"
+    return added
+
+
+CUDA = "import torch\ntorch.cuda.set_device(0)\nprint(1)\n"
+
+
+def test_scripts_beside_a_package_share_its_helper(scan: ScanFiles) -> None:
+    files = {"train.py": "import pkg.step\n" + CUDA, "pkg/__init__.py": "", "pkg/step.py": CUDA}
+    added = patched(scan(files))
+    assert set(added) == {"train.py", "pkg/step.py", "pkg/device_layer.py"}
+    assert "from pkg import device_layer" in added["train.py"]
+
+
+def test_a_namespace_package_has_one_helper_at_its_top(scan: ScanFiles) -> None:
+    files = {"train.py": "from tools.inner import step\n" + CUDA, "tools/inner/step.py": CUDA, "tools/more.py": CUDA}
+    files["train.py"] = "import tools.more\n" + files["train.py"]
+    added = patched(scan(files))
+    assert set(added) == {"train.py", "tools/inner/step.py", "tools/more.py", "tools/device_layer.py"}
+    assert all("from tools import device_layer" in added[path] for path in ("tools/inner/step.py", "tools/more.py"))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"train.py": CUDA, "device_layer.py": "def other():\n    return 1\n"},
+        {"train.py": CUDA + "device_layer = 3\nprint(device_layer)\n"},
+    ],
+)
+def test_a_taken_name_gives_way_and_a_second_patch_is_empty(
+    files: dict[str, str], scan: ScanFiles, tmp_path: Path
+) -> None:
+    found = scan(files)
+    assert "import npu_device_layer" in patched(found)["train.py"]
+    apply(tmp_path, write_patch(found, estimate_effort(found)).diff)
+    again = scan_repository(tmp_path)
+    assert write_patch(again, estimate_effort(again)).diff == ""
+    (tmp_path / "train.py").write_text((tmp_path / "train.py").read_text() + "torch.cuda.synchronize()\n")
+    third = scan_repository(tmp_path)
+    apply(tmp_path, write_patch(third, estimate_effort(third)).diff)
+    assert (tmp_path / "train.py").read_text().count("import npu_device_layer") == 1
+
+
+def test_a_file_keeps_its_encoding(tmp_path: Path) -> None:
+    raw = "# -*- coding: latin-1 -*-\nimport torch\nname = 'caf\xe9'\ntorch.cuda.set_device(0)\nprint(name)\n".encode(
+        "latin-1"
+    )
+    (tmp_path / "train.py").write_bytes(raw)
+    found = scan_repository(tmp_path)
+    patch = write_patch(found, estimate_effort(found))
+    (tmp_path / "npu.patch").write_bytes(patch.diff.encode("utf-8", "surrogateescape"))
+    done = subprocess.run(["git", "apply", "-p1", "npu.patch"], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "train.py").read_bytes()
+    assert b"'caf\xe9'" in text
+    assert b"device_layer.module.set_device(0)" in text
+    ast.parse(text)

@@ -312,10 +312,10 @@ def _write_versions(
         notes.append(_write("constraints", constraints, write_constraints(chosen, packages)))
     if dockerfile is not None:
         name = Path(constraints or "constraints.txt").name
-        notes.append(_write("dockerfile", dockerfile, write_dockerfile(chosen, target, name)))
+        notes.append(_write("dockerfile", dockerfile, write_dockerfile(chosen, target, name, packages=packages)))
     return notes
 
 
 def _write(what: str, path: File, text: str) -> str:
-    write_text(path, text)
+    write_text(path, text, "surrogateescape")  # A patch of a file that is not UTF-8 holds its bytes.
     return f"{what}: {os.fspath(path)}"

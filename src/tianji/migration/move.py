@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tianji.migration.effort import Effort, count_kernels, estimate_effort, own_version
-from tianji.migration.judging.api_support import release_key
 from tianji.migration.mindspore import Coverage, cover_with_mindspore
-from tianji.migration.scan import Progress, RepositoryScan, scan_repository
+from tianji.migration.scan import Progress, RepositoryScan, pinned_torch, scan_repository
 from tianji.migration.versions import Conflict, VersionSet, find_versions
 
 MINDSPORE = "mindspore"
@@ -52,11 +50,8 @@ def plan_move(
     scan = scan_repository(root, "a2" if is_mindspore else target, torch_version, entries, progress)
     needed = ("mindspore", "mindformers") if is_mindspore else needed_components(scan)
     wanted = {"torch": torch_version} if torch_version and not is_mindspore else {}
-    if not is_mindspore and torch_version is None and (pin := pinned_torch(scan)):
+    if not is_mindspore and torch_version is None and (pin := pinned_torch(scan.packages)):
         wanted["torch"] = pin
-        if release_key(pin)[:2] != release_key(scan.torch_version)[:2]:
-            note = f"the requirements pin torch {pin}, for which the versions are; --torch {pin} judges the names by it as well"
-            scan = replace(scan, notes=(*scan.notes, note))
     if "megatron" in scan.own and not is_mindspore and (version := own_version(scan)):
         wanted["megatron_core"] = version
     versions = find_versions(scan.target.key, wanted, needed)
@@ -66,13 +61,6 @@ def plan_move(
         fallback = plain if isinstance(plain, VersionSet) else None
     coverage = cover_with_mindspore(scan) if is_mindspore else None
     return Move(scan, estimate_effort(scan), versions, fallback, coverage)
-
-
-def pinned_torch(scan: RepositoryScan) -> str:
-    """Return the version to which a repository pins PyTorch, or an empty text where it leaves a choice."""
-    clause = next((verdict.clause for verdict in scan.packages if verdict.name == "torch"), "")
-    match = re.fullmatch(r"==\s*(\d+(?:\.\d+)+)(?:\+\w+)?", clause)
-    return match[1] if match else ""
 
 
 def needed_components(scan: RepositoryScan) -> tuple[str, ...]:

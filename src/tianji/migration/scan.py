@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -70,6 +71,13 @@ class RepositoryScan:
         )
 
 
+def pinned_torch(packages: Sequence[PackageVerdict]) -> str:
+    """Return the version to which requirements pin PyTorch, or an empty text where they leave a choice."""
+    clause = next((verdict.clause for verdict in packages if verdict.name == "torch"), "")
+    match = re.fullmatch(r"===?\s*(\d+(?:\.\d+)+)(?:\+\w+)?", clause)
+    return match[1] if match else ""
+
+
 def find_target(name: str) -> TargetFamily:
     """Return the family of chips that a name stands for: a pool, a chip or a family of the tables.
 
@@ -87,7 +95,7 @@ def find_target(name: str) -> TargetFamily:
     found = load_snapshots().target_of(chip)
     if found is None:
         pools = [pool for pool in list_pools() if load_snapshots().target_of(load_pool(pool).chip.name)]
-        raise UnknownNameError("target of a move", name, [*pools, "mindspore"])
+        raise UnknownNameError("target of a move", name, [*pools, *targets, "mindspore"])
     return found
 
 
@@ -103,14 +111,14 @@ def scan_repository(
     Args:
         root: Folder of the repository. Its files are parsed; nothing of it is run or imported, and no link is followed.
         target: A pool of the catalog with Ascend chips, or a family (``a2``, ``a3``, ``950dt``).
-        torch_version: Version of torch on the target, like ``2.10``; without it the newest that the tables know.
+        torch_version: Version of torch on the target, like ``2.10``; without it the one that the requirements pin, or else
+            the newest that the tables know.
         entries: Python files of the repository to start from; without them, they are found by their names.
         progress: Called after each file.
 
     Raises FormatError for what is no repository, UnknownNameError for an unknown target.
     """
     family = find_target(target)
-    version, note = choose_version(torch_version)
     walk = walk_repository(root)
     files = []
     for index, file in enumerate(walk.files, 1):
@@ -128,6 +136,11 @@ def scan_repository(
             if (finding := judge_occurrence(occurrence, facts, area, framework, family.key)) is not None:
                 findings.append(finding)
         findings += judge_libraries(facts, area, family.key, own)
+    packages = tuple(judge_packages(files, structure, own))
+    pin = pinned_torch(packages) if torch_version is None else ""
+    version, note = choose_version(torch_version or pin or None)
+    if pin:
+        note = f"the requirements pin torch {pin}: names and versions are judged by it" + (f"; {note}" if note else "")
     on_path = [facts for facts in files if structure.areas[facts.path] not in (Area.TESTS, Area.DOCS)]
     problems = [(facts.path, facts.problem) for facts in files if facts.problem]
     return RepositoryScan(
@@ -139,7 +152,7 @@ def scan_repository(
         structure=structure,
         findings=tuple(findings),
         apis=tuple(judge_apis(on_path, family.key, version)),
-        packages=tuple(judge_packages(files, structure, own)),
+        packages=packages,
         frameworks=frameworks_of(files, own),
         own=own,
         left_out=(*walk.left_out, *problems),

@@ -102,7 +102,11 @@ def estimate_speed(
         answer = replace_pool(present, (job, target), calibration, points=2)
         now, chips = answer.first.result, answer.chips
     fallbacks = [(u.name, f"{u.places[0][0]}:{u.places[0][1]}") for u in scan.apis if u.meaning is Impact.CPU_FALLBACK]
-    lost = [v.name for v in scan.packages if v.status == "none" and v.is_required and v.num_imports]
+    lost = [
+        v.name + (" (runs in part)" if v.status == "partial" else "")
+        for v in scan.packages
+        if v.status in ("none", "partial") and v.is_required and v.num_imports
+    ]
     return Speed(
         job.model, found_in, best, now, chips, tuple(fallbacks), tuple(lost), find_switches(scan, target.chips)
     )

@@ -71,8 +71,10 @@ def write_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
     write_text(path, text)
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(path: str | os.PathLike[str], text: str, errors: str = "strict") -> None:
     """Write a text file in one stroke: what stood there stays until the new one is complete.
+
+    ``errors`` "surrogateescape" writes the bytes for which surrogates stand.
 
     Raises InputError when the path cannot be written.
     """
@@ -83,7 +85,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from None
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors=errors, newline="\n") as file:
             file.write(text)
         mask = os.umask(0)
         os.umask(mask)

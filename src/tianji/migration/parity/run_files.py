@@ -17,10 +17,13 @@ from tianji.units import MIB
 
 MAX_SIZE = int(512 * MIB)
 _FIELD = re.compile(
-    r"([A-Za-z][\w /.-]{0,40}?)\s*[:=]\s*\[?\s*([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|inf))\b", re.IGNORECASE
+    r"([A-Za-z][\w /.-]{0,40}?)['\"]?\s*[:=]\s*\[?\s*([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|inf))\b",
+    re.IGNORECASE,
 )
 _ITERATION = re.compile(r"(?:iteration|iter|step|global_step)s?\s*[:=]?\s*\[?\s*(\d+)(?:\s*/\s*\d+)?\]?", re.IGNORECASE)
-_LOSS = re.compile(r"\bloss\b", re.IGNORECASE)
+_LOSS = re.compile(r"loss\b", re.IGNORECASE)
+_BARE = re.compile(r"\|\s*([a-z][a-z ]{0,30}?)\s+([-+]?\d+(?:\.\d*)?(?:E[-+]\d+)?)\s*(?=\|)")
+"""A field of Megatron's first logs, which have no colon."""
 _EXPECTED = "expected a result of `tianji run`, JSON lines, CSV, a training log or TensorBoard's event file"
 
 
@@ -151,6 +154,8 @@ def read_log_lines(text: str) -> Iterator[dict[str, object]]:
         for part in re.split(r"[|,;{}]\s*|\s-\s|\s{3,}", line):
             for match in _FIELD.finditer(part):
                 row[_field_name(match[1])] = as_number(match[2])
+        for match in _BARE.finditer(line):
+            row.setdefault(_field_name(match[1]), as_number(match[2]))
         if not any("loss" in key for key in row):
             continue
         if (step := _ITERATION.search(line)) is not None:

@@ -18,8 +18,9 @@ _TEXTS = {"cuda": "DEVICE", "nccl": "BACKEND", "CUDA_VISIBLE_DEVICES": "VISIBLE_
 class DeviceNeutral(cst.CSTTransformer):
     """Puts the helper's names where a file names CUDA; ``count`` says how many places changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, helper: str = HELPER) -> None:
         super().__init__()
+        self.helper = helper
         self.count = 0
         self.kept: set[cst.CSTNode] = set()
         self.modules: set[cst.CSTNode] = set()
@@ -27,7 +28,7 @@ class DeviceNeutral(cst.CSTTransformer):
 
     def _use(self, name: str) -> cst.Attribute:
         self.count += 1
-        return cst.Attribute(cst.Name(HELPER), cst.Name(name))
+        return cst.Attribute(cst.Name(self.helper), cst.Name(name))
 
     # What stays as it is
 
@@ -88,7 +89,7 @@ class DeviceNeutral(cst.CSTTransformer):
             return self._use("module").with_changes(lpar=updated_node.lpar, rpar=updated_node.rpar)
         if updated_node.attr.value == "is_cuda":
             self.count += 1
-            test = cst.parse_expression(f"(x.device.type == {HELPER}.DEVICE)")
+            test = cst.parse_expression(f"(x.device.type == {self.helper}.DEVICE)")
             return test.with_deep_changes(_receiver(test), value=updated_node.value)
         return updated_node
 
@@ -129,12 +130,12 @@ class DeviceNeutral(cst.CSTTransformer):
             return self._formatted(f":{value[5:]}")
         if COMPOSITE.search(value) and value == "cpu:gloo,cuda:nccl":
             self.count += 1
-            return cst.parse_expression(f'f"cpu:gloo,{{{HELPER}.DEVICE}}:{{{HELPER}.BACKEND}}"')
+            return cst.parse_expression(f'f"cpu:gloo,{{{self.helper}.DEVICE}}:{{{self.helper}.BACKEND}}"')
         return updated_node
 
     def _formatted(self, rest: str) -> cst.BaseExpression:
         self.count += 1
-        return cst.parse_expression(f'f"{{{HELPER}.DEVICE}}{rest}"')
+        return cst.parse_expression(f'f"{{{self.helper}.DEVICE}}{rest}"')
 
     def visit_FormattedString(self, node: cst.FormattedString) -> None:
         """Keep what stands inside a text in which the quotes are taken."""
@@ -177,16 +178,17 @@ def _is_automatic(name: str) -> bool:
 def rewrite(text: str, statement: str) -> tuple[str, int]:
     """Return a file's text with the device from the helper, and how many places changed.
 
-    ``statement`` imports the helper; it is put after the last import at the top. A text that cannot be parsed, or whose
-    new form cannot, comes back as it is.
+    ``statement`` imports the helper, by the name that stands last in it; it is put after the last import at the top, once. A
+    text that cannot be parsed, or whose new form cannot, comes back as it is.
     """
     try:
         tree = cst.parse_module(text)
-        transformer = DeviceNeutral()
+        transformer = DeviceNeutral(statement.rsplit(" ", 1)[-1])
         changed = tree.visit(transformer)
         if not transformer.count:
             return text, 0
-        result = _add_import(changed, statement).code
+        has_it = any(line.strip() == statement for line in text.splitlines())
+        result = changed.code if has_it else _add_import(changed, statement).code
         ast.parse(result)
     except (cst.ParserSyntaxError, cst.CSTValidationError, SyntaxError, ValueError, RecursionError):
         return text, 0

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import difflib
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from tianji.errors import FormatError
 from tianji.migration.effort import Effort, Route
 from tianji.migration.judging.findings import Finding
+from tianji.migration.patching.helper_homes import HelperHomes
 from tianji.migration.patching.import_patch import ADAPTOR, TRANSFER, add_import
-from tianji.migration.resolving.areas import DEVICE_LAYER
 from tianji.migration.scan import RepositoryScan
 
 STYLES = ("auto", "neutral", "import")
@@ -89,35 +91,22 @@ def _neutral(scan: RepositoryScan, effort: Effort) -> tuple[Changes, int, list[t
     changes: Changes = {}
     skipped: list[tuple[str, str]] = []
     places = 0
-    packages = {f.path.removesuffix("/__init__.py") for f in scan.files if f.path.endswith("/__init__.py")}
     helper = Path(__file__).with_name("device_layer.py.txt").read_text(encoding="utf-8")
+    homes = HelperHomes(scan, effort.files_to_change)
     for path in effort.files_to_change:
-        old = _read(scan, path, skipped)
-        folder, statement = _helper_of(path, packages)
-        if old is None:
+        source = _read(scan, path, skipped)
+        if source is None:
             continue
-        new, count = rewrite(old, statement)
+        place, statement = homes.find(path, source.text, helper)
+        new, count = rewrite(source.text, statement)
         if not count:
             skipped.append((path, "nothing in it is mechanical"))
             continue
-        changes[path] = (old, new)
+        changes[path] = (source.shown(source.text), source.shown(new))
         places += count
-        place = f"{folder}/{DEVICE_LAYER}" if folder else DEVICE_LAYER
         if not (Path(scan.root) / place).exists():
             changes[place] = ("", helper)
     return changes, places, skipped
-
-
-def _helper_of(path: str, packages: set[str]) -> tuple[str, str]:
-    """Return the folder of the helper that a file imports, and the statement: in its top package, or beside a script."""
-    folder = path.rpartition("/")[0]
-    top = ""
-    inner = folder
-    while inner in packages:
-        top, inner = inner, inner.rpartition("/")[0]
-    if not top:
-        return folder, "import device_layer"
-    return top, f"from {top.rpartition('/')[2]} import device_layer"
 
 
 def _imports(scan: RepositoryScan, effort: Effort) -> tuple[Changes, int, list[tuple[str, str]]]:
@@ -125,24 +114,44 @@ def _imports(scan: RepositoryScan, effort: Effort) -> tuple[Changes, int, list[t
     changes: Changes = {}
     skipped: list[tuple[str, str]] = []
     for path in scan.structure.entries:
-        old = _read(scan, path, skipped)
-        if old is None:
+        source = _read(scan, path, skipped)
+        if source is None:
             continue
-        new = add_import(old, module)
-        if new != old:
-            changes[path] = (old, new)
+        new = add_import(source.text, module)
+        if new != source.text:
+            changes[path] = (source.shown(source.text), source.shown(new))
     return changes, len(changes), skipped
 
 
-def _read(scan: RepositoryScan, path: str, skipped: list[tuple[str, str]]) -> str | None:
-    """Return a file's text, or None for one that is not UTF-8 or no Python: a patch of it would not apply."""
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file's text with the encoding that it keeps."""
+
+    text: str
+    encoding: str
+
+    def shown(self, text: str) -> str:
+        """Return a text as a diff holds it: bytes that are not UTF-8 stand as surrogates and are written as they were."""
+        return text.encode(self.encoding).decode("utf-8", "surrogateescape")
+
+
+def _read(scan: RepositoryScan, path: str, skipped: list[tuple[str, str]]) -> _Source | None:
+    """Return a file's text, or None for one that is no Python: a patch of it would not apply.
+
+    Its encoding is the one that its coding line names, or UTF-8.
+    """
     try:
-        text = (Path(scan.root) / path).read_bytes().decode("utf-8")
+        raw = (Path(scan.root) / path).read_bytes()
+        encoding = tokenize.detect_encoding(BytesIO(raw).readline)[0]
+        text = raw.decode(encoding)
         ast.parse(text)
-    except (OSError, UnicodeDecodeError, SyntaxError, ValueError, RecursionError) as error:
+        # A byte order mark or an encoding that is not one to one would not come back as it was.
+        if text.encode(encoding) != raw:
+            raise UnicodeError(encoding)
+    except (OSError, UnicodeError, SyntaxError, ValueError, RecursionError, MemoryError, LookupError) as error:
         skipped.append((path, f"cannot be patched ({type(error).__name__})"))
         return None
-    return text
+    return _Source(text, encoding)
 
 
 def _diff(path: str, old: str, new: str) -> str:

@@ -256,7 +256,7 @@ def _is_superseded(parts: Sequence[str]) -> bool:
 
 def _is_for_one_device(parts: Sequence[str], layout: Layout) -> bool:
     """Return whether a file is one device's implementation beside others', by its own name or its folder's."""
-    if parts[-1] == DEVICE_LAYER:
+    if parts[-1] in (DEVICE_LAYER, f"npu_{DEVICE_LAYER}"):
         return True
     folders = layout.folders
     words = frozenset(re.split(r"[_\d]+", parts[-1].removesuffix(".py").lower()))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from tianji.migration.judging.packages import PackageVerdict
+from tianji.migration.judging.packages import PackageVerdict, load_packages
 from tianji.migration.versions.solver import VersionSet
 
 _PIP = {
@@ -39,10 +40,28 @@ def write_constraints(chosen: VersionSet, packages: Sequence[PackageVerdict] = (
     return "\n".join(lines) + "\n"
 
 
+_EXTRAS = ("megatron_core", "vllm", "vllm_ascend", "mindformers")
+"""Components that pip installs after torch_npu, in this order."""
+
+
+def left_out_of_requirements(packages: Sequence[PackageVerdict] = ()) -> tuple[str, ...]:
+    """Return the packages that must not be installed as a repository's requirements ask, NVIDIA's wheels among them.
+
+    These are torch and what is installed by the set itself, and each package that has no answer or another one on Ascend.
+    """
+    judged = packages or load_packages().values()
+    replaced = {package.name for package in judged if package.status in ("none", "fork", "plugin")}
+    return tuple(sorted({"torch", "triton", *replaced, *_PIP.values()}))
+
+
 def write_dockerfile(
-    chosen: VersionSet, target: str, constraints: str = "constraints.txt", requirements: str = "requirements.txt"
-) -> str:
-    """Return a Dockerfile that installs a set over an image with CANN; the image's tag is to be checked when it is built."""
+    chosen: VersionSet, target: str, constraints: str = "constraints.txt", requirements: str = "requirements.txt",
+    packages: Sequence[PackageVerdict] = (),
+) -> str:  # fmt: skip
+    """Return a Dockerfile that installs a set over an image with CANN; the image's tag is to be checked when it is built.
+
+    Of the requirements it leaves out what the set installs, what does not run on Ascend, NVIDIA's wheels and CUDA's indexes.
+    """
     versions = chosen.versions
     cann, python = versions.get("cann", "").lower(), versions.get("python", "3.11")
     lines = [
@@ -60,8 +79,16 @@ def write_dockerfile(
         lines += [
             f"RUN {install} ${{TORCH_INDEX:+--index-url ${{TORCH_INDEX}}}} torch",
             f"RUN {install} torch-npu",
-            f"RUN {install} -r /opt/requirements.txt",
+            "# Without what the set installs, what does not run on Ascend, and wheels for CUDA.",
+            f"RUN grep -viE '{_filter(packages)}' /opt/requirements.txt > /opt/requirements-npu.txt || true",
+            f"RUN {install} -r /opt/requirements-npu.txt",
         ]
+        lines += [f"RUN {install} {_PIP[name]}" for name in _EXTRAS if name in versions]
+        if "mindspeed" in versions:
+            lines += [
+                f"RUN git clone --depth 1 --branch {versions['mindspeed']} https://github.com/Ascend/MindSpeed /opt/MindSpeed"
+                " && pip install --no-cache-dir --no-deps -e /opt/MindSpeed",
+            ]
         if "triton_ascend" in versions:
             lines += [
                 "# Last: it replaces the files of triton, which other packages pull in.",
@@ -69,7 +96,14 @@ def write_dockerfile(
             ]
     elif "mindspore" in versions:
         lines.append("RUN pip install --no-cache-dir -c /opt/constraints.txt mindspore")
+        lines += [f"RUN pip install --no-cache-dir -c /opt/constraints.txt {_PIP[n]}" for n in _EXTRAS if n in versions]
     lines.append(
         'ENTRYPOINT ["bash", "-lc", "source /usr/local/Ascend/ascend-toolkit/set_env.sh && exec \\"$@\\"", "--"]'
     )
     return "\n".join(lines) + "\n"
+
+
+def _filter(packages: Sequence[PackageVerdict]) -> str:
+    """Return an expression of grep for the lines of a requirements file that are left out."""
+    names = "|".join(re.sub(r"[-_.]+", "[-_.]", name) for name in left_out_of_requirements(packages))
+    return rf"^\s*({names}|nvidia-[a-z0-9-]+)\s*([^a-z0-9_.-]|$)|index-url.*/cu[0-9]+|find-links.*cu[0-9]+"

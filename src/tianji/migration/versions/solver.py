@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tianji.errors import FormatError, UnknownNameError
+from tianji.errors import FormatError
 from tianji.migration.versions.table import COMPONENTS, Release, load_releases, matches, numbers
 
 _OWNERS = {
@@ -58,12 +58,13 @@ def find_versions(
         wanted: Versions that must be in the set, by component (``torch``, ``python``, ``vllm``, ...).
         needed: Components that must be in it in whatever version.
 
-    Raises UnknownNameError for an unknown component.
+    Raises FormatError for an unknown component.
     """
     wanted = dict(wanted or {})
     for name in (*wanted, *needed):
         if name not in COMPONENTS:
-            raise UnknownNameError("component", name, COMPONENTS)
+            known = ", ".join(COMPONENTS)
+            raise FormatError(f"unknown component {name[:40]!r}; expected one of {known}")
     if any("\n" in version or len(version) > 40 for version in wanted.values()):
         raise FormatError("a version is longer than 40 letters; expected one like 2.10.0")
     if "mindspore" in wanted or "mindformers" in (*wanted, *needed) or "mindspore" in needed:

@@ -22,7 +22,7 @@ CHANGED = ("training path", "library", "examples")
 
 def scan_view(document: MoveScanDocument) -> View:
     """Return what is shown of ``scan_document``."""
-    repository, target, effort = document["repository"], document["target"], document["effort"]
+    repository, effort = document["repository"], document["effort"]
     sections = [
         ViewSection("What to change", tuple(_changes(document))),
         ViewSection("Packages", (package_table(document["packages"]),)),
@@ -42,12 +42,19 @@ def scan_view(document: MoveScanDocument) -> View:
     if document["speed"] is not None:
         sections.insert(1, ViewSection("Speed", tuple(_speed(document["speed"]))))
     return View(
-        f"Move of {repository['name']} to {target['title']}, torch {target['torch']}",
+        f"Move of {repository['name']} to {_target_of(document)}",
         tuple(_lead(document)),
         tuple(_highlights(document)),
         tuple(section for section in sections if section.blocks),
         Facts(tuple(_asked(document))),
     )
+
+
+def _target_of(document: Document) -> str:
+    target = document["target"]
+    if document["mindspore"] is not None:
+        return f"MindSpore, on {target['title']}"
+    return f"{target['title']}, torch {target['torch']}"
 
 
 def _lead(document: Document) -> Iterable[str]:
@@ -97,9 +104,12 @@ def _highlights(document: Document) -> Iterable[Highlight]:
     automatic = sum(f["mechanical"] in ("automatic", "one-line") for f in to_change)
     if to_change:
         share = automatic / len(to_change)
-        yield Highlight("mechanical", Number(share, f"{share:.0%}", span=f"{automatic:,} of {len(to_change):,} places"))
+        yield Highlight(
+            "automatic or one line", Number(share, f"{share:.0%}", span=f"{automatic:,} of {len(to_change):,} places")
+        )
     none = sum(p["status"] == "none" and p["is_required"] for p in document["packages"])
-    yield Highlight("packages without answer", count_of(none))
+    partial = sum(p["status"] == "partial" and p["is_required"] for p in document["packages"])
+    yield Highlight("packages without answer", count_of(none), f"and {partial} that run in part" if partial else "")
 
 
 def _asked(document: Document) -> Iterable[tuple[str, str]]:
@@ -314,7 +324,7 @@ def _mindspore(coverage: Document) -> Iterable[Block]:
         (
             c["torch"],
             c["mindspore"] or "-",
-            c["relation"].replace("_", " "),
+            c["relation"].replace("_", " ") + (" (our judgement)" if "our inference" in c["source"] else ""),
             count_of(c["uses"]),
             c["difference"] or "-",
             c["place"],
