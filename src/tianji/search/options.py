@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tianji.prediction.mapper import Mapper
-
-if TYPE_CHECKING:
-    from tianji.search.sizes import Smaller
+from tianji.search.candidate import Smaller
 
 LEADING = 2000
 """Unlike layouts that are weighed under doubt."""

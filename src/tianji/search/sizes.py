@@ -13,7 +13,7 @@ from typing import Any
 
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
-from tianji.search.candidate import Candidate
+from tianji.search.candidate import Candidate, Smaller
 from tianji.search.coarse import DEGREES, rank_dealings
 from tianji.search.exhaustive import SearchResult, explore, keep_front
 from tianji.search.options import SearchOptions
@@ -30,16 +30,6 @@ LARGE = 2048
 """Pools of more chips have smaller numbers searched over their leading dealings alone: a whole search takes too long."""
 NEARLY = 0.02
 """A smaller number does nearly as well where its step takes longer by so much at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Smaller:
-    """A smaller number of chips that may be as fast as all."""
-
-    chips: int
-    coarse_time: Seconds
-    """Of its fastest dealing, under a few settings."""
-    dealings: tuple[Mapping[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
