@@ -84,19 +84,19 @@ def find_fast(
 
 
 def rank_dealings(
-    job: Job, pool: Pool, constants: Constants, held: Mapping[str, Any], keep: int, *, smaller: bool
+    job: Job, pool: Pool, constants: Constants, fixed: Mapping[str, Any], keep: int, *, smaller: bool
 ) -> list[Start]:
     """Return the fastest dealings of all chips, or of a smaller number, each with its step time under a few settings.
 
-    ``held`` holds strategy fields to values; those that are no degree do not count here.
+    ``fixed`` holds strategy fields to values; those that are no degree do not count here.
     """
     table = _smaller_layouts(job, pool) if smaller else _layouts(job, pool)
-    return _rank(job, pool, constants, table, held, keep)
+    return _rank(job, pool, constants, table, fixed, keep)
 
 
-def _rank(job: Job, pool: Pool, constants: Constants, table: Array, held: Mapping[str, Any], keep: int) -> list[Start]:
+def _rank(job: Job, pool: Pool, constants: Constants, table: Array, fixed: Mapping[str, Any], keep: int) -> list[Start]:
     """Return the fastest degrees of a table of dealings, each with its step time under a few settings."""
-    for name, value in ((name, value) for name, value in held.items() if name in COLUMNS):
+    for name, value in ((name, value) for name, value in fixed.items() if name in COLUMNS):
         code = CHOICES[name].index(str(value)) if name in CHOICES else int(value)
         table = table[table[:, COLUMNS.index(name)] == code]
     starts = [pair for grid in _grids(job, table) for pair in _fastest(job, pool, constants, grid, keep)]
