@@ -29,6 +29,7 @@ BROKEN: dict[str, tuple[Strategy, Job, str]] = {
         Strategy(pp=4, vpp=2, schedule="interleaved"), job(batch=2), "interleaving needs micro-batches in multiples of pp=4",
     ),
     "dualpipe": (Strategy(pp=4, schedule="dualpipe"), job(batch=4), "at least 2·pp micro-batches"),
+    "dualpipev": (Strategy(pp=4, schedule="dualpipev"), job(batch=4), "at least 2·pp micro-batches"),
     "batch": (Strategy(dp=5), job(), "does not divide by dp·micro_batch_size = 5·1 = 5"),
     "experts": (Strategy(ep=2, dp=2), job(), "ep=2: the model has no experts"),
     "expert width": (Strategy(etp=3, dp=3), job(SPARSE, batch=63), "etp=3 does not divide"),

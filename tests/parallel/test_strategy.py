@@ -17,7 +17,7 @@ def test_every_switch_that_the_space_promises_is_there() -> None:
     }  # fmt: skip
     assert promised <= set(FIELDS)
     assert set(CHOICES["recompute"]) == {"none", "selective", "full"}
-    assert set(CHOICES["schedule"]) == {"gpipe", "1f1b", "interleaved", "zero-bubble", "dualpipe", "zbv"}
+    assert set(CHOICES["schedule"]) == {"gpipe", "1f1b", "interleaved", "zero-bubble", "dualpipe", "dualpipev", "zbv"}
     assert set(CHOICES["cp_kind"]) == {"ring", "ulysses", "all_gather"}
 
 

@@ -17,8 +17,8 @@ from tianji.perf.memory import (
     state_bytes,
     usable_memory,
 )
-from tianji.perf.stages import stage
-from tianji.perf.step import estimate_memory, every_stage
+from tianji.perf.stages import every_stage, stage
+from tianji.perf.step import estimate_memory
 from tianji.units import GIB
 from tianji.workload import Job, Model
 from tianji.workload.layers import layer_sizes
@@ -100,8 +100,9 @@ def test_stages_before_the_last_work_on_a_layer_not_on_the_loss() -> None:
     model = load_model("llama-3-8b")
     strategy = Strategy(pp=4, dp=2, recompute="full")
     g = Grid.of(strategy)
-    parts = estimate_memory(job(model, 8192), BARE, g, every_stage(model_job := job(model, 8192), 4))
-    everything, kept = layer_activations(model_job, g, layer_sizes(model)["dense"].widths)
+    mine = job(model, 8192)
+    parts = estimate_memory(mine, BARE, g, every_stage(model, strategy))
+    everything, kept = layer_activations(mine, g, layer_sizes(model)["dense"].widths)
     assert one(parts[0]["working"]) == pytest.approx(8192 * one(everything - kept))
     assert one(parts[3]["working"]) == pytest.approx(8192 * model.vocab_size * BF16.logit_size)
 
@@ -111,7 +112,7 @@ def test_an_earlier_stage_holds_more_micro_batches() -> None:
         job(load_model("llama-3-8b")),
         BARE,
         Grid.of(Strategy(pp=4, dp=2)),
-        every_stage(job(load_model("llama-3-8b")), 4),
+        every_stage(load_model("llama-3-8b"), Strategy(pp=4)),
     )
     held = [one(p["activations"]) for p in parts]
     assert held == pytest.approx([held[3] * n for n in (4, 3, 2, 1)])
@@ -167,7 +168,8 @@ def test_selective_recomputation_frees_what_mla_expands() -> None:
 
 def test_ranks_of_dualpipe_hold_a_stage_from_each_end() -> None:
     model = load_model("deepseek-v3")
-    g = Grid.of(Strategy(pp=16, schedule="dualpipe", ep=64, dp=64))
-    first, last = (estimate_memory(job(model, 4096, 15360), BARE, g, [s])[0] for s in every_stage(job(model), 16)[::15])
+    strategy = Strategy(pp=16, schedule="dualpipe", ep=64, dp=64)
+    ends, g = every_stage(model, strategy)[::15], Grid.of(strategy)
+    first, last = (estimate_memory(job(model, 4096, 15360), BARE, g, [s])[0] for s in ends)
     assert one(first["weights"]) == one(last["weights"])
     assert one(first["activations"]) == pytest.approx(one(last["activations"]))

@@ -15,7 +15,8 @@ from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
 from tianji.perf.offload import LINK_SHARE, UPDATE_SHARE
-from tianji.perf.step import estimate, estimate_host, every_stage
+from tianji.perf.stages import every_stage
+from tianji.perf.step import estimate, estimate_host
 from tianji.prediction import predict
 from tianji.units import GB
 from tianji.workload import Job
@@ -129,7 +130,7 @@ def test_the_hosts_memory_is_a_limit() -> None:
 
 def test_every_stage_has_its_host(task: Job = job()) -> None:  # noqa: B008
     g = Grid.of(Strategy(pp=4, dp=2, offload_activations=1))
-    hosted = [one(parts["activations"]) for parts in estimate_host(task, g, every_stage(task, 4))]
+    hosted = [one(parts["activations"]) for parts in estimate_host(task, g, every_stage(task.model, Strategy(pp=4)))]
     assert hosted == sorted(hosted, reverse=True), "the first stage has the most micro-batches in flight"
 
 

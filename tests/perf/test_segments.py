@@ -17,8 +17,8 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import Strategy
 from tianji.perf.context import Terms, total
 from tianji.perf.segments import Segment
-from tianji.perf.stages import Stage
-from tianji.perf.step import estimate, estimate_segments, every_stage
+from tianji.perf.stages import Stage, every_stage
+from tianji.perf.step import estimate, estimate_segments
 from tianji.units import GB
 from tianji.workload import Job, Model, find_precision
 
@@ -46,7 +46,7 @@ def segments_of(
 
 
 def mixture(rate: float, second: Constants = CONSTANTS, first_half: Constants = CONSTANTS) -> float:
-    segments = segments_of(JOB, every_stage(JOB, 4), first_half, second, 32)
+    segments = segments_of(JOB, every_stage(MODEL, STRATEGY), first_half, second, 32)
     return first(total(estimate_segments(JOB, segments, joint(rate), Grid.of(STRATEGY))[0]))
 
 
@@ -88,7 +88,7 @@ def test_a_mixture_of_equal_chips_is_the_pool_under_any_constants(
 ) -> None:
     task, strategy, cuts = drawn_pipeline
     whole, g = replace(NODES, chips=strategy.chips), Grid.of(strategy)
-    stages = every_stage(task, strategy.pp)
+    stages = every_stage(task.model, strategy)
     segments = [
         Segment.of(
             task, replace(whole, chips=strategy.chips * (end - start) // strategy.pp), constants, stages[start:end]
@@ -110,7 +110,7 @@ def test_software_multiplies_the_whole_step(
     drawn_pipeline: tuple[Job, Strategy, list[int]], constants: Constants, software: float
 ) -> None:
     task, strategy, cuts = drawn_pipeline
-    g, stages = Grid.of(strategy), every_stage(task, strategy.pp)
+    g, stages = Grid.of(strategy), every_stage(task.model, strategy)
 
     def step_time(factor: float) -> float:
         segments = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from samples import DENSE, SPARSE
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.stages import Bubble, PassTime, in_flight, representative_stages, share_bubble, stage
+from tianji.perf.stages import Bubble, PassTime, Variants, in_flight, representative_stages, share_bubble, stage
 from tianji.workload import Model
 
 
@@ -49,11 +49,11 @@ def test_no_layer_is_lost(num_layers: int, pp: int, leading: int) -> None:
 def test_the_representatives_hold_the_most(num_layers: int, pp: int, leading: int) -> None:
     pp = min(pp, num_layers)
     model = replace(SPARSE, num_layers=num_layers, moe=replace(SPARSE.moe, num_leading_dense=min(leading, num_layers)))
-    chosen = representative_stages(model, np.asarray(pp))
+    chosen = representative_stages(model, Grid.of(Strategy(pp=pp)))
     every = [stage(model, np.asarray(pp), np.asarray(i)) for i in range(pp)]
-    assert max(float(s.layers) for s in chosen) == max(float(s.layers) for s in every)
+    assert max(float(np.ravel(s.layers)[0]) for s in chosen) == max(float(s.layers) for s in every)
     for kind in ("moe", "dense"):
-        assert max(float(s.counts[kind]) for s in chosen) == max(float(s.counts[kind]) for s in every)
+        assert max(float(np.ravel(s.counts[kind])[0]) for s in chosen) == max(float(s.counts[kind]) for s in every)
 
 
 def flying(m: int, index: int, **fields: object) -> float:
@@ -83,11 +83,15 @@ SEND, GATHER = 0.0625, 0.125
 PASSING = SEND + GATHER
 
 
+ALONE = Variants((), ())
+
+
 def waiting(p: int, **fields: object) -> float:
     g = Grid.of(Strategy(pp=p, **fields))  # type: ignore[arg-type]
     others = [np.asarray([(p - 1) * seconds]) for seconds in (FORWARD + BACKWARD, BACKWARD, WEIGHT)]
     sends, gathers = np.asarray([(p - 1) * SEND]), np.asarray([(p - 1) * GATHER])
-    return float(np.ravel(Bubble.between(g, PassTime(*others), sends, gathers, np.asarray([1.0])).seconds)[0])
+    bubble = Bubble.between(g, [PassTime(*others)], ALONE, sends, gathers, np.asarray([1.0]))
+    return float(np.ravel(bubble.seconds)[0])
 
 
 @pytest.mark.parametrize("p", [1, 2, 4, 8])
@@ -113,7 +117,7 @@ def test_the_ideal_share_of_the_bubble(p: int, m: int) -> None:
 def test_weight_gradients_fill_no_more_than_there_is_to_wait() -> None:
     g = Grid.of(Strategy(pp=4, schedule="zero-bubble"))
     work, backward, weight, none = (np.asarray([x]) for x in (3.0, 2.9, 2.0, 0.0))
-    assert Bubble.between(g, PassTime(work, backward, weight), none, none, none).seconds == 0.0
+    assert Bubble.between(g, [PassTime(work, backward, weight)], ALONE, none, none, none).seconds == 0.0
 
 
 def test_chips_that_share_a_processor_fill_their_bubbles() -> None:

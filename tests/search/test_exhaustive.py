@@ -53,12 +53,14 @@ def test_the_front_starts_with_the_best() -> None:
 
 
 @pytest.mark.parametrize("task", [job(), job(SPARSE, precision="fp8")])
-def test_a_search_and_a_prediction_agree_to_the_last_digit(task: Job) -> None:
+def test_a_search_and_a_prediction_agree_to_twelve_digits(task: Job) -> None:
     found = search(task, pool(16), top=40)
     under = Calibration(chips={CHIP.name: REAL})
     for c in [*found.best, *found.front]:
         alone = predict(Plan(task, pool(16), c.strategy), under)
-        assert (alone.step_time.nominal, alone.memory_total) == (c.step_time, c.memory), c.strategy
+        # The terms are the same; the search adds them up in another order.
+        assert alone.step_time.nominal == pytest.approx(c.step_time, rel=1e-12), c.strategy
+        assert alone.memory_total == pytest.approx(c.memory, rel=1e-12), c.strategy
 
 
 def test_nothing_fits_a_tiny_chip_and_the_closest_miss_is_kept() -> None:

@@ -60,9 +60,10 @@ def test_embedding_looks_up_and_head_multiplies() -> None:
     assert head(DENSE).flops(1024, True) == 2 * 512 * 1024
 
 
-def test_a_prediction_module_is_a_layer_a_projection_and_a_head() -> None:
-    expected = moe_layer(SPARSE).flops(1024, True) + 2 * 1024 * 512 + head(SPARSE).flops(1024, True)
-    assert mtp_layer(SPARSE).flops(1024, True) == expected
+def test_a_prediction_module_is_a_layer_and_a_projection_and_asks_the_head_once_more() -> None:
+    assert mtp_layer(SPARSE).flops(1024, True) == moe_layer(SPARSE).flops(1024, True) + 2 * 1024 * 512
+    ahead = step_flops(replace(SPARSE, num_mtp_layers=1), 1024, 1.0) - step_flops(SPARSE, 1024, 1.0)
+    assert ahead == pytest.approx(3 * (mtp_layer(SPARSE).flops(1024, True) + head(SPARSE).flops(1024, True)))
 
 
 def test_step_flops_are_six_times_parameters_and_attention() -> None:

@@ -17,7 +17,8 @@ from tianji.errors import InputError, MissingExtraError, RunError
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
-from tianji.perf.step import estimate_memory, every_stage
+from tianji.perf.stages import every_stage
+from tianji.perf.step import estimate_memory
 from tianji.units import KIB, MB, Bytes, show
 
 PROCESS = 250 * MB
@@ -55,7 +56,7 @@ def check_machine(plan: Plan, options: RunOptions) -> None:
 def memory_of_ranks(plan: Plan) -> Bytes:
     """Return the bytes that all ranks of a plan need together, processes included."""
     strategy = plan.strategy
-    stages = estimate_memory(plan.job, Constants(), Grid.of(strategy), every_stage(plan.job, strategy.pp))
+    stages = estimate_memory(plan.job, Constants(), Grid.of(strategy), every_stage(plan.job.model, strategy))
     ranks = strategy.chips // strategy.pp
     state = sum(float(np.sum(part)) for parts in stages for part in parts.values())
     return state * ranks + PROCESS * strategy.chips

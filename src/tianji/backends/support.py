@@ -24,7 +24,7 @@ MODEL_LIMITS: tuple[tuple[Callable[[Model], bool], str], ...] = (
     (lambda m: m.moe is not None and not m.gated_mlp, "experts without a gate"),
 )
 
-SPLIT = ("zero-bubble", "zbv", "dualpipe")
+SPLIT = ("zero-bubble", "zbv", "dualpipe", "dualpipev")
 """Schedules that compute the gradients of inputs and of weights apart."""
 
 STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy, Model], bool], str], ...] = (
@@ -50,7 +50,7 @@ STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy, Model], bool], str], ...] = (
         " gradients in PyTorch's split; take zero=1, or the schedule 1f1b or interleaved",
     ),
     (
-        lambda s, m: s.pp > 1 and s.schedule in ("zbv", "dualpipe") and 2 * s.pp > m.num_layers,
+        lambda s, m: s.pp > 1 and s.schedule in ("zbv", "dualpipe", "dualpipev") and 2 * s.pp > m.num_layers,
         "a V-shaped schedule, which needs two layers on each pipeline rank",
     ),
 )

@@ -92,9 +92,10 @@ def fit_family(rows: Sequence[Row]) -> Footprint:
 
 def split_memory(rows: Sequence[Row]) -> Parts:
     """Return the bytes of each row, stage by stage, under constants that add nothing."""
-    bytes_of = Parts(np.zeros((len(rows), 5)), np.zeros((len(rows), 5)))
-    for group in bundle([row.plan for row in rows]):
-        stages = representative_stages(group.job.model, group.grid.pp)
+    groups = [(group, representative_stages(group.job.model, group.grid)) for group in bundle([r.plan for r in rows])]
+    shape = len(rows), max(len(stages) for _, stages in groups)
+    bytes_of = Parts(np.zeros(shape), np.zeros(shape))
+    for group, stages in groups:
         for place, parts in enumerate(estimate_memory(group.job, Constants(), group.grid, stages)):
             for name, value in parts.items():
                 into = bytes_of.moving if name in MOVING else bytes_of.fixed

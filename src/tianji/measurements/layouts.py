@@ -10,7 +10,7 @@ from tianji.measurements.recomputation import read_recompute
 from tianji.parallel.strategy import ON_OFF, Strategy
 from tianji.workload import Model
 
-ONE_CHUNK = ("gpipe", "zero-bubble", "dualpipe", "zbv")
+ONE_CHUNK = ("gpipe", "zero-bubble", "dualpipe", "dualpipev", "zbv")
 """Schedules that no interleaving is added to."""
 ONCE_A_NODE = ("deep_ep", "hybrid_ep")
 """Dispatchers that carry a token to a node once; the others carry every copy."""

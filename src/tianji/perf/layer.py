@@ -105,8 +105,10 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
     backward["overhead"] = np.maximum(2.0 * launches - back, 2.0 * blocked) + 2.0 * routing
     one_way = one_way + forward["overhead"]
     expanded = _matmuls(tuple(m for m in layer.matmuls if m.role is Role.EXPANSION), c)[0]
-    backward["recompute"] = _recompute(one_way, v_forward + expanded, a_forward, c)
-    if np.any(c.g.recompute_modules):
+    backward["recompute"] = np.asarray(0.0)
+    if layer.is_recomputed:
+        backward["recompute"] = _recompute(one_way, v_forward + expanded, a_forward, c)
+    if layer.is_recomputed and np.any(c.g.recompute_modules):
         # Modules that share work (every second matmul, and those of the MLP) never cost more than the whole pass.
         again = np.minimum(again_seconds(_work(layer, forward, expanded, c), c.g), one_way)
         modules = again * c.g.recompute_layers

@@ -19,7 +19,6 @@ from tianji.perf.context import add_up, largest
 from tianji.perf.offload import COPIES, chip_state, host_state
 from tianji.perf.recompute import dropped_bytes
 from tianji.perf.stages import Stage, in_flight
-from tianji.perf.stages import stage as find_stage
 from tianji.units import Array
 from tianji.workload import Job, Model
 from tianji.workload.layers import Widths, last_kind, layer_sizes, model_layers
@@ -38,15 +37,16 @@ def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:
     Every tensor rank holds all of the norms, the routers and MLA's projections to latents, and a part of the rest.
     """
     sizes, last = layer_sizes(model), last_kind(model)
-    modules = stage.has_head * model.num_mtp_layers
+    modules = stage.modules
     parameters = add_up(n * sizes[kind].parameters for kind, n in stage.counts.items() if kind in sizes)
     parameters = parameters + stage.has_embedding * model.embedding_parameters()
-    untied = model.head_parameters() + model.num_mtp_layers * _mtp_parameters(model)
     shared = model.table_parameters if model.tied_embeddings else 0
-    parameters = parameters + stage.has_head * (untied + np.where(g.pp > 1, shared, 0))
+    parameters = parameters + stage.has_head * (model.head_parameters() + np.where(g.pp > 1, shared, 0))
+    if model.num_mtp_layers:
+        parameters = parameters + modules * _mtp_parameters(model)
     layers = {kind: n + modules if kind == last else n for kind, n in stage.counts.items()}
     whole = add_up(n * sizes[kind].whole for kind, n in layers.items() if kind in sizes)
-    on_chip: Array = whole + (parameters - whole) / g.tp
+    on_chip: Array = stage.copies * (whole + (parameters - whole) / g.tp)
     return on_chip
 
 
@@ -56,8 +56,8 @@ def expert_parameters(model: Model, stage: Stage, g: Grid) -> Array:
     parameters: Array = np.asarray(0.0)
     for kind, n in stage.counts.items():
         if kind in sizes and np.any(sizes[kind].expert_parameters):
-            layers = n + stage.has_head * model.num_mtp_layers if kind == last else n
-            parameters = parameters + layers * sizes[kind].expert_parameters / (g.ep * g.etp)
+            layers = n + stage.modules if kind == last else n
+            parameters = parameters + stage.copies * layers * sizes[kind].expert_parameters / (g.ep * g.etp)
     return parameters
 
 
@@ -70,7 +70,7 @@ def _layer_parameters(job: Job, stage: Stage, g: Grid) -> Array:
     most: Array = np.asarray(0.0)
     for kind, size in layer_sizes(job.model).items():
         layer = size.whole + (size.parameters - size.whole) / g.tp + size.expert_parameters / (g.ep * g.etp)
-        most = np.maximum(most, (stage.counts[kind] > 0) * layer)
+        most = np.maximum(most, stage.has(kind) * layer)
     return most
 
 
@@ -91,14 +91,9 @@ class RankParameters:
 
 
 def parameters_of_rank(job: Job, stage: Stage, g: Grid) -> RankParameters:
-    """Return the parameters of one chip; where a schedule pairs stages (DualPipe) it holds stage i and stage p - 1 - i."""
+    """Return the parameters of one chip of a stage."""
     model = job.model
     dense, expert = dense_parameters(model, stage, g), expert_parameters(model, stage, g)
-    dual = g.by_schedule(lambda s: s.is_paired)
-    if np.any(dual):
-        other = find_stage(model, g.pp, g.pp - 1 - stage.index)
-        dense = dense + dual * dense_parameters(model, other, g)
-        expert = expert + dual * expert_parameters(model, other, g)
     shard = shard_group(g).size * 1.0
     return RankParameters(dense, expert, shard, np.minimum(expert_data_group(g).size, shard) * 1.0)
 
@@ -224,13 +219,14 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     """
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
     kinds = {kind: layer_activations(job, g, size.widths) for kind, size in layer_sizes(job.model).items()}
-    kept_of_token = _kept_on_rank(job.model, stage, g, kinds)
+    kept_of_token = _kept_of_token(job.model, stage, kinds)
     whole = largest([whole for whole, _ in kinds.values()])
     kept = largest([kept for _, kept in kinds.values()])
     flying = in_flight(g, microbatches, stage.index)
-    again = np.where(stage.layers > 0, whole - kept, 0.0)
-    layer = tokens * again + _dispatch_bytes(job, stage, g, tokens)
-    working = np.maximum(layer, _loss_bytes(job, stage, g, tokens))
+    again = np.where(stage.has_layers, whole - kept, 0.0)
+    working = tokens * again + _dispatch_bytes(job, stage, g, tokens)
+    if np.any(stage.has_head):
+        working = np.maximum(working, _loss_bytes(job, stage, g, tokens))
     left = tokens * kept_of_token * flying
     if np.any(g.offload_activations):
         left = left * (1.0 - g.offload_activations) + g.offload_activations * np.minimum(left, COPIES * tokens * kept)
@@ -240,22 +236,11 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     }
 
 
-def _kept_on_rank(model: Model, stage: Stage, g: Grid, kinds: dict[str, tuple[Array, Array]]) -> Array:
-    """Return bytes that one token of a micro-batch in flight leaves behind on a rank of a stage."""
-    kept = _kept_bytes(model, stage, kinds)
-    dual = g.by_schedule(lambda s: s.is_paired)
-    if not np.any(dual):
-        return kept
-    # Half of the micro-batches in flight on a rank came in at the other end.
-    other = _kept_bytes(model, find_stage(model, g.pp, g.pp - 1 - stage.index), kinds)
-    return np.where(dual, (kept + other) / 2.0, kept)
-
-
 def kept_bytes(job: Job, stage: Stage, g: Grid) -> Array:
     """Return bytes that one micro-batch in flight leaves behind on a chip of a stage, in its own memory or its host's."""
     kinds = {kind: layer_activations(job, g, size.widths) for kind, size in layer_sizes(job.model).items()}
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
-    left: Array = tokens * _kept_on_rank(job.model, stage, g, kinds)
+    left: Array = tokens * _kept_of_token(job.model, stage, kinds)
     return left
 
 
@@ -268,9 +253,9 @@ def host_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array) -> dict[str
     }
 
 
-def _kept_bytes(model: Model, stage: Stage, kinds: dict[str, tuple[Array, Array]]) -> Array:
+def _kept_of_token(model: Model, stage: Stage, kinds: dict[str, tuple[Array, Array]]) -> Array:
     """Return bytes that one token leaves behind in all layers of a stage, prediction modules included."""
-    modules, last = stage.has_head * (model.num_mtp_layers if model.moe else 0), last_kind(model)
+    modules, last = stage.modules * (1 if model.moe else 0), last_kind(model)
     return add_up(
         (n + modules if kind == last else n) * kinds[kind][1] for kind, n in stage.counts.items() if kind in kinds
     )
@@ -284,7 +269,7 @@ def _dispatch_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
             continue
         routed = tokens / g.tp * (size.widths.top_k * size.widths.sent) * job.moe_imbalance
         sent = routed * (job.precision.dispatch_size + job.precision.activation_size)
-        most = np.maximum(most, sent * (stage.counts[kind] > 0) * (g.ep > 1))
+        most = np.maximum(most, sent * stage.has(kind) * (g.ep > 1))
     return most
 
 
@@ -295,7 +280,7 @@ def _loss_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
     whole_head = (
         (g.zero >= 3) * (g.cp * g.dp > 1) * ((model.embedding_size or model.hidden_size) * model.num_outputs / g.tp)
     )
-    size: Array = stage.has_head * (logits + whole_head * (p.weight_wire + p.activation_size + p.gradient_wire))
+    size: Array = stage.works_on_loss * (logits + whole_head * (p.weight_wire + p.activation_size + p.gradient_wire))
     return size
 
 

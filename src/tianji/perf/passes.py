@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from tianji.perf.context import Context, Terms, add_up
+from tianji.perf.context import Context, Terms, add_up, largest
 from tianji.perf.layer import LayerTime, layer_time
-from tianji.perf.stages import Stage
+from tianji.perf.stages import PassTime, Stage
 from tianji.units import Array
 from tianji.workload import Model
 from tianji.workload.layers import block_name, model_layers
@@ -23,9 +24,9 @@ def estimate_layers(c: Context) -> dict[str, LayerTime]:
 
 
 def stage_counts(s: Stage, num_mtp_layers: int) -> Counts:
-    """Return what one stage holds."""
-    counts = {**s.counts, "embedding": s.has_embedding, "head": s.has_head}
-    counts["mtp"] = s.has_head * num_mtp_layers
+    """Return what one stage holds; each prediction module asks for the head once more."""
+    counts = {**s.counts, "embedding": s.has_embedding, "head": s.has_head * (1 + num_mtp_layers)}
+    counts["mtp"] = s.modules
     return {name: n for name, n in counts.items() if np.any(n)} or counts
 
 
@@ -36,8 +37,7 @@ def all_counts(model: Model) -> Counts:
         counts = {block_name(i): one * n for i, n in model.block_counts.items()}
     else:
         counts = {"dense": one * model.num_dense_layers, "moe": one * model.num_moe_layers}
-    counts |= {"embedding": one, "head": one}
-    counts["mtp"] = one * model.num_mtp_layers
+    counts |= {"embedding": one, "head": one * (1 + model.num_mtp_layers), "mtp": one * model.num_mtp_layers}
     return {name: n for name, n in counts.items() if np.any(n)}
 
 
@@ -70,12 +70,72 @@ def weight_seconds(counts: Counts, layers: dict[str, LayerTime]) -> Array:
     return add_up(n * layers[name].weight for name, n in counts.items() if name in layers)
 
 
-def estimate_pass(counts: Counts, layers: dict[str, LayerTime]) -> tuple[Terms, Array]:
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The stage that sets the pace, at each place of a grid, and all others: seconds of one micro-batch."""
+
+    terms: Terms
+    """Of the slowest stage, by kind."""
+    slowest: PassTime
+    others: PassTime
+    """All stages but the slowest together."""
+
+
+def find_pace(
+    stages: Sequence[Counts],
+    everything: Counts,
+    layers: dict[str, LayerTime],
+    software: Array | float,
+    kinds: Sequence[str] | None = None,
+) -> Pace:
+    """Return the slowest of some stages.
+
+    Args:
+        stages: What each of them holds.
+        everything: What all stages of the pipeline hold together.
+        layers: Seconds of one layer of each kind.
+        software: Scales all seconds.
+        kinds: Of time that are wanted, all where it is None.
+    """
+    sums = [forward + backward for forward, backward in (pass_seconds(n, layers) for n in stages)]
+    slowest = largest(sums)
+    counts = slowest_counts(list(stages), sums, slowest)
+    terms, weight = estimate_pass(counts, layers, kinds)
+    backward = pass_seconds(counts, layers)[1]
+    all_forward, all_backward = pass_seconds(everything, layers)
+    rest = all_forward + all_backward - slowest, all_backward - backward, weight_seconds(everything, layers) - weight
+    return Pace(
+        {kind: value * software for kind, value in terms.items()},
+        PassTime(slowest * software, backward * software, weight * software),
+        PassTime(*(value * software for value in rest)),
+    )
+
+
+COMPUTATION = ("matmul", "attention", "vector", "recompute")
+"""Kinds of time in which a chip works."""
+
+
+def add_delay(pace: Pace, delay: Array) -> Array:
+    """Return what the slowest stage takes, with ``delay`` for each second in which it works."""
+    seconds: Array = pace.slowest.both + delay * computation(pace.terms)
+    return seconds
+
+
+def computation(terms: Terms) -> Array:
+    """Return the seconds in which a chip works."""
+    return add_up(terms[kind] for kind in COMPUTATION)
+
+
+def estimate_pass(
+    counts: Counts, layers: dict[str, LayerTime], kinds: Sequence[str] | None = None
+) -> tuple[Terms, Array]:
     """Return the seconds of one micro-batch forward and backward by kind, and those of the weight gradients within them."""
     terms: Terms = {}
     weight: Array = np.asarray(0.0)
     for name, layer in ((name, layers[name]) for name in counts if name in layers):
         for kind, backward in layer.backward.items():
+            if kinds is not None and kind not in kinds:
+                continue
             both = counts[name] * (layer.forward[kind] + backward if kind in layer.forward else backward)
             terms[kind] = terms[kind] + both if kind in terms else both
         weight = weight + counts[name] * layer.weight

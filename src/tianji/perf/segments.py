@@ -17,22 +17,21 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, pipeline_group, shard_group
 from tianji.perf.communication import Links
 from tianji.perf.compute import ChipRates
-from tianji.perf.context import Context, Terms, largest
+from tianji.perf.context import Context, largest
 from tianji.perf.data_parallel import data_parallel_time
 from tianji.perf.memory import dense_parameters, expert_parameters, kept_bytes
 from tianji.perf.offload import exposed_copies, offloaded_share, update_seconds
 from tianji.perf.passes import (
     Counts,
+    Pace,
     all_counts,
     estimate_layers,
-    estimate_pass,
+    find_pace,
     pass_seconds,
-    slowest_counts,
     stage_counts,
     sum_counts,
-    weight_seconds,
 )
-from tianji.perf.stages import PassTime, Stage, representative_stages
+from tianji.perf.stages import Stage, Variants, find_variants, representative_stages, stage
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -45,6 +44,10 @@ class Segment:
     constants: Constants
     stages: tuple[Stage, ...]
     """Among these are the slowest and the fullest stage; the first one is the segment's first."""
+    variants: Variants
+    """The same, apart for the schedules of a grid that divide the layers in ways of their own."""
+    first: Stage
+    """The stage whose data-parallel exchange counts."""
     layers: Counts
     """Layers by kind, those of all stages together."""
     num_stages: Array
@@ -53,13 +56,17 @@ class Segment:
     def of(cls, job: Job, pool: Pool, constants: Constants, stages: Sequence[Stage]) -> Segment:
         """Return the segment of exactly the given stages."""
         counts = [stage_counts(s, job.model.num_mtp_layers) for s in stages]
-        return cls(pool, constants, tuple(stages), sum_counts(counts), np.asarray(len(stages)))
+        own = tuple(stages)
+        return cls(pool, constants, own, Variants((own,), ()), own[0], sum_counts(counts), np.asarray(len(stages)))
 
     @classmethod
     def whole(cls, job: Job, pool: Pool, constants: Constants, g: Grid) -> Segment:
         """Return a pool's whole pipeline, for every number of stages in a grid."""
-        stages = tuple(representative_stages(job.model, g.pp))
-        return cls(pool, constants, stages, all_counts(job.model), g.pp)
+        model = job.model
+        stages = tuple(representative_stages(model, g))
+        # All schedules exchange an even share of the layers, as 1F1B does: apart for each, a search takes half as long again.
+        first = stage(model, g.pp, np.zeros_like(g.pp))
+        return cls(pool, constants, stages, find_variants(model, g), first, all_counts(model), g.pp)
 
     def context(self, job: Job, g: Grid) -> Context:
         """Return what the formulas of a layer need."""
@@ -71,11 +78,9 @@ class Segment:
 class SegmentTime:
     """Seconds of a segment under its software (``constants.software``); where nothing else is said, of one micro-batch."""
 
-    terms: Terms
-    """The slowest stage's passes by kind."""
-    slowest: PassTime
-    others: PassTime
-    """All stages but the slowest together."""
+    paces: tuple[Pace, ...]
+    """Of each variant of what ranks hold."""
+    variants: Variants
     send: Array
     """One hand-over of activations to the next stage, one way."""
     exposed_send: Array
@@ -92,38 +97,36 @@ class SegmentTime:
     """What a micro-batch waits for activations that go to the host and come back; None where none does."""
 
 
-def segment_time(job: Job, segment: Segment, g: Grid) -> SegmentTime:
-    """Return the seconds of a segment.
+def segment_time(job: Job, segment: Segment, g: Grid, kinds: Sequence[str] | None = None) -> SegmentTime:
+    """Return the seconds of a segment, of the slowest stage by some ``kinds`` or all of them.
 
     The formulas of layers, collectives and the optimizer know nothing of ``software``: it scales all their seconds here.
     """
     c = segment.context(job, g)
     layers = estimate_layers(c)
-    counts = [stage_counts(s, job.model.num_mtp_layers) for s in segment.stages]
-    seconds = [pass_seconds(n, layers) for n in counts]
-    sums = [forward + backward for forward, backward in seconds]
-    slowest = largest(sums)
-    slowest_layers = slowest_counts(counts, sums, slowest)
-    terms, weight = estimate_pass(slowest_layers, layers)
-    forward, backward = pass_seconds(slowest_layers, layers)
-    all_forward, all_backward = pass_seconds(segment.layers, layers)
-    other_backward = all_backward - backward
-    others = (all_forward - forward) + other_backward, other_backward, weight_seconds(segment.layers, layers) - weight
-    gather_forward, gather_backward, exchange = data_parallel_time(segment.stages[0], seconds[0], c)
-    send = send_time(c, segment.num_stages)
-    software = segment.constants.software
+    modules, software, variants = job.model.num_mtp_layers, segment.constants.software, segment.variants
+    paces = tuple(
+        find_pace([stage_counts(s, modules) for s in stages], segment.layers, layers, software, kinds)
+        for stages in variants.stages
+    )
+    first_pass = pass_seconds(stage_counts(segment.first, modules), layers)
+    gather_forward, gather_backward, exchange = data_parallel_time(segment.first, first_pass, c)
+    send = send_time(c, segment.num_stages) * software
+    hides = g.overlap_pp & g.by_schedule(lambda s: s.hides_sends)
+
+    def expose(pace: Pace, sends: Array, on: Array) -> Array:
+        return c.hide(sends, pace.slowest.both, on) if np.any(on) else sends
+
     return SegmentTime(
-        terms={kind: value * software for kind, value in terms.items()},
-        slowest=PassTime(*(value * software for value in (slowest, backward, weight))),
-        others=PassTime(*(value * software for value in others)),
-        send=send * software,
-        exposed_send=c.hide(2.0 * g.vpp * send, slowest, g.overlap_pp & g.by_schedule(lambda s: s.hides_sends))
-        * software,
+        paces=paces,
+        variants=variants,
+        send=send,
+        exposed_send=variants.spread(expose, paces, 2.0 * g.vpp * send, hides),
         sharded=(gather_forward + gather_backward) * software,
         exchange=exchange * software,
         optimizer=optimizer_time(c, segment) * software,
         fixed=np.asarray(segment.constants.step_overhead * software),
-        offload=offload_time(job, segment, g, (slowest - backward, backward)),
+        offload=offload_time(job, segment, g, paces),
     )
 
 
@@ -170,7 +173,7 @@ def optimizer_time(c: Context, segment: Segment) -> Array:
     return update_seconds(chip, p, g, parameters, time) if np.any(offloaded_share(g)) else time
 
 
-def offload_time(job: Job, segment: Segment, g: Grid, passes: tuple[Array, Array]) -> Array | None:
+def offload_time(job: Job, segment: Segment, g: Grid, paces: Sequence[Pace]) -> Array | None:
     """Return what a micro-batch waits for offloaded activations, and for weights that live on the host under ZeRO-3."""
     if not (np.any(g.offload_activations) or np.any(g.offload_weights)):
         return None
@@ -183,4 +186,9 @@ def offload_time(job: Job, segment: Segment, g: Grid, passes: tuple[Array, Array
     ]
     # Weights come in for both passes, gradients leave beside the second one.
     size = size + largest(shards) * g.offload_weights * max(p.weight_wire, p.gradient_wire)
-    return exposed_copies(chip, size, passes)
+
+    def expose(pace: Pace, size: Array) -> Array:
+        slowest = pace.slowest
+        return exposed_copies(chip, size, (slowest.both - slowest.backward, slowest.backward))
+
+    return segment.variants.spread(expose, paces, size * segment.constants.software)

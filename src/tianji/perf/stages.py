@@ -1,4 +1,4 @@
-"""Pipeline stages: which layers each holds, and what the schedule makes of them.
+"""Pipeline stages: which layers each rank holds, and what the schedule makes of them.
 
 Layers are dealt out evenly. When they do not divide, the first and the last stage go without the extra layer as long as
 others can take it, because they also carry the embedding and the head.
@@ -6,39 +6,67 @@ others can take it, because they also carry the embedding and the head.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tianji.parallel.grid import Grid
+from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.perf.context import add_up
+from tianji.perf.holdings import Holding, LayerSequence, hold_all, hold_most
 from tianji.units import Array
 from tianji.workload import Model
 from tianji.workload.layers import block_name
 
-MOST_STAGES = 8
-"""First stages that are looked at of a model whose layers alternate: no published pattern is longer than eight."""
-
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage: its place and how many layers of each kind it holds (fractions where kinds alternate)."""
+    """What one pipeline rank holds: its place and how many layers of each kind (fractions where kinds alternate).
+
+    A rank may hold several stages (interleaving, V-shaped schedules): these are their sum. Of DualPipe's two stages each sees
+    half of the micro-batches: the counts are what one micro-batch passes on average, and ``copies`` is 2.
+    """
 
     index: Array
     counts: Mapping[str, Array]
     """Layers by kind, as :func:`tianji.workload.layers.model_layers` names them."""
     has_embedding: Array
     has_head: Array
+    modules: Array
+    """Multi-token-prediction modules."""
+    copies: Array
+    """So many times what a micro-batch passes are the weights that the rank holds."""
 
     @property
     def layers(self) -> Array:
-        """All transformer layers of the stage."""
+        """All transformer layers that one micro-batch passes."""
         return add_up(self.counts.values())
+
+    @property
+    def has_layers(self) -> Array:
+        """Where the stage holds any layer."""
+        return _shrink(np.asarray(self.layers > 0))
+
+    @property
+    def works_on_loss(self) -> Array:
+        """Where the stage holds the head."""
+        return _shrink(np.asarray(self.has_head > 0))
+
+    def has(self, kind: str) -> Array:
+        """Return where the stage holds layers of a kind."""
+        return _shrink(np.asarray(self.counts[kind] > 0))
+
+
+def _shrink(values: Array) -> Array:
+    """Return one place of an array where all are alike: what is computed from it stays small."""
+    first = values.flat[0]
+    return np.full((1,) * values.ndim, first) if np.all(values == first) else values
 
 
 def stage(model: Model, pp: Array, index: Array) -> Stage:
-    """Return the content of stage ``index`` (from 0) of ``pp``."""
+    """Return the content of stage ``index`` (from 0) of ``pp`` of which each rank holds one."""
     base, rest = np.divmod(model.num_layers, pp)
     middle = np.minimum(rest, np.maximum(pp - 2, 0))
     first_extra = (rest > middle) * 1
@@ -46,13 +74,20 @@ def stage(model: Model, pp: Array, index: Array) -> Stage:
     last_extra = (rest > middle + first_extra) & (index == pp - 1) & (pp > 1)
     count = base + np.where(last_extra, 1, extra)
     before = base * index + np.where(index > 0, first_extra, 0) + np.clip(index - 1, 0, middle)
+    return make_stage(model, pp, index, before, count)
+
+
+def make_stage(model: Model, pp: Array, index: Array, before: Array, count: Array) -> Stage:
+    """Return stage ``index`` of ``pp`` with ``count`` layers, those after the first ``before``."""
+    is_last = np.asarray(index == pp - 1)
+    ends = np.asarray(index == 0), is_last, is_last * model.num_mtp_layers, np.asarray(1.0)
     if model.blocks:
-        return Stage(index, block_counts(model, before, count), index == 0, index == pp - 1)
+        return Stage(index, block_counts(model, before, count), *ends)
     leading = model.moe.num_leading_dense if model.moe else 0
     head = np.clip(leading - before, 0, count)
     share = model.num_moe_layers / np.maximum(model.num_layers - leading, 1)
     moe = (count - head) * share
-    return Stage(index, {"dense": count - moe, "moe": moe}, index == 0, index == pp - 1)
+    return Stage(index, {"dense": count - moe, "moe": moe}, *ends)
 
 
 def block_counts(model: Model, before: Array, count: Array) -> dict[str, Array]:
@@ -66,28 +101,111 @@ def block_counts(model: Model, before: Array, count: Array) -> dict[str, Array]:
     return counts
 
 
-def representative_stages(model: Model, pp: Array, *, paired: bool = False) -> list[Stage]:
-    """Return stages among which is the slowest and the fullest of all ``pp``: the first four and the last.
+def representative_stages(model: Model, g: Grid) -> list[Stage]:
+    """Return what ranks hold among which is the slowest and the fullest of every pipeline of a grid.
 
-    Later middle stages hold the same layers as the fourth, or fewer, with fewer micro-batches in flight. Where ranks hold a
-    stage ``paired`` with the one as far from the other end, the pair in the middle may be the fullest, too.
+    Ranks with the head come last, so that the arrays of the others are alike for all schedules: small. Where a pipeline has fewer
+    of a sort than another of the grid, one of its ranks stands for the missing ones.
     """
-    # Where blocks alternate, later stages may hold other layers than the first four.
-    places = [np.minimum(i, pp - 1) for i in range(4 if not model.blocks else MOST_STAGES)]
-    middle = [np.maximum(pp // 2 - 1, 0)] if paired else []
-    stages = [stage(model, pp, index) for index in [*places, *middle, pp - 1]]
-    if np.size(pp) > 1 or np.size(model.num_layers) > 1:
-        return stages
-    return _unlike(stages, [stage(model, pp, pp - 1 - s.index) for s in stages] if paired else stages)
+    keys, shape = _pipelines(model, g)
+    columns: list[Stage] = []
+    for is_last in (False, True):
+        chosen = [[one for one in hold_most(*key) if (one.head > 0) == is_last] for key in keys]
+        most = max(map(len, chosen))
+        filled = [
+            [*ranks, *[_stand_in(key, ranks, is_last)] * (most - len(ranks))]
+            for key, ranks in zip(keys, chosen, strict=True)
+        ]
+        columns += [_stack(model, list(column), shape) for column in zip(*filled, strict=True)]
+    return columns
 
 
-def _unlike(stages: list[Stage], partners: list[Stage]) -> list[Stage]:
-    """Leave out what repeats: of stages with the same content the earliest has the most micro-batches in flight."""
-    kept: dict[tuple[float, ...], Stage] = {}
-    for s, other in zip(stages, partners, strict=True):
-        parts = (*s.counts.values(), s.has_embedding, s.has_head, *other.counts.values())
-        kept.setdefault(tuple(np.ravel(x).item() for x in parts), s)
-    return list(kept.values())
+def every_stage(model: Model, strategy: Strategy) -> list[Stage]:
+    """Return what every rank of one pipeline holds, for the table of a single plan."""
+    key = LayerSequence.of(model), strategy.schedule, strategy.pp, strategy.vpp
+    return [_stack(model, [one], (1,)) for one in hold_all(*key)]
+
+
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """What ranks hold, where it hangs on the schedule alone: the same few stages for many schedules of a grid."""
+
+    stages: tuple[tuple[Stage, ...], ...]
+    """Of each variant the stages among which is the slowest."""
+    places: tuple[int, ...]
+    """Of each place along ``axis`` its variant; empty where there is one for all."""
+    axis: int = 0
+
+    def spread(self, work: Callable[..., Any], values: Sequence[Any], *factors: Array) -> Array:
+        """Return ``work(value, *factors)`` over a grid: of each place the value of its variant, and its part of the factors."""
+        if not self.places:
+            return np.asarray(work(values[0], *factors))
+        columns = [
+            np.asarray(work(values[v], *(self._at(f, place) for f in factors))) for place, v in enumerate(self.places)
+        ]
+        ndim = max(column.ndim for column in columns)
+        shape = np.broadcast_shapes((1,) * max(ndim, self.axis + 1), *(column.shape for column in columns))
+        return np.concatenate([np.broadcast_to(column, shape) for column in columns], axis=self.axis)
+
+    def _at(self, factor: Array, place: int) -> Array:
+        if np.ndim(factor) <= self.axis or factor.shape[self.axis] == 1:
+            return factor
+        part: Array = factor.take([place], axis=self.axis)
+        return part
+
+
+def find_variants(model: Model, g: Grid) -> Variants:
+    """Return what ranks hold in a grid: apart for schedules along an axis of their own, together otherwise."""
+    keys, shape = _pipelines(model, g)
+    long = [axis for axis, n in enumerate(shape) if n > 1]
+    if len(shape) < 2 or len(long) != 1:
+        return Variants((tuple(representative_stages(model, g)),), ())
+    holdings = [tuple(one._replace(rank=0) for one in hold_most(*key)) for key in keys]
+    unlike = list(dict.fromkeys(holdings))
+    stages = tuple(tuple(_stack(model, [one], (1,) * len(shape)) for one in ranks) for ranks in unlike)
+    places = tuple(unlike.index(ranks) for ranks in holdings) if len(unlike) > 1 else ()
+    return Variants(stages, places, long[0])
+
+
+_Pipeline = tuple[LayerSequence, str, int, int]
+
+
+def _pipelines(model: Model, g: Grid) -> tuple[list[_Pipeline], tuple[int, ...]]:
+    """Return the arguments of :func:`hold_most` at each place of the axes on which a pipeline hangs, and these axes' shape."""
+    leading = model.moe.num_leading_dense if model.moe else 0
+    step = model.moe.layer_step if model.moe else 1
+    columns = np.broadcast_arrays(g.pp, g.vpp, g.schedule, model.num_layers, leading, step)
+    rows = zip(*(np.ravel(column).tolist() for column in columns), strict=True)
+    names, modules = CHOICES["schedule"], model.num_mtp_layers
+    keys: list[_Pipeline] = []
+    for pp, vpp, code, num_layers, first, every in rows:
+        sequence = LayerSequence(num_layers, modules, pattern=model.pattern)
+        if not model.blocks:
+            behind = (num_layers - first) // every if model.moe else 0
+            sequence = LayerSequence(num_layers, modules, first, behind / max(num_layers - first, 1))
+        keys.append((sequence, names[code], pp, vpp))
+    return keys, columns[0].shape
+
+
+def _stand_in(key: _Pipeline, ranks: list[Holding], has_head: bool) -> Holding:
+    """Return a rank to look at once more: one of ``ranks``, or any with the head or without it, or the first."""
+    everyone = hold_all(*key)
+    return next((one for one in [*ranks, *everyone] if (one.head > 0) == has_head), everyone[0])
+
+
+def _stack(model: Model, holdings: list[Holding], shape: tuple[int, ...]) -> Stage:
+    """Return one stage of a grid: arrays over the given axes, of one place where all are alike."""
+    kinds = [block_name(i) for i in range(len(model.blocks))] or ["dense", "moe"]
+
+    def column(values: list[float]) -> Array:
+        if values.count(values[0]) == len(values):
+            return np.full((1,) * len(shape), values[0])
+        return np.asarray(values).reshape(shape)
+
+    counts = {kind: column([one.layers[i] for one in holdings]) for i, kind in enumerate(kinds)}
+    names = ("embedding", "head", "modules", "copies")
+    parts = (column([getattr(one, name) for one in holdings]) for name in names)
+    return Stage(column([one.rank for one in holdings]), counts, *parts)
 
 
 def in_flight(g: Grid, microbatches: Array, index: Array) -> Array:
@@ -110,15 +228,12 @@ class PassTime:
 class Bubble:
     """The seconds in which the slowest stage waits, by their factors: only the sum varies with every axis of a search."""
 
-    work: Array
-    """Seconds of one micro-batch forward and backward through all other stages."""
-    backward: Array
-    weight: Array
-    """The backward and the weight gradients' part of it."""
-    passing: Array
-    """Seconds of sends and gathers on the way, as far as they are waited for."""
-    shares: tuple[Array, Array, Array]
-    """Of work, backward and weight that are waited for, see :class:`tianji.parallel.schedules.Waits`."""
+    passes: Array
+    """Of the passes and sends of one micro-batch on all other stages, the seconds that are waited for."""
+    gathers: Array
+    """Seconds of the gathers of the other stages' weights."""
+    gathers_share: Array
+    """How much of them is waited for, see :class:`tianji.parallel.schedules.Waits`."""
     busy: Array
     """Seconds in which the slowest stage works."""
     sharing: Array | float
@@ -126,25 +241,31 @@ class Bubble:
 
     @classmethod
     def between(
-        cls, g: Grid, others: PassTime, sends: Array, gathers: Array, busy: Array, sharing: Array | float = 1.0
+        cls,
+        g: Grid,
+        others: Sequence[PassTime],
+        variants: Variants,
+        sends: Array,
+        gathers: Array,
+        busy: Array,
+        sharing: Array | float = 1.0,
     ) -> Bubble:
         """Return the bubble of a pipeline whose slowest stage works for ``busy`` seconds of a step.
 
-        The rest is of one micro-batch: the passes of all ``others``, the sends on its way there and back, the gathers of the
-        other stages' weights.
+        The rest is of one micro-batch: the passes of all ``others`` (of each variant), the sends on its way there and back, the
+        gathers of the other stages' weights.
         """
 
         def share(part: str) -> Array:
             return g.by_schedule(lambda schedule: getattr(schedule.waits(g.pp, g.vpp), part))
 
-        passing = share("sends") * sends + share("gathers") * gathers
-        shares = (share("work"), share("backward"), share("weight"))
-        return cls(others.both, others.backward, others.weight, passing, shares, busy, sharing)
+        shares = share("work"), share("backward"), share("weight"), share("sends")
+        return cls(variants.spread(_wait_for, others, *shares, sends), gathers, share("gathers"), busy, sharing)
 
     @property
     def factors(self) -> list[Array]:
         """All that varies, for :meth:`put_together`."""
-        return [self.work, self.backward, self.weight, self.passing, *self.shares, self.busy]
+        return [self.passes, self.gathers, self.gathers_share, self.busy]
 
     @property
     def seconds(self) -> Array:
@@ -153,11 +274,21 @@ class Bubble:
 
     def put_together(self, factors: list[Array]) -> Array:
         """Return the seconds of a step of some part of the grid, from that part of the factors."""
-        work, backward, weight, passing, all_share, backward_share, weight_share, busy = factors
-        waited = work * all_share
-        if np.any(weight_share):
-            waited = np.maximum(waited + (backward * backward_share - weight * weight_share), 0.0)
-        return share_bubble(waited + passing, busy, self.sharing)
+        waited, gathers, gathers_share, busy = factors
+        if np.any(gathers):
+            waited = waited + gathers * gathers_share
+        return share_bubble(waited, busy, self.sharing)
+
+
+def _wait_for(
+    others: PassTime, work_share: Array, backward_share: Array, weight_share: Array, sends_share: Array, sends: Array
+) -> Array:
+    """Return the seconds of other stages' passes and sends that are waited for; weight gradients fill no more than there is."""
+    waited = others.both * work_share
+    if np.any(weight_share):
+        waited = np.maximum(waited + (others.backward * backward_share - others.weight * weight_share), 0.0)
+    passes: Array = waited + sends * sends_share
+    return passes
 
 
 def share_bubble(bubble: Array, busy: Array, sharing: Array | float) -> Array:

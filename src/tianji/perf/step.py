@@ -12,7 +12,7 @@ equal chips takes what the pool takes, under any constants.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,8 +22,9 @@ from tianji.parallel.grid import Grid
 from tianji.perf.context import Terms, largest, total
 from tianji.perf.memory import activation_bytes, fixed_bytes, host_bytes, state_bytes
 from tianji.perf.offload import is_offloading
+from tianji.perf.passes import COMPUTATION, Pace, add_delay, computation
 from tianji.perf.segments import Segment, SegmentTime, joint_send_time, segment_time
-from tianji.perf.stages import Bubble, PassTime, Stage, representative_stages, stage
+from tianji.perf.stages import Bubble, PassTime, Stage, Variants
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -33,6 +34,8 @@ KINDS = (
 )  # fmt: skip
 """Exclusive kinds of time on the critical path; ``offload`` is one only where activations or weights live on the host. Those that
 vary with most axes come last: sums stay small for long."""
+SUMS = ("passes", "pp_comm", "overhead")
+"""What a search adds up first in place of the kinds of passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,17 @@ class Estimate:
         return fits
 
 
-def estimate(job: Job, pool: Pool, constants: Constants, g: Grid) -> Estimate:
+def estimate(job: Job, pool: Pool, constants: Constants, g: Grid, *, by_kind: bool = True) -> Estimate:
     """Return time and memory of every strategy of a grid, legal or not.
+
+    Not ``by_kind``, the passes of the slowest stage are one part and not one for each kind: a search asks for sums alone.
 
     Raises UnknownFigureError when the chip or a tier lacks a figure that the job needs.
     """
-    parts, bubble = assemble(job, [Segment.whole(job, pool, constants, g)], None, g)
-    paired = representative_stages(job.model, g.pp, paired=bool(np.any(g.by_schedule(lambda s: s.is_paired))))
-    return Estimate(parts, bubble, estimate_memory(job, constants, g, paired), estimate_host(job, g, paired))
+    segment = Segment.whole(job, pool, constants, g)
+    parts, bubble = assemble(job, [segment], None, g, by_kind=by_kind)
+    stages = segment.stages
+    return Estimate(parts, bubble, estimate_memory(job, constants, g, stages), estimate_host(job, g, stages))
 
 
 def estimate_time(job: Job, pool: Pool, constants: Constants, g: Grid) -> Terms:
@@ -102,15 +108,17 @@ def estimate_segments(job: Job, segments: Sequence[Segment], joint: Tier, g: Gri
     return Estimate(parts, bubble, []).terms, memory
 
 
-def assemble(job: Job, segments: Sequence[Segment], joint: Tier | None, g: Grid) -> tuple[Terms, Bubble]:
+def assemble(
+    job: Job, segments: Sequence[Segment], joint: Tier | None, g: Grid, *, by_kind: bool = True
+) -> tuple[Terms, Bubble]:
     """Return a step's terms but for the bubble, and the bubble, of a pipeline over one or more segments.
 
     The slowest stage sets the pace and the others make the bubble. Where activations cross the ``joint`` tier, between two
     segments, nothing hides that. All ranks wait for the chip with the longest delays (the largest ``straggle``) and for the
     longest fixed overhead; chips lend a waiting one's share of a processor within a segment at most (the smallest ``sharing``).
     """
-    times = [segment_time(job, s, g) for s in segments]
-    slowest, terms, others = _slowest(times)
+    times = [segment_time(job, s, g, None if by_kind else COMPUTATION) for s in segments]
+    paces, variants = _slowest(times)
     # Of each kind of chips the first stage decides what stays exposed of the exchange (see data_parallel_time).
     first = [t for t, is_first in zip(times, _first_of_kind(segments), strict=True) if is_first]
     sharded = largest([t.sharded for t in first])
@@ -122,41 +130,56 @@ def assemble(job: Job, segments: Sequence[Segment], joint: Tier | None, g: Grid)
         exposed_send = np.maximum(exposed_send, 2.0 * crossing)
         sends = sends + crossing * (2.0 * (len(segments) - 1))
     m = microbatches(job, g)
-    parts = {kind: m * value for kind, value in terms.items()}
+    delay = largest([np.asarray(s.constants.straggle) for s in segments]) * np.log(g.chips)
+    parts: Terms = {}
+    if by_kind:
+        names = dict.fromkeys(kind for pace in paces for kind in pace.terms)
+        none: Array = np.asarray(0.0)
+        parts = {kind: m * variants.spread(np.asarray, [p.terms.get(kind, none) for p in paces]) for kind in names}
+        parts["waiting"] = computation(parts) * delay
+    else:
+        parts["passes"] = variants.spread(lambda pace, m, delay: m * add_delay(pace, delay), paces, m, delay)
     parts["pp_comm"] = m * exposed_send
     parts["dp_comm"] = m * sharded + exchange
     parts["optimizer"] = largest([t.optimizer for t in times])
-    straggle = largest([np.asarray(s.constants.straggle) for s in segments])
-    busy = parts["matmul"] + parts["attention"] + parts["vector"] + parts["recompute"]
-    parts["waiting"] = busy * (straggle * np.log(g.chips))
-    parts["overhead"] = parts["overhead"] + largest([t.fixed for t in times])
+    parts["overhead"] = parts.get("overhead", 0.0) + largest([t.fixed for t in times])
     sharing = -largest([np.negative(s.constants.sharing) for s in segments])
-    bubble = Bubble.between(g, others, sends, sharded * (g.pp - 1), m * slowest, sharing)
+    busy: Array = np.asarray(0.0)
+    if np.any(np.not_equal(sharing, 1.0)):
+        busy = m * variants.spread(lambda pace: pace.slowest.both, paces)
+    others = [pace.others for pace in paces]
+    bubble = Bubble.between(g, others, variants, sends, sharded * (g.pp - 1), busy, sharing)
     copies = [t.offload for t in times if t.offload is not None]
     if copies:
         parts["offload"] = m * largest(copies)
-    return {kind: parts[kind] for kind in KINDS if kind in parts}, bubble
+    if not by_kind and not np.any(busy):
+        # What varies with fewer axes is added up first.
+        parts["passes"] = parts["passes"] + bubble.passes
+        bubble = replace(bubble, passes=np.asarray(0.0))
+    return {kind: parts[kind] for kind in (() if by_kind else SUMS) + KINDS if kind in parts}, bubble
 
 
-def _slowest(times: list[SegmentTime]) -> tuple[Array, Terms, PassTime]:
-    """Return the slowest stage's seconds, its terms, and all other stages together, at each place of the grid."""
+def _slowest(times: list[SegmentTime]) -> tuple[Sequence[Pace], Variants]:
+    """Return the pace of all segments together, at each place of the grid."""
     if len(times) == 1:
-        return times[0].slowest.both, times[0].terms, times[0].others
-    pace = largest([t.slowest.both for t in times])
-    terms, slowest = times[-1].terms, times[-1].slowest
-    for t in reversed(times[:-1]):
-        here = t.slowest.both == pace
-        terms = {kind: np.where(here, t.terms[kind], terms[kind]) for kind in terms}
+        return times[0].paces, times[0].variants
+    paces = [t.paces[0] for t in times]
+    slowest, terms = paces[-1].slowest, paces[-1].terms
+    most = largest([pace.slowest.both for pace in paces])
+    for pace in reversed(paces[:-1]):
+        here = pace.slowest.both == most
+        terms = {kind: np.where(here, pace.terms[kind], terms[kind]) for kind in terms}
         slowest = PassTime(
-            pace, *(np.where(here, getattr(t.slowest, n), getattr(slowest, n)) for n in ("backward", "weight"))
+            most, *(np.where(here, getattr(pace.slowest, n), getattr(slowest, n)) for n in ("backward", "weight"))
         )
 
     def rest(name: str) -> Array:
-        both = sum(getattr(t.others, name) + getattr(t.slowest, name) for t in times)
+        both = sum(getattr(pace.others, name) + getattr(pace.slowest, name) for pace in paces)
         left: Array = both - getattr(slowest, name)
         return left
 
-    return pace, terms, PassTime(rest("both"), rest("backward"), rest("weight"))
+    pace = Pace(terms, slowest, PassTime(rest("both"), rest("backward"), rest("weight")))
+    return [pace], times[0].variants
 
 
 def _first_of_kind(segments: Sequence[Segment]) -> list[bool]:
@@ -181,11 +204,6 @@ def estimate_host(job: Job, g: Grid, stages: Sequence[Stage]) -> list[dict[str, 
 def fullest(stages: Sequence[dict[str, Array]]) -> Array:
     """Return the bytes on the fullest chip of some stages."""
     return largest([np.asarray(0.0), *(total(parts) for parts in stages)])
-
-
-def every_stage(job: Job, pp: int) -> list[Stage]:
-    """Return all stages of one pipeline, for the table of a single plan."""
-    return [stage(job.model, np.asarray([pp]), np.asarray([i])) for i in range(pp)]
 
 
 def microbatches(job: Job, g: Grid) -> Array:

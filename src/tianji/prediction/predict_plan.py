@@ -1,6 +1,6 @@
 """Predict one plan: the page where the engines meet.
 
-The same functions that price a million strategies price this one; the search and this page agree to the last digit.
+The same functions that price a million strategies price this one; the search and this page agree to twelve digits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
-from tianji.perf.step import estimate, estimate_host, estimate_memory, every_stage
+from tianji.perf.stages import every_stage
+from tianji.perf.step import estimate, estimate_host, estimate_memory
 from tianji.prediction.many import bundle, predict_many
 from tianji.ranges import Range
 from tianji.result import Result
@@ -111,20 +112,21 @@ def _predict_alike(plans: Sequence[Plan], calibration: Calibration) -> list[Resu
 def _host_memory(plan: Plan) -> dict[str, float]:
     """Return what the fullest stage's chip takes of its host's memory, by part; nothing where nothing is offloaded."""
     grid = Grid.of(plan.strategy)
-    stages = estimate_host(plan.job, grid, every_stage(plan.job, plan.strategy.pp))
+    stages = estimate_host(plan.job, grid, every_stage(plan.job.model, plan.strategy))
     plain = [{part: _column(value, 1)[0] for part, value in parts.items()} for parts in stages]
     return max(plain, key=lambda parts: sum(parts.values()), default={})
 
 
 def _stage_memory(plans: Sequence[Plan], constants: Constants) -> dict[int, tuple[dict[str, float], ...]]:
-    """Return the bytes of each stage of each plan, by part; plans with as many stages are worked out at once."""
+    """Return the bytes of each stage of each plan, by part; plans with the same pipeline are worked out at once."""
     by_plan: dict[int, tuple[dict[str, float], ...]] = {}
-    for pp in dict.fromkeys(plan.strategy.pp for plan in plans):
-        places = [i for i, plan in enumerate(plans) if plan.strategy.pp == pp]
+    pipelines = [(plan.strategy.schedule, plan.strategy.pp, plan.strategy.vpp) for plan in plans]
+    for pipeline in dict.fromkeys(pipelines):
+        places = [i for i, own in enumerate(pipelines) if own == pipeline]
         grid, job = Grid.of(*(plans[i].strategy for i in places)), plans[0].job
         stages = [
             {part: _column(value, len(places)) for part, value in parts.items()}
-            for parts in estimate_memory(job, constants, grid, every_stage(job, pp))
+            for parts in estimate_memory(job, constants, grid, every_stage(job.model, plans[places[0]].strategy))
         ]
         for place, i in enumerate(places):
             by_plan[i] = tuple({part: column[place] for part, column in parts.items()} for parts in stages)

@@ -41,7 +41,7 @@ class Block:
 
 def priced_blocks(job: Job, pool: Pool, constants: Constants, grid: Grid) -> Iterator[Block]:
     """Yield all strategies of a grid, legal or not, with time and memory."""
-    cost, shape = estimate(job, pool, constants, grid), grid.shape
+    cost, shape = estimate(job, pool, constants, grid, by_kind=False), grid.shape
     bubble = cost.bubble
     legal = is_legal(grid, job, pool) & cost.fits_host(pool.chip)
     parts = _shorten(cost.parts.values(), shape)
@@ -66,11 +66,14 @@ def _indices(shape: tuple[int, ...]) -> Iterator[tuple[Index, tuple[int, ...]]]:
 
 
 def _shorten(terms: Iterable[Array], shape: tuple[int, ...]) -> list[Array]:
-    """Add up the first terms for as long as the sum is smaller than the grid."""
-    first, *rest = terms
-    while rest and np.broadcast(first, rest[0]).shape != shape:
-        first = first + rest.pop(0)
-    return [first, *rest]
+    """Add up the first terms for as long as the sum is smaller than the grid, and then the others likewise."""
+    sums: list[Array] = []
+    for term in terms:
+        if sums and np.broadcast(sums[-1], term).shape != shape:
+            sums[-1] = sums[-1] + term
+        else:
+            sums.append(term)
+    return sums
 
 
 def _take(terms: Sequence[Array], index: Index) -> list[Array]:

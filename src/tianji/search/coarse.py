@@ -45,7 +45,7 @@ Schedules = tuple[tuple[str, int], ...]
 FLAT: tuple[Schedules, tuple[int, ...]] = ((("1f1b", 0),), (1, 2, 3))
 """Schedules and levels of ZeRO that are tried without a pipeline."""
 PIPED: tuple[Schedules, tuple[int, ...]] = (
-    (("zero-bubble", 0), ("interleaved", 1), ("interleaved", 3)), (1, 3),
+    (("zero-bubble", 0), ("dualpipe", 0), ("interleaved", 1), ("interleaved", 3)), (1, 3),
 )  # fmt: skip
 MOST_EXPERTS = 32
 """Experts of a layer that one rank holds at most: more fill its memory."""

@@ -198,7 +198,7 @@ def joint_exchange(job: Job, joint: Tier, shares: tuple[Share, ...], constants: 
 
 def _gradient_share(job: Job, strategy: Strategy) -> Bytes:
     g, most = Grid.of(strategy), 0.0
-    for stage in representative_stages(job.model, g.pp):
+    for stage in representative_stages(job.model, g):
         dense: Array = dense_parameters(job.model, stage, g) / shard_group(g).size
         expert: Array = expert_parameters(job.model, stage, g) / expert_data_group(g).size
         most = max(most, float(np.max(dense + expert)))

@@ -9,7 +9,6 @@ import numpy as np
 
 from tianji.errors import IllegalStrategyError
 from tianji.parallel.grid import Grid
-from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import state_bytes
 from tianji.perf.stages import Stage, representative_stages
@@ -58,8 +57,7 @@ def find_exposures(outcome: MixedOutcome) -> tuple[Exposure, ...]:
             exposures.append(replace(whole, chips=pool.chips, model_chips=model_chips))
         return tuple(exposures)
     for share in outcome.division.shares if outcome.division else ():
-        is_paired = SCHEDULES[share.strategy.schedule].is_paired
-        fullest = representative_stages(job.model, Grid.of(share.strategy).pp, paired=is_paired)
+        fullest = representative_stages(job.model, Grid.of(share.strategy))
         whole = expose(job, share.pool, share.strategy, _held(job, share.strategy, fullest), step_time)
         exposures.append(replace(whole, share=whole.share * share.pool.chips / outcome.mixture.chips))
     return tuple(exposures)

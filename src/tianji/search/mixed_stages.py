@@ -21,7 +21,7 @@ from tianji.parallel.strategy import Strategy
 from tianji.perf.context import total
 from tianji.perf.memory import usable_memory
 from tianji.perf.segments import Segment
-from tianji.perf.stages import Stage, block_counts
+from tianji.perf.stages import Stage, make_stage
 from tianji.perf.step import estimate_segments
 from tianji.search.space import Space, divisors
 from tianji.units import Array, Bytes, Seconds
@@ -138,20 +138,10 @@ def _fastest(
 
 def find_stages(model: Model, layers: tuple[tuple[int, ...], ...]) -> Iterator[tuple[Stage, ...]]:
     """Yield the stages of each part: leading dense layers first, embedding on the first stage, head on the last."""
-    leading = model.moe.num_leading_dense if model.moe else 0
-    share = model.num_moe_layers / max(model.num_layers - leading, 1)
-    last, index, before = sum(map(len, layers)) - 1, 0, 0
+    count, index, before = np.asarray(sum(map(len, layers))), 0, 0
     for part in layers:
         stages: list[Stage] = []
-        for count in part:
-            dense = min(max(leading - before, 0), count)
-            moe = (count - dense) * share
-            ends = map(np.asarray, (index == 0, index == last))
-            if model.blocks:
-                counts = block_counts(model, np.asarray(before), np.asarray(count))
-                stages.append(Stage(np.asarray(index), counts, *ends))
-                index, before = index + 1, before + count
-                continue
-            stages.append(Stage(np.asarray(index), {"dense": np.asarray(count - moe), "moe": np.asarray(moe)}, *ends))
-            index, before = index + 1, before + count
+        for n in part:
+            stages.append(make_stage(model, count, np.asarray(index), np.asarray(before), np.asarray(n)))
+            index, before = index + 1, before + n
         yield tuple(stages)

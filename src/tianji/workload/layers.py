@@ -87,12 +87,12 @@ def model_layers(model: Model) -> dict[str, LayerOps]:
     """
     if model.blocks:
         return _block_layers(model)
-    block, top = _AttentionBlock.of(model), head(model)
-    layers = {"dense": _dense_layer(model, block), "embedding": embedding(model), "head": top}
+    block = _AttentionBlock.of(model)
+    layers = {"dense": _dense_layer(model, block), "embedding": embedding(model), "head": head(model)}
     if model.moe:
         layers["moe"] = _moe_layer(model, block)
     if model.num_mtp_layers:
-        layers["mtp"] = _mtp_layer(model, layers.get("moe", layers["dense"]), top)
+        layers["mtp"] = _mtp_layer(model, layers.get("moe", layers["dense"]))
     return layers
 
 
@@ -210,10 +210,9 @@ def block_name(index: int) -> str:
 
 def _block_layers(model: Model) -> dict[str, LayerOps]:
     layers = {block_name(i): parts.layer for i, parts in enumerate(model.block_parts)}
-    top = head(model)
-    layers |= {"embedding": embedding(model), "head": top}
+    layers |= {"embedding": embedding(model), "head": head(model)}
     if model.num_mtp_layers:
-        layers["mtp"] = _mtp_layer(model, model.block_parts[model.pattern[-1]].layer, top)
+        layers["mtp"] = _mtp_layer(model, model.block_parts[model.pattern[-1]].layer)
     return layers
 
 
@@ -259,30 +258,31 @@ def _moe_layer(model: Model, block: _AttentionBlock) -> LayerOps:
 
 def embedding(model: Model) -> LayerOps:
     """Return the ops of the token table: a gather that writes h."""
-    return LayerOps(vectors=(Vector("embedding", 2.0 * model.hidden_size, "sequence"),))
+    return LayerOps(vectors=(Vector("embedding", 2.0 * model.hidden_size, "sequence"),), is_recomputed=False)
 
 
 def head(model: Model) -> LayerOps:
     """Return the ops of the last norm, the logits and the loss."""
     norm = Vector("final norm", 2.0 * model.hidden_size, "sequence")
     if model.outputs == 0:
-        return LayerOps(vectors=(norm,))
+        return LayerOps(vectors=(norm,), is_recomputed=False)
     width = model.embedding_size or model.hidden_size
     between = (Matmul("table to layers", model.hidden_size, width, "none"),) * 2 if model.embedding_size else ()
     return LayerOps(
         matmuls=(*between, Matmul("logits", width, model.num_outputs, "column", high=True, role=Role.LOGITS)),
         vectors=(norm, Vector("loss", 1.0 * model.num_outputs, "tensor", role=Role.LOSS)),
+        is_recomputed=False,
     )
 
 
 def mtp_layer(model: Model) -> LayerOps:
-    """Return the ops of one multi-token-prediction module: a projection of 2h to h, a layer, and a head of its own."""
-    return _mtp_layer(model, moe_layer(model), head(model))
+    """Return the ops of one multi-token-prediction module: a projection of 2h to h and a layer; it asks the head once more."""
+    return _mtp_layer(model, moe_layer(model))
 
 
-def _mtp_layer(model: Model, layer: LayerOps, top: LayerOps) -> LayerOps:
+def _mtp_layer(model: Model, layer: LayerOps) -> LayerOps:
     projection = Matmul("mtp projection", 2 * model.hidden_size, model.hidden_size, "column")
-    return replace(layer, matmuls=(*layer.matmuls, projection, *top.matmuls), vectors=(*layer.vectors, *top.vectors))
+    return replace(layer, matmuls=(*layer.matmuls, projection))
 
 
 def step_flops(model: Model, seq_len: int, tokens: float, causal: bool = True) -> Flops:
@@ -293,13 +293,14 @@ def step_flops(model: Model, seq_len: int, tokens: float, causal: bool = True) -
     """
     if model.blocks:
         layers = model_layers(model)
-        counts = {block_name(i): n for i, n in model.block_counts.items()} | {"head": 1, "mtp": model.num_mtp_layers}
+        counts = {block_name(i): n for i, n in model.block_counts.items()}
+        counts |= {"head": 1 + model.num_mtp_layers, "mtp": model.num_mtp_layers}
         flops = sum(n * layers[name].flops(seq_len, causal) for name, n in counts.items() if n)
         return 3.0 * flops * tokens
     per_token = (
         model.num_dense_layers * dense_layer(model).flops(seq_len, causal)
         + model.num_moe_layers * moe_layer(model).flops(seq_len, causal)
         + model.num_mtp_layers * mtp_layer(model).flops(seq_len, causal)
-        + head(model).flops(seq_len, causal)
+        + (1 + model.num_mtp_layers) * head(model).flops(seq_len, causal)
     )
     return 3.0 * per_token * tokens

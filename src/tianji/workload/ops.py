@@ -157,6 +157,8 @@ class LayerOps:
     vectors: tuple[Vector, ...] = ()
     experts: ExpertOps | None = None
     scans: tuple[Recurrence, ...] = ()
+    is_recomputed: bool = True
+    """Recomputation covers it: every framework does transformer layers again, none the embedding, the head or the loss."""
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
         """Forward FLOPs of one token in this layer."""

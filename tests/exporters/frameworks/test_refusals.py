@@ -60,7 +60,7 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
     "mindspeed": [
         *FAMILY,
         ({"pool": CUDA}, "drives Ascend chips only"),
-        ({"pp": 2, "schedule": "dualpipe"}, "its dualpipev is another schedule"),
+        ({"pp": 2, "schedule": "dualpipe"}, "it has the V-shaped form alone"),
         ({"model": "qwen3-8b", "pp": 8, "vpp": 2, "schedule": "interleaved"}, "its chunks hold equally many layers"),
         ({"zero": 2}, "zero=2: its Megatron back end shards the optimizer only"),
         (FULL_EP | {"etp": 2, "ep": 2}, "overlap_ep with etp above 1"),

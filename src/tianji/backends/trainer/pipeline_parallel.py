@@ -23,8 +23,9 @@ SCHEDULES: dict[str, type[Any]] = {
     "zero-bubble": schedules.ScheduleInterleavedZeroBubble,
     "zbv": schedules.ScheduleZBVZeroBubble,
     "dualpipe": schedules.ScheduleDualPipeV,
+    "dualpipev": schedules.ScheduleDualPipeV,
 }
-V_SHAPED = ("zbv", "dualpipe")
+V_SHAPED = ("zbv", "dualpipe", "dualpipev")
 """Two chunks a rank: the first ranks hold the first and the last layers."""
 
 

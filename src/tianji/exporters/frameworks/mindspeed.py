@@ -93,10 +93,10 @@ MINDSPEED = Dialect(
     refusals=(
         Refusal(
             lambda s, plan: s.pp > 1 and s.schedule == "dualpipe",
-            "schedule=dualpipe: its dualpipev is another schedule (take --fix schedule=1f1b or interleaved)",
+            "schedule=dualpipe: it has the V-shaped form alone (take --fix schedule=dualpipev, 1f1b or interleaved)",
         ),
         Refusal(
-            lambda s, plan: s.pp > 1 and s.schedule not in (*PIPELINES, "dualpipe"),
+            lambda s, plan: s.pp > 1 and s.schedule not in (*PIPELINES, "dualpipe", "dualpipev"),
             "schedule={s.schedule}: it runs 1F1B (take --fix schedule=1f1b or interleaved)",
         ),
         Refusal(

@@ -44,7 +44,7 @@ def read_strategy_options(options: Options, model: Model, world: int, dialect: D
         "tp": tp, "pp": pp, "vpp": vpp, "cp": cp, "ep": ep, "etp": etp, "dp": dp,
         "micro_batch_size": options.count("--micro-batch-size"),
         "sequence_parallel": options.has("--sequence-parallel") or tp == 1,
-        "schedule": _read_schedule(options, vpp, assumed),
+        "schedule": _read_schedule(options, vpp),
         "cp_kind": _read_context(options, cp, assumed),
         **_read_dispatch(options),
         "placement": "pp-inside" if options.has("--use-tp-pp-dp-mapping") else "dp-inside",
@@ -99,10 +99,9 @@ def _read_experts(options: Options, model: Model, tp: int, dialect: Dialect) -> 
     return (ep, etp) if model.moe else (1, 1)
 
 
-def _read_schedule(options: Options, vpp: int, assumed: list[str]) -> str:
+def _read_schedule(options: Options, vpp: int) -> str:
     if options.text("--schedules-method") == "dualpipev":
-        assumed.append("--schedules-method dualpipev: priced as DualPipe, the nearest schedule")
-        return "dualpipe"
+        return "dualpipev"
     return "interleaved" if vpp > 1 else "1f1b"
 
 

@@ -72,6 +72,21 @@ class PipelineSchedule:
     on_request: bool = False
     """A search takes it only where ``fixed`` asks for it: few engines have it."""
 
+    def num_chunks(self, p: int, v: int) -> int:
+        """Return into how many parts the layers are cut, in the order in which a micro-batch passes them."""
+        return p * v * self.halves
+
+    def chunks_of_rank(self, p: int, v: int, rank: int) -> tuple[int, ...]:
+        """Return which of the parts a pipeline rank holds.
+
+        >>> interleaved = PipelineSchedule("i", 2021, "", lambda p, v, m, i: m, is_chunked=True)
+        >>> interleaved.chunks_of_rank(4, 2, 0)
+        (0, 4)
+        """
+        if self.is_paired or self.halves == 2:
+            return rank, self.num_chunks(p, v) - 1 - rank
+        return tuple(range(rank, p * v, p))
+
 
 def least(*values: Array | float) -> Array:
     """Return the least value at each place."""

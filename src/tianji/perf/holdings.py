@@ -1,0 +1,116 @@
+"""What each rank of a pipeline holds, as plain numbers: the parts of the model that its schedule gives it, added up.
+
+A rank that holds several stages works for all of them, keeps the activations of all of them and the weights of all of them: one
+sum serves time and memory.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import accumulate
+from typing import NamedTuple
+
+from tianji.parallel.schedules import SCHEDULES
+from tianji.workload import Model
+
+
+class LayerSequence(NamedTuple):
+    """The layers of a model in their order, as far as a cut into stages asks for them."""
+
+    num_layers: int
+    num_mtp_layers: int
+    leading: int = 0
+    """Dense layers ahead of the others."""
+    share: float = 0.0
+    """Of the layers behind them, how many are mixtures of experts."""
+    pattern: tuple[int, ...] = ()
+    """Of each layer which block it is; then the two fields above say nothing."""
+
+    @classmethod
+    def of(cls, model: Model) -> LayerSequence:
+        """Return the sequence of one model."""
+        if model.blocks:
+            return cls(model.num_layers, model.num_mtp_layers, pattern=model.pattern)
+        leading = model.moe.num_leading_dense if model.moe else 0
+        share = model.num_moe_layers / max(model.num_layers - leading, 1)
+        return cls(model.num_layers, model.num_mtp_layers, leading, share)
+
+    def counts_before(self) -> list[tuple[float, ...]]:
+        """Return how many layers of each kind lie before layer 0, 1, ... and before the end."""
+        if self.pattern:
+            kinds = range(max(self.pattern) + 1)
+            return [tuple(float(self.pattern[:i].count(kind)) for kind in kinds) for i in range(self.num_layers + 1)]
+        moe = [max(i - self.leading, 0) * self.share for i in range(self.num_layers + 1)]
+        return [(i - experts, experts) for i, experts in enumerate(moe)]
+
+
+class Holding(NamedTuple):
+    """What one rank holds: of counts, as many as a micro-batch passes there, on average over the micro-batches."""
+
+    rank: int
+    layers: tuple[float, ...]
+    """Of each kind: dense and MoE, or the model's blocks."""
+    embedding: float
+    modules: float
+    """Multi-token-prediction modules."""
+    head: float
+    copies: float
+    """Of what a micro-batch passes the rank holds the weights so many times: DualPipe's two stages see half of them each."""
+
+
+def deal_layers(num_layers: int, chunks: int) -> tuple[int, ...]:
+    """Return how many layers each of some chunks gets: even, at both ends without an extra one where others can take it.
+
+    >>> deal_layers(10, 4), deal_layers(8, 3)
+    ((2, 3, 3, 2), (3, 3, 2))
+    """
+    base, rest = divmod(num_layers, chunks)
+    middle = min(rest, max(chunks - 2, 0))
+    first = 1 if rest > middle else 0
+    last = 1 if rest > middle + first and chunks > 1 else 0
+    inner = [base + (0 < i <= middle) for i in range(1, chunks - 1)]
+    return (base + first, *inner, base + last)[:chunks]
+
+
+@lru_cache(maxsize=4096)
+def hold_all(sequence: LayerSequence, schedule: str, pp: int, vpp: int) -> tuple[Holding, ...]:
+    """Return what every rank of a pipeline holds, the first rank first."""
+    how = SCHEDULES[schedule]
+    dealt = deal_layers(sequence.num_layers, how.num_chunks(pp, vpp))
+    ends = list(accumulate(dealt, initial=0))
+    before, last = sequence.counts_before(), len(dealt) - 1
+    copies = 2.0 if how.is_paired else 1.0
+    holdings: list[Holding] = []
+    for rank in range(pp):
+        chunks = how.chunks_of_rank(pp, vpp, rank)
+        rows = [tuple(b - a for a, b in zip(before[ends[k]], before[ends[k + 1]], strict=True)) for k in chunks]
+        head = sum(k == last for k in chunks) / copies
+        holdings.append(
+            Holding(
+                rank,
+                tuple(sum(column) / copies for column in zip(*rows, strict=True)),
+                sum(k == 0 for k in chunks) / copies,
+                head * sequence.num_mtp_layers,
+                head,
+                copies,
+            )
+        )
+    return tuple(holdings)
+
+
+@lru_cache(maxsize=4096)
+def hold_most(sequence: LayerSequence, schedule: str, pp: int, vpp: int) -> tuple[Holding, ...]:
+    """Return the ranks among which is the slowest and the fullest: those of which no earlier one holds as much of everything.
+
+    An earlier rank has at least as many micro-batches in flight. The first rank is always one of them, and stands first.
+    """
+    kept: list[Holding] = []
+    for one in hold_all(sequence, schedule, pp, vpp):
+        if not any(_covers(other, one) for other in kept):
+            kept.append(one)
+    return tuple(kept)
+
+
+def _covers(other: Holding, one: Holding) -> bool:
+    more = (other.embedding >= one.embedding, other.modules >= one.modules, other.head >= one.head)
+    return all(more) and all(a >= b for a, b in zip(other.layers, one.layers, strict=True))
