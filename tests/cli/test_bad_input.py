@@ -106,7 +106,7 @@ def test_a_slip_on_the_command_line(words: list[str], expected: str) -> None:
         ("--tokens", "nan", "expected a count"),
         ("--precision", "fp7", "did you mean fp8"),
         ("--precision", "fp4", "no published dense fp4 peak"),
-        ("--optimizer-dtype", "fp16", "unknown optimizer dtype"),
+        ("--optimizer-dtype", "fp17", "unknown optimizer dtype"),
         ("--moe-imbalance", "0.5", "from 1"),
         ("--moe-imbalance", "two", "expected a ratio"),
         ("--fix", "tp", "field=value"),

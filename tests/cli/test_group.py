@@ -59,3 +59,10 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group.LazyGroup, "get_command", lambda self, context, name: broken)
     with pytest.raises(ZeroDivisionError):
         CliRunner().invoke(main, ["plan"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "-1", "x", "\u00b2", ""])
+def test_an_absurd_width_of_the_terminal_is_forgotten(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", size)
+    done = CliRunner().invoke(main, ["--help"])
+    assert (done.exit_code, "Commands" in done.stdout) == (0, True)

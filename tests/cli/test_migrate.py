@@ -1,6 +1,7 @@
 """The doors of a move: scan, versions, files, exit codes, messages."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,52 @@ def test_options_that_make_no_sense_are_refused(options: list[str], says: str, r
     done = call("scan", str(repository), *options)
     assert done.exit_code == 2
     assert says in done.stderr
+
+
+LAUNCH = """#!/bin/bash
+torchrun --nproc_per_node 8 --nnodes 2 pretrain_gpt.py \\
+  --num-layers 16 --hidden-size 2048 --ffn-hidden-size 5632 --num-attention-heads 16 --seq-length 4096 \\
+  --max-position-embeddings 4096 --micro-batch-size 1 --global-batch-size 64 --tensor-model-parallel-size 2 \\
+  --swiglu --normalization RMSNorm --position-embedding-type rope --untie-embeddings-and-output-weights \\
+  --disable-bias-linear --vocab-size 32000 --make-vocab-size-divisible-by 1 --bf16 --train-iters 100
+"""
+
+
+def test_the_model_is_told_from_a_launch_script(repository: Path) -> None:
+    (repository / "scripts").mkdir()
+    (repository / "scripts" / "pretrain.sh").write_text(LAUNCH)
+    done = call("scan", str(repository), "--chips", "16", "--json")
+    assert done.exit_code == 0, done.output
+    speed = json.loads(done.stdout)["speed"]
+    assert speed["found_in"] == "scripts/pretrain.sh"
+    assert (speed["target"]["pool"], speed["target"]["chips"]) == ("atlas-900-a2", 16)
+    assert 0 < speed["target"]["step_time_range_s"]["low"] <= speed["target"]["step_time_range_s"]["high"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--patch-style", "import"], "give the file for it with --patch"),
+        (["--chips", "16"], "no model is known"),
+    ],
+)
+def test_options_without_what_they_belong_to_are_refused(options: list[str], says: str, repository: Path) -> None:
+    done = call("scan", str(repository), *options)
+    assert done.exit_code == 2
+    assert says in " ".join(done.stderr.split())
+
+
+def test_a_dockerfile_leaves_out_cuda_and_installs_what_was_asked_for(tmp_path: Path) -> None:
+    call("versions", "--with", "vllm", "--with", "mindspeed", "--dockerfile", str(tmp_path / "D"))
+    text = (tmp_path / "D").read_text()
+    assert "requirements-npu.txt" in text
+    assert text.index("torch-npu") < text.index(" vllm\n") < text.index(" vllm-ascend\n")
+    assert "github.com/Ascend/MindSpeed" in text
+    pattern = text.split("grep -viE '")[1].split("'")[0]
+    requirements = "torch==2.4.0+cu124\nnvidia-cublas-cu12==12\nflash_attn==2.5\nnumpy\ntransformers>=4.5\ntorchdata\n"
+    requirements += "--extra-index-url https://example.org/whl/cu121\n"
+    (tmp_path / "r.txt").write_text(requirements)
+    done = subprocess.run(
+        ["grep", "-viE", pattern, str(tmp_path / "r.txt")], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["numpy", "transformers>=4.5", "torchdata"]

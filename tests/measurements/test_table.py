@@ -53,7 +53,7 @@ def test_what_cannot_be_predicted_is_skipped_with_the_reason(
     [
         ("recompute", "sel", "none, selective or full"),
         ("launch", "graphs", "full_graph"),
-        ("tp", "two", "a count"),
+        ("tp", "two", "a whole number"),
         ("tp", "-1", "whole number"),
         ("overlap_dp", "maybe", "true or false"),
         ("recompute_modules", "mlp attn", "core_attn"),

@@ -104,3 +104,34 @@ def test_thirty_thousand_lines_take_seconds(tmp_path: Path) -> None:
     assert found.num_lines > 29_000
     # Far above the second that it takes: it tells a cost that grows with the square of the lines from a busy machine.
     assert time.process_time() - start < 40.0
+
+
+def test_files_that_import_each_other_and_names_without_end(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import a\nfrom b import *\n")
+    (tmp_path / "a.py").write_text("import b\nimport a\nfrom . import c\n")
+    (tmp_path / "b.py").write_text("import a\nimport train\nx = " + ".".join(["y"] * 3000) + "\n")
+    (tmp_path / "c.py").write_text("if " + " and ".join(["torch.cuda.is_available()"] * 3000) + ":\n    pass\n")
+    assert len(scan_repository(tmp_path).files) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pyproject.toml", "[project\nname = 3\ndependencies = [[[["),
+        ("pyproject.toml", "project = 3\n"),
+        ("pyproject.toml", '[project]\ndependencies = [1, {a = 2}, "torch=="]\noptional-dependencies = 3\n'),
+        ("environment.yml", "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n" * 200),
+        ("environment.yml", "dependencies:\n  - pip:\n    - {{ torch }}\n\t- x\n"),
+        ("setup.cfg", "[options\ninstall_requires = \n = \n"),
+        ("requirements.txt", "torch==" + "9" * 100_000 + "\n-r requirements.txt\n-e git+https://x\n===\n@@@\n"),
+        ("Dockerfile", "RUN pip install \\\n" * 20_000),
+        ("run.sh", "torchrun " + "$(" * 10_000 + "\n'"),
+        ("config.yaml", "x: " + "{" * 100_000),
+        ("config.json", "[" * 100_000),
+    ],
+)
+def test_files_that_are_no_good_end_in_an_answer(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import torch\ntorch.cuda.set_device(0)\n")
+    (tmp_path / name).write_text(text)
+    found = scan_repository(tmp_path)
+    assert "torch.cuda.set_device" in {finding.symbol for finding in found.findings}

@@ -5,10 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from tianji.api.answer import Answer
-from tianji.api.requests import File, PlanLike, plan_of
-from tianji.errors import FormatError
+from tianji.api.requests import File, PlanLike, find_calibration, plan_of
+from tianji.errors import FormatError, InputError
 from tianji.exporters import TARGETS, FileBundle, render_plan, write_bundle
 from tianji.exporters.lint.checks import Check, check_file
+from tianji.parallel.plan import Plan
+from tianji.prediction import predict as predict_plan
+from tianji.prediction.remedies import recommend_interval
 from tianji.report.documents.export import (
     FileDocument,
     ViolationDocument,
@@ -16,6 +19,7 @@ from tianji.report.documents.export import (
     export_document,
     targets_document,
 )
+from tianji.result.result import RISKY
 
 
 def export(
@@ -46,7 +50,9 @@ def export(
     if plan is None or to is None:
         missing = "the plan's file" if plan is None else f"--to, one of {', '.join(TARGETS)}"
         raise FormatError(f"tianji export: {missing} is missing; as in `tianji export plan.json --to megatron`")
-    bundle = render_plan(plan_of(plan), to)
+    wanted = plan_of(plan)
+    bundle = render_plan(wanted, to, _recommend_steps(wanted))
+    notes = (*bundle.notes, *_note_memory(wanted))
     paths = write_bundle(bundle, out) if out else []
     files: list[FileDocument] = [
         {"name": a.name, "executable": a.is_executable, "text": a.text} for a in bundle.artefacts
@@ -55,9 +61,35 @@ def export(
     texts = [*written] if written else [f"# ===== {a.name}\n{a.text}" for a in bundle.artefacts]
     return Answer(
         bundle, f"export to {to}: {', '.join(a.name for a in bundle.artefacts)}",
-        partial(export_document, to, bundle.notes, files, written), notes=tuple(bundle.notes),
+        partial(export_document, to, notes, files, written), notes=notes,
         text="".join(f"{text}\n" for text in texts),
     )  # fmt: skip
+
+
+def _note_memory(plan: Plan) -> tuple[str, ...]:
+    """Return what a plan leaves of the memory, where that is at risk or nothing; silent where a figure is not published."""
+    try:
+        result = predict_plan(plan)
+    except InputError:
+        return ()
+    left = 1.0 - result.memory_total / result.memory_limit
+    if not result.fits:
+        return ("This plan does not fit the memory as it is priced.",)
+    if result.misfit_chance < RISKY:
+        return ()
+    return (
+        f"This plan leaves {left:.1%} of the memory: the chance that it does not fit is {result.misfit_chance:.0%}.",
+    )
+
+
+def _recommend_steps(plan: Plan) -> int:
+    """Return the steps between two checkpoints that are recommended for a plan, 0 where failures or the chip are unknown."""
+    try:
+        result = predict_plan(plan, find_calibration(None))
+        interval = recommend_interval(result)
+    except InputError:
+        return 0
+    return max(round(interval / result.step_time.nominal), 1) if interval else 0
 
 
 def _answer_check(file: str) -> Answer[Check]:

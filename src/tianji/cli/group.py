@@ -64,6 +64,7 @@ class LazyGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the words of the command line: a page says how it was made."""
         ctx.meta[WORDS] = list(args)
+        _forget_absurd_sizes()
         return super().parse_args(ctx, args)
 
     def resolve_command(
@@ -99,6 +100,14 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("tianji: interrupted", err=True)
             sys.exit(130)
+
+
+def _forget_absurd_sizes() -> None:
+    """Take a terminal's size out of the environment where it is no number that a terminal has."""
+    for name in ("COLUMNS", "LINES"):
+        text = os.environ.get(name, "80")
+        if not (text.isascii() and text.isdigit() and len(text) < 6):
+            del os.environ[name]
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

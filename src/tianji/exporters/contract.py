@@ -44,8 +44,17 @@ class Limits:
     """Collects what a target cannot express: a note where the plan stays the plan, a refusal where it would not."""
 
     target: str
+    save_every: int = 0
+    """Steps between two checkpoints, as recommended for the plan; 0 where nobody worked it out."""
     notes: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+
+    @property
+    def save_steps(self) -> tuple[int, str]:
+        """Steps between two checkpoints that are written, and where they come from."""
+        if self.save_every:
+            return self.save_every, "recommended for this plan, from the pool's failure rate"
+        return 1000, "FILL IN: `tianji predict` recommends an interval from the pool's failure rate"
 
     def note(self, *texts: str) -> None:
         """Keep what the user should know."""

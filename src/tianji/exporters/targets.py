@@ -39,8 +39,8 @@ def load_targets() -> dict[str, Target]:
 TARGETS = load_targets()
 
 
-def render_plan(plan: Plan, target: str) -> FileBundle:
-    """Return the files of a plan for one target.
+def render_plan(plan: Plan, target: str, save_every: int = 0) -> FileBundle:
+    """Return the files of a plan for one target, which save a checkpoint every so many steps (0: nobody worked it out).
 
     Raises UnknownNameError for an unknown target, IllegalStrategyError for a plan that breaks a rule, and ExportError, with
     every reason, where the target would run another plan.
@@ -48,7 +48,7 @@ def render_plan(plan: Plan, target: str) -> FileBundle:
     if target not in TARGETS:
         raise UnknownNameError("export target", target, TARGETS)
     check(plan.strategy, plan.job, plan.pool)
-    limits = Limits(target)
+    limits = Limits(target, save_every)
     artefacts = TARGETS[target].write(plan, limits)
     limits.check()
     return FileBundle(target, tuple(artefacts), tuple(limits.notes))

@@ -95,6 +95,9 @@ OTHER = "other"
 """The entry for chips that the calibration does not know: broad beliefs and a wide range."""
 UNSEEN = "*"
 """The entry for software that no run is of: what a framework may do. No trait has this name."""
+MEMORY_ERROR = 0.06
+"""Least standard deviation of log bytes of a plan: what a run's allocator and kernels take is known to a few percent at best. Of
+fifteen figures of PaddleNLP (FlagPerf) eleven lie within 10 % once its reserve is known."""
 BORROWING = 0.22
 """Standard deviation of log time that a chip borrows with its relative's constants, where the calibration does not list it; the
 same as of those that it lists (:data:`tianji.calibration.ranges.INHERITED`)."""
@@ -164,6 +167,11 @@ class Calibration:
         stated = () if traits is None else traits
         known = next((self.memory[trait] for trait in stated if trait in self.memory), None)
         return known or self.memory.get(chip.ecosystem) or Footprint()
+
+    def memory_error(self, chip: Chip, traits: Sequence[str] | None = None) -> float:
+        """Return the standard deviation of the log bytes on a chip; 0 under pure physics."""
+        footprint = self.footprint(chip, traits)
+        return max(footprint.standard_error, MEMORY_ERROR) if footprint != Footprint() else 0.0
 
     def spread(self, chip: Chip, *, moe: bool = False, chips: int = 1, traits: Sequence[str] | None = None) -> Spread:
         """Return the 80 % range of step times over the nominal one, where the constants are sure.

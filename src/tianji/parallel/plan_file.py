@@ -29,6 +29,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "Job.seq_len": (1, 10**8),
     "Job.global_batch_size": (1, 10**8),
     "Job.moe_imbalance": (1, 10**4),
+    "Mathematics": (0, 10**14),
     "Model": (0, 10**7),
     "Model.hidden_size": WIDTH,
     "Model.num_layers": (1, 10**4),

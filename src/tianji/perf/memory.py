@@ -280,7 +280,9 @@ def _loss_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
     whole_head = (
         (g.zero >= 3) * (g.cp * g.dp > 1) * ((model.embedding_size or model.hidden_size) * model.num_outputs / g.tp)
     )
-    size: Array = stage.works_on_loss * (logits + whole_head * (p.weight_wire + p.activation_size + p.gradient_wire))
+    # As in _gathered_bytes, a compiler reduces the head's gradient in the format in which it is computed.
+    reduced = np.where(g.among("zero_kind", "matrices"), 0.0, p.gradient_wire)
+    size: Array = stage.works_on_loss * (logits + whole_head * (p.weight_wire + p.activation_size + reduced))
     return size
 
 

@@ -112,20 +112,23 @@ def plan(
     twice = replace(options, top=2 * options.top)
 
     def search(chips: int) -> tuple[Pool, SearchResult]:
-        used = replace(pool, chips=chips)
+        used = replace(room, chips=chips)
         return used, explore(job, used, constants, twice)
 
+    room = replace(pool, usable_memory=pool.usable_memory * (1.0 - options.margin))
     tried, smaller = [search(_wanted(pool, fixed))], options.smaller or ()
     if not _holds_chips(fixed):
         if options.smaller is None:
-            smaller = find_smaller(job, pool, constants, fixed)
-        tried += [search_smaller(job, pool, constants, twice, s) for s in smaller[:MOST]]
+            smaller = find_smaller(job, room, constants, fixed)
+        tried += [search_smaller(job, room, constants, twice, s) for s in smaller[:MOST]]
         for chips in _fewer(job, pool) if not any(result.best for _, result in tried) else ():
             tried.append(search(chips))
             found = sum(bool(result.best) for _, result in tried)
             if tried[-1][1].candidates > MANY and found == ENOUGH:
                 break
     fitting = [(used, result) for used, result in tried if result.best]
+    if not fitting and options.margin:
+        return _without_reserve(job, pool, calibration, options)
     if not fitting:
         raise explain_failure(job, pool, fixed, [result for _, result in tried])
     # Fewer chips can be faster: one node less may divide where one node more does not. Of equal ones the first has most.
@@ -136,8 +139,16 @@ def plan(
         job, pool, used, calibration, _together(fastest, [result for _, result in tried]), on_all, options
     )
     fewer = tuple(s for s in smaller if s.chips < used.chips)
-    near = find_near(job, pool, constants, fixed, fewer, outcome.best.step_time.nominal)
+    near = find_near(job, room, constants, fixed, fewer, outcome.best.step_time.nominal)
     return replace(outcome, near=near)
+
+
+def _without_reserve(job: Job, pool: Pool, calibration: Calibration, options: SearchOptions) -> Outcome:
+    """Return the outcome of a search that no plan with the reserve came out of."""
+    outcome = plan(job, pool, calibration, replace(options, margin=0.0))
+    left = 1.0 - outcome.best.memory_total / outcome.best.memory_limit
+    first = f"memory: no plan leaves the reserve of {options.margin:.0%}; this one leaves {left:.1%} of what is usable"
+    return replace(outcome, binding=(first, *outcome.binding))
 
 
 def _unlike(best: tuple[Candidate, ...]) -> tuple[Candidate, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tianji.workload.job import Job
+from tianji.workload.mathematics import UNSTATED
 from tianji.workload.model import Model, MoE
 
 MODEL_SIZES = (
@@ -26,8 +27,8 @@ def structure(job: Job) -> Hashable:
     """Return a key that is equal for jobs which can be stacked."""
     model, moe = job.model, job.model.moe
     if model.blocks:
-        return replace(model, name="", source=""), job.precision, job.causal
-    rest = _others(model, (*MODEL_SIZES, "name", "family", "source", "moe", "max_position_embeddings"))
+        return replace(model, name="", source="", mathematics=UNSTATED), job.precision, job.causal
+    rest = _others(model, (*MODEL_SIZES, "name", "family", "source", "moe", "max_position_embeddings", "mathematics"))
     return rest, _others(moe, MOE_SIZES) if moe else None, job.precision, job.causal
 
 

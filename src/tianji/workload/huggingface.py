@@ -20,6 +20,7 @@ from tianji.workload.family_files import FamilyFile, load_families
 from tianji.workload.foreign_keys import refuse_foreign, unread_keys
 from tianji.workload.heads import TaskHead, head_of, split_class
 from tianji.workload.keys import Keys, check_spelling
+from tianji.workload.mathematics import read_mathematics
 from tianji.workload.model import Model
 from tianji.workload.patterned import read_patterned, stated_width
 from tianji.workload.plain import as_plain
@@ -69,7 +70,8 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
     _check_lists(part.data, model, where)
     unread = unread_keys(family, part.data)
     remark = "; ".join(filter(None, (part.remark, head.remark, keys.filled(), unread)))
-    return replace(model, family=kind, remark=remark)
+    mathematics = read_mathematics(part.data, has_experts=model.num_moe_layers > 0)
+    return replace(model, family=kind, remark=remark, mathematics=mathematics)
 
 
 # --- the family ---------------------------------------------------------------------------------------------

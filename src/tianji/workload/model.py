@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from tianji.workload.blocks import BlockParts, LayerBlock, parts_of
+from tianji.workload.mathematics import UNSTATED, Mathematics
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ class Model:
     """Parameters of the output side beside norm and projection."""
     remark: str = ""
     """What was left out of the file, and what was not read."""
+    mathematics: Mathematics = UNSTATED
+    """What is trained beside the shape: positions, norms, router, initialisation. Nothing of it changes time or memory."""
 
     # --- blocks ---------------------------------------------------------------------------------------------
     @property

@@ -55,7 +55,8 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
     "megatron": [
         *FAMILY,
         ({"pool": ASCEND}, "drives no Ascend chips by itself"),
-        (FULL_EP | {"recompute": "full"}, "overlap_ep with full recomputation"),
+        (FULL_EP | {"recompute": "full"}, "with full recomputation"),
+        ({"precision": "hif8", "pool": ASCEND}, "precision hif8: it has no recipe"),
     ],
     "mindspeed": [
         *FAMILY,
@@ -63,19 +64,26 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"pp": 2, "schedule": "dualpipe"}, "it has the V-shaped form alone"),
         ({"model": "qwen3-8b", "pp": 8, "vpp": 2, "schedule": "interleaved"}, "its chunks hold equally many layers"),
         ({"zero": 2}, "zero=2: its Megatron back end shards the optimizer only"),
-        (FULL_EP | {"etp": 2, "ep": 2}, "overlap_ep with etp above 1"),
-        (FULL_EP | {"overlap_dp": True}, "excludes --overlap-grad-reduce"),
+        (FULL_EP | {"etp": 2, "ep": 2}, "whole experts on several ranks (take --fix etp=1"),
+        (FULL_EP | {"overlap_dp": True}, "(take --fix overlap_dp=off"),
         (FULL_EP | {"pp": 4, "vpp": 2, "schedule": "interleaved", "batch": 16}, "overlap_ep with 4 micro-batches"),
-        ({"model": EXPERTS, "overlap_tp": True}, "overlap_tp of a model with experts"),
-        ({"precision": "fp8", "overlap_tp": True}, "overlap_tp with precision fp8"),
-        ({"model": EXPERTS, "precision": "fp8-block"}, "its grouped matmuls stay in bf16"),
-        ({"precision": "fp4", "pool": "gb200-nvl72"}, "precision fp4: it has no fp4 recipe"),
+        ({"model": EXPERTS, "overlap_tp": True}, "MC2 excludes grouped matmuls (take --fix overlap_tp=off"),
+        (
+            {"precision": "fp8", "overlap_tp": True},
+            "MC2 takes mxfp8 only of the 8-bit recipes (take --fix overlap_tp=off",
+        ),
+        (
+            {"model": EXPERTS, "precision": "fp8-block"},
+            "grouped matmuls stay in bf16 under this recipe (take --precision mxfp8",
+        ),
+        ({"precision": "fp4", "pool": "gb200-nvl72"}, "it has no 4-bit recipe (take --precision mxfp8"),
         ({"cp": 4, "cp_kind": "all_gather", "seq": 4092, "tp": 1}, "twice as many equal parts"),
     ],
     "nemo": [
         *FAMILY,
         ({"pool": ASCEND}, "NeMo drives NVIDIA chips only"),
-        (FULL_EP | {"recompute": "full"}, "overlap_ep with full recomputation"),
+        (FULL_EP | {"recompute": "full"}, "with full recomputation"),
+        ({"precision": "hif8", "pool": ASCEND}, "precision hif8: it has no recipe"),
         ({"precision": "fp32"}, "precision fp32: its recipes are bf16"),
     ],
     "torchtitan": [

@@ -194,8 +194,8 @@ def test_what_trains_nothing_is_said_to_be_what_it_is(text: str, says: str, tmp_
 
 
 def test_what_is_not_priced_is_said_with_its_direction(tmp_path: Path) -> None:
-    launch = read(tmp_path, {"run.sh": plain("--fine-grained-activation-offloading --frobnicate 3")})
-    assert launch.left_out == ("--fine-grained-activation-offloading: memory is stated too high, time too low",)
+    launch = read(tmp_path, {"run.sh": plain("--layerzero --frobnicate 3")})
+    assert launch.left_out == ("--layerzero: memory is stated too high, time too low",)
     assert launch.ignored == ("--frobnicate",)
 
 
@@ -232,3 +232,9 @@ def test_a_size_that_its_name_denies_is_doubted(tmp_path: Path) -> None:
 def test_scripts_without_end_are_refused_in_one_line(text: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         read(tmp_path, {"run.sh": text})
+
+
+def test_a_name_that_no_file_system_takes_is_told() -> None:
+    for name in ("a" * 5000 + ".sh", "a\x00.sh", "a" * 300):
+        with pytest.raises(InputError):
+            read_launch(name)

@@ -180,3 +180,16 @@ def test_what_the_trainer_fills_in_hides_no_slip(tmp_path: Path) -> None:
     text = '{"train_micro_batch_size_per_gpu": "auto", "zero_optimisation": {"stage": 2}, "gradient_clipping": true}'
     found = {(v.actual, v.fix) for v in check_file(written(tmp_path, text, "a.json")).violations}
     assert {actual.partition(":")[0] for actual, _ in found} == {"zero_optimisation", "gradient_clipping"}
+
+
+@pytest.mark.parametrize(
+    "value", ["!!bool x", '!!int ""', "!!timestamp x", "!!map []", "!!float x", "9" * 5000, "!!binary x"]
+)
+def test_a_tag_that_does_not_fit_is_told_in_one_message(value: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        check_file(written(tmp_path, f"spec: {value}\n"))
+
+
+def test_a_number_in_other_digits_is_no_count(tmp_path: Path) -> None:
+    text = "zero_optimization: {stage: \u00b2}\ntrain_batch_size: 1\n"
+    assert [v.rule for v in check_file(written(tmp_path, text)).violations] == ["known value"]

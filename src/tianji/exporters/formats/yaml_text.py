@@ -25,7 +25,7 @@ def parse_documents(text: str, where: str, is_json: bool = False) -> list[Any]:
             return [json.loads(text)] if text.strip() else []
         return list(yaml.load_all(text, _make_loader()))
     # PyYAML's constructors raise what they meet behind a wrong tag: !!bool x, !!timestamp x, !!map [].
-    except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or _describe(error)
@@ -35,7 +35,7 @@ def parse_documents(text: str, where: str, is_json: bool = False) -> list[Any]:
 def _describe(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    if isinstance(error, (KeyError, TypeError, AttributeError)):
+    if isinstance(error, (LookupError, TypeError, AttributeError)):
         return "a tag that does not fit its value"
     return str(error)[:200] or type(error).__name__
 

@@ -14,6 +14,7 @@ from tianji.exporters.plan_facts.abilities import ANY_LOSS, Abilities, always
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
+from tianji.exporters.plan_facts.mathematics import note_mathematics
 from tianji.exporters.plan_facts.torchrun_options import PORT, host_needs
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import FLAT_BUCKETS
@@ -79,6 +80,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     ABILITIES.apply(plan, limits)
     hosts = count_hosts(plan, limits)
     _note_model_code(plan, limits)
+    note_mathematics(plan, limits, "the model's own code")
     limits.check()
     section = OptionGroup(
         "DEEPSPEED_ARGS",

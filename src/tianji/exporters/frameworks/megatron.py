@@ -8,6 +8,7 @@ from __future__ import annotations
 from tianji.exporters.contract import Limits, Refusal, Target
 from tianji.exporters.formats.arguments import Argument, Artefact, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
+from tianji.exporters.megatron_family.mathematics import scale_by_megatron
 from tianji.exporters.megatron_family.refusals import PIPELINES
 from tianji.exporters.megatron_family.script import write_launch
 from tianji.exporters.plan_facts.abilities import Abilities, always
@@ -83,6 +84,7 @@ MEGATRON = Dialect(
     ),
     overlap_tp=Argument("--tp-comm-overlap", None, "matmuls in pieces"),
     overlap_ep=Argument("--overlap-moe-expert-parallel-comm", None, "beside another micro-batch"),
+    rope_scaling=scale_by_megatron,
     rules="megatron",
     fp8_formats={},
     moments={

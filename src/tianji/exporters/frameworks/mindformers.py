@@ -9,13 +9,14 @@ from tianji.exporters.contract import PATTERNED, Limits, Refusal, Target
 from tianji.exporters.formats.arguments import Argument, Artefact, OptionGroup, Tree
 from tianji.exporters.formats.serialize import comment_lines, to_yaml
 from tianji.exporters.formats.shell_scripts import spread, write_script
-from tianji.exporters.frameworks.mindformers_model import dataset_tree, model_tree
+from tianji.exporters.frameworks.mindformers_model import WRITTEN, dataset_tree, model_tree
 from tianji.exporters.plan_facts.abilities import Abilities
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.experts import note_expert_copies
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
 from tianji.exporters.plan_facts.layers import recomputed_layers
+from tianji.exporters.plan_facts.mathematics import note_mathematics
 from tianji.exporters.plan_facts.torchrun_options import PORT, host_needs
 from tianji.parallel.plan import Plan
 
@@ -72,6 +73,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
         anew = ", gathered anew in the backward pass" if plan.strategy.zero == 3 else ""
         limits.note(f"ZeRO-{plan.strategy.zero} is its parallel optimizer with sharded accumulation{anew}.")
     note_expert_copies(plan, limits)
+    note_mathematics(plan, limits, "model_config", WRITTEN)
     _note_overlap(plan, limits)
     limits.note(
         "MindSpore keeps fp32 parameters and gradients; the plan counts a copy in the compute dtype beside them."
@@ -106,7 +108,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
         Argument("context", (Argument("mode", 0, "graph mode"), Argument("device_target", "Ascend"))),
         Argument("callbacks", [
             (Argument("type", "MFLossMonitor"),),
-            (Argument("type", "CheckpointMonitor"), Argument("save_checkpoint_steps", 1000)),
+            (Argument("type", "CheckpointMonitor"), Argument("save_checkpoint_steps", *limits.save_steps)),
         ]),
     )  # fmt: skip
     limits.check()

@@ -43,7 +43,7 @@ def model_tree(plan: Plan, limits: Limits) -> Tree:
         Argument("num_key_value_heads", model.num_key_value_heads),
         *_attention(model),
         Argument("max_position_embeddings", max(model.max_position_embeddings, job.seq_len)),
-        Argument("hidden_act", "silu"),
+        Argument("hidden_act", model.mathematics.activation or "silu"),
         Argument("tie_word_embeddings", model.tied_embeddings),
         Argument("add_bias_linear", model.mlp_bias),
         Argument("use_flash_attention", plan.strategy.flash_attention),
@@ -52,6 +52,7 @@ def model_tree(plan: Plan, limits: Limits) -> Tree:
         Argument("offset", _offsets(plan), "layers of each stage beyond an even share"),
         *([Argument("pp_interleave_num", plan.strategy.vpp)] if plan.strategy.vpp > 1 else []),
         *_experts(model),
+        *_mathematics(model),
         *([Argument("num_nextn_predict_layers", model.num_mtp_layers)] if model.num_mtp_layers else []),
     )
 
@@ -81,6 +82,24 @@ def _experts(model: Model) -> Tree:
     if m.shared_intermediate_size:
         arguments.append(Argument("n_shared_experts", m.shared_intermediate_size // m.intermediate_size))
     return tuple(arguments)
+
+
+WRITTEN = frozenset(
+    ("rope_theta", "norm_epsilon", "initializer_range", "router_scores", "router_normalises", "router_scale", "balance_weight",
+     "activation", "balance")
+)  # fmt: skip
+"""Fields of a model's mathematics that the file has keys for."""
+
+
+def _mathematics(model: Model) -> Tree:
+    """Return what is trained beside the shape, as far as the model's configuration has keys for it."""
+    m = model.mathematics
+    pairs: dict[str, float | str | bool | None] = {
+        "rope_theta": m.rope_theta, "rms_norm_eps": m.norm_epsilon, "initializer_range": m.initializer_range,
+        "scoring_func": m.router_scores, "norm_topk_prob": m.router_normalises, "routed_scaling_factor": m.router_scale,
+        "router_aux_loss_coef": m.balance_weight,
+    }  # fmt: skip
+    return tuple(Argument(key, value) for key, value in pairs.items() if value not in (0.0, "", None) or value is False)
 
 
 def _offsets(plan: Plan) -> list[int] | list[list[int]] | int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from tianji.exporters.contract import Limits, Refusal, Target
 from tianji.exporters.formats.arguments import Argument, Artefact, Tree
 from tianji.exporters.megatron_family.dialect import Dialect
+from tianji.exporters.megatron_family.mathematics import scale_by_mindspeed
 from tianji.exporters.megatron_family.refusals import PIPELINES
 from tianji.exporters.megatron_family.script import write_launch
 from tianji.exporters.plan_facts.abilities import Abilities, always
@@ -73,6 +74,7 @@ MINDSPEED = Dialect(
     modules=lambda modules: MODULE_OPTIONS.get(frozenset(modules), ()),
     overlap_tp=Argument("--use-ascend-mc2", None, "matmuls in pieces"),
     overlap_ep=Argument("--moe-fb-overlap", None, "experts' exchange beside another micro-batch"),
+    rope_scaling=scale_by_mindspeed,
     rules="mindspeed",
     fp8_formats={"hif8": "hif8"},
     moments={"fp8": (Argument("--quant-states", "fp8", "Adam's moments"),)},

@@ -19,6 +19,7 @@ from tianji.exporters.megatron_family.degrees import degree_arguments
 from tianji.exporters.megatron_family.memory import memory_arguments
 from tianji.exporters.megatron_family.model import model_arguments
 from tianji.exporters.megatron_family.overlap import overlap_arguments
+from tianji.exporters.megatron_family.parser_rules import ask_parser
 from tianji.exporters.megatron_family.precision import precision_arguments
 from tianji.exporters.megatron_family.refusals import FAMILY_REFUSALS, PIPELINES
 from tianji.exporters.plan_facts.environments import collective_environment
@@ -45,10 +46,18 @@ RENAMED: dict[str, tuple[str, Value]] = {
     "no-overlap-p2p-communication": ("overlap_p2p_comm", False),
     "no-gradient-accumulation-fusion": ("gradient_accumulation_fusion", False),
     "swiglu": ("gated_linear_unit", True),
+    "use-rope-scaling": ("rope_scaling", True),
 }
 """Switches with another name or sense in Python."""
 
-FIELDS = {"num-experts": "num_moe_experts", "use-tp-pp-dp-mapping": "use_tp_pp_dp_mapping"}
+FIELDS = {
+    "norm-epsilon": "layernorm_epsilon",
+    "yarn-original-max-position-embeddings": "original_max_position_embeddings",
+    "yarn-beta-fast": "beta_fast",
+    "yarn-beta-slow": "beta_slow",
+    "num-experts": "num_moe_experts",
+    "use-tp-pp-dp-mapping": "use_tp_pp_dp_mapping",
+}
 LEFT_OUT = frozenset(
     (
         "group-query-attention",
@@ -94,7 +103,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     limits.check()
     facts = header_lines(plan, limits)
     title = "Recipe for NeMo's Megatron Bridge, written by Tianji: torchrun ... nemo_recipe.py"
-    text = comment_lines(title, "", *facts) + _recipe(plan, body)
+    text = comment_lines(title, "", *facts) + _recipe(plan, body, *limits.save_steps)
     section = torchrun_group(hosts)
     call = ["torchrun", spread(section), "nemo_recipe.py"]
     title = "Launcher for the NeMo recipe, written by Tianji. Start it on every node, in this folder."
@@ -111,6 +120,7 @@ def _assignments(plan: Plan, limits: Limits) -> list[str]:
         *overlap_arguments(plan, limits, MEGATRON),
         *(a for a in precision_arguments(plan, limits, MEGATRON) if a.name[2:] in OWNERS),
     )
+    ask_parser(options, limits, MEGATRON)
     lines = [line for option in options if (line := _assign(option))]
     s = plan.strategy
     if s.offload_activations:
@@ -151,7 +161,7 @@ def _literal(name: str, value: Value) -> str:
     return repr(value)
 
 
-def _recipe(plan: Plan, body: list[str]) -> str:
+def _recipe(plan: Plan, body: list[str], save_every: int, why: str) -> str:
     job, s = plan.job, plan.strategy
     kind = "MLAModelProvider" if job.model.mla else "GPTModelProvider"
     module = "mla_provider" if job.model.mla else "gpt_provider"
@@ -194,6 +204,7 @@ def _recipe(plan: Plan, body: list[str]) -> str:
         '    cfg.tokenizer.tokenizer_type = "NullTokenizer"  # FILL IN: your tokenizer',
         f"    cfg.tokenizer.vocab_size = {job.model.vocab_size}",
         '    cfg.checkpoint.save = "checkpoints"  # FILL IN: folder for checkpoints',
+        f"    cfg.checkpoint.save_interval = {save_every}  # {why}",
         "    return cfg",
         "",
         "",

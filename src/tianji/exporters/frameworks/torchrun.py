@@ -10,6 +10,7 @@ from tianji.exporters.formats.shell_scripts import needed, spread, write_script
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
+from tianji.exporters.plan_facts.mathematics import note_mathematics
 from tianji.exporters.plan_facts.torchrun_options import host_needs, torchrun_group
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import plan_document
@@ -28,6 +29,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     """
     hosts = count_hosts(plan, limits)
     limits.note("The training script builds the strategy itself: from plan.json, or from the variables TIANJI_*.")
+    note_mathematics(plan, limits, "the model's own code")
     limits.check()
     section = torchrun_group(hosts)
     needs = (*host_needs(hosts), needed("TRAIN_SCRIPT", "the training script that torchrun starts"))

@@ -16,6 +16,7 @@ from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
 from tianji.exporters.plan_facts.layers import deal_layers
+from tianji.exporters.plan_facts.mathematics import note_mathematics
 from tianji.exporters.plan_facts.torchrun_options import host_needs, torchrun_group
 from tianji.parallel.plan import Plan
 
@@ -123,6 +124,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     if plan.pool.chip.ecosystem == "cann":
         limits.note("On Ascend chips torchtitan needs torch_npu and its torchtitan-npu extension.")
     limits.note("torchtitan keeps fp32 weights and casts them; the plan counts a bf16 copy beside an fp32 master.")
+    note_mathematics(plan, limits, "the flavour's arguments, where they differ")
     hosts = count_hosts(plan, limits)
     tree = (
         Argument("job", (Argument("dump_folder", "./outputs"), Argument("description", plan.job.model.name))),
@@ -134,7 +136,8 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
         Argument("compile", (Argument("enable", plan.strategy.overlap_tp and plan.strategy.tp > 1),)),
         *_quantization(plan, limits),
         Argument(
-            "checkpoint", (Argument("enable", True), Argument("folder", "checkpoint"), Argument("interval", 1000))
+            "checkpoint",
+            (Argument("enable", True), Argument("folder", "checkpoint"), Argument("interval", *limits.save_steps)),
         ),
     )
     limits.check()

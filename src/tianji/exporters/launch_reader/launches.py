@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tianji.catalog.entries import is_there
 from tianji.errors import FormatError
 from tianji.exporters.frameworks.megatron import MEGATRON
 from tianji.exporters.frameworks.mindspeed import MINDSPEED
@@ -76,7 +77,7 @@ def read_launch(
     """
     given, where = dict(settings or {}), str(path)
     file = Path(path)
-    if not file.exists() and (named := read_named(where, chips or 0, given, arguments)):
+    if not is_there(file) and (named := read_named(where, chips or 0, given, arguments)):
         return _finish(named, chips)
     text = read_text(file, EXPECTED)
     if file.suffix in CONFIGURATIONS:

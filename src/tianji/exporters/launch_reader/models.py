@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.exporters.formats.layer_patterns import MAX_LAYERS, read_pattern
+from tianji.exporters.launch_reader.mathematics import read_options_mathematics
 from tianji.exporters.launch_reader.moe import read_moe
 from tianji.exporters.launch_reader.named_models import find_like, find_named_model
 from tianji.exporters.launch_reader.options import Options
@@ -39,6 +40,7 @@ def read_model(options: Options, name: str, assumed: list[str]) -> Model:
     )
     qkv, others = _read_biases(options)
     intermediate = options.count("--ffn-hidden-size", _usual_width(hidden, gated))
+    moe = read_moe(options, layers, intermediate, assumed)
     return Model(
         name=name,
         family="megatron",
@@ -52,7 +54,7 @@ def read_model(options: Options, name: str, assumed: list[str]) -> Model:
         gated_mlp=gated,
         tied_embeddings=not options.has("--untie-embeddings-and-output-weights"),
         mla=mla,
-        moe=read_moe(options, layers, intermediate, assumed),
+        moe=moe,
         num_mtp_layers=options.count("--mtp-num-layers", 0, least=0),
         sliding_window=window,
         num_sliding_layers=_count_windowed(options, layers) if window else 0,
@@ -66,6 +68,7 @@ def read_model(options: Options, name: str, assumed: list[str]) -> Model:
         num_norms=4 if options.has("--post-norm") else 2,
         attention_sinks=options.text("--softmax-type", "vanilla") == "learnable",
         source="launch script",
+        mathematics=read_options_mathematics(options, has_experts=moe is not None, gated=gated),
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tianji.exporters.contract import Refusal
+from tianji.exporters.contract import Limits, Refusal
 from tianji.exporters.formats.arguments import Argument, Tree
 from tianji.exporters.plan_facts.abilities import Abilities
 from tianji.parallel.plan import Plan
+from tianji.workload import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Dialect:
         modules: The options that recompute the named modules.
         overlap_tp: The option that cuts matmuls into pieces, so that their communication runs beside them.
         overlap_ep: The option that runs the experts' exchange beside another micro-batch.
+        rope_scaling: Its options for positions that are scaled.
         rules: The table of what its parser stops at (:mod:`tianji.exporters.rules`).
         fp8_formats: Its word for the format of fp8 layers, by the name of a precision; that of others is ``hybrid``.
         moments: The options of Adam's moments in fewer bytes than fp32, by their dtype.
@@ -61,6 +63,7 @@ class Dialect:
     modules: Callable[[tuple[str, ...]], Tree]
     overlap_tp: Argument
     overlap_ep: Argument
+    rope_scaling: Callable[[Model, Limits], Tree]
     rules: str
     fp8_formats: Mapping[str, str]
     moments: Mapping[str, Tree]

@@ -6,6 +6,7 @@ from tianji.exporters.contract import Limits
 from tianji.exporters.formats.arguments import Argument, Tree
 from tianji.exporters.formats.layer_patterns import format_moe_pattern
 from tianji.exporters.megatron_family.dialect import Dialect
+from tianji.exporters.megatron_family.mathematics import mathematics_arguments
 from tianji.parallel.plan import Plan
 from tianji.workload import MLA, Job, Model, MoE
 
@@ -23,6 +24,7 @@ def model_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
         *_mlp(model),
         *_norms_and_biases(model),
         *_positions(job),
+        *mathematics_arguments(model, limits, dialect),
         *(_moe(model, model.moe, _dispatch(plan, dialect)) if model.moe else ()),
         *([Argument("--mtp-num-layers", model.num_mtp_layers)] if model.num_mtp_layers else []),
         Argument("--seq-length", job.seq_len),

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tianji.exporters.contract import Limits
 from tianji.exporters.formats.arguments import Argument, Artefact, OptionGroup, Tree
-from tianji.exporters.formats.shell_scripts import needed, shell_words, spread, write_script
+from tianji.exporters.formats.shell_scripts import needed, spread, write_script
 from tianji.exporters.megatron_family.degrees import degree_arguments
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.exporters.megatron_family.memory import memory_arguments
 from tianji.exporters.megatron_family.model import model_arguments
 from tianji.exporters.megatron_family.overlap import overlap_arguments
+from tianji.exporters.megatron_family.parser_rules import ask_parser
 from tianji.exporters.megatron_family.precision import NARROW, precision_arguments
 from tianji.exporters.megatron_family.refusals import FAMILY_REFUSALS
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
 from tianji.exporters.plan_facts.torchrun_options import host_needs, torchrun_group
-from tianji.exporters.rules.tables import load_rules
 from tianji.parallel.plan import Plan
 
 
@@ -37,9 +35,9 @@ def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]
         OptionGroup("OVERLAP_ARGS", "communication beside computation", overlap_arguments(plan, limits, dialect)),
         OptionGroup("PRECISION_ARGS", "number formats", precision_arguments(plan, limits, dialect)),
         OptionGroup("TRAINING_ARGS", "batch and optimizer", _training(plan)),
-        OptionGroup("DATA_ARGS", "data, checkpoints and log", _data(plan, dialect)),
+        OptionGroup("DATA_ARGS", "data, checkpoints and log", _data(plan, limits, dialect)),
     ]
-    _ask_parser(groups[1:], limits, dialect)
+    ask_parser(tuple(a for group in groups[1:] for a in group.arguments), limits, dialect)
     limits.check()
     call = ["torchrun", spread(groups[0]), "pretrain_gpt.py", *(spread(g) for g in groups[1:])]
     framework = dialect.name
@@ -48,14 +46,6 @@ def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]
     needs = (*host_needs(hosts), *_needs(plan))
     script = write_script(dialect.script, title, header_lines(plan, limits), needs, environment, groups, call)
     return [script, Artefact("ranks.tsv", rank_table(plan, limits))]
-
-
-def _ask_parser(groups: Sequence[OptionGroup], limits: Limits, dialect: Dialect) -> None:
-    """Refuse what the framework's own checks would stop at, or run otherwise than it is priced."""
-    options = {a.name: shell_words(a.value) for group in groups for a in group.arguments}
-    for rule in load_rules(dialect.rules).broken(options):
-        advice = f"take {rule.plan}" if rule.plan else f"it takes {rule.fix}"
-        limits.refuse(f"{rule.says} ({advice}; {rule.source})")
 
 
 def _needs(plan: Plan) -> Tree:
@@ -93,7 +83,7 @@ def _training(plan: Plan) -> Tree:
     )
 
 
-def _data(plan: Plan, dialect: Dialect) -> Tree:
+def _data(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     checkpoints = "fsdp_dtensor" if plan.strategy.zero > 1 else dialect.checkpoint_format
     return (
         Argument("--data-path", "${DATA_PATH}"),
@@ -101,7 +91,7 @@ def _data(plan: Plan, dialect: Dialect) -> Tree:
         *dialect.tokenizer,
         Argument("--save", "${CHECKPOINT_PATH}"),
         Argument("--load", "${CHECKPOINT_PATH}"),
-        Argument("--save-interval", 1000, "`tianji` recommends an interval from the pool's failure rate"),
+        Argument("--save-interval", *limits.save_steps),
         Argument("--ckpt-format", checkpoints),
         Argument("--eval-iters", 0),
         Argument("--log-interval", 1),

@@ -118,10 +118,10 @@ def plans_table(plans: Sequence[PlanResultDocument], choice: PlanChoiceDocument 
     """Return the best plans, best first."""
     has_days = plans[0]["days_range"] is not None
     columns = (
-        ViewColumn("#"), ViewColumn("layout"), ViewColumn("step", "s", is_ranged=True), ViewColumn("tokens/s", rank=3),
-        ViewColumn("tokens/s/chip"), ViewColumn("MFU", "1"), ViewColumn("memory", "bytes"),
-        ViewColumn("left", "bytes", rank=2),
-        *((ViewColumn("days", "days", is_ranged=True, rank=1),) if has_days else ()),
+        ViewColumn("#"), ViewColumn("layout"), ViewColumn("step", "s", is_ranged=True), ViewColumn("tokens/s", rank=6),
+        ViewColumn("tokens/s/chip", rank=2), ViewColumn("MFU", "1"), ViewColumn("memory", "bytes"),
+        ViewColumn("left", "bytes", rank=3),
+        *((ViewColumn("days", "days", is_ranged=True),) if has_days else ()),
         *((ViewColumn("regret", "1", rank=4), ViewColumn("chance", "1", rank=5)) if choice else ()),
     )  # fmt: skip
     rows = tuple((*_plan_row(plan, i + 1), *standing_cells(choice, i)) for i, plan in enumerate(plans))

@@ -52,6 +52,7 @@ class TrainerSettings:
     precision: str = "bf16"
     fused: bool = True
     offload: bool = False
+    offload_weights: bool = False
     overlap: bool = True
     tokens: float = 0.0
     assumed: list[str] = field(default_factory=list)
@@ -110,7 +111,7 @@ class TrainerSettings:
             recompute=self.recompute, cp_kind="ulysses", ep_kind="all_to_all",
             weight_gather="hidden" if self.zero == 3 else "exposed",
             overlap_dp=self.overlap, overlap_tp=False, overlap_pp=False, flash_attention=self.fused,
-            offload_optimizer=self.offload, sequence_parallel=self.tp == 1,
+            offload_optimizer=float(self.offload), offload_weights=self.offload_weights, sequence_parallel=self.tp == 1,
         )  # fmt: skip
 
 
@@ -138,10 +139,7 @@ def apply_deepspeed(trainer: TrainerSettings, body: Mapping[str, Any]) -> None:
         part = zero.get(name)
         if isinstance(part, Mapping) and str(part.get("device", "none")) not in ("none", "null"):
             trainer.offload = trainer.offload or name == "offload_optimizer"
-            if name == "offload_param":
-                trainer.left_out.append(
-                    "offload_param: weights in host memory are not priced; memory errs high, time low"
-                )
+            trainer.offload_weights = trainer.offload_weights or name == "offload_param"
     trainer.overlap = truthy(zero.get("overlap_comm", trainer.zero == 3))
     trainer.micro_batch = whole(body.get("train_micro_batch_size_per_gpu"), trainer.micro_batch)
     trainer.accumulation = whole(body.get("gradient_accumulation_steps"), trainer.accumulation)
@@ -173,8 +171,7 @@ def apply_fsdp(trainer: TrainerSettings, body: Mapping[str, Any], kind: str = ""
     if "shard_grad_op" in text:
         trainer.zero = 2
     if truthy(part.get("offload_params")) or "offload" in text.split():
-        trainer.offload = True
-        trainer.left_out.append("FSDP's offloading moves weights too, which is not priced: memory errs high, time low")
+        trainer.offload = trainer.offload_weights = True
     if truthy(part.get("activation_checkpointing")):
         trainer.recompute = "full"
     precision = str(body.get("mixed_precision", ""))
