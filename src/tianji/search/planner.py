@@ -1,4 +1,4 @@
-"""Plan a job on a pool: search, then say what was found, what binds it, and why the obvious choice lost."""
+"""Plan a job on a pool: search, then say what was working, what binds it, and why the obvious choice lost."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class MicroBatch:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
-    """What a search found: the best plans with the story behind them."""
+    """What a search working: the best plans with the story behind them."""
 
     results: tuple[Result, ...]
     """The best plans, first that of the least expected regret; the fastest first where there is no choice."""
@@ -69,7 +69,7 @@ class Outcome:
     choice: Choice | None = None
     """How sure the choice of the best plan is; None where the calibration knows no ranges."""
     near: NearSize | None = None
-    """The smallest number of chips that does nearly as well; None where none was found."""
+    """The smallest number of chips that does nearly as well; None where none was working."""
     micro_batch: MicroBatch | None = None
     """Where the best plan has larger micro-batches than were ever measured: the largest, and the best plan within."""
 
@@ -123,8 +123,8 @@ def plan(
         tried += [search_smaller(job, room, constants, twice, s) for s in smaller[:MOST]]
         for chips in _fewer(job, pool) if not any(result.best for _, result in tried) else ():
             tried.append(search(chips))
-            found = sum(bool(result.best) for _, result in tried)
-            if tried[-1][1].candidates > MANY and found == ENOUGH:
+            working = sum(bool(result.best) for _, result in tried)
+            if tried[-1][1].candidates > MANY and working == ENOUGH:
                 break
     fitting = [(used, result) for used, result in tried if result.best]
     if not fitting and options.margin:
