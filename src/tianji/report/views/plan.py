@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tianji.formatting import format_bytes, format_duration, format_number
+from tianji.formatting import format_bytes, format_duration, format_number, format_percent
 from tianji.parallel.strategy import Strategy
 from tianji.report.charts import ChartPoint, ChartSeries, CurveChart, SwingChart
 from tianji.report.documents.choice import PlanChoiceDocument
@@ -59,7 +59,7 @@ def plan_view(document: PlanDocument) -> View:
         basis_section(document),
     )
     idle = [document["idle"]["reason"] + "."] if document["idle"]["reason"] else []
-    lead = (*plan_lead(best, pool["chips"]), *choice_lead(document), *idle, *_runs_on(document))
+    lead = (*plan_lead(best, pool["chips"]), *choice_lead(document), *idle, *_near_size(document), *_runs_on(document))
     first, *rest = highlights(best, document["job"]["linear_dtype"])
     numbers = (first, *corrected_highlight(document["choice"]), *rest)
     return View(title_of("Plan", document), lead, numbers, sections, request_facts(document, _search_facts(document)))
@@ -98,6 +98,13 @@ def describe_choice(chosen: ChosenDocument) -> str:
     if every is None or chips == offered:
         return text
     return f"{text}; all {offered:,} chips: {format_number(every['nominal'])}"
+
+
+def _near_size(document: PlanDocument) -> Iterator[str]:
+    if near := document["near_size"]:
+        slower = near["slower_by_ratio"]
+        how = f"{format_percent(slower)} longer" if slower > 0 else "no longer"
+        yield f"{near['chips']:,} chips do nearly as well: {format_duration(near['step_time_s'])} a step, {how}."
 
 
 def _runs_on(document: PlanDocument) -> Iterator[str]:
