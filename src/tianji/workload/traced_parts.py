@@ -21,12 +21,12 @@ def traced(
     """
     matmuls, saved = [], 0.0
     for name, copies in matrices.items():
-        found = MATRIX.fullmatch(name)
-        if found is None or not 1 <= copies <= 10_000:
+        match = MATRIX.fullmatch(name)
+        if match is None or not 1 <= copies <= 10_000:
             raise FormatError(
                 f"a traced layer: {name} = {copies}: expected CUT_k_n = how many, as in column_4096_11008 = 2"
             )
-        cut, k, n = found[1], int(found[2]), int(found[3])
+        cut, k, n = match[1], int(match[2]), int(match[3])
         role = Role.MLP_OUT if cut == "row" else Role.PLAIN
         matmuls += [Matmul(f"{k} to {n}", k, n, cut, role=role)] * copies
         saved += copies * (n if cut == "column" else k if cut == "row" else 0)
