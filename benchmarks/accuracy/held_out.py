@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.accuracy.sources import COMPOSED
 from tianji.calibration import FitSample, calibrate_rows, choose_rows, fit_chips, leave_out, sample_row
 from tianji.hardware.calibration import UNSEEN_PAIR, Calibration
 from tianji.hardware.uncertainty import DOUBTED
@@ -54,7 +55,9 @@ def hold_out_groups(rows: Sequence[Row], calibration: Calibration | None = None)
             _covers(known, row, float(m), DOUBTED * float(d), strange=kind == "chip and framework")
             for row, m, d in zip(chosen, missed, deviations, strict=True)
         ]
-        found[kind] = _group(samples, name, np.expm1(missed), inside)
+        # What no clock gave is a source of its own, and no part of a pair or an architecture.
+        apart = [kind == "source" or sample.source not in COMPOSED for sample in samples]
+        found[kind] = _group(samples, name, np.expm1(missed), inside, apart)
     return found
 
 
@@ -67,11 +70,16 @@ def _covers(known: Calibration, row: Row, missed: float, deviation: float, *, st
 
 
 def _group(
-    samples: Sequence[FitSample], name: Callable[[FitSample], Hashable], errors: Array, inside: Sequence[bool]
+    samples: Sequence[FitSample],
+    name: Callable[[FitSample], Hashable],
+    errors: Array,
+    inside: Sequence[bool],
+    counts: Sequence[bool],
 ) -> list[HeldOut]:
     places: dict[str, list[int]] = defaultdict(list)
     for i, sample in enumerate(samples):
-        places[str(name(sample))].append(i)
+        if counts[i]:
+            places[str(name(sample))].append(i)
     return [
         HeldOut(
             group, len(its), float(np.median(np.abs(errors[its]))), float(np.mean([inside[i] for i in its])),
@@ -91,8 +99,3 @@ def quantiles(held_out: Sequence[HeldOut]) -> tuple[float, float]:
     """Return the median and the 90th percentile of all absolute errors."""
     errors = np.abs([e for h in held_out for e in h.errors])
     return float(np.median(errors)), float(np.percentile(errors, 90))
-
-
-def without(groups: Mapping[str, Sequence[HeldOut]], names: Sequence[str]) -> dict[str, list[HeldOut]]:
-    """Return the groups without some of them."""
-    return {kind: [h for h in held if h.source not in names] for kind, held in groups.items()}

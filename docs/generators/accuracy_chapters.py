@@ -132,7 +132,8 @@ def _held_out(held_out: Mapping[str, Sequence[HeldOut]]) -> list[str]:
         "## Groups never seen\n",
         "Rows that set constants are left out in turn, all of a source, of a pair of chip and framework, or of an architecture, "
         "and predicted with what a fit on the others gives. That fit is one Gauss-Newton step from the fit of all rows; the "
-        "range is that of the chip, widened by the doubt that is left. The bars of sources count without what no clock gave.\n",
+        "range is that of the chip, widened by the doubt that is left. "
+        "What no clock gave is a source of its own and counts in no bar.\n",
         markdown_table(head, lines),
         markdown_table(["source left out", "rows", "median", "in 80 % range"], rows),
     ]
