@@ -1,4 +1,4 @@
-"""Plan a job on a pool: search, then say what was working, what binds it, and why the obvious choice lost."""
+"""Plan a job on a pool: search, then say what was found, what binds it, and why the obvious choice lost."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class MicroBatch:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
-    """What a search working: the best plans with the story behind them."""
+    """What a search found: the best plans with the story behind them."""
 
     results: tuple[Result, ...]
     """The best plans, first that of the least expected regret; the fastest first where there is no choice."""
@@ -69,7 +69,7 @@ class Outcome:
     choice: Choice | None = None
     """How sure the choice of the best plan is; None where the calibration knows no ranges."""
     near: NearSize | None = None
-    """The smallest number of chips that does nearly as well; None where none was working."""
+    """The smallest number of chips that does nearly as well; None where none was found."""
     micro_batch: MicroBatch | None = None
     """Where the best plan has larger micro-batches than were ever measured: the largest, and the best plan within."""
 
