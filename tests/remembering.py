@@ -15,7 +15,7 @@ import pytest
 
 from tianji.api import planning
 from tianji.comparison import curve, sensitivity
-from tianji.search import SearchOptions, SearchResult, coarse, planner
+from tianji.search import SearchOptions, SearchResult, coarse, planner, sizes
 
 _ANSWERS: dict[bytes, Any] = {}
 
@@ -40,13 +40,17 @@ def remember_searches(monkeypatch: pytest.MonkeyPatch) -> None:
             "mixture", lambda: mix(job, mixture, calibration, fixed=fixed or {}), job, mixture, calibration, fixed
         )
 
+    def find_fast_once(*words: Any, **named: Any) -> Any:
+        return _once("fast", lambda: find_fast(*words, **named), *words, *named.items())
+
     predict, find_fast, mix = planner.predict, curve.find_fast, planning.plan_mixture
     monkeypatch.setattr(planner, "explore", explore_once)
     monkeypatch.setattr(coarse, "explore", explore_once)
+    monkeypatch.setattr(sizes, "explore", explore_once)
     monkeypatch.setattr(planner, "predict", lambda *words: _once("predict", lambda: predict(*words), *words))
     monkeypatch.setattr(planning, "plan_mixture", plan_mixture_once)
     for room in (curve, sensitivity):
-        monkeypatch.setattr(room, "find_fast", lambda *words: _once("fast", lambda: find_fast(*words), *words))
+        monkeypatch.setattr(room, "find_fast", find_fast_once)
 
 
 class _KeyPickler(pickle.Pickler):

@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from tianji import errors
+from tianji.catalog import load_model
 from tianji.errors import FormatError, InputError, TianjiError, UnknownFigureError, UnknownNameError
 
 
@@ -50,3 +51,9 @@ def test_a_message_survives_another_process(error: Exception) -> None:
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     assert "dgx-a100" in str(UnknownNameError("pool", "dgx-a10", ["dgx-a100", "hgx-h100"]))
+
+
+@pytest.mark.parametrize(("wanted", "near"), [("deepseek-v4", "deepseek-v4-flash"), ("qwen3-235", "qwen3-235b-a22b")])
+def test_the_beginning_of_a_name_points_to_it(wanted: str, near: str) -> None:
+    with pytest.raises(UnknownNameError, match=near):
+        load_model(wanted)

@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+SHORTEST_PART = 3
+"""Letters from which on a part of a name points to it."""
 LONGEST_NAME = 80
 """Letters of a name that a message repeats."""
 
@@ -43,12 +45,24 @@ class UnknownNameError(InputError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         names = sorted(known)
-        near = get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+        near = find_near(name, names)
         nearest = f"; did you mean {' or '.join(near)}?" if near else ""
         listing = f" Known: {', '.join(names)}." if not near and len(names) <= 30 else ""
         end = "" if near else "."
         shown = repr(name) if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]!r} and so on"
         super().__init__(f"unknown {kind} {shown}{nearest}{end}{listing}{' ' + hint if hint else ''}")
+
+
+def find_near(name: str, names: Iterable[str], most: int = 3) -> list[str]:
+    """Return the names that an unknown one may mean: those that begin with it, else that hold it, else that resemble it.
+
+    >>> find_near("h100", ["a100", "h100-sxm", "hgx-h100"]), find_near("hgx-h101", ["a100", "hgx-h100"])
+    (['h100-sxm', 'hgx-h100'], ['hgx-h100'])
+    """
+    wanted, known = name.lower(), sorted(names)
+    whole = [n for n in known if len(wanted) >= SHORTEST_PART and wanted in n.lower()]
+    first = sorted(whole, key=lambda n: not n.lower().startswith(wanted))
+    return first[:most] or get_close_matches(wanted, known, n=most, cutoff=0.5)
 
 
 class UnknownFigureError(InputError):
@@ -89,8 +103,7 @@ class MissingExtraError(InputError):
 
     def __init__(self, extra: str, module: str) -> None:
         super().__init__(
-            f"this needs {module}, which is not installed; install it with: pip install 'tianji[{extra}]' "
-            f"(from a checkout: pip install '.[{extra}]')"
+            f"this needs {module}, which is not installed; install it from a checkout of Tianji: pip install '.[{extra}]'"
         )
 
 

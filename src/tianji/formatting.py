@@ -63,6 +63,15 @@ def format_count(number: float) -> str:
     return show(number, "count").replace(" ", "") if number >= 10**6 else f"{number:,.0f}"
 
 
+def count_noun(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun, which has an s where it is not one.
+
+    >>> count_noun(1, "file"), count_noun(1200, "file"), count_noun(0, "entry", "entries")
+    ('1 file', '1,200 files', '0 entries')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def format_percent(share: float, digits: int = 1) -> str:
     """Return a share as a percentage with one decimal, or as many as are asked for.
 

@@ -13,8 +13,11 @@ from tianji.cli import main
 from tianji.cli.group import COMMANDS
 from tianji.parallel.strategy import FIELDS
 
-NO_VERB = {"pool": "starts and ends processes of this machine, and answers nothing"}
-"""The group of commands that has no function of its name."""
+NO_VERB = {
+    "pool": "starts and ends processes of this machine, and answers nothing",
+    "model": "writes a file by way of another library",
+}
+"""The groups of commands that have no function of their name."""
 SHOWING = {"as_json": "to_json", "html": "save_html", "plots": "save_plots", "csv": "save_tables"}
 """Options that say how an answer is shown, and the method that does it."""
 ONLY_TYPED = {

@@ -66,7 +66,7 @@ def test_what_the_trainer_can_run_passes() -> None:
 def test_a_missing_extra_is_named(plan_file: Plans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "find_spec", lambda name: None)
     out = tmp_path / "out"
-    assert "pip install 'tianji[run]'" in refused(plan_file(dp=2), "--out", str(out))
+    assert "pip install '.[run]'" in refused(plan_file(dp=2), "--out", str(out))
     assert not out.exists()
 
 
@@ -148,5 +148,5 @@ def test_without_torch_the_core_predicts_and_run_says_what_is_missing(
     hidden = f"import sys; sys.modules['torch'] = None; from tianji.cli import main; main([{command!r}, {plan_file(dp=2)!r}])"
     done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
-    assert ("pip install 'tianji[run]'" in done.stderr) == (command == "run")
+    assert ("pip install '.[run]'" in done.stderr) == (command == "run")
     assert "Traceback" not in done.stderr

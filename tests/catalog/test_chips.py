@@ -199,7 +199,7 @@ def test_a_file_of_ones_own_loads_and_may_say_its_source_in_words(tmp_path: Path
 def test_folders_of_ones_own_are_looked_through_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "chips").mkdir()
     (tmp_path / "chips" / "mine.toml").write_text(MINE)
-    (tmp_path / "chips" / "h20.toml").write_text(MINE.replace("A chip", "An H20"))
+    (tmp_path / "chips" / "h20.toml").write_text(MINE.replace("A chip", "An H20").replace('"mine"', '"h20"'))
     assert "mine" not in list_chips()
     monkeypatch.setenv(ENVIRONMENT, str(tmp_path))
     assert "mine" in list_chips()
@@ -259,3 +259,23 @@ def test_two_dies_are_a_package() -> None:
         assert 2 * die.vector_peak[name].value == pytest.approx(figure.value)
     for name in ("memory", "memory_bandwidth", "scale_out_bandwidth"):
         assert 2 * getattr(die, name).value == pytest.approx(getattr(package, name).value)
+
+
+def test_a_folder_that_is_not_there_and_a_file_of_another_name_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "nowhere"))
+    with pytest.raises(FormatError, match=r"TIANJI_CATALOG: .*nowhere is no folder"):
+        list_chips()
+    (tmp_path / "chips").mkdir()
+    (tmp_path / "chips" / "other.toml").write_text(MINE)
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path))
+    with pytest.raises(FormatError, match="expected 'other', as the file is called, got 'mine'"):
+        load_chip("other")
+
+
+def test_more_memory_than_any_chip_has_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINE.replace("32 GB", "9600 GB"))
+    with pytest.raises(FormatError, match="memory"):
+        load_chip(path)

@@ -35,19 +35,38 @@ def test_a_full_disk_behind_stdout_ends_with_one_line(words: tuple[str, ...]) ->
     assert done.stderr == "tianji: the output cannot be written (No space left on device); send it elsewhere\n"
 
 
+ANNOUNCING = """
+import sys
+from pathlib import Path
+from tianji.cli import main
+from tianji.search import exhaustive
+
+price = exhaustive.priced_blocks
+
+def announce(*words):
+    Path(sys.argv[1]).touch()
+    return price(*words)
+
+exhaustive.priced_blocks = announce
+main(sys.argv[2:])
+"""
+"""The command line, which makes a file when its search begins."""
+
+
 def test_an_interruption_ends_at_once_with_one_line(tmp_path: Path) -> None:
-    out = tmp_path / "plan.json"
+    out, begun = tmp_path / "plan.json", tmp_path / "begun"
     # A shell starts what runs in the background deaf to Ctrl-C, and its children inherit that.
     process = subprocess.Popen(
-        [sys.executable, "-c", HEARING, *TIANJI, *LONG, "--out", str(out)],
+        [sys.executable, "-c", HEARING, sys.executable, "-c", ANNOUNCING, str(begun), *LONG, "--out", str(out)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    time.sleep(2)
-    assert process.poll() is None, "the search was over before it could be interrupted"
+    while not begun.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=20)
     assert (process.returncode, stdout, stderr) == (130, "", "tianji: interrupted\n")
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [begun]
 
 
 @pytest.mark.parametrize("words", [PLAN, (*PLAN, "--json"), ("browse", "chips"), ("browse", "h200", "--toml")])

@@ -99,3 +99,57 @@ def test_a_report_is_markdown(tmp_path: Path) -> None:
     done = run("--report", str(tmp_path / "page.txt"))
     assert done.exit_code == 2
     assert ".md" in done.stderr
+
+
+def write_table(folder: Path, *changes: dict[str, str]) -> str:
+    row = {
+        "id": "a", "pool": "hgx-h100", "n_chips": "8", "arch_key": "llama-3.1-8b", "seq_len": "8192",
+        "global_batch_size": "8", "micro_batch_size": "1", "tp": "8", "pp": "1", "precision": "bf16", "recompute": "full",
+        "step_time_s": "2.5",
+    }  # fmt: skip
+    lines = [row, *({**row, "id": f"row-{i}", **change} for i, change in enumerate(changes))]
+    (folder / "runs.csv").write_text("\n".join([",".join(row), *(",".join(line.values()) for line in lines)]) + "\n")
+    return str(folder / "runs.csv")
+
+
+def test_a_model_of_the_catalog_is_an_architecture(tmp_path: Path) -> None:
+    done = run(write_table(tmp_path), "--json")
+    assert [row["status"] for row in json.loads(done.stdout)["rows"]] == ["predicted"]
+
+
+def test_a_table_without_a_usable_row_is_an_error_with_the_reasons(tmp_path: Path) -> None:
+    table = Path(write_table(tmp_path, {"arch_key": "llama-3.1-9b"}, {"arch_key": "llama-3.1-9b"}))
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0], *lines[2:]]) + "\n")
+    done = run(str(table))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "none of 2 rows can be predicted" in done.stderr
+    assert "2 x unknown architecture 'llama-3.1-9b'; did you mean" in done.stderr
+    assert "(first: row-0)" in done.stderr
+
+
+def test_a_row_that_is_called_out_of_memory_is_named_with_its_memory(tmp_path: Path) -> None:
+    done = run(write_table(tmp_path, {"recompute": "none", "seq_len": "131072"}), "--html", str(tmp_path / "p.html"))
+    called_out = done.stdout.split("called out of memory\n")[1]
+    assert "row-0" in called_out
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("a ")]
+    assert re.search(r"\d+\.\d", line.split("%")[1]), "the predicted memory of a row that states none"
+
+
+@pytest.mark.parametrize("more", [["runs.csv"], ["--split", "check"], ["--rows"]])
+def test_the_list_of_columns_takes_nothing_beside_it(more: list[str]) -> None:
+    done = run("--columns", *more)
+    assert done.exit_code == 2
+    assert more[0] in done.stderr
+
+
+def test_every_needed_column_is_named_and_the_count_is_that_of_the_list() -> None:
+    text = " ".join(run("--columns").stdout.split())
+    every, some = text.split("Needed in every row: ")[1].split("; the sizes")[0], text.split("Needed in some: ")[1]
+    for column in json.loads(run("--columns", "--json").stdout)["columns"]:
+        if column["empty"] == "needed":
+            assert column["name"] in every.split(", ")
+        elif (column["empty"] or "").startswith("needed "):
+            assert f"{column['name']} (" in some
+    assert f"needed in every row {len(every.split(', '))} " in text
+    assert "llama3_8b" in text

@@ -53,3 +53,25 @@ def test_a_bandwidth_has_a_unit() -> None:
     assert cells(scale_out="400 Gbit/s").bandwidth("scale_out") == 50e9
     with pytest.raises(CellError, match="unit"):
         cells(scale_out="400").bandwidth("scale_out")
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ("step_time_s", "step_time_s: expected a number above 0, in s, got 'fast'"),
+        ("n_chips", "n_chips: expected a whole number from 1, got 'fast'"),
+        (
+            "recompute_share",
+            "recompute_share: expected a number above 0 and up to 1, or a fraction like 3/8, got 'fast'",
+        ),
+    ],
+)
+def test_a_wrong_cell_is_told_what_its_column_holds(column: str, says: str) -> None:
+    read = {
+        "step_time_s": Cells.number,
+        "n_chips": Cells.count,
+        "recompute_share": lambda c, n: Cells.fraction(c, n, 1.0),
+    }
+    with pytest.raises(CellError) as raised:
+        read[column](Cells({column: "fast"}, 2), column)
+    assert str(raised.value) == says

@@ -60,9 +60,9 @@ def test_a_prime_that_no_axis_takes_is_named() -> None:
 
 
 def test_long_searches_end_with_the_second_number_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    every = plan(job(batch=16), pool(88), REAL)
+    every = plan(job(batch=16), pool(88), REAL, smaller=())
     monkeypatch.setattr("tianji.search.planner.MANY", 0)
-    first = plan(job(batch=16), pool(88), REAL)
+    first = plan(job(batch=16), pool(88), REAL, smaller=())
     assert first.search.candidates < every.search.candidates
     assert first.results[0].step_time.nominal <= 1.1 * every.results[0].step_time.nominal
 

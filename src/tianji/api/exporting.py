@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from tianji.api.answer import Answer
 from tianji.api.requests import File, PlanLike, find_calibration, plan_of
 from tianji.errors import FormatError, InputError
 from tianji.exporters import TARGETS, FileBundle, render_plan, write_bundle
+from tianji.exporters.launch_reader.launches import find_framework, read_options
 from tianji.exporters.lint.checks import Check, check_file
+from tianji.exporters.lint.violations import Violation
+from tianji.exporters.rules.tables import load_rules
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict as predict_plan
 from tianji.prediction.remedies import recommend_interval
@@ -19,6 +23,7 @@ from tianji.report.documents.export import (
     export_document,
     targets_document,
 )
+from tianji.result.result import RISKY
 
 
 def export(
@@ -51,6 +56,7 @@ def export(
         raise FormatError(f"tianji export: {missing} is missing; as in `tianji export plan.json --to megatron`")
     wanted = plan_of(plan)
     bundle = render_plan(wanted, to, _recommend_steps(wanted))
+    notes = (*bundle.notes, *_note_memory(wanted))
     paths = write_bundle(bundle, out) if out else []
     files: list[FileDocument] = [
         {"name": a.name, "executable": a.is_executable, "text": a.text} for a in bundle.artefacts
@@ -59,9 +65,25 @@ def export(
     texts = [*written] if written else [f"# ===== {a.name}\n{a.text}" for a in bundle.artefacts]
     return Answer(
         bundle, f"export to {to}: {', '.join(a.name for a in bundle.artefacts)}",
-        partial(export_document, to, bundle.notes, files, written), notes=tuple(bundle.notes),
+        partial(export_document, to, notes, files, written), notes=notes,
         text="".join(f"{text}\n" for text in texts),
     )  # fmt: skip
+
+
+def _note_memory(plan: Plan) -> tuple[str, ...]:
+    """Return what a plan leaves of the memory, where that is at risk or nothing; silent where a figure is not published."""
+    try:
+        result = predict_plan(plan)
+    except InputError:
+        return ()
+    left = 1.0 - result.memory_total / result.memory_limit
+    if not result.fits:
+        return ("This plan does not fit the memory as it is priced.",)
+    if result.misfit_chance < RISKY:
+        return ()
+    return (
+        f"This plan leaves {left:.1%} of the memory: the chance that it does not fit is {result.misfit_chance:.0%}.",
+    )
 
 
 def _recommend_steps(plan: Plan) -> int:
@@ -74,8 +96,25 @@ def _recommend_steps(plan: Plan) -> int:
     return max(round(interval / result.step_time.nominal), 1) if interval else 0
 
 
+SCRIPTS = (".sh", ".sbatch", ".slurm")
+"""Endings of launch scripts, which are held to the rules of their framework's release."""
+
+
+def _check_script(file: str) -> Check:
+    """Return what the options of a launch script break of the rules of its framework.
+
+    Raises FormatError for a script that starts no training of Megatron's family.
+    """
+    options = read_options(file)
+    table = load_rules(find_framework(options))
+    broken = [
+        Violation(rule.says, file, f"{rule.effect}: {rule.source}", rule.fix) for rule in table.broken(options.values)
+    ]
+    return Check((f"launch script of {table.framework}, {table.release}",), tuple(broken))
+
+
 def _answer_check(file: str) -> Answer[Check]:
-    checked = check_file(file)
+    checked = _check_script(file) if Path(file).suffix in SCRIPTS else check_file(file)
     violations: list[ViolationDocument] = [
         {"rule": v.rule, "where": v.where, "actual": v.actual, "fix": v.fix} for v in checked.violations
     ]

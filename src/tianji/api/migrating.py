@@ -18,6 +18,7 @@ from tianji.api.quantities import Count
 from tianji.api.requests import File, ModelLike
 from tianji.backends import RunOptions
 from tianji.errors import FormatError
+from tianji.formatting import count_noun
 from tianji.migration import (
     Conflict,
     Move,
@@ -145,7 +146,7 @@ def scan(
         )
         offered = twin_offer_document(offer, None if made is None else twin_document(*made))
     summary = (
-        f"move of {move.scan.root} to {to}: {len(move.effort.files_to_change):,} files to change,"
+        f"move of {move.scan.root} to {to}: {count_noun(len(move.effort.files_to_change), 'file')} to change,"
         f" class {move.effort.effort_class.value}"
     )
     make_document = partial(scan_document, move, None if speed is None else speed_document(speed), offered)
@@ -188,7 +189,7 @@ def versions(
     misfits = check_environment(installed, family) if installed is not None else []
     notes = () if isinstance(chosen, Conflict) else _write_versions(chosen, family, constraints, dockerfile)
     fitting = FittingVersions(chosen, tuple(misfits))
-    words = "a set that fits" if fitting.fit else f"{len(misfits)} misfits" if misfits else "no set fits"
+    words = "a set that fits" if fitting.fit else count_noun(len(misfits), "misfit") if misfits else "no set fits"
     make_document = partial(versions_document, family, chosen, installed, misfits)
     return Answer(fitting, f"versions for {to}: {words}", make_document, notes=tuple(notes))
 
@@ -293,7 +294,9 @@ def _read_text(path: File) -> str:
 
 def _describe_patch(patch: Patch) -> list[str]:
     """Return what a patch holds, and what it leaves to a person."""
-    notes = [f"{len(patch.files)} files, {patch.num_places} places, style {patch.style}: {patch.reason}."]
+    notes = [
+        f"{count_noun(len(patch.files), 'file')}, {count_noun(patch.num_places, 'place')}, style {patch.style}: {patch.reason}."
+    ]
     left = [f"{path}: {reason}" for path, reason in patch.skipped]
     left += [f"{finding.path}:{finding.line}: {finding.symbol}" for finding in patch.by_hand]
     if left:

@@ -41,6 +41,7 @@ from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import find_target, write_plan
 from tianji.parallel.strategy import VARIED
 from tianji.prediction import predict
+from tianji.prediction.balance import describe_balance
 from tianji.reliability import Reliability
 from tianji.report.documents.mixture import mixed_plan_document
 from tianji.report.documents.plan import RunsOnDocument, plan_document
@@ -48,12 +49,14 @@ from tianji.result import Result
 from tianji.search import Outcome, SearchOptions
 from tianji.search import plan as search_plans
 from tianji.search.mixed_planner import MixedOutcome, plan_mixture
-from tianji.units import parse_count
+from tianji.units import parse, parse_count
 from tianji.validation.expected_gains import weigh_precedents
 from tianji.workload import Precision
 
 OBJECTIVES = ("time", *CHOOSES_SIZE)
 """What a plan is the best in; of the last two the number of chips is chosen too."""
+MARGIN, MOST_MARGIN = 0.03, 0.5
+"""Share of the usable memory that a plan leaves free unless told otherwise, and the largest that may be asked for."""
 MOST_PLANS = 1000
 
 
@@ -72,6 +75,7 @@ def plan(
     gradient_dtype: str | None = None,
     loss_kernel: str | None = None,
     moe_imbalance: Quantity | None = None,
+    margin: Quantity | None = None,
     calibration: CalibrationLike = None,
     objective: str = "time",
     fix: StrategyLike | Iterable[str] | None = None,
@@ -99,6 +103,8 @@ def plan(
     * ``fix="tp=8,zero=1"`` holds strategy fields, ``vary="overlap_ep"`` tries a switch
       on and off, ``runs_on="megatron"`` keeps to plans that this framework runs
       exactly.
+    * ``margin="5 %"`` is the share of the usable memory that a plan must leave free;
+      without it 3 %.
     * ``explain="tp=8,pp=4"`` sets a layout of yours against the best, term by term.
     * ``out="plan.json"`` writes the best plan as a file.
 
@@ -114,6 +120,9 @@ def plan(
     fixed = _read_fixed(fix)
     reliability = read_loss(loss, replica_chips)
     wanted = parse_count(top, "--top")
+    reserve = MARGIN if margin is None else parse(margin, "ratio", "--margin")
+    if not 0 <= reserve <= MOST_MARGIN:
+        raise FormatError(f"--margin: expected a share of the usable memory up to {MOST_MARGIN:.0%}, got {margin}")
     if wanted > MOST_PLANS:
         raise InfeasibleError(f"--top: {top} plans are more than anyone reads; expected at most {MOST_PLANS:,}")
     if objective not in OBJECTIVES:
@@ -141,7 +150,8 @@ def plan(
                 request.job, request.pool, request.calibration, objective, assumptions, fixed=fixed, mapper=mapper
             )
             request = replace(request, pool=cheapest.pool)
-        outcome, runnable = _search(request, runs_on, SearchOptions(fixed, varied, wanted, mapper=mapper))
+        options = SearchOptions(fixed, varied, wanted, margin=reserve, mapper=mapper)
+        outcome, runnable = _search(request, runs_on, options)
     beside = {"objective": objective, "explained": explained, "reliability": reliability, "cheapest": cheapest}
     return _answer(outcome, runnable, request.calibration, out, beside)
 
@@ -193,7 +203,9 @@ def _answer(
     def make_document() -> Mapping[str, Any]:
         optimism = outcome.choice.optimism if outcome.choice else 0.0
         published = weigh_precedents(outcome.best, calibration, optimism)
-        return plan_document(outcome, calibration, published=published, runs_on=runs_on, **beside)
+        document = plan_document(outcome, calibration, published=published, runs_on=runs_on, **beside)
+        document["assumptions"] += describe_balance(outcome.best, calibration)
+        return document
 
     return Answer(outcome, _summarize(outcome), make_document, calibration, notes=notes)
 

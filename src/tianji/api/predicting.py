@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from tianji.api.answer import Answer
@@ -26,6 +25,7 @@ from tianji.errors import FormatError
 from tianji.formatting import format_duration
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.prediction import predict as predict_plan
+from tianji.prediction.balance import describe_balance
 from tianji.report.documents.prediction import prediction_document
 from tianji.result import Result
 from tianji.workload import Precision
@@ -98,7 +98,13 @@ def predict(
         )
     plan, constants = find_plan("predict", model_or_plan, pool, strategy, fields, sizes, calibration)
     result = predict_plan(plan, constants)
-    return Answer(result, _summarize(result), partial(prediction_document, result, constants, reliability), constants)
+
+    def make_document() -> Mapping[str, Any]:
+        document = prediction_document(result, constants, reliability)
+        document["assumptions"] += describe_balance(result, constants)
+        return document
+
+    return Answer(result, _summarize(result), make_document, constants)
 
 
 def _summarize(result: Result) -> str:

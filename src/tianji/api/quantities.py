@@ -102,7 +102,8 @@ def read_pairs(given: Pairs, option: str, dimension: str) -> dict[str, float]:
     known = {*list_chips(), *list_pools()}
     for name, value in _split_pairs(given, option, dimension):
         if name not in known:
-            raise UnknownNameError("chip or pool", name, known)
+            example = "h800=2" if dimension == "money" else "h800=1.3kW"
+            raise UnknownNameError("chip or pool", name, known, f"{option} takes a name and a figure, like {example}.")
         is_money = dimension == "money"
         figures[name] = read_money(value, option) if is_money else read_quantity(value, dimension, option)
         if figures[name] <= 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -49,6 +49,7 @@ def validate(
     Raises FormatError for a file that is no such table, and when no row is left.
     """
     if columns:
+        _refuse_beside_columns(tables, {"split": split, "quality": quality, "group-by": group_by, "rows": rows})
         return Answer(None, "columns of a table of measured runs", columns_document)
     groups = read_groups(group_by)
     constants = find_calibration(calibration)
@@ -58,6 +59,15 @@ def validate(
     within = f": half within {time.median:.1%}, nine of ten within {time.p90:.1%}" if time.median is not None else ""
     summary = f"validation of {time.count:,} step times ({skipped:,} rows skipped){within}"
     return Answer(verdict, summary, partial(verdict_document, verdict, groups), constants, every_row=rows)
+
+
+def _refuse_beside_columns(tables: Iterable[File], options: Mapping[str, object]) -> None:
+    """Raise FormatError for a table or an option that the list of columns does not use."""
+    given = [str(table) for table in tables] + [f"--{name}" for name, value in options.items() if value]
+    if given:
+        raise FormatError(
+            f"--columns explains what any table may hold, and reads none: leave out {', '.join(given)}, or --columns"
+        )
 
 
 def read_groups(group_by: str | Iterable[str] | None) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from functools import lru_cache
 from itertools import product
 
 from tianji.catalog.entries import DATA
-from tianji.errors import FormatError, UnsupportedModelError
+from tianji.catalog.models import list_models, load_model
+from tianji.errors import FormatError, UnknownNameError, UnsupportedModelError
 from tianji.units import parse
 from tianji.workload.model import MLA, Model, MoE
 
@@ -31,18 +32,27 @@ def read_architectures() -> dict[str, dict[str, str]]:
         return {row["arch_key"]: row for row in csv.DictReader(file)}
 
 
-@lru_cache(maxsize=1024)
+def list_architectures() -> tuple[str, ...]:
+    """Return the keys of all architectures whose shape is known; a model of the catalog is named like them."""
+    return tuple(sorted(key for key, row in read_architectures().items() if row["params_total_b_formula"]))
+
+
 def load_architecture(arch_key: str) -> Model | None:
-    """Return an architecture by its key, or None for a key that the table lacks.
+    """Return an architecture by its key, or the model of the catalog that has this name; None for any other word.
 
     >>> load_architecture("llama3_8b").num_key_value_heads
     8
 
     Raises UnsupportedModelError for a hybrid of attention and state-space layers, which :class:`Model` cannot describe.
     """
-    row = read_architectures().get(arch_key)
-    if row is None:
-        return None
+    if arch_key in read_architectures():
+        return _load_row(arch_key)
+    return load_model(arch_key) if arch_key in list_models() else None
+
+
+@lru_cache(maxsize=1024)
+def _load_row(arch_key: str) -> Model:
+    row = read_architectures()[arch_key]
     if not row["params_total_b_formula"]:
         raise UnsupportedModelError(f"architecture {arch_key}: {row['notes'] or 'its shape is not stated'}")
     size = _Sizes(row, f"architecture {arch_key}")
@@ -82,7 +92,8 @@ def model_from_row(row: Mapping[str, str]) -> Model:
     if known is None:
         return _guess(size, row)
     layers = size.find("layers") or known.num_layers
-    positions = size.find("seq_len") if LEARNED_POSITIONS in read_architectures()[known.name]["notes"] else None
+    notes = read_architectures().get(known.name, {}).get("notes", "")
+    positions = size.find("seq_len") if LEARNED_POSITIONS in notes else None
     model = replace(
         known,
         num_layers=layers,
@@ -169,6 +180,8 @@ def _override(known: MoE | None, size: _Sizes, layers: int) -> MoE | None:
 
 
 def _guess(size: _Sizes, row: Mapping[str, str]) -> Model:
+    if (key := row.get("arch_key")) and not size.find("layers"):
+        raise UnknownNameError("architecture", key, [*list_architectures(), *list_models()])
     heads, hidden, moe = size.require("heads"), size.require("hidden"), _read_moe(size)
     if (row.get("mla") or "").strip().lower() in ("true", "1", "yes"):
         raise FormatError(f"{size.where}: latent attention of an unknown architecture; its ranks are not stated")

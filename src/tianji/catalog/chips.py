@@ -17,7 +17,7 @@ STATUSES = ("shipping", "ramping", "halted", "announced", "roadmap")
 """Sold; made in growing numbers, with nothing measured outside yet; sold once; shown; planned."""
 
 FIGURES = {
-    "memory": span("bytes", "1 MB", "1 PB"),
+    "memory": span("bytes", "1 MB", "4 TB"),
     "memory_bandwidth": span("bandwidth", "1 GB/s", "1 PB/s"),
     "scale_up_bandwidth": span("bandwidth", "1 MB/s", "1 PB/s"),
     "scale_out_bandwidth": span("bandwidth", "1 MB/s", "1 PB/s"),

@@ -55,9 +55,23 @@ class CatalogEntry:
 
 
 def find_folders(kind: str) -> list[tuple[Path, bool]]:
-    """Return the folders that hold entries of a kind, the user's own first, and whether each is the shipped one."""
-    own = [Path(folder).expanduser() / kind for folder in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if folder]
-    return [*((folder, False) for folder in own), (DATA / kind, True)]
+    """Return the folders that hold entries of a kind, the user's own first, and whether each is the shipped one.
+
+    Raises FormatError for a folder of the user's that is not there.
+    """
+    return [*((folder / kind, False) for folder in own_folders()), (DATA / kind, True)]
+
+
+def own_folders() -> list[Path]:
+    """Return the folders of the user's that TIANJI_CATALOG lists.
+
+    Raises FormatError for one that is not there: its entries would be missed in silence.
+    """
+    own = [Path(folder).expanduser() for folder in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if folder]
+    for folder in own:
+        if not folder.is_dir():
+            raise FormatError(f"{ENVIRONMENT}: {folder} is no folder; make it, or take it out of the variable")
+    return own
 
 
 def list_entries(kind: str) -> tuple[str, ...]:
@@ -107,9 +121,15 @@ def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = No
 def read_entry(kind: str, entry: CatalogEntry) -> TomlTable:
     """Return the content of an entry, with what it takes over from others through ``like``.
 
-    Raises FormatError when the file cannot be read, or when entries are like each other in a circle.
+    Raises FormatError when the file cannot be read, has another name than its file in a folder of the catalog, or when entries
+    are like each other in a circle.
     """
     content = _read_chain(kind, entry, 0)
+    name, stem = content.get("name"), entry.path.stem
+    if entry.path.parent in {folder for folder, _ in find_folders(kind)} and isinstance(name, str) and name != stem:
+        raise FormatError(
+            f"{entry.path}: name: expected {stem!r}, as the file is called, got {name!r}; change one of them"
+        )
     return TomlTable(content, str(entry.path), sources=load_sources() if entry.shipped else None)
 
 

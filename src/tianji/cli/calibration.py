@@ -43,7 +43,7 @@ def calibrate_command(tables: tuple[str, ...], **options: Any) -> Answer[Any]:
     figures are never changed. Use the file with --calibration FILE in any command.
 
     With --here this machine is measured instead, in some minutes: matmuls, memory, attention, layers, the optimizer and all
-    collectives, with 1, 2, 4 ... processes at work. It needs the extra: pip install 'tianji[run]'.
+    collectives, with 1, 2, 4 ... processes at work. It needs the extra: pip install '.[run]'.
 
     \b
     Examples:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     "--runs-on", "runs_on", metavar="FRAMEWORK",
     help="Only plans that this framework runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",
 )  # fmt: skip
+@click.option(
+    "--margin", metavar="SHARE",
+    help="Share of the usable memory that a plan leaves free, like 5%.  [default: 3%; none where no plan can]",
+)  # fmt: skip
 @click.option("--top", default="5", show_default=True, metavar="K", help="How many plans to show.")
 @click.option("--explain", metavar="LAYOUT", help="Set a layout like tp=8,pp=4 against the best, term by term.")
 @RENT

@@ -16,7 +16,7 @@ def pool_command() -> None:
     r"""Start, show and end a pool of chips under Ray.
 
     For machines without a cluster: a head on one, nodes that join it on others. While a pool is up, `--engine ray` uses it;
-    RAY_ADDRESS names another cluster. Needs the extra: pip install 'tianji[ray]'.
+    RAY_ADDRESS names another cluster. Needs the extra: pip install '.[ray]'.
 
     \b
     Examples:

@@ -66,7 +66,7 @@ def run_command(plan: str, twin: str | None, outputs: Outputs, **options: Any) -
 
     One process a chip of the plan: on the machine's accelerators, or without any on its CPU (gloo). What is measured goes to
     a new folder as it happens, and ends in result.json, which `tianji explain` puts beside the prediction.
-    Needs the extra: pip install 'tianji[run]', and 'tianji[ray]' for --engine ray.
+    Needs the extra: pip install '.[run]', and '.[ray]' for --engine ray.
 
     \b
     Examples:

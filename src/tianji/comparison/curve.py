@@ -1,4 +1,7 @@
-"""Useful throughput against the number of chips: evaluated lazily, each size once, each with its own best strategy."""
+"""Useful throughput against the number of chips: evaluated lazily, each size once, each with its own best strategy.
+
+A size may leave chips idle, so that no step takes longer than on a smaller size that was tried.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,7 @@ class Curve:
         """Return what so many chips give, or None where no strategy is legal and fits."""
         if chips not in self.points:
             self.points[chips] = _assess_size(self.job, self.pool, self.calibration, self.assumptions, chips)
+            self._keep_rising()
         return self.points[chips]
 
     def fill(self, sizes: Iterable[int]) -> None:
@@ -55,6 +59,17 @@ class Curve:
         find = partial(_assess_size, self.job, self.pool, self.calibration, self.assumptions)
         answers = map(find, fresh) if self.mapper is None else self.mapper(find, fresh)
         self.points.update(zip(fresh, answers, strict=True))
+        self._keep_rising()
+
+    def _keep_rising(self) -> None:
+        """Give each size the plan of a smaller one where that is faster."""
+        fastest: Assessment | None = None
+        for chips in sorted(self.points):
+            here = self.points[chips]
+            if fastest is not None and (here is None or _step(here) > _step(fastest)):
+                plan = Plan(self.job, replace(self.pool, chips=chips), fastest.result.plan.strategy)
+                here = self.points[chips] = assess(predict(plan, self.calibration), self.assumptions)
+            fastest = here
 
     def counts(self, least: int, most: int) -> list[int]:
         """Return numbers of chips worth trying: whole nodes, with small factors so that degrees and batch divide them."""
@@ -136,8 +151,12 @@ def _assess_size(
     job: Job, pool: Pool, calibration: Calibration, assumptions: Assumptions, chips: int
 ) -> Assessment | None:
     pool = replace(pool, chips=chips)
-    best = find_fast(job, pool, calibration.constants(pool.chip))
+    best = find_fast(job, pool, calibration.constants(pool.chip), at_most=True)
     return assess(predict(Plan(job, pool, best.strategy), calibration), assumptions) if best else None
+
+
+def _step(a: Assessment) -> float:
+    return a.result.step_time.nominal
 
 
 def _nearest(counts: list[int], wanted: float) -> int:

@@ -23,6 +23,8 @@ from tianji.workload import Job
 
 MATCHES = ("throughput", "cost", "power", "deadline")
 """What is equal: useful tokens a second, dollars of an hour, watts at the site, or days of the run."""
+BRACKET_POINTS = 12
+"""Sizes of each curve that the answer and its bracket are read off, however many are drawn."""
 SPREAD = 4
 """The curve reaches from this fraction of the answer to this many times of it."""
 
@@ -88,12 +90,15 @@ def replace_pool(
     smallest = _match(match, base, other_curve, limit)
     plans = find_alternative_plans(other_curve, smallest)
     best = other_curve.points[smallest.pool.chips] = choose_best(other_curve, plans, calibration)
+    _draw(other_curve, best.pool.chips, BRACKET_POINTS)
+    bracket = _bracket(match, base, best, other_curve, limit)
+    answer, ratio = _answer(match, base, best)
+    sensitivities = compute_sensitivities(other_curve, base, best, ratio, plans)
     _draw(first_curve, base.pool.chips, points)
     _draw(other_curve, best.pool.chips, points)
-    answer, ratio = _answer(match, base, best)
     return Replacement(
-        match, base, best, _bracket(match, base, best, other_curve, limit), first_curve, other_curve, answer,
-        compute_sensitivities(other_curve, base, best, ratio, plans), describe_verdicts((base, best)), ratio(base, best),
+        match, base, best, bracket, first_curve, other_curve, answer, sensitivities, describe_verdicts((base, best)),
+        ratio(base, best),
     )  # fmt: skip
 
 

@@ -13,6 +13,9 @@ from tianji.hardware.calibration import Calibration
 from tianji.units import DAY, TERA, Dollars
 from tianji.workload import Job
 
+BRACKET_POINTS = 12
+"""Sizes of the curve that the answer is read off, however many are drawn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
@@ -65,8 +68,8 @@ def size_pool(
     target = job.tokens / (days * DAY)
     smallest = curve.find_smallest(target, pool.node, curve.most)
     best = smallest or _fastest(curve)
-    for n in curve.sample(max(best.pool.chips // 4, pool.node), min(best.pool.chips * 4, curve.most), points):
-        curve.at(n)
+    # The answer and its bracket are read off the same sizes however many are drawn.
+    _draw(curve, best, BRACKET_POINTS)
     smallest = smallest or curve.find_smallest(target, pool.node, curve.most)
     cautious = None if smallest is None else curve.find_smallest(target, pool.node, curve.most, "low")
     best = smallest or _fastest(curve)
@@ -77,7 +80,13 @@ def size_pool(
             raise ask_cost(best)
         if cost > budget:
             binding.append(_why_dear(curve, best, cost, budget))
+    _draw(curve, best, points)
     return Sizing(days, budget, best, curve, cost, cautious.pool.chips if cautious else None, tuple(binding))
+
+
+def _draw(curve: Curve, best: Assessment, points: int) -> None:
+    least, most = max(best.pool.chips // 4, curve.pool.node), min(best.pool.chips * 4, curve.most)
+    curve.fill(curve.sample(least, most, points))
 
 
 def _days(a: Assessment) -> float:

@@ -8,13 +8,18 @@ from itertools import product
 from typing import Any
 
 from tianji.backends.support import check_support
+from tianji.catalog import load_calibration
 from tianji.errors import ExportError, IllegalStrategyError, InfeasibleError, InputError, UnknownNameError
 from tianji.exporters.targets import TARGETS, render_plan
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.result import Result
 from tianji.search import SearchOptions, plan
+from tianji.search.binding import find_binding
+from tianji.search.choice import Choice, choose
 from tianji.search.planner import Outcome
+from tianji.search.sizes import find_smaller
+from tianji.search.space import ON_REQUEST
 from tianji.workload import Job
 
 TRIED = 60
@@ -57,15 +62,18 @@ def plan_for_framework(
     outcomes: list[Outcome] = []
     failures: list[InfeasibleError | IllegalStrategyError] = []
     options = replace(options or SearchOptions(), **changes)
-    wider = replace(options, top=max(options.top, TRIED))
+    known = load_calibration() if calibration is None else calibration
+    # The same numbers of chips as without a framework, so that a framework is never the faster one.
+    smaller = find_smaller(job, pool, known.constants(pool.chip), options.fixed)
+    wider = replace(options, top=max(options.top, TRIED), smaller=smaller)
     for part in _parts(framework, job, dict(options.fixed)):
         try:
-            outcomes.append(plan(job, pool, calibration, replace(wider, fixed=part)))
+            outcomes.append(plan(job, pool, known, replace(wider, fixed=part)))
         except (InfeasibleError, IllegalStrategyError) as error:
             failures.append(error)
     if not outcomes:
         raise failures[0]
-    return _choose(framework, outcomes, options.top)
+    return _choose(framework, outcomes, options.top, known)
 
 
 def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -78,16 +86,19 @@ def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str
             raise IllegalStrategyError(
                 f"--fix {name}={fixed[name]}: {framework} has {name} of {known} (--runs-on {framework})"
             )
-    free = {name: words for name, words in space.items() if name not in fixed}
+    # What a search takes only on request is not taken here either: a framework would else be faster than the free search.
+    free = {name: [w for w in words if w not in ON_REQUEST] for name, words in space.items() if name not in fixed}
     for values in product(*free.values()):
         part = fixed | dict(zip(free, values, strict=True))
+        if free.get("zero") and part["zero"] == 2:
+            part = {"pp": 1} | part
         for (name, word), others in target.implied.items() if target else ():
             if part.get(name) == word:
                 part = dict(others) | part
         yield part
 
 
-def _choose(framework: str, outcomes: list[Outcome], top: int) -> Runnable:
+def _choose(framework: str, outcomes: list[Outcome], top: int, calibration: Calibration) -> Runnable:
     unlike = {r.plan.strategy: r for o in outcomes for r in o.results}
     chosen: list[Result] = []
     refused, why = 0, ""
@@ -95,7 +106,7 @@ def _choose(framework: str, outcomes: list[Outcome], top: int) -> Runnable:
         reason = _refusal(framework, result)
         if reason is None:
             chosen.append(result)
-            if len(chosen) == top:
+            if len(chosen) == max(top, TRIED):
                 break
         elif not chosen:
             refused, why = refused + 1, why or reason
@@ -109,7 +120,26 @@ def _choose(framework: str, outcomes: list[Outcome], top: int) -> Runnable:
         feasible=sum(o.search.feasible for o in outcomes),
         seconds=sum(o.search.seconds for o in outcomes),
     )
-    return Runnable(framework, replace(best, results=tuple(chosen), front=front, search=searched), refused, why)
+    choice, ranked = _rank(chosen, calibration)
+    results = tuple(ranked[:top])
+    binding = find_binding(results[0], searched.feasible, searched.candidates)
+    kept = best.micro_batch if results[0] == best.results[0] else None
+    outcome = replace(
+        best, results=results, front=front, search=searched, choice=choice, binding=binding, near=None, micro_batch=kept
+    )
+    return Runnable(framework, outcome, refused, why)
+
+
+def _rank(chosen: list[Result], calibration: Calibration) -> tuple[Choice | None, list[Result]]:
+    """Return the choice among the plans that run, on as many chips as the fastest, and these plans, the best first."""
+    plan = chosen[0].plan
+    alike = [r for r in chosen if r.plan.strategy.chips == plan.strategy.chips]
+    used = replace(plan.pool, chips=plan.strategy.chips)
+    choice = choose(plan.job, used, calibration, [r.plan.strategy for r in alike])
+    if choice is None:
+        return None, chosen
+    place = {strategy: i for i, strategy in enumerate(choice.strategies)}
+    return choice, sorted(chosen, key=lambda r: place.get(r.plan.strategy, len(place)))
 
 
 def _refusal(framework: str, result: Result) -> str | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from tianji.errors import FormatError
 from tianji.input_files import read_text
-from tianji.measurements.columns import COLUMNS
+from tianji.measurements.columns import COLUMNS, TYPES
 from tianji.units import MIB, TERA, BytesPerSecond, parse
 
 MAX_SIZE = 64 * int(MIB)
@@ -26,6 +27,7 @@ MAX_NUMBER = TERA
 EMPTY = ("", "-", "n/a", "na", "nan", "none stated", "not stated", "null")
 """What people write into a cell that they have nothing for."""
 
+_LONGEST_EMPTY = max(map(len, EMPTY))
 NO = ("false", "off", "no", "0")
 YES = ("true", "on", "yes", "1")
 
@@ -43,7 +45,7 @@ class Cells:
     def text(self, column: str) -> str:
         """Return a cell without the blanks around it; empty when nothing is stated."""
         text = (self.row.get(column) or "").strip()
-        return "" if text.lower() in EMPTY else text
+        return "" if len(text) <= _LONGEST_EMPTY and text.lower() in EMPTY else text
 
     def require(self, column: str) -> str:
         """Return a cell that must not be empty.
@@ -114,7 +116,7 @@ class Cells:
         Raises CellError for any other word.
         """
         text = (self.row.get(column) or "").strip().lower()
-        allowed = {word.lower(): word for word in COLUMNS[column].words}
+        allowed = _allowed_words(column)
         if text not in allowed and text not in EMPTY:
             raise CellError(f"{column}: expected {_list(allowed)}, got {text[:60]!r}")
         return allowed.get(text, "")
@@ -149,11 +151,19 @@ class Cells:
         return _parse(text, "bandwidth", column) if text else None
 
 
+@cache
+def _allowed_words(column: str) -> Mapping[str, str]:
+    """Return the words of a column by their lower case."""
+    return {word.lower(): word for word in COLUMNS[column].words}
+
+
 def _parse(text: str, kind: str, column: str) -> float:
     try:
         return parse(text, kind, column)
-    except FormatError as error:
-        raise CellError(str(error)) from None
+    except FormatError:
+        known = COLUMNS.get(column)
+        expected = f"{TYPES[known.type]}{f', in {known.unit}' if known.unit else ''}" if known else f"a {kind}"
+        raise CellError(f"{column}: expected {expected}, got {text[:60]!r}") from None
 
 
 def _list(words: Mapping[str, str]) -> str:

@@ -113,7 +113,7 @@ SOFTWARE = _group(
 MODEL = _group(
     "The model",
     Column("model", "text", "Name for people"),
-    Column("arch_key", "text", "An architecture of the catalog; the sizes below override it", "llama3_8b",
+    Column("arch_key", "text", "An architecture of the list below or a model of the catalog; the sizes override it", "llama3_8b",
            empty="the sizes below say all"),
     Column("params_total_b", "number", "Parameters, to choose between shapes", "8.03", "billion"),
     Column("layers", "count", "Layers", "32"),

@@ -7,7 +7,7 @@ two degrees is computed once for each pair of them; a single prediction is a gri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -80,7 +80,7 @@ class Grid:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape that all fields broadcast to."""
-        return np.broadcast_shapes(*(getattr(self, f.name).shape for f in fields(self)))
+        return np.broadcast_shapes(*{getattr(self, name).shape for name in FIELDS})
 
     @property
     def chips(self) -> Array:
@@ -92,8 +92,10 @@ class Grid:
         values: dict[str, Any] = {}
         for name in FIELDS:
             array = getattr(self, name)
-            place = tuple(i if size > 1 else 0 for i, size in zip(index, array.shape, strict=True))
-            value = array[place].item()
+            # Most fields are the same everywhere; the search asks for a strategy thousands of times.
+            is_one = array.size == 1 and array.ndim == len(index)
+            place = () if is_one else tuple(i if n > 1 else 0 for i, n in zip(index, array.shape, strict=True))
+            value = array.item(*place)
             values[name] = CHOICES[name][int(value)] if name in CHOICES else value
         values["recompute_modules"] = "+".join(m for i, m in enumerate(MODULES) if values["recompute_modules"] >> i & 1)
         return Strategy(**values)

@@ -103,6 +103,7 @@ def _predict_alike(plans: Sequence[Plan], calibration: Calibration) -> list[Resu
             memory_limit=usable_memory(used),
             model_flops=flops,
             peak=peak,
+            memory_error=calibration.memory_error(chip),
             host_memory=(hosted := _host_memory(plan)),
             host_limit=chip.host_memory.value if hosted and chip.host_memory else None,
         ))  # fmt: skip

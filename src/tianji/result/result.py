@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tianji.hardware.uncertainty import RANGE_80
 from tianji.parallel.plan import Plan
 from tianji.ranges import Range
 from tianji.result.measurement import Measurement
 from tianji.units import DAY, Bytes, Seconds
+
+RISKY = 0.1
+"""Chance of not fitting from which on a plan is said to be at risk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Result:
     """What a run adds; None for a prediction."""
     host_memory: Mapping[str, Bytes] = field(default_factory=dict)
     """Bytes of the host's memory that the fullest stage's chip takes, by part; empty where nothing is offloaded."""
+    memory_error: float = 0.0
+    """Standard deviation of the logarithm of the bytes on a chip."""
     host_limit: Bytes | None = None
     """Host memory for each chip; None where nobody published it."""
 
@@ -41,6 +48,20 @@ class Result:
     def memory_total(self) -> Bytes:
         """Bytes on the fullest chip."""
         return sum(self.memory.values())
+
+    @property
+    def memory_range(self) -> Range:
+        """Bytes on the fullest chip with their 80 % range."""
+        error = math.exp(RANGE_80 * self.memory_error)
+        return Range(self.memory_total / error, self.memory_total, self.memory_total * error)
+
+    @property
+    def misfit_chance(self) -> float:
+        """The chance that the fullest chip is asked for more than it has."""
+        if not self.memory_error or not self.memory_total:
+            return float(self.memory_total > self.memory_limit)
+        away = math.log(self.memory_limit / self.memory_total) / self.memory_error
+        return math.erfc(away / math.sqrt(2.0)) / 2.0
 
     @property
     def host_total(self) -> Bytes:

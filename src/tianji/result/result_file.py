@@ -34,6 +34,8 @@ def result_document(result: Result) -> dict[str, Any]:
     values = {"kind": result.kind, "plan": plan_document(result.plan), "step_time": encode(result.step_time)}
     for name in ("breakdown", "memory", "stages", "memory_limit", "model_flops", "peak", "measurement"):
         values[name] = encode(getattr(result, name))
+    if result.memory_error:
+        values["memory_error"] = encode(result.memory_error)
     if result.host_memory:
         values |= {"host_memory": encode(result.host_memory), "host_limit": encode(result.host_limit)}
     return {"format": FORMAT, "version": VERSION, **values}
@@ -78,6 +80,7 @@ def result_from(data: object, where: str = "result") -> Result:
         model_flops=_number(data.get("model_flops"), f"{where}.model_flops"),
         peak=_number(data.get("peak"), f"{where}.peak"),
         measurement=None if measured is None else decode(Measurement, measured, f"{where}.measurement", {}),
+        memory_error=_number(data.get("memory_error", 0), f"{where}.memory_error"),
         host_memory=_numbers(data.get("host_memory", {}), f"{where}.host_memory"),
         host_limit=None if host is None else _number(host, f"{where}.host_limit"),
     )

@@ -7,8 +7,12 @@ exhaustive search is measured in the tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import product
+from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -45,21 +49,58 @@ PIPED: tuple[Schedules, tuple[int, ...]] = (
 )  # fmt: skip
 MOST_EXPERTS = 32
 """Experts of a layer that one rank holds at most: more fill its memory."""
+EVEN = 1.1
+"""Stages of smaller dealings: so many times the layers, at most, fill all stages alike."""
+FEW = 64
+"""Chips up to which smaller dealings are all dealings."""
+REPLICAS = 2
+"""Numbers of replicas of each smaller dealing, the largest ones."""
+LEAST_SHARE = 0.5
+"""Of the chips, what a smaller dealing uses at least."""
 CELLS = 400_000
 """Strategies that are priced at once: few enough for the cache."""
 DEGREES = ("pp", "tp", "cp", "dp")
 COLUMNS = (*DEGREES, "cp_kind")
+Start = tuple[float, dict[str, int]]
+"""A dealing of the chips to the degrees, with its step time under a few settings."""
 
 
-def find_fast(job: Job, pool: Pool, constants: Constants, keep: int = KEEP) -> Candidate | None:
-    """Return a strategy that uses all chips and is near the fastest, or None when none is legal and fits the memory."""
-    starts = [pair for grid in _grids(job, pool) for pair in _fastest(job, pool, constants, grid, keep)]
+def find_fast(
+    job: Job, pool: Pool, constants: Constants, keep: int = KEEP, *, at_most: bool = False
+) -> Candidate | None:
+    """Return a strategy that is near the fastest, or None when none is legal and fits the memory.
+
+    It uses all chips, or with ``at_most`` as many of them as make it fastest.
+    """
+    tables = [_layouts(job, pool), *([_smaller_layouts(job, pool)] if at_most else [])]
+    starts = _rank(job, pool, constants, np.concatenate(tables), {}, keep)
     best: Candidate | None = None
-    for _, degrees in sorted(starts, key=lambda pair: pair[0])[:keep]:
-        full = explore(job, pool, constants, SearchOptions(fixed=degrees, top=1, leading=0))
+    for _, degrees in starts[:keep]:
+        used = replace(pool, chips=prod(degrees[name] for name in DEGREES))
+        full = explore(job, used, constants, SearchOptions(fixed=degrees, top=1, leading=0))
         if full.best and (best is None or full.best[0].step_time < best.step_time):
             best = full.best[0]
     return best
+
+
+def rank_dealings(
+    job: Job, pool: Pool, constants: Constants, fixed: Mapping[str, Any], keep: int, *, smaller: bool
+) -> list[Start]:
+    """Return the fastest dealings of all chips, or of a smaller number, each with its step time under a few settings.
+
+    ``fixed`` holds strategy fields to values; those that are no degree do not count here.
+    """
+    table = _smaller_layouts(job, pool) if smaller else _layouts(job, pool)
+    return _rank(job, pool, constants, table, fixed, keep)
+
+
+def _rank(job: Job, pool: Pool, constants: Constants, table: Array, fixed: Mapping[str, Any], keep: int) -> list[Start]:
+    """Return the fastest degrees of a table of dealings, each with its step time under a few settings."""
+    for name, value in ((name, value) for name, value in fixed.items() if name in COLUMNS):
+        code = CHOICES[name].index(str(value)) if name in CHOICES else int(value)
+        table = table[table[:, COLUMNS.index(name)] == code]
+    starts = [pair for grid in _grids(job, table) for pair in _fastest(job, pool, constants, grid, keep)]
+    return sorted(starts, key=lambda pair: pair[0])
 
 
 def _fastest(job: Job, pool: Pool, constants: Constants, grid: Grid, keep: int) -> list[tuple[float, dict[str, int]]]:
@@ -80,9 +121,9 @@ def _fastest(job: Job, pool: Pool, constants: Constants, grid: Grid, keep: int) 
     return [(least, dict(zip((*DEGREES, "ep"), key, strict=True))) for key, least in chosen.items()]
 
 
-def _grids(job: Job, pool: Pool) -> Iterator[Grid]:
-    """Yield the settings that are tried of every dealing of the chips: first those without a pipeline."""
-    table, experts = _layouts(job, pool), _experts(job)
+def _grids(job: Job, table: Array) -> Iterator[Grid]:
+    """Yield the settings that are tried of every dealing of a table: first those without a pipeline."""
+    experts = _experts(job)
     recompute = {"recompute": np.arange(len(CHOICES["recompute"]))}
     sizes = {"micro_batch_size": np.arange(SMALL + LARGE)}
     for rows, (schedules, levels) in ((table[table[:, 0] == 1], FLAT), (table[table[:, 0] > 1], PIPED)):
@@ -110,6 +151,30 @@ def _layouts(job: Job, pool: Pool) -> Array:
                     continue
                 kinds = ("ring", "ulysses") if cp > 1 and model.num_attention_heads % (tp * cp) == 0 else ("ring",)
                 rows += [(pp, tp, cp, dp, CHOICES["cp_kind"].index(kind)) for kind in kinds]
+    return np.asarray(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
+
+
+def _smaller_layouts(job: Job, pool: Pool) -> Array:
+    """Return dealings of fewer chips: for each way to cut one replica the most replicas that the batch and the chips allow.
+
+    Beyond FEW chips pipelines are those that spread the layers evenly, and context is cut by powers of two.
+    """
+    model, chips, batch = job.model, pool.chips, job.global_batch_size
+    replicas = divisors(batch)
+    even, share, kept = (EVEN, LEAST_SHARE, REPLICAS) if chips > FEW else (float("inf"), 0.0, len(replicas))
+    stages = [p for p in range(1, model.num_layers + 1) if -(-model.num_layers // p) * p <= even * model.num_layers]
+    most = min(max(job.seq_len // MIN_CONTEXT, 1), chips)
+    contexts = range(1, most + 1) if chips <= FEW else [2**k for k in range(most.bit_length())]
+    rows: list[tuple[int, ...]] = []
+    for pp, tp in product(stages, divisors(model.num_attention_heads)):
+        for cp in contexts:
+            room = chips // (pp * tp * cp)
+            if not room:
+                break
+            for dp in replicas[: bisect_right(replicas, room)][-kept:]:
+                if share * chips <= pp * tp * cp * dp < chips:
+                    kinds = ("ring", "ulysses") if cp > 1 and model.num_attention_heads % (tp * cp) == 0 else ("ring",)
+                    rows += [(pp, tp, cp, dp, CHOICES["cp_kind"].index(kind)) for kind in kinds]
     return np.asarray(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
 
 

@@ -164,6 +164,11 @@ def _price_apart(top: int, leading: int, job: Job, pool: Pool, constants: Consta
     return ledger
 
 
+def keep_front(candidates: list[Candidate]) -> tuple[Candidate, ...]:
+    """Return the Pareto front of candidates that come fastest first."""
+    return tuple(_front(candidates, FRONT_WINDOW * candidates[0].step_time)) if candidates else ()
+
+
 def _order(c: Candidate) -> tuple[float, float]:
     return c.step_time, c.memory
 

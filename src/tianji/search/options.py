@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tianji.prediction.mapper import Mapper
+from tianji.search.candidate import Smaller
 
 LEADING = 2000
 """Unlike layouts that are weighed under doubt."""
@@ -26,6 +27,10 @@ class SearchOptions:
     """Unlike layouts to keep beside them, the fastest ones: those that are weighed under doubt."""
     most_micro_batch: int = 0
     """Sequences that a micro-batch has at most; 0: as many as the space has."""
+    smaller: tuple[Smaller, ...] | None = None
+    """Smaller numbers of chips to try too; None: those that look as fast as all (:mod:`tianji.search.sizes`)."""
+    margin: float = 0.0
+    """Share of the usable memory that a plan leaves free; where none can, the answer says so."""
     progress: Callable[[int], None] | None = None
     """Called with the number of strategies that were priced, again and again."""
     mapper: Mapper | None = None

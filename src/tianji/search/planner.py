@@ -21,6 +21,7 @@ from tianji.search.exhaustive import SearchResult, explore
 from tianji.search.naive import naive_strategy
 from tianji.search.options import SearchOptions
 from tianji.search.refusal import explain_failure
+from tianji.search.sizes import MOST, NearSize, find_near, find_smaller, search_smaller
 from tianji.search.space import divisors
 from tianji.units import Seconds, show
 from tianji.workload import Job
@@ -67,6 +68,8 @@ class Outcome:
     """Why chips stand idle; empty when none does."""
     choice: Choice | None = None
     """How sure the choice of the best plan is; None where the calibration knows no ranges."""
+    near: NearSize | None = None
+    """The smallest number of chips that does nearly as well; None where none was found."""
     micro_batch: MicroBatch | None = None
     """Where the best plan has larger micro-batches than were ever measured: the largest, and the best plan within."""
 
@@ -109,28 +112,43 @@ def plan(
     twice = replace(options, top=2 * options.top)
 
     def search(chips: int) -> tuple[Pool, SearchResult]:
-        used = replace(pool, chips=chips)
-        result = explore(job, used, constants, twice)
-        return used, replace(result, best=_unlike(result.best)[: options.top])
+        used = replace(room, chips=chips)
+        return used, explore(job, used, constants, twice)
 
-    tried = [search(_wanted(pool, fixed))]
+    room = replace(pool, usable_memory=pool.usable_memory * (1.0 - options.margin))
+    tried, smaller = [search(_wanted(pool, fixed))], options.smaller or ()
     if not _holds_chips(fixed):
-        numbers = _rounder(job, pool, tried[0][1]) if tried[0][1].best else _fewer(job, pool)
-        for chips in numbers:
+        if options.smaller is None:
+            smaller = find_smaller(job, room, constants, fixed)
+        tried += [search_smaller(job, room, constants, twice, s) for s in smaller[:MOST]]
+        for chips in _fewer(job, pool) if not any(result.best for _, result in tried) else ():
             tried.append(search(chips))
-            if (
-                not tried[0][1].best
-                and tried[-1][1].candidates > MANY
-                and sum(bool(result.best) for _, result in tried) == ENOUGH
-            ):
+            working = sum(bool(result.best) for _, result in tried)
+            if tried[-1][1].candidates > MANY and working == ENOUGH:
                 break
     fitting = [(used, result) for used, result in tried if result.best]
+    if not fitting and options.margin:
+        return _without_reserve(job, pool, calibration, options)
     if not fitting:
         raise explain_failure(job, pool, fixed, [result for _, result in tried])
-    # Fewer chips can be faster: one node less may divide where one node more does not.
+    # Fewer chips can be faster: one node less may divide where one node more does not. Of equal ones the first has most.
     used, fastest = min(fitting, key=lambda pair: pair[1].best[0].step_time)
+    fastest = replace(fastest, best=_unlike(fastest.best)[: options.top])
     on_all = tried[0][1].best[0].step_time if tried[0][1].best and tried[0][0].chips == pool.chips else None
-    return _outcome(job, pool, used, calibration, _together(fastest, [result for _, result in tried]), on_all, options)
+    outcome = _outcome(
+        job, pool, used, calibration, _together(fastest, [result for _, result in tried]), on_all, options
+    )
+    fewer = tuple(s for s in smaller if s.chips < used.chips)
+    near = find_near(job, room, constants, fixed, fewer, outcome.best.step_time.nominal)
+    return replace(outcome, near=near)
+
+
+def _without_reserve(job: Job, pool: Pool, calibration: Calibration, options: SearchOptions) -> Outcome:
+    """Return the outcome of a search that no plan with the reserve came out of."""
+    outcome = plan(job, pool, calibration, replace(options, margin=0.0))
+    left = 1.0 - outcome.best.memory_total / outcome.best.memory_limit
+    first = f"memory: no plan leaves the reserve of {options.margin:.0%}; this one leaves {left:.1%} of what is usable"
+    return replace(outcome, binding=(first, *outcome.binding))
 
 
 def _unlike(best: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
@@ -175,17 +193,6 @@ def _fewer(job: Job, pool: Pool) -> list[int]:
     return list(dict.fromkeys([*sharing[-1:], *rest, *sharing]))
 
 
-def _rounder(job: Job, pool: Pool, result: SearchResult) -> list[int]:
-    """Return smaller numbers of chips that may be faster than all.
-
-    The batch limits the replicas to a common divisor; what is left over falls to the axes that communicate more. Those take
-    powers of two well, so that a long search is not repeated for them.
-    """
-    left = pool.chips // gcd(pool.chips, job.global_batch_size)
-    is_fine = left & (left - 1) == 0 and (pool.node % left == 0 or result.candidates > MANY)
-    return [] if is_fine else _sharing(job, pool)
-
-
 def _sharing(job: Job, pool: Pool) -> list[int]:
     """Return the largest number of chips for each larger divisor that it shares with the batch, the largest number first."""
     common = gcd(pool.chips, job.global_batch_size)
@@ -223,7 +230,7 @@ def _outcome(
         )
     binding = find_binding(results[0], search.feasible, search.candidates)
     micro_batch = _weigh_micro_batch(results[0], ranked, used, calibration, options)
-    return Outcome(results, front, search, predicted[-1] if naive else None, binding, idle, choice, micro_batch)
+    return Outcome(results, front, search, predicted[-1] if naive else None, binding, idle, choice, None, micro_batch)
 
 
 def rank(

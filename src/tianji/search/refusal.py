@@ -33,7 +33,8 @@ def explain_failure(job: Job, pool: Pool, fixed: Mapping[str, Any], misses: Sequ
     return InfeasibleError(
         f"no plan for {job.model.name} fits {pool.chips:,} chips of {pool.name}{holding}: the closest ({layout}) needs"
         f" {show(best.memory, 'bytes')} on a chip, {show(best.memory - limit, 'bytes')} more than the usable"
-        f" {show(limit, 'bytes')}. Take more chips, a shorter --seq, a narrower --precision, or release what --fix holds."
+        f" {show(limit, 'bytes')}. Take more chips, a shorter --seq, a narrower --precision, keep the optimizer in host memory"
+        " (--fix offload_optimizer=1), or release what --fix holds."
     )
 
 

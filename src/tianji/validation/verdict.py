@@ -26,6 +26,8 @@ from tianji.validation.sweeps import Ranking, measure_ranking
 
 SHIPPED = DATA / "measurements"
 """The folder of the published measurements that come with Tianji."""
+MOST_REASONS = 5
+"""Reasons that a message names."""
 NOT_RUNS = ("vocabulary.csv",)
 """Tables in it that hold no measured runs."""
 
@@ -123,7 +125,8 @@ def validate(
 
     Without a calibration the shipped one counts. A ``mapper`` prices the rows elsewhere.
 
-    Raises FormatError for a file that is no such table, and when no row has the given split and quality.
+    Raises FormatError for a file that is no such table, when no row has the given split and quality, and when none of them can
+    be predicted.
     """
     rows, skipped, hints = _read_tables(paths, split, quality)
     calibration = load_calibration() if calibration is None else calibration
@@ -131,4 +134,19 @@ def validate(
     names = tuple(Path(p).name for p in paths or find_tables())
     predicted = tuple(p for p in predictions if p.step_time is not None)
     skipped += [Skipped(p.row.id, p.reason, p.row.split, p.row.quality) for p in predictions if p.step_time is None]
+    if not predicted:
+        raise FormatError(_say_why_none(names, skipped))
     return Verdict(names, calibration.name, predicted, tuple(skipped), tuple(hints))
+
+
+def _say_why_none(tables: Sequence[str], skipped: Sequence[Skipped]) -> str:
+    """Return that no row can be predicted, with the most frequent reasons and the first row of each."""
+    first: dict[str, str] = {}
+    for skip in skipped:
+        first.setdefault(skip.reason, skip.id)
+    counts = Counter(skip.reason for skip in skipped).most_common(MOST_REASONS)
+    reasons = "".join(f"\n  {count:,} x {reason} (first: {first[reason]})" for reason, count in counts)
+    return (
+        f"{', '.join(tables)}: none of {len(skipped):,} rows can be predicted:{reasons}\n"
+        "`tianji validate --columns` explains the columns"
+    )

@@ -117,7 +117,7 @@ def test_an_address_where_nothing_listens_is_named(monkeypatch: pytest.MonkeyPat
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "find_spec", lambda name: None)
     for words in (("pool", "up"), ("plan", "llama-3.1-8b", "hgx-h100", "--workers", "ray")):
-        assert "pip install 'tianji[ray]'" in say(*words)
+        assert "pip install '.[ray]'" in say(*words)
 
 
 def test_workers_that_are_none_are_answered_with_the_nearest() -> None:

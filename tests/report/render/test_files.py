@@ -24,6 +24,7 @@ from tianji.report.charts import (
 )
 from tianji.report.render.csv import write_csv
 from tianji.report.render.files import find_folder, write_page, write_plots, write_tables
+from tianji.report.render.svg.scatter import axis_ends
 from tianji.report.view import Number, View, ViewColumn, ViewSection, ViewTable
 
 CHARTS = (
@@ -70,7 +71,7 @@ def test_a_page_and_its_tables_go_where_they_were_sent(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert str(page) in write_page(view, str(page), "tianji plan")
     assert "tianji plan" in page.read_text()
-    assert write_tables(view.tables(), str(tmp_path / "new" / "tables")).startswith("1 tables")
+    assert write_tables(view.tables(), str(tmp_path / "new" / "tables")).startswith("1 table")
     assert (tmp_path / "new" / "tables" / "t.csv").read_text() == "name\none\n"
 
 
@@ -79,3 +80,17 @@ def test_what_is_no_folder_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="expected the name of a folder"):
         find_folder(str(tmp_path / name) if name == "file" else name)
+
+
+def test_without_a_plot_nothing_is_made_and_one_is_no_plural(tmp_path: Path) -> None:
+    assert "no plot" in write_plots((), str(tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+    assert write_plots(CHARTS[:1], str(tmp_path / "one")).startswith("1 plot is in")
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"), [((12.0, 17.0), (10.0, 20.0)), ((0.3, 40.0), (0.2, 50.0)), ((), (1.0, 2.0))]
+)
+def test_axes_end_at_the_round_numbers_around_the_points(values: tuple[float, ...], ends: tuple[float, float]) -> None:
+    points = tuple(ChartPoint(v, v, "p") for v in values)
+    assert axis_ends(ScatterChart("p", "P", "x", "y", (ChartSeries("s", points, is_line=False),), 0.1)) == ends

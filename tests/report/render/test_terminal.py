@@ -39,8 +39,9 @@ def tables(draw: st.DrawFn) -> ViewTable:
     cell = [numbers if is_number else st.lists(words, min_size=1, max_size=5).map(" ".join) for is_number in kinds]
     rows = draw(st.lists(st.tuples(*cell), min_size=1, max_size=9))
     columns = tuple(ViewColumn(draw(words), rank=draw(st.integers(0, 3)) if i else 0) for i in range(width))
+    with_bars = st.sampled_from([None, *(i for i, is_number in enumerate(kinds) if is_number)])
     return ViewTable(
-        "t", "", columns, tuple(rows), most=draw(st.none() | st.integers(2, 5)),
+        "t", "", columns, tuple(rows), most=draw(st.none() | st.integers(2, 5)), bar=draw(with_bars),
         thinning=draw(st.sampled_from(["first", "even"])), best=draw(st.none() | st.integers(0, len(rows) - 1)),
     )  # fmt: skip
 
@@ -113,3 +114,14 @@ def test_details_are_left_to_the_page() -> None:
     text = shown(view, 80)
     assert "Title" in text and "Lead." in text and "1 m/s" in text and "on foot" in text
     assert "Detail" not in text
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_column_that_stays_at_any_width_is_folded_before_it_goes(width: int) -> None:
+    long = "a/very/long/path/without/a/blank/" * 3
+    columns = (ViewColumn("place"), ViewColumn("symbol"), ViewColumn("answer"), ViewColumn("source", rank=4))
+    table = ViewTable("t", "", columns, ((long, long.replace("/", "."), "use the other", long),))
+    text = printed(draw_table(table, width), width)
+    assert "no room for" not in text or "no room for: source" in text
+    for word in ("use", "the", "other", "answer"):
+        assert word in text

@@ -59,6 +59,6 @@ def _check_contents(python: Path) -> None:
 
 def _cure() -> str:
     return (
-        "make it with `bash scripts/setup mindspore`, or install 'tianji[mindspore]' into an environment of its own"
+        "make it with `bash scripts/setup mindspore`, or install '.[mindspore]' into an environment of its own"
         f" and name its Python in {VARIABLE}"
     )

@@ -62,7 +62,7 @@ def _ask(ray: Any, questions: list[Any], seats: Sequence[Seat]) -> list[Whereabo
         except ray.exceptions.RayError as error:
             raise RunError(
                 f"a worker on {seat.host} does not come up ({first_line(error)}); is Tianji installed there, with the same"
-                " extras: pip install 'tianji[run,ray]'?"
+                " extras: pip install '.[run,ray]'?"
             ) from None
     return hosts
 

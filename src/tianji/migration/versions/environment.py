@@ -84,38 +84,38 @@ def _family_of(name: str) -> str:
 def check_environment(environment: Environment, target: str | None = None) -> list[Misfit]:
     """Return what in an environment does not fit together, nothing where all of it does as far as the table knows."""
     versions = environment.versions
-    found: list[Misfit] = []
+    misfits: list[Misfit] = []
     chip = target or (environment.chips[0] if environment.chips else "a2")
-    found += _check_pair(versions)
+    misfits += _check_pair(versions)
     releases = [r for r in load_releases() if r.component == "torch_npu"]
     if "torch_npu" in versions:
         exact = [r for r in releases if any(matches(v, versions["torch_npu"]) for v in r.cell("torch_npu").versions)]
         cann = versions.get("cann")
         if exact and cann and not any(r.cell("cann").allows(cann) for r in exact):
             wanted = ", ".join(sorted({v for r in exact for v in r.cell("cann").versions}))
-            found.append(
+            misfits.append(
                 Misfit(f"torch_npu {versions['torch_npu']} with CANN {cann}", f"CANN {wanted}", exact[0].source)
             )
         python = versions.get("python")
         if exact and python and not any(r.cell("python").allows(python) for r in exact):
             wanted = " ".join(exact[0].cell("python").versions)
-            found.append(Misfit(f"Python {python}", f"Python {wanted}", exact[0].source))
+            misfits.append(Misfit(f"Python {python}", f"Python {wanted}", exact[0].source))
         if not exact:
             text = f"torch_npu {versions['torch_npu']}"
-            found.append(Misfit(text, "a version of the table; this one it does not know", ""))
+            misfits.append(Misfit(text, "a version of the table; this one it does not know", ""))
         if exact and chip == "950dt" and not any("950DT" in r.chips for r in exact):
-            found.append(
+            misfits.append(
                 Misfit(f"torch_npu {versions['torch_npu']} on 950DT", "a release that names 950DT", exact[0].source)
             )
-    found += _check_driver(versions)
-    found += _check_partners(versions)
+    misfits += _check_driver(versions)
+    misfits += _check_partners(versions)
     if "triton-ascend" in environment.packages and "triton" in environment.packages:
         text = f"triton {environment.packages['triton']} beside triton-ascend"
-        found.append(Misfit(text, "triton-ascend installed last: it replaces triton's files", ""))
+        misfits.append(Misfit(text, "triton-ascend installed last: it replaces triton's files", ""))
     cuda = [name for name in environment.packages if name.startswith("nvidia-") and "cu1" in name]
     if cuda and "torch_npu" in versions:
-        found.append(Misfit(f"torch for CUDA ({len(cuda)} packages such as {cuda[0]})", "the CPU build of torch", ""))
-    return found
+        misfits.append(Misfit(f"torch for CUDA ({len(cuda)} packages such as {cuda[0]})", "the CPU build of torch", ""))
+    return misfits
 
 
 def _check_pair(versions: Mapping[str, str]) -> list[Misfit]:
@@ -138,7 +138,7 @@ def _check_driver(versions: Mapping[str, str]) -> list[Misfit]:
 
 def _check_partners(versions: Mapping[str, str]) -> list[Misfit]:
     """Check vllm beside vllm-ascend, and each with torch and CANN."""
-    found = []
+    misfits = []
     for owner, component in (("vllm_ascend", "vllm-ascend"), ("triton_ascend", "triton-ascend")):
         version = versions.get(owner)
         rows = [r for r in load_releases() if version and r.component == component and matches(r.version, version)]
@@ -149,5 +149,5 @@ def _check_partners(versions: Mapping[str, str]) -> list[Misfit]:
             cells = [r.cell(name) for r in rows]
             if not any(cell.allows(other.split("+")[0]) for cell in cells):
                 wanted = " or ".join(v for cell in cells for v in cell.versions) or f">={cells[0].least}"
-                found.append(Misfit(f"{owner} {version} with {name} {other}", f"{name} {wanted}", rows[0].source))
-    return found
+                misfits.append(Misfit(f"{owner} {version} with {name} {other}", f"{name} {wanted}", rows[0].source))
+    return misfits

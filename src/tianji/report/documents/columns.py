@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from tianji.catalog.architectures import list_architectures
 from tianji.measurements.columns import COLUMNS, TYPES
 
 
@@ -30,6 +31,8 @@ class ColumnsDocument(TypedDict):
     columns: list[ColumnDocument]
     types: dict[str, str]
     """By type, what its cells hold."""
+    architectures: list[str]
+    """What ``arch_key`` may hold, beside the name of a model of the catalog."""
 
 
 def columns_document() -> ColumnsDocument:
@@ -50,4 +53,5 @@ def columns_document() -> ColumnsDocument:
             for c in COLUMNS.values()
         ],
         "types": dict(TYPES),
+        "architectures": list(list_architectures()),
     }

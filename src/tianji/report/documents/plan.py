@@ -74,6 +74,15 @@ class PublishedRunDocument(TypedDict):
     """Seconds of a step by kind."""
 
 
+class NearSizeDocument(TypedDict):
+    """The smallest number of chips that does nearly as well as plan 1."""
+
+    chips: int
+    step_time_s: float
+    slower_by_ratio: float
+    """At most 0.02; below zero where it is faster than plan 1, whose regret is smaller all the same."""
+
+
 class RunsOnDocument(TypedDict):
     """With ``--runs-on``: the engine that runs every plan exactly."""
 
@@ -103,6 +112,8 @@ class PlanDocument(RequestDocument):
     explained: AgainstDocument | None
     """With ``--explain``: the layout that the user named, beside the best plan."""
     idle: IdleDocument
+    near_size: NearSizeDocument | None
+    """null where every smaller number that was tried is slower by more."""
     search: SearchDocument
     published: list[PublishedRunDocument]
     chosen: ChosenDocument | None
@@ -128,6 +139,7 @@ def plan_document(
         "naive": None if outcome.naive is None else against_document(outcome.naive, best, reliability),
         "explained": None if explained is None else against_document(explained, best, reliability),
         "idle": {"chips": best.plan.idle_chips, "reason": outcome.idle_reason},
+        "near_size": near_size_document(outcome),
         "search": {
             "candidates": searched.candidates,
             "feasible": searched.feasible,
@@ -138,6 +150,14 @@ def plan_document(
         "chosen": None if cheapest is None else chosen_document(cheapest),
         "runs_on": runs_on,
     }
+
+
+def near_size_document(outcome: Outcome) -> NearSizeDocument | None:
+    """Return the smallest number of chips that does nearly as well, or None."""
+    near, best = outcome.near, outcome.best.step_time.nominal
+    if near is None:
+        return None
+    return {"chips": near.chips, "step_time_s": near.step_time, "slower_by_ratio": near.step_time / best - 1}
 
 
 def chosen_document(cheapest: CheapestSize) -> ChosenDocument:

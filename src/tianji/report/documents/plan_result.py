@@ -54,8 +54,12 @@ class PlanResultDocument(TypedDict):
     memory_bytes: dict[str, float]
     """Of the fullest chip, by part."""
     memory_total_bytes: float
+    memory_total_range_bytes: RangeDocument
+    """80 % range."""
     memory_limit_bytes: float
     """What is usable of a chip's memory."""
+    misfit_chance: float
+    """That the fullest chip is asked for more than is usable."""
     host_memory_bytes: dict[str, float]
     """Of the host's memory, what the fullest chip's share takes, by part; empty where nothing is offloaded."""
     host_limit_bytes: float | None
@@ -107,7 +111,9 @@ def plan_result_document(result: Result, reliability: Reliability | None = None)
         "fits": result.fits,
         "memory_bytes": dict(result.memory),
         "memory_total_bytes": result.memory_total,
+        "memory_total_range_bytes": range_document(result.memory_range),
         "memory_limit_bytes": result.memory_limit,
+        "misfit_chance": result.misfit_chance,
         "host_memory_bytes": dict(result.host_memory),
         "host_limit_bytes": result.host_limit,
         "worst_stage": result.worst_stage,

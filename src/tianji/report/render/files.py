@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tianji.errors import InputError, MissingExtraError
+from tianji.formatting import count_noun
 from tianji.parallel.plan_file import write_text
 from tianji.report.charts import Chart
 from tianji.report.render.csv import write_csv
@@ -30,16 +31,18 @@ def write_plots(charts: Sequence[Chart], folder: str) -> str:
 
     Raises InputError when a file cannot be written.
     """
+    if not charts:
+        return f"There is no plot in this answer: {folder} is left as it is."
     place = _make(folder)
     for chart in charts:
         write_text(place / f"{chart.name}.svg", to_xml(draw_chart(chart, alone=True)))
     try:
         from tianji.report.render.png import write_picture
     except ImportError:
-        return f"{len(charts)} plots are in {folder} as SVG; for PNG {MissingExtraError('plot', 'Matplotlib')}"
+        return f"{_are(len(charts), 'plot')} in {folder} as SVG; for PNG {MissingExtraError('plot', 'Matplotlib')}"
     for chart in charts:
         write_picture(chart, place / f"{chart.name}.png")
-    return f"{len(charts)} plots are in {folder}, as SVG and PNG."
+    return f"{_are(len(charts), 'plot')} in {folder}, as SVG and PNG."
 
 
 def write_tables(tables: Sequence[ViewTable], folder: str) -> str:
@@ -50,7 +53,11 @@ def write_tables(tables: Sequence[ViewTable], folder: str) -> str:
     place = _make(folder)
     for table in tables:
         write_text(place / f"{table.name}.csv", write_csv(table))
-    return f"{len(tables)} tables are in {folder}, as CSV."
+    return f"{_are(len(tables), 'table')} in {folder}, as CSV."
+
+
+def _are(number: int, noun: str) -> str:
+    return f"{count_noun(number, noun)} {'is' if number == 1 else 'are'}"
 
 
 def find_folder(path: str) -> Path:

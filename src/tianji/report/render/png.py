@@ -10,10 +10,11 @@ import matplotlib
 import matplotlib.patches
 import numpy as np
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import NullLocator
 
 from tianji.report.charts import BarChart, Chart, CurveChart, ScatterChart, SwingChart
 from tianji.report.render.svg.canvas import COLOURS, GRID, INK, SOFT, format_tick
-from tianji.report.render.svg.scatter import decades
+from tianji.report.render.svg.scatter import axis_ends, axis_ticks
 
 WIDTH = 7.2
 """Inches."""
@@ -152,11 +153,13 @@ def _scatter(axes: Any, chart: ScatterChart) -> None:
         inside = [p for p in series.points if p.x > 0 and p.y > 0]
         axes.plot([p.x for p in inside], [p.y for p in inside], color=_colour(place), linestyle="", alpha=0.7,
                   marker=MARKERS[place % len(MARKERS)], markersize=4, label=series.label)  # fmt: skip
-    ends = np.array(decades(chart))
+    ends = np.array(axis_ends(chart))
     axes.plot(ends, ends, color=INK[0], linewidth=1)
     axes.fill_between(ends, ends * (1 - chart.band), ends * (1 + chart.band), color=SOFT[0], alpha=0.16, linewidth=0)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal", xlabel=chart.x_axis, ylabel=chart.y_axis)
     for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(axis_ticks(*ends))
+        axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(lambda value, place: format_tick(round(value, 12)))
     axes.grid(color=GRID[0])
     if len(chart.series) > 1:

@@ -29,8 +29,8 @@ BAR = (8, 40)
 """Columns of the longest bar: without room for the fewest there is none."""
 WORDY = 18
 """Columns that a long text should have."""
-LONGEST = 36
-"""Columns from which on a word is folded."""
+LONGEST, TIGHTEST = 36, 12
+"""Columns from which on a word is folded, and where a column would have to go for it."""
 _FULL, _PARTS = "█", " ▏▎▍▌▋▊▉"
 
 
@@ -107,6 +107,10 @@ class _Shape:
     least: int
     is_number: bool
 
+    def folded(self) -> _Shape:
+        """Return the shape of a column of texts whose words are folded, however long they are."""
+        return _Shape(self.natural, min(self.comfort, WORDY), min(self.least, TIGHTEST), self.is_number)
+
 
 def draw_table(table: ViewTable, width: int, every_row: bool = False) -> RenderableType:
     """Return a table that fits a width: ranges go below their numbers, then columns of the highest rank go."""
@@ -115,17 +119,22 @@ def draw_table(table: ViewTable, width: int, every_row: bool = False) -> Rendera
         place: _shape(column, [table.rows[row][place] for row in rows]) for place, column in enumerate(table.columns)
     }
     places = _fitting(table, shapes, width)
-    is_split = _width(shapes[place].natural for place in places) > width
-    is_tight = _width(shapes[place].comfort for place in places) > width
+    if len(places) < sum(not column.rank for column in table.columns):  # a column that stays at any width went
+        shapes = {place: shape if shape.is_number else shape.folded() for place, shape in shapes.items()}
+        places = _fitting(table, shapes, width)
+    room = _bar_room(width, [shapes[place] for place in places])
+    has_bars = table.bar is not None and room >= BAR[0]
+    left = width - GAP - room if has_bars else width
+    is_split = _width(shapes[place].natural for place in places) > left
+    is_tight = _width(shapes[place].comfort for place in places) > left
+    widths = _divide(left, [shapes[place] for place in places]) if is_tight else [None] * len(places)
     drawn = plain_table(table.title)
-    for place in places:
+    for place, fixed in zip(places, widths, strict=True):
         shape = shapes[place]
         drawn.add_column(
             table.columns[place].title, justify="right" if shape.is_number else "left", no_wrap=shape.is_number,
-            min_width=min(shape.least if is_tight else shape.comfort, width), overflow="fold",
+            width=fixed, min_width=None if fixed else min(shape.comfort, width), overflow="fold",
         )  # fmt: skip
-    room = _bar_room(width, [shapes[place] for place in places])
-    has_bars = table.bar is not None and room >= BAR[0]
     if has_bars:
         drawn.add_column("", no_wrap=True, min_width=room)
     for row in rows:
@@ -145,6 +154,17 @@ def _fitting(table: ViewTable, shapes: Mapping[int, _Shape], width: int) -> list
     while _width(shapes[place].least for place in places) > width and len(places) > 1:
         places.pop()
     return places
+
+
+def _divide(width: int, shapes: list[_Shape]) -> list[int | None]:
+    """Return the widths of columns that are narrower than they would like: the least of each, and to texts what is left."""
+    widths = [min(shape.least, width) for shape in shapes]
+    for _ in range(width - _width(widths)):
+        wanting = [i for i, shape in enumerate(shapes) if not shape.is_number and widths[i] < shape.natural]
+        if not wanting:
+            break
+        widths[min(wanting, key=lambda i: widths[i])] += 1
+    return [*widths]
 
 
 def _bar_room(width: int, shapes: list[_Shape]) -> int:

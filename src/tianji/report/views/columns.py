@@ -24,10 +24,12 @@ def columns_view(document: ColumnsDocument) -> View:
     """Return the columns by group, and what each type holds."""
     columns = document["columns"]
     needed = [c["name"] for c in columns if c["empty"] == NEEDED]
+    sometimes = [f"{c['name']} ({c['empty']})" for c in columns if (c["empty"] or "").startswith(f"{NEEDED} ")]
     lead = (
         "A table of measured runs is a file of comma-separated values whose first line names the columns.",
         "An empty cell means that nothing is stated. Columns that begin with as_published_ hold a publisher's words, not read.",
-        f"Needed: id, {', '.join(needed)}; the sizes of the model or its arch_key; a step time or tokens a second.",
+        f"Needed in every row: {', '.join(needed)}; the sizes of the model or its arch_key; a step time or tokens a second.",
+        f"Needed in some: {'; '.join(sometimes)}. The first line must name id, too.",
     )
     highlights = (Highlight("columns", count_of(len(columns))), Highlight("needed in every row", count_of(len(needed))))
     sections = [
@@ -36,7 +38,9 @@ def columns_view(document: ColumnsDocument) -> View:
     ]
     kinds = ViewTable("types", "", (ViewColumn("type"), ViewColumn("a cell holds")), tuple(document["types"].items()))
     types = ViewSection("What a cell holds, by type", (kinds,))
-    return View("Columns of a table of measured runs", lead, highlights, (*sections, types))
+    keys = "Or the name of a model that `tianji browse models` lists. " + ", ".join(document["architectures"])
+    architectures = ViewSection("What arch_key may hold", (keys,))
+    return View("Columns of a table of measured runs", lead, highlights, (*sections, types, architectures))
 
 
 def _file_name(title: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tianji.formatting import format_bytes, format_duration, format_number
+from tianji.formatting import format_bytes, format_duration, format_number, format_percent
 from tianji.parallel.strategy import Strategy
 from tianji.report.charts import ChartPoint, ChartSeries, CurveChart, SwingChart
 from tianji.report.documents.choice import PlanChoiceDocument
@@ -59,7 +59,7 @@ def plan_view(document: PlanDocument) -> View:
         basis_section(document),
     )
     idle = [document["idle"]["reason"] + "."] if document["idle"]["reason"] else []
-    lead = (*plan_lead(best, pool["chips"]), *choice_lead(document), *idle, *_runs_on(document))
+    lead = (*plan_lead(best, pool["chips"]), *choice_lead(document), *idle, *_near_size(document), *_runs_on(document))
     first, *rest = highlights(best, document["job"]["linear_dtype"])
     numbers = (first, *corrected_highlight(document["choice"]), *rest)
     return View(title_of("Plan", document), lead, numbers, sections, request_facts(document, _search_facts(document)))
@@ -100,6 +100,13 @@ def describe_choice(chosen: ChosenDocument) -> str:
     return f"{text}; all {offered:,} chips: {format_number(every['nominal'])}"
 
 
+def _near_size(document: PlanDocument) -> Iterator[str]:
+    if near := document["near_size"]:
+        slower = near["slower_by_ratio"]
+        how = f"{format_percent(slower)} longer" if slower > 0 else "no longer"
+        yield f"{near['chips']:,} chips do nearly as well: {format_duration(near['step_time_s'])} a step, {how}."
+
+
 def _runs_on(document: PlanDocument) -> Iterator[str]:
     if runs_on := document["runs_on"]:
         refused = runs_on["faster_refused"]
@@ -111,10 +118,10 @@ def plans_table(plans: Sequence[PlanResultDocument], choice: PlanChoiceDocument 
     """Return the best plans, best first."""
     has_days = plans[0]["days_range"] is not None
     columns = (
-        ViewColumn("#"), ViewColumn("layout"), ViewColumn("step", "s", is_ranged=True), ViewColumn("tokens/s", rank=3),
-        ViewColumn("tokens/s/chip"), ViewColumn("MFU", "1"), ViewColumn("memory", "bytes"),
-        ViewColumn("left", "bytes", rank=2),
-        *((ViewColumn("days", "days", is_ranged=True, rank=1),) if has_days else ()),
+        ViewColumn("#"), ViewColumn("layout"), ViewColumn("step", "s", is_ranged=True), ViewColumn("tokens/s", rank=6),
+        ViewColumn("tokens/s/chip", rank=2), ViewColumn("MFU", "1"), ViewColumn("memory", "bytes"),
+        ViewColumn("left", "bytes", rank=3),
+        *((ViewColumn("days", "days", is_ranged=True),) if has_days else ()),
         *((ViewColumn("regret", "1", rank=4), ViewColumn("chance", "1", rank=5)) if choice else ()),
     )  # fmt: skip
     rows = tuple((*_plan_row(plan, i + 1), *standing_cells(choice, i)) for i, plan in enumerate(plans))

@@ -15,6 +15,7 @@ from tianji.report.documents.plan_result import FullPlanResultDocument, PlanResu
 from tianji.report.view import Cell, Highlight, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.breakdown import breakdown_chart, breakdown_table
 from tianji.report.views.cells import days_of, ranged, share_of, size_of
+from tianji.result.result import RISKY
 from tianji.units import GB, show
 
 MOST_BARS = 14
@@ -37,6 +38,12 @@ def plan_lead(plan: PlanResultDocument, chips: int) -> Iterator[str]:
         yield f"{chips - plan['chips']:,} of {chips:,} chips stand idle."
     if not plan["fits"]:
         yield describe_misfit(plan)
+    elif plan["misfit_chance"] >= RISKY:
+        left = 1.0 - plan["memory_total_bytes"] / plan["memory_limit_bytes"]
+        yield (
+            f"It fits with {format_percent(left)} of the memory left: at risk, the chance that it does not fit is"
+            f" {format_percent(plan['misfit_chance'], 0)}."
+        )
     yield from goodput_lead(plan["goodput_summary"])
 
 
@@ -75,7 +82,7 @@ def highlights(plan: PlanResultDocument, peak_dtype: str) -> tuple[Highlight, ..
         Highlight("step time", ranged(step, format_duration), basis),
         Highlight("tokens/s", tokens, each),
         Highlight("MFU", share_of(plan["mfu"]), f"of the dense {peak_dtype} peak"),
-        Highlight("memory of the fullest chip", size_of(plan["memory_total_bytes"]), used),
+        Highlight("memory of the fullest chip", ranged(plan["memory_total_range_bytes"], format_bytes), used),
         *host_highlights(plan),
         *goodput_highlights(summary),
         *((Highlight("days without failures", days_of(plan["days_range"])),) if plan["days_range"] else ()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tianji.formatting import count_noun
 from tianji.report.charts import ChartPoint, ChartSeries, ScatterChart
 from tianji.report.documents.validation import (
     AccuracyDocument,
@@ -18,8 +19,10 @@ from tianji.report.view import Cell, Facts, Highlight, Number, View, ViewColumn,
 from tianji.report.views.cells import count_of
 from tianji.report.vocabulary import percent_of, signed_percent_of
 
-BAND = 0.18
-"""Relative error of the band around the diagonal."""
+INSIDE = 0.9
+"""Share of the rows inside the band around the diagonal."""
+WIDEST_BAND = 0.95
+"""A band to below nothing could not be drawn on a logarithmic axis."""
 TIME = (
     ViewColumn("rows"),
     ViewColumn("median error", "1"),
@@ -57,6 +60,8 @@ def validation_view(document: ValidationDocument) -> View:
         sections.append(ViewSection("Layouts of one job", (_sweep_table(summary["sweeps"], summary["ranking"]),)))
     if predicted:
         sections.append(ViewSection("Rows, the worst first", (_row_table(predicted),)))
+        if called_out := [row for row in predicted if row["fits"] is False]:
+            sections.append(ViewSection("Rows that ran and are called out of memory", (_called_out_table(called_out),)))
     if summary["reasons"]:
         sections.append(ViewSection("Skipped rows", (_reason_table(document["rows"], summary["reasons"]),)))
     if summary["hints"]:
@@ -74,10 +79,13 @@ def scatter_chart(rows: Sequence[ValidationRowDocument]) -> ScatterChart:
         text = f"{row['id']}: {measured:.3g} s measured, {guess:.3g} s predicted"
         series.setdefault(row["chip"] or "", []).append(ChartPoint(measured, guess, text))
     ordered = sorted(series.items(), key=lambda item: -len(item[1]))
+    errors = sorted(abs(row["error"] or 0.0) for row in rows)
+    band = errors[min(int(INSIDE * len(errors)), len(errors) - 1)] if errors else 0.0
+    by_chip = tuple(ChartSeries(f"{chip} ({len(points):,})", tuple(points), is_line=False) for chip, points in ordered)
+    note = f"Band: {INSIDE:.0%} of the rows are within {percent_of(band)}." if errors else ""
     return ScatterChart(
-        "accuracy", "Step time, predicted against measured", "measured, s", "predicted, s",
-        tuple(ChartSeries(f"{chip} ({len(points):,})", tuple(points), is_line=False) for chip, points in ordered), BAND,
-        note=f"Band: {BAND:.0%} to both sides.",
+        "accuracy", "Step time, predicted against measured", "measured, s", "predicted, s", by_chip,
+        min(band, WIDEST_BAND), note=note,
     )  # fmt: skip
 
 
@@ -126,11 +134,14 @@ def _sweep_table(sweeps: Sequence[SweepDocument], ranking: RankingDocument) -> V
          Number(s["spearman"], f"{s['spearman']:.2f}"), _share(s["regret"]))
         for s in sweeps
     )  # fmt: skip
-    note = (
-        f"over {ranking['chosen']} sweeps of four layouts or more: mean regret {percent_of(ranking['regret'])}, exact best in "
-        f"{percent_of(ranking['exact'])}; median Spearman of the {ranking['ranked']} with five or more: "
-        f"{'' if ranking['spearman'] is None else format(ranking['spearman'], '.2f')}"
-    )
+    chosen, ranked = ranking["chosen"], ranking["ranked"]
+    notes = ["Spearman and regret over all need sweeps of four layouts or more; there is none."] if not chosen else [
+        f"Over {count_noun(chosen, 'sweep')} of four layouts or more: mean regret {percent_of(ranking['regret'])}, exact best in "
+        f"{percent_of(ranking['exact'])}."
+    ]  # fmt: skip
+    if ranking["spearman"] is not None:
+        notes.append(f"Median Spearman of the {ranked} with five or more: {ranking['spearman']:.2f}.")
+    note = " ".join(notes)
     title = "Order, and the measured price of our pick"
     return ViewTable("sweeps", title, columns, rows, note=note, most=MOST_SWEEPS)
 
@@ -160,6 +171,27 @@ def _row_table(rows: Sequence[ValidationRowDocument]) -> ViewTable:
     return ViewTable("rows", "", columns, tuple(map(_row, worst_first)), most=MOST_ROWS)
 
 
+def _called_out_table(rows: Sequence[ValidationRowDocument]) -> ViewTable:
+    columns = (
+        ViewColumn("row"),
+        ViewColumn("chip"),
+        ViewColumn("layout"),
+        ViewColumn("predicted memory", "GiB"),
+        ViewColumn("measured memory", "GiB"),
+        ViewColumn("source", rank=1),
+    )
+    cells = tuple(
+        (row["id"], row["chip"] or "", row["layout"] or "", _gibibytes(row["predicted_memory_gb"]),
+         _gibibytes(row["measured_memory_gb"]), row["source"] or "")
+        for row in rows
+    )  # fmt: skip
+    return ViewTable("called-out", "", columns, cells, most=MOST_ROWS)
+
+
+def _gibibytes(value: float | None) -> Cell:
+    return "" if value is None else Number(value, f"{value:.1f}")
+
+
 def _row(row: ValidationRowDocument) -> tuple[Cell, ...]:
     guess, low, high = row["predicted_step_time_s"], row["low_s"], row["high_s"]
     span = "" if low is None or low == high else f"{low:.3g} to {high:.3g}"
@@ -168,6 +200,5 @@ def _row(row: ValidationRowDocument) -> tuple[Cell, ...]:
     return (
         row["id"], row["chip"] or "", Number(time, f"{time:.4g} s"),
         "" if guess is None else Number(guess, f"{guess:.4g} s", low, high, span), _bias(row["error"]),
-        "" if measured is None else Number(measured, f"{measured:.1f}"),
-        "" if measured is None or memory is None else Number(memory, f"{memory:.1f}"), row["source"] or "",
+        _gibibytes(measured), _gibibytes(memory), row["source"] or "",
     )  # fmt: skip

@@ -35,6 +35,8 @@ TIGHT = 480
 """Below this width a label stands above its bar, not beside it."""
 LINE = 17
 BAR = 14
+GAP = 6
+"""Between a bar or a line and a text."""
 
 
 def draw_chart(chart: Chart, width: int = WIDE, *, alone: bool = False) -> Element:
@@ -123,10 +125,21 @@ def draw_bars(chart: BarChart, width: int, top: float) -> tuple[list[Element], f
         if is_stacked:
             elements.append(tag("text", bar.text, class_="soft", x=0.0, y=y - 5))
         elif not is_tight:
-            elements.append(tag("text", bar.text, x=scale.at(max(bar.total, bar.high or 0.0)) + 6, y=y + 11))
+            start = scale.at(max(bar.total, bar.high or 0.0)) + GAP
+            limit = scale.at(chart.limit[0]) if chart.limit else None
+            elements.append(tag("text", bar.text, x=_clear_of(limit, start, text_width([bar.text])), y=y + 11))
     if chart.limit:
         elements += _line(scale.at(chart.limit[0]), top - 2, bottom, chart.limit[1], width)
     return elements, bottom + 40
+
+
+def _clear_of(line: float | None, start: float, width: float) -> float:
+    """Return where a text may start so that no upright line goes through it or touches it.
+
+    >>> _clear_of(100.0, 90.0, 30.0), _clear_of(100.0, 20.0, 30.0), _clear_of(None, 90.0, 30.0)
+    (106.0, 20.0, 90.0)
+    """
+    return start if line is None or not start - GAP < line < start + width + GAP else line + GAP
 
 
 def _stack(bar: ChartBar, scale: Scale, y: float, names: Sequence[str]) -> Iterator[Element]:

@@ -10,11 +10,14 @@ from tianji.report.render.markup import tag
 from tianji.report.render.svg.canvas import COLOURS, Scale, format_tick, keep_inside, text_width
 from tianji.report.render.svg.curves import make_marker
 
+MOST_FINE = 100.0
+"""Ratio of an axis's ends up to which every round number has a line."""
+
 
 def draw_scatter(chart: ScatterChart, width: int, top: float) -> tuple[list[Element], float]:
     """Return the axes, the band, the diagonal and the points, and where they end."""
-    low, high = decades(chart)
-    ticks = [10.0**power for power in range(round(math.log10(low)), round(math.log10(high)) + 1)]
+    low, high = axis_ends(chart)
+    ticks = axis_ticks(low, high)
     left = text_width([format_tick(tick) for tick in ticks]) + 10
     top += 20
     side = min(width - 26 - left, 440.0)
@@ -40,8 +43,25 @@ def draw_scatter(chart: ScatterChart, width: int, top: float) -> tuple[list[Elem
     return elements, bottom + 40
 
 
-def decades(chart: ScatterChart) -> tuple[float, float]:
-    """Return the powers of ten around all points."""
+def axis_ends(chart: ScatterChart) -> tuple[float, float]:
+    """Return the nearest round numbers (1, 2 or 5 and zeros) around all points."""
     values = [v for series in chart.series for p in series.points for v in (p.x, p.y) if v > 0] or [1.0]
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    return 10.0**low, 10.0 ** max(high, low + 1)
+    low = max(tick for tick in _round_numbers(min(values)) if tick <= min(values))
+    return low, min(tick for tick in _round_numbers(max(values)) if tick > max(low, *values))
+
+
+def axis_ticks(low: float, high: float) -> list[float]:
+    """Return the round numbers from one end to the other; over more than two decades the powers of ten and both ends.
+
+    >>> axis_ticks(5.0, 50.0), axis_ticks(0.5, 200.0)
+    ([5.0, 10.0, 20.0, 50.0], [0.5, 1.0, 10.0, 100.0, 200.0])
+    """
+    every = [tick for tick in _round_numbers(low, high) if low <= tick <= high]
+    if high / low <= MOST_FINE:
+        return every
+    return [tick for tick in every if tick in (low, high) or f"{tick:e}".startswith("1.0")]
+
+
+def _round_numbers(low: float, high: float | None = None) -> list[float]:
+    first, last = math.floor(math.log10(low)) - 1, math.ceil(math.log10(high or low)) + 1
+    return [float(f"{digit}e{power}") for power in range(first, last + 1) for digit in (1, 2, 5)]
