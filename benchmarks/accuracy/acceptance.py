@@ -90,6 +90,8 @@ def _judge_range(predictions: Sequence[Prediction]) -> list[Bar]:
     bars = [Bar("measured values inside the 80 % range", "75 to 88 %", share, 0.75 <= share <= 0.88)]
     for by in ("chip", "framework"):
         groups = {n: ps for n, ps in group_predictions(predictions, by).items() if len(ps) >= LEAST_OF_A_CHIP}
+        if not groups:
+            continue
         name, worst = min(((n, measure_accuracy(ps).coverage or 0.0) for n, ps in groups.items()), key=lambda g: g[1])
         bars.append(least(f"the same, of the {by} that is covered least ({name})", worst, 0.60))
     return bars

@@ -28,7 +28,8 @@ MAKERS = Strategy(
     tp=1, pp=16, vpp=1, cp=1, ep=64, etp=1, dp=128, micro_batch_size=1, zero=1, zero_group=0, sequence_parallel=True,
     recompute="selective", recompute_layers=1.0, schedule="dualpipe", cp_kind="ring", ep_kind="deduplicated",
     weight_gather="hidden", overlap_dp=True, overlap_tp=True, overlap_pp=True, overlap_ep=True, flash_attention=True,
-    offload_optimizer=False, placement="dp-inside",
+    offload_optimizer=0.0, offload_activations=0.0, offload_weights=False, offload_overlap=False, offload_update="host",
+    recompute_modules="", zero_kind="layers", placement="dp-inside",
 )  # fmt: skip
 """The layout of the technical report, section 3.2."""
 

@@ -30,7 +30,7 @@ def test_a_calibration_has_evidence_for_all_it_says(rows: list[Row], tmp_path: o
     chip = found.evidence["h100-sxm"]
     assert chip["matmul_efficiency"].tier == "fitted" and chip["matmul_efficiency"].rows > 0
     assert chip["matmul_efficiency"].standard_error > 0
-    assert {e.inherited_from for e in found.evidence["ascend-950dt"].values()} == {"ascend-910b2"}
+    assert {e.inherited_from for e in found.evidence["ascend-950dt"].values()} <= {"", "ascend-910b2"}
     assert found.constants(load_chip("h800")).matmul_efficiency == found.chips["h100-sxm"].matmul_efficiency
     path = f"{tmp_path}/some.toml"
     write_calibration(found, path)
@@ -54,7 +54,10 @@ def test_far_more_chips_than_ever_measured_are_less_sure() -> None:
 def test_a_plan_without_stated_software_gets_the_reference_stack() -> None:
     shipped, chip = load_calibration(), load_chip("h100-sxm")
     reference = shipped.constants(chip, shipped.reference["cuda"])
-    assert shipped.constants(chip) == reference != shipped.constants(chip, ())
+    # Memory is fitted by framework; without a stated one it is that of all of them.
+    memory = ("activation_overhead", "framework_reserve", "communicator_size")
+    plain = replace(shipped.constants(chip), **{name: getattr(reference, name) for name in memory})
+    assert plain == reference != shipped.constants(chip, ())
     assert shipped.constants(chip, ("nobody-knows-this",)) == shipped.constants(chip, ())
 
 

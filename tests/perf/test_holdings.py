@@ -30,6 +30,7 @@ SEQUENCES = st.builds(
     st.integers(0, 3),
     st.sampled_from([0.0, 0.5, 1.0]),
     st.just(()),
+    tail=st.just(0),
 )
 
 
