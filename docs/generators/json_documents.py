@@ -10,6 +10,7 @@ import inspect
 import textwrap
 import types
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -33,6 +34,7 @@ This page is generated from the types by `docs/generators/json_documents.py`.
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "null"}
 
 
+@cache
 def document_types() -> dict[str, Any]:
     """Return the type of every document that has one, by its name."""
     hints = {}
@@ -92,6 +94,9 @@ def format_type(hint: Any) -> str:
     """Return a type as the page names it."""
     origin, arguments = get_origin(hint), get_args(hint)
     if is_typeddict(hint):
+        whole = next((name for name, kind in document_types().items() if kind is hint), None)
+        if whole:
+            return f"[`{whole}`](#{whole})"
         return f"[{short(hint)}](#{short(hint).lower().replace(' ', '-')})"
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in arguments)
