@@ -40,7 +40,10 @@ def test_a_chip_in_the_place_of_a_pool_is_told() -> None:
         find_entry("pools", "ascend-950dt")
 
 
-def test_folders_of_ones_own_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_of_ones_own_come_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
     monkeypatch.setenv(ENVIRONMENT, os.pathsep.join(["one", "", "two"]))
     shipped = (DATA / "pools", True)
     assert find_folders("pools") == [(Path("one/pools"), False), (Path("two/pools"), False), shipped]
