@@ -32,6 +32,12 @@ def refused(*arguments: str) -> str:
     ("name", "strategy", "reason"),
     [
         ("llama", {"pp": 2, "schedule": "zbv", "zero": 3}, "lose their gradients"),
+        (
+            "llama",
+            {"pp": 2, "schedule": "zero-bubble", "recompute": "selective"},
+            "selective recomputation under a schedule",
+        ),
+        ("llama", {"recompute": "selective", "recompute_modules": "layernorm"}, "recompute_modules=layernorm: norms"),
         ("llama", {"pp": 2, "dp": 2, "zero": 2}, "reduce the gradients once a step"),
         ("qwen-moe", {"tp": 2, "etp": 2}, "etp above 1"),
         ("llama", {"offload_optimizer": True}, "offload_optimizer"),

@@ -26,12 +26,26 @@ def large(model: str, **fields: object) -> Plan:
     model=st.sampled_from([DENSE, SPARSE, "deepseek-v3"]), tp=st.sampled_from([1, 2, 8]), pp=st.sampled_from([1, 2, 8]),
     cp=st.sampled_from([1, 2]), dp=st.sampled_from([1, 8, 32]), zero=st.sampled_from([0, 1, 2, 3]), ranks=st.integers(2, 16),
     schedule=st.sampled_from(["1f1b", "gpipe", "zero-bubble", "zbv", "dualpipe"]), is_expert=st.booleans(),
+    recompute=st.sampled_from(["none", "selective", "full"]), offload=st.sampled_from([0.0, 0.5, 1.0]),
 )  # fmt: skip
 def test_a_twin_runs_on_no_more_ranks_and_cuts_only_what_is_cut(
-    model: str, tp: int, pp: int, cp: int, dp: int, zero: int, ranks: int, schedule: str, is_expert: bool
+    model: str,
+    tp: int,
+    pp: int,
+    cp: int,
+    dp: int,
+    zero: int,
+    ranks: int,
+    schedule: str,
+    is_expert: bool,
+    recompute: str,
+    offload: float,
 ) -> None:
     ep = min(8, dp * cp) if is_expert and model != DENSE else 1
-    plan = large(model, tp=tp, pp=pp, cp=cp, dp=dp, ep=ep, zero=zero, schedule=schedule if pp > 1 else "1f1b")
+    plan = large(
+        model, tp=tp, pp=pp, cp=cp, dp=dp, ep=ep, zero=zero, schedule=schedule if pp > 1 else "1f1b", recompute=recompute,
+        offload_optimizer=offload, offload_activations=offload,
+    )  # fmt: skip
     twin = make_twin(plan, ranks)
     small = twin.plan.strategy
     check_support(twin.plan)
@@ -41,6 +55,7 @@ def test_a_twin_runs_on_no_more_ranks_and_cuts_only_what_is_cut(
     assert bool(twin.plan.job.model.moe) == bool(plan.job.model.moe)
     assert bool(twin.plan.job.model.mla) == bool(plan.job.model.mla)
     assert twin.plan.job.model.num_parameters < 5_000_000
+    assert (small.recompute == plan.strategy.recompute) != any(what.startswith("recompute=") for what in twin.dropped)
     named = " ".join(twin.dropped)
     for axis in ("tp", "pp", "cp", "dp", "ep"):
         if getattr(plan.strategy, axis) > 1:

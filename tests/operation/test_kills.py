@@ -184,7 +184,6 @@ def children(pid: int) -> list[int]:
     return found + [grandchild for child in found for grandchild in children(child)]
 
 
-@pytest.mark.xfail(reason="seen to fail since an operation saves on SIGINT; the cause is not found yet")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_ended_operation_leaves_nothing_and_can_be_resumed(how: signal.Signals, tmp_path: Path) -> None:
     config, out = tmp_path / "config.json", tmp_path / "out"

@@ -50,6 +50,11 @@ STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy, Model], bool], str], ...] = (
         " gradients in PyTorch's split; take zero=1, or the schedule 1f1b or interleaved",
     ),
     (
+        lambda s, m: s.pp > 1 and s.schedule in SPLIT and s.recompute == "selective",
+        "selective recomputation under a schedule that splits the backward pass: PyTorch runs what is kept backward once"
+        " only; take recompute=full or none, or the schedule 1f1b or interleaved",
+    ),
+    (
         lambda s, m: s.pp > 1 and s.schedule in ("zbv", "dualpipe", "dualpipev") and 2 * s.pp > m.num_layers,
         "a V-shaped schedule, which needs two layers on each pipeline rank",
     ),
@@ -78,7 +83,9 @@ def check_support(plan: Plan) -> None:
     lacking = [what for is_so, what in MODEL_LIMITS if is_so(model)]
     if lacking:
         raise UnsupportedModelError(f"{model.name}: the trainer has no {'; no '.join(lacking)}")
-    reasons = [what for is_so, what in STRATEGY_LIMITS if is_so(plan.strategy, model)] + _schedule_limits(plan)
+    reasons = [
+        what.format(s=plan.strategy) for is_so, what in STRATEGY_LIMITS if is_so(plan.strategy, model)
+    ] + _schedule_limits(plan)
     if reasons:
         raise IllegalStrategyError("the trainer does not run this strategy: " + "; ".join(reasons))
     if not plan.job.causal:

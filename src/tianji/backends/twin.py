@@ -94,9 +94,12 @@ def _shrink_strategy(strategy: Strategy, degrees: dict[str, int]) -> Strategy:
         zero = 1  # PyTorch's schedules reduce the gradients once a step
     if pp > 1 and zero == 3 and schedule in SPLIT:
         zero = 1
+    is_split = pp > 1 and schedule in SPLIT
+    recompute = "full" if is_split and strategy.recompute == "selective" else strategy.recompute
     return replace(
         strategy, tp=tp, pp=pp, cp=cp, dp=dp, ep=ep, etp=1, vpp=min(strategy.vpp, 2) if pp > 1 else 1, schedule=schedule,
-        micro_batch_size=min(strategy.micro_batch_size, 2), zero=zero, zero_group=0, offload_optimizer=False,
+        micro_batch_size=min(strategy.micro_batch_size, 2), zero=zero, zero_group=0, zero_kind="layers", recompute=recompute,
+        recompute_modules="", offload_optimizer=0.0, offload_activations=0.0, offload_weights=False,
     )  # fmt: skip
 
 
@@ -137,8 +140,15 @@ def _name_dropped(plan: Plan, twin: Plan, ranks: int) -> Iterator[str]:
         yield "etp: the trainer keeps an expert whole on a rank"
     if old.zero != new.zero:
         yield f"zero={old.zero}: under this pipeline the trainer has zero={new.zero}"
-    if old.offload_optimizer:
-        yield "offload_optimizer: the optimizer's state stays on the chip"
+    if old.recompute != new.recompute:
+        yield f"recompute={old.recompute}: under a split backward pass the trainer has recompute={new.recompute}"
+    elif old.recompute_modules:
+        yield f"recompute_modules={old.recompute_modules}: the trainer recomputes norms and activations, or whole layers"
+    if old.zero and old.zero_kind != new.zero_kind:
+        yield f"zero_kind={old.zero_kind}: the trainer gathers whole layers"
+    for name in ("offload_optimizer", "offload_activations", "offload_weights"):
+        if getattr(old, name):
+            yield f"{name}: all stays on the chip"
     if plan.job.precision.linear != twin.job.precision.linear:
         yield f"{plan.job.precision.name}: the trainer runs {twin.job.precision.name}"
     lacking = {
