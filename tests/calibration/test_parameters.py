@@ -59,7 +59,9 @@ def test_frameworks_change_some_constants_and_switches_those_of_their_mechanism(
 def test_each_kind_of_trait_has_its_own_spread() -> None:
     effects = choose_effects([("own", "own-1.0", "own/model", "own@chip")])
     spreads = [effects[trait, "software"].spread for trait in ("own", "own-1.0", "own/model", "own@chip")]
-    assert spreads == [TRAIT_SPREAD[kind] for kind in ("family", "release", "recipe", "port")]
+    assert spreads == [TRAIT_SPREAD[kind] for kind in ("stranger", "release", "recipe", "port")]
+    known = choose_effects([("megatron-bridge", "megatron-bridge-26.08")])
+    assert known["megatron-bridge", "software"].spread == TRAIT_SPREAD["family"] < TRAIT_SPREAD["stranger"]
 
 
 def test_each_mechanism_is_of_a_word_of_a_switch_and_of_a_constant() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tianji.catalog.beliefs import Prior, find_priors, read_mechanisms
+from tianji.catalog.software import list_software
 from tianji.hardware import Chip
 from tianji.hardware.calibration import REGRESSION
 from tianji.hardware.constants import CONSTANTS, Constants
@@ -24,8 +25,9 @@ MAX_FREE = 10
 ROWS_FOR_EACH = 3
 """A chip gets one free constant for so many rows (counting distinct jobs); the rest stay at their priors."""
 
-TRAIT_SPREAD = {"family": 0.07, "release": 0.02, "recipe": 0.08, "port": 0.03}
-"""Relative spread of a trait's effect on time around the mean of all software, by kind of trait."""
+TRAIT_SPREAD = {"family": 0.07, "stranger": 0.3, "release": 0.02, "recipe": 0.08, "port": 0.03}
+"""Relative spread of a trait's effect on time around the mean of all software, by kind of trait. A stranger is a framework that
+the catalog does not know: none of its switches is, so that it may be far from the mean."""
 
 REGRESSION_SPREAD = 0.5
 """Of what the publisher of a run calls a known regression: it may cost anything."""
@@ -47,14 +49,17 @@ def choose_effects(traits: Iterable[Sequence[str]]) -> dict[tuple[str, str], Pri
         for trait in stated:
             if "=" in trait:
                 continue
-            kind = (
-                "recipe" if "/" in trait else "port" if "@" in trait else "family" if trait == stated[0] else "release"
-            )
-            spread = REGRESSION_SPREAD if trait == REGRESSION else TRAIT_SPREAD[kind]
+            spread = REGRESSION_SPREAD if trait == REGRESSION else TRAIT_SPREAD[_kind_of(trait, stated[0])]
             effects[(trait, "software")] = Prior(1.0, spread, RESIDUAL)
         for constant, spread in SPECIFIC.items():
             effects |= {(trait, constant): Prior(1.0, spread, RESIDUAL) for trait in stated[:1]}
     return dict(sorted(effects.items()))
+
+
+def _kind_of(trait: str, family: str) -> str:
+    if trait == family:
+        return "family" if trait in list_software() else "stranger"
+    return "recipe" if "/" in trait else "port" if "@" in trait else "release"
 
 
 def fixed_effects() -> dict[tuple[str, str], float]:
