@@ -38,8 +38,11 @@ def test_every_cell_prints_what_stands_below_it(tmp_path: Path, monkeypatch: pyt
     assert len(cells) > 10
     assert len(cells) == PAGE.count("```python")
     for code, shown in cells:
-        printed = script.cut_like(script.run_cell(code, names), shown)
-        assert timeless(printed) == timeless(shown), code
+        printed, expected = timeless(script.run_cell(code, names)), timeless(shown)
+        # Lines cannot be counted: how long the search took decides where its line is wrapped.
+        start = expected.removesuffix(script.CUT)
+        assert printed[: len(start)] == start, code
+        assert expected.endswith(script.CUT) or printed == expected, code
     assert (tmp_path / "plan.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert (tmp_path / "launch" / "pretrain_megatron.sh").is_file()
 

@@ -73,11 +73,11 @@ def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path) -> None:
     config, out = tmp_path / "config.json", tmp_path / "out"
     config.write_text(json.dumps(CONFIG))
     head, other = Host(tmp_path / "head.json"), Host(tmp_path / "other.json")
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.2:{free_port()}"
     with ExitStack() as stack:
-        stack.enter_context(head.up("--chips", "2", "--cpus", "1", "--port", address.rpartition(":")[2]))
+        stack.enter_context(head.up("--chips", "2", "--cpus", "1", "--host", "127.0.0.2", "--port", address.rpartition(":")[2]))
         token = json.loads(head.state.read_text())["token_file"]
-        join = ("--host", "127.0.0.2", "--join", address, "--token", token)
+        join = ("--host", "127.0.0.3", "--join", address, "--token", token)
         stack.enter_context(other.up("--chips", "2", "--cpus", "1", *join))
         more = ("--engine", "ray", "--repair-time", "90 s", "--hang-time", "20 s", "--out", str(out), "--json")
         running = head.start("operate", str(config), "hgx-h100", *JOB, *LEARNING, *more)

@@ -99,11 +99,12 @@ def test_a_port_in_use_is_named_before_anything_starts(state: Path) -> None:
 
 
 def test_joining_needs_a_head_and_its_token(tmp_path: Path) -> None:
-    assert "no pool answers at 127.0.0.1:9" in say("pool", "up", "--join", "127.0.0.1:9")
+    assert "no pool answers at 127.0.0.2:9" in say("pool", "up", "--join", "127.0.0.2:9")
+    assert "listens to its own host alone" in say("pool", "up", "--join", "127.0.0.1:9")
     with socket.socket() as head:
-        head.bind(("127.0.0.1", 0))
+        head.bind(("127.0.0.2", 0))
         head.listen()
-        address = f"127.0.0.1:{head.getsockname()[1]}"
+        address = f"127.0.0.2:{head.getsockname()[1]}"
         assert "expected the token file" in say("pool", "up", "--join", address, "--token", str(tmp_path / "none"))
 
 

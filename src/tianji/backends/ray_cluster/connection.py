@@ -45,9 +45,14 @@ def loopback_environment(address: str) -> dict[str, str]:
     """Return what keeps Ray on the loopback address, where a head's address is one; empty for any other.
 
     Without it Ray takes 127.0.0.1 for the address by which others reach this host, and listens there on all interfaces. The
-    head and all who connect to it must agree.
+    head and all who connect to it must agree; another node cannot join.
     """
-    return {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if address.startswith("127.") else {}
+    return {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if is_loopback(address) else {}
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether ``host:port`` is of a host that only itself can reach, as Ray sees it: no other of 127.0.0.0/8 is."""
+    return address.rpartition(":")[0] in ("127.0.0.1", "localhost")
 
 
 @contextmanager
@@ -58,7 +63,7 @@ def connect(chips: int = 0, cpus: int = 1) -> Iterator[Any]:
     """
     check_ray()
     address = os.environ.get("RAY_ADDRESS", "")
-    state = find_state() if not address or address.startswith("127.") else None
+    state = find_state() if not address or is_loopback(address) else None
     if address:
         is_ours = state is not None and state.address == address
         os.environ.update(quiet_environment() | (loopback_environment(address) if is_ours else {}))
@@ -67,7 +72,7 @@ def connect(chips: int = 0, cpus: int = 1) -> Iterator[Any]:
         address = state.address
         os.environ.update(quiet_environment(token_file=state.token_file) | loopback_environment(address))
     else:
-        os.environ.update(quiet_environment(token=secrets.token_hex(32)) | loopback_environment("127.0.0.1"))
+        os.environ.update(quiet_environment(token=secrets.token_hex(32)) | loopback_environment("127.0.0.1:0"))
     with _start_private(chips, cpus) if not address else _join(address) as ray:
         yield ray
 

@@ -26,6 +26,7 @@ from tianji.backends.ray_cluster.connection import (
     check_ray,
     connect,
     count_cpus,
+    is_loopback,
     loopback_environment,
     quiet_environment,
     temporary_folder,
@@ -79,6 +80,11 @@ def start_pool(
     check_ray()
     _refuse_second()
     if join:
+        if is_loopback(join):
+            raise RunError(
+                f"--join {join}: a pool at that address listens to its own host alone; bring its head up with "
+                "`tianji pool up --host ADDRESS`, and join it there"
+            )
         if not answers(join):
             raise RunError(
                 f"no pool answers at {join}; is `tianji pool up --host ADDRESS` done there, and the port open?"
