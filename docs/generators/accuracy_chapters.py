@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.accuracy.acceptance import Bar
 from benchmarks.accuracy.choices import choose_in_sweeps, summarize
-from benchmarks.accuracy.held_out import HeldOut, cover
+from benchmarks.accuracy.held_out import HeldOut, cover, quantiles
+from benchmarks.accuracy.in_house import InHouse
 from benchmarks.accuracy.peers import Peer, compare_peers
 from benchmarks.accuracy.rankings import RankedJob
 from benchmarks.accuracy.scaling import Series
+from benchmarks.accuracy.switch_gains import Gains
 from docs.generators.known_gaps import format_bar, write_composed, write_gaps
 from tianji.report.accuracy_markdown import (
     HEAD,
@@ -43,9 +45,11 @@ def write_chapters(
     bars: Sequence[Bar],
     jobs: Sequence[RankedJob],
     series: Sequence[Series],
-    held_out: Sequence[HeldOut],
+    held_out: Mapping[str, Sequence[HeldOut]],
     promises: Sequence[Promise],
     figure: str,
+    gains: Gains | None = None,
+    houses: Sequence[InHouse] = (),
 ) -> str:
     """Return the page. ``bare`` is the same rows without a calibration; ``figure`` is the file of the picture."""
     parts = [
@@ -57,10 +61,12 @@ def write_chapters(
         ),
         f"## Predicted against measured\n\n![Predicted against measured step times]({figure})\n",
         *write_groups(verdict),
-        write_composed(verdict, held_out),
+        write_composed(verdict, held_out.get("source", ())),
         *_calibration(verdict, bare),
         *_peers(verdict, compare_peers(verdict.predictions)),
         *_held_out(held_out),
+        *_gains(gains),
+        *_houses(houses),
         *_rankings(verdict, jobs),
         *_promises(promises),
         write_memory(verdict),
@@ -112,19 +118,62 @@ def _peers(verdict: Verdict, peers: Sequence[Peer]) -> list[str]:
     ]
 
 
-def _held_out(held_out: Sequence[HeldOut]) -> list[str]:
-    if not held_out:
+def _held_out(held_out: Mapping[str, Sequence[HeldOut]]) -> list[str]:
+    if not any(held_out.values()):
         return []
-    total = sum(h.rows for h in held_out)
-    largest = max(held_out, key=lambda h: h.rows)
-    rows = [[h.source, f"{h.rows:,}", percent_of(h.median), percent_of(h.coverage)] for h in held_out]
+    lines = []
+    for kind, groups in held_out.items():
+        median, p90 = quantiles(groups)
+        shares = [percent_of(v) for v in (median, p90, cover(groups), cover(groups, power=0.5))]
+        lines.append([kind, f"{len(groups):,}", *shares])
+    rows = [[h.source, f"{h.rows:,}", percent_of(h.median), percent_of(h.coverage)] for h in held_out["source"]]
+    head = ["left out together", "groups", "median", "90th percentile", "in 80 % range", "by the root of rows"]
     return [
-        "## Sources never seen\n",
-        "Each source of rows that set constants is left out in turn, and predicted with the constants, the effects of software "
-        f"and the range that a whole calibration on the others gives. Of {total:,} rows {percent_of(cover(held_out))} lie inside "
-        f"their 80 % range; {largest.rows:,} of these rows are of one source ({largest.source}). With each source weighing by "
-        f"the root of its rows it is {percent_of(cover(held_out, power=0.5))}.\n",
+        "## Groups never seen\n",
+        "Rows that set constants are left out in turn, all of a source, of a pair of chip and framework, or of an architecture, "
+        "and predicted with what a fit on the others gives. That fit is one Gauss-Newton step from the fit of all rows; the "
+        "range is that of the chip, widened by the doubt that is left. "
+        "What no clock gave is a source of its own and counts in no bar.\n",
+        markdown_table(head, lines),
         markdown_table(["source left out", "rows", "median", "in 80 % range"], rows),
+    ]
+
+
+def _gains(gains: Gains | None) -> list[str]:
+    if gains is None:
+        return []
+    rows = [
+        [
+            g.name,
+            g.job,
+            signed_percent_of(g.measured),
+            signed_percent_of(g.predicted),
+            "" if g.has_sign else "no",
+            g.source,
+        ]
+        for g in gains.gains
+    ]
+    return [
+        "## What a switch buys\n",
+        "Published gains of throughput by one switch, and what is predicted for the same job. Settings that a publisher does not "
+        f"state are those of the recipe. Sign right in {percent_of(gains.signs)}, median error of the gain "
+        f"{percent_of(gains.error)}.\n",
+        markdown_table(["switch", "job", "measured", "predicted", "sign", "source"], rows),
+    ]
+
+
+def _houses(houses: Sequence[InHouse]) -> list[str]:
+    if not houses:
+        return []
+    rows = [
+        [f"{h.name} on {h.chips:,} chips of {h.pool}", f"{h.measured:.2f} s", f"{h.forecast.step_time or 0.0:.2f} s",
+         signed_percent_of(h.error), "yes" if h.is_covered else "no", h.source]
+        for h in houses
+    ]  # fmt: skip
+    return [
+        "## Makers' own stacks\n",
+        "Tuned runs that their makers published, under the profile `in-house`. None of them set a constant.\n",
+        markdown_table(["run", "measured", "predicted", "error", "in 80 % range", "source"], rows),
     ]
 
 

@@ -20,8 +20,9 @@ ROOT = Path(__file__).parents[2]
 COUNTS = ROOT / "tests" / "workload" / "data" / "class_counts.json"
 PAGE = ROOT / "docs" / "models.md"
 MAPPINGS = (
-    "MODEL_FOR_CAUSAL_LM_MAPPING",
     "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING",
+    "MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING",
+    "MODEL_FOR_CAUSAL_LM_MAPPING",
     "MODEL_FOR_MASKED_LM_MAPPING",
     "MODEL_MAPPING",
 )

@@ -56,7 +56,10 @@ def test_a_job_has_sizes_of_its_own() -> None:
         find_request(job(), pool(), Sizes(batch=8), None)
 
 
-WORDS = {"schedule": "gpipe", "recompute_layers": "0.5", **{name: words[-1] for name, words in CHOICES.items()}}
+WORDS = {
+    **{name: words[-1] for name, words in CHOICES.items()}, "schedule": "gpipe", "recompute_layers": "0.5",
+    "recompute": "selective", "recompute_modules": "core_attn", "offload_optimizer": "0.5", "offload_activations": "0.5",
+}  # fmt: skip
 
 
 def test_every_field_is_read_from_text() -> None:

@@ -17,6 +17,7 @@ def write_steps(folder: Path, losses: list[float], first: int = 0) -> RunOptions
         {
             "event": "step",
             "index": index,
+            "at": 2.0 * index,
             "seconds": 1.0 + index,
             "loss": loss,
             "gradient_norm": 1.0,

@@ -25,8 +25,8 @@ def test_calibrating_on_its_own_predictions_changes_nothing(samples: Samples) ->
 
 
 def test_a_chip_that_is_slower_than_believed_is_found_out(samples: Samples) -> None:
-    fit = fit_chips(samples(matmul_efficiency=0.6, attention_efficiency=0.3))
-    assert fit.constants["h100-sxm"].matmul_efficiency < 0.75
+    fit = fit_chips(samples(matmul_efficiency=0.7, attention_efficiency=0.6))
+    assert fit.constants["h100-sxm"].matmul_efficiency < prior_constants(samples()[0].plan.pool.chip).matmul_efficiency
     assert np.abs(fit.residuals).max() < 0.03
 
 
@@ -49,12 +49,12 @@ def test_a_software_that_is_slower_than_others_on_the_same_chip_gets_the_blame(s
     assert slow.factor / usual.factor == pytest.approx(1.2, rel=0.05)
 
 
-def test_few_rows_free_few_constants_and_never_more_than_eight(samples: Samples) -> None:
+def test_few_rows_free_few_constants_and_never_more_than_ten(samples: Samples) -> None:
     few, many = fit_chips(samples()[:7]).free["h100-sxm"], fit_chips(samples()).free["h100-sxm"]
-    assert 1 <= len(few) <= 7 // ROWS_FOR_EACH
-    assert 1 < len(many) <= MAX_FREE == 8
+    assert len(few) <= 7 // ROWS_FOR_EACH
+    assert 1 < len(many) <= MAX_FREE == 10
     # Dense bf16 runs say nothing about narrow formats or experts.
-    assert not {"narrow_efficiency", "moe_overhead"} & set(many)
+    assert not {"narrow_efficiency", "kernel_launch"} & set(many)
 
 
 def test_the_order_of_the_rows_does_not_matter(samples: Samples) -> None:
@@ -62,7 +62,8 @@ def test_the_order_of_the_rows_does_not_matter(samples: Samples) -> None:
     one, other = fit_chips(rows), fit_chips(rows[::-1])
     assert list(other.residuals[::-1]) == pytest.approx(list(one.residuals), abs=1e-3)
     for trait, effects in one.effects.items():
-        assert other.effects[trait]["software"].factor == pytest.approx(effects["software"].factor, rel=1e-3)
+        for name, effect in effects.items():
+            assert other.effects[trait][name].factor == pytest.approx(effect.factor, rel=1e-3)
 
 
 @pytest.mark.parametrize("factor", [0.95, 1.05])

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tianji.calibration import priors
-from tianji.calibration.parameters import FREE, SPECIFIC, TRAIT_SPREAD, UNFUSED_LOSS, choose_effects, prior_constants
+from tianji.calibration.parameters import FREE, SPECIFIC, TRAIT_SPREAD, choose_effects, fixed_effects, prior_constants
 from tianji.catalog import list_chips, load_chip
+from tianji.catalog.beliefs import read_mechanisms
 from tianji.hardware.constants import FUSED_LOSS, Constants
 from tianji.hardware.software import SWITCHES
 
@@ -36,38 +37,46 @@ def test_the_constants_before_any_run_are_the_medians(chip: str) -> None:
 
 
 @given(TRAITS)
-def test_every_trait_has_an_effect_on_time_and_its_order_does_not_matter(traits: list[str]) -> None:
+def test_every_framework_release_and_pair_has_an_effect_on_time_and_its_order_does_not_matter(
+    traits: list[str],
+) -> None:
     effects = choose_effects([("own", *traits)])
-    assert {trait for trait, constant in effects if constant == "software"} == {"own", *traits}
+    moved = {trait for trait, constant in effects if constant == "software" and "=" not in trait}
+    assert moved == {"own", *(trait for trait in traits if "=" not in trait)}
     for order in permutations(traits, len(traits)):
         assert choose_effects([("own", *order)]) == effects
 
 
 @given(TRAITS)
-def test_a_constant_is_changed_by_its_owners_alone(traits: list[str]) -> None:
+def test_frameworks_change_some_constants_and_switches_those_of_their_mechanism(traits: list[str]) -> None:
     effects = choose_effects([("own", *traits)])
-    for constant, (spread, owners) in SPECIFIC.items():
-        touched = {trait for trait, name in effects if name == constant}
-        assert touched == ({trait for trait in traits if trait in owners} if owners else {"own"})
-        assert all(effects[trait, constant] == spread for trait in touched)
+    for constant, spread in SPECIFIC.items():
+        assert effects["own", constant].spread == spread and effects["own", constant].median == 1.0
+    mechanisms = {key for key, m in read_mechanisms().items() if not m.sets}
+    assert mechanisms <= effects.keys(), "a plan may have a switch that no run has"
 
 
 def test_each_kind_of_trait_has_its_own_spread() -> None:
     effects = choose_effects([("own", "own-1.0", "own/model", "own@chip")])
-    spreads = [effects[trait, "software"] for trait in ("own", "own-1.0", "own/model", "own@chip")]
+    spreads = [effects[trait, "software"].spread for trait in ("own", "own-1.0", "own/model", "own@chip")]
     assert spreads == [TRAIT_SPREAD[kind] for kind in ("family", "release", "recipe", "port")]
 
 
-def test_the_modes_that_own_a_constant_are_modes_of_software() -> None:
-    known = {f"{name}={word}" for name, words in SWITCHES.items() for word in words}
-    assert {mode for _, owners in SPECIFIC.values() for mode in owners} <= known
+def test_each_mechanism_is_of_a_word_of_a_switch_and_of_a_constant() -> None:
+    known = {f"{name}={word}" for name, words in SWITCHES.items() for word in words} | {"offload=activations"}
+    names = {field.name for field in fields(Constants)}
+    for (trait, constant), mechanism in read_mechanisms().items():
+        assert trait in known and constant in names and mechanism.source
+        assert mechanism.value >= 0.0 and (mechanism.sets or mechanism.value > 0.0)
+    assert fixed_effects().keys() == {key for key, m in read_mechanisms().items() if m.sets}
 
 
 def test_a_known_regression_may_cost_more_than_any_release() -> None:
     effects = choose_effects([("megatron-lm", "known-regression")])
-    assert effects["known-regression", "software"] > effects["megatron-lm", "software"]
+    assert effects["known-regression", "software"].spread > effects["megatron-lm", "software"].spread
 
 
-def test_chips_without_a_fused_loss_pay_for_its_passes() -> None:
-    assert priors(load_chip("ascend-910b2"))["loss_size"].median == UNFUSED_LOSS > FUSED_LOSS
+def test_a_loss_that_is_not_fused_moves_52_bytes_a_logit() -> None:
+    factor = read_mechanisms()["loss=plain", "loss_size"].value
+    assert factor * priors(load_chip("h100-sxm"))["loss_size"].median == pytest.approx(52.0, rel=0.01)
     assert priors(load_chip("h100-sxm"))["loss_size"].median == FUSED_LOSS

@@ -23,7 +23,7 @@ def test_each_framework_has_a_history_in_order_with_sources(name: str) -> None:
 def test_what_a_later_release_leaves_out_stays() -> None:
     old, new = (complete_software(Software("megatron-bridge", release)) for release in ("25.09", "26.08"))
     assert (old.launch, old.dispatcher) == ("eager", "all_to_all")
-    assert (new.launch, new.dispatcher, new.loss) == ("full_graph", "hybrid_ep", old.loss)
+    assert (new.launch, new.dispatcher, new.loss) == ("partial_graph", "hybrid_ep", old.loss)
     assert complete_software(Software("nobody")) == Software("nobody")
 
 

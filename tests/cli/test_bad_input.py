@@ -174,12 +174,12 @@ MODELS: dict[str, tuple[bytes | str | dict[str, Any], str]] = {
     "deep": ("[" * 100_000, "nested too deeply"),
     "long-number": ('{"hidden_size": ' + "9" * 6000 + "}", "not valid JSON"),
     "negative": ({**CONFIG, "hidden_size": -4096}, "got -4096"),
-    "absurd": ({**CONFIG, "num_hidden_layers": 10**12}, "from 1 to"),
+    "absurd": ({**CONFIG, "num_hidden_layers": 10**12}, "to 10,000"),
     "text": ({**CONFIG, "hidden_size": "big"}, "got 'big'"),
     "nan": (json.dumps(CONFIG).replace("4096", "NaN", 1), "got nan"),
     "misspelt": ({**without("hidden_size"), "hiden_size": 4096}, "did you mean 'hidden_size'"),
     "missing": (without("num_hidden_layers"), "'num_hidden_layers' is missing"),
-    "mamba": ({**CONFIG, "model_type": "mamba", "architectures": ["MambaForCausalLM"]}, "not understood"),
+    "mamba": ({**CONFIG, "model_type": "no-such-kind", "architectures": ["NoSuchForCausalLM"]}, "not understood"),
 }
 
 

@@ -13,6 +13,25 @@ from tianji.catalog.entries import DATA
 from tianji.cli import main
 
 ROOT = Path(__file__).parents[2]
+RUN = """
+MODEL=$1
+torchrun --nnodes $NNODES --nproc_per_node 8 pretrain_gpt.py --tensor-model-parallel-size 2 --num-layers 32 \\
+    --hidden-size 4096 --ffn-hidden-size 14336 --num-attention-heads 32 --group-query-attention --num-query-groups 8 \\
+    --seq-length 8192 --max-position-embeddings 8192 --vocab-size 128256 --swiglu --normalization RMSNorm --bf16 \\
+    --untie-embeddings-and-output-weights --position-embedding-type rope --disable-bias-linear \\
+    --micro-batch-size $2 --global-batch-size $3 --use-distributed-optimizer
+"""
+FACTORY = """
+model_name_or_path: Qwen/Qwen3-8B
+stage: sft
+do_train: true
+finetuning_type: full
+cutoff_len: 2048
+per_device_train_batch_size: 1
+gradient_accumulation_steps: 2
+bf16: true
+deepspeed: ds_z3_config.json
+"""
 MINE = ("browse", "plan", "predict", "goodput", "compare", "replace", "size")
 
 
@@ -37,6 +56,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(DATA / "models" / "llama-3.1-8b" / "config.json", tmp_path)
     script = ROOT / "tests" / "exporters" / "golden" / "megatron" / "pretrain_megatron.sh.golden"
     shutil.copy(script, tmp_path / "launch.sh")
+    (tmp_path / "run.sh").write_text(RUN)
+    (tmp_path / "qwen3_full_sft.yaml").write_text(FACTORY)
     made = CliRunner().invoke(main, shlex.split("plan llama-3.1-8b hgx-h100 --batch 64 --out plan.json"))
     assert made.exit_code == 0
     return tmp_path

@@ -2,8 +2,8 @@
 
 import click
 
-from tianji.cli.options import SWITCHES, job_options, strategy_options
-from tianji.parallel.strategy import FIELDS
+from tianji.cli.options import job_options, strategy_options
+from tianji.parallel.strategy import FIELDS, SWITCHES
 
 
 def test_every_field_of_a_strategy_has_one_option() -> None:

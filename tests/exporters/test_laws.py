@@ -20,6 +20,7 @@ from tianji.exporters.lint.checks import check_file
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Model
+from tianji.workload.mathematics import Mathematics
 
 
 def rendered(plan: Plan, target: str) -> FileBundle | None:
@@ -109,6 +110,10 @@ def settle(s: Strategy, target: str) -> Strategy:
         "zero_group": s.zero == 0 or s.zero_group >= s.cp * s.dp,
     }  # fmt: skip
     plain = Strategy(overlap_tp=True)
+    # What selective recomputation without names is written as: the scores where attention is not fused, else the cheap outputs.
+    usual = {"core_attn"} if not s.flash_attention else {"layernorm", "mlp_act", "moe_act"}
+    if s.recompute == "selective" and set(s.recompute_modules.split("+")) <= usual:
+        s = replace(s, recompute_modules="")
     return replace(s, **{name: getattr(plain, name) for name, is_idle in idle.items() if is_idle})
 
 
@@ -122,6 +127,7 @@ def sizes(model: Model) -> Model:
         "source": "",
         "max_position_embeddings": 0,
         "qk_norm": model.qk_norm and not model.mla,
+        "mathematics": Mathematics(),  # test_same_mathematics holds what of it can be said
     }
     moe = replace(model.moe, layer_step=1, num_leading_dense=model.num_dense_layers) if model.moe else None
     return replace(model, **{**plain, **odd, **width, "moe": moe})  # type: ignore[arg-type]

@@ -58,9 +58,12 @@ def settle(s: Strategy) -> Strategy:
         "sequence_parallel": s.tp == 1, "overlap_tp": s.tp == 1, "ep_kind": s.ep == 1, "overlap_ep": s.ep == 1,
         "overlap_dp": alone, "zero": alone, "weight_gather": alone or s.zero in (0, 3) or not s.overlap_dp,
         "zero_group": s.zero == 0 or s.zero_group >= s.cp * s.dp, "recompute_layers": s.recompute == "none",
+        "recompute_modules": s.recompute != "selective",
         "zero_kind": alone or s.zero == 0,
         **dict.fromkeys(("offload_update", "offload_overlap"), not s.offload_optimizer),
     }  # fmt: skip
+    if set(s.recompute_modules.split("+")) == {"layernorm", "mlp_act", "moe_act"}:
+        s = replace(s, recompute_modules="")  # the cheap outputs, by their names
     return replace(s, **{name: getattr(Strategy(), name) for name, is_idle in idle.items() if is_idle})
 
 

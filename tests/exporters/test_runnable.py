@@ -5,7 +5,7 @@ import pytest
 import tianji
 from tianji.errors import ExportError, IllegalStrategyError, UnknownNameError
 from tianji.exporters import TARGETS, render_plan
-from tianji.exporters.runnable import SPACES, plan_for_framework
+from tianji.exporters.runnable import OWN, SPACES, plan_for_framework
 from tianji.hardware import Pool
 from tianji.search import plan
 from tianji.workload import Job
@@ -17,7 +17,7 @@ def case(model: str, pool: str, chips: int, precision: str = "bf16") -> tuple[Jo
 
 
 def test_every_engine_is_a_target() -> None:
-    assert set(SPACES) <= set(TARGETS)
+    assert set(SPACES) <= {*TARGETS, OWN}
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_the_page_has_every_chapter(verdict: Verdict) -> None:
     jobs, series = rank_published(), [*scale_published(), *scale_measured(verdict.predictions)]
     bare = validate(calibration=Calibration(), split="check", quality="A")
     bars = judge(verdict.predictions, jobs, series)
-    text = write_chapters(verdict, bare, bars, jobs, series, (), (), "accuracy.svg")
+    text = write_chapters(verdict, bare, bars, jobs, series, {}, (), "accuracy.svg")
     for chapter in ("The bars", "Step time", "Beside other predictors", "Ranking", "Memory", "Scaling", "Known gaps"):
         assert f"## {chapter}\n" in text
 

@@ -3,7 +3,7 @@
 import math
 from statistics import fmean, median
 
-from benchmarks.accuracy.held_out import HeldOut, cover, hold_out_sources
+from benchmarks.accuracy.held_out import HeldOut, cover, hold_out_groups, quantiles
 from benchmarks.accuracy.sources import COMPOSED
 from tianji.calibration import calibrate_rows
 from tianji.catalog import load_calibration
@@ -11,19 +11,21 @@ from tianji.validation import read_runs
 from tianji.validation.pricing import predict_rows
 
 
-def test_every_source_is_left_out_once() -> None:
+def test_every_group_is_left_out_once() -> None:
     rows, _ = read_runs(split="fit", quality="A")
     mine = [r for r in rows if r.pool.chip.name == "ascend-910b2"]
-    found = hold_out_sources(mine)
-    assert {h.source for h in found} == {r.source for r in mine}
-    assert sum(h.rows for h in found) == len(mine)
-    assert all(0.0 <= h.coverage <= 1.0 for h in found)
-    assert all(h.median > 0.0 for h in found)
+    found = hold_out_groups(mine)
+    assert {h.source for h in found["source"]} == {r.source for r in mine}
+    for held in found.values():
+        assert sum(h.rows for h in held) == len(mine)
+        assert all(0.0 <= h.coverage <= 1.0 and h.median > 0.0 for h in held)
+    median, p90 = quantiles(found["source"])
+    assert 0.0 < median < p90
 
 
 def test_rows_that_set_nothing_are_not_left_out() -> None:
     rows, _ = read_runs(split="check", quality="A")
-    assert hold_out_sources(rows) == []
+    assert not any(hold_out_groups(rows).values())
 
 
 def test_coverage_weighs_rows_or_their_roots() -> None:

@@ -106,6 +106,7 @@ def doubled(constants: Constants, chip: Chip) -> tuple[Constants, Chip]:
         scale_up_bandwidth=twice(chip.scale_up_bandwidth),
         scale_out_bandwidth=twice(chip.scale_out_bandwidth),
         host_bandwidth=twice(chip.host_bandwidth),
+        host_memory_bandwidth=twice(chip.host_memory_bandwidth),
     )
     delays = [
         n for n in Constants.__dataclass_fields__ if n.endswith(("_latency", "_overhead")) and "activation" not in n

@@ -3,9 +3,9 @@
 import pytest
 from tables import cells
 
-from tianji.catalog import list_pools, load_chip, load_pool
+from tianji.catalog import list_pools, load_pool
 from tianji.errors import UnknownNameError
-from tianji.measurements.machines import find_generation, find_pool, read_pool
+from tianji.measurements.machines import find_pool, read_pool
 
 
 @pytest.mark.parametrize("name", list_pools())
@@ -41,5 +41,6 @@ def test_a_stated_link_that_is_the_catalogs_changes_nothing() -> None:
     assert read_pool(cells(scale_out=f"{own.value / 1e9:g} GB/s")).tiers[-1].bandwidth == own
 
 
-def test_a_generation_is_named_by_the_chip_at_the_end_of_the_line() -> None:
-    assert find_generation(load_chip("gb300")) == find_generation(load_chip("b200")) == "b200"
+def test_a_chip_is_understood_as_tables_spell_it() -> None:
+    assert read_pool(cells(pool="TPU v7")).chip.name == "tpu-v7"
+    assert read_pool(cells(pool="Ascend 910B3 (64 GB)")).chip.name == "ascend-910b3"

@@ -6,22 +6,17 @@ from hypothesis import strategies as st
 from tables import cells
 
 from tianji.catalog import load_calibration
-from tianji.hardware.calibration import UNSEEN
+from tianji.catalog.beliefs import read_mechanisms
+from tianji.hardware.calibration import UNSEEN, UNSEEN_PAIR
 from tianji.hardware.software import SWITCHES, Software
 from tianji.measurements.columns import COLUMNS
 from tianji.measurements.software import FLAGS, read_software
 from tianji.validation import read_runs
 
 
-def test_traits_tell_framework_release_modes_recipe_and_port() -> None:
+def test_traits_tell_framework_release_and_switches() -> None:
     software = Software("nemo", "dgxc-25.02", dispatcher="hybrid_ep", packed=True)
-    assert software.traits("mixtral", "b200") == (
-        "nemo",
-        "nemo-dgxc-25.02",
-        "dispatcher=hybrid_ep",
-        "nemo/mixtral",
-        "nemo@b200",
-    )
+    assert software.traits() == ("nemo", "nemo-dgxc-25.02", "dispatcher=hybrid_ep")
     assert Software("nemo").traits() == ("nemo",)
 
 
@@ -40,11 +35,12 @@ def test_each_switch_is_a_column_and_a_trait(name: str, word: str) -> None:
     assert read_software(cells()).modes == ()
 
 
-def test_the_shipped_calibration_knows_no_mode_that_no_column_says() -> None:
+def test_the_shipped_calibration_knows_the_frameworks_of_the_rows_and_every_switch_with_a_mechanism() -> None:
     known = load_calibration().software
-    rows, _ = read_runs(split="fit")
-    assert {trait for row in rows for trait in row.traits} >= known.keys() - {UNSEEN, "other"}
-    assert any("=" in trait for trait in known)
+    rows, _ = read_runs(split="fit", quality="A")
+    assert {row.software.framework for row in rows} <= known.keys()
+    assert {trait for trait, _ in read_mechanisms()} <= known.keys()
+    assert {UNSEEN, UNSEEN_PAIR} <= known.keys()
 
 
 def test_a_row_without_a_framework_is_of_an_unknown_one() -> None:

@@ -18,7 +18,7 @@ def test_a_row_becomes_a_job_on_a_pool_under_a_strategy(tmp_path: Path) -> None:
     assert (row.strategy.tp, row.strategy.dp, row.strategy.zero) == (2, 4, 1)
     # 64 sequences of 1,024 tokens at 16,384 tokens a second on each of 8 chips.
     assert row.measured_step_time == pytest.approx(64 * 1024 / (16384 * 8))
-    assert row.traits == ("megatron-lm", "megatron-lm@h100-sxm")
+    assert row.traits[0] == "megatron-lm" and {"launch=eager", "loss=plain"} <= set(row.traits)
     assert row.plan.strategy is row.strategy
 
 

@@ -83,7 +83,7 @@ def test_a_published_latency_counts_where_nothing_slower_was_fitted() -> None:
 def test_an_all_to_all_of_every_copy_crosses_more_than_tokens_that_cross_once() -> None:
     # 4 copies on 2 nodes of 8 chips: all of them against 2 (1 - 1/16) = 1.875, over the slower tier
     net = Links((8, 16), (SustainedTier(1e12, 0.0, "switch", 8), SustainedTier(1e9, 0.0, "switch", 2)))
-    every, once = (float(np.ravel(net.all_to_all(group(16), GIGABYTE, 4, (1, 1), kind))[0]) for kind in (False, True))
+    every, once = (float(np.ravel(net.dispatch(group(16), GIGABYTE, 4, (1, 1), kind))[0]) for kind in (False, True))
     assert once / every == pytest.approx(1.875 / 4)
 
 

@@ -76,11 +76,11 @@ def test_a_recovery_time_of_ones_own_is_all_in() -> None:
 
 def test_saves_by_size_and_bandwidth() -> None:
     saves = estimate_saves(replace(PLAIN, stores=STORES), PROFILE, exposure())
-    # 1 GB of the fullest chip at 20 GB/s to its host, at 50 GB/s to another node; 1,000 GB at 100 GB/s to storage.
-    assert saves["local"] == Save(0.05, 0.0, 0.05)
-    assert saves["peer"].stop == pytest.approx(0.05)
+    # 1 GB of the fullest chip at 64 GB/s to its host, at 50 GB/s to another node; 1,000 GB at 100 GB/s to storage.
+    assert saves["local"] == Save(1 / 64, 0.0, 1 / 64)
+    assert saves["peer"].stop == pytest.approx(1 / 64)
     assert saves["peer"].drain == pytest.approx(0.02)
-    assert saves["storage"].stop == pytest.approx(0.05)
+    assert saves["storage"].stop == pytest.approx(1 / 64)
     assert saves["storage"].drain == saves["storage"].load == pytest.approx(10.0)
 
 

@@ -54,12 +54,12 @@ def test_what_is_not_priced_of_an_optimizer_is_said() -> None:
 
 
 def test_narrow_recipes_cast_their_inputs_and_keep_bf16_elsewhere() -> None:
-    assert {name for name, p in PRECISIONS.items() if p.quantized} == {"fp8", "mxfp8", "fp4"}
+    assert {name for name, p in PRECISIONS.items() if p.quantized} == {"fp8", "hif8", "mxfp8", "fp4"}
     assert all(p.high == "bf16" for p in PRECISIONS.values() if p.quantized)
 
 
 def test_other_names_and_unknown_ones() -> None:
-    assert find_precision("HiF8") == find_precision("fp8")
+    assert find_precision("HiF8").linear == find_precision("fp8").linear
     assert find_precision("nvfp4").linear == "fp4"
     with pytest.raises(UnknownNameError, match="did you mean fp8"):
         find_precision("pf8")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from tianji.api.answer import Answer
 from tianji.api.requests import File, PlanLike, find_calibration, plan_of
 from tianji.errors import FormatError, InputError
 from tianji.exporters import TARGETS, FileBundle, render_plan, write_bundle
+from tianji.exporters.launch_reader.launches import find_framework, read_options
 from tianji.exporters.lint.checks import Check, check_file
+from tianji.exporters.lint.violations import Violation
+from tianji.exporters.rules.tables import load_rules
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict as predict_plan
 from tianji.prediction.remedies import recommend_interval
@@ -92,8 +96,25 @@ def _recommend_steps(plan: Plan) -> int:
     return max(round(interval / result.step_time.nominal), 1) if interval else 0
 
 
+SCRIPTS = (".sh", ".sbatch", ".slurm")
+"""Endings of launch scripts, which are held to the rules of their framework's release."""
+
+
+def _check_script(file: str) -> Check:
+    """Return what the options of a launch script break of the rules of its framework.
+
+    Raises FormatError for a script that starts no training of Megatron's family.
+    """
+    options = read_options(file)
+    table = load_rules(find_framework(options))
+    broken = [
+        Violation(rule.says, file, f"{rule.effect}: {rule.source}", rule.fix) for rule in table.broken(options.values)
+    ]
+    return Check((f"launch script of {table.framework}, {table.release}",), tuple(broken))
+
+
 def _answer_check(file: str) -> Answer[Check]:
-    checked = check_file(file)
+    checked = _check_script(file) if Path(file).suffix in SCRIPTS else check_file(file)
     violations: list[ViolationDocument] = [
         {"rule": v.rule, "where": v.where, "actual": v.actual, "fix": v.fix} for v in checked.violations
     ]

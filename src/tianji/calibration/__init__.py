@@ -2,8 +2,9 @@
 
 from tianji.calibration.fit import Fit, FitSample, find_job, fit_chips
 from tianji.calibration.measured import calibrate_rows, choose_rows, sample_row
-from tianji.calibration.parameters import FREE, Prior, priors
+from tianji.calibration.parameters import FREE, priors
 from tianji.calibration.ranges import leave_out
+from tianji.catalog.beliefs import Prior
 
 __all__ = [
     "FREE",

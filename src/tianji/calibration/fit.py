@@ -1,6 +1,6 @@
 """Fit the constants of all measured chips, and the effects of their software, to measured step times in one problem.
 
-Minimised is the sum of soft-L1 losses of log(predicted · software / measured) / σ over the rows, plus squared distances of the
+Minimised is the sum of Cauchy losses of log(predicted · software / measured) / σ over the rows, plus squared distances of the
 constants' logarithms from what is believed (a published figure, or the same constant of the chip's relative), plus squared
 software effects over their spread. Chips share the software effects: a release that is slow is slow on all of them. Rows of
 one job count less the more of them there are, so that a table of a thousand small variations does not outvote the rest.
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from tianji.calibration.least_squares import solve
-from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, Prior, choose_effects, priors
+from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, choose_effects, fixed_effects, priors
+from tianji.catalog.beliefs import Prior
 from tianji.hardware import Chip
 from tianji.hardware.calibration import BLOCKING, Effect
 from tianji.hardware.constants import CONSTANT_NAMES, Constants, limit
@@ -32,6 +33,8 @@ KINSHIP = 0.2
 """A constant lies so much nearer to that of the chip's relative than to what is believed of any chip."""
 LEAST = 1.0
 """A constant whose prior spread moves all rows of a chip together by less than their noise is not fitted."""
+FAR = 2.0
+"""Residuals of so many standard deviations count half: a run that missed by 60 % was something else, and bends nothing."""
 FAINT = 0.1
 """Weaker correlations are not kept: without them no range of the measured runs changes by more than 5 %."""
 ROWS_OF_ONE_JOB = 4
@@ -47,7 +50,7 @@ class FitSample:
     source: str
     architecture: str
     traits: tuple[str, ...]
-    """Traits of the software: framework, release, mode. Each has a factor on time; they multiply."""
+    """Traits of the software: framework, release, switches, and the pair with the chip. Their effects multiply."""
 
 
 def find_job(sample: FitSample) -> Hashable:
@@ -128,6 +131,28 @@ def _correlate(unknowns: Sequence[Unknown], correlations: Array) -> dict[Unknown
     return pairs
 
 
+def _fix_constants(traits: Sequence[tuple[str, ...]]) -> dict[str, tuple[Array, Array]]:
+    """Return by constant which rows' switches set it, and to what."""
+    lines = {**fixed_effects(), (BLOCKING, "op_blocking"): 1.0}
+    fixed: dict[str, tuple[Array, Array]] = {}
+    for (trait, name), value in lines.items():
+        has = np.asarray([trait in stated for stated in traits])
+        before = fixed.get(name, (np.zeros(len(has), dtype=bool), np.zeros(len(has))))
+        fixed[name] = before[0] | has, np.where(has, value, before[1])
+    return {name: (is_set, value) for name, (is_set, value) in fixed.items() if is_set.any()}
+
+
+def _cap_sources(sources: Sequence[str], share: Array) -> Array:
+    """Return the factor on each row's weight by which no source tells more than the one with the next most to tell."""
+    information = np.maximum(share, 1.0) ** -0.5
+    names = np.asarray(sources)
+    sums = {name: float(information[names == name].sum()) for name in set(sources)}
+    if len(sums) < 2:
+        return np.ones(len(sources))
+    most = sorted(sums.values())[-2]
+    return np.asarray([min(most / sums[name], 1.0) ** 0.5 for name in sources])
+
+
 class _Problem:
     """The least-squares problem: unknowns are log constants, chip by chip, then log effects of software."""
 
@@ -139,11 +164,11 @@ class _Problem:
         self.bundles = bundle([s.plan for s in samples])
         self.measured = np.log([s.step_time for s in samples])
         self.mask = np.asarray([[trait in s.traits for trait, _ in self.effects] for s in samples], dtype=np.float64)
-        self.blocked = np.asarray([float(BLOCKING in s.traits) for s in samples])
+        self.fixed = _fix_constants([s.traits for s in samples])
         self.chip_of = np.asarray([s.plan.pool.chip.name for s in samples])
         counts = Counter(find_job(s) for s in samples)
         share = np.asarray([counts[find_job(s)] / ROWS_OF_ONE_JOB for s in samples])
-        self.weights = np.maximum(share, 1.0) ** -0.25 / NOISE
+        self.weights = np.maximum(share, 1.0) ** -0.25 / NOISE * _cap_sources([s.source for s in samples], share)
         self.free: dict[str, list[str]] = {name: [] for name in self.chips}
         self._settle()
         self.free = self._choose_free(samples)
@@ -154,7 +179,7 @@ class _Problem:
 
         There is at most one for ROWS_FOR_EACH jobs, and at most MAX_FREE.
         """
-        tried = self.predict(np.zeros(len(self.effects)), ("", *FREE))
+        tried = self.predict(self.start, ("", *FREE))
         felt = ((tried[0] - tried[1:]) / STEP * self.weights) ** 2
         free: dict[str, list[str]] = {}
         for chip in self.chips:
@@ -189,8 +214,9 @@ class _Problem:
                 spread = prior.spread * KINSHIP
                 self.prior[i, i], self.prior[i, relative] = 1.0 / spread, -1.0 / spread
                 self.centre[i] = (median - relatives_median) / spread
-        for i, (_, spread) in enumerate(self.effects.items(), len(self.slots)):
-            self.prior[i, i] = 1.0 / spread
+        for i, effect in enumerate(self.effects.values(), len(self.slots)):
+            self.start[i] = np.log(effect.median)
+            self.prior[i, i], self.centre[i] = 1.0 / effect.spread, self.start[i] / effect.spread
 
     def unpack(self, x: Array) -> dict[str, Constants]:
         """Return constants by chip; what is not free follows the relative, else the prior."""
@@ -198,8 +224,11 @@ class _Problem:
         for chip in sorted(self.chips, key=lambda c: len(self._ancestors(c))):
             values = {n: p.median for n, p in self.believed[chip].items()}
             for name in values.keys() - set(self.free[chip]):
-                if name in FREE and (self.chips[chip].relative, name) in self.place:
-                    values[name] = getattr(constants[self.chips[chip].relative], name)
+                relative = self.chips[chip].relative
+                if name in FREE and (relative, name) in self.place:
+                    # What both are believed to differ by stays.
+                    apart = self.believed[chip][name].median / self.believed[relative][name].median
+                    values[name] = min(getattr(constants[relative], name) * apart, self.believed[chip][name].ceiling)
             for name in self.free[chip]:
                 values[name] = float(np.exp(x[self.place[(chip, name)]]))
             constants[chip] = replace(Constants(), **values)
@@ -228,7 +257,8 @@ class _Problem:
                 lowered = np.asarray([[-STEP if name == probe else 0.0] for probe in probes])
                 shift = lowered + shifts[name][b.places] if name in shifts else lowered
                 values[name] = limit(name, getattr(constants[b.pool.chip.name], name) * np.exp(shift))
-            values["op_blocking"] = self.blocked[b.places]
+            for name, (is_set, value) in self.fixed.items():
+                values[name] = np.where(is_set[b.places], value[b.places], values[name])
             return Constants(**values)
 
         log_times: Array = np.log(predict_times(self.bundles, rowwise))
@@ -267,7 +297,7 @@ class _Problem:
     def system(self, x: Array) -> System:
         """Return the linear system at x, with the weights that the robust loss gives there."""
         base, slopes = self.slopes(x)
-        robust = self.weights**2 / np.sqrt(1.0 + (base * self.weights) ** 2)
+        robust = self.weights**2 / (1.0 + (base * self.weights / FAR) ** 2)
         return System(slopes, robust, self.prior.T @ self.prior)
 
     def _followers(self, chip: str, name: str) -> list[str]:
@@ -284,13 +314,13 @@ def _round(constants: Constants) -> Constants:
 
 
 def _soft(z: Array) -> Array:
-    """Return the root of the soft-L1 loss, with the sign of its argument: linear near 0, a square root far out."""
-    root: Array = np.sign(z) * np.sqrt(2.0 * (np.sqrt(1.0 + z**2) - 1.0))
+    """Return the root of Cauchy's loss, with the sign of its argument: linear near 0, flat far out."""
+    root: Array = np.sign(z) * FAR * np.sqrt(np.log1p((z / FAR) ** 2))
     return root
 
 
 def _soft_slope(z: Array) -> Array:
     root = _soft(z)
     safe = np.where(np.abs(z) < 1e-8, 1.0, root)
-    slope: Array = np.where(np.abs(z) < 1e-8, 1.0, z / (np.sqrt(1.0 + z**2) * safe))
+    slope: Array = np.where(np.abs(z) < 1e-8, 1.0, z / ((1.0 + (z / FAR) ** 2) * safe))
     return slope

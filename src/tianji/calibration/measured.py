@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from tianji.calibration.fit import Fit, FitSample, fit_chips
 from tianji.calibration.memory_fit import fit_memory
-from tianji.calibration.parameters import Prior, choose_effects, prior_constants, priors
+from tianji.calibration.parameters import SPECIFIC, fixed_effects, prior_constants, priors
 from tianji.calibration.ranges import measure_spreads, widen
-from tianji.catalog import list_chips, load_chip
+from tianji.catalog import complete_software, list_chips, load_chip
+from tianji.catalog.beliefs import Prior
+from tianji.catalog.software import NEWEST
 from tianji.errors import FormatError
 from tianji.hardware import Chip
-from tianji.hardware.calibration import OTHER, UNSEEN, Calibration, Effect, Evidence, Spread
+from tianji.hardware.calibration import BLOCKING, OTHER, UNSEEN, UNSEEN_PAIR, Calibration, Effect, Evidence, Spread
 from tianji.hardware.constants import Constants
+from tianji.hardware.software import Software
 from tianji.measurements.table import Row
 
 QUALITIES = ("", "A", "B")
 """Rows whose settings are known well enough to set constants; a user's own table states no quality."""
-REFERENCE = {"cuda": ("megatron-bridge",), "cann": ("mindspeed",)}
-"""Traits of the stack that a plan is predicted for when it states none."""
+STRANGER, STRANGE_PAIR = 0.10, 0.08
+"""What software that is not known, and software on a chip that it was not seen on, may change time by: the spread of its
+logarithm."""
 NOTE = "Fitted to measured runs; a plan that states no software is predicted for the reference stack of its ecosystem."
 
 
 def calibrate_rows(
     rows: Iterable[Row], name: str = "calibration", date: str = "", chips: Sequence[Chip] = ()
 ) -> Calibration:
-    """Return the calibration that measured runs give: at most eight constants for a chip, effects of software, ranges.
+    """Return the calibration that measured runs give: at most ten constants for a chip, effects of software, ranges.
 
     Only rows of split ``fit`` (or of none, in a user's own table) and of quality A or B (or none) count. ``chips`` are those
     that inherit where they have no runs (default: the catalog's). The same rows always give the same calibration.
@@ -46,11 +53,27 @@ def calibrate_rows(
             spreads[chip.name] = _widen_all(chip, spreads)
     spreads[OTHER] = {kind: widen(spread, "inherited") for kind, spread in spreads[OTHER].items()}
     memory = fit_memory([row for row in chosen if row.quality != "B"])
-    unseen = {constant: Effect(1.0, 0, spread) for (_, constant), spread in choose_effects([(UNSEEN,)]).items()}
-    software = {**fit.effects, UNSEEN: unseen}
     return Calibration(
-        name, date, constants, evidence, spreads, software, dict(REFERENCE), NOTE, memory, fit.correlations
-    )
+        name, date, constants, evidence, spreads, _complete_effects(fit), reference_stacks(), NOTE, memory,
+        fit.correlations,
+    )  # fmt: skip
+
+
+def reference_stacks() -> dict[str, tuple[str, ...]]:
+    """Return by ecosystem the traits of the stack that a plan is predicted for when it states none: the newest that is known."""
+    return {eco: complete_software(Software(name), eco).traits() for eco, name in NEWEST.items()}
+
+
+def _complete_effects(fit: Fit) -> dict[str, dict[str, Effect]]:
+    """Return the effects of a fit with what words set, and with what strangers may do."""
+    effects = {trait: dict(known) for trait, known in fit.effects.items()}
+    for (trait, constant), value in {**fixed_effects(), (BLOCKING, "op_blocking"): 1.0}.items():
+        effects.setdefault(trait, {})[constant] = Effect(value, sets=True)
+    effects[UNSEEN] = {constant: Effect(1.0, 0, spread) for constant, spread in SPECIFIC.items()}
+    families = [e["software"].factor for name, e in fit.effects.items() if "software" in e and "op_overhead" in e]
+    effects[UNSEEN]["software"] = Effect(round(float(np.exp(np.mean(np.log(families)))), 4), 0, STRANGER)
+    effects[UNSEEN_PAIR] = {"software": Effect(1.0, 0, STRANGE_PAIR)}
+    return effects
 
 
 def choose_rows(rows: Iterable[Row]) -> list[Row]:
@@ -60,7 +83,8 @@ def choose_rows(rows: Iterable[Row]) -> list[Row]:
 
 def sample_row(row: Row) -> FitSample:
     """Return a measured run as what a fit takes."""
-    return FitSample(row.plan, row.measured_step_time, row.source, row.arch_key, row.traits)
+    pair = f"{row.software.framework}@{row.pool.chip.name}"
+    return FitSample(row.plan, row.measured_step_time, row.source, row.arch_key, (*row.traits, pair))
 
 
 def _show_evidence(fit: Fit, chip: str, samples: Sequence[FitSample]) -> dict[str, Evidence]:
@@ -87,7 +111,15 @@ def _inherit(chip: Chip, fit: Fit, evidence: dict[str, dict[str, Evidence]]) -> 
     if not home:
         return prior_constants(chip), {name: _believe(prior) for name, prior in priors(chip).items()}
     proofs = {n: Evidence(e.tier, e.rows, e.source, e.standard_error, home) for n, e in evidence[home].items()}
-    return fit.constants[home], proofs
+    own, of_home, changed = priors(chip), priors(load_chip(home)), dict[str, float]()
+    for name, prior in own.items():
+        # What the two chips are believed to differ by stays, whatever runs of the one say.
+        if prior.median != of_home[name].median:
+            value = getattr(fit.constants[home], name) * prior.median / of_home[name].median
+            changed[name] = float(f"{min(value, prior.ceiling):.5g}")
+            if name not in fit.free[home]:
+                proofs[name] = _believe(prior)
+    return replace(fit.constants[home], **changed), proofs
 
 
 def _find_home(chip: Chip, known: Iterable[str]) -> str:

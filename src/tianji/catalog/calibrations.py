@@ -33,6 +33,7 @@ NONE = "none"
 """The name of the empty calibration: pure datasheet physics."""
 
 _SPREAD = (0.01, 100.0)
+_FACTOR = (1e-4, 1e4)
 _EFFECTS = tuple(name for name in CONSTANT_NAMES if name not in MEMORY_CONSTANTS)
 """Constants that a trait of the software may change; what it holds in memory stands in [memory]."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -200,10 +201,11 @@ def _read_spread(table: TomlTable) -> Spread:
 
 
 def _read_effect(table: TomlTable) -> Effect:
-    factor, error = _number(table, "factor", *_SPREAD), _number(table, "standard_error", 0.0, TB, 0.0)
-    rows = table.count("rows", 0, least=0)
+    sets = table.get("sets") is True
+    factor = _number(table, "factor", *((0.0, TB) if sets else _FACTOR))
+    error, rows = _number(table, "standard_error", 0.0, TB, 0.0), table.count("rows", 0, least=0)
     table.finish()
-    return Effect(factor, rows, error)
+    return Effect(factor, rows, error, sets)
 
 
 def _read_footprint(table: TomlTable) -> Footprint:
@@ -267,8 +269,11 @@ def _table(name: str, lines: Mapping[str, str]) -> str:
 
 
 def _inline(values: Mapping[str, object]) -> str:
-    parts = [f"{key} = {_text(v) if isinstance(v, str) else repr(v)}" for key, v in values.items()]
-    return "{ " + ", ".join(parts) + " }"
+    return "{ " + ", ".join(f"{key} = {_shown(value)}" for key, value in values.items()) + " }"
+
+
+def _shown(value: object) -> str:
+    return _text(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _stated(item: Evidence | Effect | Footprint | Spread, always: tuple[str, ...]) -> dict[str, object]:

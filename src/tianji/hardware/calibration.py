@@ -38,6 +38,8 @@ class Effect:
     rows: int = 0
     standard_error: float = 0.0
     """Of the factor's logarithm."""
+    sets: bool = False
+    """The constant becomes ``factor``, whatever the chip's own value is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ OTHER = "other"
 """The entry for chips that the calibration does not know: broad beliefs and a wide range."""
 UNSEEN = "*"
 """The entry for software that no run is of: what a framework may do. No trait has this name."""
+UNSEEN_PAIR = "*@*"
+"""The entry for known software on a chip that no run of it is on."""
 MEMORY_ERROR = 0.06
 """Least standard deviation of log bytes of a plan: what a run's allocator and kernels take is known to a few percent at best. Of
 fifteen figures of PaddleNLP (FlagPerf) eleven lie within 10 % once its reserve is known."""
@@ -130,6 +134,8 @@ class Calibration:
     """By software family, and by ecosystem for software that is not known."""
     correlations: Correlations = field(default_factory=dict)
     """Of fitted constants and effects of software; their standard errors stand with their evidence."""
+    is_stated: bool = False
+    """The reference is what a user says that will run (:meth:`under`), not a stack that another may take the place of."""
 
     def constants(self, chip: Chip, traits: Sequence[str] | None = None) -> Constants:
         """Return the constants of a chip under some software (None: the reference of its ecosystem).
@@ -140,12 +146,17 @@ class Calibration:
         """
         constants = self.chips.get(chip.name) or self.chips.get(chip.relative) or self.chips.get(OTHER) or Constants()
         factors: dict[str, float] = {}
-        for trait in self.reference.get(chip.ecosystem, ()) if traits is None else traits:
+        changed: dict[str, Any] = {}
+        stated = self.traits_on(chip, traits)
+        # Software that is not known is as slow as what is known is on average.
+        known = stated[:1] if any(trait in self.software for trait in stated[:1]) else (UNSEEN,)
+        for trait in (*known, *stated[1:]):
             for name, effect in self.software.get(trait, {}).items():
-                factors[name] = factors.get(name, 1.0) * effect.factor
-        changed: dict[str, Any] = {
-            name: float(limit(name, getattr(constants, name) * f)) for name, f in factors.items()
-        }
+                if effect.sets:
+                    changed[name] = effect.factor
+                else:
+                    factors[name] = factors.get(name, 1.0) * effect.factor
+        changed |= {name: float(limit(name, getattr(constants, name) * f)) for name, f in factors.items()}
         memory = self.footprint(chip, traits)
         if BLOCKING in (traits or ()):
             changed["op_blocking"] = 1.0
@@ -157,10 +168,15 @@ class Calibration:
             communicator_size=memory.communicator_size,
         )
 
+    def traits_on(self, chip: Chip, traits: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Return the traits of some software on a chip (None: of its ecosystem's reference), with that of the pair of both."""
+        stated = tuple(self.reference.get(chip.ecosystem, ()) if traits is None else traits)
+        return (*stated, f"{stated[0]}@{chip.name}") if stated else ()
+
     def under(self, software: Software) -> Calibration:
         """Return this calibration for plans that run under some software: it takes the place of every reference stack."""
         ecosystems = self.reference or ("",)
-        return replace(self, reference=dict.fromkeys(ecosystems, software.traits()))
+        return replace(self, reference=dict.fromkeys(ecosystems, software.traits()), is_stated=True)
 
     def footprint(self, chip: Chip, traits: Sequence[str] | None = None) -> Footprint:
         """Return the memory that some software takes; software that is not known takes what its ecosystem does."""
@@ -178,7 +194,7 @@ class Calibration:
 
         It widens for each doubling of ``chips`` beyond the largest run that was measured, and by what frameworks are believed
         to differ where none is stated (the first trait) or none that is known: a plan that states none is predicted for the
-        reference, and whoever runs it may use another.
+        reference, and whoever runs it may use another. Known software on a chip on which it was not seen is a stranger, too.
         """
         spreads = self.spreads.get(chip.name) or self.spreads.get(chip.relative) or self.spreads.get(OTHER) or {}
         base = spreads.get("moe" if moe else "dense", Spread())
@@ -187,9 +203,15 @@ class Calibration:
         doublings = max(math.log2(max(chips, 1) / base.chips), 0.0) if base.chips else 0.0
         wider = math.exp(WIDENING * doublings)
         wide = replace(base, low=base.low / wider, high=base.high * wider)
-        known = any(trait in self.software for trait in (traits or ())[:1])
-        unseen = self.software.get(UNSEEN, {}).get("software")
-        return wide if known or unseen is None else wide.doubted(unseen.standard_error)
+        strange = self.software.get(self._find_stranger(chip, traits), {}).get("software")
+        return wide if strange is None else wide.doubted(strange.standard_error)
+
+    def _find_stranger(self, chip: Chip, traits: Sequence[str] | None) -> str:
+        """Return the entry for what is not known of some software on a chip: the software, or the pair; else nothing."""
+        *stated, pair = self.traits_on(chip, traits) or ("",)
+        if (traits is None and not self.is_stated) or not any(trait in self.software for trait in stated[:1]):
+            return UNSEEN
+        return "" if pair in self.software else UNSEEN_PAIR
 
     def doubt(self, chip: Chip, traits: Sequence[str] | None = None) -> Uncertainty:
         """Return how unsure the fitted constants of a chip are under some software (None: the reference of its ecosystem).
@@ -202,12 +224,13 @@ class Calibration:
             for name, proof in self.evidence.get(home, {}).items()
             if proof.tier == "fitted" and name not in MEMORY_CONSTANTS
         }
-        stated = self.reference.get(chip.ecosystem, ()) if traits is None else traits
+        stated = self.traits_on(chip, traits)
         if not any(trait in self.software for trait in stated[:1]):
             unseen = self.software.get(UNSEEN, {})
             errors |= {(UNSEEN, name): effect.standard_error for name, effect in unseen.items() if name != "software"}
         for trait in stated:
-            errors |= {(trait, name): effect.standard_error for name, effect in self.software.get(trait, {}).items()}
+            effects = self.software.get(trait, {})
+            errors |= {(trait, name): effect.standard_error for name, effect in effects.items() if not effect.sets}
         return combine(errors, self.correlations)
 
     def _find_origin(self, chip: str, constant: str) -> str:

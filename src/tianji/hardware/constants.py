@@ -19,6 +19,8 @@ FUSED_LOSS: Bytes = 36.0
 BEST_ATTENTION = 0.9
 """No attention kernel is known to reach more of a chip's dense bf16 peak: FlashAttention-3's best reaches 0.85 of an H100's on
 16 K tokens (Shah et al. 2024), which is 0.87 on endless ones."""
+BEST_NARROW_ATTENTION = 1.5
+"""Of the same peak, by attention in fp8: 1.40 on GB300 (cuDNN 9.22)."""
 ENDLESS = float("inf")
 
 
@@ -57,6 +59,11 @@ def share(text: str, *, ceiling: float = 1.0, is_fitted: bool = False) -> Any:
     return constant(1.0, "share", 0.001, 1.0, text, ceiling=ceiling, is_fitted=is_fitted)
 
 
+def size(unit: str, text: str, *, is_fitted: bool = False) -> Any:
+    """Return the field of a size or length at which half of a rate is reached; 0 where any is enough."""
+    return constant(0.0, unit, 0, 10**6, text, is_fitted=is_fitted)
+
+
 @dataclass(frozen=True, slots=True)
 class Constants:
     """What one chip, with its links and its software, reaches of the datasheet; ``Constants()`` is the datasheet itself.
@@ -65,19 +72,54 @@ class Constants:
     be an array, one for each strategy of a grid.
     """
 
-    matmul_efficiency: float = share("Of the dense bf16 peak, by a very large matmul.", is_fitted=True)
+    matmul_efficiency: float = share("Of the dense 16-bit peak, by a very large matmul.", is_fitted=True)
+    matmul_half_size: float = size(
+        "elements", "A 16-bit matmul whose output has this size squared runs at half speed.", is_fitted=True
+    )
+    matmul_half_depth: float = size("elements", "A 16-bit sum of this length runs at half speed.")
     narrow_efficiency: float = share(
-        "Of the dense fp8 or fp4 peak, on the linear layers of a narrow recipe.", is_fitted=True
+        "Of the dense fp8 or int8 peak, by a very large matmul of a narrow recipe.", is_fitted=True
     )
-    matmul_half_size: float = constant(
-        0.0, "elements", 0, 10**5, "A matmul whose output has this size squared runs at half speed.", is_fitted=True
+    narrow_half_size: float = size("elements", "The half size of fp8 and int8 matmuls.")
+    narrow_half_depth: float = size("elements", "The half depth of fp8 and int8 matmuls.")
+    fp4_efficiency: float = share("Of the dense fp4 peak, by a very large matmul of a narrow recipe.", is_fitted=True)
+    fp4_half_size: float = size("elements", "The half size of fp4 matmuls.")
+    fp4_half_depth: float = size("elements", "The half depth of fp4 matmuls.")
+    expert_half_share: float = constant(
+        1.0, "share", 0.001, 10, "Of the squared half size, what one expert of a layer pays beside the others."
     )
-    attention_efficiency: float = share(
-        "Of the dense bf16 peak, by the fused attention kernel, forward.", ceiling=BEST_ATTENTION, is_fitted=True
+    expert_factor: float = constant(
+        1.0, "factor", 0.1, 10, "Time of an expert's matmul over that of a dense one alike."
     )
-    attention_half_length: float = constant(
-        0.0, "tokens", 0, 10**6, "Context length at which attention reaches half of its efficiency."
+    expert_grouping: float = constant(
+        0.0, "switch", 0, 1, "1: one kernel for all experts of a rank pays one half size, and rows in blocks of 128."
     )
+    expert_weight_factor: float = constant(
+        1.0, "factor", 0.1, 10, "Time of the weight gradients of narrow experts over that of their other passes."
+    )
+    attention_efficiency: float = constant(
+        1.0,
+        "share",
+        0.001,
+        BEST_NARROW_ATTENTION,
+        "Of the dense 16-bit peak, by the fused attention kernel, forward. In fp8 it may be above 1.",
+        ceiling=BEST_NARROW_ATTENTION,
+        is_fitted=True,
+    )
+    attention_half_length: float = size("tokens", "Context length at which attention reaches half of its efficiency.")
+    attention_backward: float = constant(
+        1.0, "share", 0.01, 10, "Efficiency of attention's backward pass over that of its forward pass.", is_fitted=True
+    )
+    attention_backward_half_length: float = size("tokens", "The half length of attention's backward pass.")
+    quantize_size: Bytes = constant(
+        4.0,
+        "bytes",
+        0,
+        1000,
+        "Bytes that a cast to fp8 moves for each element, at the sustained memory rate.",
+        is_fitted=True,
+    )
+    fp4_quantize_size: Bytes = constant(4.0, "bytes", 0, 1000, "The same of a cast to fp4.")
     memory_efficiency: float = share("Of the memory's rate, by a long copy.", is_fitted=True)
     vector_efficiency: float = share(
         "Of the sustained memory rate, by elementwise work; a pass for each primitive is below 1."
@@ -85,12 +127,22 @@ class Constants:
     optimizer_efficiency: float = share(
         "Of the sustained memory rate, by the update of the weights with the gradients' norm."
     )
+    permute_factor: float = constant(
+        1.0, "factor", 0.1, 100, "Time to sort tokens by expert over four passes over them.", is_fitted=False
+    )
     loss_size: Bytes = constant(
         FUSED_LOSS, "bytes", 1, 1000, "Bytes that the cross entropy moves for each logit, forward and back."
     )
     scale_up_efficiency: float = share("Of the rate of a link inside a pod, by a large collective.", is_fitted=True)
     scale_out_efficiency: float = share(
         "Of the rate of a link between pods or nodes, by a large collective.", is_fitted=True
+    )
+    scale_up_half_size: Bytes = constant(
+        0.0,
+        "bytes",
+        0,
+        10**9,
+        "Bytes at which a collective inside a pod takes twice as long a byte as a very large one.",
     )
     scale_up_latency: Seconds = constant(
         0.0,
@@ -108,6 +160,18 @@ class Constants:
     all_to_all_factor: float = constant(
         1.0, "factor", 0.1, 100, "Time of an all_to_all over what its bytes would take in a gather."
     )
+    dispatch_factor: float = constant(
+        1.0,
+        "factor",
+        0.1,
+        100,
+        "Time of an expert dispatch inside a pod over that of an all_to_all of its bytes.",
+        is_fitted=True,
+    )
+    dispatch_out_factor: float = constant(1.0, "factor", 0.1, 100, "The same between pods or nodes.", is_fitted=True)
+    dispatch_pace: float = constant(
+        0.0, "seconds a byte", 0, 1, "Least time of a byte of an expert dispatch inside a pod: what its cores can move."
+    )
     call_overhead: Seconds = constant(
         0.0, "seconds", 0, 60, "What a framework needs to issue one collective (not a send)."
     )
@@ -122,6 +186,16 @@ class Constants:
         "Of a communication, what a longer computation beside it hides.",
         ceiling=1.0,
         is_fitted=True,
+    )
+    tp_overlap_share: float = constant(
+        1.0,
+        "share",
+        0,
+        1,
+        "Of `overlap_efficiency`, what tensor-parallel communication reaches beside its own matmuls.",
+    )
+    ep_overlap_share: float = constant(
+        1.0, "share", 0, 1, "Of `overlap_efficiency`, what expert dispatch reaches beside other computation."
     )
     op_overhead: Seconds = constant(
         0.0,
@@ -141,12 +215,21 @@ class Constants:
     step_overhead: Seconds = constant(
         0.0, "seconds", 0, 60, "What each step costs beside its micro-batches: data, gradient norm, logging."
     )
-    moe_overhead: Seconds = constant(
+    kernel_launch: Seconds = constant(
         0.0,
         "seconds",
         0,
-        60,
-        "Host time to route one micro-batch through one MoE layer; the chip waits. Twice that backward.",
+        1,
+        "Host time to launch one kernel of a layer with experts. The chip waits where its work is shorter than the launches.",
+        is_fitted=True,
+    )
+    kernel_blocking: float = constant(
+        0.0,
+        "share",
+        0,
+        1,
+        "Of these launches, what the chip waits for even when its work is longer: the host waits for the counts of tokens.",
+        ceiling=1.0,
         is_fitted=True,
     )
     straggle: float = constant(

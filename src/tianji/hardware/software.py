@@ -95,19 +95,14 @@ class Software:
         moved = tuple(f"offload={what}" for what in self.offload)
         return (*(f"{name}={word}" for name, word in self.switches.items()), *moved, *stated)
 
-    def traits(self, model: str = "", chip: str = "") -> tuple[str, ...]:
-        """Return the names that a calibration knows this software by: framework, release, switches, recipe and port.
+    def traits(self) -> tuple[str, ...]:
+        """Return the names that a calibration knows this software by: framework, release and switches.
 
-        The recipe is how well the framework runs one mixture of experts (dense models need none), the port how well it runs on
-        one generation of chips.
-
-        >>> Software("megatron-bridge", "26.04", dispatcher="deep_ep").traits("deepseek_v3", "b200")
-        ('megatron-bridge', 'megatron-bridge-26.04', 'dispatcher=deep_ep', 'megatron-bridge/deepseek_v3', 'megatron-bridge@b200')
+        >>> Software("megatron-bridge", "26.04", dispatcher="deep_ep").traits()
+        ('megatron-bridge', 'megatron-bridge-26.04', 'dispatcher=deep_ep')
         """
         release = (self.generation,) if self.release else ()
-        recipe = (f"{self.framework}/{model}",) if model else ()
-        port = (f"{self.framework}@{chip}",) if chip else ()
-        return (self.framework, *release, *self.modes, *recipe, *port)
+        return (self.framework, *release, *self.modes)
 
     def fill(self, other: Software) -> Software:
         """Return this software with the words of another where it has none of its own."""

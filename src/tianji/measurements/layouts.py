@@ -12,12 +12,14 @@ from tianji.workload import Model
 
 ONE_CHUNK = ("gpipe", "zero-bubble", "dualpipe", "dualpipev", "zbv")
 """Schedules that no interleaving is added to."""
-ONCE_A_NODE = ("deep_ep", "hybrid_ep")
-"""Dispatchers that carry a token to a node once; the others carry every copy."""
+ONCE_A_RANK = ("deep_ep", "hybrid_ep", "nvlink_one_sided", "hccl_fused")
+"""Dispatchers that carry a token to a node, and to a rank, once; the others carry every copy."""
 OVERLAPS = ("overlap_dp", "overlap_tp", "overlap_pp", "overlap_ep", "weight_gather")
 
 
-def read_strategy(cells: Cells, model: Model, pool: Pool, habits: Habits) -> tuple[Strategy, tuple[str, ...]]:
+def read_strategy(
+    cells: Cells, model: Model, pool: Pool, habits: Habits, dispatcher: str = ""
+) -> tuple[Strategy, tuple[str, ...]]:
     """Return the strategy of a row, and which parts of it had to be assumed.
 
     What is empty is as the framework does it; no field is left to the defaults of a strategy.
@@ -42,7 +44,7 @@ def read_strategy(cells: Cells, model: Model, pool: Pool, habits: Habits) -> tup
         recompute=recompute.kind, recompute_layers=recompute.share, recompute_modules="",
         schedule=schedule,
         cp_kind=cells.word("cp_kind") or habits.cp_kind,
-        ep_kind=_read_ep_kind(cells, habits),
+        ep_kind=_read_ep_kind(cells, habits, dispatcher),
         weight_gather=cells.word("weight_gather") or habits.weight_gather,
         overlap_dp=_switch(cells, "overlap_dp", habits.overlap_dp),
         overlap_tp=_switch(cells, "overlap_tp", False),
@@ -111,7 +113,7 @@ def _read_etp(cells: Cells, model: Model, tp: int, habits: Habits) -> int:
     return cells.count("etp", default=tp if habits.cuts_experts else 1)
 
 
-def _read_ep_kind(cells: Cells, habits: Habits) -> str:
+def _read_ep_kind(cells: Cells, habits: Habits, dispatcher: str) -> str:
     if stated := cells.word("ep_kind"):
         return stated
-    return "deduplicated" if cells.word("dispatcher") in ONCE_A_NODE else habits.ep_kind
+    return "deduplicated" if dispatcher in ONCE_A_RANK else habits.ep_kind

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from tianji.catalog import find_chip, list_pools, load_chip, load_pool
+from tianji.catalog import find_chip, list_pools, load_pool
 from tianji.errors import FormatError
-from tianji.hardware import Chip, Figure, Pool, Tier
+from tianji.hardware import Figure, Pool, Tier
 from tianji.measurements.cells import Cells
 from tianji.units import BytesPerSecond
 
@@ -69,14 +69,3 @@ def find_pool(name: str) -> Pool:
     if not homes:
         raise FormatError(f"chip: no pool of the catalog holds {name!r}; name a pool file in its place")
     return min(homes, key=lambda pool: (pool.unit, pool.name))
-
-
-def find_generation(chip: Chip) -> str:
-    """Return the name of a chip's generation: that of the relative at the end of its line."""
-    return _find_root(chip.relative) if chip.relative else chip.name
-
-
-@lru_cache(maxsize=256)
-def _find_root(name: str) -> str:
-    chip = load_chip(name)
-    return _find_root(chip.relative) if chip.relative and chip.relative != name else name

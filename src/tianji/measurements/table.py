@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tianji.catalog.architectures import model_from_row
+from tianji.catalog.software import complete_software
 from tianji.errors import FormatError, InputError
 from tianji.hardware import Figure, Pool
 from tianji.hardware.software import Software
@@ -20,7 +21,7 @@ from tianji.measurements.cells import CellError, Cells, read_cells
 from tianji.measurements.columns import AS_PUBLISHED, COLUMNS, suggest_columns
 from tianji.measurements.frameworks import find_habits, read_precision
 from tianji.measurements.layouts import read_strategy
-from tianji.measurements.machines import find_generation, read_pool
+from tianji.measurements.machines import read_pool
 from tianji.measurements.software import read_software
 from tianji.measurements.vocabulary import is_published, translate
 from tianji.parallel.plan import Plan
@@ -63,8 +64,9 @@ class Setup:
 
     @property
     def traits(self) -> tuple[str, ...]:
-        """Traits of the software that ran: its framework, its release, modes of running it, its recipe and its port."""
-        return self.software.traits(self.architecture if self.job.model.moe else "", find_generation(self.pool.chip))
+        """Traits of the software that ran: its framework, its release, its switches, and its recipe for one mixture."""
+        recipe = (f"{self.software.framework}/{self.architecture}",) if self.job.model.moe and self.architecture else ()
+        return (*self.software.traits(), *recipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +228,11 @@ def read_setup(cells: Cells) -> Setup:
     """
     if cells.word("task") == "lora":
         raise FormatError("task: LoRA is not modelled; its frozen weights need no gradients")
-    software, model, pool = read_software(cells), _read_model(cells), read_pool(cells)
+    model, pool = _read_model(cells), read_pool(cells)
+    software = complete_software(read_software(cells), pool.chip.ecosystem)
     precision = read_precision(cells, software.framework, software.release)
-    strategy, assumed = read_strategy(cells, model, pool, find_habits(software.framework))
+    strategy, assumed = read_strategy(cells, model, pool, find_habits(software.framework), software.dispatcher)
+    software = replace(software, ep_overlap="one_f_one_b" if strategy.overlap_ep else "none")
     if strategy.offload_activations and pool.chip.host_bandwidth is None:
         # Of some chips nobody published the link to the host; a run that was measured there hid its copies.
         pool = replace(pool, chip=replace(pool.chip, host_bandwidth=FREE_LINK))

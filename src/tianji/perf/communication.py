@@ -19,7 +19,7 @@ import numpy as np
 from tianji.hardware import Pool, Tier
 from tianji.hardware.constants import Constants
 from tianji.parallel.mesh import RankGroup
-from tianji.units import Array, BytesPerSecond, Seconds
+from tianji.units import Array, Bytes, BytesPerSecond, Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,10 @@ class SustainedTier:
     topology: str
     units: int
     """Units of the tier below that one unit of this tier joins."""
+    half_size: Bytes | float = 0.0
+    """A collective of so many bytes takes twice as long a byte as a very large one."""
+    is_inside: bool = True
+    """Inside a pod; else between pods or nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,10 @@ class Links:
     """Of reduce_scatter, all_reduce and all_to_all: what a library takes over the formula, of its own gather."""
     call: Seconds = 0.0
     """Of one collective, beside its steps; a send has none."""
+    dispatch_factors: tuple[float, float] = (1.0, 1.0)
+    """Of an expert dispatch inside a pod and between pods or nodes: its time over that of an all_to_all of the same bytes."""
+    pace: float = 0.0
+    """Least seconds of a byte of a dispatch inside a pod."""
 
     @classmethod
     def of(cls, pool: Pool, constants: Constants) -> Links:
@@ -64,7 +72,8 @@ class Links:
             inner = span
         c = constants
         factors = (c.reduce_scatter_factor, c.all_reduce_factor, c.all_to_all_factor, c.call_overhead)
-        return cls(tuple(spans), tuple(sustained), pool.chip.ecosystem == "cuda", *factors)
+        dispatch = (c.dispatch_factor, c.dispatch_out_factor)
+        return cls(tuple(spans), tuple(sustained), pool.chip.ecosystem == "cuda", *factors, dispatch, c.dispatch_pace)
 
     def all_gather(self, group: RankGroup, size: Array, pieces: Array | float = 1.0) -> Array:
         """Return the seconds to give every member the whole, of which each holds an equal share.
@@ -97,41 +106,49 @@ class Links:
         slowest: Array = np.asarray(0.0)
         delay: Array = np.asarray(0.0)
         for tier, n, inner in self._members(group):
-            slowest = np.maximum(slowest, size * ((n - 1.0) / inner) / _peer_rate(tier, n))
+            slowest = np.maximum(slowest, _grow(size, tier) * ((n - 1.0) / inner) / _peer_rate(tier, n))
             delay = delay + (n - 1.0 if self.rings else steps(n)) * tier.latency
         return slowest + delay * pieces
 
     def _issue(self, group: RankGroup) -> Array:
         return self.call * (group.size > 1)
 
-    def all_to_all(
-        self,
-        group: RankGroup,
-        size: Array,
-        copies: int = 0,
-        routing: tuple[int, int] = (1, 1),
-        once: Array | bool = True,
+    def all_to_all(self, group: RankGroup, size: Array) -> Array:
+        """Return the seconds in which every member sends ``size`` bytes, spread evenly over all members."""
+        slowest: Array = np.asarray(0.0)
+        delay: Array = np.asarray(0.0)
+        for tier, n, _ in self._members(group):
+            slowest = np.maximum(slowest, _grow(size, tier) * (n - 1.0) / n / _peer_rate(tier, n) * _hops(tier, n))
+            delay = delay + steps(n) * tier.latency
+        return self.exchange_factor * (slowest + delay) + self._issue(group)
+
+    def dispatch(
+        self, group: RankGroup, size: Array, copies: int, routing: tuple[int, int] = (1, 1), once: Array | bool = True
     ) -> Array:
-        """Return the seconds in which every member sends its bytes, spread evenly over all members.
+        """Return the seconds in which tokens go to their experts (or their answers back).
 
         Args:
             group: The ranks that take part, by the tiers that they cross.
-            size: Bytes that one member sends.
-            copies: Experts of a token; 0 where what is sent is not tokens.
+            size: Bytes that one member sends, all copies of its tokens together.
+            copies: Experts of a token.
             routing: Groups of experts, and from how many of them a token's experts come.
-            once: Where a token crosses to each unit of an outer tier at most once and is copied inside it: of k copies to u
-                units as many cross as there are different units among them (:func:`reached_units`). Source: DeepSeek-V3.
+            once: Where a token crosses to each rank, and to each unit of an outer tier, at most once and is copied there: of k
+                copies to u units as many cross as there are different units among them (:func:`reached_units`). Sources:
+                DeepSeek-V3; DeepEP and HybridEP.
 
         Holds for even loads; the caller counts the busiest rank's.
         """
         slowest: Array = np.asarray(0.0)
         delay: Array = np.asarray(0.0)
         below: Array = np.asarray(1.0)
-        for position, (tier, n, inner) in enumerate(self._members(group)):
-            crossing = size * (n - 1.0) / n
-            if copies and position:
-                crossing = crossing * np.where(once, reached_units(group.size / below, copies, routing) / copies, 1.0)
-            slowest = np.maximum(slowest, crossing / _peer_rate(tier, n) * _hops(tier, n))
+        for tier, n, inner in self._members(group):
+            share = np.where(once, reached_units(group.size / below, copies, routing) / copies, 1.0)
+            factor = self.dispatch_factors[0 if tier.is_inside else 1]
+            pace = self.pace if tier.is_inside else 0.0
+            each = np.maximum(
+                _grow(size * share, tier) * (factor / _peer_rate(tier, n) * _hops(tier, n)), size * share * pace
+            )
+            slowest = np.maximum(slowest, each * ((n - 1.0) / n))
             delay = delay + steps(n) * tier.latency
             below = inner
         return self.exchange_factor * (slowest + delay) + self._issue(group)
@@ -156,7 +173,17 @@ def _sustain(owner: str, tier: Tier, constants: Constants, units: int) -> Sustai
     inside = tier.kind == "scale-up"
     efficiency = constants.scale_up_efficiency if inside else constants.scale_out_efficiency
     fitted = constants.scale_up_latency if inside else constants.scale_out_latency
-    return SustainedTier(tier.rate(owner) * efficiency, np.maximum(fitted, tier.delay() or 0.0), tier.topology, units)
+    half = constants.scale_up_half_size if inside else 0.0
+    latency = np.maximum(fitted, tier.delay() or 0.0)
+    return SustainedTier(tier.rate(owner) * efficiency, latency, tier.topology, units, half, inside)
+
+
+def _grow(size: Array, tier: SustainedTier) -> Array:
+    """Return the bytes that take as long at the rate of very large messages: V (1 + √(h/V)) = V + √(h V)."""
+    if np.all(np.equal(tier.half_size, 0.0)):
+        return size
+    grown: Array = size + np.sqrt(tier.half_size * size)
+    return grown
 
 
 def _peer_rate(tier: SustainedTier, n: Array) -> Array:

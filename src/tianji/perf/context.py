@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -32,6 +32,11 @@ class Context:
     g: Grid
     known: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
     """What :meth:`once` has computed."""
+
+    def of_layer(self, tokens: int, width: int) -> Context:
+        """Return the context of a layer with so many tokens of its own, and that width (0: those of the job and the model)."""
+        model = replace(self.job.model, hidden_size=width) if width else self.job.model
+        return replace(self, job=replace(self.job, model=model, seq_len=tokens or self.job.seq_len), known={})
 
     @cached_property
     def tokens(self) -> Array:

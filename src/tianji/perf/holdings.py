@@ -10,7 +10,10 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
+import numpy as np
+
 from tianji.parallel.schedules import SCHEDULES
+from tianji.units import Array
 from tianji.workload import Model
 
 
@@ -25,15 +28,17 @@ class LayerSequence(NamedTuple):
     """Of the layers behind them, how many are mixtures of experts."""
     pattern: tuple[int, ...] = ()
     """Of each layer which block it is; then the two fields above say nothing."""
+    tail: int = 0
+    """Layers that the prediction modules and the heads of the last chunk weigh."""
 
     @classmethod
     def of(cls, model: Model) -> LayerSequence:
         """Return the sequence of one model."""
         if model.blocks:
-            return cls(model.num_layers, model.num_mtp_layers, pattern=model.pattern)
+            return cls(model.num_layers, model.num_mtp_layers, pattern=model.pattern, tail=int(tail_layers(model)))
         leading = model.moe.num_leading_dense if model.moe else 0
         share = model.num_moe_layers / max(model.num_layers - leading, 1)
-        return cls(model.num_layers, model.num_mtp_layers, leading, share)
+        return cls(model.num_layers, model.num_mtp_layers, leading, share, tail=int(tail_layers(model)))
 
     def counts_before(self) -> list[tuple[float, ...]]:
         """Return how many layers of each kind lie before layer 0, 1, ... and before the end."""
@@ -58,25 +63,46 @@ class Holding(NamedTuple):
     """Of what a micro-batch passes the rank holds the weights so many times: DualPipe's two stages see half of them each."""
 
 
-def deal_layers(num_layers: int, chunks: int) -> tuple[int, ...]:
+def tail_layers(model: Model) -> Array:
+    """Return how many layers the prediction modules weigh, each with a head of its own, and the model's head beside them.
+
+    Who trains with such modules places layers by hand: DeepSeek-V3 in Megatron-Bridge has 16, 16, 16 and 13 layers on four
+    stages, and 4 on each of fifteen and 1 on the last of sixteen. A model without modules is divided evenly.
+    """
+    if not model.num_mtp_layers:
+        return np.asarray(0)
+    active = model.num_active_parameters - model.embedding_parameters() - model.head_parameters()
+    head = model.hidden_size * model.vocab_size / (active / model.num_layers)
+    weight = model.num_mtp_layers * (1.0 + head) + head
+    rounded: Array = np.rint(weight).astype(int)
+    return rounded
+
+
+def deal_layers(num_layers: int, chunks: int, tail: int = 0) -> tuple[int, ...]:
     """Return how many layers each of some chunks gets: even, at both ends without an extra one where others can take it.
 
-    >>> deal_layers(10, 4), deal_layers(8, 3)
-    ((2, 3, 3, 2), (3, 3, 2))
+    The last chunk goes without ``tail`` layers, which its prediction modules and heads weigh, or without as many as it has.
+
+    >>> deal_layers(10, 4), deal_layers(8, 3), deal_layers(61, 4, 4)
+    ((2, 3, 3, 2), (3, 3, 2), (16, 16, 16, 13))
     """
-    base, rest = divmod(num_layers, chunks)
+    for _ in range(2):
+        tail = min(tail, (num_layers + tail) // chunks) if chunks > 1 else 0
+    # One layer that is left over goes to the last chunk: no other gets longer for it.
+    tail -= tail > 0 and (num_layers + tail) % chunks == 1
+    base, rest = divmod(num_layers + tail, chunks)
     middle = min(rest, max(chunks - 2, 0))
     first = 1 if rest > middle else 0
     last = 1 if rest > middle + first and chunks > 1 else 0
     inner = [base + (0 < i <= middle) for i in range(1, chunks - 1)]
-    return (base + first, *inner, base + last)[:chunks]
+    return (base + first, *inner, base + last - tail)[:chunks]
 
 
 @lru_cache(maxsize=4096)
 def hold_all(sequence: LayerSequence, schedule: str, pp: int, vpp: int) -> tuple[Holding, ...]:
     """Return what every rank of a pipeline holds, the first rank first."""
     how = SCHEDULES[schedule]
-    dealt = deal_layers(sequence.num_layers, how.num_chunks(pp, vpp))
+    dealt = deal_layers(sequence.num_layers, how.num_chunks(pp, vpp), sequence.tail)
     ends = list(accumulate(dealt, initial=0))
     before, last = sequence.counts_before(), len(dealt) - 1
     copies = 2.0 if how.is_paired else 1.0

@@ -157,7 +157,7 @@ def layer_activations(job: Job, g: Grid, widths: Widths) -> tuple[Array, Array]:
     The token counts before the tensor cut; the result is per chip.
     """
     model, p = job.model, job.precision
-    h, a, w = model.hidden_size, p.activation_size, p.linear_input_size
+    h, a, w = widths.hidden_size or model.hidden_size, p.activation_size, p.linear_input_size
     cut = np.where(g.sequence_parallel, g.tp, 1)
     dropout = 1.0 * h if model.learned_positions else 0.0
     narrow_inputs = widths.inputs * 1.0 * h * w / cut
@@ -167,7 +167,7 @@ def layer_activations(job: Job, g: Grid, widths: Widths) -> tuple[Array, Array]:
     mixed = widths.mixed * w / g.tp
     gates = widths.gates * a / g.tp
     hidden = widths.hidden * w / g.tp
-    scores = np.where(g.flash_attention, 4.0, 5.0 * job.seq_len) * widths.heads / g.tp
+    scores = np.where(g.flash_attention, 4.0, 5.0 * (widths.tokens or job.seq_len)) * widths.heads / g.tp
     experts: Array = np.asarray(0.0)
     expert_hidden: Array = np.asarray(0.0)
     if widths.top_k:
@@ -200,7 +200,8 @@ def layer_activations(job: Job, g: Grid, widths: Widths) -> tuple[Array, Array]:
         cheap = np.where(g.recompute_modules > 0, named, cheap)
     kept = np.where(g.among("recompute", "selective"), whole - cheap, whole)
     kept = np.where(g.among("recompute", "full"), model.stream_size * a / cut, kept)
-    return whole, whole + g.recompute_layers * (kept - whole)
+    share = widths.tokens / job.seq_len if widths.tokens else 1.0
+    return share * whole, share * (whole + g.recompute_layers * (kept - whole))
 
 
 def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, constants: Constants) -> dict[str, Array]:

@@ -15,7 +15,7 @@ import numpy as np
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.perf.context import add_up
-from tianji.perf.holdings import Holding, LayerSequence, hold_all, hold_most
+from tianji.perf.holdings import Holding, LayerSequence, hold_all, hold_most, tail_layers
 from tianji.units import Array
 from tianji.workload import Model
 from tianji.workload.layers import block_name
@@ -66,13 +66,17 @@ def _shrink(values: Array) -> Array:
 
 
 def stage(model: Model, pp: Array, index: Array) -> Stage:
-    """Return the content of stage ``index`` (from 0) of ``pp`` of which each rank holds one."""
-    base, rest = np.divmod(model.num_layers, pp)
+    """Return the content of stage ``index`` (from 0) of ``pp`` of which each rank holds one.
+
+    The last stage goes without as many layers as its prediction modules and their heads weigh (:func:`tail_layers`).
+    """
+    tail = _tail(model, pp)
+    base, rest = np.divmod(model.num_layers + tail, pp)
     middle = np.minimum(rest, np.maximum(pp - 2, 0))
     first_extra = (rest > middle) * 1
     extra = np.where(index == 0, first_extra, (index >= 1) & (index <= middle))
     last_extra = (rest > middle + first_extra) & (index == pp - 1) & (pp > 1)
-    count = base + np.where(last_extra, 1, extra)
+    count = base + np.where(last_extra, 1, extra) - tail * (index == pp - 1)
     before = base * index + np.where(index > 0, first_extra, 0) + np.clip(index - 1, 0, middle)
     return make_stage(model, pp, index, before, count)
 
@@ -88,6 +92,18 @@ def make_stage(model: Model, pp: Array, index: Array, before: Array, count: Arra
     share = model.num_moe_layers / np.maximum(model.num_layers - leading, 1)
     moe = (count - head) * share
     return Stage(index, {"dense": count - moe, "moe": moe}, *ends)
+
+
+def _tail(model: Model, pp: Array) -> Array:
+    """Return how many layers fewer than the others the last of ``pp`` stages has."""
+    tail: Array = np.asarray(tail_layers(model))
+    if not np.any(tail):
+        return tail
+    tail = np.minimum(tail, (model.num_layers + tail) // pp)
+    tail = np.minimum(tail, (model.num_layers + tail) // pp) * (pp > 1)
+    # One layer that is left over goes to the last stage: no other gets longer for it.
+    left: Array = tail - ((model.num_layers + tail) % pp == 1) * (tail > 0)
+    return left
 
 
 def block_counts(model: Model, before: Array, count: Array) -> dict[str, Array]:
@@ -174,15 +190,16 @@ def _pipelines(model: Model, g: Grid) -> tuple[list[_Pipeline], tuple[int, ...]]
     """Return the arguments of :func:`hold_most` at each place of the axes on which a pipeline hangs, and these axes' shape."""
     leading = model.moe.num_leading_dense if model.moe else 0
     step = model.moe.layer_step if model.moe else 1
-    columns = np.broadcast_arrays(g.pp, g.vpp, g.schedule, model.num_layers, leading, step)
+    tails = tail_layers(model)
+    columns = np.broadcast_arrays(g.pp, g.vpp, g.schedule, model.num_layers, leading, step, tails)
     rows = zip(*(np.ravel(column).tolist() for column in columns), strict=True)
     names, modules = CHOICES["schedule"], model.num_mtp_layers
     keys: list[_Pipeline] = []
-    for pp, vpp, code, num_layers, first, every in rows:
-        sequence = LayerSequence(num_layers, modules, pattern=model.pattern)
+    for pp, vpp, code, num_layers, first, every, tail in rows:
+        sequence = LayerSequence(num_layers, modules, pattern=model.pattern, tail=tail)
         if not model.blocks:
             behind = (num_layers - first) // every if model.moe else 0
-            sequence = LayerSequence(num_layers, modules, first, behind / max(num_layers - first, 1))
+            sequence = LayerSequence(num_layers, modules, first, behind / max(num_layers - first, 1), tail=tail)
         keys.append((sequence, names[code], pp, vpp))
     return keys, columns[0].shape
 

@@ -78,7 +78,7 @@ NAMES = {
     "matmul": "compute", "attention": "attention", "vector": "memory bandwidth", "recompute": "recomputation",
     "tp_comm": "tensor links", "cp_comm": "context links", "ep_comm": "expert links", "waiting": "waiting",
     "overhead": "launches", "optimizer": "optimizer", "dp_comm": "data links", "pp_comm": "pipeline links",
-    "bubble": "batch",
+    "bubble": "batch", "offload": "host link",
 }  # fmt: skip
 """What binds, by kind of time."""
 LEVERS: dict[str, Callable[[Result], str]] = {
@@ -95,5 +95,6 @@ LEVERS: dict[str, Callable[[Result], str]] = {
     "dp_comm": _hide("dp_comm", "a larger --batch, or fewer replicas"),
     "pp_comm": _hide("pp_comm", "a smaller pp, or fewer chunks (vpp)"),
     "bubble": _bubble,
+    "offload": _say("a smaller share on the host, or copies that overlap (offload_overlap=on)"),
 }
 """What shortens each kind of time."""

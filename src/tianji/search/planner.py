@@ -123,8 +123,8 @@ def plan(
         tried += [search_smaller(job, room, constants, twice, s) for s in smaller[:MOST]]
         for chips in _fewer(job, pool) if not any(result.best for _, result in tried) else ():
             tried.append(search(chips))
-            found = sum(bool(result.best) for _, result in tried)
-            if tried[-1][1].candidates > MANY and found == ENOUGH:
+            working = sum(bool(result.best) for _, result in tried)
+            if tried[-1][1].candidates > MANY and working == ENOUGH:
                 break
     fitting = [(used, result) for used, result in tried if result.best]
     if not fitting and options.margin:

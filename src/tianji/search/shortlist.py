@@ -69,8 +69,8 @@ class Shortlist:
 
     def candidates(self) -> tuple[Candidate, ...]:
         """Return the layouts, the fastest first."""
-        found = [part.members.candidate(i) for part in self.parts for i in range(len(part.layouts))]
-        return tuple(sorted(found, key=lambda c: (c.step_time, c.memory)))
+        listed = [part.members.candidate(i) for part in self.parts for i in range(len(part.layouts))]
+        return tuple(sorted(listed, key=lambda c: (c.step_time, c.memory)))
 
     def _prune(self) -> None:
         """Keep each layout in its fastest variant (of equal ones the smaller, then the earlier), and the fastest layouts."""

@@ -47,12 +47,12 @@ def find_smaller(job: Job, pool: Pool, constants: Constants, fixed: Mapping[str,
     """
     whole = rank_dealings(job, pool, constants, fixed, 1, smaller=False)
     bar = whole[0][0] * CLOSE_BY if whole else float("inf")
-    found: dict[int, list[tuple[Seconds, Mapping[str, int]]]] = {}
+    by_size: dict[int, list[tuple[Seconds, Mapping[str, int]]]] = {}
     for seconds, degrees in rank_dealings(job, pool, constants, fixed, DEALINGS, smaller=True):
         if seconds <= bar:
-            found.setdefault(_chips(degrees), []).append((seconds, degrees))
+            by_size.setdefault(_chips(degrees), []).append((seconds, degrees))
     return tuple(
-        Smaller(chips, starts[0][0], tuple(degrees for _, degrees in starts)) for chips, starts in found.items()
+        Smaller(chips, starts[0][0], tuple(degrees for _, degrees in starts)) for chips, starts in by_size.items()
     )
 
 

@@ -13,7 +13,7 @@ def attention(
     h: int, *, num_heads: int, num_key_value_heads: int, head_dim: int, v_head_dim: int = 0, window: int = 0,
     qkv_bias: bool = False, output_bias: bool = False, qk_norm: str = "", gate: str = "", sinks: bool = False,
     shared_keys: bool = False, values_are_keys: bool = False, extra: int = 0, selected: int = 0,
-    index_heads: int = 0, index_size: int = 0,
+    index_heads: int = 0, index_size: int = 0, bidirectional: bool = False,
 ) -> LayerPart:  # fmt: skip
     """Return grouped-query attention; ``window`` tokens bound the context (0: all of it).
 
@@ -41,10 +41,38 @@ def attention(
         matmuls.append(Matmul("indexer", h, (index_heads + 1) * index_size, "none"))
         small += 2 * index_size
     bound = min(x for x in (window, selected) if x) if window or selected else 0
-    scores = AttentionOp(num_heads, num_key_value_heads, d, v, bound)
+    scores = AttentionOp(num_heads, num_key_value_heads, d, v, bound, causal=not bidirectional)
     return LayerPart(
         "attention", tuple(matmuls), (scores,), vectors=(Vector("positions", 2.0 * (query + keys), "tensor"),),
         small=small, whole=d * (1 + key_norms) if qk_norm == "head" else 0, saved=query + keys + values + out + gates,
+    )  # fmt: skip
+
+
+def cross_attention(
+    h: int, *, num_heads: int, num_key_value_heads: int, head_dim: int, qkv_bias: bool = False, output_bias: bool = False,
+    qk_norm: str = "", bidirectional: bool = False, source_width: int = 0, source_tokens: int = 0, extra: int = 0,
+) -> LayerPart:  # fmt: skip
+    """Return attention to the own sequence and, after it, to another (Vaswani et al. 2017, section 3.2.3).
+
+    The other sequence has ``source_tokens`` of width ``source_width`` (0: as many, and as wide, as the own); its keys and values
+    are computed in this layer. Under a context cut each rank has all of them.
+    """
+    own = attention(
+        h, num_heads=num_heads, num_key_value_heads=num_key_value_heads, head_dim=head_dim, qkv_bias=qkv_bias,
+        output_bias=output_bias, qk_norm=qk_norm, bidirectional=bidirectional, extra=extra,
+    )  # fmt: skip
+    query, keys = num_heads * head_dim, num_key_value_heads * head_dim
+    matmuls = (
+        Matmul("cross query", h, query, "column", role=Role.PROJECTION),
+        Matmul("cross keys", source_width or h, 2 * keys, "column", role=Role.PROJECTION, tokens=source_tokens),
+        Matmul("cross output", query, h, "row", role=Role.ATTENTION_OUTPUT),
+    )
+    norms = {"head": 2 * head_dim, "whole": query + keys}.get(qk_norm, 0)
+    small = norms + (query + 2 * keys if qkv_bias else 0) + (h if output_bias else 0)
+    scores = AttentionOp(num_heads, num_key_value_heads, head_dim, head_dim, causal=False, source=source_tokens)
+    return LayerPart(
+        "attention", own.matmuls + matmuls, (*own.attention, scores), vectors=own.vectors, small=own.small + small,
+        whole=own.whole, saved=2.0 * own.saved,
     )  # fmt: skip
 
 

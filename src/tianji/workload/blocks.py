@@ -40,6 +40,10 @@ class LayerBlock:
     num_norms: int = 2
     extra: int = 0
     """Parameters beside mixer, MLP and norms: residual scales and the like."""
+    hidden_size: int = 0
+    """Width of the layer, where it is not the model's (towers)."""
+    tokens: int = 0
+    """Tokens of a sequence in it, where they are not the job's (patches of an image, frames of sound)."""
     residual_streams: int = 1
     """Residual streams side by side, mixed before and after mixer and MLP by hyper-connections (DeepSeek-V4)."""
 
@@ -86,6 +90,7 @@ def parts_of(block: LayerBlock, hidden_size: int, norm_bias: bool = False) -> Bl
 
     Raises FormatError for a kind or a size that is not known.
     """
+    hidden_size = block.hidden_size or hidden_size
     mixer, mlp = _make(block.mixer, MIXERS, hidden_size), _make(block.mlp, MLPS, hidden_size)
     parts = [part for part in (mixer, mlp) if part]
     norms = block.num_norms * hidden_size * (2 if norm_bias else 1)
@@ -102,6 +107,8 @@ def parts_of(block: LayerBlock, hidden_size: int, norm_bias: bool = False) -> Bl
         vectors,
         experts,
         tuple(s for part in parts for s in part.scans),
+        block.tokens,
+        block.hidden_size,
     )
     heads = tuple(a.num_heads for _, a in layer.attention if a.v_dim) + tuple(s.num_heads for s in layer.scans)
     return BlockParts(

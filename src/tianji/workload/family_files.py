@@ -6,6 +6,7 @@ One TOML file for each family in ``data/families/``. It takes over another with 
   nothing, though another's would;
 * ``[defaults]``: what a left-out key means to the maker's own configuration class; ``[aliases]``: other spellings of a key;
 * ``[model]``: sizes of the whole; ``[mixers.NAME]``, ``[mlps.NAME]``: a kind of ``workload.parts`` with its sizes;
+* ``[each]``: names whose value differs from layer to layer, with the key that lists them;
 * ``[layers]``: a rule for each of ``mixer`` and ``mlp`` that names one of them for every layer.
 
 Sizes are expressions over keys (:mod:`tianji.workload.expressions`), rules are explained in :mod:`tianji.workload.rules`.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
@@ -27,9 +28,11 @@ WORDS = ("qk_norm", "gate")
 """Fields of a mixer that are words, not sizes."""
 SWITCHES = frozenset(
     {"qkv_bias", "output_bias", "bias", "gated", "sinks", "shared_keys", "values_are_keys", "shared_gate", "router_bias",
-     "conv_bias", "low_rank", "norm", "tied", "norm_bias", "final_norm", "embedding_norm"}
+     "conv_bias", "bidirectional", "receptance", "low_rank", "norm", "tied", "norm_bias", "final_norm", "embedding_norm"}
 )  # fmt: skip
 """Fields that are on or off."""
+BLOCK_FIELDS = ("hidden_size", "tokens", "num_norms")
+"""Fields of a mixer that are the layer's: its width and its tokens, where they are not the model's, and its norms."""
 Rule = Any
 """A name, or a table of :func:`tianji.workload.rules.deal_layers`."""
 
@@ -49,6 +52,10 @@ class FamilyFile:
     layers: Mapping[str, Rule]
     must_be: Mapping[str, object]
     """Keys that change the shape in a way not modelled, with the only value that is understood."""
+    is_whole: bool = False
+    """The family reads the whole file, also where a part of it describes a language model."""
+    each: Mapping[str, str] = field(default_factory=dict)
+    """For a name the key that lists its value for each layer; of an object NAME__INNER."""
     ignored: tuple[str, ...] = ()
     """Keys with which the family's code does nothing."""
 
@@ -60,6 +67,7 @@ class FamilyFile:
     def _keys(self) -> frozenset[str]:
         read = {name for text in self._texts for name in names_in(text)} | set(self.defaults) | set(self.must_be)
         read |= {key for rule in self.layers.values() for key in _rule_keys(rule)} | {"max_position_embeddings"}
+        read |= set(self.each.values()) | {name.partition("__")[0] for name in read if "__" in name}
         return frozenset(read | {spelling for many in self.aliases.values() for spelling in many} | set(self.aliases))
 
     @cached_property
@@ -187,6 +195,8 @@ def _make(name: str, table: Mapping[str, Any]) -> FamilyFile:
         tuple(table["model_types"]),
         tuple(table["architectures"]),
         aliases=aliases,
+        is_whole=bool(table.get("is_whole")),
+        each=table.get("each", {}),
         ignored=tuple(table.get("ignored", ())),
         **parts,
     )

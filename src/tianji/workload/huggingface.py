@@ -64,7 +64,10 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
     check_spelling(family, part.data, known, where)
     defaults = dict(class_defaults(kind))
     if not part.key:
-        defaults = {key: value for key, value in defaults.items() if key not in SIZES}
+        sizes = {spelling for key in SIZES for spelling in (key, *family.aliases.get(key, ()))}
+        defaults = {
+            key: value for key, value in defaults.items() if key not in sizes or family.each or "_class_name" in data
+        }
     keys = Keys.of(family, part.data, where, defaults)
     model = head.on(as_plain(read_patterned(family, keys, name), stated_width(keys)))
     _check_lists(part.data, model, where)
@@ -79,15 +82,17 @@ def _check_names(data: Mapping[str, object], where: str) -> None:
     kind, names = data.get("model_type"), data.get("architectures")
     if kind is not None and not isinstance(kind, str):
         raise FormatError(f"{where}: model_type: expected a text like 'llama', got {_quote(kind)}")
-    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+    diffusers = "_diffusers_version" in data or "_class_name" in data
+    if names is not None and not diffusers and not (isinstance(names, list) and all(isinstance(n, str) for n in names)):
         expected = "a list of texts like ['LlamaForCausalLM']"
         raise FormatError(f"{where}: architectures: expected {expected}, got {_quote(names)}")
-    if "_diffusers_version" in data or "_class_name" in data:
+    known = load_families()
+    if diffusers and not any(data.get(key) in known for key in ("_class_name", "model_type")):
         raise UnsupportedModelError(
-            f"{where}: a part of a diffusion pipeline ({_quote(data.get('_class_name'))}), not a language model; only "
-            f"decoder-only language models can be planned"
+            f"{where}: a part of a diffusion pipeline ({_quote(data.get('_class_name'))}) that is not understood; of these "
+            f"the transformers of Flux, Wan, Qwen-Image and Stable Diffusion 3 are"
         )
-    if data.get("is_encoder_decoder") is True:
+    if data.get("is_encoder_decoder") is True and not (kind in known and known[str(kind)].is_whole):
         _refuse(data, where, " (it has an encoder)")
 
 
@@ -95,6 +100,8 @@ def _find_family(data: Mapping[str, object], where: str, key: str) -> tuple[str,
     """Return the ``model_type`` and its family; a file without one is known by its architecture."""
     kind, names = data.get("model_type"), data.get("architectures")
     families = load_families()
+    if kind not in families and data.get("_class_name") in families:
+        kind = data["_class_name"]
     if isinstance(kind, str) and kind in families:
         return kind, families[kind]
     if kind is None and isinstance(names, list) and names:
@@ -120,7 +127,7 @@ def _find_head(data: Mapping[str, object], kind: str, family: FamilyFile, where:
     for name in names:
         if name in family.architectures:
             return TaskHead(name)
-        head = head_of(name, data)
+        head = None if family.is_whole else head_of(name, data)
         if head and (is_part or _plain_name(split_class(name)[0]) in _stems(kind, family)):
             return head
     known = " or ".join(family.architectures)

@@ -58,6 +58,24 @@ class Keys:
         keys._check(family)
         return keys
 
+    def of_layer(self, each: Mapping[str, str], index: int) -> Keys:
+        """Return the keys as one layer has them: those that a list states for each layer.
+
+        Raises FormatError for a list that is too short.
+        """
+        values = dict(self.values)
+        for name, key in each.items():
+            listed = self.values.get(key)
+            if not isinstance(listed, list):
+                continue
+            if len(listed) <= index:
+                raise FormatError(f"{self.where}: {key}: expected an entry for each layer, got {len(listed)}")
+            entry = listed[index]
+            values[name] = entry
+            if isinstance(entry, Mapping):
+                values |= {f"{name}__{k}": v for k, v in _flat(entry).items()}
+        return Keys(values, self.stated, self.where, self.used)
+
     def _check(self, family: FamilyFile) -> None:
         for key in family.sizes & set(self.stated):
             value = self.stated[key]
@@ -131,6 +149,16 @@ class Keys:
             if isinstance(value, int | str) and value not in (0, 1, "") and key != "max_position_embeddings"
         ]
         return f"left out, so as the family's class has it: {', '.join(sizes)}" if sizes else ""
+
+
+def _flat(entry: Mapping[str, object]) -> dict[str, object]:
+    whole: dict[str, object] = {}
+    for key, value in entry.items():
+        if isinstance(value, Mapping):
+            whole |= {f"{key}__{inner}": v for inner, v in value.items()}
+        else:
+            whole[key] = value
+    return whole
 
 
 class _Watched(dict[str, object]):

@@ -133,6 +133,10 @@ class Widths(NamedTuple):
     expert_hidden: float
     is_expanded: bool
     """``projected`` is made of ``latents`` and can be made again."""
+    hidden_size: int = 0
+    """Of the layer, where it is not the model's."""
+    tokens: int = 0
+    """Of a sequence, where they are not the job's."""
 
 
 def layer_sizes(model: Model) -> dict[str, LayerSize]:
@@ -199,6 +203,8 @@ def _block_size(model: Model, block: LayerBlock, parts: BlockParts) -> LayerSize
         expert_gates=expert_gates,
         expert_hidden=expert_hidden,
         is_expanded=bool(mixer and mixer.kind == "latent attention"),
+        hidden_size=block.hidden_size,
+        tokens=block.tokens,
     )
     return LayerSize(parts.parameters, parts.whole, parts.num_experts * parts.expert_parameters, widths)
 
@@ -250,7 +256,10 @@ def _moe_layer(model: Model, block: _AttentionBlock) -> LayerOps:
         moe.top_k,
         _mlp(model, moe.intermediate_size, "expert", Role.PLAIN, Role.PLAIN),
         # Each routed copy is gathered into expert order and scattered back: four passes over h.
-        (_activation(model, moe.intermediate_size, "expert"), Vector("permute", 4.0 * model.hidden_size, "tensor")),
+        (
+            _activation(model, moe.intermediate_size, "expert"),
+            Vector("permute", 4.0 * model.hidden_size, "tensor", role=Role.PERMUTE),
+        ),
         (moe.num_groups, moe.groups_per_token),
     )
     return LayerOps(matmuls=matmuls, attention=block.attention, vectors=vectors, experts=experts)
@@ -258,7 +267,11 @@ def _moe_layer(model: Model, block: _AttentionBlock) -> LayerOps:
 
 def embedding(model: Model) -> LayerOps:
     """Return the ops of the token table: a gather that writes h."""
-    return LayerOps(vectors=(Vector("embedding", 2.0 * model.hidden_size, "sequence"),), is_recomputed=False)
+    gather = (Vector("embedding", 2.0 * model.hidden_size, "sequence"),)
+    if not model.stem_width:
+        return LayerOps(vectors=gather, is_recomputed=False)
+    stem = Matmul("stem", model.stem_width, model.hidden_size, "none", tokens=model.stem_tokens)
+    return LayerOps((stem,), vectors=gather, is_recomputed=False)
 
 
 def head(model: Model) -> LayerOps:
@@ -266,10 +279,11 @@ def head(model: Model) -> LayerOps:
     norm = Vector("final norm", 2.0 * model.hidden_size, "sequence")
     if model.outputs == 0:
         return LayerOps(vectors=(norm,), is_recomputed=False)
+    before = (Matmul("head layer", model.hidden_size, model.head_width, "none"),) if model.head_width else ()
     width = model.embedding_size or model.hidden_size
     between = (Matmul("table to layers", model.hidden_size, width, "none"),) * 2 if model.embedding_size else ()
     return LayerOps(
-        matmuls=(*between, Matmul("logits", width, model.num_outputs, "column", high=True, role=Role.LOGITS)),
+        matmuls=(*before, *between, Matmul("logits", width, model.num_outputs, "column", high=True, role=Role.LOGITS)),
         vectors=(norm, Vector("loss", 1.0 * model.num_outputs, "tensor", role=Role.LOSS)),
         is_recomputed=False,
     )
@@ -293,7 +307,7 @@ def step_flops(model: Model, seq_len: int, tokens: float, causal: bool = True) -
     """
     if model.blocks:
         layers = model_layers(model)
-        counts = {block_name(i): n for i, n in model.block_counts.items()}
+        counts = {block_name(i): n for i, n in model.block_counts.items()} | {"embedding": 1}
         counts |= {"head": 1 + model.num_mtp_layers, "mtp": model.num_mtp_layers}
         flops = sum(n * layers[name].flops(seq_len, causal) for name, n in counts.items() if n)
         return 3.0 * flops * tokens

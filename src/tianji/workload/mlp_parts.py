@@ -10,16 +10,25 @@ from tianji.workload.layer_part import LayerPart
 from tianji.workload.ops import ExpertOps, Matmul, Role, Vector
 
 
-def dense(h: int, *, width: int, gated: bool = True, bias: bool = False, layer_input: int = 0) -> LayerPart:
+def dense(h: int, *, width: int, gated: bool = True, bias: bool = False, layer_input: int = 0, extra: int = 0,
+    receptance: bool = False,
+) -> LayerPart:  # fmt: skip
     """Return an MLP; gated ones have two input projections (SwiGLU).
 
-    ``layer_input`` is the width of an embedding that each layer adds of its own (Gemma 4), with its projection and gate.
+    ``layer_input`` is the width of an embedding that each layer adds of its own (Gemma 4), with its projection and gate;
+    ``receptance`` a gate of hidden size on the output (RWKV).
     """
     inputs = 2 if gated else 1
+    gate = (Matmul("receptance", h, h, "column"),) if receptance else ()
     return LayerPart(
-        "MLP", (*_mlp(h, width, gated, "mlp"), *_layer_input(h, layer_input)), vectors=(_activation(width, gated, "mlp"),),
-        small=(inputs * width + h if bias else 0), saved=(inputs + 1.0) * width,
+        "MLP", (*_mlp(h, width, gated, "mlp"), *gate, *_layer_input(h, layer_input)), vectors=(_activation(width, gated, "mlp"),),
+        small=(inputs * width + h if bias else 0) + extra, saved=(inputs + 1.0) * width + receptance * h,
     )  # fmt: skip
+
+
+def linear(h: int) -> LayerPart:
+    """Return a square matrix in place of a mixer or an MLP (Nemotron-NAS). A tensor cut leaves it whole."""
+    return LayerPart("linear", (Matmul("linear", h, h, "none"),), whole=h * h, saved=0.0)
 
 
 def experts(

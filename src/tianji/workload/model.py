@@ -87,6 +87,12 @@ class Model:
     embedding_norm: bool = False
     embedding_size: int = 0
     """Width of the token table and of the head where it is not the layers' (OPT-350M), with projections between (0: the same)."""
+    stem_width: int = 0
+    """Elements of an input token that a projection brings to the layers: of a patch, of frames (0: a table of words)."""
+    stem_tokens: int = 0
+    """Tokens of a sequence that go through it (0: the job's)."""
+    head_width: int = 0
+    """Width of a layer before the head's outputs (BERT; 0: none)."""
     outputs: int | None = None
     """Outputs of the head: None means one for each word of the vocabulary, 0 no head (an embedding model), 1 a reward."""
     source: str = ""

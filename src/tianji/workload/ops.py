@@ -34,6 +34,8 @@ class Role(Enum):
     """Its column cut has no row cut after it: only the gather before it is left of a pair."""
     MIXING = auto()
     """Multiplies activations by activations: it has no weights."""
+    PERMUTE = auto()
+    """Sorts tokens by expert, and their answers back."""
     LOSS = auto()
     """Its elements are logits, and each moves ``loss_size`` bytes, whatever its number format."""
 
@@ -52,6 +54,8 @@ class Matmul:
     cut: str
     high: bool = False
     role: Role = Role.PLAIN
+    tokens: int = 0
+    """Tokens of a sequence that go through it, where they are not the layer's: keys of another sequence (0: the layer's)."""
 
     @property
     def flops(self) -> Flops:
@@ -70,6 +74,10 @@ class AttentionOp:
     window: int = 0
     ratio: int = 1
     """Tokens that one key stands for (compressed attention)."""
+    causal: bool = True
+    """False where tokens see those after them, whatever the job: encoders, towers, diffusion, other sequences."""
+    source: int = 0
+    """Tokens of another sequence that keys and values come from (0: of the own one, or of one as long)."""
 
     def context(self, seq_len: int, causal: bool) -> float:
         """Return how many keys one token attends to, on average.
@@ -77,9 +85,13 @@ class AttentionOp:
         Causal attention over s tokens: s/2 (the diagonal's half token is left out, as everybody does). With a window of
         w < s: w - w²/2s. Where a key stands for r tokens, s and w count keys: s/r of them.
         """
-        if not causal:
-            return seq_len / self.ratio
+        if self.source:
+            return float(self.source)
         keys = seq_len / self.ratio
+        if not self.causal:
+            return min(self.window, keys) if self.window else keys
+        if not causal:
+            return keys
         w = np.minimum(self.window, keys) if self.window else keys
         mean: float = w - w * w / (2.0 * keys)
         return mean
@@ -157,11 +169,18 @@ class LayerOps:
     vectors: tuple[Vector, ...] = ()
     experts: ExpertOps | None = None
     scans: tuple[Recurrence, ...] = ()
+    tokens: int = 0
+    """Tokens of a sequence in this layer, where they are not the job's: patches of an image, say (0: the job's)."""
+    width: int = 0
+    """Width of the layer, where it is not the model's (0: the model's)."""
     is_recomputed: bool = True
     """Recomputation covers it: every framework does transformer layers again, none the embedding, the head or the loss."""
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
-        """Forward FLOPs of one token in this layer."""
-        scores = sum(share * a.flops(seq_len, causal) for share, a in self.attention)
-        linear = sum(m.flops for m in self.matmuls) + sum(s.flops(causal) for s in self.scans)
-        return linear + scores + (self.experts.flops if self.experts else 0.0)
+        """Forward FLOPs of this layer for one token of the job's sequence."""
+        own = self.tokens or seq_len
+        scores = sum(share * a.flops(own, causal) for share, a in self.attention)
+        linear = sum(m.flops * (m.tokens / own if m.tokens else 1.0) for m in self.matmuls)
+        linear += sum(s.flops(causal) for s in self.scans)
+        whole = linear + scores + (self.experts.flops if self.experts else 0.0)
+        return whole * (self.tokens / seq_len) if self.tokens else whole

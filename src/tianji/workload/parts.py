@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from tianji.workload.attention_parts import attention, compressed_attention, expert_attention, latent_attention
+from tianji.workload.attention_parts import (
+    attention,
+    compressed_attention,
+    cross_attention,
+    expert_attention,
+    latent_attention,
+)
 from tianji.workload.layer_part import LayerPart
-from tianji.workload.mlp_parts import dense, experts
+from tianji.workload.mlp_parts import dense, experts, linear
 from tianji.workload.recurrent_parts import (
     attention_mamba2,
     delta_attention,
@@ -12,6 +18,8 @@ from tianji.workload.recurrent_parts import (
     lightning_attention,
     mamba1,
     mamba2,
+    mlstm,
+    rwkv,
     short_convolution,
 )
 
@@ -19,6 +27,7 @@ __all__ = ["MIXERS", "MLPS", "LayerPart"]
 
 MIXERS = {
     "attention": attention,
+    "cross_attention": cross_attention,
     "latent": latent_attention,
     "compressed": compressed_attention,
     "gated_delta_net": gated_delta_net,
@@ -29,5 +38,8 @@ MIXERS = {
     "mamba": mamba1,
     "lightning": lightning_attention,
     "short_convolution": short_convolution,
+    "rwkv": rwkv,
+    "mlstm": mlstm,
+    "linear": linear,
 }
-MLPS = {"dense": dense, "experts": experts}
+MLPS = {"dense": dense, "experts": experts, "linear": linear}

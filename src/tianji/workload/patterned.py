@@ -8,7 +8,7 @@ from typing import Any
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.workload.blocks import BlockParts, LayerBlock, PartSizes, parts_of
 from tianji.workload.expressions import names_in
-from tianji.workload.family_files import SWITCHES, WORDS, FamilyFile
+from tianji.workload.family_files import BLOCK_FIELDS, SWITCHES, WORDS, FamilyFile
 from tianji.workload.keys import LARGEST, LARGEST_BY_KEY, Keys
 from tianji.workload.model import Model, MoE
 from tianji.workload.ops import Matmul
@@ -35,9 +35,7 @@ def read_patterned(family: FamilyFile, keys: Keys, name: str) -> Model:
     for word, layers in (("num_layers", num_layers), ("num_mtp_layers", num_mtp_layers)):
         if not 0 <= layers <= MOST_LAYERS:
             raise FormatError(f"{where}: {word}: expected at most {MOST_LAYERS:,}, got {layers:,}")
-    names = list(zip(*(deal_layers(family.layers[part], keys, num_layers) for part in ("mixer", "mlp")), strict=True))
-    distinct = list(dict.fromkeys(names))
-    blocks = tuple(_block(family, keys, mixer, mlp, sizes) for mixer, mlp in distinct)
+    blocks, pattern = _pattern(family, keys, sizes, num_layers)
     norm_bias = bool(sizes.get("norm_bias"))
     parts = [parts_of(block, hidden, norm_bias) for block in blocks]
     attention = [a for p in parts for _, a in p.layer.attention if a.v_dim]
@@ -45,6 +43,7 @@ def read_patterned(family: FamilyFile, keys: Keys, name: str) -> Model:
     heads = max([a.num_heads for a in attention], default=0) or max((s.num_heads for s in scans), default=1)
     dense = [p.mlp for p in parts if p.mlp and not p.layer.experts]
     _check_parts(parts, where)
+    outputs = _number(sizes, "outputs", where) if "outputs" in sizes else None
     model = Model(
         name=name,
         family=str(keys.stated.get("model_type") or next(iter(family.model_types), family.name)),
@@ -54,18 +53,24 @@ def read_patterned(family: FamilyFile, keys: Keys, name: str) -> Model:
         num_key_value_heads=max([a.num_key_value_heads for a in attention], default=heads),
         head_dim=max([a.qk_dim for a in attention], default=0) or hidden // heads,
         intermediate_size=max((_width(p.matmuls) for p in dense), default=hidden),
-        vocab_size=_count(family, keys, sizes, "vocab_size"),
+        vocab_size=_count(family, keys, sizes, "vocab_size")
+        if outputs is None
+        else _number(sizes, "vocab_size", where),
+        outputs=outputs,
         tied_embeddings=bool(sizes.get("tied")),
         moe=_experts(parts),
         num_mtp_layers=num_mtp_layers,
         max_position_embeddings=keys.whole("max_position_embeddings"),
         learned_positions=_number(sizes, "learned_positions", where),
+        stem_width=_number(sizes, "stem_width", where),
+        stem_tokens=_number(sizes, "stem_tokens", where),
+        head_width=_number(sizes, "head_width", where),
         embedding_norm=bool(sizes.get("embedding_norm")),
         embedding_size=_table_width(sizes, hidden, where),
         norm_bias=norm_bias,
         source=where,
         blocks=blocks,
-        pattern=tuple(distinct.index(pair) for pair in names),
+        pattern=pattern,
         embedding_extra=_number(sizes, "embedding_extra", where),
         head_extra=_number(sizes, "head_extra", where)
         - (0 if sizes.get("final_norm", True) else hidden * (1 + norm_bias)),
@@ -73,6 +78,26 @@ def read_patterned(family: FamilyFile, keys: Keys, name: str) -> Model:
     if model.num_parameters > MOST_PARAMETERS:
         raise FormatError(f"{where}: {model.num_parameters:.3g} parameters; expected at most {MOST_PARAMETERS:.0e}")
     return model
+
+
+def _pattern(
+    family: FamilyFile, keys: Keys, sizes: Mapping[str, Any], num_layers: int
+) -> tuple[tuple[LayerBlock, ...], tuple[int, ...]]:
+    """Return the blocks of a model and, for each layer, which it is."""
+    if any(isinstance(keys.values.get(key), list) for key in family.each.values()):
+        made = []
+        for i in range(num_layers):
+            own = keys.of_layer(family.each, i)
+            mixer, mlp = (deal_layers(family.layers[part], own, num_layers)[i] for part in ("mixer", "mlp"))
+            made.append(_block(family, own, mixer, mlp, sizes))
+        blocks = list(dict.fromkeys(made))
+        return tuple(blocks), tuple(blocks.index(block) for block in made)
+    names = list(zip(*(deal_layers(family.layers[part], keys, num_layers) for part in ("mixer", "mlp")), strict=True))
+    distinct = list(dict.fromkeys(names))
+    return (
+        tuple(_block(family, keys, mixer, mlp, sizes) for mixer, mlp in distinct),
+        tuple(distinct.index(pair) for pair in names),
+    )
 
 
 def _check_parts(parts: Sequence[BlockParts], where: str) -> None:
@@ -142,7 +167,14 @@ def _block(family: FamilyFile, keys: Keys, mixer: str, mlp: str, sizes: Mapping[
     specs = (_spec(family.mixers, mixer, keys), _spec(family.mlps, mlp, keys))
     norms = _number(sizes, "norms", keys.where)
     extra, streams = _number(sizes, "layer_extra", keys.where), _number(sizes, "residual_streams", keys.where) or 1
-    return LayerBlock(*specs, norms if all(specs) else norms // 2, extra, streams)
+    table = family.mixers.get(mixer, {})
+    own = {field: keys.whole(table.get(field, 0)) for field in BLOCK_FIELDS}
+    if "num_norms" in table:
+        norms = own["num_norms"]
+    elif not all(specs):
+        norms //= 2
+    hidden = own["hidden_size"] if own["hidden_size"] != sizes["hidden_size"] else 0
+    return LayerBlock(*specs, norms, extra, hidden, own["tokens"], streams)
 
 
 def _spec(known: Mapping[str, Mapping[str, object]], name: str, keys: Keys) -> PartSizes | None:
@@ -150,7 +182,7 @@ def _spec(known: Mapping[str, Mapping[str, object]], name: str, keys: Keys) -> P
         return None
     numbers, words = [], []
     for field, expression in known[name].items():
-        if field == "kind":
+        if field == "kind" or field in BLOCK_FIELDS:
             continue
         if field in WORDS:
             words.append((field, _word(expression, keys)))

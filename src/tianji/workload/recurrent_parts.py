@@ -132,3 +132,28 @@ def short_convolution(h: int, *, kernel: int, bias: bool = False) -> LayerPart:
         "short convolution", matmuls, vectors=(Vector("convolution", 6.0 * h, "tensor"),),
         small=h * (kernel + bias) + bias * 4 * h, saved=4.0 * h,
     )  # fmt: skip
+
+
+def rwkv(h: int, *, width: int, head_dim: int, extra: int = 0) -> LayerPart:
+    """Return an RWKV layer's time mixing (Peng et al. 2023, 2024): five projections, a state of head_dim by head_dim a head."""
+    matmuls = (Matmul("time mixing", h, 4 * width, "column"), Matmul("time output", width, h, "row"))
+    return LayerPart(
+        "rwkv", matmuls, scans=(Recurrence(width // head_dim, head_dim, head_dim),),
+        vectors=(Vector("token shift", 8.0 * h, "sequence"), Vector("gate", 3.0 * width, "tensor")), small=extra,
+        saved=7.0 * width,
+    )  # fmt: skip
+
+
+def mlstm(h: int, *, num_heads: int, key_dim: int, value_dim: int, bias: bool = False) -> LayerPart:
+    """Return an mLSTM cell (Beck et al. 2024): a matrix memory for each head, gates of one value a head, an output gate."""
+    keys, values = num_heads * key_dim, num_heads * value_dim
+    matmuls = (
+        Matmul("mlstm qkv", h, 2 * keys + values, "column"),
+        Matmul("output gate", h, values, "column"),
+        Matmul("cell gates", h, 2 * num_heads, "column"),
+        Matmul("mlstm output", values, h, "row"),
+    )
+    return LayerPart(
+        "mlstm", matmuls, scans=(Recurrence(num_heads, key_dim, value_dim),), vectors=(Vector("gate", 3.0 * values, "tensor"),),
+        small=2 * num_heads + values + bias * (2 * keys + 2 * values + h), saved=2.0 * keys + 4.0 * values,
+    )  # fmt: skip

@@ -27,8 +27,9 @@ def find_text_part(data: Mapping[str, object], key: str = "") -> TextPart:
     kind = data.get("model_type")
     parts = [name for name in TEXT_PARTS if isinstance(data.get(name), Mapping)]
     readable = isinstance(kind, str) and kind in load_families()
-    if not parts or (readable and "hidden_size" in data):
-        towers = _towers(data, "")
+    if not parts or (readable and ("hidden_size" in data or load_families()[str(kind)].is_whole)):
+        whole = readable and load_families()[str(kind)].is_whole
+        towers = [] if whole else _towers(data, "")
         return TextPart(data, f"left out: {', '.join(towers)}" if towers else "", key)
     name = parts[0]
     inner = dict(data[name])  # type: ignore[call-overload]

@@ -31,7 +31,8 @@ from tianji.report.render.terminal import print_view
 PEAK, MEMORY, LINK, WORLD = 50e9, 10e9, 1e9, 4
 TRUE = {
     "matmul_efficiency": 1.0, "matmul_half_size": 40.0, "attention_efficiency": 0.5, "attention_half_length": 60.0,
-    "vector_efficiency": 0.4, "op_overhead": 5e-5, "moe_overhead": 5e-4, "optimizer_efficiency": 0.5,
+    "vector_efficiency": 0.4, "op_overhead": 5e-5, "kernel_launch": 1e-5, "optimizer_efficiency": 0.5,
+    "matmul_half_depth": 10.0, "attention_backward_half_length": 60.0,
     "scale_up_latency": 5e-4, "reduce_scatter_factor": 2.0, "all_reduce_factor": 0.8, "all_to_all_factor": 0.6,
     "call_overhead": 2e-3, "step_overhead": 1e-2,
 }  # fmt: skip

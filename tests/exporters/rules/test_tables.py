@@ -1,7 +1,10 @@
 """Rules of frameworks' releases: what breaks them is said, and what hangs on the environment decides nothing."""
 
+from pathlib import Path
+
 import pytest
 
+import tianji
 from tianji.exporters.rules.tables import load_rules
 from tianji.workload.expressions import names_in
 
@@ -73,3 +76,12 @@ def test_every_rule_has_a_source_and_reads_options(table: str) -> None:
         assert ".py" in rule.source or ".md" in rule.source
         assert names_in(rule.when)
         assert rule.fix and not rule.says.endswith(".")
+
+
+def test_a_script_of_a_user_is_held_to_the_same_rules(tmp_path: Path) -> None:
+    path = tmp_path / "launch.sh"
+    path.write_text(
+        f"torchrun --nproc_per_node 8 --nnodes 1 pretrain_gpt.py {SIZES} --micro-batch-size 1 --fp16 --bf16\n"
+    )
+    checked = tianji.export(check=path).result
+    assert [v.rule for v in checked.violations] == ["--fp16 beside --bf16"]

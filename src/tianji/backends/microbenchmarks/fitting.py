@@ -20,7 +20,7 @@ from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.perf.communication import steps
-from tianji.perf.compute import ATTENTION_BACKWARD, SHORT
+from tianji.perf.compute import ATTENTION_BACKWARD
 from tianji.perf.context import total
 from tianji.perf.step import estimate
 from tianji.units import GB, KIB, TERA, Array, BytesPerSecond, FlopsPerSecond, Seconds
@@ -29,6 +29,8 @@ from tianji.workload import Job
 DTYPE = "fp32"
 HALF_SIZES = np.arange(0.0, 513.0, 2.0)
 UPDATE_BYTES = 24.0
+SHORT = 0.25
+"""The half depth of a matmul over its half size. Of 0.05, 0.1, 0.25 and 0.5 this one fits what was measured here best."""
 """Of one fp32 parameter: both moments read and written, gradient read, weight written, as ``optimizer_time`` counts."""
 SMALL = 64 * KIB
 """Bytes from which a collective shows its bytes more than its latency."""
@@ -139,6 +141,7 @@ def _fit_matmuls(samples: Sequence[TimedSample], peak: dict[str, float], fitted_
     source = f"linear layers of {len(samples)} shapes, there and back; the curve is off by {least:.1%}"
     fitted_constants["matmul_efficiency"] = Fitted(best / peak[DTYPE], error, len(samples), source)
     fitted_constants["matmul_half_size"] = Fitted(half, least, len(samples), source)
+    fitted_constants["matmul_half_depth"] = Fitted(SHORT * half, least, len(samples), source)
 
 
 def _fit_attention(samples: Sequence[TimedSample], peak: FlopsPerSecond, fitted_constants: dict[str, Fitted]) -> None:
@@ -155,7 +158,8 @@ def _fit_attention(samples: Sequence[TimedSample], peak: FlopsPerSecond, fitted_
         errors = np.array([np.nan, slope[0]])
     source = f"causal attention of {int(length.min())} to {int(length.max())} tokens, there and back"
     fitted_constants["attention_efficiency"] = Fitted(float(1.0 / full / peak), _known(errors[0]), len(samples), source)
-    fitted_constants["attention_half_length"] = Fitted(float(short / full), _known(errors[1]), len(samples), source)
+    for name in ("attention_half_length", "attention_backward_half_length"):
+        fitted_constants[name] = Fitted(float(short / full), _known(errors[1]), len(samples), source)
 
 
 def _fit_whole(samples: Sequence[TimedSample], rates: Rates, fitted_constants: dict[str, Fitted]) -> None:
@@ -165,7 +169,7 @@ def _fit_whole(samples: Sequence[TimedSample], rates: Rates, fitted_constants: d
         config, batch, length = WHOLE[int(sample.facts["index"])]
         job, strategy = job_of(config, batch, length), Strategy(micro_batch_size=batch)
         unit = rates.estimate(job, strategy, fitted_constants, op_overhead=1.0)
-        routed = rates.estimate(job, strategy, fitted_constants, moe_overhead=1.0)
+        routed = rates.estimate(job, strategy, fitted_constants, kernel_launch=1.0)
         fixed = float(np.sum(unit["matmul"]) + np.sum(unit["attention"]))
         rows.append([float(np.sum(unit["vector"])), float(np.sum(unit["overhead"])), float(np.sum(routed["overhead"]))])
         times.append((sample.middle, fixed))
@@ -177,7 +181,7 @@ def _fit_whole(samples: Sequence[TimedSample], rates: Rates, fitted_constants: d
         min(1.0 / vector if vector else 1.0, 1.0), _known(errors[0]), len(samples), source
     )
     fitted_constants["op_overhead"] = Fitted(float(launch), _known(errors[1]), len(samples), source)
-    fitted_constants["moe_overhead"] = Fitted(float(route), _known(errors[2]), len(samples), source)
+    fitted_constants["kernel_launch"] = Fitted(float(route), _known(errors[2]), len(samples), source)
 
 
 def _fit_update(samples: Sequence[TimedSample], memory: BytesPerSecond, fitted_constants: dict[str, Fitted]) -> None:

@@ -124,6 +124,8 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     if plan.pool.chip.ecosystem == "cann":
         limits.note("On Ascend chips torchtitan needs torch_npu and its torchtitan-npu extension.")
     limits.note("torchtitan keeps fp32 weights and casts them; the plan counts a bf16 copy beside an fp32 master.")
+    if plan.strategy.recompute == "selective" and not plan.strategy.recompute_modules:
+        limits.note("torchtitan's selective recomputation repeats every second matmul too; the plan repeats none.")
     note_mathematics(plan, limits, "the flavour's arguments, where they differ")
     hosts = count_hosts(plan, limits)
     tree = (

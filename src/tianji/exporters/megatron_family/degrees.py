@@ -39,6 +39,8 @@ def _chunks(plan: Plan, dialect: Dialect) -> Tree:
     s = plan.strategy
     if s.pp > 1 and not is_even(plan):
         return (dialect.uneven_stages(plan),)
+    if s.schedule == "dualpipev" and s.pp > 1:
+        return (Argument("--schedules-method", "dualpipev", "two chunks on each pipeline rank, in a V"),)
     if s.vpp == 1:
         return ()
     layers = plan.job.model.num_layers // (s.pp * s.vpp)
