@@ -1,0 +1,47 @@
+"""The nearest published runs of a plan beside what is predicted for them, in a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from tianji.parallel.layouts import abbreviate_layout
+from tianji.validation.nearest import Neighbour
+
+
+class NeighbourDocument(TypedDict):
+    """A published run near the plan, and our error on it."""
+
+    id: str
+    source: str
+    model: str
+    chip: str
+    chips: int
+    layout: str
+    measured_step_time_s: float
+    predicted_step_time_s: float | None
+    error: float | None
+    """Predicted over measured, less 1."""
+    is_covered: bool
+    """The measured step time lies in the predicted range."""
+    distance: float
+    """In doublings of the chips."""
+    differs: list[str]
+    """What sets it apart from the plan; empty for the very job."""
+
+
+def neighbour_documents(neighbours: Sequence[Neighbour]) -> list[NeighbourDocument]:
+    """Return the nearest published runs, the nearest first."""
+    return [_neighbour(neighbour) for neighbour in neighbours]
+
+
+def _neighbour(neighbour: Neighbour) -> NeighbourDocument:
+    prediction = neighbour.prediction
+    row = prediction.row
+    return {
+        "id": row.id, "source": row.source, "model": row.arch_key, "chip": row.pool.chip.name,
+        "chips": row.strategy.chips, "layout": abbreviate_layout(row.strategy),
+        "measured_step_time_s": row.measured_step_time, "predicted_step_time_s": prediction.step_time,
+        "error": prediction.error, "is_covered": prediction.is_covered, "distance": neighbour.distance,
+        "differs": list(neighbour.differs),
+    }  # fmt: skip
