@@ -93,6 +93,8 @@ def predict(
         sizes.refuse("cannot change a launch, which holds its own job", ("chips",))
         changes = find_strategy_fields(strategy, fields)
         outside = Outside(read_settings(set_), tuple(arguments), out)
+        if explain and seconds is not None:
+            raise FormatError("--measured: leave out --explain, which sets the script against the best plan")
         launch = predict_launch(from_, pool, changes, chips, find_calibration(calibration), outside)
         return explain_launch(launch) if explain else answer_launch(launch, reliability, seconds)
     for name, value in given.items():

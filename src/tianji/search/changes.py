@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +17,11 @@ from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.prediction import predict_together
 from tianji.result import Result
 from tianji.search.space import ON_REQUEST, chunk_counts
+from tianji.search.worlds import draw_worlds
 from tianji.units import Seconds
 
+LEAST_GAIN = 0.001
+"""Share of a step below which a change is not worth a line."""
 OVERLAPS = ("overlap_dp", "overlap_tp", "overlap_pp", "overlap_ep", "sequence_parallel", "flash_attention")
 """Switches that are tried the other way."""
 
@@ -30,6 +33,8 @@ class Change:
     field: str
     value: Any
     result: Result
+    chance: float = 1.0
+    """That it is faster than the plan, over the worlds of what step times may be."""
 
     @property
     def flag(self) -> str:
@@ -50,7 +55,10 @@ class Change:
 
 
 def find_changes(plan: Plan, calibration: Calibration) -> tuple[Change, ...]:
-    """Return every single change of a plan that is legal, fits the memory and is predicted to be faster, the fastest first."""
+    """Return the single changes of a plan that are legal, fit the memory and gain, the fastest first.
+
+    Of each field the value that gains most.
+    """
     tried = {(name, value): changed for name, value, changed in _neighbours(plan) if changed != plan.strategy}
     if not tried:
         return ()
@@ -60,8 +68,19 @@ def find_changes(plan: Plan, calibration: Calibration) -> tuple[Change, ...]:
         plan.job, plan.pool, [plan.strategy, *(tried[key] for key in known)], calibration
     )
     changes = [Change(name, value, result) for (name, value), result in zip(known, results, strict=True)]
-    faster = [c for c in changes if c.result.fits and c.step_time < before.step_time.nominal]
-    return tuple(sorted(faster, key=lambda c: c.step_time))
+    worth = (1.0 - LEAST_GAIN) * before.step_time.nominal
+    ordered = sorted((c for c in changes if c.result.fits and c.step_time <= worth), key=lambda c: c.step_time)
+    faster = list({c.field: c for c in reversed(ordered)}.values())
+    chances = _chances(plan, [c.result.plan.strategy for c in faster], calibration) if faster else []
+    sure = (replace(change, chance=chance) for change, chance in zip(faster, chances, strict=True))
+    return tuple(sorted(sure, key=lambda c: c.step_time))
+
+
+def _chances(plan: Plan, strategies: Sequence[Strategy], calibration: Calibration) -> list[float]:
+    """Return the share of worlds in which each strategy is faster than the plan's own."""
+    used = replace(plan.pool, chips=plan.strategy.chips)
+    times = draw_worlds(plan.job, used, calibration, [plan.strategy, *strategies]).drawn
+    return [float(share) for share in (times[:, 1:] < times[:, :1]).mean(axis=0)]
 
 
 def _neighbours(plan: Plan) -> Iterator[tuple[str, Any, Strategy]]:

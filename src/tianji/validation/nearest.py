@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from math import log2
 
 from tianji.catalog import load_pool
 from tianji.errors import InputError
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.cells import Cells
-from tianji.measurements.table import read_published, read_row
+from tianji.measurements.table import Row, read_published, read_row
 from tianji.parallel.plan import Plan
 from tianji.units import GIGA
 from tianji.validation.pricing import Prediction, predict_rows
@@ -19,8 +21,8 @@ from tianji.validation.verdict import find_tables
 
 MOST = 3
 """Published runs that are shown, the nearest first."""
-OTHER_CHIP, OTHER_CLASS, OTHER_MODEL = 4.0, 3.0, 1.0
-"""What another chip, another class of model and another model add to a distance, in doublings of the chips."""
+OTHER_CHIP, OTHER_CLASS, OTHER_MODEL, OTHER_PRECISION = 4.0, 3.0, 1.0, 0.5
+"""What another chip, another class of model, another model and other number formats add to a distance, in doublings of the chips."""
 FARTHEST = 8.0
 """A run farther away says nothing."""
 
@@ -38,14 +40,9 @@ class Neighbour:
 
 def find_nearest(plan: Plan, calibration: Calibration) -> list[Neighbour]:
     """Return the nearest published runs of a plan that can be predicted, the nearest first."""
-    ranked = sorted(_measure(plan), key=lambda entry: entry[0])[: 4 * MOST]
-    rows = []
-    for distance, differs, cells in ranked:
-        try:
-            rows.append((distance, differs, read_row(cells, cells.text("id"))))
-        except InputError:
-            continue
-    chosen = rows[:MOST]
+    ranked = sorted(((*_compare(plan, run), run.cells) for run in _published()), key=lambda entry: entry[0])
+    near = ((distance, differs, cells) for distance, differs, cells in ranked if distance <= FARTHEST)
+    chosen = list(islice(_readable(near), MOST))
     predictions = predict_rows([row for _, _, row in chosen], calibration)
     return [
         Neighbour(prediction, distance, differs)
@@ -54,40 +51,68 @@ def find_nearest(plan: Plan, calibration: Calibration) -> list[Neighbour]:
     ]
 
 
-def _measure(plan: Plan) -> Iterator[tuple[float, tuple[str, ...], Cells]]:
-    for path in find_tables():
-        for cells in read_published(path):
-            if cells.text("quality") in ("A", "B") and cells.text("task") in ("", "pretrain"):
-                distance, differs = _compare(plan, cells)
-                if distance <= FARTHEST:
-                    yield distance, differs, cells
+def _readable(near: Iterable[tuple[float, tuple[str, ...], Cells]]) -> Iterator[tuple[float, tuple[str, ...], Row]]:
+    """Yield those whose rows can be predicted."""
+    for distance, differs, cells in near:
+        with suppress(InputError):
+            yield distance, differs, read_row(cells, cells.text("id"))
 
 
-def _compare(plan: Plan, cells: Cells) -> tuple[float, tuple[str, ...]]:
-    """Return how far a row is from a plan, and what sets it apart."""
-    job, model, s = plan.job, plan.job.model, plan.strategy
-    sizes = {
-        "chips": (_number(cells, "n_chips"), float(s.chips), 1.0),
-        "sequences a step": (_number(cells, "global_batch_size"), float(job.global_batch_size), 0.5),
-        "tokens a sequence": (_number(cells, "seq_len"), float(job.seq_len), 0.5),
-    }
-    if not all(stated for stated, _, _ in sizes.values()):
-        return float("inf"), ()
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a row states of the sizes that a distance counts; 0 where it states none that can be read."""
+
+    cells: Cells
+    model: str
+    shape: tuple[float, float]
+    """Layers and hidden size."""
+    parameters: float
+    is_moe: bool
+    chip: str
+    dtype: str
+    chips: float
+    batch: float
+    tokens: float
+
+
+@lru_cache(maxsize=1)
+def _published() -> tuple[_Run, ...]:
+    """Return the shipped pre-training runs that say on how many chips and with which batch they ran."""
+    rows = (cells for path in find_tables() for cells in read_published(path))
+    usable = (c for c in rows if c.text("quality") in ("A", "B") and c.text("task") in ("", "pretrain"))
+    return tuple(run for run in map(_read, usable) if run.chips and run.batch and run.tokens)
+
+
+def _read(cells: Cells) -> _Run:
+    return _Run(
+        cells, cells.text("arch_key") or cells.text("model"), (_number(cells, "layers"), _number(cells, "hidden")),
+        _number(cells, "params_total_b") * GIGA, cells.text("n_experts") not in ("", "0"), _chip_of(cells.text("pool")),
+        cells.text("precision"), _number(cells, "n_chips"), _number(cells, "global_batch_size"), _number(cells, "seq_len"),
+    )  # fmt: skip
+
+
+def _compare(plan: Plan, run: _Run) -> tuple[float, tuple[str, ...]]:
+    """Return how far a run is from a plan, and what sets it apart."""
+    job, model = plan.job, plan.job.model
     distance, differs = 0.0, []
-    same = (_number(cells, "layers"), _number(cells, "hidden")) == (model.num_layers, model.hidden_size)
-    if not same:
-        size = _number(cells, "params_total_b") * GIGA
-        distance += OTHER_MODEL + (0.5 * abs(log2(size / model.num_parameters)) if size else FARTHEST)
-        differs.append(f"model {cells.text('arch_key') or cells.text('model')}")
-    if (cells.text("n_experts") not in ("", "0")) != (model.moe is not None):
+    if run.shape != (model.num_layers, model.hidden_size):
+        distance += OTHER_MODEL
+        distance += 0.5 * abs(log2(run.parameters / model.num_parameters)) if run.parameters else FARTHEST
+        differs.append(f"model {run.model}")
+    if run.is_moe != (model.moe is not None):
         distance += OTHER_CLASS
-    if (chip := _chip_of(cells.text("pool"))) != plan.pool.chip.name:
+    if run.chip != plan.pool.chip.name:
         distance += OTHER_CHIP
-        differs.append(f"chip {chip}")
-    if (dtype := cells.text("precision")) != job.precision.name:
-        distance += 0.5
-        differs.append(dtype)
-    for name, (stated, wanted, weight) in sizes.items():
+        differs.append(f"chip {run.chip}")
+    if run.dtype != job.precision.name:
+        distance += OTHER_PRECISION
+        differs.append(run.dtype)
+    sizes = (
+        (run.chips, plan.strategy.chips, 1.0, "chips"),
+        (run.batch, job.global_batch_size, 0.5, "sequences a step"),
+        (run.tokens, job.seq_len, 0.5, "tokens a sequence"),
+    )
+    for stated, wanted, weight, name in sizes:
         distance += weight * abs(log2(stated / wanted))
         if stated != wanted:
             differs.append(f"{stated:,.0f} {name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+from tianji.report.vocabulary import KINDS
 from tianji.result import Result
 from tianji.search.changes import Change
 from tianji.units import Seconds
@@ -32,6 +33,8 @@ class ChangeDocument(TypedDict):
     """The measured step time, scaled as the predicted one."""
     gain_ratio: float
     """Step time saved, of the step as it is."""
+    chance: float
+    """That it is faster at all, over draws of the constants and of the layouts' own errors."""
 
 
 class MeasuredDocument(TypedDict):
@@ -76,6 +79,7 @@ def _change(change: Change, result: Result, measured: Seconds) -> ChangeDocument
     return {
         "flag": change.flag, "field": change.field, "value": change.value, "step_time_s": change.step_time,
         "from_measured_s": measured * ratio, "gain_ratio": 1.0 - ratio,
+        "chance": change.chance,
     }  # fmt: skip
 
 
@@ -87,9 +91,9 @@ def _next(result: Result, measured: Seconds, changes: Sequence[Change], largest:
             f"a run with {changes[0].flag}: predicted {changes[0].step_time / result.step_time.nominal:.2f} of the step"
         )
     if not result.step_time.low <= measured <= result.step_time.high:
-        said.append(f"a trace of one step: the seconds of {largest}, and those in which the chip waits")
+        said.append(f"a trace of one step: the seconds of {KINDS[largest]}, and those in which the chip waits")
     else:
         said.append(
-            "three more steps: the gap is inside the range, and the same setting differs by 3 % from run to run"
+            "the same again: one setting published twice differs by 3 % at the median, and the gap is inside the range"
         )
     return said

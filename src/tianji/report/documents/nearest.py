@@ -25,7 +25,9 @@ class NeighbourDocument(TypedDict):
     is_covered: bool
     """The measured step time lies in the predicted range."""
     distance: float
-    """In doublings of the chips."""
+    """In doublings of the chips; a doubling of the batch, of the sequence or of the model counts half."""
+    split: str
+    """``fit``: constants were fitted on it; ``check``: they never saw it."""
     differs: list[str]
     """What sets it apart from the plan; empty for the very job."""
 
@@ -42,6 +44,6 @@ def _neighbour(neighbour: Neighbour) -> NeighbourDocument:
         "id": row.id, "source": row.source, "model": row.arch_key, "chip": row.pool.chip.name,
         "chips": row.strategy.chips, "layout": abbreviate_layout(row.strategy),
         "measured_step_time_s": row.measured_step_time, "predicted_step_time_s": prediction.step_time,
-        "error": prediction.error, "is_covered": prediction.is_covered, "distance": neighbour.distance,
+        "error": prediction.error, "is_covered": prediction.is_covered, "distance": neighbour.distance, "split": row.split,
         "differs": list(neighbour.differs),
     }  # fmt: skip

@@ -54,10 +54,17 @@ def _suspects(measured: MeasuredDocument, gap: str) -> ViewTable:
 def _changes(measured: MeasuredDocument) -> ViewTable:
     columns = (
         ViewColumn("flag"), ViewColumn("predicted", "s"), ViewColumn("from the measured", "s"), ViewColumn("gain", "1"),
+        ViewColumn("chance", "1"),
     )  # fmt: skip
     rows = tuple(
-        (c["flag"], time_of(c["step_time_s"]), time_of(c["from_measured_s"]), share_of(c["gain_ratio"]))
+        (
+            c["flag"],
+            time_of(c["step_time_s"]),
+            time_of(c["from_measured_s"]),
+            share_of(c["gain_ratio"]),
+            share_of(c["chance"], 0),
+        )
         for c in measured["changes"]
     )
-    note = "All else as it is; data parallelism takes the chips that are left."
+    note = "All else as it is; data parallelism takes the chips that are left. Chance: that it gains at all."
     return ViewTable("changes", "", columns, rows, note, most=MOST_CHANGES)

@@ -9,6 +9,10 @@ from tianji.report.view import Number, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import time_of
 from tianji.report.vocabulary import signed_percent_of
 
+SPLITS = {"fit": "fitted on it", "check": "never saw it"}
+"""What constants and a published run have to do with each other."""
+NOTE = "Each as it was published, with its own software. Error: predicted over measured, less 1."
+
 
 def nearest_section(nearest: Sequence[NeighbourDocument]) -> Iterator[ViewSection]:
     """Yield the table of the nearest published runs, where there are any."""
@@ -20,7 +24,7 @@ def nearest_table(nearest: Sequence[NeighbourDocument]) -> ViewTable:
     """Return the nearest published runs with our error on each."""
     columns = (
         ViewColumn("run"), ViewColumn("what differs"), ViewColumn("measured", "s"), ViewColumn("predicted", "s", rank=1),
-        ViewColumn("error", "1"),
+        ViewColumn("error", "1"), ViewColumn("constants", rank=2),
     )  # fmt: skip
     rows = tuple(
         (
@@ -29,7 +33,8 @@ def nearest_table(nearest: Sequence[NeighbourDocument]) -> ViewTable:
             time_of(run["measured_step_time_s"]),
             time_of(run["predicted_step_time_s"] or 0.0),
             Number(run["error"] or 0.0, signed_percent_of(run["error"])),
+            SPLITS.get(run["split"], ""),
         )
         for run in nearest
     )
-    return ViewTable("nearest", "", columns, rows, "Each as it was published, with its own software.")
+    return ViewTable("nearest", "", columns, rows, NOTE)
