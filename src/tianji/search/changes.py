@@ -90,26 +90,30 @@ def _neighbours(plan: Plan) -> Iterator[tuple[str, Any, Strategy]]:
         inner = s.tp * s.pp * s.cp // getattr(s, name)
         for value in _around(getattr(s, name)):
             if s.chips % (inner * value) == 0:
-                changed = replace(s, **{name: value}, dp=s.chips // (inner * value))
+                changed = _with(s, **{name: value}, dp=s.chips // (inner * value))
                 alone = {"schedule": "1f1b", "vpp": 1} if changed.pp == 1 else {}
-                yield name, value, replace(changed, **alone)
+                yield name, value, _with(changed, **alone)
     for name in ("ep", "etp") if plan.job.model.moe else ():
         for value in _around(getattr(s, name)):
-            yield name, value, replace(s, **{name: value})
+            yield name, value, _with(s, **{name: value})
     for value in _around(s.micro_batch_size):
-        yield "micro_batch_size", value, replace(s, micro_batch_size=value)
+        yield "micro_batch_size", value, _with(s, micro_batch_size=value)
     for value in (0, 1, 2, 3):
-        yield "zero", value, replace(s, zero=value, zero_group=s.zero_group if value == 3 else 0)
+        yield "zero", value, _with(s, zero=value, zero_group=s.zero_group if value == 3 else 0)
     for word in CHOICES["recompute"]:
-        yield "recompute", word, replace(s, recompute=word)
+        yield "recompute", word, _with(s, recompute=word)
     for name in OVERLAPS:
-        yield name, not getattr(s, name), replace(s, **{name: not getattr(s, name)})
+        yield name, not getattr(s, name), _with(s, **{name: not getattr(s, name)})
     if s.pp > 1:
         for vpp in chunk_counts(plan.job.model.num_layers, s.pp):
-            yield "vpp", vpp, replace(s, schedule="interleaved", vpp=vpp)
+            yield "vpp", vpp, _with(s, schedule="interleaved", vpp=vpp)
         for word in CHOICES["schedule"]:
             if word not in ON_REQUEST and not SCHEDULES[word].is_chunked:
-                yield "schedule", word, replace(s, schedule=word, vpp=1)
+                yield "schedule", word, _with(s, schedule=word, vpp=1)
+
+
+def _with(strategy: Strategy, **fields: Any) -> Strategy:
+    return replace(strategy, **fields)
 
 
 def _around(value: int) -> list[int]:

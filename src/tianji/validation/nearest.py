@@ -22,13 +22,13 @@ from tianji.validation.verdict import find_tables
 MOST = 3
 """Published runs that are shown, the nearest first."""
 OTHER_CHIP, OTHER_CLASS, OTHER_MODEL, OTHER_PRECISION = 4.0, 3.0, 1.0, 0.5
-"""What another chip, another class of model, another model and other number formats add to a distance, in doublings of the chips."""
+"""What another chip, class of model, model and other number formats add to a distance, in doublings of the chips."""
 FARTHEST = 8.0
 """A run farther away says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class NearRun:
     """A published run near a plan, what is predicted for it, and how far it is."""
 
     prediction: Prediction
@@ -38,14 +38,14 @@ class Neighbour:
     """What sets it apart, in words; nothing: the very job."""
 
 
-def find_nearest(plan: Plan, calibration: Calibration) -> list[Neighbour]:
+def find_nearest(plan: Plan, calibration: Calibration) -> list[NearRun]:
     """Return the nearest published runs of a plan that can be predicted, the nearest first."""
     ranked = sorted(((*_compare(plan, run), run.cells) for run in _published()), key=lambda entry: entry[0])
     near = ((distance, differs, cells) for distance, differs, cells in ranked if distance <= FARTHEST)
     chosen = list(islice(_readable(near), MOST))
     predictions = predict_rows([row for _, _, row in chosen], calibration)
     return [
-        Neighbour(prediction, distance, differs)
+        NearRun(prediction, distance, differs)
         for (distance, differs, _), prediction in zip(chosen, predictions, strict=True)
         if prediction.step_time is not None
     ]
@@ -59,7 +59,7 @@ def _readable(near: Iterable[tuple[float, tuple[str, ...], Cells]]) -> Iterator[
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _StatedRun:
     """What a row states of the sizes that a distance counts; 0 where it states none that can be read."""
 
     cells: Cells
@@ -76,22 +76,22 @@ class _Run:
 
 
 @lru_cache(maxsize=1)
-def _published() -> tuple[_Run, ...]:
+def _published() -> tuple[_StatedRun, ...]:
     """Return the shipped pre-training runs that say on how many chips and with which batch they ran."""
     rows = (cells for path in find_tables() for cells in read_published(path))
     usable = (c for c in rows if c.text("quality") in ("A", "B") and c.text("task") in ("", "pretrain"))
     return tuple(run for run in map(_read, usable) if run.chips and run.batch and run.tokens)
 
 
-def _read(cells: Cells) -> _Run:
-    return _Run(
+def _read(cells: Cells) -> _StatedRun:
+    return _StatedRun(
         cells, cells.text("arch_key") or cells.text("model"), (_number(cells, "layers"), _number(cells, "hidden")),
         _number(cells, "params_total_b") * GIGA, cells.text("n_experts") not in ("", "0"), _chip_of(cells.text("pool")),
         cells.text("precision"), _number(cells, "n_chips"), _number(cells, "global_batch_size"), _number(cells, "seq_len"),
     )  # fmt: skip
 
 
-def _compare(plan: Plan, run: _Run) -> tuple[float, tuple[str, ...]]:
+def _compare(plan: Plan, run: _StatedRun) -> tuple[float, tuple[str, ...]]:
     """Return how far a run is from a plan, and what sets it apart."""
     job, model = plan.job, plan.job.model
     distance, differs = 0.0, []

@@ -85,15 +85,15 @@ def _change(change: Change, result: Result, measured: Seconds) -> ChangeDocument
 
 def _next(result: Result, measured: Seconds, changes: Sequence[Change], largest: str) -> list[str]:
     """Return what to measure next: the change that gains most, and the part of a step that is largest."""
-    said = []
+    asked = []
     if changes:
-        said.append(
+        asked.append(
             f"a run with {changes[0].flag}: predicted {changes[0].step_time / result.step_time.nominal:.2f} of the step"
         )
     if not result.step_time.low <= measured <= result.step_time.high:
-        said.append(f"a trace of one step: the seconds of {KINDS[largest]}, and those in which the chip waits")
+        asked.append(f"a trace of one step: the seconds of {KINDS[largest]}, and those in which the chip waits")
     else:
-        said.append(
+        asked.append(
             "the same again: one setting published twice differs by 3 % at the median, and the gap is inside the range"
         )
-    return said
+    return asked

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from tianji.parallel.layouts import abbreviate_layout
-from tianji.validation.nearest import Neighbour
+from tianji.validation.nearest import NearRun
 
 
-class NeighbourDocument(TypedDict):
+class NearRunDocument(TypedDict):
     """A published run near the plan, and our error on it."""
 
     id: str
@@ -32,18 +32,18 @@ class NeighbourDocument(TypedDict):
     """What sets it apart from the plan; empty for the very job."""
 
 
-def neighbour_documents(neighbours: Sequence[Neighbour]) -> list[NeighbourDocument]:
+def near_run_documents(runs: Sequence[NearRun]) -> list[NearRunDocument]:
     """Return the nearest published runs, the nearest first."""
-    return [_neighbour(neighbour) for neighbour in neighbours]
+    return [_near_run(run) for run in runs]
 
 
-def _neighbour(neighbour: Neighbour) -> NeighbourDocument:
-    prediction = neighbour.prediction
+def _near_run(run: NearRun) -> NearRunDocument:
+    prediction = run.prediction
     row = prediction.row
     return {
         "id": row.id, "source": row.source, "model": row.arch_key, "chip": row.pool.chip.name,
         "chips": row.strategy.chips, "layout": abbreviate_layout(row.strategy),
         "measured_step_time_s": row.measured_step_time, "predicted_step_time_s": prediction.step_time,
-        "error": prediction.error, "is_covered": prediction.is_covered, "distance": neighbour.distance, "split": row.split,
-        "differs": list(neighbour.differs),
+        "error": prediction.error, "is_covered": prediction.is_covered, "distance": run.distance, "split": row.split,
+        "differs": list(run.differs),
     }  # fmt: skip

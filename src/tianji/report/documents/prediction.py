@@ -8,7 +8,7 @@ from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import format_layout
 from tianji.reliability import Reliability
 from tianji.report.documents.measured import MeasuredDocument
-from tianji.report.documents.nearest import NeighbourDocument, neighbour_documents
+from tianji.report.documents.nearest import NearRunDocument, near_run_documents
 from tianji.report.documents.plan_result import FullPlanResultDocument, full_plan_result_document
 from tianji.report.documents.request import RequestDocument, request_document
 from tianji.result import Result
@@ -61,7 +61,7 @@ class PredictionDocument(RequestDocument):
     """With ``--from``."""
     measured: MeasuredDocument | None
     """With ``--measured``."""
-    nearest: list[NeighbourDocument]
+    nearest: list[NearRunDocument]
     """The nearest published runs, with our error on them."""
 
 
@@ -82,7 +82,7 @@ def prediction_document(
         "launch": launch,
         "best": None if best is None else best_document(result, best),
         "measured": measured,
-        "nearest": neighbour_documents(find_nearest(result.plan, calibration)),
+        "nearest": near_run_documents(find_nearest(result.plan, calibration)),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tianji.report.documents.nearest import NeighbourDocument
+from tianji.report.documents.nearest import NearRunDocument
 from tianji.report.view import Number, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import time_of
 from tianji.report.vocabulary import signed_percent_of
@@ -14,13 +14,13 @@ SPLITS = {"fit": "fitted on it", "check": "never saw it"}
 NOTE = "Each as it was published, with its own software. Error: predicted over measured, less 1."
 
 
-def nearest_section(nearest: Sequence[NeighbourDocument]) -> Iterator[ViewSection]:
+def nearest_section(nearest: Sequence[NearRunDocument]) -> Iterator[ViewSection]:
     """Yield the table of the nearest published runs, where there are any."""
     if nearest:
         yield ViewSection("Published beside predicted", (nearest_table(nearest),))
 
 
-def nearest_table(nearest: Sequence[NeighbourDocument]) -> ViewTable:
+def nearest_table(nearest: Sequence[NearRunDocument]) -> ViewTable:
     """Return the nearest published runs with our error on each."""
     columns = (
         ViewColumn("run"), ViewColumn("what differs"), ViewColumn("measured", "s"), ViewColumn("predicted", "s", rank=1),
