@@ -170,12 +170,13 @@ class Variants:
         return part
 
 
-def find_variants(model: Model, g: Grid) -> Variants:
-    """Return what ranks hold in a grid: apart for schedules along an axis of their own, together otherwise."""
+def find_variants(model: Model, g: Grid, together: Sequence[Stage]) -> Variants:
+    """Return what ranks hold in a grid: apart for schedules along an axis of their own, otherwise all ``together``."""
+    shape = np.broadcast_shapes(*(np.shape(values) for values in (g.pp, g.vpp, g.schedule, model.num_layers)))
+    long = [axis for axis, n in enumerate(shape) if n > 1]
+    if len(shape) < 2 or len(long) != 1:
+        return Variants((tuple(together),), ())
     keys, which = _pipelines(model, g)
-    long = [axis for axis, n in enumerate(which.shape) if n > 1]
-    if which.ndim < 2 or len(long) != 1:
-        return Variants((tuple(representative_stages(model, g)),), ())
     holdings = [tuple(one._replace(rank=0) for one in hold_most(*key)) for key in keys]
     unlike = list(dict.fromkeys(holdings))
     anywhere = np.zeros((1,) * which.ndim, dtype=int)
@@ -188,12 +189,15 @@ _Pipeline = tuple[LayerSequence, str, int, int]
 
 
 def _pipelines(model: Model, g: Grid) -> tuple[list[_Pipeline], Array]:
-    """Return the unlike arguments of :func:`hold_most`, and which of them each place has, over the axes that a pipeline hangs on."""
+    """Return the unlike arguments of :func:`hold_most`, and which of them each place has, on the axes that a pipeline needs."""
     leading = model.moe.num_leading_dense if model.moe else 0
     step = model.moe.layer_step if model.moe else 1
     columns = np.broadcast_arrays(g.pp, g.vpp, g.schedule, model.num_layers, leading, step, tail_layers(model))
     flat = [np.ravel(column) for column in columns]
-    _, firsts, inverse = np.unique(np.stack(flat), axis=1, return_index=True, return_inverse=True)
+    packed = np.zeros(columns[0].size, dtype=np.int64)
+    for column in flat:
+        packed = packed * (int(column.max()) + 1) + column
+    _, firsts, inverse = np.unique(packed, return_index=True, return_inverse=True)
     names, modules = CHOICES["schedule"], model.num_mtp_layers
     keys: list[_Pipeline] = []
     for pp, vpp, code, num_layers, first, every, tail in zip(
