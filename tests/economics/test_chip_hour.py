@@ -1,6 +1,6 @@
 import pytest
 
-from tianji.catalog import load_pool, load_quotes, load_site
+from tianji.catalog import load_ownership, load_pool, load_quotes, load_site
 from tianji.economics import find_chip_hour
 
 CHINA, USA = load_site("china"), load_site("usa")
@@ -36,3 +36,31 @@ def test_atlas_950_has_no_price_but_a_bracket() -> None:
     assert hour.bracket is not None
     assert 0.5 < hour.bracket.low < hour.bracket.high < 10
     assert find_chip_hour(load_pool("atlas-950-superpod"), CHINA, rent=1.5).price is not None
+
+
+def test_a_unit_is_bought_at_its_own_price_where_that_is_known() -> None:
+    pool, terms = load_pool("cloudmatrix384"), load_ownership()
+    hour = find_chip_hour(pool, CHINA, own=True)
+    years = terms.lifetime.value / (365.25 * 86400)
+    share = 8e6 / 384 * (1 - terms.residual.value) / years / (365.25 * 24 * terms.used_share.value)
+    assert hour.items["unit"].nominal == pytest.approx(share)
+    assert not {"chips", "servers", "network"} & set(hour.items)
+    assert "of a unit of 384 chips" in hour.sources[0]
+
+
+def test_joined_units_need_a_network_between_them() -> None:
+    one, two = (find_chip_hour(load_pool("cloudmatrix384", chips), CHINA, own=True) for chips in (384, 768))
+    assert set(two.items) - set(one.items) == {"network"}
+    assert one.price is not None
+    assert two.price is not None
+    assert one.price.nominal < two.price.nominal
+
+
+def test_a_stated_price_of_a_unit_goes_before_all_published_ones() -> None:
+    pool = load_pool("cloudmatrix384")
+    stated = find_chip_hour(pool, CHINA, unit_price=16e6)
+    published = find_chip_hour(pool, CHINA, own=True)
+    assert stated.items["unit"].nominal == pytest.approx(2 * published.items["unit"].nominal)
+    assert stated.basis == "own"
+    chips = find_chip_hour(pool, CHINA, chip_price=16e6 / 384)
+    assert "chips" in chips.items

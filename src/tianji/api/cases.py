@@ -54,7 +54,7 @@ def _read_pool(pool: SizedPool) -> tuple[Pool, str | None]:
 
 
 def read_assumptions(
-    *, site: str | None, rent: Pairs, buy: bool, chip_price: Pairs, power: Pairs, electricity: Quantity | None,
+    *, site: str | None, rent: Pairs, buy: bool, chip_price: Pairs, unit_price: Pairs, power: Pairs, electricity: Quantity | None,
     pue: Quantity | None, loss: str, replica_chips: Count | None,
 ) -> Assumptions:  # fmt: skip
     """Return what the user states of prices, power and failures.
@@ -68,6 +68,7 @@ def read_assumptions(
         raise FormatError(f"--pue: expected a ratio from 1 to 5, got {pue}")
     return Assumptions(
         site=site, rents=read_pairs(rent, "--rent", "money"), chip_prices=read_pairs(chip_price, "--chip-price", "money"),
+        unit_prices=read_pairs(unit_price, "--unit-price", "money"),
         powers=read_pairs(power, "--power", "power"), pue=ratio, own=buy, reliability=read_loss(loss, replica_chips),
         electricity=None if electricity is None else read_money(electricity, "--electricity"),
     )  # fmt: skip

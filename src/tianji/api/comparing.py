@@ -30,6 +30,7 @@ def compare(
     rent: Pairs = (),
     buy: bool = False,
     chip_price: Pairs = (),
+    unit_price: Pairs = (),
     power: Pairs = (),
     electricity: Quantity | None = None,
     pue: Quantity | None = None,
@@ -44,7 +45,8 @@ def compare(
     high case. There is no verdict where ranges overlap.
 
     * ``rent={"h800": 2}``: dollars of a chip-hour; ``buy=True`` owns the pools instead,
-      at ``chip_price={"h800": 30000}``.
+      at ``chip_price={"h800": 30000}``, or a whole unit at
+      ``unit_price={"cloudmatrix384": 8e6}``.
     * ``power={"h800": "1.3 kW"}``: of one chip with its share of all that serves it.
     * ``site``, ``electricity`` (dollars of 1 kWh) and ``pue`` say where all pools
       stand.
@@ -54,7 +56,8 @@ def compare(
     """
     cases = read_cases(model, pools, batch=batch, seq=seq, tokens=tokens, precision=precision)
     assumptions = read_assumptions(
-        site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
+        site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, power=power,
+        electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,
     )  # fmt: skip
     constants = find_calibration(calibration)
@@ -81,6 +84,7 @@ def replace(
     rent: Pairs = (),
     buy: bool = False,
     chip_price: Pairs = (),
+    unit_price: Pairs = (),
     power: Pairs = (),
     electricity: Quantity | None = None,
     pue: Quantity | None = None,
@@ -103,7 +107,8 @@ def replace(
     """
     first, other = read_cases(model, (from_, with_), batch=batch, seq=seq, tokens=tokens, precision=precision)
     assumptions = read_assumptions(
-        site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
+        site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, power=power,
+        electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,
     )  # fmt: skip
     constants = find_calibration(calibration)
@@ -135,6 +140,7 @@ def size(
     rent: Pairs = (),
     buy: bool = False,
     chip_price: Pairs = (),
+    unit_price: Pairs = (),
     power: Pairs = (),
     electricity: Quantity | None = None,
     pue: Quantity | None = None,
@@ -152,7 +158,8 @@ def size(
     """
     ((job, place),) = read_cases(model, (pool,), batch=batch, seq=seq, tokens=tokens, precision=precision)
     assumptions = read_assumptions(
-        site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
+        site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, power=power,
+        electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,
     )  # fmt: skip
     constants = find_calibration(calibration)

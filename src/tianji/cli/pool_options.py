@@ -20,6 +20,7 @@ with_pool_options = add_options(
     click.option("--site", metavar="NAME|FILE", help="Where all pools stand.  [default: each at its vendor's home]"),
     RENT,
     click.option("--buy", is_flag=True, help="Own the pools, in place of renting them."),
+    click.option("--unit-price", multiple=True, metavar="POOL=USD", help="Dollars of a whole unit, to own it; repeat for more."),
     click.option("--chip-price", multiple=True, metavar="CHIP=USD", help="Dollars of one chip, to own it; repeat for more."),
     POWER,
     click.option("--electricity", metavar="USD", help="Dollars of 1 kWh."),

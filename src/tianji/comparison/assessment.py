@@ -31,14 +31,15 @@ from tianji.units import DAY, HOUR, TERA
 class Assumptions:
     """What a user may state of prices, power and failures; what is left out is the catalog's.
 
-    ``rents`` (dollars of one chip-hour), ``chip_prices`` (dollars) and ``powers`` (watts of one chip with its share of all
-    else) are by the name of a chip or a pool.
+    ``rents`` (dollars of one chip-hour), ``chip_prices`` (dollars), ``unit_prices`` (dollars of one unit of a pool, servers and
+    network included) and ``powers`` (watts of one chip with its share of all else) are by the name of a chip or a pool.
     """
 
     site: str | None = None
     """None: each pool stands at its vendor's home."""
     rents: Mapping[str, float] = field(default_factory=dict)
     chip_prices: Mapping[str, float] = field(default_factory=dict)
+    unit_prices: Mapping[str, float] = field(default_factory=dict)
     powers: Mapping[str, float] = field(default_factory=dict)
     electricity: float | None = None
     """Dollars of 1 kWh."""
@@ -132,7 +133,8 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
         power = None
         unknown.append(f"power: {error}")
     chip_hour = find_chip_hour(
-        pool, site, rent=given.of(given.rents, pool), chip_price=given.of(given.chip_prices, pool), own=given.own,
+        pool, site, rent=given.of(given.rents, pool), chip_price=given.of(given.chip_prices, pool),
+        unit_price=given.unit_prices.get(pool.name), own=given.own,
         terms=given.terms,
     )  # fmt: skip
     if chip_hour.price is None:

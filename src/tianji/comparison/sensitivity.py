@@ -139,14 +139,25 @@ def _rents(curve: Curve, other: Assessment) -> Ends:
 
 
 def _prices(curve: Curve, other: Assessment) -> Ends:
-    stated, listed = curve.assumptions.of(curve.assumptions.chip_prices, other.pool), other.pool.chip.price
-    if other.chip_hour.basis != "own" or stated is not None or listed is None:
+    given, pool = curve.assumptions, other.pool
+    if (
+        other.chip_hour.basis != "own"
+        or given.of(given.chip_prices, pool) is not None
+        or pool.name in given.unit_prices
+    ):
+        return NO_RANGE
+    if pool.price is not None:
+        return _ends(
+            other, pool.price.range, "{:,.0f} USD a unit", lambda usd: replace(given, unit_prices={pool.name: usd})
+        )
+    listed = pool.chip.price
+    if listed is None:
         return NO_RANGE
     return _ends(
         other,
         listed.range,
         "{:,.0f} USD",
-        lambda usd: replace(curve.assumptions, chip_prices={other.pool.name: usd}),
+        lambda usd: replace(given, chip_prices={pool.name: usd}),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tianji.catalog import Ownership, Quote, Site, load_ownership, load_quotes
-from tianji.economics.ownership import own_chip_hour
+from tianji.economics.ownership import own_chip_hour, own_unit_hour
 from tianji.hardware import Pool
 from tianji.ranges import Range
 from tianji.units import Dollars
@@ -34,7 +34,8 @@ class ChipHour:
 
 
 def find_chip_hour(
-    pool: Pool, site: Site, *, rent: Dollars | None = None, chip_price: Dollars | None = None, own: bool = False,
+    pool: Pool, site: Site, *, rent: Dollars | None = None, chip_price: Dollars | None = None,
+    unit_price: Dollars | None = None, own: bool = False,
     terms: Ownership | None = None, quotes: Sequence[Quote] | None = None,
 ) -> ChipHour:  # fmt: skip
     """Return the price of one chip-hour of a pool, in dollars.
@@ -44,7 +45,8 @@ def find_chip_hour(
         site: Whose market the nominal quote is taken from, and whose exchange rate turns CNY into dollars.
         rent: The user's own dollars of one chip-hour; it stands before all else.
         chip_price: The user's own dollars of one chip; the pool is then owned.
-        own: Own the pool at the published price of its chip.
+        unit_price: The user's own dollars of one whole unit, its servers and network included; the pool is then owned.
+        own: Own the pool at the published price of its unit, or where there is none of its chip.
         terms: What owning costs beside the chips; None: the catalog's.
         quotes: Published rents; None: the catalog's. The nominal one is the site's, else a three-year rent; low and high are
             the lowest and the highest known of this chip anywhere.
@@ -52,22 +54,30 @@ def find_chip_hour(
     terms = terms or load_ownership()
     if rent is not None:
         return ChipHour(Range.exactly(rent), "rent", ("your own rent",), {})
-    if own or chip_price is not None:
-        return _own(pool, terms, chip_price)
+    if own or chip_price is not None or unit_price is not None:
+        return _own(pool, terms, chip_price, unit_price)
     quoted = _quoted(pool, site, load_quotes() if quotes is None else quotes)
     if quoted is not None:
         return quoted
-    owned = _own(pool, terms, None)
+    owned = _own(pool, terms)
     return ChipHour(None, "unknown", owned.sources, {}, owned.price)
 
 
-def _own(pool: Pool, terms: Ownership, chip_price: Dollars | None) -> ChipHour:
-    price, source = Range.exactly(chip_price or 0.0), "your own price"
-    if chip_price is None:
-        if pool.chip.price is None:
-            return ChipHour(None, "unknown", (), {})
-        price, source = pool.chip.price.range, f"{pool.chip.price.source} ({pool.chip.price.confidence})"
-    items = own_chip_hour(price, terms)
+def _own(
+    pool: Pool, terms: Ownership, chip_price: Dollars | None = None, unit_price: Dollars | None = None
+) -> ChipHour:
+    """Return the price of owning: by what the user states, else by the unit's published price, else by the chip's."""
+    stated = unit_price if unit_price is not None else chip_price
+    published = None if stated is not None else pool.price or pool.chip.price
+    if stated is None and published is None:
+        return ChipHour(None, "unknown", (), {})
+    price = Range.exactly(stated) if stated is not None else published.range if published else Range.exactly(0.0)
+    source = f"{published.source} ({published.confidence})" if published else "your own price"
+    if unit_price is not None or (stated is None and pool.price is not None):
+        items = own_unit_hour(price * (1 / pool.unit), terms, is_joined=pool.chips > pool.unit)
+        source += f", of a unit of {pool.unit:,} chips with its servers and its network"
+    else:
+        items = own_chip_hour(price, terms)
     return ChipHour(Range.total(items.values()), "own", (source, f"ownership {terms.name}"), items)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tianji.catalog import Ownership
 from tianji.ranges import CASES, Range
 from tianji.units import HOUR, Dollars, Seconds
 
 YEAR_HOURS = 365.25 * 24
+Parts = Callable[[Dollars, Ownership, str], dict[str, Dollars]]
+"""What is bought for one chip, in one case."""
 
 
 def amortise(price: Dollars, lifetime: Seconds, interest: float, residual: float = 0.0) -> Dollars:
@@ -31,20 +35,51 @@ def own_chip_hour(chip_price: Range, terms: Ownership) -> dict[str, Range]:
     Items are servers around the chip (``(overhead - 1) · price``), network (a share of the whole), storage (a share of both),
     interest and staff; each is spread over the chip-hours in which the pool works for somebody.
     """
-    low, nominal, high = (_items(getattr(chip_price, case), terms, case) for case in CASES)
+    return _spread(chip_price, terms, _chip_parts)
+
+
+def own_unit_hour(chip_share: Range, terms: Ownership, *, is_joined: bool) -> dict[str, Range]:
+    """Return the same where ``chip_share`` is one chip's share of a unit's price, which has servers and network inside.
+
+    Units that are joined need a network between them: the network's share of the whole comes on top.
+    """
+    return _spread(chip_share, terms, _joined_unit_parts if is_joined else _unit_parts)
+
+
+def _spread(price: Range, terms: Ownership, parts: Parts) -> dict[str, Range]:
+    low, nominal, high = (_items(parts(getattr(price, case), terms, case), terms, case) for case in CASES)
     return {name: Range(low[name], nominal[name], high[name]) for name in nominal}
 
 
-def _items(price: Dollars, terms: Ownership, case: str) -> dict[str, float]:
+def _chip_parts(price: Dollars, terms: Ownership, case: str) -> dict[str, Dollars]:
+    servers = price * (terms.server_overhead.at(case) - 1)
+    network = _network(price + servers, terms, case)
+    return {"chips": price, "servers": servers, "network": network, **_storage(price + servers + network, terms, case)}
+
+
+def _unit_parts(price: Dollars, terms: Ownership, case: str) -> dict[str, Dollars]:
+    return {"unit": price, **_storage(price, terms, case)}
+
+
+def _joined_unit_parts(price: Dollars, terms: Ownership, case: str) -> dict[str, Dollars]:
+    network = _network(price, terms, case)
+    return {"unit": price, "network": network, **_storage(price + network, terms, case)}
+
+
+def _network(price: Dollars, terms: Ownership, case: str) -> Dollars:
+    share = terms.network_share.at(case)
+    return price * share / (1 - share)
+
+
+def _storage(price: Dollars, terms: Ownership, case: str) -> dict[str, Dollars]:
+    return {"storage": price * terms.storage_share.at(case)}
+
+
+def _items(parts: dict[str, Dollars], terms: Ownership, case: str) -> dict[str, float]:
     inverse = {"low": "high", "nominal": "nominal", "high": "low"}[case]
     # A long life, a high worth at its end and much use make the low cost.
     lifetime, residual = terms.lifetime.at(inverse), terms.residual.at(inverse)
     hours = YEAR_HOURS * terms.used_share.at(inverse)
-    servers = price * (terms.server_overhead.at(case) - 1)
-    share = terms.network_share.at(case)
-    network = (price + servers) * share / (1 - share)
-    storage = (price + servers + network) * terms.storage_share.at(case)
-    parts = {"chips": price, "servers": servers, "network": network, "storage": storage}
     whole = sum(parts.values())
     straight = {name: amortise(value, lifetime, 0.0, residual) / hours for name, value in parts.items()}
     paid = amortise(whole, lifetime, terms.interest.at(case), residual)
