@@ -93,7 +93,7 @@ def test_at_equal_power_a_bracketed_power_moves_the_answer(job: Job, h100: Pool,
 def test_an_owner_is_shown_what_the_price_of_a_chip_does(job: Job, h100: Pool, calibration: Calibration) -> None:
     owned = Assumptions(own=True)
     found = replace_pool((job, h100), (job, h100), calibration, owned, points=2)
-    assert {"price of a chip", "electricity price"} <= {s.assumption for s in found.sensitivities}
+    assert {"purchase price", "electricity price"} <= {s.assumption for s in found.sensitivities}
 
 
 def test_the_range_of_a_given_deadline_is_that_of_the_other_pool_alone(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from typing import TypeAlias
 
 from tianji.api.failures import read_loss
 from tianji.api.quantities import Count, Pairs, Quantity, read_money, read_pairs
-from tianji.api.requests import ModelLike, Sizes, check_model, find_job
-from tianji.catalog import load_pool, load_site
+from tianji.api.requests import File, ModelLike, Sizes, check_model, find_job
+from tianji.catalog import list_pools, load_firm_quotes, load_pool, load_site
 from tianji.comparison import Assumptions
-from tianji.errors import FormatError
+from tianji.errors import FormatError, UnknownNameError
 from tianji.hardware import Pool
 from tianji.units import parse, parse_count
 from tianji.workload import Job, Precision
@@ -54,7 +55,8 @@ def _read_pool(pool: SizedPool) -> tuple[Pool, str | None]:
 
 
 def read_assumptions(
-    *, site: str | None, rent: Pairs, buy: bool, chip_price: Pairs, unit_price: Pairs, power: Pairs, electricity: Quantity | None,
+    *, site: str | None, rent: Pairs, buy: bool, chip_price: Pairs, unit_price: Pairs, quotes: File | None,
+    power: Pairs, electricity: Quantity | None,
     pue: Quantity | None, loss: str, replica_chips: Count | None,
 ) -> Assumptions:  # fmt: skip
     """Return what the user states of prices, power and failures.
@@ -68,7 +70,17 @@ def read_assumptions(
         raise FormatError(f"--pue: expected a ratio from 1 to 5, got {pue}")
     return Assumptions(
         site=site, rents=read_pairs(rent, "--rent", "money"), chip_prices=read_pairs(chip_price, "--chip-price", "money"),
-        unit_prices=read_pairs(unit_price, "--unit-price", "money"),
+        unit_prices=_read_unit_prices(unit_price), quotes=() if quotes is None else load_firm_quotes(quotes, date.today()),
         powers=read_pairs(power, "--power", "power"), pue=ratio, own=buy, reliability=read_loss(loss, replica_chips),
         electricity=None if electricity is None else read_money(electricity, "--electricity"),
     )  # fmt: skip
+
+
+def _read_unit_prices(given: Pairs) -> dict[str, float]:
+    prices = read_pairs(given, "--unit-price", "money")
+    for name in prices:
+        if name not in list_pools():
+            raise UnknownNameError(
+                "pool", name, list_pools(), "--unit-price is of a whole unit of a pool; a chip has --chip-price."
+            )
+    return prices

@@ -8,7 +8,7 @@ from tianji.api.answer import Answer
 from tianji.api.cases import SizedPool, read_assumptions, read_cases
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Count, Pairs, Quantity, read_days, read_money
-from tianji.api.requests import CalibrationLike, ModelLike, find_calibration
+from tianji.api.requests import CalibrationLike, File, ModelLike, find_calibration
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Comparison, Replacement, Sizing, replace_pool, size_pool
 from tianji.comparison import compare as compare_pools
@@ -31,6 +31,7 @@ def compare(
     buy: bool = False,
     chip_price: Pairs = (),
     unit_price: Pairs = (),
+    quotes: File | None = None,
     power: Pairs = (),
     electricity: Quantity | None = None,
     pue: Quantity | None = None,
@@ -46,7 +47,7 @@ def compare(
 
     * ``rent={"h800": 2}``: dollars of a chip-hour; ``buy=True`` owns the pools instead,
       at ``chip_price={"h800": 30000}``, or a whole unit at
-      ``unit_price={"cloudmatrix384": 8e6}``.
+      ``unit_price={"cloudmatrix384": 8e6}``; ``quotes="quotes.toml"`` has firm ones.
     * ``power={"h800": "1.3 kW"}``: of one chip with its share of all that serves it.
     * ``site``, ``electricity`` (dollars of 1 kWh) and ``pue`` say where all pools
       stand.
@@ -56,9 +57,8 @@ def compare(
     """
     cases = read_cases(model, pools, batch=batch, seq=seq, tokens=tokens, precision=precision)
     assumptions = read_assumptions(
-        site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, power=power,
-        electricity=electricity, pue=pue, loss=loss,
-        replica_chips=replica_chips,
+        site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, quotes=quotes, power=power,
+        electricity=electricity, pue=pue, loss=loss, replica_chips=replica_chips,
     )  # fmt: skip
     constants = find_calibration(calibration)
     with show_progress("Pricing strategies") as progress:
@@ -85,6 +85,7 @@ def replace(
     buy: bool = False,
     chip_price: Pairs = (),
     unit_price: Pairs = (),
+    quotes: File | None = None,
     power: Pairs = (),
     electricity: Quantity | None = None,
     pue: Quantity | None = None,
@@ -107,9 +108,8 @@ def replace(
     """
     first, other = read_cases(model, (from_, with_), batch=batch, seq=seq, tokens=tokens, precision=precision)
     assumptions = read_assumptions(
-        site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, power=power,
-        electricity=electricity, pue=pue, loss=loss,
-        replica_chips=replica_chips,
+        site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, quotes=quotes, power=power,
+        electricity=electricity, pue=pue, loss=loss, replica_chips=replica_chips,
     )  # fmt: skip
     constants = find_calibration(calibration)
     sizes = parse_count(points, "--points")
@@ -141,6 +141,7 @@ def size(
     buy: bool = False,
     chip_price: Pairs = (),
     unit_price: Pairs = (),
+    quotes: File | None = None,
     power: Pairs = (),
     electricity: Quantity | None = None,
     pue: Quantity | None = None,
@@ -158,9 +159,8 @@ def size(
     """
     ((job, place),) = read_cases(model, (pool,), batch=batch, seq=seq, tokens=tokens, precision=precision)
     assumptions = read_assumptions(
-        site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, power=power,
-        electricity=electricity, pue=pue, loss=loss,
-        replica_chips=replica_chips,
+        site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, quotes=quotes, power=power,
+        electricity=electricity, pue=pue, loss=loss, replica_chips=replica_chips,
     )  # fmt: skip
     constants = find_calibration(calibration)
     limit = None if budget is None else read_money(budget, "--budget")

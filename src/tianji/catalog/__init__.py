@@ -4,6 +4,7 @@ from tianji.catalog.calibrations import list_calibrations, load_calibration, wri
 from tianji.catalog.chips import find_chip, list_chips, load_chip
 from tianji.catalog.entries import read_text
 from tianji.catalog.failures import failures_of, list_failure_profiles, load_failures, read_failure_rows
+from tianji.catalog.firm_quotes import FirmQuote, find_firm_quote, load_firm_quotes
 from tianji.catalog.jobs import make_job
 from tianji.catalog.models import list_models, load_model, training_defaults
 from tianji.catalog.pools import list_pools, load_pool
@@ -22,6 +23,7 @@ from tianji.catalog.software import Framework, complete_software, find_software,
 from tianji.catalog.sources import Source, find_sources, load_sources
 
 __all__ = [
+    "FirmQuote",
     "Framework",
     "Ownership",
     "PowerFigures",
@@ -31,6 +33,7 @@ __all__ = [
     "complete_software",
     "failures_of",
     "find_chip",
+    "find_firm_quote",
     "find_software",
     "find_sources",
     "list_calibrations",
@@ -43,6 +46,7 @@ __all__ = [
     "load_calibration",
     "load_chip",
     "load_failures",
+    "load_firm_quotes",
     "load_framework",
     "load_model",
     "load_ownership",

@@ -22,6 +22,7 @@ with_pool_options = add_options(
     click.option("--buy", is_flag=True, help="Own the pools, in place of renting them."),
     click.option("--unit-price", multiple=True, metavar="POOL=USD", help="Dollars of a whole unit, to own it; repeat for more."),
     click.option("--chip-price", multiple=True, metavar="CHIP=USD", help="Dollars of one chip, to own it; repeat for more."),
+    click.option("--quotes", metavar="FILE", help="Firm quotes: a TOML file with date, currency, volume and validity."),
     POWER,
     click.option("--electricity", metavar="USD", help="Dollars of 1 kWh."),
     click.option("--pue", metavar="X", help="Power of the site over that of the pool."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tianji.catalog import Ownership, Site, load_site, site_of
+from tianji.catalog import FirmQuote, Ownership, PowerFigures, Site, find_firm_quote, load_site, site_of
 from tianji.economics import (
     Bill,
     ChipHour,
@@ -15,16 +15,20 @@ from tianji.economics import (
     find_chip_hour,
     find_floor_space,
     find_power,
+    find_smaller_product,
     price_run,
 )
 from tianji.errors import UnknownFigureError
-from tianji.formatting import format_ends
+from tianji.formatting import format_ends, format_percent
 from tianji.hardware import Pool
 from tianji.prediction.goodput import Goodput, expect_goodput
 from tianji.ranges import Range
 from tianji.reliability import Reliability
 from tianji.result import Result
 from tianji.units import DAY, HOUR, TERA
+
+QUOTED = {"rent": "rent", "unit": "unit_price", "chip": "chip_price"}
+"""The kinds of firm quotes in the order in which they count, and what each states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,9 @@ class Assumptions:
     own: bool = False
     """Buy the pool, in place of renting it."""
     terms: Ownership | None = None
+    quotes: tuple[FirmQuote, ...] = ()
+    """What sellers are bound to; a price that is stated otherwise goes before."""
+    power_figures: PowerFigures | None = None
     reliability: Reliability | None = None
 
     def of(self, given: Mapping[str, float], pool: Pool) -> float | None:
@@ -86,6 +93,25 @@ class Assessment:
         return f"{plan.idle_chips:,} of the {self.pool.chips:,} chips stand idle: the best plan uses {plan.strategy.chips:,}"
 
     @property
+    def bought(self) -> int:
+        """Chips of the whole units that hold the pool and its spares."""
+        return self.floor_space.units * self.floor_space.unit_chips
+
+    @property
+    def free(self) -> str:
+        """How much of the last unit stays free, in words; empty where nothing does."""
+        left, units = self.bought - self.chips, self.floor_space
+        if not left:
+            return ""
+        size = f"{units.units:,} {'unit' if units.units == 1 else 'units'} of {units.unit_chips:,} chips"
+        smaller = find_smaller_product(self.pool, self.chips)
+        instead = f"; {smaller.name} is sold in units of {smaller.unit:,}" if smaller else ""
+        return (
+            f"{size} {'leaves' if units.units == 1 else 'leave'} {left:,} chips free ({format_percent(left / self.bought, 0)}):"
+            f" {self.chips:,} are used, spares counted{instead}"
+        )
+
+    @property
     def tokens_per_s(self) -> Range:
         """Tokens a second while nothing fails."""
         step, tokens = self.result.step_time, self.result.plan.job.tokens_per_step
@@ -108,6 +134,26 @@ class Assessment:
         return None if self.bill is None else self.bill.cost
 
     @property
+    def cost_of_run(self) -> Range | None:
+        """Dollars of the job's tokens; None without a price, or where the job states no tokens."""
+        return None if self.cost is None else self._of_run(self.cost)
+
+    @property
+    def energy_of_run(self) -> Range | None:
+        """Joules of the job's tokens, with the site's cooling."""
+        return None if self.bill is None else self._of_run(self.bill.energy)
+
+    @property
+    def capital(self) -> Range | None:
+        """Dollars of whole units with their network and storage, spares among them; None for a pool that is rented."""
+        each = self.chip_hour.capital
+        return None if each is None else each * self.bought
+
+    def _of_run(self, of_a_bill: Range) -> Range | None:
+        tokens = self.result.plan.job.tokens
+        return of_a_bill * (tokens / TERA) if tokens else None
+
+    @property
     def cost_per_hour(self) -> Range | None:
         """Dollars of one hour of the whole pool."""
         return None if self.hourly_bill is None else self.hourly_bill.cost
@@ -128,17 +174,18 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
     paid = replace(pool, chips=pool.chips + goodput.spare_nodes * pool.node)
     unknown: list[str] = []
     try:
-        power = find_power(paid, site, chip_power=given.of(given.powers, pool), pue=given.pue)
+        power = find_power(
+            paid, site, chip_power=given.of(given.powers, pool), pue=given.pue, figures=given.power_figures
+        )
     except UnknownFigureError as error:
         power = None
         unknown.append(f"power: {error}")
-    chip_hour = find_chip_hour(
-        pool, site, rent=given.of(given.rents, pool), chip_price=given.of(given.chip_prices, pool),
-        unit_price=given.unit_prices.get(pool.name), own=given.own,
-        terms=given.terms,
-    )  # fmt: skip
+    chip_hour = _find_chip_hour(given, pool, site)
     if chip_hour.price is None:
         unknown.append(f"price: {ask_price(pool, chip_hour)}")
+    unknown += [
+        f"{quote.words}: not taken, {pool.chips:,} chips are fewer" for quote in given.quotes if quote.is_short_of(pool)
+    ]
     unbilled = Assessment(
         result, goodput, site, paid.chips, power, chip_hour, find_floor_space(paid), None, None, tuple(unknown)
     )
@@ -146,10 +193,28 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
         return unbilled
     electricity = None if given.electricity is None else Range.exactly(given.electricity)
     bill, hourly_bill = (
-        price_run(seconds, power, chip_hour, site, electricity=electricity)
+        price_run(seconds, power, chip_hour, site, electricity=electricity, bought=unbilled.bought)
         for seconds in (TERA / unbilled.useful, Range.exactly(HOUR))
     )
     return replace(unbilled, bill=bill, hourly_bill=hourly_bill)
+
+
+def _find_chip_hour(given: Assumptions, pool: Pool, site: Site) -> ChipHour:
+    """Return the price of a chip-hour: by what the user states, else by a firm quote, else by the catalog."""
+    stated = {
+        "rent": given.of(given.rents, pool),
+        "chip_price": given.of(given.chip_prices, pool),
+        "unit_price": given.unit_prices.get(pool.name),
+    }
+    words = ""
+    if not any(stated.values()):
+        for item, name in QUOTED.items():
+            quote = find_firm_quote(given.quotes, pool, item)
+            if quote is not None and not (given.own and item == "rent"):
+                stated[name] = quote.amount / (site.exchange.value if quote.currency == "CNY" else 1.0)
+                words = quote.words
+                break
+    return find_chip_hour(pool, site, **stated, own=given.own, stated_by=words, terms=given.terms)
 
 
 def ask_cost(a: Assessment) -> UnknownFigureError:
@@ -162,7 +227,7 @@ def ask_price(pool: Pool, chip_hour: ChipHour) -> UnknownFigureError:
     known = ""
     if chip_hour.bracket is not None:
         known = (
-            f"owning it at the published prices of the chip ({', '.join(chip_hour.sources)}) would cost"
+            f"owning it at published prices ({', '.join(chip_hour.sources)}) would cost"
             f" {format_ends(chip_hour.bracket, '{:.2f}'.format)} USD for a chip-hour before electricity,"
             " a bracket and not a price"
         )

@@ -8,7 +8,10 @@ from typing import Literal
 
 from tianji.comparison.assessment import Assessment
 from tianji.ranges import Range
-from tianji.units import DAY, GIGA, KILO, TERA
+from tianji.units import DAY, GIGA, KILO, MEGA, TERA
+
+MWH = 3.6e9
+"""Joules of 1 MWh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,9 @@ MEASURES = (
     Measure("useful_tokens_per_day", "useful tokens a day", "billion", "more", DAY / GIGA, lambda a: a.useful),
     Measure("energy_per_token", "energy of a useful token", "J", "less", 1 / TERA, lambda a: _bill(a, "energy")),
     Measure("cost", "cost of 10¹² useful tokens", "k USD", "less", 1 / KILO, lambda a: a.cost),
+    Measure("cost_of_run", "cost of the run", "M USD", "less", 1 / MEGA, lambda a: a.cost_of_run),
+    Measure("capital", "capital expense, whole units with spares", "M USD", "less", 1 / MEGA, lambda a: a.capital),
+    Measure("energy_of_run", "energy of the run", "MWh", "less", 1 / MWH, lambda a: a.energy_of_run),
     Measure("chip_hour", "price of a chip-hour", "USD", "less", 1.0, lambda a: a.chip_hour.price),
     Measure("chips", "chips with spares", "", "", 1.0, lambda a: _count(a.chips)),
     Measure("cabinets", "cabinets", "", "less", 1.0, lambda a: _count(a.floor_space.cabinets)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +9,7 @@ from functools import partial
 from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
 from tianji.comparison.curve import Curve
 from tianji.comparison.sensitivity import Sensitivity, choose_best, compute_sensitivities, find_alternative_plans
-from tianji.comparison.side_by_side import describe_verdicts, format_pool
+from tianji.comparison.side_by_side import Comparison, format_pool, set_side_by_side
 from tianji.economics import ask_power
 from tianji.errors import InfeasibleError, UnknownNameError
 from tianji.formatting import format_number
@@ -46,7 +45,8 @@ class Replacement:
     answer: str
     """What the sensitivities move: a ratio of the other pool over the first, in words."""
     sensitivities: tuple[Sensitivity, ...]
-    verdicts: tuple[str, ...]
+    both: Comparison
+    """The two side by side."""
     nominal: float | None = None
     """The answer with every assumption as it is; None where it has no figure."""
 
@@ -96,10 +96,10 @@ def replace_pool(
     sensitivities = compute_sensitivities(other_curve, base, best, ratio, plans)
     _draw(first_curve, base.pool.chips, points)
     _draw(other_curve, best.pool.chips, points)
+    both = set_side_by_side((base, best), given)
     return Replacement(
-        match, base, best, bracket, first_curve, other_curve, answer, sensitivities, describe_verdicts((base, best)),
-        ratio(base, best),
-    )  # fmt: skip
+        match, base, best, bracket, first_curve, other_curve, answer, sensitivities, both, ratio(base, best)
+    )
 
 
 def _deadline(base: Assessment, days: float | None) -> float:
@@ -226,8 +226,8 @@ def describe_answer(replacement: Replacement) -> str:
     around = "" if few == many else f" ({least} to {most} by both ranges)"
     how = {"throughput": "give as many useful tokens", "deadline": "meet the deadline", "cost": "cost as much an hour",
            "power": "take as much power"}[replacement.match]  # fmt: skip
-    units = math.ceil(nominal / other.pool.unit)
+    units = other.floor_space
     return (
-        f"{nominal:,.0f} chips of {other.pool.name} ({units:,} × {other.pool.unit:,}){around} {how}"
+        f"{nominal:,.0f} chips of {other.pool.name} ({units.units:,} × {units.unit_chips:,}, spares counted){around} {how}"
         f" as {format_pool(first)}; useful throughput {other.useful.nominal / first.useful.nominal:.2f} times."
     )

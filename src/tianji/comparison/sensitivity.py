@@ -61,7 +61,7 @@ def compute_sensitivities(
         ("step time, by its range", "slow", "fast", *_steps(curve, other)),
         ("failure rate", "most", "fewest", *_failures(curve, other)),
         ("rent", *_rents(curve, other)),
-        ("price of a chip", *_prices(curve, other)),
+        ("purchase price", *_prices(curve, other)),
         ("electricity price", *_electricity(curve, other)),
         ("power of a chip, with its share", *_powers(curve, other)),
     )
@@ -140,11 +140,7 @@ def _rents(curve: Curve, other: Assessment) -> Ends:
 
 def _prices(curve: Curve, other: Assessment) -> Ends:
     given, pool = curve.assumptions, other.pool
-    if (
-        other.chip_hour.basis != "own"
-        or given.of(given.chip_prices, pool) is not None
-        or pool.name in given.unit_prices
-    ):
+    if other.chip_hour.basis != "own" or other.chip_hour.is_stated:
         return NO_RANGE
     if pool.price is not None:
         return _ends(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tianji.comparison.assessment import Assessment, Assumptions, assess
 from tianji.comparison.measures import MEASURES
+from tianji.comparison.shared import divide, pin_shared
 from tianji.errors import FormatError
 from tianji.formatting import format_ends
 from tianji.hardware import Pool
@@ -24,13 +25,18 @@ class Comparison:
     assessments: tuple[Assessment, ...]
     verdicts: tuple[str, ...]
     """One sentence for speed and, where the prices are known, one for cost."""
+    pinned: tuple[tuple[Assessment, ...], ...] = ()
+    """The same with what all pools share at its low, its nominal and its high end."""
+
+    def ratio(self, key: str, place: int, base: int = 0) -> Range | None:
+        """Return a measure of one pool over that of another; what both share is the same for both."""
+        measure = next(m for m in MEASURES if m.key == key)
+        pairs = [(every[place], every[base]) for every in self.pinned]
+        return divide(measure.of, self.assessments[place], self.assessments[base], pairs)
 
     def ratios(self, key: str) -> tuple[Range | None, ...]:
-        """Return a measure of each pool over that of the first, ranges of both included."""
-        measure = next(m for m in MEASURES if m.key == key)
-        spans = [measure.of(a) for a in self.assessments]
-        first = spans[0]
-        return tuple(None if s is None or first is None or not first.low else s / first for s in spans)
+        """Return a measure of each pool over that of the first."""
+        return tuple(self.ratio(key, place) for place in range(len(self.assessments)))
 
 
 def compare(
@@ -45,20 +51,27 @@ def compare(
         raise FormatError("expected at least two pools to compare, like 1024xhgx-h100 768xcloudmatrix384")
     results = [plan(job, pool, calibration, top=1, progress=progress).results[0] for job, pool in cases]
     assessments = tuple(assess(result, assumptions) for result in results)
-    return Comparison(assessments, describe_verdicts(assessments))
+    return set_side_by_side(assessments, assumptions)
 
 
-def describe_verdicts(assessments: Sequence[Assessment]) -> tuple[str, ...]:
+def set_side_by_side(assessments: Sequence[Assessment], assumptions: Assumptions | None = None) -> Comparison:
+    """Return a comparison of plans that are known."""
+    pinned = pin_shared(assessments, assumptions)
+    return Comparison(tuple(assessments), describe_verdicts(assessments, pinned), pinned)
+
+
+def describe_verdicts(
+    assessments: Sequence[Assessment], pinned: Sequence[Sequence[Assessment]] = ()
+) -> tuple[str, ...]:
     """Return a sentence on speed and one on cost: who is ahead and what decides it, or that the ranges overlap.
 
     Where a price is unknown, a sentence says of which pools.
     """
-    speeds = [a.useful for a in assessments]
-    verdicts = [_verdict(assessments, speeds, "more", "useful tokens a day", _speed_factors)]
-    priced = [(a, a.cost) for a in assessments if a.cost is not None]
+    places = range(len(assessments))
+    verdicts = [_verdict(assessments, places, pinned, SPEED)]
+    priced = [i for i in places if assessments[i].cost is not None]
     if len(priced) > 1:
-        known, costs = zip(*priced, strict=True)
-        verdicts.append(_verdict(known, costs, "less", "cost of a useful token", _cost_factors))
+        verdicts.append(_verdict(assessments, priced, pinned, COST))
     if len(priced) < len(assessments):
         lacking = ", ".join(format_pool(a) for a in assessments if a.cost is None)
         verdicts.append(f"No verdict on cost{' with the others' * (len(priced) > 1)}: no price is known of {lacking}.")
@@ -70,25 +83,35 @@ def format_pool(a: Assessment) -> str:
     return f"{a.pool.chips:,} × {a.pool.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Contest:
+    """What a verdict is about."""
+
+    what: str
+    of: Callable[[Assessment], Range | None]
+    is_cost: bool
+    factors: Callable[[Assessment, Assessment], dict[str, float]]
+
+
 def _verdict(
-    assessments: Sequence[Assessment], spans: Sequence[Range], better: str, what: str,
-    factors: Callable[[Assessment, Assessment], dict[str, float]],
-) -> str:  # fmt: skip
-    order = sorted(range(len(spans)), key=lambda i: spans[i].nominal, reverse=better == "more")
-    best, second = order[0], order[1]
-    ratio = spans[best].nominal / spans[second].nominal
-    ratio = ratio if better == "more" else 1 / ratio
+    assessments: Sequence[Assessment], places: Sequence[int], pinned: Sequence[Sequence[Assessment]], contest: _Contest
+) -> str:
+    spans = {i: span for i in places if (span := contest.of(assessments[i])) is not None}
+    best, second = sorted(spans, key=lambda i: spans[i].nominal, reverse=not contest.is_cost)[:2]
     pair = assessments[best], assessments[second]
+    ratio = divide(contest.of, *pair, [(every[best], every[second]) for every in pinned]) or Range.exactly(1.0)
+    times, what = 1 / ratio.nominal if contest.is_cost else ratio.nominal, contest.what
     names = format_pool(pair[0]), format_pool(pair[1])
-    if spans[best].overlaps(spans[second]):
+    if ratio.low <= 1 <= ratio.high:
         return (
-            f"No verdict on {what}: nominally {names[0]} is {ratio:.2f} times better than {names[1]}, but the ranges overlap"
-            f" ({_times(spans[best], spans[second])} of it). {_decider(pair, (spans[best], spans[second]), better == 'less')}"
+            f"No verdict on {what}: nominally {names[0]} is {times:.2f} times better than {names[1]}, but the ranges overlap"
+            f" ({format_ends(ratio, '{:.2f}'.format)} times of it)."
+            f" {_decider(pair, (spans[best], spans[second]), contest.is_cost)}"
         )
-    parts = factors(*pair)
+    parts = contest.factors(*pair)
     ranked = sorted(parts, key=lambda name: -abs(math.log(parts[name])))
     reasons = ", ".join(f"{name} ×{parts[name]:.2f}" for name in ranked[:3])
-    ahead = f"{names[0]} is ahead of {names[1]} on {what}, {ratio:.2f} times, and the ranges do not overlap"
+    ahead = f"{names[0]} is ahead of {names[1]} on {what}, {times:.2f} times, and the ranges do not overlap"
     return f"{ahead}; it is decided by {reasons}."
 
 
@@ -119,10 +142,6 @@ def _uncertain_factors(a: Assessment, is_cost: bool) -> dict[str, Range]:
     return factors if a.cost_per_hour is None else factors | {"price": a.cost_per_hour}
 
 
-def _times(a: Range, b: Range) -> str:
-    return f"{format_ends(a / b, '{:.2f}'.format)} times"
-
-
 def _speed_factors(a: Assessment, b: Assessment) -> dict[str, float]:
     """Return the factors of a / b in useful tokens; they multiply to it."""
     flops = [x.result.model_flops / x.result.plan.job.tokens_per_step for x in (a, b)]
@@ -141,3 +160,7 @@ def _cost_factors(a: Assessment, b: Assessment) -> dict[str, float]:
     assert b.cost is not None
     chip = (a.useful.nominal / a.chips) / (b.useful.nominal / b.chips)
     return {"useful tokens of a chip": chip, "the price of a chip-hour": b.cost.nominal / a.cost.nominal / chip}
+
+
+SPEED = _Contest("useful tokens a day", lambda a: a.useful, False, _speed_factors)
+COST = _Contest("cost of a useful token", lambda a: a.cost, True, _cost_factors)

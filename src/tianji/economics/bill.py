@@ -28,11 +28,13 @@ class Bill:
 
 
 def price_run(
-    seconds: Range, power: PoolPower, hour: ChipHour, site: Site, *, electricity: Range | None = None
-) -> Bill:
+    seconds: Range, power: PoolPower, hour: ChipHour, site: Site, *, electricity: Range | None = None,
+    bought: int | None = None,
+) -> Bill:  # fmt: skip
     """Return the bill of so many seconds of all chips of a pool.
 
-    ``electricity`` is dollars of 1 kWh, the site's where it is left out. With h the hours, N the chips::
+    ``electricity`` is dollars of 1 kWh, the site's where it is left out. ``bought`` is the chips that an owner pays for, who buys
+    whole units; None: those that have power. With h the hours, N the chips::
 
         energy = seconds · busy power · PUE          carbon = kWh · the site's kilograms of a kWh
         cost   = h · N · rent                        rented: a rent has its electricity inside
@@ -43,11 +45,12 @@ def price_run(
     hours = seconds * (1 / HOUR)
     energy = seconds * power.busy * power.pue
     kilowatt_hours = energy * (1 / KWH)
+    owned = power.chips if bought is None else bought
     items: dict[str, Range] = {}
     if hour.basis == "rent" and hour.price is not None:
         items = {"rent": hours * power.chips * hour.price}
     elif hour.price is not None:
-        items = {name: hours * power.chips * value for name, value in hour.items.items()}
+        items = {name: hours * owned * value for name, value in hour.items.items()}
         items["electricity"] = kilowatt_hours * (site.electricity.range if electricity is None else electricity)
     cost = Range.total(items.values()) if items else None
     return Bill(items, cost, energy, kilowatt_hours * site.carbon.range)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tianji.catalog import Ownership, Quote, Site, load_ownership, load_quotes
-from tianji.economics.ownership import own_chip_hour, own_unit_hour
+from tianji.economics.ownership import chip_capital, own_chip_hour, own_unit_hour, unit_capital
 from tianji.hardware import Pool
 from tianji.ranges import Range
 from tianji.units import Dollars
@@ -31,11 +31,15 @@ class ChipHour:
     items: dict[str, Range]
     """Line items of owning; empty for a rent."""
     bracket: Range | None = None
+    capital: Range | None = None
+    """Of an owned pool: what is bought for one chip, its servers, network and storage with it (dollars)."""
+    is_stated: bool = False
+    """It is the user's own, so that no range of it is left."""
 
 
 def find_chip_hour(
     pool: Pool, site: Site, *, rent: Dollars | None = None, chip_price: Dollars | None = None,
-    unit_price: Dollars | None = None, own: bool = False,
+    unit_price: Dollars | None = None, own: bool = False, stated_by: str = "",
     terms: Ownership | None = None, quotes: Sequence[Quote] | None = None,
 ) -> ChipHour:  # fmt: skip
     """Return the price of one chip-hour of a pool, in dollars.
@@ -46,6 +50,7 @@ def find_chip_hour(
         rent: The user's own dollars of one chip-hour; it stands before all else.
         chip_price: The user's own dollars of one chip; the pool is then owned.
         unit_price: The user's own dollars of one whole unit, its servers and network included; the pool is then owned.
+        stated_by: What a price of the user's own stands on; empty: the user's word.
         own: Own the pool at the published price of its unit, or where there is none of its chip.
         terms: What owning costs beside the chips; None: the catalog's.
         quotes: Published rents; None: the catalog's. The nominal one is the site's, else a three-year rent; low and high are
@@ -53,9 +58,9 @@ def find_chip_hour(
     """
     terms = terms or load_ownership()
     if rent is not None:
-        return ChipHour(Range.exactly(rent), "rent", ("your own rent",), {})
+        return ChipHour(Range.exactly(rent), "rent", (stated_by or "your own rent",), {}, is_stated=True)
     if own or chip_price is not None or unit_price is not None:
-        return _own(pool, terms, chip_price, unit_price)
+        return _own(pool, terms, chip_price, unit_price, stated_by)
     quoted = _quoted(pool, site, load_quotes() if quotes is None else quotes)
     if quoted is not None:
         return quoted
@@ -64,21 +69,25 @@ def find_chip_hour(
 
 
 def _own(
-    pool: Pool, terms: Ownership, chip_price: Dollars | None = None, unit_price: Dollars | None = None
-) -> ChipHour:
+    pool: Pool, terms: Ownership, chip_price: Dollars | None = None, unit_price: Dollars | None = None,
+    stated_by: str = "",
+) -> ChipHour:  # fmt: skip
     """Return the price of owning: by what the user states, else by the unit's published price, else by the chip's."""
     stated = unit_price if unit_price is not None else chip_price
     published = None if stated is not None else pool.price or pool.chip.price
     if stated is None and published is None:
         return ChipHour(None, "unknown", (), {})
     price = Range.exactly(stated) if stated is not None else published.range if published else Range.exactly(0.0)
-    source = f"{published.source} ({published.confidence})" if published else "your own price"
+    source = f"{published.source} ({published.confidence})" if published else stated_by or "your own price"
+    share, is_joined = price * (1 / pool.unit), pool.chips > pool.unit
     if unit_price is not None or (stated is None and pool.price is not None):
-        items = own_unit_hour(price * (1 / pool.unit), terms, is_joined=pool.chips > pool.unit)
+        items = own_unit_hour(share, terms, is_joined=is_joined)
+        capital = unit_capital(share, terms, is_joined=is_joined)
         source += f", of a unit of {pool.unit:,} chips with its servers and its network"
     else:
-        items = own_chip_hour(price, terms)
-    return ChipHour(Range.total(items.values()), "own", (source, f"ownership {terms.name}"), items)
+        items, capital = own_chip_hour(price, terms), chip_capital(price, terms)
+    sources = (source, f"ownership {terms.name}")
+    return ChipHour(Range.total(items.values()), "own", sources, items, capital=capital, is_stated=stated is not None)
 
 
 def _quoted(pool: Pool, site: Site, quotes: Sequence[Quote]) -> ChipHour | None:

@@ -46,6 +46,20 @@ def own_unit_hour(chip_share: Range, terms: Ownership, *, is_joined: bool) -> di
     return _spread(chip_share, terms, _joined_unit_parts if is_joined else _unit_parts)
 
 
+def chip_capital(chip_price: Range, terms: Ownership) -> Range:
+    """Return what is bought for one chip (dollars): it, its servers, its network and its storage."""
+    return _bought(chip_price, terms, _chip_parts)
+
+
+def unit_capital(chip_share: Range, terms: Ownership, *, is_joined: bool) -> Range:
+    """Return the same of one chip's share of a unit's price."""
+    return _bought(chip_share, terms, _joined_unit_parts if is_joined else _unit_parts)
+
+
+def _bought(price: Range, terms: Ownership, parts: Parts) -> Range:
+    return Range(*(sum(parts(getattr(price, case), terms, case).values()) for case in CASES))
+
+
 def _spread(price: Range, terms: Ownership, parts: Parts) -> dict[str, Range]:
     low, nominal, high = (_items(parts(getattr(price, case), terms, case), terms, case) for case in CASES)
     return {name: Range(low[name], nominal[name], high[name]) for name in nominal}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from tianji.catalog import list_pools, load_pool
 from tianji.hardware import Pool
 from tianji.units import SquareMetres
 
@@ -37,3 +38,17 @@ def find_floor_space(pool: Pool) -> FloorSpace:
         None if pool.area is None else pool.area.value * pool.chips / pool.unit,
         None if pool.optics is None else math.ceil(pool.optics.value * pool.chips / pool.unit),
     )
+
+
+def find_smaller_product(pool: Pool, chips: int) -> Pool | None:
+    """Return the same product in smaller units, where so many chips leave half of a unit free; None where there is none.
+
+    >>> from tianji import load_pool
+    >>> find_smaller_product(load_pool("atlas-950-superpod"), 1536).name
+    'atlas-950-superpod-1024'
+    """
+    if chips > pool.unit / 2:
+        return None
+    kin = [load_pool(name) for name in list_pools() if name.startswith(f"{pool.name}-")]
+    smaller = [other for other in kin if other.unit < pool.unit]
+    return min(smaller, key=lambda other: math.ceil(chips / other.unit) * other.unit, default=None)

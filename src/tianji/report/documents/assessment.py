@@ -98,8 +98,10 @@ class AssessmentDocument(TypedDict):
     idle: str | None
     """How many chips no plan uses, in words."""
     units: int
-    """Nodes, racks or pods, as sold."""
+    """Nodes, racks or pods, as sold, spares counted."""
     unit_chips: int
+    free: str | None
+    """How much of the last unit stays free, in words."""
     measures: dict[str, MeasureDocument]
     bill_usd: dict[str, RangeDocument] | None
     """Of 10¹² useful tokens, by item; without a price there is no item, without a power no bill."""
@@ -135,6 +137,7 @@ def assessment_document(a: Assessment, calibration: Calibration) -> AssessmentDo
         "idle": a.idle or None,
         "units": a.floor_space.units,
         "unit_chips": a.floor_space.unit_chips,
+        "free": a.free or None,
         "measures": {measure.key: measure_document(measure, a) for measure in MEASURES},
         "bill_usd": None if a.bill is None else {name: item.to_dict() for name, item in a.bill.items.items()},
         "price": price_document(a.chip_hour),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal, TypedDict
 
 from tianji.comparison import Comparison, Replacement, Sizing
@@ -94,7 +93,7 @@ class ReplacementDocument(WorkDocument):
     chips_most: float | None
     """The same; null: more than were tried."""
     units: int
-    """Nodes, racks or pods of the other pool."""
+    """Nodes, racks or pods of the other pool, spares counted: those of ``other``."""
     first: AssessmentDocument
     other: AssessmentDocument
     ratios: dict[str, list[RangeDocument | None]]
@@ -153,10 +152,10 @@ def replacement_document(replacement: Replacement, calibration: Calibration) -> 
         "chips": other.pool.chips,
         "chips_fewest": few,
         "chips_most": many,
-        "units": math.ceil(other.pool.chips / other.pool.unit),
+        "units": other.floor_space.units,
         "first": assessment_document(first, calibration),
         "other": assessment_document(other, calibration),
-        "ratios": ratios_document(Comparison((first, other), ())),
+        "ratios": ratios_document(replacement.both),
         "curves": {
             "first": curve_document(replacement.first_curve),
             "other": curve_document(replacement.other_curve),
@@ -166,7 +165,7 @@ def replacement_document(replacement: Replacement, calibration: Calibration) -> 
             "nominal_answer": replacement.nominal,
             "swings": [swing_document(sensitivity) for sensitivity in replacement.sensitivities],
         },
-        "verdicts": list(replacement.verdicts),
+        "verdicts": list(replacement.both.verdicts),
         "assumptions": list(first.result.plan.job.assumed),
     }
 

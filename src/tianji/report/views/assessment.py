@@ -78,7 +78,7 @@ def _prices(pool: AssessmentDocument) -> Iterator[tuple[str, str]]:
 
 def caveats(pools: Sequence[AssessmentDocument]) -> list[str]:
     """Return what is assumed of pools larger than one unit, and which chips stand idle."""
-    texts = ((pool, text) for pool in pools for text in (pool["beyond_unit"], pool["idle"]))
+    texts = ((pool, text) for pool in pools for text in (pool["beyond_unit"], pool["idle"], pool["free"]))
     return [f"{pool['pool']}: {text}" for pool, text in texts if text]
 
 
