@@ -27,8 +27,8 @@ from tianji.reliability import Reliability
 from tianji.result import Result
 from tianji.units import DAY, HOUR, TERA
 
-QUOTED = {"rent": "rent", "unit": "unit_price", "chip": "chip_price"}
-"""The kinds of firm quotes in the order in which they count, and what each states."""
+QUOTED = ("rent", "unit", "chip")
+"""The kinds of firm quotes in the order in which they count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,20 +201,20 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
 
 def _find_chip_hour(given: Assumptions, pool: Pool, site: Site) -> ChipHour:
     """Return the price of a chip-hour: by what the user states, else by a firm quote, else by the catalog."""
-    stated = {
-        "rent": given.of(given.rents, pool),
-        "chip_price": given.of(given.chip_prices, pool),
-        "unit_price": given.unit_prices.get(pool.name),
-    }
-    words = ""
-    if not any(stated.values()):
-        for item, name in QUOTED.items():
-            quote = find_firm_quote(given.quotes, pool, item)
-            if quote is not None and not (given.own and item == "rent"):
-                stated[name] = quote.amount / (site.exchange.value if quote.currency == "CNY" else 1.0)
-                words = quote.words
-                break
-    return find_chip_hour(pool, site, **stated, own=given.own, stated_by=words, terms=given.terms)
+    rent, chip_price = given.of(given.rents, pool), given.of(given.chip_prices, pool)
+    unit_price, words = given.unit_prices.get(pool.name), ""
+    if rent is chip_price is unit_price is None and (quote := _find_quote(given, pool)) is not None:
+        dollars, words = quote.amount / (site.exchange.value if quote.currency == "CNY" else 1.0), quote.words
+        rent, unit_price, chip_price = (dollars if quote.item == item else None for item in QUOTED)
+    return find_chip_hour(
+        pool, site, rent=rent, chip_price=chip_price, unit_price=unit_price, own=given.own, stated_by=words,
+        terms=given.terms,
+    )  # fmt: skip
+
+
+def _find_quote(given: Assumptions, pool: Pool) -> FirmQuote | None:
+    found = (find_firm_quote(given.quotes, pool, item) for item in QUOTED if not (given.own and item == "rent"))
+    return next((quote for quote in found if quote is not None), None)
 
 
 def ask_cost(a: Assessment) -> UnknownFigureError:

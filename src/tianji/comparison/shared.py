@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tianji.catalog import Ownership, PowerFigures, load_ownership, load_power
 from tianji.comparison.assessment import Assessment, Assumptions, assess
@@ -59,7 +59,7 @@ def _pin(given: Assumptions, assessments: Sequence[Assessment], case: str) -> As
 
 def _fix(table: T, case: str, turned: Sequence[str]) -> T:
     """Return a table whose figures have no range; those that are ``turned`` go to the other end."""
-    exact = {}
+    exact: dict[str, Any] = {}
     for name in (f.name for f in fields(table)):
         figure = getattr(table, name)
         if isinstance(figure, Figure):

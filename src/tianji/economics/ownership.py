@@ -57,7 +57,8 @@ def unit_capital(chip_share: Range, terms: Ownership, *, is_joined: bool) -> Ran
 
 
 def _bought(price: Range, terms: Ownership, parts: Parts) -> Range:
-    return Range(*(sum(parts(getattr(price, case), terms, case).values()) for case in CASES))
+    low, nominal, high = (sum(parts(getattr(price, case), terms, case).values()) for case in CASES)
+    return Range(low, nominal, high)
 
 
 def _spread(price: Range, terms: Ownership, parts: Parts) -> dict[str, Range]:
