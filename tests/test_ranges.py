@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import tianji
 from tianji.errors import FormatError
 from tianji.hardware import Figure
-from tianji.ranges import CASES, Range
+from tianji.ranges import CASES, Range, chance_of_at_least
 
 figures = st.floats(0.01, 100)
 ranges = st.tuples(figures, figures, figures).map(lambda three: Range(*sorted(three)))
@@ -76,3 +76,17 @@ def test_a_figure_is_a_range_whose_unknown_ends_are_its_value() -> None:
     assert Figure(2.0, "", "paper", low=1.0, high=4.0).range == Range(1.0, 2.0, 4.0)
     assert Figure(2.0, "", "paper").range == Range.exactly(2.0)
     assert tianji.Range is Range
+
+
+@given(ranges, ranges, st.floats(1.01, 3.0))
+def test_a_chance_and_its_complement_are_one_and_more_is_likelier(a: Range, b: Range, factor: float) -> None:
+    chance = chance_of_at_least(a, b)
+    assert 0 <= chance <= 1
+    if not (a.is_exact and b.is_exact):
+        assert chance + chance_of_at_least(b, a) == pytest.approx(1.0)
+    assert chance_of_at_least(a * factor, b) >= chance - 1e-12
+
+
+def test_an_end_of_a_range_is_passed_by_a_tenth() -> None:
+    assert chance_of_at_least(Range(1, 2, 5), Range.exactly(1)) == pytest.approx(0.9)
+    assert chance_of_at_least(Range(1, 2, 5), Range.exactly(5)) == pytest.approx(0.1)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import erf, hypot, log, sqrt
 from typing import TypedDict
 
 from tianji.errors import FormatError
 
 CASES = ("low", "nominal", "high")
+TENTH = 1.2815515655446004
+"""Standard deviations beyond which a tenth of a normal lies."""
 
 
 class RangeDocument(TypedDict):
@@ -128,3 +131,21 @@ class Range:
 
 def _as_range(value: float | Range) -> Range:
     return value if isinstance(value, Range) else Range.exactly(value)
+
+
+def chance_of_at_least(one: Range, other: Range) -> float:
+    """Return the chance that one figure is at least the other, both of them above 0 and independent.
+
+    An 80 % range is taken for a log-normal of two halves: each half has the deviation that puts a tenth beyond its end. The
+    halves that face each other count: with d = ln(one / other) of the nominals and s those two deviations in quadrature, the
+    chance is the normal one of d / s. Figures that are known exactly give 0 or 1.
+
+    >>> chance_of_at_least(Range(1, 2, 3), Range(1, 2, 3)), chance_of_at_least(Range.exactly(2), Range.exactly(3))
+    (0.5, 0.0)
+    """
+    d = log(one.nominal / other.nominal)
+    below, above = (one, other) if d >= 0 else (other, one)
+    deviation = hypot(log(below.nominal / below.low), log(above.high / above.nominal)) / TENTH
+    if not deviation:
+        return 1.0 if d >= 0 else 0.0
+    return 0.5 * (1.0 + erf(d / deviation / sqrt(2.0)))

@@ -19,6 +19,7 @@ from .commands import COMMANDS, run
 from .reading import read_heads, read_tables
 
 WIDE = 1000
+WITH_A_BOTTOM_LINE = ("plan", "prediction", "comparison", "replacement", "sizing", "goodput")
 RULE = re.compile("^─+$")
 BARS = re.compile("[█▏▎▍▌▋▊▉]+")
 
@@ -92,6 +93,20 @@ def test_the_highlights_are_the_same_words_on_terminal_and_page(answer: Answer) 
             assert text.replace("&", "&amp;") in answer.page
     for text in (shown.title, *shown.lead):
         assert " ".join(text.split()) in " ".join(answer.terminal.split())
+
+
+def test_the_bottom_line_stands_first_in_the_same_words(answer: Answer) -> None:
+    shown, document = view_of(answer.document), answer.document
+    assert bool(shown.bottom) == (document["document"] in WITH_A_BOTTOM_LINE)
+    if shown.bottom:
+        assert len(shown.bottom) == 3
+        assert answer.terminal.splitlines()[1:4] == list(shown.bottom)
+        assert [p for p in re.findall('<p class="bottom">(.*?)</p>', answer.page)] == [
+            line.replace("&", "&amp;") for line in shown.bottom
+        ]
+        assert shown.bottom[0].startswith(("Yes: ", "No: ", "Open: "))
+        assert 0 <= document["bottom_line"]["chance"] <= 1
+        assert re.search(r": (over |under )?\d+ %\. ", shown.bottom[2])
 
 
 def test_a_view_is_made_from_the_document_alone(answer: Answer) -> None:

@@ -47,6 +47,8 @@ class Replacement:
     sensitivities: tuple[Sensitivity, ...]
     both: Comparison
     """The two side by side."""
+    target: float | None = None
+    """Useful tokens a second that a deadline asks for; None: those of the first pool."""
     nominal: float | None = None
     """The answer with every assumption as it is; None where it has no figure."""
 
@@ -96,9 +98,11 @@ def replace_pool(
     sensitivities = compute_sensitivities(other_curve, base, best, ratio, plans)
     _draw(first_curve, base.pool.chips, points)
     _draw(other_curve, best.pool.chips, points)
+    # A deadline that is the first pool's own moves with it.
+    target = None if limit is None or days is None else base.result.plan.job.tokens / (limit * DAY)
     both = set_side_by_side((base, best), given)
     return Replacement(
-        match, base, best, bracket, first_curve, other_curve, answer, sensitivities, both, ratio(base, best)
+        match, base, best, bracket, first_curve, other_curve, answer, sensitivities, both, target, ratio(base, best)
     )
 
 

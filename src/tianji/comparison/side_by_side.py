@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tianji.comparison.assessment import Assessment, Assumptions, assess
+from tianji.comparison.common_terms import divide, pin_shared
 from tianji.comparison.measures import MEASURES
-from tianji.comparison.shared import divide, pin_shared
 from tianji.errors import FormatError
 from tianji.formatting import format_ends
 from tianji.hardware import Pool
@@ -78,6 +78,11 @@ def describe_verdicts(
     return tuple(verdicts)
 
 
+def rank_by_speed(assessments: Sequence[Assessment]) -> list[int]:
+    """Return the places of some plans, the most useful tokens first."""
+    return sorted(range(len(assessments)), key=lambda i: -assessments[i].useful.nominal)
+
+
 def format_pool(a: Assessment) -> str:
     """Return a pool with its chips, like ``1,024 × hgx-h100``."""
     return f"{a.pool.chips:,} × {a.pool.name}"
@@ -119,8 +124,9 @@ def _decider(pair: tuple[Assessment, Assessment], spans: tuple[Range, Range], is
     """Return which figure, if it were known, would narrow two ranges most, and whether that would decide."""
     every = [(i, name, factor) for i, a in enumerate(pair) for name, factor in _uncertain_factors(a, is_cost).items()]
     place, name, widest = max(every, key=lambda one: one[2].high / one[2].low)
-    known = Range(spans[place].low * widest.nominal / widest.low, spans[place].nominal,
-                 spans[place].high * widest.nominal / widest.high)  # fmt: skip
+    span = spans[place]
+    low, high = span.low * widest.nominal / widest.low, span.high * widest.nominal / widest.high
+    known = Range(min(low, span.nominal), span.nominal, max(high, span.nominal))
     after = "would still overlap" if known.overlaps(spans[1 - place]) else "would no longer overlap"
     a, ends = pair[place], f"{widest.low / widest.nominal:.2f} to {widest.high / widest.nominal:.2f} times the nominal"
     asked = {"step time": f"a measured step of {a.result.plan.job.model.name} on {a.pool.name}", "goodput": "its failure rate",

@@ -116,6 +116,8 @@ class View:
     highlights: tuple[Highlight, ...]
     sections: tuple[ViewSection, ...]
     asked: Facts = Facts(())
+    bottom: tuple[str, ...] = ()
+    """The bottom line, in three lines: they stand before all else."""
 
     def tables(self) -> tuple[ViewTable, ...]:
         """Return all tables in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Literal, TypedDict
 
 from tianji.comparison import Comparison, Replacement, Sizing
@@ -9,20 +10,44 @@ from tianji.comparison.curve import Curve
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.replacement import describe_answer
 from tianji.comparison.sensitivity import Sensitivity
+from tianji.comparison.side_by_side import format_pool, rank_by_speed
 from tianji.hardware.calibration import Calibration
-from tianji.ranges import RangeDocument
+from tianji.ranges import Range, RangeDocument, chance_of_at_least
 from tianji.report.documents.assessment import AssessmentDocument, assessment_document
+from tianji.report.documents.bottom_line import (
+    BottomLineDocument,
+    comparison_line,
+    replacement_line,
+    sizing_line,
+)
 from tianji.report.documents.request import WorkDocument, work_document
+
+
+class PairDocument(TypedDict):
+    """One pool over another; what both share drops out of the ratios."""
+
+    one: str
+    other: str
+    speed: RangeDocument
+    """Ratio of useful tokens a day."""
+    is_faster_chance: float
+    """From the 80 % ranges of both."""
+    cost: RangeDocument | None
+    """Ratio of the cost of a useful token; null where a price is not known."""
+    is_cheaper_chance: float | None
 
 
 class ComparisonDocument(WorkDocument):
     """The best plan on each pool for the same work; the first pool is what the others are set against."""
 
     document: Literal["comparison"]
+    bottom_line: BottomLineDocument
     pools: list[AssessmentDocument]
     ratios: dict[str, list[RangeDocument | None]]
     """Each measure of each pool over that of the first; null where one of them is not known."""
     verdicts: list[str]
+    pairs: list[PairDocument]
+    """Every two pools, the faster one first."""
     assumptions: list[str]
 
 
@@ -83,6 +108,7 @@ class ReplacementDocument(WorkDocument):
     """How many chips of one pool replace another."""
 
     document: Literal["replacement"]
+    bottom_line: BottomLineDocument
     match: str
     answer: str
     """In one sentence."""
@@ -108,6 +134,7 @@ class SizingDocument(WorkDocument):
     """How large a pool must be."""
 
     document: Literal["sizing"]
+    bottom_line: BottomLineDocument
     days_allowed: float
     budget_usd: float | None
     is_met: bool
@@ -127,11 +154,27 @@ def comparison_document(comparison: Comparison, calibration: Calibration) -> Com
     job = comparison.assessments[0].result.plan.job
     return {
         "document": "comparison",
+        "bottom_line": comparison_line(comparison),
         **work_document(job),
         "pools": [assessment_document(a, calibration) for a in comparison.assessments],
         "ratios": ratios_document(comparison),
         "verdicts": list(comparison.verdicts),
+        "pairs": [pair_document(comparison, *pair) for pair in combinations(rank_by_speed(comparison.assessments), 2)],
         "assumptions": list(job.assumed),
+    }
+
+
+def pair_document(comparison: Comparison, place: int, base: int) -> PairDocument:
+    """Return one pool over another, in speed and in cost."""
+    one, other = comparison.assessments[place], comparison.assessments[base]
+    cost = comparison.ratio("cost", place, base)
+    return {
+        "one": format_pool(one),
+        "other": format_pool(other),
+        "speed": (one.useful / other.useful).to_dict(),
+        "is_faster_chance": chance_of_at_least(one.useful, other.useful),
+        "cost": None if cost is None else cost.to_dict(),
+        "is_cheaper_chance": None if cost is None else chance_of_at_least(Range.exactly(1.0), cost),
     }
 
 
@@ -146,6 +189,7 @@ def replacement_document(replacement: Replacement, calibration: Calibration) -> 
     first, other = replacement.first, replacement.other
     return {
         "document": "replacement",
+        "bottom_line": replacement_line(replacement),
         **work_document(first.result.plan.job),
         "match": replacement.match,
         "answer": describe_answer(replacement),
@@ -187,6 +231,7 @@ def sizing_document(sizing: Sizing, calibration: Calibration) -> SizingDocument:
     job = sizing.best.result.plan.job
     return {
         "document": "sizing",
+        "bottom_line": sizing_line(sizing),
         **work_document(job),
         "days_allowed": sizing.days,
         "budget_usd": sizing.budget,

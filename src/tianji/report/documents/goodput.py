@@ -15,6 +15,7 @@ from tianji.prediction.remedies import IntervalChoice
 from tianji.ranges import RangeDocument
 from tianji.reliability import Expectation
 from tianji.reliability.hazards import domain_chips
+from tianji.report.documents.bottom_line import BottomLineDocument, goodput_line
 from tianji.report.documents.cited_figures import (
     FigureDocument,
     PublicationDocument,
@@ -148,6 +149,7 @@ class GoodputDocument(RequestDocument):
     """How much of a plan's time becomes lasting progress."""
 
     document: Literal["goodput"]
+    bottom_line: BottomLineDocument
     plan: PlanResultDocument
     goodput: RangeDocument
     leans_on: str
@@ -181,6 +183,7 @@ def goodput_document(
     chosen = {f.name: getattr(goodput.reliability, f.name) for f in fields(goodput.reliability) if f.name != "profile"}
     return {
         "document": "goodput",
+        "bottom_line": goodput_line(result, goodput),
         **request_document(plan.job, plan.pool, calibration),
         "plan": plan_result_document(result, goodput.reliability),
         "goodput": goodput.goodput.to_dict(),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from tianji.hardware.calibration import Calibration
 from tianji.reliability import Reliability
+from tianji.report.documents.bottom_line import BottomLineDocument, plan_line
 from tianji.report.documents.choice import (
     MicroBatchDocument,
     PlanChoiceDocument,
@@ -98,6 +99,7 @@ class PlanDocument(RequestDocument):
     """All that ``tianji plan`` answers for a pool."""
 
     document: Literal["plan"]
+    bottom_line: BottomLineDocument
     objective: str
     plans: list[FullPlanResultDocument]
     """The best plans, that of the least expected regret first."""
@@ -133,6 +135,7 @@ def plan_document(
     best, searched = outcome.results[0], outcome.search
     return {
         "document": "plan",
+        "bottom_line": plan_line(best, reliability),
         "objective": objective,
         **request_document(best.plan.job, best.plan.pool, calibration),
         "plans": [full_plan_result_document(result, reliability) for result in outcome.results],

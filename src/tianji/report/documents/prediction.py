@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import format_layout
 from tianji.reliability import Reliability
+from tianji.report.documents.bottom_line import BottomLineDocument, plan_line
 from tianji.report.documents.measured import MeasuredDocument
 from tianji.report.documents.nearest import NearRunDocument, near_run_documents
 from tianji.report.documents.plan_result import FullPlanResultDocument, full_plan_result_document
@@ -52,6 +53,7 @@ class PredictionDocument(RequestDocument):
     """All that ``tianji predict`` answers: one plan."""
 
     document: Literal["prediction"]
+    bottom_line: BottomLineDocument
     plans: list[FullPlanResultDocument]
     """The one plan; a list, as in the document of a search."""
     idle: IdleDocument
@@ -76,6 +78,7 @@ def prediction_document(
     """Return one predicted plan; ``best`` is the plan to set beside that of a launch script, or why there is none."""
     return {
         "document": "prediction",
+        "bottom_line": plan_line(result, reliability),
         **request_document(result.plan.job, result.plan.pool, calibration),
         "plans": [full_plan_result_document(result, reliability)],
         "idle": {"chips": result.plan.idle_chips, "reason": ""},

@@ -54,7 +54,11 @@ def print_view(console: Console, view: View, *, every_row: bool = False) -> None
 
 
 def _parts(view: View, width: int, every_row: bool) -> Iterator[RenderableType]:
-    yield Group(Text(view.title, style="bold"), *([labelled(view.asked.rows)] if view.asked.rows else []))
+    asked = [labelled(view.asked.rows)] if view.asked.rows else []
+    bottom = [Text(line, style="bold") for line in view.bottom]
+    yield Group(Text(view.title, style="bold"), *(bottom or asked))
+    if bottom and asked:
+        yield Group(*asked)
     if view.lead:
         yield Group(*map(Text, view.lead))
     if view.highlights:

@@ -14,8 +14,16 @@ from tianji.report.documents.comparison import (
     SizingDocument,
 )
 from tianji.report.view import Block, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
-from tianji.report.views.assessment import assessment_sections, caveats, measure_bars, measure_table, pools_facts
-from tianji.report.views.cells import count_of, days_of, ranged, share_of
+from tianji.report.views.assessment import (
+    NOT_PUBLISHED,
+    assessment_sections,
+    caveats,
+    measure_bars,
+    measure_table,
+    pools_facts,
+)
+from tianji.report.views.cells import count_of, days_of, ranged, ranged_or, share_of
+from tianji.report.views.request_summary import bottom_lines
 from tianji.units import DAY
 
 HIGHLIGHTED = {
@@ -23,6 +31,8 @@ HIGHLIGHTED = {
 }  # fmt: skip
 """Measures whose ratios most readers came for."""
 CURVE = "Useful tokens/s against chips, each size with its own best strategy"
+MOST_ALONE = 2
+"""Pools of which the bottom line says all that there is to say of pairs."""
 SIDE_BY_SIDE = "Side by side"
 
 
@@ -34,11 +44,31 @@ def comparison_view(document: ComparisonDocument) -> View:
         (*document["verdicts"], *caveats(pools)),
         tuple(_ratio_highlights(document)),
         (
+            *((ViewSection("Every pair", (_pairs(document),)),) if len(pools) > MOST_ALONE else ()),
             ViewSection(SIDE_BY_SIDE, (*measure_bars(pools), measure_table(pools, ratios))),
             *assessment_sections(pools),
         ),
         pools_facts(document, document["assumptions"], pools),
+        bottom_lines(document["bottom_line"]),
     )
+
+
+def _pairs(document: ComparisonDocument) -> ViewTable:
+    """Return the verdict between every two pools."""
+    columns = (
+        ViewColumn("faster pool"), ViewColumn("over"), ViewColumn("useful tokens", is_ranged=True), ViewColumn("faster", "1"),
+        ViewColumn("cost", is_ranged=True, rank=1), ViewColumn("cheaper", "1", rank=1),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            pair["one"], pair["other"], ranged(pair["speed"], "{:.2f}".format), share_of(pair["is_faster_chance"], 0),
+            ranged_or(pair["cost"], "{:.2f}".format, NOT_PUBLISHED),
+            NOT_PUBLISHED if pair["is_cheaper_chance"] is None else share_of(pair["is_cheaper_chance"], 0),
+        )
+        for pair in document["pairs"]
+    )  # fmt: skip
+    note = "Ratios of the first over the second, with the chance that it is faster, and cheaper by the token."
+    return ViewTable("pairs", "", columns, rows, note)
 
 
 def _ratio_highlights(document: ComparisonDocument) -> Iterator[Highlight]:
@@ -60,10 +90,11 @@ def replacement_view(document: ReplacementDocument) -> View:
     )
     return View(
         f"{document['model']['name']}: how many {other['pool']} replace {first['name']}",
-        (document["answer"], *caveats(pools), *document["verdicts"]),
+        (*caveats(pools), *document["verdicts"]),
         tuple(_replacement_highlights(document)),
         sections,
         pools_facts(document, document["assumptions"], pools),
+        bottom_lines(document["bottom_line"]),
     )
 
 
@@ -93,20 +124,14 @@ def sizing_view(document: SizingDocument) -> View:
         tuple(_sizing_highlights(document)),
         sections,
         pools_facts(document, document["assumptions"], pools),
+        bottom_lines(document["bottom_line"]),
     )
 
 
 def _sizing_lead(document: SizingDocument) -> Iterator[str]:
-    best, days = document["best"], document["best"]["measures"]["days"]["value"]
-    pool = f"{document['chips']:,} chips of {best['pool']} ({best['units']:,} × {best['unit_chips']:,}, spares counted)"
-    time = f"{days_of(days).words} days" if days else "a time that is not known"
-    if document["is_met"]:
-        again = f"{document['chips_cautious']:,} chips" if document["chips_cautious"] else "no number of chips"
-        yield f"{pool} finish in {time}; to be in time in the slow case too: {again}."
-    else:
-        yield "It cannot be done as asked. What binds:"
+    if not document["is_met"]:
+        yield "What binds:"
         yield from document["binding"]
-        yield f"The nearest: {pool}, {time}."
 
 
 def _sizing_highlights(document: SizingDocument) -> Iterator[Highlight]:

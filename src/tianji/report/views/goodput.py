@@ -15,7 +15,7 @@ from tianji.report.views.basis import basis_section, publications
 from tianji.report.views.breakdown import breakdown_chart, breakdown_table, swing_of
 from tianji.report.views.cells import count_of, days_of, ranged, share_of
 from tianji.report.views.plan_result import shorten_layout
-from tianji.report.views.request_summary import request_facts, title_of
+from tianji.report.views.request_summary import bottom_lines, request_facts, title_of
 from tianji.report.vocabulary import LOSSES, STORES
 from tianji.units import show
 
@@ -41,7 +41,10 @@ def goodput_view(document: GoodputDocument) -> View:
     )
     failures = (("Failures", profile["title"]), *(("Note", note) for note in profile["notes"]))
     asked = request_facts(document, failures)
-    return View(title_of("Goodput", document), tuple(_lead(document)), tuple(_highlights(document)), sections, asked)
+    return View(
+        title_of("Goodput", document), tuple(_lead(document)), tuple(_highlights(document)), sections, asked,
+        bottom_lines(document["bottom_line"]),
+    )  # fmt: skip
 
 
 def _lead(document: GoodputDocument) -> Iterator[str]:

@@ -31,7 +31,7 @@ from tianji.report.views.plan_result import (
     shorten_layout,
     step_section,
 )
-from tianji.report.views.request_summary import request_facts, title_of
+from tianji.report.views.request_summary import bottom_lines, request_facts, title_of
 from tianji.report.vocabulary import KINDS, describe_changes, describe_difference, explain_gain, signed_percent_of
 from tianji.units import GB
 
@@ -64,7 +64,8 @@ def plan_view(document: PlanDocument) -> View:
     lead = (*plan_lead(best, pool["chips"]), *choice_lead(document), *idle, *_near_size(document), *_runs_on(document))
     first, *rest = highlights(best, document["job"]["linear_dtype"])
     numbers = (first, *corrected_highlight(document["choice"]), *rest)
-    return View(title_of("Plan", document), lead, numbers, sections, request_facts(document, _search_facts(document)))
+    asked = request_facts(document, _search_facts(document))
+    return View(title_of("Plan", document), lead, numbers, sections, asked, bottom_lines(document["bottom_line"]))
 
 
 def _parted(text: str) -> tuple[str, str]:

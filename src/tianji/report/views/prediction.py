@@ -9,7 +9,7 @@ from tianji.report.views.basis import basis_section
 from tianji.report.views.measured import measured_lead, measured_sections
 from tianji.report.views.nearest import nearest_section
 from tianji.report.views.plan_result import highlights, memory_section, plan_lead, shorten_layout, step_section
-from tianji.report.views.request_summary import request_facts, title_of
+from tianji.report.views.request_summary import bottom_lines, request_facts, title_of
 
 SAME = 5e-4
 """Share of the best step time by which another is no slower."""
@@ -32,7 +32,9 @@ def prediction_view(document: PredictionDocument) -> View:
     )
     asked: Facts = request_facts(document, ignored)
     numbers = highlights(plan, document["job"]["linear_dtype"])
-    return View(title_of("Prediction", document), tuple(lead), numbers, sections, asked)
+    return View(
+        title_of("Prediction", document), tuple(lead), numbers, sections, asked, bottom_lines(document["bottom_line"])
+    )
 
 
 def describe_best(best: BestDocument, fits: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tianji.formatting import format_count
+from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.request import (
     CalibrationDocument,
     ModelDocument,
@@ -28,6 +29,11 @@ def request_facts(document: RequestDocument, more: tuple[tuple[str, str], ...] =
             *more,
         )
     )
+
+
+def bottom_lines(line: BottomLineDocument) -> tuple[str, ...]:
+    """Return the bottom line as it is shown."""
+    return line["answer"], f"{line['amounts'][:1].upper()}{line['amounts'][1:]}.", line["hinge"]
 
 
 def title_of(answer: str, document: RequestDocument) -> str:

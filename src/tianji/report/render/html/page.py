@@ -61,7 +61,8 @@ def in_page_order(view: View) -> tuple[ViewSection, ...]:
 def _header(view: View, sections: Sequence[ViewSection]) -> Element:
     links = [tag("a", section.title, href=f"#s{place}") for place, section in enumerate(sections)]
     return tag(
-        "header", tag("h1", view.title), *(tag("p", text, class_="lead") for text in view.lead),
+        "header", tag("h1", view.title), *(tag("p", text, class_="bottom") for text in view.bottom),
+        *(tag("p", text, class_="lead") for text in view.lead),
         tag("div", *map(_tile, view.highlights), class_="tiles"), tag("nav", *links),
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ OWNED = Assumptions(own=True, site="china")
 
 
 def result_on(pool: str, chips: int) -> Result:
-    job = replace(make_job("llama-3.1-8b", load_pool(pool), batch=512), tokens=10**12)
+    job = make_job("llama-3.1-8b", 4096, 512, "1T")
     return predict(Plan(job, load_pool(pool, chips), Strategy(tp=2, dp=chips // 2)), load_calibration())
 
 

@@ -1,0 +1,184 @@
+"""The bottom line of an answer: yes or no and how many; days, money and power; what it hangs on and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypedDict
+
+from tianji.comparison import Assessment, Assumptions, Comparison, Replacement, Sizing
+from tianji.comparison.assessment import assess
+from tianji.comparison.replacement import SPENT, describe_answer
+from tianji.comparison.side_by_side import format_pool, rank_by_speed
+from tianji.errors import InputError
+from tianji.formatting import format_days, format_duration, format_ends, format_number, format_percent, format_range
+from tianji.prediction.goodput import Goodput
+from tianji.ranges import Range, chance_of_at_least
+from tianji.reliability import Reliability
+from tianji.result import Result
+from tianji.units import DAY, HOUR, KILO, MEGA
+
+NOT_GIVEN = "days and the bill of the run: give --tokens"
+SURE = 0.99
+"""From this chance on, and below its complement, no percent is said."""
+
+
+class BottomLineDocument(TypedDict):
+    """What a reader in a hurry takes along, in three lines."""
+
+    answer: str
+    """Yes or no, and how many chips with their range."""
+    amounts: str
+    """Days, million dollars and megawatts."""
+    hinge: str
+    """How sure it is, and what it hangs on."""
+    chance: float | None
+    """Of the answer, from the 80 % ranges; null where nothing is known of it."""
+
+
+def plan_line(result: Result, reliability: Reliability | None = None) -> BottomLineDocument:
+    """Return the bottom line of one plan: whether it fits, and its step."""
+    chips, step = result.plan.strategy.chips, result.step_time
+    time = f"{format_range(step, format_duration)} a step"
+    chance = 1.0 - result.misfit_chance
+    verdict = f"Yes: {chips:,} chips hold it" if result.fits else f"No: {chips:,} chips do not hold it"
+    basis = f"the step time ({step.leans_on})" if step.leans_on else "the step time, a lower bound without a range"
+    return {
+        "answer": f"{verdict}; {time}.",
+        "amounts": _amounts_of_plan(result, reliability),
+        "hinge": f"That it fits: {_percent(chance)}. It hangs on {basis}.",
+        "chance": chance,
+    }
+
+
+def goodput_line(result: Result, goodput: Goodput) -> BottomLineDocument:
+    """Return the bottom line of a run under failures."""
+    chips, spares = result.plan.strategy.chips, goodput.spare_nodes
+    nodes = "no spare node" if not spares else f"{spares:,} spare {'node' if spares == 1 else 'nodes'}"
+    share = format_range(goodput.goodput, format_percent)
+    chance = 1.0 - result.misfit_chance
+    verdict = f"Yes: {chips:,} chips and {nodes} keep {share} of the time."
+    if not result.fits:
+        verdict = f"No: {chips:,} chips do not hold it; if they did, {share} of the time would last."
+    basis = goodput.goodput.leans_on or goodput.profile.title
+    return {
+        "answer": verdict,
+        "amounts": _amounts_of_plan(result, goodput.reliability),
+        "hinge": f"That it fits: {_percent(chance)}. The goodput hangs on the rate of failures ({basis}).",
+        "chance": chance,
+    }
+
+
+def comparison_line(comparison: Comparison) -> BottomLineDocument:
+    """Return the bottom line of pools side by side: the fastest over the second."""
+    every = comparison.assessments
+    best, second = rank_by_speed(every)[:2]
+    one, other = every[best], every[second]
+    ratio = one.useful / other.useful
+    times = format_range(ratio, _two)
+    chance = chance_of_at_least(one.useful, other.useful)
+    word = "Yes" if ratio.low > 1 else "Open"
+    return {
+        "answer": f"{word}: {format_pool(one)} gives {times} times the useful tokens of {format_pool(other)}.",
+        "amounts": f"{format_pool(one)}: {amounts(one)}; {format_pool(other)}: {amounts(other)}",
+        "hinge": f"{format_pool(one)} ahead: {_percent(chance)}. It hangs on {_widest(one, other)}.",
+        "chance": chance,
+    }
+
+
+def replacement_line(replacement: Replacement) -> BottomLineDocument:
+    """Return the bottom line of a replacement: how many chips, and whether they suffice."""
+    first, other = replacement.first, replacement.other
+    if replacement.match in SPENT:
+        spent = SPENT[replacement.match]
+        chance, word = chance_of_at_least(spent(first), spent(other)), f"no more {replacement.match}"
+    else:
+        wanted = first.useful if replacement.target is None else Range.exactly(replacement.target)
+        chance, word = chance_of_at_least(other.useful, wanted), "suffice"
+    return {
+        "answer": f"Yes: {describe_answer(replacement)}",
+        "amounts": f"{format_pool(other)}: {amounts(other)}",
+        "hinge": f"{other.pool.chips:,} {word}: {_percent(chance)}. It hangs on {_widest(first, other)}.",
+        "chance": chance,
+    }
+
+
+def sizing_line(sizing: Sizing) -> BottomLineDocument:
+    """Return the bottom line of a sizing: how many chips, and whether they are in time."""
+    best, chips = sizing.best, sizing.best.pool.chips
+    units = best.floor_space
+    pool = f"{chips:,} chips of {best.pool.name} ({units.units:,} × {units.unit_chips:,}, spares counted)"
+    late = f"{sizing.cautious:,} chips" if sizing.cautious else "no number of chips"
+    answer = f"Yes: {pool} finish in time; in the slow case too: {late}."
+    if not sizing.is_met:
+        answer = f"No: it cannot be done as asked; the nearest is {pool}."
+    target = Range.exactly(best.result.plan.job.tokens / (sizing.days * DAY))
+    chance = chance_of_at_least(best.useful, target)
+    return {
+        "answer": answer,
+        "amounts": f"{amounts(best)}; {sizing.days:g} days allowed",
+        "hinge": f"{chips:,} in time: {_percent(chance)}. It hangs on {_speed(best)}.",
+        "chance": chance,
+    }
+
+
+def amounts(a: Assessment) -> str:
+    """Return days, money and power of a plan; without a number of tokens the money of a day."""
+    days = f"{format_days(a.days.nominal)} days{_ends(a.days, format_days)}" if a.days else ""
+    if cost := a.cost_of_run:
+        money = _scaled(cost, "USD")
+    elif day := a.cost_per_hour:
+        money = f"{_scaled(day * (DAY / HOUR), 'USD')} a day"
+    else:
+        money = "cost not known, no price is published"
+    power = _scaled(a.power.site, "W") if a.power else "power not known, none is published"
+    return ", ".join(part for part in (days, money, power) if part)
+
+
+def _scaled(span: Range, unit: str) -> str:
+    """Return a range in millions, or in thousands below a tenth of a million.
+
+    >>> _scaled(Range(1.5e6, 6.6e6, 35e6), "USD"), _scaled(Range.exactly(58e3), "W")
+    ('6.6 M USD (1.5 to 35)', '58 kW')
+    """
+    scale, letter = (MEGA, "M") if span.nominal >= MEGA / 10 else (KILO, "k")
+    shown = span * (1 / scale)
+    gap = " " if unit == "USD" else ""
+    return f"{format_number(shown.nominal)} {letter}{gap}{unit}{_ends(shown, format_number)}"
+
+
+def _ends(span: Range, form: Callable[[float], str]) -> str:
+    return "" if span.is_exact else f" ({format_ends(span, form)})"
+
+
+def _amounts_of_plan(result: Result, reliability: Reliability | None) -> str:
+    try:
+        a = assess(result, Assumptions(reliability=reliability))
+    except InputError as error:
+        return f"days, cost and power are not known: {error}"
+    return amounts(a) if a.days else f"{amounts(a)}; {NOT_GIVEN}"
+
+
+def _widest(*pools: Assessment) -> str:
+    """Return the speed that is known worst."""
+    return _speed(max(pools, key=lambda a: a.useful.high / a.useful.low))
+
+
+def _speed(a: Assessment) -> str:
+    span, basis = a.useful * (1 / a.useful.nominal), a.result.step_time.leans_on
+    why = f"; {basis}" if basis else ""
+    return f"the speed of {format_pool(a)} ({format_ends(span, _two)} times the nominal{why})"
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _percent(chance: float) -> str:
+    """Return a chance in words.
+
+    >>> _percent(0.553), _percent(0.9999), _percent(0.0)
+    ('55 %', 'over 99 %', 'under 1 %')
+    """
+    if chance > SURE:
+        return "over 99 %"
+    return "under 1 %" if chance < 1 - SURE else format_percent(chance, 0)
