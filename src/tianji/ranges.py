@@ -144,8 +144,10 @@ def chance_of_at_least(one: Range, other: Range) -> float:
     (0.5, 0.0)
     """
     d = log(one.nominal / other.nominal)
-    below, above = (one, other) if d >= 0 else (other, one)
+    if not d:
+        return 1.0 if one.is_exact and other.is_exact else 0.5
+    below, above = (one, other) if d > 0 else (other, one)
     deviation = hypot(log(below.nominal / below.low), log(above.high / above.nominal)) / TENTH
     if not deviation:
-        return 1.0 if d >= 0 else 0.0
+        return 1.0 if d > 0 else 0.0
     return 0.5 * (1.0 + erf(d / deviation / sqrt(2.0)))
