@@ -92,6 +92,10 @@ def write_text(path: str | os.PathLike[str], text: str, errors: str = "strict") 
         os.umask(mask)
         os.chmod(draft, 0o666 & ~mask)
         os.replace(draft, target)
+    except UnicodeEncodeError as error:
+        os.unlink(draft)
+        near = ascii(text[max(error.start - 20, 0) : error.end])
+        raise InputError(f"{path}: cannot be written: half of a character, in {near}, is no text") from None
     except OSError as error:
         os.unlink(draft)
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
