@@ -64,7 +64,8 @@ class Segment:
         """Return a pool's whole pipeline, for every number of stages in a grid."""
         model = job.model
         stages = tuple(representative_stages(model, g))
-        return cls(pool, constants, stages, find_variants(model, g), first_stage(model, g), all_counts(model), g.pp)
+        variants = find_variants(model, g, stages)
+        return cls(pool, constants, stages, variants, first_stage(model, g), all_counts(model), g.pp)
 
     def context(self, job: Job, g: Grid) -> Context:
         """Return what the formulas of a layer need."""
