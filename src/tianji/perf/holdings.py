@@ -121,10 +121,10 @@ def stages_of(model: Model, strategy: Strategy) -> Stages:
 @lru_cache(maxsize=4096)
 def hold_all(sequence: LayerSequence, schedule: str, pp: int, vpp: int, stages: str = "") -> tuple[Holding, ...]:
     """Return what every rank of a pipeline holds, the first rank first."""
-    how, held = SCHEDULES[schedule], chunk_stages(sequence, schedule, pp, vpp, stages)
-    dealt, modules = held.layers, held.modules or (0,) * len(held.layers)
-    ends = list(accumulate(dealt, initial=0))
-    before, last = sequence.counts_before(), len(dealt) - 1
+    how, named = SCHEDULES[schedule], chunk_stages(sequence, schedule, pp, vpp, stages)
+    modules = named.modules or (0,) * len(named.layers)
+    ends = list(accumulate(named.layers, initial=0))
+    before, last = sequence.counts_before(), len(named.layers) - 1
     copies = 2.0 if how.is_paired else 1.0
     holdings: list[Holding] = []
     for rank in range(pp):

@@ -23,8 +23,8 @@ def deal_layers(plan: Plan) -> list[list[int]]:
 
 def is_even(plan: Plan) -> bool:
     """Return whether every chunk holds equally many layers, and the prediction modules lie beside the head."""
-    held = hold_stages(plan)
-    return len(set(held.layers)) == 1 and not any(held.modules[:-1])
+    own = hold_stages(plan)
+    return len(set(own.layers)) == 1 and not any(own.modules[:-1])
 
 
 def recomputed_layers(plan: Plan, limits: Limits) -> int | None:
