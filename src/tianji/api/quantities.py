@@ -14,8 +14,8 @@ Count: TypeAlias = int | str
 """A whole number, or a text like ``"4k"``."""
 Quantity: TypeAlias = float | str
 """A number in SI units, or a text with a unit like ``"30 min"``."""
-LONGEST: Seconds = 1e12
-"""Some 30,000 years: of a longer time, sums over failures have no digit left."""
+LONGEST: Seconds = 10_000_000 * DAY
+"""Some 27,000 years: of a longer time, sums over failures have no digit left."""
 Pairs: TypeAlias = Mapping[str, Quantity] | str | Iterable[str]
 """Figures by the names of chips or pools: a mapping, or texts like ``"h800=2"``."""
 
