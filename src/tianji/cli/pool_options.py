@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tianji.cli.options import add_options, calibration_option, loss_options
+from tianji.cli.options import add_options, calibration_option, loss_options, task_options
 
 RENT = click.option("--rent", multiple=True, metavar="CHIP=USD", help="Dollars of one chip-hour; repeat for more.")
 POWER = click.option(
@@ -17,6 +17,7 @@ with_pool_options = add_options(
     click.option("--tokens", metavar="COUNT", help="Tokens of the whole run, like 15T: gives the days."),
     click.option("--precision", metavar="NAME",
                  help="Number formats of the run; a pool may have its own, like 64xhgx-h800@fp8.  [default: bf16]"),
+    task_options,
     click.option("--site", metavar="NAME|FILE", help="Where all pools stand.  [default: each at its vendor's home]"),
     RENT,
     click.option("--buy", is_flag=True, help="Own the pools, in place of renting them."),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tianji.catalog import load_calibration
-from tianji.errors import InfeasibleError, InputError
+from tianji.errors import IllegalStrategyError, InfeasibleError, InputError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
@@ -86,6 +86,10 @@ def plan_mixture(
 
     Raises InfeasibleError when neither mixing nor any part alone has a plan that fits.
     """
+    if job.task.teacher is not None:
+        raise IllegalStrategyError(
+            f"task {job.task.describe()}: a teacher is priced on a pool of one chip, not on a mixture"
+        )
     calibration, fixed_fields = load_calibration() if calibration is None else calibration, dict(fixed or {})
 
     def constants(pool: Pool) -> Constants:
