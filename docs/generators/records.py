@@ -4,7 +4,8 @@ Usage: python docs/generators/records.py
 
 For each chip, class of model and dtype the run of the highest MFU, as Tianji counts it (model FLOPs over the dense peak of that
 dtype), where all weights were trained. For each class the runs of the largest micro-batches: none that is left out had more
-sequences in a micro-batch with a model and sequences at least as large. Rows of quality C, and times that were put together from parts, set no record.
+sequences in a micro-batch with a model and sequences at least as large. Rows of quality C, and times that were put together from
+parts, set no record.
 """
 
 from __future__ import annotations
