@@ -33,3 +33,14 @@ def test_the_smallest_size_is_found_behind_sizes_that_divide_badly(calibration: 
     for n in curve.counts(8, found.pool.chips - 1):
         smaller = curve.at(n)
         assert smaller is None or smaller.useful.nominal < target.useful.nominal, n
+
+
+def test_the_smallest_size_leaves_no_node_idle(calibration: Calibration) -> None:
+    # 2,688 chips have small factors and are tried; the best plan on at most so many has ten stages and takes 2,560.
+    job = make_job("llama-3.1-405b", chips=1024)
+    curve = Curve(job, load_pool("atlas-950-superpod", 1024), calibration, Assumptions())
+    large = curve.at(2688)
+    assert large is not None
+    found = curve.find_smallest(large.useful.nominal, 2560, 2688)
+    assert found is not None
+    assert found.pool.chips - found.result.plan.strategy.chips < curve.pool.node

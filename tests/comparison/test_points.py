@@ -7,6 +7,8 @@ from tianji.comparison.replacement import replace_pool
 from tianji.comparison.sizing import size_pool
 from tianji.units import TERA
 
+pytestmark = pytest.mark.xdist_group("comparison")  # They share what they search.
+
 
 @pytest.fixture(scope="module")
 def brackets() -> list[tuple[float | None, float, float | None]]:

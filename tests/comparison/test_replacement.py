@@ -8,6 +8,8 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.workload import Job
 
+pytestmark = pytest.mark.xdist_group("comparison")  # They share what they search.
+
 
 @pytest.fixture(scope="module")
 def found(job: Job, h100: Pool, calibration: Calibration) -> Replacement:

@@ -9,6 +9,8 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.workload import Job
 
+pytestmark = pytest.mark.xdist_group("comparison")  # They share what they search.
+
 
 def test_the_size_meets_the_deadline_and_the_cautious_one_is_larger(
     job: Job, h100: Pool, calibration: Calibration

@@ -75,7 +75,8 @@ def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path) -> None:
     head, other = Host(tmp_path / "head.json"), Host(tmp_path / "other.json")
     address = f"127.0.0.2:{free_port()}"
     with ExitStack() as stack:
-        stack.enter_context(head.up("--chips", "2", "--cpus", "1", "--host", "127.0.0.2", "--port", address.rpartition(":")[2]))
+        at = ("--host", "127.0.0.2", "--port", address.rpartition(":")[2])
+        stack.enter_context(head.up("--chips", "2", "--cpus", "1", *at))
         token = json.loads(head.state.read_text())["token_file"]
         join = ("--host", "127.0.0.3", "--join", address, "--token", token)
         stack.enter_context(other.up("--chips", "2", "--cpus", "1", *join))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from tianji.api.answer import Answer
+from tianji.api.measured import explain_measured
 from tianji.api.quantities import Count
 from tianji.api.requests import File, PoolLike, find_pool
 from tianji.errors import FormatError, InputError
@@ -22,7 +23,7 @@ from tianji.reliability import Reliability
 from tianji.report.documents.prediction import LaunchDocument, prediction_document
 from tianji.result import Result
 from tianji.search import plan
-from tianji.units import parse_count
+from tianji.units import Seconds, parse_count
 
 USUAL_POOLS = {"megatron": "hgx-h100", "mindspeed": "atlas-900-a2"}
 """What is assumed where no pool is named: eight chips a node, scale-out between nodes."""
@@ -117,8 +118,10 @@ def explain_launch(prediction: LaunchPrediction) -> Answer[Any]:
     return answer_plan(read.job, read.pool, explain=read.strategy, calibration=prediction.calibration, top=1)
 
 
-def answer_launch(prediction: LaunchPrediction, reliability: Reliability) -> Answer[Result]:
-    """Return the answer on a launch script: its prediction, and how far that is from the best."""
+def answer_launch(
+    prediction: LaunchPrediction, reliability: Reliability, measured: Seconds | None = None
+) -> Answer[Result]:
+    """Return the answer on a launch script: its prediction, and how far that is from the best and from what was measured."""
     launch, result, best = prediction.launch, prediction.result, prediction.best
     pace = (
         best if isinstance(best, str) else f"{result.step_time.nominal / best.step_time.nominal - 1:+.1%} to the best"
@@ -131,7 +134,8 @@ def answer_launch(prediction: LaunchPrediction, reliability: Reliability) -> Ans
         "engine": launch.framework, "stack": launch.stack, "ignored": list(launch.ignored),
         "left_out": list(launch.left_out), "broken": list(launch.broken),
     }  # fmt: skip
-    make_document = partial(prediction_document, result, prediction.calibration, reliability, read, best)
+    beside = explain_measured(result, prediction.calibration, measured)
+    make_document = partial(prediction_document, result, prediction.calibration, reliability, read, best, beside)
     notes = [*(f"left out: {text}" for text in launch.left_out), *(f"would stop: {text}" for text in launch.broken)]
     if launch.ignored:
         notes.append(f"ignored, as nothing is known of them: {' '.join(launch.ignored)}")

@@ -8,7 +8,8 @@ from typing import Any
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
 from tianji.api.launch import Outside, answer_launch, explain_launch, predict_launch, read_settings
-from tianji.api.quantities import Count, Quantity
+from tianji.api.measured import explain_measured
+from tianji.api.quantities import Count, Quantity, read_duration
 from tianji.api.requests import (
     CalibrationLike,
     File,
@@ -41,6 +42,7 @@ def predict(
     arguments: Sequence[str] = (),
     explain: bool = False,
     out: File | None = None,
+    measured: Quantity | None = None,
     chips: Count | None = None,
     batch: Count | None = None,
     seq: Count | None = None,
@@ -75,6 +77,9 @@ def predict(
     ``set_`` (``"NNODES=4"``) and ``arguments`` what the script takes from outside,
     ``out`` writes it as a plan, ``explain`` sets it against the best, term by term.
 
+    ``measured="12.1 s"`` sets a measured step time beside the prediction: inside its
+    range or not, what may make the gap, single changes by their gain.
+
     Raises IllegalStrategyError for degrees that contradict each other, the job or the
     pool.
 
@@ -85,6 +90,7 @@ def predict(
     sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
                   gradient_dtype, loss_kernel, task, lora_rank, lora_targets, teacher, lengths)  # fmt: skip
     reliability = read_loss(loss, replica_chips)
+    seconds = None if measured is None else read_duration(measured, "--measured")
     given = {"--set": set_, "ARGUMENTS behind --": arguments, "--explain": explain, "--out": out}
     if from_ is not None:
         if model_or_plan is not None:
@@ -92,8 +98,10 @@ def predict(
         sizes.refuse("cannot change a launch, which holds its own job", ("chips",))
         changes = find_strategy_fields(strategy, fields)
         outside = Outside(read_settings(set_), tuple(arguments), out)
+        if explain and seconds is not None:
+            raise FormatError("--measured: leave out --explain, which sets the script against the best plan")
         launch = predict_launch(from_, pool, changes, chips, find_calibration(calibration), outside)
-        return explain_launch(launch) if explain else answer_launch(launch, reliability)
+        return explain_launch(launch) if explain else answer_launch(launch, reliability, seconds)
     for name, value in given.items():
         if value:
             raise FormatError(f"{name}: goes with --from FILE; as in `tianji predict --from launch.sh hgx-h100`")
@@ -105,7 +113,8 @@ def predict(
     result = predict_plan(plan, constants)
 
     def make_document() -> Mapping[str, Any]:
-        document = prediction_document(result, constants, reliability)
+        beside = explain_measured(result, constants, seconds)
+        document = prediction_document(result, constants, reliability, measured=beside)
         document["assumptions"] += describe_balance(result, constants)
         return document
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from tianji.catalog.entries import find_entry, list_entries
 from tianji.catalog.reader import TomlTable, read_toml
@@ -107,11 +108,13 @@ def complete_software(software: Software, ecosystem: str = "") -> Software:
         framework = load_framework(software.framework)
     except UnknownNameError:
         return software
-    filled = software
-    for since in reversed(framework.known(software.release, ecosystem)):
-        filled = filled.fill(Software("").switch(*(f"{name}={word}" for name, word in since.switches.items())))
-        filled = replace(filled, dispatcher_sms=filled.dispatcher_sms or since.sms)
-    return filled
+    switches: dict[str, str] = {}
+    sms = 0
+    for since in framework.known(software.release, ecosystem):
+        switches |= since.switches
+        sms = since.sms or sms
+    unsaid: dict[str, Any] = {name: word for name, word in switches.items() if not getattr(software, name)}
+    return replace(software, **unsaid, dispatcher_sms=software.dispatcher_sms or sms)
 
 
 def find_software(text: str, words: Sequence[str] = (), ecosystem: str = "cuda") -> tuple[Software, str]:

@@ -40,6 +40,10 @@ class WithArguments(click.Command):
 )  # fmt: skip
 @click.option("--explain", is_flag=True, help="With --from: set it against the best plan, term by term.")
 @click.option("--out", metavar="FILE", help="With --from: write it as a plan, for `tianji export` to any other stack.")
+@click.option(
+    "--measured", metavar="TIME",
+    help="A step time that was measured, like 12.1s: is it in the range, what makes the gap, which single change gains most.",
+)  # fmt: skip
 @strategy_options
 @job_options
 @format_options
@@ -58,6 +62,7 @@ def predict_command(model_or_plan: str | None, pool: str | None, from_: str | No
       tianji predict plan.json
       tianji predict plan.json --micro-batch-size 2 --recompute full
       tianji predict plan.json --html prediction.html
+      tianji predict plan.json --measured 12.1s
       tianji predict --from launch.sh hgx-h100
       tianji predict --from run.sh hgx-h100 --set NNODES=4 -- 8B 1 256
       tianji predict --from qwen3_full_sft.yaml hgx-h200 --chips 8 --out plan.json

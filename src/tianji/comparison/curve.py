@@ -115,7 +115,16 @@ class Curve:
         enough = next((n for n in counts if n in self.points and reaches(self.points[n])), None)
         if enough is None:
             return None
-        return next(self.at(n) for n in near if n == enough or reaches(self.at(n)))
+        smallest = next(n for n in near if n == enough or reaches(self.at(n)))
+        # A plan that leaves chips idle is the plan of a smaller size, one that divides otherwise.
+        while (used := self._used(smallest)) < smallest and reaches(self.at(used)):
+            smallest = used
+        return self.at(smallest)
+
+    def _used(self, chips: int) -> int:
+        """Return the chips of the nodes that the plan of a size uses."""
+        point, node = self.points[chips], self.pool.node
+        return chips if point is None else -(-point.result.plan.strategy.chips // node) * node
 
     def solve(self, target: float, case: str) -> float | None:
         """Return the chips that reach a useful throughput in one case, read off the tried sizes; None beyond them."""

@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from tianji.catalog.architectures import model_from_row
@@ -227,7 +228,7 @@ def read_setup(cells: Cells) -> Setup:
     Raises an InputError that says what is missing, unknown or contradictory.
     """
     model, pool = _read_model(cells), read_pool(cells)
-    software = complete_software(read_software(cells), pool.chip.ecosystem)
+    software = _complete(read_software(cells), pool.chip.ecosystem)
     precision = read_precision(cells, software.framework, software.release)
     strategy, assumed = read_strategy(cells, model, pool, find_habits(software.framework), software.dispatcher)
     software = replace(software, ep_overlap="one_f_one_b" if strategy.overlap_ep else "none")
@@ -252,6 +253,11 @@ def read_setup(cells: Cells) -> Setup:
         task=read_task(cells, software.framework),
     )
     return Setup(job, pool, strategy, software, cells.text("arch_key"))
+
+
+@lru_cache(maxsize=512)
+def _complete(software: Software, ecosystem: str) -> Software:
+    return complete_software(software, ecosystem)
 
 
 def _read_model(cells: Cells) -> Model:

@@ -66,7 +66,7 @@ class Segment:
         stages = tuple(representative_stages(model, g))
         # All schedules exchange an even share of the layers, as 1F1B does: apart for each, a search takes half as long again.
         first = stage(model, g.pp, np.zeros_like(g.pp))
-        return cls(pool, constants, stages, find_variants(model, g), first, all_counts(model), g.pp)
+        return cls(pool, constants, stages, find_variants(model, g, stages), first, all_counts(model), g.pp)
 
     def context(self, job: Job, g: Grid) -> Context:
         """Return what the formulas of a layer need."""

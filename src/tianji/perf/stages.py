@@ -123,7 +123,7 @@ def representative_stages(model: Model, g: Grid) -> list[Stage]:
     Ranks with the head come last, so that the arrays of the others are alike for all schedules: small. Where a pipeline has fewer
     of a sort than another of the grid, one of its ranks stands for the missing ones.
     """
-    keys, shape = _pipelines(model, g)
+    keys, which = _pipelines(model, g)
     columns: list[Stage] = []
     for is_last in (False, True):
         chosen = [[one for one in hold_most(*key) if (one.head > 0) == is_last] for key in keys]
@@ -132,14 +132,14 @@ def representative_stages(model: Model, g: Grid) -> list[Stage]:
             [*ranks, *[_stand_in(key, ranks, is_last)] * (most - len(ranks))]
             for key, ranks in zip(keys, chosen, strict=True)
         ]
-        columns += [_stack(model, list(column), shape) for column in zip(*filled, strict=True)]
+        columns += [_stack(model, list(column), which) for column in zip(*filled, strict=True)]
     return columns
 
 
 def every_stage(model: Model, strategy: Strategy) -> list[Stage]:
     """Return what every rank of one pipeline holds, for the table of a single plan."""
     key = LayerSequence.of(model), strategy.schedule, strategy.pp, strategy.vpp
-    return [_stack(model, [one], (1,)) for one in hold_all(*key)]
+    return [_stack(model, [one], np.zeros(1, dtype=int)) for one in hold_all(*key)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,38 +170,45 @@ class Variants:
         return part
 
 
-def find_variants(model: Model, g: Grid) -> Variants:
-    """Return what ranks hold in a grid: apart for schedules along an axis of their own, together otherwise."""
-    keys, shape = _pipelines(model, g)
+def find_variants(model: Model, g: Grid, together: Sequence[Stage]) -> Variants:
+    """Return what ranks hold in a grid: apart for schedules along an axis of their own, otherwise all ``together``."""
+    shape = np.broadcast_shapes(*(np.shape(values) for values in (g.pp, g.vpp, g.schedule, model.num_layers)))
     long = [axis for axis, n in enumerate(shape) if n > 1]
     if len(shape) < 2 or len(long) != 1:
-        return Variants((tuple(representative_stages(model, g)),), ())
+        return Variants((tuple(together),), ())
+    keys, which = _pipelines(model, g)
     holdings = [tuple(one._replace(rank=0) for one in hold_most(*key)) for key in keys]
     unlike = list(dict.fromkeys(holdings))
-    stages = tuple(tuple(_stack(model, [one], (1,) * len(shape)) for one in ranks) for ranks in unlike)
-    places = tuple(unlike.index(ranks) for ranks in holdings) if len(unlike) > 1 else ()
+    anywhere = np.zeros((1,) * which.ndim, dtype=int)
+    stages = tuple(tuple(_stack(model, [one], anywhere) for one in ranks) for ranks in unlike)
+    places = tuple(unlike.index(holdings[i]) for i in which.flat) if len(unlike) > 1 else ()
     return Variants(stages, places, long[0])
 
 
 _Pipeline = tuple[LayerSequence, str, int, int]
 
 
-def _pipelines(model: Model, g: Grid) -> tuple[list[_Pipeline], tuple[int, ...]]:
-    """Return the arguments of :func:`hold_most` at each place of the axes on which a pipeline hangs, and these axes' shape."""
+def _pipelines(model: Model, g: Grid) -> tuple[list[_Pipeline], Array]:
+    """Return the unlike arguments of :func:`hold_most`, and which of them each place has, on the axes that a pipeline needs."""
     leading = model.moe.num_leading_dense if model.moe else 0
     step = model.moe.layer_step if model.moe else 1
-    tails = tail_layers(model)
-    columns = np.broadcast_arrays(g.pp, g.vpp, g.schedule, model.num_layers, leading, step, tails)
-    rows = zip(*(np.ravel(column).tolist() for column in columns), strict=True)
+    columns = np.broadcast_arrays(g.pp, g.vpp, g.schedule, model.num_layers, leading, step, tail_layers(model))
+    flat = [np.ravel(column) for column in columns]
+    packed = np.zeros(columns[0].size, dtype=np.int64)
+    for column in flat:
+        packed = packed * (int(column.max()) + 1) + column
+    _, firsts, inverse = np.unique(packed, return_index=True, return_inverse=True)
     names, modules = CHOICES["schedule"], model.num_mtp_layers
     keys: list[_Pipeline] = []
-    for pp, vpp, code, num_layers, first, every, tail in rows:
+    for pp, vpp, code, num_layers, first, every, tail in zip(
+        *(column[firsts].tolist() for column in flat), strict=True
+    ):
         sequence = LayerSequence(num_layers, modules, pattern=model.pattern, tail=tail)
         if not model.blocks:
             behind = (num_layers - first) // every if model.moe else 0
             sequence = LayerSequence(num_layers, modules, first, behind / max(num_layers - first, 1), tail=tail)
         keys.append((sequence, names[code], pp, vpp))
-    return keys, columns[0].shape
+    return keys, inverse.reshape(columns[0].shape)
 
 
 def _stand_in(key: _Pipeline, ranks: list[Holding], has_head: bool) -> Holding:
@@ -210,14 +217,14 @@ def _stand_in(key: _Pipeline, ranks: list[Holding], has_head: bool) -> Holding:
     return next((one for one in [*ranks, *everyone] if (one.head > 0) == has_head), everyone[0])
 
 
-def _stack(model: Model, holdings: list[Holding], shape: tuple[int, ...]) -> Stage:
-    """Return one stage of a grid: arrays over the given axes, of one place where all are alike."""
+def _stack(model: Model, holdings: list[Holding], which: Array) -> Stage:
+    """Return one stage of a grid: of each place the holding that ``which`` names, and of one place where all are alike."""
     kinds = [block_name(i) for i in range(len(model.blocks))] or ["dense", "moe"]
 
     def column(values: list[float]) -> Array:
         if values.count(values[0]) == len(values):
-            return np.full((1,) * len(shape), values[0])
-        return np.asarray(values).reshape(shape)
+            return np.full((1,) * which.ndim, values[0])
+        return np.asarray(values)[which]
 
     counts = {kind: column([one.layers[i] for one in holdings]) for i, kind in enumerate(kinds)}
     names = ("embedding", "head", "modules", "copies")

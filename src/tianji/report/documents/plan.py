@@ -13,6 +13,7 @@ from tianji.report.documents.choice import (
     choice_document,
     micro_batch_document,
 )
+from tianji.report.documents.nearest import NearRunDocument, near_run_documents
 from tianji.report.documents.plan_result import (
     AgainstDocument,
     FullPlanResultDocument,
@@ -26,6 +27,7 @@ from tianji.report.documents.ranges import RangeDocument, range_document
 from tianji.report.documents.request import RequestDocument, request_document
 from tianji.result import Result
 from tianji.search import Outcome
+from tianji.validation.nearest import find_nearest
 
 if TYPE_CHECKING:
     from tianji.comparison.cheapest_size import CheapestSize
@@ -116,6 +118,8 @@ class PlanDocument(RequestDocument):
     """null where every smaller number that was tried is slower by more."""
     search: SearchDocument
     published: list[PublishedRunDocument]
+    nearest: list[NearRunDocument]
+    """The nearest published runs, with our error on them."""
     chosen: ChosenDocument | None
     runs_on: RunsOnDocument | None
 
@@ -146,6 +150,7 @@ def plan_document(
             "seconds": searched.seconds,
             "candidates_per_s": searched.candidates / searched.seconds if searched.seconds else None,
         },
+        "nearest": near_run_documents(find_nearest(best.plan, calibration)),
         "published": [published_run_document(promise) for promise in published],
         "chosen": None if cheapest is None else chosen_document(cheapest),
         "runs_on": runs_on,

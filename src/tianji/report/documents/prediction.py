@@ -7,9 +7,12 @@ from typing import Any, Literal, TypedDict
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import format_layout
 from tianji.reliability import Reliability
+from tianji.report.documents.measured import MeasuredDocument
+from tianji.report.documents.nearest import NearRunDocument, near_run_documents
 from tianji.report.documents.plan_result import FullPlanResultDocument, full_plan_result_document
 from tianji.report.documents.request import RequestDocument, request_document
 from tianji.result import Result
+from tianji.validation.nearest import find_nearest
 
 
 class IdleDocument(TypedDict):
@@ -56,6 +59,10 @@ class PredictionDocument(RequestDocument):
     """With ``--from``."""
     best: BestDocument | None
     """With ``--from``."""
+    measured: MeasuredDocument | None
+    """With ``--measured``."""
+    nearest: list[NearRunDocument]
+    """The nearest published runs, with our error on them."""
 
 
 def prediction_document(
@@ -64,6 +71,7 @@ def prediction_document(
     reliability: Reliability | None = None,
     launch: LaunchDocument | None = None,
     best: Result | str | None = None,
+    measured: MeasuredDocument | None = None,
 ) -> PredictionDocument:
     """Return one predicted plan; ``best`` is the plan to set beside that of a launch script, or why there is none."""
     return {
@@ -73,6 +81,8 @@ def prediction_document(
         "idle": {"chips": result.plan.idle_chips, "reason": ""},
         "launch": launch,
         "best": None if best is None else best_document(result, best),
+        "measured": measured,
+        "nearest": near_run_documents(find_nearest(result.plan, calibration)),
     }
 
 

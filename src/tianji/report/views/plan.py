@@ -22,6 +22,7 @@ from tianji.report.views.choice import (
     mfu_cell,
     standing_cells,
 )
+from tianji.report.views.nearest import nearest_section
 from tianji.report.views.plan_result import (
     describe_misfit,
     highlights,
@@ -55,6 +56,7 @@ def plan_view(document: PlanDocument) -> View:
         ViewSection("Time against memory", _front(document)),
         ViewSection("What binds plan 1", (Facts(tuple(map(_parted, document["binding"]))),)),
         *_published(document["published"]),
+        *nearest_section(document["nearest"]),
         *_against(document),
         basis_section(document),
     )

@@ -6,6 +6,8 @@ from tianji.formatting import format_duration, format_percent
 from tianji.report.documents.prediction import BestDocument, PredictionDocument
 from tianji.report.view import Facts, View
 from tianji.report.views.basis import basis_section
+from tianji.report.views.measured import measured_lead, measured_sections
+from tianji.report.views.nearest import nearest_section
 from tianji.report.views.plan_result import highlights, memory_section, plan_lead, shorten_layout, step_section
 from tianji.report.views.request_summary import request_facts, title_of
 
@@ -17,12 +19,15 @@ def prediction_view(document: PredictionDocument) -> View:
     """Return the view of ``tianji predict``."""
     plan, best = document["plans"][0], document["best"]
     lead = [*plan_lead(plan, document["pool"]["chips"])]
+    lead += [*measured_lead(document["measured"], plan)]
     lead += [describe_best(best, plan["fits"])] if best else []
     launch = document["launch"]
     ignored = (("Ignored", " ".join(launch["ignored"])),) if launch and launch["ignored"] else ()
     sections = (
+        *measured_sections(document["measured"]),
         step_section(plan, "Where a step goes"),
         memory_section(plan),
+        *nearest_section(document["nearest"]),
         basis_section(document),
     )
     asked: Facts = request_facts(document, ignored)

@@ -1,0 +1,135 @@
+"""The nearest published runs of a plan: the same model, chip or scale, with the distance named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from math import log2
+
+from tianji.catalog import load_pool
+from tianji.errors import InputError
+from tianji.hardware.calibration import Calibration
+from tianji.measurements.cells import Cells
+from tianji.measurements.table import Row, read_published, read_row
+from tianji.parallel.plan import Plan
+from tianji.units import GIGA
+from tianji.validation.pricing import Prediction, predict_rows
+from tianji.validation.verdict import find_tables
+
+MOST = 3
+"""Published runs that are shown, the nearest first."""
+OTHER_CHIP, OTHER_CLASS, OTHER_MODEL, OTHER_PRECISION = 4.0, 3.0, 1.0, 0.5
+"""What another chip, class of model, model and other number formats add to a distance, in doublings of the chips."""
+FARTHEST = 8.0
+"""A run farther away says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearRun:
+    """A published run near a plan, what is predicted for it, and how far it is."""
+
+    prediction: Prediction
+    distance: float
+    """In doublings of the chips; a doubling of the batch, of the sequences or of the model counts half."""
+    differs: tuple[str, ...]
+    """What sets it apart, in words; nothing: the very job."""
+
+
+def find_nearest(plan: Plan, calibration: Calibration) -> list[NearRun]:
+    """Return the nearest published runs of a plan that can be predicted, the nearest first."""
+    ranked = sorted(((*_compare(plan, run), run.cells) for run in _published()), key=lambda entry: entry[0])
+    near = ((distance, differs, cells) for distance, differs, cells in ranked if distance <= FARTHEST)
+    chosen = list(islice(_readable(near), MOST))
+    predictions = predict_rows([row for _, _, row in chosen], calibration)
+    return [
+        NearRun(prediction, distance, differs)
+        for (distance, differs, _), prediction in zip(chosen, predictions, strict=True)
+        if prediction.step_time is not None
+    ]
+
+
+def _readable(near: Iterable[tuple[float, tuple[str, ...], Cells]]) -> Iterator[tuple[float, tuple[str, ...], Row]]:
+    """Yield those whose rows can be predicted."""
+    for distance, differs, cells in near:
+        with suppress(InputError):
+            yield distance, differs, read_row(cells, cells.text("id"))
+
+
+@dataclass(frozen=True, slots=True)
+class _StatedRun:
+    """What a row states of the sizes that a distance counts; 0 where it states none that can be read."""
+
+    cells: Cells
+    model: str
+    shape: tuple[float, float]
+    """Layers and hidden size."""
+    parameters: float
+    is_moe: bool
+    chip: str
+    dtype: str
+    chips: float
+    batch: float
+    tokens: float
+
+
+@lru_cache(maxsize=1)
+def _published() -> tuple[_StatedRun, ...]:
+    """Return the shipped pre-training runs that say on how many chips and with which batch they ran."""
+    rows = (cells for path in find_tables() for cells in read_published(path))
+    usable = (c for c in rows if c.text("quality") in ("A", "B") and c.text("task") in ("", "pretrain"))
+    return tuple(run for run in map(_read, usable) if run.chips and run.batch and run.tokens)
+
+
+def _read(cells: Cells) -> _StatedRun:
+    return _StatedRun(
+        cells, cells.text("arch_key") or cells.text("model"), (_number(cells, "layers"), _number(cells, "hidden")),
+        _number(cells, "params_total_b") * GIGA, cells.text("n_experts") not in ("", "0"), _chip_of(cells.text("pool")),
+        cells.text("precision"), _number(cells, "n_chips"), _number(cells, "global_batch_size"), _number(cells, "seq_len"),
+    )  # fmt: skip
+
+
+def _compare(plan: Plan, run: _StatedRun) -> tuple[float, tuple[str, ...]]:
+    """Return how far a run is from a plan, and what sets it apart."""
+    job, model = plan.job, plan.job.model
+    distance, differs = 0.0, []
+    if run.shape != (model.num_layers, model.hidden_size):
+        distance += OTHER_MODEL
+        distance += 0.5 * abs(log2(run.parameters / model.num_parameters)) if run.parameters else FARTHEST
+        differs.append(f"model {run.model}")
+    if run.is_moe != (model.moe is not None):
+        distance += OTHER_CLASS
+    if run.chip != plan.pool.chip.name:
+        distance += OTHER_CHIP
+        differs.append(f"chip {run.chip}")
+    if run.dtype != job.precision.name:
+        distance += OTHER_PRECISION
+        differs.append(run.dtype)
+    sizes = (
+        (run.chips, plan.strategy.chips, 1.0, "chips"),
+        (run.batch, job.global_batch_size, 0.5, "sequences a step"),
+        (run.tokens, job.seq_len, 0.5, "tokens a sequence"),
+    )
+    for stated, wanted, weight, name in sizes:
+        distance += weight * abs(log2(stated / wanted))
+        if stated != wanted:
+            differs.append(f"{stated:,.0f} {name}")
+    return distance, tuple(differs)
+
+
+def _number(cells: Cells, column: str) -> float:
+    """Return a number of a row, or 0 where it states none that can be read."""
+    try:
+        return cells.number(column) or 0.0
+    except InputError:
+        return 0.0
+
+
+@lru_cache(maxsize=256)
+def _chip_of(pool: str) -> str:
+    try:
+        return load_pool(pool).chip.name
+    except InputError:
+        return ""

@@ -1,0 +1,97 @@
+"""One change at a time: every single step that gains, with the flag that makes it, and a measured time beside its range."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import tianji
+from tianji.cli import main
+from tianji.parallel.strategy import FIELDS
+from tianji.search.changes import find_changes
+
+MODEL, WHERE = "mixtral-8x7b", "hgx-h100"
+SLOW = {"tp": 2, "pp": 2, "ep": 8, "etp": 2, "recompute": "full", "overlap_dp": False}
+
+
+@pytest.fixture(scope="module")
+def slow() -> "tianji.Answer[tianji.Result]":
+    return tianji.predict(MODEL, WHERE, chips=64, batch=256, measured="60 s", **SLOW)
+
+
+def test_each_change_is_one_field_and_its_flag_gives_what_it_says(slow: "tianji.Answer[tianji.Result]") -> None:
+    changes = slow.document["measured"]["changes"]
+    assert {"--etp 1", "--recompute none", "--overlap-dp"} <= {c["flag"] for c in changes}
+    assert all(c["field"] in FIELDS for c in changes)
+    for change in changes:
+        again = tianji.predict(MODEL, WHERE, chips=64, batch=256, **SLOW | {change["field"]: change["value"]})
+        assert again.step_time.nominal == pytest.approx(change["step_time_s"], rel=1e-9)
+        assert again.step_time.nominal < slow.step_time.nominal
+
+
+def test_changes_are_ranked_by_gain_and_all_fit(slow: "tianji.Answer[tianji.Result]") -> None:
+    found = find_changes(slow.plan, tianji.load_calibration())
+    assert [c.step_time for c in found] == sorted(c.step_time for c in found)
+    assert all(c.result.fits and c.step_time < slow.step_time.nominal for c in found)
+    assert all(c.result.plan.strategy.chips == slow.plan.strategy.chips for c in found)
+    assert len({c.field for c in found}) == len(found)
+    assert all(0 <= c.chance <= 1 for c in found)
+    assert found[0].chance == max(c.chance for c in found) > 0.9
+    gains = [c["gain_ratio"] for c in slow.document["measured"]["changes"]]
+    assert gains == sorted(gains, reverse=True)
+    assert all(0 < gain < 1 for gain in gains)
+
+
+@pytest.mark.parametrize(("share", "inside"), [(0.3, False), (1.0, True), (9.0, False)])
+def test_a_measured_time_is_inside_or_outside_the_range(
+    share: float, inside: bool, slow: "tianji.Answer[tianji.Result]"
+) -> None:
+    measured = share * slow.step_time.nominal
+    said = tianji.predict(slow.plan, measured=measured).document["measured"]
+    assert said["is_inside"] is inside
+    assert math.isclose(said["gap_s"], measured - slow.step_time.nominal, abs_tol=1e-9)
+    assert said["measure_next"]
+    assert [s["predicted_s"] for s in said["suspects"]] == sorted(
+        (s for s in slow.breakdown.values() if s > 0), reverse=True
+    )
+
+
+def test_without_a_measured_time_nothing_is_said_of_one() -> None:
+    assert tianji.predict("llama-3.1-8b", WHERE, chips=8, batch=64, tp=2).document["measured"] is None
+
+
+def test_the_command_shows_the_gap_and_the_flags() -> None:
+    words = ["predict", "llama-3.1-8b", WHERE, "--chips", "8", "--batch", "64", "--tp", "8", "--measured", "9s"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0
+    for part in ("Measured 9", "outside the range", "One change at a time", "--tp 4", "What to measure next"):
+        assert part in done.output
+    refused = CliRunner().invoke(main, [*words[:-1], "-3 s"])
+    assert refused.exit_code == 2
+    assert "--measured" in refused.output
+
+
+def test_a_script_is_measured_as_a_plan_is(tmp_path: Path) -> None:
+    folder = tmp_path / "launch"
+    tianji.export(tianji.predict(MODEL, WHERE, chips=64, batch=256, **SLOW).plan, "megatron", out=str(folder))
+    words = [
+        "predict",
+        "--from",
+        str(next(folder.rglob("*.sh"))),
+        WHERE,
+        "--chips",
+        "64",
+        "--measured",
+        "12.1s",
+        "--json",
+    ]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)["measured"]
+    assert said["step_time_s"] == 12.1
+    assert said["changes"][0]["gain_ratio"] > 0
+    both = CliRunner().invoke(main, [*words, "--explain"])
+    assert both.exit_code == 2
+    assert "leave out --explain" in both.output
