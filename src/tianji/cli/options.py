@@ -117,6 +117,7 @@ _HELP = {
     "recompute_layers": "Fraction of the layers that are recomputed.",
     "recompute_modules": "Under selective: these modules and no others, like core_attn+moe_act.",
     "schedule": "Pipeline schedule.",
+    "stages": "Layers of each stage or chunk: 3,4,4,3, or Megatron's layout, like 'Et*3|(t*4|)*2t*3L'.",
     "cp_kind": "How attention is cut under context parallelism.",
     "overlap_dp": "Hide data-parallel communication.",
     "ep_kind": "How tokens reach their experts.",
@@ -146,7 +147,7 @@ def strategy_options(command: F) -> F:
         if isinstance(getattr(defaults, name), bool):
             option = click.option(f"--{dashed}/--no-{dashed}", default=None, help=_HELP[name])
         else:
-            kinds = {**dict.fromkeys(SHARES, "X"), "recompute_modules": "NAMES"}
+            kinds = {**dict.fromkeys(SHARES, "X"), "recompute_modules": "NAMES", "stages": "LAYOUT"}
             words = "|".join(CHOICES[name]) if name in CHOICES else kinds.get(name, "N")
             whole: dict[str, Any] = {"is_flag": False, "flag_value": "on"} if name in OFFLOADED else {}
             option = click.option(f"--{dashed}", metavar=words, help=_HELP[name], **whole)

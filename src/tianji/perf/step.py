@@ -106,9 +106,9 @@ def _with_teacher(
     """Return a step's terms with the forward pass of the job's teacher, a pipeline of its own under the same degrees."""
     if job.task.teacher is None:
         return student
-    watched = teacher_job(job)
-    quiet = replace(constants, step_overhead=0.0)
-    more, waits = assemble(watched, [Segment.whole(watched, pool, quiet, g)], None, g, by_kind=by_kind)
+    watched, quiet = teacher_job(job), replace(constants, step_overhead=0.0)
+    dealt = replace(g, stages=np.zeros_like(g.stages))  # stages that a strategy names are the student's
+    more, waits = assemble(watched, [Segment.whole(watched, pool, quiet, dealt)], None, dealt, by_kind=by_kind)
     parts, bubble = student
     both = {kind: parts[kind] + more.get(kind, 0.0) for kind in parts}
     return both, replace(bubble, passes=bubble.passes + waits.seconds)
