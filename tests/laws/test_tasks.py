@@ -68,7 +68,8 @@ def test_adapters_hold_no_more_than_full_training(
     assert lora.memory["gradients"] + lora.memory["optimizer"] < full.memory["gradients"] + full.memory["optimizer"]
     if s.zero < 3:
         assert qlora.memory["weights"] < lora.memory["weights"]
-    assert qlora.step_time.nominal >= lora.step_time.nominal
+        # Under ZeRO-3 a narrow base crosses the network in a quarter of the bytes.
+        assert qlora.step_time.nominal >= lora.step_time.nominal
     assert lora.model_flops < full.model_flops
 
 
