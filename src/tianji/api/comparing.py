@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from tianji.api.answer import Answer
-from tianji.api.cases import SizedPool, Work, read_assumptions, read_cases
+from tianji.api.cases import SizedPool, Work, choose_for_cases, read_assumptions, read_cases
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Count, Pairs, Quantity, read_days, read_money
-from tianji.api.requests import CalibrationLike, File, ModelLike, find_calibration
+from tianji.api.requests import CalibrationLike, File, ModelLike
+from tianji.api.software import SoftwareLike, SoftwareOptions, Words
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Comparison, Replacement, Sizing, replace_pool, size_pool
 from tianji.comparison import compare as compare_pools
@@ -41,6 +42,9 @@ def compare(
     loss: str = "job",
     replica_chips: Count | None = None,
     calibration: CalibrationLike = None,
+    software: SoftwareLike | None = None,
+    with_: Words = (),
+    without: Words = (),
 ) -> Answer[Comparison]:
     """Set the best plan on each pool side by side, for the same work.
 
@@ -54,6 +58,8 @@ def compare(
     * ``site``, ``electricity`` (dollars of 1 kWh) and ``pue`` say where all pools
       stand.
     * ``loss="replica"``: a failure stops one replica, not the whole job.
+    * ``software="megatron-bridge@26.08"``, ``with_="full-graph"``, ``without=``: what
+      runs on pools of its ecosystem; ``{"h800": "nemo@25.04"}`` says it by chip.
 
     What you leave out is the catalog's. Raises InfeasibleError where nothing fits.
     """
@@ -71,7 +77,7 @@ def compare(
         site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,
     )  # fmt: skip
-    constants = find_calibration(calibration)
+    cases, constants = choose_for_cases(cases, calibration, SoftwareOptions(software, with_, without))
     with show_progress("Pricing strategies") as progress:
         comparison = compare_pools(cases, constants, assumptions, progress)
     names = ", ".join(f"{a.pool.chips:,} x {a.pool.name}" for a in comparison.assessments)
@@ -107,6 +113,9 @@ def replace(
     replica_chips: Count | None = None,
     calibration: CalibrationLike = None,
     workers: str = "local",
+    software: SoftwareLike | None = None,
+    switch: Words = (),
+    without: Words = (),
 ) -> Answer[Replacement]:
     """Say how many chips of the pool ``with_`` replace the pool ``from_``.
 
@@ -115,26 +124,21 @@ def replace(
 
     ``match`` says what is to be equal: throughput (useful tokens, after failures),
     cost, power or deadline (in ``days``; default: the days of the first pool).
-    ``points`` sizes draw each curve. The other options are those of ``tianji.compare``.
+    ``points`` sizes draw each curve. The other options are those of ``tianji.compare``;
+    switches that it takes as ``with_`` are ``switch`` here.
 
     Raises InfeasibleError where no size is enough, UnknownFigureError where a price or
     a power is needed that nobody published.
     """
     work = Work(task, lora_rank, lora_targets, teacher, lengths)
-    first, other = read_cases(
-        model,
-        (from_, with_),
-        batch=batch,
-        seq=seq,
-        tokens=tokens,
-        precision=precision,
-        work=work,
-    )
+    cases = read_cases(model, (from_, with_), batch=batch, seq=seq, tokens=tokens, precision=precision, work=work)
     assumptions = read_assumptions(
         site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,
     )  # fmt: skip
-    constants = find_calibration(calibration)
+    (first, other), constants = choose_for_cases(
+        cases, calibration, SoftwareOptions(software, switch, without, "--switch")
+    )
     sizes = parse_count(points, "--points")
     if not 2 <= sizes <= 100:
         raise FormatError(f"--points: expected 2 to 100 sizes, got {points}")
@@ -174,6 +178,9 @@ def size(
     loss: str = "job",
     replica_chips: Count | None = None,
     calibration: CalibrationLike = None,
+    software: SoftwareLike | None = None,
+    with_: Words = (),
+    without: Words = (),
 ) -> Answer[Sizing]:
     """Say how many chips of a pool train ``tokens`` in ``days``, failures included.
 
@@ -184,20 +191,12 @@ def size(
     chips, UnknownFigureError where a budget needs a price that nobody published.
     """
     work = Work(task, lora_rank, lora_targets, teacher, lengths)
-    ((job, place),) = read_cases(
-        model,
-        (pool,),
-        batch=batch,
-        seq=seq,
-        tokens=tokens,
-        precision=precision,
-        work=work,
-    )
+    cases = read_cases(model, (pool,), batch=batch, seq=seq, tokens=tokens, precision=precision, work=work)
     assumptions = read_assumptions(
         site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,
     )  # fmt: skip
-    constants = find_calibration(calibration)
+    ((job, place),), constants = choose_for_cases(cases, calibration, SoftwareOptions(software, with_, without))
     limit = None if budget is None else read_money(budget, "--budget")
     sizing = size_pool(job, place, constants, read_days(days), assumptions, budget=limit)
     chips = f"{sizing.best.pool.chips:,} chips of {sizing.best.pool.name}"

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import format_options, job_options, loss_options, strategy_options, task_options
+from tianji.cli.options import (
+    format_options,
+    job_options,
+    loss_options,
+    software_options,
+    strategy_options,
+    task_options,
+)
 from tianji.cli.outputs import answering
 
 if TYPE_CHECKING:
@@ -49,6 +56,7 @@ class WithArguments(click.Command):
 @format_options
 @task_options
 @loss_options
+@software_options
 @answering
 def predict_command(model_or_plan: str | None, pool: str | None, from_: str | None, **options: Any) -> Answer[Any]:
     r"""Predict one plan: step time, memory and where they go.
