@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samples import CHIP, DENSE, SPARSE, job, pool
-from tianji.errors import FormatError, IllegalStrategyError, UnknownNameError
+from tianji.errors import FormatError, UnknownNameError
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
@@ -129,12 +129,6 @@ def test_many_lengths_are_put_together_without_changing_their_sums(tmp_path: obj
     assert sum(n * share for n, share in read) == pytest.approx(sum(lengths) / len(lengths))
     squares = sum(n * n for n in lengths) / len(lengths)
     assert sum(n * n * share for n, share in read) == pytest.approx(squares, rel=2e-3)
-
-
-def test_a_teacher_must_be_cut_as_its_student_is() -> None:
-    odd = replace(DENSE, name="odd", num_attention_heads=6, num_key_value_heads=2)
-    with pytest.raises(IllegalStrategyError, match="of the teacher odd: tp=4 does not divide the 6"):
-        run(replace(job(), task=make_task("distill", teacher=odd)), Strategy(tp=4))
 
 
 def test_what_a_task_does_not_have_is_refused() -> None:
