@@ -26,7 +26,7 @@ PUBLISHED_HOURS = 2.664e6
 """H800-hours of pre-training on 14.8 T tokens (DSV3, table 1)."""
 MAKERS = Strategy(
     tp=1, pp=16, vpp=1, cp=1, ep=64, etp=1, dp=128, micro_batch_size=1, zero=1, zero_group=0, sequence_parallel=True,
-    recompute="selective", recompute_layers=1.0, schedule="dualpipe", cp_kind="ring", ep_kind="deduplicated",
+    recompute="selective", recompute_layers=1.0, schedule="dualpipe", stages="", cp_kind="ring", ep_kind="deduplicated",
     weight_gather="hidden", overlap_dp=True, overlap_tp=True, overlap_pp=True, overlap_ep=True, flash_attention=True,
     offload_optimizer=0.0, offload_activations=0.0, offload_weights=False, offload_overlap=False, offload_update="host",
     recompute_modules="", zero_kind="layers", placement="dp-inside",

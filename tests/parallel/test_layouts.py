@@ -17,6 +17,9 @@ from tianji.parallel.layouts import abbreviate_layout, complete_layout, format_l
         ("mbs=2", {"micro_batch_size": 2}),
         ("overlap-tp=off,zero = 3", {"overlap_tp": False, "zero": 3}),
         ("tp=8,tp=8", {"tp": 8}),
+        ("pp=4,stages=3,4,4,3,dp=2", {"pp": 4, "stages": "Et*3|(t*4|)*2t*3L", "dp": 2}),
+        ("layout=Et|(t|)*2,mL zero=1", {"stages": "Et|(t|)*2mL", "zero": 1}),
+        ("stages=dealt", {"stages": ""}),
     ],
 )
 def test_read_layout(text: str, fields: dict[str, object]) -> None:
@@ -34,6 +37,7 @@ def test_read_layout(text: str, fields: dict[str, object]) -> None:
         ("tq=8", "did you mean"),
         ("tp=0", "at least 1"),
         ("schedule=round", "expected one of 1f1b"),
+        ("stages=tE", "strategy.stages: expected the layers of each chunk"),
     ],
 )
 def test_what_a_layout_refuses(text: str, message: str) -> None:
@@ -45,6 +49,11 @@ def test_what_a_layout_refuses(text: str, message: str) -> None:
 def test_data_parallel_takes_what_is_left() -> None:
     assert complete_layout({"tp": 8, "pp": 3}, 48).dp == 2
     assert complete_layout({"tp": 8, "dp": 1}, 48).chips == 8
+
+
+def test_as_many_stages_as_are_written() -> None:
+    assert complete_layout({"stages": "2,2,4"}, 6) == Strategy(pp=3, dp=2, stages="Et*2|t*2|t*4L")
+    assert complete_layout({"stages": "2,2,2,2", "vpp": 2}, 6).pp == 2
 
 
 def test_chunks_mean_interleaving() -> None:

@@ -24,6 +24,7 @@ BROKEN: dict[str, tuple[Strategy, Job, str]] = {
     "ulysses heads": (Strategy(tp=4, cp=4, cp_kind="ulysses"), job(), "tp·cp = 16 must divide the 8 attention heads"),
     "sequence": (Strategy(cp=3), job(), "a sequence of 1024 does not divide by cp=3"),
     "layers": (Strategy(pp=8, vpp=2, schedule="interleaved"), job(), "pp·vpp = 16 chunks for only 8 layers"),
+    "stages": (Strategy(pp=4, stages="2,2,2,3"), job(), "stages=Et*2|(t*2|)*2t*3L holds 9 layers, but the model has 8"),
     "interleaving": (Strategy(pp=2, vpp=2), job(), "vpp=2 with schedule=1f1b"),
     "interleaved micro-batches": (
         Strategy(pp=4, vpp=2, schedule="interleaved"), job(batch=2), "interleaving needs micro-batches in multiples of pp=4",

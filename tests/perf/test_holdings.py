@@ -13,7 +13,8 @@ from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.schedules import SCHEDULES
-from tianji.perf.holdings import Holding, LayerSequence, deal_layers, hold_all, hold_most
+from tianji.parallel.stages import Stages
+from tianji.perf.holdings import Holding, LayerSequence, chunk_stages, deal_layers, hold_all, hold_most, stages_of
 from tianji.perf.passes import estimate_layers, pass_seconds, stage_counts
 from tianji.perf.segments import Segment
 from tianji.perf.stages import every_stage
@@ -72,6 +73,52 @@ def test_no_rank_holds_more_than_one_of_those_looked_at(
             other.rank <= one.rank and all(a >= b for a, b in zip(flat(other), flat(one), strict=True))
             for other in most
         )
+
+
+@given(st.data(), SEQUENCES, NAMES, st.integers(1, 8), st.integers(2, 4))
+def test_named_stages_are_held_and_dealt_ones_named_are_the_same(
+    data: st.DataObject, sequence: LayerSequence, schedule: str, pp: int, vpp: int
+) -> None:
+    pp, vpp = sizes(schedule, sequence.num_layers, pp, vpp)
+    dealt = chunk_stages(sequence, schedule, pp, vpp)
+    assert hold_all(sequence, schedule, pp, vpp, str(dealt)) == hold_all(sequence, schedule, pp, vpp)
+    cuts = [0, *sorted(data.draw(st.tuples(*[st.integers(0, sequence.num_layers)] * (len(dealt.layers) - 1))))]
+    layers = tuple(b - a for a, b in pairwise([*cuts, sequence.num_layers]))
+    held = hold_all(sequence, schedule, pp, vpp, str(Stages(layers)))
+    assert sum(sum(one.layers) for one in held) == pytest.approx(sequence.num_layers)
+    copies, how = held[0].copies, SCHEDULES[schedule]
+    for one in held:
+        own = sum(layers[k] for k in how.chunks_of_rank(pp, vpp, one.rank))
+        assert sum(one.layers) == pytest.approx(own / copies)
+
+
+NAMED = {"1f1b": (4, 1), "interleaved": (2, 2), "zero-bubble": (4, 1), "dualpipe": (4, 1), "dualpipev": (2, 1)}
+
+
+@settings(max_examples=25)
+@given(st.sampled_from(list(NAMED.items())), st.lists(st.integers(1, 5), min_size=4, max_size=4))
+def test_stages_as_they_are_dealt_cost_the_same_and_others_what_their_slowest_takes(
+    pipeline: tuple[str, tuple[int, int]], layers: list[int]
+) -> None:
+    schedule, (pp, vpp) = pipeline
+    model = replace(AHEAD, num_layers=sum(layers))
+    task, where = job(model), pool(8)
+    plain = Strategy(pp=pp, vpp=vpp, dp=2, schedule=schedule, recompute="full")
+    dealt = replace(plain, stages=str(stages_of(model, plain)))
+    own = replace(plain, stages=",".join(map(str, layers)))
+    costs = [estimate(task, where, Constants(), Grid.of(s)) for s in (plain, dealt, own)]
+    together = estimate(task, where, Constants(), Grid.of(plain, dealt, own))
+    assert costs[0].terms == costs[1].terms
+    assert costs[0].memory_total == costs[1].memory_total
+    for i, cost in enumerate(costs):
+        assert together.step_time[i] == pytest.approx(cost.step_time[0], rel=1e-12)
+        assert together.memory_total[i] == pytest.approx(cost.memory_total[0], rel=1e-12)
+    g, stages = Grid.of(own), every_stage(model, own)
+    assert costs[2].memory_total == pytest.approx(fullest(estimate_memory(task, Constants(), g, stages)))
+    seconds = estimate_layers(Segment.whole(task, where, Constants(), g).context(task, g))
+    slowest = max(sum(np.ravel(pass_seconds(stage_counts(s, 1), seconds))) for s in stages)
+    passes = sum(np.ravel(t)[0] for kind, t in costs[2].terms.items() if kind not in OUTSIDE)
+    assert passes == pytest.approx(np.ravel(microbatches(task, g))[0] * slowest, rel=1e-9)
 
 
 def flat(one: Holding) -> list[float]:

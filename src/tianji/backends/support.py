@@ -8,6 +8,7 @@ from tianji.errors import IllegalStrategyError, InputError, UnsupportedModelErro
 from tianji.parallel import Strategy
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
+from tianji.parallel.stages import read_stages
 from tianji.workload import Model
 
 DTYPES = ("fp32", "bf16")
@@ -57,6 +58,14 @@ STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy, Model], bool], str], ...] = (
     (
         lambda s, m: s.pp > 1 and s.schedule in ("zbv", "dualpipe", "dualpipev") and 2 * s.pp > m.num_layers,
         "a V-shaped schedule, which needs two layers on each pipeline rank",
+    ),
+    (
+        lambda s, m: bool(s.stages) and s.schedule == "dualpipe" and s.pp > 1,
+        "stages={s.stages} under DualPipe: it runs in its V-shaped form here, with twice as many chunks; take schedule=dualpipev",
+    ),
+    (
+        lambda s, m: s.pp > 1 and bool(s.stages) and 0 in read_stages(s.stages).layers,
+        "stages={s.stages}: a stage without a layer; give each stage at least one",
     ),
 )
 

@@ -99,7 +99,7 @@ def _shrink_strategy(strategy: Strategy, degrees: dict[str, int]) -> Strategy:
     return replace(
         strategy, tp=tp, pp=pp, cp=cp, dp=dp, ep=ep, etp=1, vpp=min(strategy.vpp, 2) if pp > 1 else 1, schedule=schedule,
         micro_batch_size=min(strategy.micro_batch_size, 2), zero=zero, zero_group=0, zero_kind="layers", recompute=recompute,
-        recompute_modules="", offload_optimizer=0.0, offload_activations=0.0, offload_weights=False,
+        recompute_modules="", stages="", offload_optimizer=0.0, offload_activations=0.0, offload_weights=False,
     )  # fmt: skip
 
 
@@ -144,6 +144,8 @@ def _name_dropped(plan: Plan, twin: Plan, ranks: int) -> Iterator[str]:
         yield f"recompute={old.recompute}: under a split backward pass the trainer has recompute={new.recompute}"
     elif old.recompute_modules:
         yield f"recompute_modules={old.recompute_modules}: the trainer recomputes norms and activations, or whole layers"
+    if old.stages:
+        yield f"stages={old.stages}: the twin has fewer layers, dealt out evenly"
     if old.zero and old.zero_kind != new.zero_kind:
         yield f"zero_kind={old.zero_kind}: the trainer gathers whole layers"
     for name in ("offload_optimizer", "offload_activations", "offload_weights"):

@@ -77,6 +77,29 @@ format_options = add_options(
 """Adds the options of what a run keeps in which format."""
 
 
+def _software_options(*spellings: str) -> Callable[[F], F]:
+    """Return what adds the options of the software; ``spellings`` are those of the option that sets switches."""
+    return add_options(
+        click.option(
+            "--software", multiple=True, metavar="[CHIP=]NAME[@RELEASE]",
+            help="What runs the job, like megatron-bridge@26.08 or in-house; for some of the pools as CHIP=NAME, with a chip or"
+            " an ecosystem.  [default: the newest that is known of the chip's ecosystem]",
+        ),
+        click.option(
+            *spellings, multiple=True, metavar="SWITCH,...",
+            help="Switches that the software has on, like full-graph,hybridep or tp-overlap=none; `tianji browse software`"
+            " lists them.",
+        ),
+        click.option("--without", multiple=True, metavar="SWITCH,...", help="Switches that the software has off."),
+    )  # fmt: skip
+
+
+software_options = _software_options("--with", "with_")
+"""Adds the options of the software that runs."""
+replaced_software_options = _software_options("--switch", "switch")
+"""The same for a command whose ``--with`` is a pool."""
+
+
 # --- failures -------------------------------------------------------------------------------------------------
 loss_options = add_options(
     click.option("--loss", default="job", show_default=True, metavar="job|replica",
@@ -105,6 +128,7 @@ _HELP = {
     "recompute_layers": "Fraction of the layers that are recomputed.",
     "recompute_modules": "Under selective: these modules and no others, like core_attn+moe_act.",
     "schedule": "Pipeline schedule.",
+    "stages": "Layers of each stage or chunk: 3,4,4,3, or Megatron's layout, like 'Et*3|(t*4|)*2t*3L'.",
     "cp_kind": "How attention is cut under context parallelism.",
     "overlap_dp": "Hide data-parallel communication.",
     "ep_kind": "How tokens reach their experts.",
@@ -134,7 +158,7 @@ def strategy_options(command: F) -> F:
         if isinstance(getattr(defaults, name), bool):
             option = click.option(f"--{dashed}/--no-{dashed}", default=None, help=_HELP[name])
         else:
-            kinds = {**dict.fromkeys(SHARES, "X"), "recompute_modules": "NAMES"}
+            kinds = {**dict.fromkeys(SHARES, "X"), "recompute_modules": "NAMES", "stages": "LAYOUT"}
             words = "|".join(CHOICES[name]) if name in CHOICES else kinds.get(name, "N")
             whole: dict[str, Any] = {"is_flag": False, "flag_value": "on"} if name in OFFLOADED else {}
             option = click.option(f"--{dashed}", metavar=words, help=_HELP[name], **whole)

@@ -7,13 +7,12 @@ from tianji.hardware import Pool
 from tianji.measurements.cells import Cells
 from tianji.measurements.frameworks import Habits
 from tianji.measurements.recomputation import read_recompute
+from tianji.parallel.software_fields import ONCE_A_RANK
 from tianji.parallel.strategy import ON_OFF, Strategy
 from tianji.workload import Model
 
 ONE_CHUNK = ("gpipe", "zero-bubble", "dualpipe", "dualpipev", "zbv")
 """Schedules that no interleaving is added to."""
-ONCE_A_RANK = ("deep_ep", "hybrid_ep", "nvlink_one_sided", "hccl_fused")
-"""Dispatchers that carry a token to a node, and to a rank, once; the others carry every copy."""
 OVERLAPS = ("overlap_dp", "overlap_tp", "overlap_pp", "overlap_ep", "weight_gather")
 
 
@@ -42,7 +41,7 @@ def read_strategy(
         # Every recipe with tensor parallelism since Korthikanti et al. 2022 has it.
         sequence_parallel=_switch(cells, "sequence_parallel", True),
         recompute=recompute.kind, recompute_layers=recompute.share, recompute_modules="",
-        schedule=schedule,
+        schedule=schedule, stages="",
         cp_kind=cells.word("cp_kind") or habits.cp_kind,
         ep_kind=_read_ep_kind(cells, habits, dispatcher),
         weight_gather=cells.word("weight_gather") or habits.weight_gather,

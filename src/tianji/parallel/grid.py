@@ -19,7 +19,7 @@ from tianji.units import Array
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The fields of a Strategy as arrays; words are their positions in CHOICES, switches are booleans."""
+    """The fields of a Strategy as arrays; words are their positions in CHOICES, switches are booleans, ``stages`` are texts."""
 
     tp: Array
     pp: Array
@@ -37,6 +37,7 @@ class Grid:
     recompute_layers: Array
     recompute_modules: Array
     schedule: Array
+    stages: Array
     cp_kind: Array
     ep_kind: Array
     weight_gather: Array

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from tianji.errors import FormatError, IllegalStrategyError
+from tianji.parallel.stages import read_stages
 from tianji.parallel.strategy import DEGREES, FIELDS, Strategy, read_field
 
 _DEFAULT = Strategy()
-SHORT = {"mbs": "micro_batch_size"}
+SHORT = {"mbs": "micro_batch_size", "layout": "stages"}
 """Spellings that are understood beside the fields' own."""
 
 
@@ -24,7 +25,7 @@ def read_layout(text: str, where: str = "layout") -> dict[str, Any]:
     Raises FormatError for a part without ``=``, an unknown field, a field given twice or a value out of its range.
     """
     given: dict[str, Any] = {}
-    for part in re.split(r"[,\s]+", re.sub(r"\s*=\s*", "=", text.strip())):
+    for part in _split_fields(text):
         key, equals, value = part.partition("=")
         if not equals or not key or not value:
             raise FormatError(f"{where}: expected field=value, like tp=8 or tp=8,pp=4, got {part!r}")
@@ -38,8 +39,21 @@ def read_layout(text: str, where: str = "layout") -> dict[str, Any]:
     return given
 
 
+def _split_fields(text: str) -> list[str]:
+    """Return the parts of a layout; the commas of ``stages=3,4,4,3`` part no fields."""
+    parts: list[str] = []
+    for part in re.split(r"[,\s]+", re.sub(r"\s*=\s*", "=", text.strip())):
+        if parts and "=" not in part and parts[-1].lower().startswith(("stages=", "layout=")):
+            parts[-1] += f",{part}"
+        else:
+            parts.append(part)
+    return parts
+
+
 def complete_layout(given: Mapping[str, Any], chips: int) -> Strategy:
     """Return the strategy of some fields: ``dp`` takes the chips that tp·pp·cp leave, vpp above 1 means interleaving.
+
+    Stages without a pp are as many as are written.
 
     >>> complete_layout({"tp": 8, "pp": 4}, chips=64).dp
     2
@@ -47,6 +61,8 @@ def complete_layout(given: Mapping[str, Any], chips: int) -> Strategy:
     Raises IllegalStrategyError when the chips do not divide, and FormatError for a value out of its range.
     """
     fields = dict(given)
+    if fields.get("stages") and "pp" not in fields and "schedule" not in fields:
+        fields["pp"] = len(read_stages(fields["stages"]).layers) // fields.get("vpp", 1)
     if "schedule" not in fields and fields.get("vpp", 1) > 1:
         fields["schedule"] = "interleaved"
     strategy = Strategy(**fields)
@@ -89,6 +105,8 @@ def abbreviate_layout(strategy: Strategy) -> str:
         words.append(f"zero-{strategy.zero_kind}")
     if strategy.pp > 1:
         words.append(strategy.schedule)
+    if strategy.stages:
+        words.append(strategy.stages)
     if strategy.recompute != "none":
         share = "" if strategy.recompute_layers == 1 else f"-{strategy.recompute_layers:.0%}"
         modules = f"-{strategy.recompute_modules}" if strategy.recompute_modules else ""

@@ -15,7 +15,8 @@ from tianji.errors import IllegalStrategyError
 from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
 from tianji.parallel.schedules import SCHEDULES, PipelineSchedule, ScheduleRule
-from tianji.parallel.strategy import Strategy
+from tianji.parallel.stages import read_stages
+from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -54,6 +55,36 @@ def _block_widths(job: Job) -> set[int]:
         cut = [m.k if m.cut == "row" else m.n for m in parts.layer.matmuls if m.cut == "row"]
         widths |= {*parts.heads, *cut}
     return widths
+
+
+def _on_stages(g: Grid, holds: Callable[[Strategy], bool]) -> Array:
+    """Return where something holds of a pipeline whose stages are named; everywhere where none are."""
+    if not np.any(g.stages != ""):
+        return np.asarray(True)
+    columns = np.broadcast_arrays(g.pp, g.vpp, g.schedule, g.stages)
+    words = CHOICES["schedule"]
+    rows = [
+        not stages or holds(Strategy(pp=pp, vpp=vpp, schedule=words[code], stages=stages))
+        for pp, vpp, code, stages in zip(*(np.ravel(column).tolist() for column in columns), strict=True)
+    ]
+    return np.asarray(rows).reshape(columns[0].shape)
+
+
+def _misfit(s: Strategy, job: Job) -> str:
+    """Return why the stages that a strategy names do not fit its pipeline and the model; nothing where they do."""
+    named, model = read_stages(s.stages), job.model
+    chunks, layers = SCHEDULES[s.schedule].num_chunks(s.pp, s.vpp), sum(named.layers)
+    if len(named.layers) != chunks:
+        has = f"but pp={s.pp}, vpp={s.vpp} with schedule={s.schedule} has {chunks}"
+        return f"stages={s.stages} names {len(named.layers)} chunks, {has} (stages=dealt names none)"
+    if layers != model.num_layers:
+        return f"stages={s.stages} holds {layers} layers, but the model has {model.num_layers}"
+    if named.modules and named.num_modules != model.num_mtp_layers:
+        modules = f"{named.num_modules} prediction modules, but the model has {model.num_mtp_layers}"
+        return f"stages={s.stages} holds {modules}"
+    if named.is_hollow:
+        return f"stages={s.stages}: a chunk between the first and the last holds nothing"
+    return ""
 
 
 def _of_schedule(schedule: PipelineSchedule, rule: ScheduleRule) -> Rule:
@@ -134,6 +165,11 @@ RULES: tuple[Rule, ...] = (
         lambda s, job, pool: (
             f"pp·vpp = {s.pp * s.vpp * SCHEDULES[s.schedule].halves} chunks for only {job.model.num_layers} layers"
         ),
+    ),
+    Rule(
+        "stages",
+        lambda g, job, pool: _on_stages(g, lambda s: not _misfit(s, job)),
+        lambda s, job, pool: _misfit(s, job),
     ),
     Rule(
         "interleaving",

@@ -10,6 +10,7 @@ from typing import Any
 
 from tianji.errors import FormatError
 from tianji.parallel.schedules import SCHEDULES
+from tianji.parallel.stages import read_stages
 
 RECOMPUTE = ("none", "selective", "full")
 CP_KINDS = ("ring", "ulysses", "all_gather")
@@ -83,6 +84,9 @@ class Strategy:
     recompute_modules: str = ""
     """Modules that selective recomputation takes and no others, like ``core_attn+moe_act``; empty: the cheap outputs."""
     schedule: str = "1f1b"
+    stages: str = ""
+    """What each stage or chunk holds: ``3,4,4,3`` layers, or Megatron's ``Et*3|(t*4|)*2t*3L`` (:mod:`tianji.parallel.stages`);
+    empty: the layers are dealt out."""
     cp_kind: str = "ring"
     ep_kind: str = "deduplicated"
     """How tokens reach experts: each token crosses to a node once and is copied there (DeepEP, HybridEP), or in an all_to_all
@@ -131,6 +135,7 @@ class Strategy:
         object.__setattr__(self, "recompute_modules", "+".join(read_modules(self.recompute_modules)))
         if self.recompute_modules and self.recompute != "selective":
             raise FormatError("strategy.recompute_modules: named modules are recomputed under recompute=selective only")
+        object.__setattr__(self, "stages", str(read_stages(self.stages)) if self.stages else "")
         for name in SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise FormatError(f"strategy.{name}: expected on or off, got {getattr(self, name)!r}")
@@ -151,6 +156,8 @@ class Strategy:
 _TYPES: dict[str, type] = {f.name: type(f.default) for f in fields(Strategy)}
 FIELDS = tuple(_TYPES)
 SWITCHES = tuple(name for name, kind in _TYPES.items() if kind is bool)
+DEALT = "dealt"
+"""What ``stages`` may be written as where the layers are dealt out, its default."""
 VARIED = (*SWITCHES, "offload_optimizer", "offload_activations")
 """What a search tries on and off when it is asked to."""
 
@@ -183,6 +190,8 @@ def read_field(name: str, text: object) -> Any:
         hint = f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(FIELDS)}"
         raise FormatError(f"unknown strategy field {name!r}{hint}")
     kind, word = _TYPES[name], str(text).strip().lower()
+    if name == "stages":
+        return str(read_stages(word)) if word not in ("", DEALT) else ""
     if kind is bool:
         if word in ON_OFF:
             return ON_OFF[word]

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tianji.parallel.schedules import SCHEDULES
+from tianji.parallel.stages import Stages, read_stages
+from tianji.parallel.strategy import Strategy
 from tianji.units import Array
 from tianji.workload import Model
 
@@ -98,13 +100,31 @@ def deal_layers(num_layers: int, chunks: int, tail: int = 0) -> tuple[int, ...]:
     return (base + first, *inner, base + last - tail)[:chunks]
 
 
+def chunk_stages(sequence: LayerSequence, schedule: str, pp: int, vpp: int, stages: str = "") -> Stages:
+    """Return what every chunk of a pipeline holds: the stages that a strategy names, or what is dealt out.
+
+    Stages of another pipeline are dealt out too: no legal strategy has them, but a search prices them beside legal ones.
+    """
+    count = SCHEDULES[schedule].num_chunks(pp, vpp)
+    named = read_stages(stages) if stages else None
+    if named is None or len(named.layers) != count or sum(named.layers) != sequence.num_layers:
+        named = Stages(deal_layers(sequence.num_layers, count, sequence.tail))
+    return named.complete(sequence.num_mtp_layers)
+
+
+def stages_of(model: Model, strategy: Strategy) -> Stages:
+    """Return what every chunk of one plan's pipeline holds, in the order in which a micro-batch passes them."""
+    s = strategy
+    return chunk_stages(LayerSequence.of(model), s.schedule, s.pp, s.vpp, s.stages)
+
+
 @lru_cache(maxsize=4096)
-def hold_all(sequence: LayerSequence, schedule: str, pp: int, vpp: int) -> tuple[Holding, ...]:
+def hold_all(sequence: LayerSequence, schedule: str, pp: int, vpp: int, stages: str = "") -> tuple[Holding, ...]:
     """Return what every rank of a pipeline holds, the first rank first."""
-    how = SCHEDULES[schedule]
-    dealt = deal_layers(sequence.num_layers, how.num_chunks(pp, vpp), sequence.tail)
-    ends = list(accumulate(dealt, initial=0))
-    before, last = sequence.counts_before(), len(dealt) - 1
+    how, named = SCHEDULES[schedule], chunk_stages(sequence, schedule, pp, vpp, stages)
+    modules = named.modules or (0,) * len(named.layers)
+    ends = list(accumulate(named.layers, initial=0))
+    before, last = sequence.counts_before(), len(named.layers) - 1
     copies = 2.0 if how.is_paired else 1.0
     holdings: list[Holding] = []
     for rank in range(pp):
@@ -116,7 +136,7 @@ def hold_all(sequence: LayerSequence, schedule: str, pp: int, vpp: int) -> tuple
                 rank,
                 tuple(sum(column) / copies for column in zip(*rows, strict=True)),
                 sum(k == 0 for k in chunks) / copies,
-                head * sequence.num_mtp_layers,
+                sum(modules[k] for k in chunks) / copies,
                 head,
                 copies,
             )
@@ -125,13 +145,13 @@ def hold_all(sequence: LayerSequence, schedule: str, pp: int, vpp: int) -> tuple
 
 
 @lru_cache(maxsize=4096)
-def hold_most(sequence: LayerSequence, schedule: str, pp: int, vpp: int) -> tuple[Holding, ...]:
+def hold_most(sequence: LayerSequence, schedule: str, pp: int, vpp: int, stages: str = "") -> tuple[Holding, ...]:
     """Return the ranks among which is the slowest and the fullest: those of which no earlier one holds as much of everything.
 
     An earlier rank has at least as many micro-batches in flight. The first rank is always one of them, and stands first.
     """
     kept: list[Holding] = []
-    for one in hold_all(sequence, schedule, pp, vpp):
+    for one in hold_all(sequence, schedule, pp, vpp, stages):
         if not any(_covers(other, one) for other in kept):
             kept.append(one)
     return tuple(kept)

@@ -31,7 +31,7 @@ from tianji.perf.passes import (
     stage_counts,
     sum_counts,
 )
-from tianji.perf.stages import Stage, Variants, find_variants, representative_stages, stage
+from tianji.perf.stages import Stage, Variants, find_variants, first_stage, representative_stages
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -64,9 +64,8 @@ class Segment:
         """Return a pool's whole pipeline, for every number of stages in a grid."""
         model = job.model
         stages = tuple(representative_stages(model, g))
-        # All schedules exchange an even share of the layers, as 1F1B does: apart for each, a search takes half as long again.
-        first = stage(model, g.pp, np.zeros_like(g.pp))
-        return cls(pool, constants, stages, find_variants(model, g, stages), first, all_counts(model), g.pp)
+        variants = find_variants(model, g, stages)
+        return cls(pool, constants, stages, variants, first_stage(model, g), all_counts(model), g.pp)
 
     def context(self, job: Job, g: Grid) -> Context:
         """Return what the formulas of a layer need."""

@@ -1,13 +1,13 @@
 """Pipeline stages: which layers each rank holds, and what the schedule makes of them.
 
-Layers are dealt out evenly. When they do not divide, the first and the last stage go without the extra layer as long as
-others can take it, because they also carry the embedding and the head.
+A strategy names the layers of each stage (``stages``), or they are dealt out evenly. When they do not divide, the first and the
+last stage go without the extra layer as long as others can take it, because they also carry the embedding and the head.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -138,8 +138,23 @@ def representative_stages(model: Model, g: Grid) -> list[Stage]:
 
 def every_stage(model: Model, strategy: Strategy) -> list[Stage]:
     """Return what every rank of one pipeline holds, for the table of a single plan."""
-    key = LayerSequence.of(model), strategy.schedule, strategy.pp, strategy.vpp
+    key = LayerSequence.of(model), strategy.schedule, strategy.pp, strategy.vpp, strategy.stages
     return [_stack(model, [one], np.zeros(1, dtype=int)) for one in hold_all(*key)]
+
+
+def first_stage(model: Model, g: Grid) -> Stage:
+    """Return the stage whose data-parallel exchange counts: the first one as 1F1B deals it, with what ``stages`` gives it beyond.
+
+    All schedules exchange an even share of the layers: apart for each, a search takes half as long again.
+    """
+    first = stage(model, g.pp, np.zeros_like(g.pp))
+    if not np.any(g.stages != ""):
+        return first
+    keys, kinds = _pipelines(model, g)
+    named = _stack(model, [hold_all(*key)[0] for key in keys], kinds)
+    dealt = _stack(model, [hold_all(*key[:4])[0] for key in keys], kinds)
+    counts = {kind: n + (named.counts[kind] - dealt.counts[kind]) for kind, n in first.counts.items()}
+    return replace(first, counts=counts, modules=first.modules + (named.modules - dealt.modules))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +200,16 @@ def find_variants(model: Model, g: Grid, together: Sequence[Stage]) -> Variants:
     return Variants(stages, places, long[0])
 
 
-_Pipeline = tuple[LayerSequence, str, int, int]
+_Pipeline = tuple[LayerSequence, str, int, int, str]
 
 
 def _pipelines(model: Model, g: Grid) -> tuple[list[_Pipeline], Array]:
     """Return the unlike arguments of :func:`hold_most`, and which of them each place has, on the axes that a pipeline needs."""
     leading = model.moe.num_leading_dense if model.moe else 0
     step = model.moe.layer_step if model.moe else 1
-    columns = np.broadcast_arrays(g.pp, g.vpp, g.schedule, model.num_layers, leading, step, tail_layers(model))
+    texts, named = np.unique(g.stages, return_inverse=True)
+    named = named.reshape(g.stages.shape)
+    columns = np.broadcast_arrays(g.pp, g.vpp, g.schedule, model.num_layers, leading, step, tail_layers(model), named)
     flat = [np.ravel(column) for column in columns]
     packed = np.zeros(columns[0].size, dtype=np.int64)
     for column in flat:
@@ -200,14 +217,14 @@ def _pipelines(model: Model, g: Grid) -> tuple[list[_Pipeline], Array]:
     _, firsts, inverse = np.unique(packed, return_index=True, return_inverse=True)
     names, modules = CHOICES["schedule"], model.num_mtp_layers
     keys: list[_Pipeline] = []
-    for pp, vpp, code, num_layers, first, every, tail in zip(
+    for pp, vpp, code, num_layers, first, every, tail, text in zip(
         *(column[firsts].tolist() for column in flat), strict=True
     ):
         sequence = LayerSequence(num_layers, modules, pattern=model.pattern, tail=tail)
         if not model.blocks:
             behind = (num_layers - first) // every if model.moe else 0
             sequence = LayerSequence(num_layers, modules, first, behind / max(num_layers - first, 1), tail=tail)
-        keys.append((sequence, names[code], pp, vpp))
+        keys.append((sequence, names[code], pp, vpp, str(texts[text])))
     return keys, inverse.reshape(columns[0].shape)
 
 

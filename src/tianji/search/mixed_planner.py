@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tianji.catalog import load_calibration
-from tianji.errors import InfeasibleError, InputError
+from tianji.errors import IllegalStrategyError, InfeasibleError, InputError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
@@ -84,8 +84,10 @@ def plan_mixture(
 
     Both kinds of mixing use every chip; a part alone lets the others stand idle and is taken only where mixing is no faster.
 
-    Raises InfeasibleError when neither mixing nor any part alone has a plan that fits.
+    Raises InfeasibleError when neither mixing nor any part alone has a plan that fits, IllegalStrategyError for held stages.
     """
+    if (fixed or {}).get("stages"):
+        raise IllegalStrategyError("stages: a mixture deals its layers out by what its chips can do; leave stages out")
     calibration, fixed_fields = load_calibration() if calibration is None else calibration, dict(fixed or {})
 
     def constants(pool: Pool) -> Constants:

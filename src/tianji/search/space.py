@@ -32,6 +32,7 @@ from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import data_group
 from tianji.parallel.schedules import SCHEDULES
+from tianji.parallel.stages import read_stages
 from tianji.parallel.strategy import CHOICES, DEGREES, Strategy
 from tianji.units import Array
 from tianji.workload import Job
@@ -164,7 +165,7 @@ class Space:
         """Return the schedules, those with chunks once for each number of chunks."""
         words = CHOICES["schedule"]
         offered = [word for word in words if word not in ON_REQUEST or word == self.fixed.get("schedule")]
-        chunks = chunk_counts(self.job.model.num_layers, pp) if pp > 1 else []
+        chunks = self._chunk_counts(pp)
         pairs: list[tuple[int, int]] = []
         for word in offered if pp > 1 else ["1f1b"]:
             vpps = chunks if SCHEDULES[word].is_chunked else [1]
@@ -174,6 +175,13 @@ class Space:
             pairs = [pair for pair in pairs if pair[0] == code] or [(code, int(self.fixed.get("vpp", 1)))]
         table = np.asarray(pairs).reshape(-1, 2).T
         return {"schedule": table[0], "vpp": table[1]}
+
+    def _chunk_counts(self, pp: int) -> list[int]:
+        """Return the numbers of chunks to interleave: that of the held stages, or one for each size of the largest chunk."""
+        if self.fixed.get("stages"):
+            count, rest = divmod(len(read_stages(self.fixed["stages"]).layers), pp)
+            return [count] if count > 1 and not rest else []
+        return chunk_counts(self.job.model.num_layers, pp) if pp > 1 else []
 
     def _levels(self, pp: int, ranks: int, num_groups: int) -> tuple[int, ...]:
         """Return the ZeRO levels, with one more for each group of HSDP; sharding over one rank is none."""

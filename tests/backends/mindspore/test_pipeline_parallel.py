@@ -3,6 +3,7 @@
 import pytest
 
 from tianji.backends.mindspore.pipeline_parallel import Turn, layers_of_stage, order_turns
+from tianji.parallel import Strategy
 
 from ..samples import model_of
 
@@ -59,6 +60,7 @@ def test_layers_are_dealt_out_as_in_the_torch_trainer() -> None:
 
     model = model_of("llama")
     for stages in (1, 2, 3, 4):
-        dealt = [layers_of_stage(model, stages, i) for i in range(stages)]
-        assert dealt == [layers_in_torch(model, stages, i) for i in range(stages)]
+        s = Strategy(pp=stages)
+        dealt = [layers_of_stage(model, s, i) for i in range(stages)]
+        assert dealt == [layers_in_torch(model, s, i) for i in range(stages)]
         assert [layer for layers in dealt for layer in layers] == list(range(model.num_layers))

@@ -33,8 +33,14 @@ def test_a_v_shape_begins_and_ends_on_the_first_rank() -> None:
 @pytest.mark.parametrize("stages", [1, 2, 3, 4])
 def test_the_stages_share_out_the_layers_in_order(layers: int, stages: int) -> None:
     model = read_config({"model_type": "llama", **SIZES, "num_hidden_layers": layers}, "tiny")
-    found = [layer for stage in range(stages) for layer in layers_of_stage(model, stages, stage)]
+    found = [layer for stage in range(stages) for layer in layers_of_stage(model, Strategy(pp=stages), stage)]
     assert found == list(range(layers))
+
+
+def test_named_stages_hold_the_layers_that_they_name() -> None:
+    model = read_config({"model_type": "llama", **SIZES, "num_hidden_layers": 7}, "tiny")
+    named = Strategy(pp=3, stages="1,4,2")
+    assert [layers_of_stage(model, named, i) for i in range(3)] == [range(1), range(1, 5), range(5, 7)]
 
 
 def test_every_schedule_of_a_strategy_has_its_class() -> None:

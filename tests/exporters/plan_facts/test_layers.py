@@ -8,7 +8,7 @@ from hypothesis import given, settings
 import tianji
 from legal_plans import plans
 from tianji.exporters.contract import Limits
-from tianji.exporters.plan_facts.layers import deal_layers, format_stage_layout, is_even, recomputed_layers
+from tianji.exporters.plan_facts.layers import deal_layers, hold_stages, is_even, recomputed_layers
 from tianji.parallel.plan import Plan
 
 
@@ -19,9 +19,10 @@ def test_every_layer_is_dealt_once(plan: Plan) -> None:
     assert (len(dealt), {len(stage) for stage in dealt}) == (s.pp, {s.vpp})
     assert sum(map(sum, dealt)) == model.num_layers
     assert is_even(plan) is (len({count for stage in dealt for count in stage}) == 1)
-    layout = format_stage_layout(plan)
-    assert layout.count("|") == s.pp * s.vpp - 1
-    assert layout.replace("|", "") == "E" + "t" * model.num_layers + "m" * model.num_mtp_layers + "L"
+    held = hold_stages(plan)
+    assert len(held.layers) == s.pp * s.vpp
+    assert (sum(held.layers), held.num_modules) == (model.num_layers, model.num_mtp_layers)
+    assert deal_layers(replace(plan, strategy=replace(s, stages=str(held)))) == dealt
 
 
 @pytest.mark.parametrize(("pp", "share", "count"), [(1, 1.0, None), (1, 0.5, 16), (2, 0.5, 8), (4, 0.25, 2)])

@@ -47,7 +47,7 @@ class MindSporeTrainer:
             )
 
         self.is_first, self.is_last = place.pp == 0, place.pp == s.pp - 1
-        layers = layers_of_stage(model, s.pp, place.pp)
+        layers = layers_of_stage(model, s, place.pp)
         self.part = Part(layers, take, shape, embed=self.is_first, predict=self.is_last)
         self.weights = ParameterTuple(self.part.trainable_params())
         self.sums = ParameterTuple([Parameter(ops.zeros_like(w), name=f"sum.{w.name}") for w in self.weights])

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-import numpy as np
-
-from tianji.perf.stages import stage
+from tianji.parallel import Strategy
+from tianji.perf.holdings import stages_of
 from tianji.workload import Model
 
 Kind = Literal["take", "forward", "pass", "fetch", "backward", "return"]
@@ -21,10 +20,10 @@ Turn = tuple[Kind, int]
 """What to do, with which micro-batch."""
 
 
-def layers_of_stage(model: Model, num_stages: int, index: int) -> range:
-    """Return the layers of a pipeline stage, dealt out as the planner prices them."""
-    counts = [round(float(stage(model, np.asarray(num_stages), np.asarray(i)).layers)) for i in range(index + 1)]
-    return range(sum(counts[:-1]), sum(counts))
+def layers_of_stage(model: Model, strategy: Strategy, index: int) -> range:
+    """Return the layers of a pipeline stage: those that the strategy names, or as many as are dealt out to it."""
+    counts = stages_of(model, strategy).layers
+    return range(sum(counts[:index]), sum(counts[: index + 1]))
 
 
 def order_turns(schedule: str, index: int, num_stages: int, count: int) -> list[Turn]:

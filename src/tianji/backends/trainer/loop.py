@@ -72,7 +72,7 @@ class Trainer:
         num_stages = strategy.pp * chunks_of(strategy)
         attend = choose_attention(self.meshes.sequence.get_group("cp"), strategy.cp_kind)
         part = Transformer(
-            model, layers_of_stage(model, num_stages, index), self.places, attend,
+            model, layers_of_stage(model, strategy, index), self.places, attend,
             embed=index == 0, predict=index == num_stages - 1,
         )  # fmt: skip
         if self.options.weights:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup
@@ -13,7 +12,8 @@ from torch.distributed.pipelining import PipelineStage, schedules
 
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
-from tianji.perf.stages import stage
+from tianji.parallel.stages import read_stages
+from tianji.perf.holdings import deal_layers
 from tianji.workload import Model
 
 SCHEDULES: dict[str, type[Any]] = {
@@ -46,10 +46,11 @@ def stages_of_rank(strategy: Strategy, rank: int) -> list[int]:
     return [rank + count * i for i in range(chunks)]
 
 
-def layers_of_stage(model: Model, num_stages: int, index: int) -> range:
-    """Return the layers of a stage, dealt out as the planner prices them."""
-    counts = [round(float(stage(model, np.asarray(num_stages), np.asarray(i)).layers)) for i in range(index + 1)]
-    return range(sum(counts[:-1]), sum(counts))
+def layers_of_stage(model: Model, strategy: Strategy, index: int) -> range:
+    """Return the layers of a stage: those that the strategy names, or as many as are dealt out to it."""
+    counts = read_stages(strategy.stages).layers if strategy.stages else None
+    counts = counts or deal_layers(model.num_layers, strategy.pp * chunks_of(strategy))
+    return range(sum(counts[:index]), sum(counts[: index + 1]))
 
 
 def build_schedule(

@@ -12,7 +12,7 @@ from tianji.exporters.megatron_family.mathematics import scale_by_megatron
 from tianji.exporters.megatron_family.refusals import PIPELINES
 from tianji.exporters.megatron_family.script import write_launch
 from tianji.exporters.plan_facts.abilities import Abilities, always
-from tianji.exporters.plan_facts.layers import format_stage_layout
+from tianji.exporters.plan_facts.layers import hold_stages
 from tianji.parallel.plan import Plan
 
 NO_ASCEND = Refusal(
@@ -57,7 +57,7 @@ MEGATRON = Dialect(
     checkpoint_format="torch_dist",
     backend_comment="",
     uneven_stages=lambda plan: Argument(
-        "--pipeline-model-parallel-layout", format_stage_layout(plan), "E embedding, t layer, L loss, | next"
+        "--pipeline-model-parallel-layout", str(hold_stages(plan)), "E embedding, t layer, L loss, | next"
     ),
     dispatch={
         "all_to_all": (Argument("--moe-token-dispatcher-type", "alltoall"),),

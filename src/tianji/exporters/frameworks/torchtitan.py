@@ -15,7 +15,7 @@ from tianji.exporters.plan_facts.abilities import Abilities
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
-from tianji.exporters.plan_facts.layers import deal_layers
+from tianji.exporters.plan_facts.layers import hold_stages
 from tianji.exporters.plan_facts.mathematics import note_mathematics
 from tianji.exporters.plan_facts.torchrun_options import host_needs, torchrun_group
 from tianji.parallel.plan import Plan
@@ -215,13 +215,11 @@ def _parallelism(plan: Plan) -> Tree:
 
 
 def _parts(plan: Plan) -> list[list[str]]:
-    dealt = deal_layers(plan)
     parts: list[list[str]] = []
     layer = 0
-    for k in range(plan.strategy.vpp):
-        for i in range(plan.strategy.pp):
-            parts.append([f"layers.{n}" for n in range(layer, layer + dealt[i][k])])
-            layer += dealt[i][k]
+    for count in hold_stages(plan).layers:
+        parts.append([f"layers.{n}" for n in range(layer, layer + count)])
+        layer += count
     parts[0].insert(0, "tok_embeddings")
     parts[-1] += ["norm", "output"]
     return parts

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tianji.exporters.contract import Limits
 from tianji.parallel.plan import Plan
-from tianji.perf.stages import stage
+from tianji.parallel.schedules import SCHEDULES
+from tianji.parallel.stages import Stages
+from tianji.perf.holdings import stages_of
+
+
+def hold_stages(plan: Plan) -> Stages:
+    """Return what every chunk holds, in the order in which a micro-batch passes them, as the plan was priced."""
+    return stages_of(plan.job.model, plan.strategy)
 
 
 def deal_layers(plan: Plan) -> list[list[int]]:
-    """Return the layers of every chunk of every stage, in the numbers that the plan was priced with."""
-    model, pp, vpp = plan.job.model, plan.strategy.pp, plan.strategy.vpp
-    counts = [int(np.round(stage(model, np.asarray(pp), np.asarray(i)).layers)) for i in range(pp)]
-    return [[n // vpp + (k < n % vpp) for k in range(vpp)] for n in counts]
+    """Return the layers of every chunk of every pipeline rank, in the numbers that the plan was priced with."""
+    s, layers = plan.strategy, hold_stages(plan).layers
+    how = SCHEDULES[s.schedule]
+    return [[layers[k] for k in how.chunks_of_rank(s.pp, s.vpp, rank)] for rank in range(s.pp)]
 
 
 def is_even(plan: Plan) -> bool:
-    """Return whether every chunk holds equally many layers."""
-    return plan.job.model.num_layers % (plan.strategy.pp * plan.strategy.vpp) == 0
-
-
-def format_stage_layout(plan: Plan) -> str:
-    """Return Megatron's text for uneven stages: E embedding, t layer, m multi-token prediction, L loss, | between chunks."""
-    dealt = deal_layers(plan)
-    chunks = ["t" * dealt[i][k] for k in range(plan.strategy.vpp) for i in range(plan.strategy.pp)]
-    chunks[0] = "E" + chunks[0]
-    chunks[-1] += "m" * plan.job.model.num_mtp_layers + "L"
-    return "|".join(chunks)
+    """Return whether every chunk holds equally many layers, and the prediction modules lie beside the head."""
+    own = hold_stages(plan)
+    return len(set(own.layers)) == 1 and not any(own.modules[:-1])
 
 
 def recomputed_layers(plan: Plan, limits: Limits) -> int | None:
