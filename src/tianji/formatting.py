@@ -7,6 +7,7 @@ of them compares at a glance.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from tianji.ranges import Range
@@ -14,8 +15,11 @@ from tianji.units import GB, MS, US, Bytes, Seconds, format_number, show
 
 __all__ = [
     "format_bytes", "format_count", "format_days", "format_duration", "format_ends", "format_number", "format_percent",
-    "format_range",
+    "format_range", "printable",
 ]  # fmt: skip
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls, which a terminal obeys, marks that turn the order of letters round, and halves of a character."""
 
 
 def format_duration(seconds: Seconds) -> str:
@@ -61,6 +65,15 @@ def format_count(number: float) -> str:
     ('671B', '15,360')
     """
     return show(number, "count").replace(" ", "") if number >= 10**6 else f"{number:,.0f}"
+
+
+def printable(text: str) -> str:
+    r"""Return a text with a replacement character for each one that would steer a terminal; lines and tabs stay.
+
+    >>> printable("H100\x1b[2J")
+    'H100\ufffd[2J'
+    """
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def count_noun(number: int, noun: str, plural: str = "") -> str:

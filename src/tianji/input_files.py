@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,9 @@ from tianji.units import MB, show
 
 LARGEST_FILE = 5 * MB
 """A file that a person or Tianji itself wrote has a hundredth of it."""
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""Half of a character beyond the first 65,536, as JSON may write it."""
 
 
 def read_bytes(path: str | os.PathLike[str], expected: str, most: float = LARGEST_FILE) -> bytes:
@@ -69,7 +73,8 @@ def read_object(path: str | os.PathLike[str], expected: str, most: float = LARGE
 def parse_object(text: str, where: str, expected: str, *, constants: bool = False) -> Mapping[str, object]:
     """Return the JSON object in a text; with ``constants`` NaN and Infinity are numbers.
 
-    Raises FormatError, with line and column, for broken or cut JSON, for numbers that are none, and for any other value.
+    Raises FormatError, with line and column, for broken or cut JSON, for numbers that are none, for half of a character in
+    a text, and for any other value.
     """
     try:
         data = json.loads(text, parse_constant=None if constants else _refuse_constant)
@@ -82,6 +87,13 @@ def parse_object(text: str, where: str, expected: str, *, constants: bool = Fals
         raise FormatError(f"{where}: JSON nested too deeply; expected {expected}") from None
     except ValueError as error:  # a constant, or a number of thousands of digits
         raise FormatError(f"{where}: not valid JSON: {error}; expected {expected}") from None
+    if _HALF.search(text):  # an escape, of which only json's own writer knows whether its other half follows
+        try:
+            json.dumps(data, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise FormatError(
+                f"{where}: a text holds half of a character (a lone \\ud8..); expected {expected}"
+            ) from None
     if not isinstance(data, dict):
         kind = {list: "a list", str: "a text", type(None): "null", bool: "a truth value"}.get(type(data), "a number")
         raise FormatError(f"{where}: got {kind}; expected {expected}, a JSON object")

@@ -9,14 +9,21 @@ from hypothesis import strategies as st
 from tianji.catalog import load_chip
 from tianji.errors import FormatError
 from tianji.hardware.calibration import Calibration, Effect
-from tianji.hardware.software import STATED, SWITCHES, Software, find_switch, order_release, split_name
+from tianji.hardware.software import OFF, STATED, SWITCHES, Software, find_switch, order_release, split_name
 
 WORDS = [(name, word) for name, words in SWITCHES.items() for word in words]
 CHIP = load_chip("h100-sxm")
 
 
 def test_each_switch_is_a_field() -> None:
-    assert {f.name for f in fields(Software)} == {"framework", "release", "dispatcher_sms", *SWITCHES, *STATED}
+    assert {f.name for f in fields(Software)} == {
+        "framework",
+        "release",
+        "dispatcher_sms",
+        "chosen",
+        *SWITCHES,
+        *STATED,
+    }
 
 
 @pytest.mark.parametrize(("name", "word"), WORDS)
@@ -54,3 +61,21 @@ def test_a_calibration_under_a_software_has_its_effects() -> None:
     assert plain.constants(CHIP).software == 1.2
     assert under.constants(CHIP).software == 1.0
     assert under.constants(CHIP, ("a",)) == plain.constants(CHIP)
+
+
+@given(
+    st.dictionaries(st.sampled_from(list(SWITCHES)), st.integers(0, 9)), st.sampled_from(["", "26.08", "mlperf-5.1"])
+)
+def test_traits_name_their_software_and_no_other(places: dict[str, int], release: str) -> None:
+    words = {name: SWITCHES[name][place % len(SWITCHES[name])] for name, place in places.items()}
+    software = Software("own", release).switch(*(f"{name}={word}" for name, word in words.items()))
+    assert Software.of(software.traits()) == software
+
+
+@pytest.mark.parametrize("name", list(OFF))
+def test_what_is_off_cannot_be_switched_off(name: str) -> None:
+    on = Software("own").switch(*(f"{name}={word}" for word in SWITCHES[name] if word != OFF[name]))
+    off = on.switch_off(name)
+    assert off.switches == {name: OFF[name]}
+    with pytest.raises(FormatError, match="to switch off"):
+        off.switch_off(name)

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tianji.api.migrating import versions
 from tianji.errors import FormatError
 from tianji.migration import scan_repository
+from tianji.migration.parity.dumps import read_dump
+from tianji.migration.parity.run_files import read_run
 from tianji.migration.reading.files import MAX_BYTES
+from tianji.migration.twin.weight_files import open_weights
 
 
 def test_a_link_out_of_the_tree_is_not_followed(tmp_path: Path) -> None:
@@ -135,3 +139,21 @@ def test_files_that_are_no_good_end_in_an_answer(name: str, text: str, tmp_path:
     (tmp_path / name).write_text(text)
     found = scan_repository(tmp_path)
     assert "torch.cuda.set_device" in {finding.symbol for finding in found.findings}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_never_ends_is_not_read(kind: str, tmp_path: Path) -> None:
+    endless = Path("/dev/zero")
+    if kind == "pipe":
+        endless = tmp_path / "pipe"
+        os.mkfifo(endless)
+    named = tmp_path / "model.safetensors"
+    named.symlink_to(endless)
+    with pytest.raises(FormatError, match="not a file"):
+        read_run(endless)
+    with pytest.raises(FormatError, match=r"has no dump\.json"):
+        read_dump(endless)
+    with pytest.raises(FormatError, match="not a file"):
+        open_weights(named)
+    with pytest.raises(FormatError, match="not a file"):
+        versions(environment=str(endless))

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tianji.errors import FormatError
+from tianji.formatting import printable
 from tianji.hardware.calibration import Calibration
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Answer(Generic[T]):
     def show_notes(self) -> None:
         """Print the notes to stderr."""
         for note in self.notes:
-            print(f"tianji: note: {note}", file=sys.stderr)
+            print(f"tianji: note: {printable(note)}", file=sys.stderr)
 
     def save_html(self, path: str | os.PathLike[str], command: str = "") -> str:
         """Write one self-contained web page, and return what was done in words; ``command`` is what makes it again.

@@ -1,4 +1,4 @@
-"""``browse``: what is known of chips, pools, models, calibrations, failures, sites and prices, and from where."""
+"""``browse``: what is known of chips, pools, models, software, prices and more, and from where."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tianji.report.documents.catalog import KINDS, LOADERS, catalog_document, en
 def browse(kind: str | None = None, name: str | None = None) -> Answer[Any]:
     """List and show what is known, each figure with its source (``tianji browse``).
 
-    ``kind`` is chips, pools, models, calibrations, failures, mixtures, sites or prices,
-    and ``name`` one entry of it, or the path of your own file; a name that is unique
-    needs no kind. ``answer.result`` is the entry, or the names of a kind, or those of
-    every kind.
+    ``kind`` is chips, pools, models, calibrations, failures, mixtures, sites, prices or
+    software, and ``name`` one entry of it, or the path of your own file; a name that is
+    unique needs no kind. ``answer.result`` is the entry, or the names of a kind, or
+    those of every kind.
 
     >>> browse("h200").name, "hgx-h100" in browse("pools").result
     ('h200', True)

@@ -8,11 +8,13 @@ from typing import TypeAlias
 
 from tianji.api.failures import read_loss
 from tianji.api.quantities import Count, Pairs, Quantity, read_money, read_pairs
-from tianji.api.requests import ModelLike, Sizes, check_model, find_job
+from tianji.api.requests import CalibrationLike, ModelLike, Sizes, check_model, find_calibration, find_job
+from tianji.api.software import SoftwareOptions, choose_software
 from tianji.catalog import load_pool, load_site
 from tianji.comparison import Assumptions
 from tianji.errors import FormatError
 from tianji.hardware import Pool
+from tianji.hardware.calibration import Calibration
 from tianji.units import parse, parse_count
 from tianji.workload import Job, Precision
 
@@ -36,6 +38,14 @@ def read_cases(
     chips = max((pool.chips for pool, _ in places), default=0)
     sizes = {own: Sizes(None, batch, seq, tokens, own or precision) for _, own in places}
     return [(find_job(model, sizes[own], chips), pool) for pool, own in places]
+
+
+def choose_for_cases(
+    cases: Sequence[tuple[Job, Pool]], calibration: CalibrationLike, asked: SoftwareOptions
+) -> tuple[list[tuple[Job, Pool]], Calibration]:
+    """Return the cases and the calibration under the software that is said: for each pool what goes with its chip."""
+    choice = choose_software(find_calibration(calibration), (pool.chip for _, pool in cases), asked)
+    return [(choice.settle(job, pool.chip), pool) for job, pool in cases], choice.calibration
 
 
 def _read_pool(pool: SizedPool) -> tuple[Pool, str | None]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from tianji.api.answer import Answer
-from tianji.api.cases import SizedPool, read_assumptions, read_cases
+from tianji.api.cases import SizedPool, choose_for_cases, read_assumptions, read_cases
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Count, Pairs, Quantity, read_days, read_money
-from tianji.api.requests import CalibrationLike, ModelLike, find_calibration
+from tianji.api.requests import CalibrationLike, ModelLike
+from tianji.api.software import SoftwareLike, SoftwareOptions, Words
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Comparison, Replacement, Sizing, replace_pool, size_pool
 from tianji.comparison import compare as compare_pools
@@ -36,6 +37,9 @@ def compare(
     loss: str = "job",
     replica_chips: Count | None = None,
     calibration: CalibrationLike = None,
+    software: SoftwareLike | None = None,
+    with_: Words = (),
+    without: Words = (),
 ) -> Answer[Comparison]:
     """Set the best plan on each pool side by side, for the same work.
 
@@ -49,6 +53,8 @@ def compare(
     * ``site``, ``electricity`` (dollars of 1 kWh) and ``pue`` say where all pools
       stand.
     * ``loss="replica"``: a failure stops one replica, not the whole job.
+    * ``software="megatron-bridge@26.08"``, ``with_="full-graph"``, ``without=``: what
+      runs on pools of its ecosystem; ``{"h800": "nemo@25.04"}`` says it by chip.
 
     What you leave out is the catalog's. Raises InfeasibleError where nothing fits.
     """
@@ -57,7 +63,7 @@ def compare(
         site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,
     )  # fmt: skip
-    constants = find_calibration(calibration)
+    cases, constants = choose_for_cases(cases, calibration, SoftwareOptions(software, with_, without))
     with show_progress("Pricing strategies") as progress:
         comparison = compare_pools(cases, constants, assumptions, progress)
     names = ", ".join(f"{a.pool.chips:,} x {a.pool.name}" for a in comparison.assessments)
@@ -88,6 +94,9 @@ def replace(
     replica_chips: Count | None = None,
     calibration: CalibrationLike = None,
     workers: str = "local",
+    software: SoftwareLike | None = None,
+    switch: Words = (),
+    without: Words = (),
 ) -> Answer[Replacement]:
     """Say how many chips of the pool ``with_`` replace the pool ``from_``.
 
@@ -96,17 +105,20 @@ def replace(
 
     ``match`` says what is to be equal: throughput (useful tokens, after failures),
     cost, power or deadline (in ``days``; default: the days of the first pool).
-    ``points`` sizes draw each curve. The other options are those of ``tianji.compare``.
+    ``points`` sizes draw each curve. The other options are those of ``tianji.compare``;
+    switches that it takes as ``with_`` are ``switch`` here.
 
     Raises InfeasibleError where no size is enough, UnknownFigureError where a price or
     a power is needed that nobody published.
     """
-    first, other = read_cases(model, (from_, with_), batch=batch, seq=seq, tokens=tokens, precision=precision)
+    cases = read_cases(model, (from_, with_), batch=batch, seq=seq, tokens=tokens, precision=precision)
     assumptions = read_assumptions(
         site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,
     )  # fmt: skip
-    constants = find_calibration(calibration)
+    (first, other), constants = choose_for_cases(
+        cases, calibration, SoftwareOptions(software, switch, without, "--switch")
+    )
     sizes = parse_count(points, "--points")
     if not 2 <= sizes <= 100:
         raise FormatError(f"--points: expected 2 to 100 sizes, got {points}")
@@ -141,6 +153,9 @@ def size(
     loss: str = "job",
     replica_chips: Count | None = None,
     calibration: CalibrationLike = None,
+    software: SoftwareLike | None = None,
+    with_: Words = (),
+    without: Words = (),
 ) -> Answer[Sizing]:
     """Say how many chips of a pool train ``tokens`` in ``days``, failures included.
 
@@ -150,12 +165,12 @@ def size(
     Raises FormatError without tokens, InfeasibleError where the model fits no number of
     chips, UnknownFigureError where a budget needs a price that nobody published.
     """
-    ((job, place),) = read_cases(model, (pool,), batch=batch, seq=seq, tokens=tokens, precision=precision)
+    cases = read_cases(model, (pool,), batch=batch, seq=seq, tokens=tokens, precision=precision)
     assumptions = read_assumptions(
         site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,
     )  # fmt: skip
-    constants = find_calibration(calibration)
+    ((job, place),), constants = choose_for_cases(cases, calibration, SoftwareOptions(software, with_, without))
     limit = None if budget is None else read_money(budget, "--budget")
     sizing = size_pool(job, place, constants, read_days(days), assumptions, budget=limit)
     chips = f"{sizing.best.pool.chips:,} chips of {sizing.best.pool.name}"

@@ -11,9 +11,12 @@ from tianji.api.answer import Answer
 from tianji.api.measured import explain_measured
 from tianji.api.quantities import Count
 from tianji.api.requests import File, PoolLike, find_pool
+from tianji.api.software import NOTHING_SAID, SoftwareOptions, choose_software
+from tianji.catalog import list_software, load_framework
 from tianji.errors import FormatError, InputError
 from tianji.exporters.launch_reader.launches import Launch, read_launch
 from tianji.formatting import format_duration
+from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import complete_layout
 from tianji.parallel.plan import Plan
@@ -27,6 +30,9 @@ from tianji.units import Seconds, parse_count
 
 USUAL_POOLS = {"megatron": "hgx-h100", "mindspeed": "atlas-900-a2"}
 """What is assumed where no pool is named: eight chips a node, scale-out between nodes."""
+
+SOFTWARE_OF = {"megatron": "megatron-lm", "bridge": "megatron-bridge"}
+"""By the project whose launch is read, the software that it starts, where its name is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ def predict_launch(
     chips: Count | None,
     calibration: Calibration,
     outside: Outside | None = None,
+    asked: SoftwareOptions = NOTHING_SAID,
 ) -> LaunchPrediction:
     """Return the prediction of a launch beside the best plan of the same job on the same chips.
 
@@ -94,12 +101,22 @@ def predict_launch(
     if changes:
         kept = {k: v for k, v in strategy.as_dict().items() if k not in changes and k != "dp"}
         strategy = complete_layout({**kept, **changes}, launch.chips)
-    job = replace(launch.job, assumed=tuple(assumed))
-    plan_read = Plan(job, place, strategy)
+    choice = choose_software(calibration, (place.chip,), asked, changes, _find_base(launch, place), strategy)
+    calibration = choice.calibration
+    strategy = replace(strategy, **choice.fields)
+    job = choice.settle(replace(launch.job, assumed=tuple(assumed)), place.chip)
+    plan_read = Plan(job, place, strategy, calibration.find_stated(place.chip))
     result = predict(plan_read, calibration)
     if outside.out is not None:
         write_plan(plan_read, outside.out)
     return LaunchPrediction(launch, result, _find_best(result, calibration), calibration)
+
+
+def _find_base(launch: Launch, pool: Pool) -> str:
+    """Return the software that a launch starts; nothing where its switches are known, but not on the chips of the pool."""
+    name = SOFTWARE_OF.get(launch.stack, launch.stack)
+    is_foreign = name in list_software() and pool.chip.ecosystem not in load_framework(name).ecosystems
+    return "" if is_foreign else name
 
 
 def _find_best(result: Result, calibration: Calibration) -> Result | str:

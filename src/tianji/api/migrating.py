@@ -19,6 +19,7 @@ from tianji.api.requests import File, ModelLike
 from tianji.backends import RunOptions
 from tianji.errors import FormatError
 from tianji.formatting import count_noun
+from tianji.input_files import LARGEST_FILE, read_bytes
 from tianji.migration import (
     Conflict,
     Move,
@@ -284,12 +285,9 @@ def _several(given: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _read_text(path: File) -> str:
-    try:
-        if path == "-":
-            return sys.stdin.read()
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise FormatError(f"--environment {path}: cannot be read ({error.strerror}); expected a text file") from None
+    if path == "-":
+        return sys.stdin.read(int(LARGEST_FILE))
+    return read_bytes(path, "what `pip list` or another tool printed, for --environment").decode("utf-8", "replace")
 
 
 def _describe_patch(patch: Patch) -> list[str]:

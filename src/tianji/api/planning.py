@@ -26,6 +26,7 @@ from tianji.api.requests import (
     find_request,
     find_strategy_fields,
 )
+from tianji.api.software import SoftwareLike, SoftwareOptions, Words, choose_software
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Assumptions
 from tianji.comparison.cheapest_size import OBJECTIVES as CHOOSES_SIZE
@@ -39,6 +40,7 @@ from tianji.parallel.layouts import abbreviate_layout, complete_layout, read_lay
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import find_target, write_plan
+from tianji.parallel.software_fields import hold_fields
 from tianji.parallel.strategy import VARIED
 from tianji.prediction import predict
 from tianji.prediction.balance import describe_balance
@@ -89,6 +91,9 @@ def plan(
     replica_chips: Count | None = None,
     out: File | None = None,
     workers: str = "local",
+    software: SoftwareLike | None = None,
+    with_: Words = (),
+    without: Words = (),
 ) -> Answer[Outcome] | Answer[MixedOutcome]:
     """Find the best way to cut a model over a pool; every legal strategy is priced.
 
@@ -106,6 +111,8 @@ def plan(
     * ``margin="5 %"`` is the share of the usable memory that a plan must leave free;
       without it 3 %.
     * ``explain="tp=8,pp=4"`` sets a layout of yours against the best, term by term.
+    * ``software="megatron-bridge@26.08"`` with switches set (``with_="full-graph"``) or
+      taken off (``without=``) is what will run.
     * ``out="plan.json"`` writes the best plan as a file.
 
     Raises InfeasibleError, with the closest miss, where nothing fits; InputError for
@@ -117,7 +124,7 @@ def plan(
     """
     sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
                   gradient_dtype, loss_kernel)  # fmt: skip
-    fixed = _read_fixed(fix)
+    fixed, asked = _read_fixed(fix), SoftwareOptions(software, with_, without)
     reliability = read_loss(loss, replica_chips)
     wanted = parse_count(top, "--top")
     reserve = MARGIN if margin is None else parse(margin, "ratio", "--margin")
@@ -135,9 +142,9 @@ def plan(
     if (mixture := find_mixture(pool)) is not None:
         _refuse({"--explain": explain, "--out": out, "--vary": vary, "--workers": workers != "local", "--runs-on": runs_on,
                  "--objective": objective != "time", "--chips": chips}, mixture)  # fmt: skip
-        return _plan_mixture(model, mixture, sizes, fixed, find_calibration(calibration), reliability)
+        return _plan_mixture(model, mixture, sizes, fixed, find_calibration(calibration), reliability, asked)
     assert not isinstance(pool, Mixture)
-    request = find_request(model, pool, sizes, calibration)
+    request = find_request(model, pool, sizes, calibration, asked, fixed)
     explained = None if explain is None else _predict_layout(explain, request)
     varied: dict[str, tuple[Any, ...]] = {name: (False, True) for name in _read_switches(vary)}
     assumptions = Assumptions(
@@ -174,7 +181,8 @@ def _read_switches(vary: str | Iterable[str]) -> tuple[str, ...]:
 
 def _predict_layout(layout: StrategyLike, request: Request) -> Result:
     fields = read_layout(layout, "--explain") if isinstance(layout, str) else layout
-    strategy = complete_layout(find_strategy_fields(fields, {}), request.pool.chips)
+    given = find_strategy_fields(fields, {})
+    strategy = complete_layout(hold_fields(request.calibration, request.pool.chip, given), request.pool.chips)
     check(strategy, request.job, request.pool)
     return predict(Plan(request.job, request.pool, strategy), request.calibration)
 
@@ -194,7 +202,8 @@ def _answer(
 ) -> Answer[Outcome]:
     notes: tuple[str, ...] = ()
     if out is not None:
-        write_plan(outcome.best.plan, out)
+        best = outcome.best.plan
+        write_plan(replace(best, software=calibration.find_stated(best.pool.chip)), out)
         notes = (f"plan 1 is in {out}; `tianji predict {out}` explains it again",)
     runs_on: RunsOnDocument | None = None
     if runnable is not None:
@@ -230,10 +239,17 @@ def _refuse(options: Mapping[str, object], mixture: Mixture) -> None:
 
 def _plan_mixture(
     model: ModelLike, mixture: Mixture, sizes: Sizes, fixed: Mapping[str, Any], calibration: Calibration,
-    reliability: Reliability,
+    reliability: Reliability, asked: SoftwareOptions,
 ) -> Answer[MixedOutcome]:  # fmt: skip
     check_model(model)
-    job = find_job(model, sizes, mixture.chips)
+    chips = [part.chip for part in mixture.parts]
+    choice = choose_software(calibration, chips, asked, fixed)
+    calibration, job = choice.calibration, choice.settle(find_job(model, sizes, mixture.chips), chips[0])
+    # Both parts run one strategy: what all of them hold is held.
+    decided = [hold_fields(calibration, chip, {}) for chip in chips]
+    fixed = {name: value for name, value in decided[0].items() if all(h.get(name) == value for h in decided)} | dict(
+        fixed
+    )
     with show_progress("Pricing strategies on all parts") as progress:
         outcome = plan_mixture(job, mixture, calibration, fixed=fixed, progress=progress)
     summary = f"plan of {job.model.name} on the mixture {mixture.name}: {outcome.verdict}"

@@ -22,6 +22,7 @@ from tianji.api.requests import (
     find_plan,
     find_strategy_fields,
 )
+from tianji.api.software import SoftwareLike, SoftwareOptions, Words
 from tianji.errors import FormatError
 from tianji.formatting import format_duration
 from tianji.parallel.layouts import abbreviate_layout
@@ -57,6 +58,9 @@ def predict(
     calibration: CalibrationLike = None,
     loss: str = "job",
     replica_chips: Count | None = None,
+    software: SoftwareLike | None = None,
+    with_: Words = (),
+    without: Words = (),
     **fields: Any,
 ) -> Answer[Result]:
     """Predict one plan: step time, memory and where they go.
@@ -65,7 +69,8 @@ def predict(
     pool with a strategy. The strategy is an object, a text like ``"tp=8,pp=2"``, or
     keywords: any field of ``tianji.Strategy`` (``tp=8, pp=2, zero=1,
     recompute="full"``). Data-parallel ranks take the chips that the other degrees
-    leave. Fields beside a plan change its strategy.
+    leave. Fields beside a plan change its strategy, ``software``, ``with_`` and
+    ``without`` what runs it (as in ``tianji.plan``).
 
     ``from_="launch.sh"`` reads a launch script or a configuration of a training
     stack instead, and says how far it is from the best; ``pool`` says what it runs on,
@@ -84,7 +89,7 @@ def predict(
     """
     sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
                   gradient_dtype, loss_kernel)  # fmt: skip
-    reliability = read_loss(loss, replica_chips)
+    reliability, asked = read_loss(loss, replica_chips), SoftwareOptions(software, with_, without)
     seconds = None if measured is None else read_duration(measured, "--measured")
     given = {"--set": set_, "ARGUMENTS behind --": arguments, "--explain": explain, "--out": out}
     if from_ is not None:
@@ -95,7 +100,7 @@ def predict(
         outside = Outside(read_settings(set_), tuple(arguments), out)
         if explain and seconds is not None:
             raise FormatError("--measured: leave out --explain, which sets the script against the best plan")
-        launch = predict_launch(from_, pool, changes, chips, find_calibration(calibration), outside)
+        launch = predict_launch(from_, pool, changes, chips, find_calibration(calibration), outside, asked)
         return explain_launch(launch) if explain else answer_launch(launch, reliability, seconds)
     for name, value in given.items():
         if value:
@@ -104,7 +109,7 @@ def predict(
         raise FormatError(
             "expected a plan, or a model and a pool; as in `tianji predict llama-3.1-70b hgx-h100 --tp 8`"
         )
-    plan, constants = find_plan("predict", model_or_plan, pool, strategy, fields, sizes, calibration)
+    plan, constants = find_plan("predict", model_or_plan, pool, strategy, fields, sizes, calibration, asked)
     result = predict_plan(plan, constants)
 
     def make_document() -> Mapping[str, Any]:

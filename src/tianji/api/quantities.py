@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from tianji.errors import FormatError, UnknownNameError
-from tianji.units import DAY, Dollars, Seconds, parse, parse_count
+from tianji.units import DAY, Dollars, Seconds, parse, parse_count, show
 
 Count: TypeAlias = int | str
 """A whole number, or a text like ``"4k"``."""
 Quantity: TypeAlias = float | str
 """A number in SI units, or a text with a unit like ``"30 min"``."""
+LONGEST: Seconds = 10_000_000 * DAY
+"""Some 27,000 years: of a longer time, sums over failures have no digit left."""
 Pairs: TypeAlias = Mapping[str, Quantity] | str | Iterable[str]
 """Figures by the names of chips or pools: a mapping, or texts like ``"h800=2"``."""
 
@@ -31,11 +33,11 @@ def read_quantity(value: Quantity, dimension: str, option: str) -> float:
 
     Raises FormatError for what is neither.
     """
-    if isinstance(value, (str, bool)):
-        return parse(value, dimension, option)
-    if not isinstance(value, (int, float)) or not math.isfinite(value):
-        return parse(str(value), dimension, option)
-    return float(value)
+    is_text = isinstance(value, (str, bool)) or not isinstance(value, (int, float)) or not math.isfinite(value)
+    figure = parse(value if isinstance(value, bool) else str(value), dimension, option) if is_text else float(value)
+    if dimension == "time" and figure > LONGEST:
+        raise FormatError(f"{option}: expected a time of at most {show(LONGEST, 'time')}, got {value!r}")
+    return figure
 
 
 def read_optional(value: Quantity | None, dimension: str, option: str) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from tianji.api.answer import Answer
 from tianji.api.quantities import Count, Quantity
+from tianji.api.software import NOTHING_SAID, SoftwareOptions, choose_software
 from tianji.catalog import list_models, load_calibration, load_model, load_pool, make_job
 from tianji.catalog.mixtures import is_mixture, load_mixture
 from tianji.errors import FormatError, UnknownNameError
@@ -19,6 +20,7 @@ from tianji.parallel import Strategy, read_field
 from tianji.parallel.layouts import SHORT, complete_layout, read_layout
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import read_plan
+from tianji.parallel.software_fields import hold_fields
 from tianji.parallel.strategy import FIELDS
 from tianji.result import Result
 from tianji.search import Outcome
@@ -71,14 +73,21 @@ class Request:
     calibration: Calibration
 
 
-def find_request(model: ModelLike, pool: PoolLike, sizes: Sizes, calibration: CalibrationLike) -> Request:
+def find_request(
+    model: ModelLike, pool: PoolLike, sizes: Sizes, calibration: CalibrationLike, asked: SoftwareOptions = NOTHING_SAID,
+    fixed: Mapping[str, Any] | None = None,
+) -> Request:  # fmt: skip
     """Return the request that a model, a pool and the options of the job make.
+
+    ``fixed`` are the strategy fields that the user says; switches that contradict them are refused.
 
     Raises InputError for anything in them that cannot be used.
     """
     check_model(model)
     place = find_pool(pool, sizes.chips)
-    return Request(find_job(model, sizes, place.chips), place, find_calibration(calibration))
+    choice = choose_software(find_calibration(calibration), (place.chip,), asked, fixed)
+    job = choice.settle(find_job(model, sizes, place.chips), place.chip)
+    return Request(job, place, choice.calibration)
 
 
 def check_model(model: ModelLike) -> None:
@@ -153,7 +162,7 @@ def find_strategy_fields(strategy: StrategyLike | None, given: Mapping[str, Any]
 
 def find_plan(
     verb: str, model_or_plan: ModelLike | PlanLike, pool: PoolLike | None, strategy: StrategyLike | None,
-    given: Mapping[str, Any], sizes: Sizes, calibration: CalibrationLike,
+    given: Mapping[str, Any], sizes: Sizes, calibration: CalibrationLike, asked: SoftwareOptions = NOTHING_SAID,
 ) -> tuple[Plan, Calibration]:  # fmt: skip
     """Return the plan and the calibration that a plan, or a model and a pool, and their options stand for.
 
@@ -163,11 +172,12 @@ def find_plan(
     if pool is not None:
         if isinstance(model_or_plan, (Plan, Result, Answer)):
             raise FormatError("a plan holds its own pool: leave the pool out, or name a model beside it")
-        request = find_request(model_or_plan, pool, sizes, calibration)
+        request = find_request(model_or_plan, pool, sizes, calibration, asked, changes)
+        decided = hold_fields(request.calibration, request.pool.chip, changes)
         layout = (
             strategy
             if isinstance(strategy, Strategy) and changes == strategy.as_dict()
-            else complete_layout(changes, request.pool.chips)
+            else complete_layout(decided, request.pool.chips)
         )
         return Plan(request.job, request.pool, layout), request.calibration
     sizes.refuse(
@@ -181,7 +191,22 @@ def find_plan(
         )
         raise FormatError(f"{name} is a model, and a model needs a pool: {example}")
     plan = plan_of(model_or_plan)
-    return change_strategy(plan, changes), find_calibration(calibration, model_or_plan)
+    constants = find_calibration(calibration, model_or_plan)
+    return _choose_for_plan(plan, constants, asked, changes)
+
+
+def _choose_for_plan(
+    plan: Plan, constants: Calibration, asked: SoftwareOptions, changes: Mapping[str, Any]
+) -> tuple[Plan, Calibration]:
+    """Return a plan with its changes, and the calibration under the software that is said, or that the plan was made for."""
+    own = plan.software or constants.find_stated(plan.pool.chip)
+    if asked.is_empty:
+        changed = change_strategy(plan, changes)
+        return changed, constants.under(own, plan.pool.chip.name) if own else constants
+    choice = choose_software(constants, (plan.pool.chip,), asked, changes, own or "", plan.strategy)
+    changed = change_strategy(plan, {**choice.fields, **changes})
+    job = choice.settle(plan.job, plan.pool.chip)
+    return replace(changed, job=job, software=choice.calibration.find_stated(plan.pool.chip)), choice.calibration
 
 
 def plan_of(plan: PlanLike) -> Plan:

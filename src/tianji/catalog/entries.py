@@ -67,9 +67,11 @@ def own_folders() -> list[Path]:
 
     Raises FormatError for one that is not there: its entries would be missed in silence.
     """
-    own = [Path(folder).expanduser() for folder in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if folder]
+    # os.path leaves a ~ of nobody as it is, and finds nothing under a name that no file system takes.
+    names = os.environ.get(ENVIRONMENT, "").split(os.pathsep)
+    own = [Path(os.path.expanduser(name)) for name in names if name]
     for folder in own:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise FormatError(f"{ENVIRONMENT}: {folder} is no folder; make it, or take it out of the variable")
     return own
 

@@ -8,20 +8,27 @@ later entry leaves out stays as it was. ``ecosystem`` in an entry restricts it t
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tianji.catalog.entries import find_entry, list_entries
+from tianji.catalog.entries import DATA, find_entry, list_entries
+from tianji.catalog.pools import load_pool
 from tianji.catalog.reader import TomlTable, read_toml
 from tianji.errors import FormatError, UnknownNameError
-from tianji.hardware.software import SWITCHES, Software, order_release, split_name
+from tianji.hardware.software import OFF, SWITCHES, Software, find_switch, order_release, split_name
 
 KIND = "software"
+GAINS = DATA / KIND / "gains.csv"
+"""Published gains of throughput by one switch."""
 NEWEST = {"cuda": "megatron-bridge", "cann": "mindspeed", "rocm": "primus", "xla": "maxtext"}
 """By ecosystem, the software whose newest release stands for software that is not known."""
+
+UNTOLD = "0"
+"""The release of a framework whose releases are not told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,12 @@ class Framework:
     ecosystems: tuple[str, ...]
     """The first one is its home."""
     history: tuple[Since, ...]
+
+    @property
+    def newest(self) -> str:
+        """The newest release that is known; empty where its releases are not told apart."""
+        release = (self.known("") or self.history)[-1].release
+        return "" if release == UNTOLD else release
 
     def known(self, release: str, ecosystem: str = "") -> tuple[Since, ...]:
         """Return the entries that hold for a release (none stated: the newest), oldest first.
@@ -136,6 +149,35 @@ def find_software(text: str, words: Sequence[str] = (), ecosystem: str = "cuda")
     filled = replace(stated.fill(newest), dispatcher_sms=newest.dispatcher_sms)
     note = f"software {name!r} is not known: it is taken to have the mechanisms of the newest {newest.framework}"
     return filled, note
+
+
+def list_known_words(ecosystem: str) -> dict[str, tuple[str, ...]]:
+    """Return by switch the words that may save time on an ecosystem.
+
+    They are those that some framework has on there, and those that a gain was published of.
+
+    >>> list_known_words("cann")["dispatcher"]
+    ('hccl_fused',)
+    """
+    known: dict[str, set[str]] = {}
+    for name in list_software():
+        framework = load_framework(name)
+        for since in framework.history if ecosystem in framework.ecosystems else ():
+            for switch, word in complete_software(Software(name, since.release), ecosystem).switches.items():
+                if word != OFF.get(switch):
+                    known.setdefault(switch, set()).add(word)
+    for switch, word in _published_words(ecosystem):
+        known.setdefault(switch, set()).add(word)
+    return {switch: tuple(w for w in SWITCHES[switch] if w in known[switch]) for switch in SWITCHES if switch in known}
+
+
+@lru_cache(maxsize=8)
+def _published_words(ecosystem: str) -> tuple[tuple[str, str], ...]:
+    with GAINS.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if load_pool(row["pool"]).chip.ecosystem == ecosystem]
+    return tuple(
+        sorted({find_switch(word) for row in rows for word in {*row["after"].split()} - {*row["before"].split()}})
+    )
 
 
 def _note_release(framework: Framework, release: str) -> str:

@@ -1,4 +1,4 @@
-"""``tianji browse``: what is known of chips, pools, models, calibrations, failures, sites and prices, and from where."""
+"""``tianji browse``: what is known of chips, pools, models, software, prices and more, and from where."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import FormatError
 
-KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "sites", "prices")
+KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "sites", "prices", "software")
 
 
 @click.command("browse")
@@ -18,8 +18,8 @@ KINDS = ("chips", "pools", "models", "calibrations", "failures", "mixtures", "si
 def browse_command(kind: str | None, name: str | None, as_toml: bool, outputs: Outputs) -> None:
     r"""List and show what is known, every figure with its source.
 
-    KIND is chips, pools, models, calibrations, failures, mixtures, sites or prices; NAME one entry of it, or the path of your own
-    file. Figures of other sources that contradict the one in use are shown beside it.
+    KIND is chips, pools, models, calibrations, failures, mixtures, sites, prices or software; NAME one entry of it, or the path
+    of your own file. Figures of other sources that contradict the one in use are shown beside it.
 
     \b
     Examples:
@@ -27,6 +27,7 @@ def browse_command(kind: str | None, name: str | None, as_toml: bool, outputs: O
       tianji browse pools
       tianji browse chips ascend-950dt
       tianji browse failures ascend-10k-claim
+      tianji browse software megatron-bridge
       tianji browse pools hgx-h100 --toml > my-pool.toml
     """
     from tianji.api.browsing import browse, find_kind

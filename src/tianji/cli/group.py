@@ -89,7 +89,9 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except TianjiError as error:
-            click.echo(f"tianji: {error}", err=True)
+            from tianji.formatting import printable
+
+            click.echo(f"tianji: {printable(str(error))}", err=True)
             sys.exit(2)
         except OSError as error:
             # Of what Tianji opens, errors are told where they arise: this one has no file, so it is the output's.

@@ -77,6 +77,29 @@ format_options = add_options(
 """Adds the options of what a run keeps in which format."""
 
 
+def _software_options(*spellings: str) -> Callable[[F], F]:
+    """Return what adds the options of the software; ``spellings`` are those of the option that sets switches."""
+    return add_options(
+        click.option(
+            "--software", multiple=True, metavar="[CHIP=]NAME[@RELEASE]",
+            help="What runs the job, like megatron-bridge@26.08 or in-house; for some of the pools as CHIP=NAME, with a chip or"
+            " an ecosystem.  [default: the newest that is known of the chip's ecosystem]",
+        ),
+        click.option(
+            *spellings, multiple=True, metavar="SWITCH,...",
+            help="Switches that the software has on, like full-graph,hybridep or tp-overlap=none; `tianji browse software`"
+            " lists them.",
+        ),
+        click.option("--without", multiple=True, metavar="SWITCH,...", help="Switches that the software has off."),
+    )  # fmt: skip
+
+
+software_options = _software_options("--with", "with_")
+"""Adds the options of the software that runs."""
+replaced_software_options = _software_options("--switch", "switch")
+"""The same for a command whose ``--with`` is a pool."""
+
+
 # --- failures -------------------------------------------------------------------------------------------------
 loss_options = add_options(
     click.option("--loss", default="job", show_default=True, metavar="job|replica",

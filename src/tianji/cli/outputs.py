@@ -63,12 +63,14 @@ class Outputs:
         """
         if isinstance(answer, Mapping):
             answer = wrap_document(answer)
+        from tianji.formatting import printable
+
         if self.html is not None:
-            click.echo(answer.save_html(self.html, format_command()), err=True)
+            click.echo(printable(answer.save_html(self.html, format_command())), err=True)
         if self.plots is not None:
-            click.echo(answer.save_plots(self.plots), err=True)
+            click.echo(printable(answer.save_plots(self.plots)), err=True)
         if self.csv is not None:
-            click.echo(answer.save_tables(self.csv), err=True)
+            click.echo(printable(answer.save_tables(self.csv)), err=True)
         if self.as_json:
             click.echo(answer.to_json())
             answer.show_notes()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import format_options, job_options, loss_options, workers_option
+from tianji.cli.options import format_options, job_options, loss_options, software_options, workers_option
 from tianji.cli.outputs import answering
 from tianji.cli.pool_options import POWER, RENT
 from tianji.parallel.strategy import VARIED
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 @RENT
 @POWER
 @loss_options
+@software_options
 @click.option("--out", metavar="FILE", help="Write the best plan as a file for `tianji predict`.")
 @workers_option
 @answering

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import click
 
-from tianji.cli.options import add_options, calibration_option, loss_options
+from tianji.cli.options import (
+    add_options,
+    calibration_option,
+    loss_options,
+    replaced_software_options,
+    software_options,
+)
 
 RENT = click.option("--rent", multiple=True, metavar="CHIP=USD", help="Dollars of one chip-hour; repeat for more.")
 POWER = click.option(
     "--power", multiple=True, metavar="CHIP=WATTS",
     help="Watts of one chip with its share of all that serves it, like 1.3kW; repeat for more.",
 )  # fmt: skip
-with_pool_options = add_options(
+_POOL_OPTIONS = (
     click.option("--batch", metavar="N", help="Global batch, in sequences.  [default: as in the published run]"),
     click.option("--seq", metavar="N", help="Tokens of one sequence.  [default: as in the published run]"),
     click.option("--tokens", metavar="COUNT", help="Tokens of the whole run, like 15T: gives the days."),
@@ -27,4 +33,7 @@ with_pool_options = add_options(
     loss_options,
     calibration_option,
 )  # fmt: skip
-"""Adds the options of the work, the prices, the power and the site."""
+with_pool_options = add_options(*_POOL_OPTIONS, software_options)
+"""Adds the options of the work, the prices, the power, the site and the software."""
+with_two_pool_options = add_options(*_POOL_OPTIONS, replaced_software_options)
+"""The same for a command whose ``--with`` is a pool."""

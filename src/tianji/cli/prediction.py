@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import format_options, job_options, loss_options, strategy_options
+from tianji.cli.options import format_options, job_options, loss_options, software_options, strategy_options
 from tianji.cli.outputs import answering
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class WithArguments(click.Command):
 @job_options
 @format_options
 @loss_options
+@software_options
 @answering
 def predict_command(model_or_plan: str | None, pool: str | None, from_: str | None, **options: Any) -> Answer[Any]:
     r"""Predict one plan: step time, memory and where they go.

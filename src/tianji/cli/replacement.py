@@ -8,7 +8,7 @@ import click
 
 from tianji.cli.options import workers_option
 from tianji.cli.outputs import answering
-from tianji.cli.pool_options import with_pool_options
+from tianji.cli.pool_options import with_two_pool_options
 
 if TYPE_CHECKING:
     from tianji.api.answer import Answer
@@ -28,7 +28,7 @@ MATCHES = ("throughput", "cost", "power", "deadline")
 @click.option("--days", metavar="DAYS", help="Deadline of --match deadline.  [default: the days of the first pool]")
 @click.option("--points", default="12", show_default=True, metavar="N", help="Sizes that draw each curve.")
 @workers_option
-@with_pool_options
+@with_two_pool_options
 @answering
 def replace_command(model: str, from_: str, with_: str, **options: Any) -> Answer[Any]:
     r"""Say how many chips of one pool replace another pool for MODEL.

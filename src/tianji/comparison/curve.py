@@ -15,6 +15,7 @@ from tianji.comparison.assessment import Assessment, Assumptions, assess
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
+from tianji.parallel.software_fields import hold_fields
 from tianji.prediction import predict
 from tianji.prediction.mapper import Mapper
 from tianji.search.coarse import find_fast
@@ -160,7 +161,8 @@ def _assess_size(
     job: Job, pool: Pool, calibration: Calibration, assumptions: Assumptions, chips: int
 ) -> Assessment | None:
     pool = replace(pool, chips=chips)
-    best = find_fast(job, pool, calibration.constants(pool.chip), at_most=True)
+    decided = hold_fields(calibration, pool.chip, {})
+    best = find_fast(job, pool, calibration.constants(pool.chip), at_most=True, fixed=decided)
     return assess(predict(Plan(job, pool, best.strategy), calibration), assumptions) if best else None
 
 

@@ -9,6 +9,7 @@ from tianji.comparison.assessment import Assessment, Assumptions, assess
 from tianji.comparison.curve import Curve
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
+from tianji.parallel.software_fields import hold_fields
 from tianji.prediction import predict
 from tianji.ranges import Range
 from tianji.search.coarse import find_fast
@@ -76,8 +77,9 @@ def find_alternative_plans(curve: Curve, other: Assessment) -> list[Plan]:
     so that worse links cannot come out with the better plan.
     """
     strategies = {other.result.plan.strategy: None}
+    decided = hold_fields(curve.calibration, other.pool.chip, {})
     for move in MOVES:
-        fast = find_fast(curve.job, other.pool, _move(curve, *move).constants(other.pool.chip))
+        fast = find_fast(curve.job, other.pool, _move(curve, *move).constants(other.pool.chip), fixed=decided)
         strategies |= {fast.strategy: None} if fast else {}
     return [Plan(curve.job, other.pool, strategy) for strategy in strategies]
 

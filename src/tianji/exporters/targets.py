@@ -60,7 +60,7 @@ def write_bundle(bundle: FileBundle, folder: str | os.PathLike[str]) -> list[Pat
     Raises InputError when the folder cannot be made or a file cannot be written.
     """
     where = Path(folder)
-    is_new = not where.exists()
+    is_new = not os.path.exists(where)
     try:
         where.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".export.", dir=where))

@@ -134,8 +134,8 @@ class Calibration:
     """By software family, and by ecosystem for software that is not known."""
     correlations: Correlations = field(default_factory=dict)
     """Of fitted constants and effects of software; their standard errors stand with their evidence."""
-    is_stated: bool = False
-    """The reference is what a user says that will run (:meth:`under`), not a stack that another may take the place of."""
+    stated: Mapping[str, Software] = field(default_factory=dict)
+    """What a user says that will run (:meth:`under`), by chip or ecosystem; the empty name stands for every chip."""
 
     def constants(self, chip: Chip, traits: Sequence[str] | None = None) -> Constants:
         """Return the constants of a chip under some software (None: the reference of its ecosystem).
@@ -158,7 +158,7 @@ class Calibration:
                     factors[name] = factors.get(name, 1.0) * effect.factor
         changed |= {name: float(limit(name, getattr(constants, name) * f)) for name, f in factors.items()}
         memory = self.footprint(chip, traits)
-        if BLOCKING in (traits or ()):
+        if BLOCKING in stated:
             changed["op_blocking"] = 1.0
         return replace(
             constants,
@@ -170,17 +170,29 @@ class Calibration:
 
     def traits_on(self, chip: Chip, traits: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return the traits of some software on a chip (None: of its ecosystem's reference), with that of the pair of both."""
-        stated = tuple(self.reference.get(chip.ecosystem, ()) if traits is None else traits)
+        stated = self.stack(chip) if traits is None else tuple(traits)
         return (*stated, f"{stated[0]}@{chip.name}") if stated else ()
 
-    def under(self, software: Software) -> Calibration:
-        """Return this calibration for plans that run under some software: it takes the place of every reference stack."""
-        ecosystems = self.reference or ("",)
-        return replace(self, reference=dict.fromkeys(ecosystems, software.traits()), is_stated=True)
+    def stack(self, chip: Chip) -> tuple[str, ...]:
+        """Return the traits of what runs on a chip: the software that a user stated, else the ecosystem's reference."""
+        software = self.find_stated(chip)
+        return software.traits() if software else tuple(self.reference.get(chip.ecosystem, ()))
+
+    def find_stated(self, chip: Chip) -> Software | None:
+        """Return what a user said of the software on a chip; None: nothing."""
+        return next((self.stated[place] for place in (chip.name, chip.ecosystem, "") if place in self.stated), None)
+
+    def under(self, software: Software, *places: str) -> Calibration:
+        """Return this calibration for plans that run under some software, in place of the reference stack.
+
+        ``places`` are chips or ecosystems; without any it runs on every chip.
+        """
+        return replace(self, stated={**self.stated, **dict.fromkeys(places or ("",), software)})
 
     def footprint(self, chip: Chip, traits: Sequence[str] | None = None) -> Footprint:
         """Return the memory that some software takes; software that is not known takes what its ecosystem does."""
-        stated = () if traits is None else traits
+        software = self.find_stated(chip) if traits is None else None
+        stated = software.traits() if software and software.chosen is None else traits or ()
         known = next((self.memory[trait] for trait in stated if trait in self.memory), None)
         return known or self.memory.get(chip.ecosystem) or Footprint()
 
@@ -209,7 +221,9 @@ class Calibration:
     def _find_stranger(self, chip: Chip, traits: Sequence[str] | None) -> str:
         """Return the entry for what is not known of some software on a chip: the software, or the pair; else nothing."""
         *stated, pair = self.traits_on(chip, traits) or ("",)
-        if (traits is None and not self.is_stated) or not any(trait in self.software for trait in stated[:1]):
+        software = self.find_stated(chip)
+        is_stated = traits is not None or (software is not None and software.chosen is None)
+        if not is_stated or not any(trait in self.software for trait in stated[:1]):
             return UNSEEN
         return "" if pair in self.software else UNSEEN_PAIR
 

@@ -8,11 +8,12 @@ in its files of software.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
-from tianji.errors import FormatError
+from tianji.errors import FormatError, find_near
 
 SWITCHES: dict[str, tuple[str, ...]] = {
     "launch": ("eager", "compiled", "partial_graph", "full_graph", "blocking"),
@@ -35,6 +36,19 @@ SWITCHES: dict[str, tuple[str, ...]] = {
     "model_code": ("mcore", "legacy"),
 }  # fmt: skip
 """Every switch with its words. A switch that is empty has the word of its framework's release, else none."""
+OFF = {
+    "launch": "eager", "dispatcher": "all_to_all", "ep_overlap": "none", "permute": "plain", "experts": "looped",
+    "attention_dtype": "bf16", "head_dtype": "bf16", "quantise": "per_call", "loss": "plain", "norms": "plain",
+    "tp_overlap": "none", "routing": "forced",
+}  # fmt: skip
+"""What is left of a switch that is switched off. Others choose between libraries or codes, of which there is always one."""
+HOMES: dict[str, tuple[str, ...]] = {
+    "deep_ep": ("cuda", "rocm"), "hybrid_ep": ("cuda",), "nvlink_one_sided": ("cuda",), "hccl_fused": ("cann",),
+    "host_routed": ("cann",), "cublas": ("cuda",), "deep_gemm": ("cuda",), "flash_attention_2": ("cuda", "rocm"),
+    "flash_attention_3": ("cuda",), "flash_attention_4": ("cuda",), "cudnn": ("cuda",), "userbuffers": ("cuda",),
+    "async_tp": ("cuda",), "mc2": ("cann",), "coc": ("cann",),
+}  # fmt: skip
+"""Words that name a library or a link of some ecosystems, and these; every other word is for all."""
 STATED = ("optimizer", "offload", "packed", "proxy", "regression")
 """What a run says beside its switches."""
 
@@ -68,6 +82,8 @@ class Software:
     packed: bool | None = None
     proxy: bool | None = None
     regression: bool | None = None
+    chosen: tuple[str, ...] | None = None
+    """The switches that a user said of a framework that is assumed; None: the framework itself was said."""
 
     @property
     def generation(self) -> str:
@@ -104,6 +120,18 @@ class Software:
         release = (self.generation,) if self.release else ()
         return (self.framework, *release, *self.modes)
 
+    @classmethod
+    def of(cls, traits: Sequence[str]) -> Software:
+        """Return the software that traits name (:meth:`traits`), without what is no switch.
+
+        >>> Software.of(("nemo", "nemo-25.04", "launch=eager")).name
+        'nemo@25.04'
+        """
+        framework, *rest = traits or ("",)
+        release = next((t.removeprefix(f"{framework}-") for t in rest if t.startswith(f"{framework}-")), "")
+        pairs = [trait.partition("=") for trait in rest]
+        return cls(framework, release)._set({name: word for name, _, word in pairs if word and name in SWITCHES})
+
     def fill(self, other: Software) -> Software:
         """Return this software with the words of another where it has none of its own."""
         return self._set({name: word for name, word in other.switches.items() if not getattr(self, name)})
@@ -120,6 +148,25 @@ class Software:
         Raises FormatError for a word that no switch has, or that several have.
         """
         return self._set(dict(find_switch(word) for word in words))
+
+    def switch_off(self, text: str) -> Software:
+        """Return this software without what a text names: a switch, or the word that it has.
+
+        >>> Software("megatron-bridge", launch="full_graph").switch_off("full-graph").launch
+        'eager'
+
+        Raises FormatError for what this software does not have, or what no software is without.
+        """
+        names = [name for name in SWITCHES if _plain(name) == _plain(text)]
+        name, word = (names[0], "") if names else find_switch(text)
+        has, off = getattr(self, name), OFF.get(name)
+        if off is None:
+            raise FormatError(
+                f"{name} cannot be switched off, one is always in use: say which ({', '.join(SWITCHES[name])})"
+            )
+        if has in ("", off) or word not in ("", has):
+            raise FormatError(f"{self.name} has no {word or name} to switch off: its {name} is {has or 'not known'}")
+        return self._set({name: off})
 
     def _set(self, switches: Mapping[str, Any]) -> Software:
         return replace(self, **switches)
@@ -145,9 +192,31 @@ def find_switch(text: str) -> tuple[str, str]:
         raise FormatError(f"switch {text!r} may mean {ways}; say which")
     known = [name for name in SWITCHES if _plain(name) == named]
     words = SWITCHES[known[0]] if known else tuple(word for name in SWITCHES for word in SWITCHES[name])
-    raise FormatError(f"switch {text!r} is not known; expected one of {', '.join(dict.fromkeys(words))}")
+    near = find_near(right or left, words) if wanted else []
+    guess = f"did you mean {' or '.join(near)}?" if near else f"expected one of {', '.join(dict.fromkeys(words))}"
+    raise FormatError(f"switch {text[:60]!r} is not known; {guess}")
 
 
+def spell_switch(name: str, word: str) -> str:
+    """Return what a user types for a word of a switch: the word, where no other switch has it.
+
+    >>> spell_switch("launch", "full_graph"), spell_switch("loss", "fused")
+    ('full-graph', 'loss=fused')
+    """
+    is_alone = sum(word in words for words in SWITCHES.values()) == 1
+    return (word if is_alone else f"{name}={word}").replace("_", "-")
+
+
+def is_word_of(word: str, ecosystem: str) -> bool:
+    """Return whether there is such a thing on an ecosystem.
+
+    >>> is_word_of("hybrid_ep", "cuda"), is_word_of("hybrid_ep", "cann"), is_word_of("full_graph", "cann")
+    (True, False, True)
+    """
+    return ecosystem in HOMES.get(word, (ecosystem,))
+
+
+@lru_cache(maxsize=1024)
 def _plain(text: str) -> str:
     return re.sub("[^a-z0-9]", "", text.lower())
 

@@ -7,13 +7,12 @@ from tianji.hardware import Pool
 from tianji.measurements.cells import Cells
 from tianji.measurements.frameworks import Habits
 from tianji.measurements.recomputation import read_recompute
+from tianji.parallel.software_fields import ONCE_A_RANK
 from tianji.parallel.strategy import ON_OFF, Strategy
 from tianji.workload import Model
 
 ONE_CHUNK = ("gpipe", "zero-bubble", "dualpipe", "dualpipev", "zbv")
 """Schedules that no interleaving is added to."""
-ONCE_A_RANK = ("deep_ep", "hybrid_ep", "nvlink_one_sided", "hccl_fused")
-"""Dispatchers that carry a token to a node, and to a rank, once; the others carry every copy."""
 OVERLAPS = ("overlap_dp", "overlap_tp", "overlap_pp", "overlap_ep", "weight_gather")
 
 

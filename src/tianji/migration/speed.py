@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from tianji.comparison import replace_pool
 from tianji.errors import TianjiError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.input_files import read_object
 from tianji.migration.judging.findings import Impact
 from tianji.migration.reading.files import MAX_BYTES, MAX_DEPTH, SKIPPED
 from tianji.migration.scan import RepositoryScan
@@ -63,7 +63,7 @@ def find_config(root: Path) -> str | None:
     paths = sorted(_config_files(root), key=lambda path: ("test" in path.lower(), path.count("/"), path))
     for path in paths[:MAX_CONFIGS]:
         try:
-            data = json.loads((root / path).read_text(encoding="utf-8"))
+            data = read_object(root / path, "the config.json of a model", MAX_BYTES)
             if "architectures" not in data and "model_type" not in data:
                 continue
             load_model(root / path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tianji.hardware import Pool
+from tianji.hardware.software import Software
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Job
@@ -17,6 +18,8 @@ class Plan:
     job: Job
     pool: Pool
     strategy: Strategy
+    software: Software | None = None
+    """What the plan was made for, where a user said it; None: whatever a calibration assumes."""
 
     def __repr__(self) -> str:
         layout = abbreviate_layout(self.strategy)

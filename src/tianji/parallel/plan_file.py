@@ -15,6 +15,7 @@ from typing import Any
 
 from tianji.errors import FormatError, InputError
 from tianji.hardware import DTYPES, TOPOLOGIES, Pool
+from tianji.hardware.software import SWITCHES
 from tianji.input_files import read_object
 from tianji.parallel.plan import Plan
 from tianji.parallel.records import decode, encode, shown
@@ -59,6 +60,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "Pool.max_chips": (0, 10**9),
     "Pool.usable_memory": (0.01, 1),
     "Strategy": (0, 10**9),
+    "Software": (0, 10**4),
 }
 """What a number can mean; a file beyond it is damaged."""
 
@@ -92,6 +94,10 @@ def write_text(path: str | os.PathLike[str], text: str, errors: str = "strict") 
         os.umask(mask)
         os.chmod(draft, 0o666 & ~mask)
         os.replace(draft, target)
+    except UnicodeEncodeError as error:
+        os.unlink(draft)
+        near = ascii(text[max(error.start - 20, 0) : error.end])
+        raise InputError(f"{path}: cannot be written: half of a character, in {near}, is no text") from None
     except OSError as error:
         os.unlink(draft)
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
@@ -146,6 +152,8 @@ def plan_from(data: Mapping[str, object], where: str = "plan") -> Plan:
     plan = decode(Plan, _modernize(body), where, BOUNDS)
     _check_job(plan.job, f"{where}.job")
     _check_pool(plan.pool, f"{where}.pool")
+    for name, word in plan.software.switches.items() if plan.software else ():
+        _check_word(word, SWITCHES[name], f"{where}.software.{name}")
     return plan
 
 

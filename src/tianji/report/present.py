@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from tianji.formatting import printable
 from tianji.report.view import View
 
 VIEWS = {
@@ -41,7 +42,15 @@ VIEWS = {
 
 
 def view_of(document: Mapping[str, Any]) -> View:
-    """Return what is shown of a document, as a command wrote it or as JSON gives it back."""
+    """Return what is shown of a document, as a command wrote it or as JSON gives it back; its texts are printable."""
     module, name = VIEWS[document["document"]].split(":")
     make: Callable[[Mapping[str, Any]], View] = getattr(import_module(module), name)
-    return make(document)
+    return make(_printable(document))
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, (list, tuple)) else value

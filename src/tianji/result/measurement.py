@@ -17,6 +17,10 @@ class Traffic:
     bytes: Bytes = 0.0
 
 
+SHORTEST_STEP: Seconds = 1e-9
+"""No step is shorter, and what divides by one stays a number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """Facts of one run. Step times leave the warm-up out; losses and gradient norms are of every step."""
@@ -42,6 +46,8 @@ class Measurement:
     def __post_init__(self) -> None:
         if not self.step_times or min(self.step_times) <= 0:
             raise FormatError("step_times: expected one time at least, and each above 0")
+        if 0 < self.profiled_time < SHORTEST_STEP:
+            raise FormatError(f"profiled_time: expected 0 or at least {SHORTEST_STEP:g} s, got {self.profiled_time:g}")
 
     @property
     def noise(self) -> float:

@@ -10,15 +10,18 @@ from typing import Any
 from tianji.errors import FormatError
 from tianji.input_files import read_object
 from tianji.parallel.plan_file import plan_document, plan_from, write_text
-from tianji.parallel.records import decode, encode, shown
+from tianji.parallel.records import ANY_NUMBER, decode, encode, shown
 from tianji.ranges import Range
-from tianji.result.measurement import Measurement
+from tianji.result.measurement import SHORTEST_STEP, Measurement
 from tianji.result.result import Result
 from tianji.units import MB
 
 FORMAT, VERSION = "tianji-result", 1
 LARGEST_FILE = 50 * MB
 KINDS = ("predicted", "measured")
+STEP = (SHORTEST_STEP, ANY_NUMBER[1])
+"""Seconds that a step can take."""
+BOUNDS = {"Measurement.step_times": STEP}
 
 
 def write_result(result: Result, path: str | os.PathLike[str]) -> None:
@@ -72,14 +75,14 @@ def result_from(data: object, where: str = "result") -> Result:
     return Result(
         plan=plan_from(data["plan"], f"{where}.plan"),
         kind=data["kind"],
-        step_time=decode(Range, data["step_time"], f"{where}.step_time", {}),
+        step_time=decode(Range, data["step_time"], f"{where}.step_time", {"Range": STEP}),
         breakdown=_numbers(data["breakdown"], f"{where}.breakdown"),
         memory=_numbers(data["memory"], f"{where}.memory"),
         stages=tuple(_numbers(parts, f"{where}.stages[{i}]") for i, parts in enumerate(data["stages"])),
         memory_limit=_number(data.get("memory_limit"), f"{where}.memory_limit"),
         model_flops=_number(data.get("model_flops"), f"{where}.model_flops"),
         peak=_number(data.get("peak"), f"{where}.peak"),
-        measurement=None if measured is None else decode(Measurement, measured, f"{where}.measurement", {}),
+        measurement=None if measured is None else decode(Measurement, measured, f"{where}.measurement", BOUNDS),
         memory_error=_number(data.get("memory_error", 0), f"{where}.memory_error"),
         host_memory=_numbers(data.get("host_memory", {}), f"{where}.host_memory"),
         host_limit=None if host is None else _number(host, f"{where}.host_limit"),
@@ -93,6 +96,7 @@ def _numbers(data: object, where: str) -> dict[str, float]:
 
 
 def _number(data: object, where: str) -> float:
-    if isinstance(data, bool) or not isinstance(data, (int, float)) or not data >= 0:
-        raise FormatError(f"{where}: expected a number of at least 0, got {shown(data)}")
+    least, most = ANY_NUMBER
+    if isinstance(data, bool) or not isinstance(data, (int, float)) or not least <= data <= most:
+        raise FormatError(f"{where}: expected a number from {least:g} to {most:g}, got {shown(data)}")
     return float(data)

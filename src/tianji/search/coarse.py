@@ -19,7 +19,7 @@ import numpy as np
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
-from tianji.parallel.strategy import CHOICES, Strategy
+from tianji.parallel.strategy import CHOICES, SWITCHES, Strategy
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import priced_blocks
 from tianji.search.candidate import Candidate
@@ -66,18 +66,20 @@ Start = tuple[float, dict[str, int]]
 
 
 def find_fast(
-    job: Job, pool: Pool, constants: Constants, keep: int = KEEP, *, at_most: bool = False
-) -> Candidate | None:
+    job: Job, pool: Pool, constants: Constants, keep: int = KEEP, *, at_most: bool = False,
+    fixed: Mapping[str, Any] | None = None,
+) -> Candidate | None:  # fmt: skip
     """Return a strategy that is near the fastest, or None when none is legal and fits the memory.
 
-    It uses all chips, or with ``at_most`` as many of them as make it fastest.
+    It uses all chips, or with ``at_most`` as many of them as make it fastest. ``fixed`` holds strategy fields that are no degree.
     """
+    settled = dict(fixed or {})
     tables = [_layouts(job, pool), *([_smaller_layouts(job, pool)] if at_most else [])]
-    starts = _rank(job, pool, constants, np.concatenate(tables), {}, keep)
+    starts = _rank(job, pool, constants, np.concatenate(tables), settled, keep)
     best: Candidate | None = None
     for _, degrees in starts[:keep]:
         used = replace(pool, chips=prod(degrees[name] for name in DEGREES))
-        full = explore(job, used, constants, SearchOptions(fixed=degrees, top=1, leading=0))
+        full = explore(job, used, constants, SearchOptions(fixed=settled | degrees, top=1, leading=0))
         if full.best and (best is None or full.best[0].step_time < best.step_time):
             best = full.best[0]
     return best
@@ -99,7 +101,8 @@ def _rank(job: Job, pool: Pool, constants: Constants, table: Array, fixed: Mappi
     for name, value in ((name, value) for name, value in fixed.items() if name in COLUMNS):
         code = CHOICES[name].index(str(value)) if name in CHOICES else int(value)
         table = table[table[:, COLUMNS.index(name)] == code]
-    starts = [pair for grid in _grids(job, table) for pair in _fastest(job, pool, constants, grid, keep)]
+    settings = Strategy(**{name: value for name, value in fixed.items() if name in SWITCHES or name == "ep_kind"})
+    starts = [pair for grid in _grids(job, table, settings) for pair in _fastest(job, pool, constants, grid, keep)]
     return sorted(starts, key=lambda pair: pair[0])
 
 
@@ -121,7 +124,7 @@ def _fastest(job: Job, pool: Pool, constants: Constants, grid: Grid, keep: int) 
     return [(least, dict(zip((*DEGREES, "ep"), key, strict=True))) for key, least in chosen.items()]
 
 
-def _grids(job: Job, table: Array) -> Iterator[Grid]:
+def _grids(job: Job, table: Array, settings: Strategy) -> Iterator[Grid]:
     """Yield the settings that are tried of every dealing of a table: first those without a pipeline."""
     experts = _experts(job)
     recompute = {"recompute": np.arange(len(CHOICES["recompute"]))}
@@ -133,7 +136,7 @@ def _grids(job: Job, table: Array) -> Iterator[Grid]:
         for start in range(0, len(rows), step):
             part = dict(zip(COLUMNS, rows[start : start + step].T, strict=True))
             part["sequence_parallel"] = np.equal(job.seq_len % (part["tp"] * part["cp"]), 0)
-            grid = Grid.product((*axes, part), Strategy())
+            grid = Grid.product((*axes, part), settings)
             yield replace(
                 grid, micro_batch_size=_micro_batches(job, part["dp"]), vpp=_chunks(job, part["pp"], schedules)
             )

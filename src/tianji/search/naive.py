@@ -7,6 +7,7 @@ from tianji.hardware.calibration import Calibration
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
 from tianji.parallel.plan import Plan
+from tianji.parallel.software_fields import hold_fields
 from tianji.parallel.strategy import Strategy
 from tianji.prediction import predict
 from tianji.search.space import divisors
@@ -18,6 +19,7 @@ def naive_strategy(job: Job, pool: Pool, calibration: Calibration | None = None)
 
     None when the rule of thumb gives nothing legal.
     """
+    decided = hold_fields(calibration, pool.chip, {}) if calibration else {}
     fitting = [t for t in divisors(min(pool.node, pool.chips)) if job.model.num_attention_heads % t == 0]
     for tp in reversed(fitting):
         for pp in (p for p in divisors(pool.chips // tp) if p <= job.model.num_layers):
@@ -25,7 +27,7 @@ def naive_strategy(job: Job, pool: Pool, calibration: Calibration | None = None)
             ep = 1
             if job.model.moe:
                 ep = max(e for e in divisors(job.model.moe.num_experts) if e <= pool.node and (tp * dp) % e == 0)
-            s = Strategy(tp=tp, pp=pp, dp=dp, ep=ep)
+            s = Strategy(tp=tp, pp=pp, dp=dp, ep=ep, **decided)
             if is_legal(Grid.of(s), job, pool).all() and predict(Plan(job, pool, s), calibration).fits:
                 return s
     return None

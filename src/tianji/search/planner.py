@@ -11,6 +11,7 @@ from tianji.catalog import load_calibration
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.records import Record, find_largest_micro_batch
+from tianji.parallel.software_fields import hold_fields
 from tianji.parallel.strategy import Strategy
 from tianji.prediction import predict, predict_together
 from tianji.result import Result
@@ -112,6 +113,7 @@ def plan(
     """
     calibration = load_calibration() if calibration is None else calibration
     options = replace(options or SearchOptions(), **changes)
+    options = replace(options, fixed=hold_fields(calibration, pool.chip, options.fixed, options.extra))
     constants, fixed = calibration.constants(pool.chip), options.fixed
     # A layout has at most two placements: twice as many are kept, so that enough are left of unlike ones.
     twice = replace(options, top=2 * options.top)

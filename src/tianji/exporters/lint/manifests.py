@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,7 @@ class _Cleaner:
 def _load(path: str) -> list[Any]:
 
     file = Path(path)
-    if file.suffix in SCRIPTS and file.exists():
+    if file.suffix in SCRIPTS and os.path.exists(file):
         raise FormatError(f"{path}: a script or a configuration in another language; expected YAML or JSON")
     text = read_text(path, "a YAML or JSON file")
     return parse_documents(text, path, path.endswith(".json"))

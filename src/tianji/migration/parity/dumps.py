@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.input_files import read_bytes
 from tianji.units import GIB
 
 MAX_SIZE = int(GIB)
@@ -127,11 +128,9 @@ def read_dump(path: str | os.PathLike[str]) -> Dump:
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        if file.stat().st_size > MAX_SIZE:
-            raise FormatError(f"{file}: is over {MAX_SIZE:,} bytes; dump fewer steps or fewer modules")
-        data = json.loads(file.read_text(encoding="utf-8", errors="replace"))
-    except OSError as error:
-        raise FormatError(f"{file}: cannot be read ({error.strerror}); expected a dump of msprobe") from None
+        data = json.loads(
+            read_bytes(file, "a dump of msprobe, of few steps or modules", MAX_SIZE).decode("utf-8", "replace")
+        )
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{file}: not valid JSON ({str(error)[:80]}); is it complete?") from None
     if not isinstance(data, dict):

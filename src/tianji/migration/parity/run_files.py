@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.input_files import read_bytes
 from tianji.migration.parity.event_files import read_events
 from tianji.migration.parity.logs import RunLog, as_number, log_of
 from tianji.units import MIB
@@ -24,7 +25,8 @@ _ITERATION = re.compile(r"(?:iteration|iter|step|global_step)s?\s*[:=]?\s*\[?\s*
 _LOSS = re.compile(r"loss\b", re.IGNORECASE)
 _BARE = re.compile(r"\|\s*([a-z][a-z ]{0,30}?)\s+([-+]?\d+(?:\.\d*)?(?:E[-+]\d+)?)\s*(?=\|)")
 """A field of Megatron's first logs, which have no colon."""
-_EXPECTED = "expected a result of `tianji run`, JSON lines, CSV, a training log or TensorBoard's event file"
+_RUN = "a result of `tianji run`, JSON lines, CSV, a training log or TensorBoard's event file"
+_EXPECTED = f"expected {_RUN}"
 
 
 def read_run(path: str | os.PathLike[str]) -> RunLog:
@@ -33,17 +35,11 @@ def read_run(path: str | os.PathLike[str]) -> RunLog:
     Raises FormatError for what cannot be read, holds no loss or is too large.
     """
     place = Path(path)
-    try:
-        if place.is_dir():
-            return _read_folder(place)
-        if place.stat().st_size > MAX_SIZE:
-            raise FormatError(f"{place}: is over {MAX_SIZE:,} bytes; {_EXPECTED}")
-        if "tfevents" in place.name:
-            return log_of(str(path), "tensorboard", read_events(place.read_bytes(), str(path)))
-        raw = place.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FormatError(f"{str(path)[:200]}: cannot be read ({reason}); {_EXPECTED}") from None
+    if os.path.isdir(place):
+        return _read_folder(place)
+    raw = read_bytes(place, _RUN, MAX_SIZE)
+    if "tfevents" in place.name:
+        return log_of(str(path), "tensorboard", read_events(raw, str(path)))
     return read_text(raw.decode("utf-8", "replace"), str(path))
 
 
@@ -73,7 +69,7 @@ def _read_folder(place: Path) -> RunLog:
         if found and kind == "jsonl":
             return read_run(found[0])
         if found:
-            rows = [row for file in found for row in read_events(file.read_bytes(), str(file))]
+            rows = [row for file in found for row in read_events(read_bytes(file, _RUN, MAX_SIZE), str(file))]
             return log_of(str(place), "tensorboard", rows)
     raise FormatError(f"{place}: has no result.json, no *.jsonl and no event files; {_EXPECTED}")
 

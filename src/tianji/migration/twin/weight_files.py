@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +53,8 @@ def _files_of(path: Path) -> list[Path]:
 
 
 def _open_file(path: Path) -> dict[str, Read]:
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise FormatError(f"{path}: a pipe or a device, not a file; {EXPECTED}")
     try:
         if path.suffix == ".safetensors":
             return dict(_open_safetensors(path))

@@ -28,6 +28,7 @@ from tianji.report.documents.request import (
     calibration_document,
     pool_document,
 )
+from tianji.report.documents.software import SoftwareDocument, software_document
 
 
 class MeasureDocument(TypedDict):
@@ -116,6 +117,8 @@ class AssessmentDocument(TypedDict):
     plan: PlanResultDocument
     precision: str
     tiers: list[TierDocument]
+    software: SoftwareDocument | None
+    """What is said, or assumed, to run it."""
     calibration: CalibrationDocument
     figures: list[CitedFigureDocument]
 
@@ -147,6 +150,7 @@ def assessment_document(a: Assessment, calibration: Calibration) -> AssessmentDo
         "plan": plan_result_document(a.result, a.goodput.reliability),
         "precision": precision.name,
         "tiers": pool_document(pool)["tiers"],
+        "software": software_document(calibration, pool.chip),
         "calibration": calibration_document(calibration, pool),
         "figures": [*figures_document(pool, (precision.linear, precision.high)), *site_figures_document(pool)],
     }

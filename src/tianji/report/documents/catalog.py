@@ -7,14 +7,17 @@ from typing import Any, Literal, TypedDict
 
 from tianji.catalog import (
     Source,
+    complete_software,
     find_sources,
     list_calibrations,
     list_chips,
     list_models,
     list_pools,
     list_sites,
+    list_software,
     load_calibration,
     load_chip,
+    load_framework,
     load_pool,
     load_quotes,
     load_site,
@@ -24,17 +27,20 @@ from tianji.catalog.mixtures import list_mixtures, load_mixture
 from tianji.catalog.models import describe_model
 from tianji.catalog.prices import list_prices
 from tianji.hardware import Figure
+from tianji.hardware.software import Software
 from tianji.parallel.records import encode
 from tianji.report.documents.cited_figures import PublicationDocument, publication_document
 
 KINDS = {
     "chips": list_chips, "pools": list_pools, "models": list_models, "calibrations": list_calibrations,
     "failures": list_failure_profiles, "mixtures": list_mixtures, "sites": list_sites, "prices": list_prices,
+    "software": list_software,
 }  # fmt: skip
 """The kinds of entries, and the function that names all of one."""
 LOADERS: dict[str, Callable[[str], Any]] = {
     "chips": load_chip, "pools": load_pool, "models": describe_model, "calibrations": load_calibration,
     "failures": load_failures, "mixtures": load_mixture, "sites": load_site, "prices": load_quotes,
+    "software": load_framework,
 }  # fmt: skip
 
 
@@ -211,7 +217,18 @@ def _prices(name: str) -> dict[str, Any]:
     return {"num_quotes": len(quotes), "chips": list(dict.fromkeys(quote.chip for quote in quotes))}
 
 
+def _software(name: str) -> dict[str, Any]:
+    framework = load_framework(name)
+    newest = complete_software(Software(name), framework.ecosystems[0])
+    return {
+        "title": framework.title,
+        "ecosystems": list(framework.ecosystems),
+        "newest_release": framework.newest or None,
+        "switches": newest.switches,
+    }
+
+
 _MAIN: dict[str, Callable[[str], dict[str, Any]]] = {
     "chips": _chip, "pools": _pool, "models": _model, "calibrations": _calibration, "failures": _failures,
-    "mixtures": _mixture, "sites": _site, "prices": _prices,
+    "mixtures": _mixture, "sites": _site, "prices": _prices, "software": _software,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from tianji.report.documents.request import (
     pool_document,
     work_document,
 )
+from tianji.report.documents.software import SoftwareDocument, software_document
 from tianji.search.mixed_batches import Division
 from tianji.search.mixed_planner import Alone, MixedOutcome
 from tianji.search.mixed_stages import Chain
@@ -89,6 +90,8 @@ class MixedPlanDocument(WorkDocument):
     document: Literal["mixture"]
     mixture: MixedPoolDocument
     assumptions: list[str]
+    software: list[SoftwareDocument | None]
+    """Of each part."""
     calibrations: list[CalibrationDocument]
     """One for each part."""
     figures: list[CitedFigureDocument]
@@ -123,6 +126,7 @@ def mixed_plan_document(
             "joint_bandwidth_bytes_per_s": mixture.joint.rate(mixture.name),
         },
         "assumptions": list(job.assumed),
+        "software": [software_document(calibration, part.chip) for part in mixture.parts],
         "calibrations": [calibration_document(calibration, part) for part in mixture.parts],
         "figures": [figure for part in mixture.parts for figure in figures_document(part, dtypes)],
         "choice": outcome.choice,

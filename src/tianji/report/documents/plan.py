@@ -26,6 +26,7 @@ from tianji.report.documents.plan_result import (
 from tianji.report.documents.prediction import IdleDocument
 from tianji.report.documents.ranges import RangeDocument, range_document
 from tianji.report.documents.request import RequestDocument, request_document
+from tianji.report.documents.software import SwitchGainDocument, switch_gain_documents
 from tianji.result import Result
 from tianji.search import Outcome
 from tianji.validation.nearest import find_nearest
@@ -123,6 +124,8 @@ class PlanDocument(RequestDocument):
     """Plans that none beats in both time and memory, the fastest first."""
     binding: list[str]
     """What keeps the best plan from being faster, the largest part of its step first."""
+    switch_gains: list[SwitchGainDocument]
+    """What single switches of the software would buy of plan 1, the largest first."""
     naive: AgainstDocument | None
     """The rule of thumb beside the best plan: tp fills the node, the smallest pp that fits."""
     explained: AgainstDocument | None
@@ -155,6 +158,7 @@ def plan_document(
         "micro_batch": micro_batch_document(outcome, reliability),
         "front": [plan_result_document(result, reliability) for result in outcome.front],
         "binding": list(outcome.binding),
+        "switch_gains": switch_gain_documents(best, calibration),
         "naive": None if outcome.naive is None else against_document(outcome.naive, best, reliability),
         "explained": None if explained is None else against_document(explained, best, reliability),
         "idle": {"chips": best.plan.idle_chips, "reason": outcome.idle_reason},

@@ -11,6 +11,7 @@ from tianji.report.documents.measured import MeasuredDocument
 from tianji.report.documents.nearest import NearRunDocument, near_run_documents
 from tianji.report.documents.plan_result import FullPlanResultDocument, full_plan_result_document
 from tianji.report.documents.request import RequestDocument, request_document
+from tianji.report.documents.software import SwitchGainDocument, switch_gain_documents
 from tianji.result import Result
 from tianji.validation.nearest import find_nearest
 
@@ -54,6 +55,8 @@ class PredictionDocument(RequestDocument):
     document: Literal["prediction"]
     plans: list[FullPlanResultDocument]
     """The one plan; a list, as in the document of a search."""
+    switch_gains: list[SwitchGainDocument]
+    """What single switches of the software would buy, the largest first."""
     idle: IdleDocument
     launch: LaunchDocument | None
     """With ``--from``."""
@@ -78,6 +81,7 @@ def prediction_document(
         "document": "prediction",
         **request_document(result.plan.job, result.plan.pool, calibration),
         "plans": [full_plan_result_document(result, reliability)],
+        "switch_gains": switch_gain_documents(result, calibration),
         "idle": {"chips": result.plan.idle_chips, "reason": ""},
         "launch": launch,
         "best": None if best is None else best_document(result, best),

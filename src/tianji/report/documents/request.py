@@ -9,6 +9,7 @@ from tianji.hardware.calibration import OTHER, Calibration
 from tianji.hardware.constants import Constants
 from tianji.prediction.predict_plan import describe_basis
 from tianji.report.documents.cited_figures import CitedFigureDocument, figures_document
+from tianji.report.documents.software import SoftwareDocument, software_document
 from tianji.workload import Job
 
 
@@ -113,6 +114,8 @@ class RequestDocument(WorkDocument):
     pool: PoolDocument
     assumptions: list[str]
     """What was not stated and had to be assumed."""
+    software: SoftwareDocument | None
+    """What is said, or assumed, to run it; null where the calibration knows no software and none was said."""
     calibration: CalibrationDocument
     figures: list[CitedFigureDocument]
 
@@ -123,6 +126,7 @@ def request_document(job: Job, pool: Pool, calibration: Calibration) -> RequestD
         **work_document(job),
         "pool": pool_document(pool),
         "assumptions": list(job.assumed),
+        "software": software_document(calibration, pool.chip),
         "calibration": calibration_document(calibration, pool),
         "figures": figures_document(pool, (job.precision.linear, job.precision.high)),
     }
@@ -188,7 +192,7 @@ def calibration_document(calibration: Calibration, pool: Pool) -> CalibrationDoc
         "leans_on": describe_basis(calibration, chip),
         "software": {
             trait if name == "software" else f"{trait} on {name}": effect.factor
-            for trait in calibration.reference.get(chip.ecosystem, ())
+            for trait in calibration.stack(chip)
             for name, effect in calibration.software.get(trait, {}).items()
         },
         "constants": {

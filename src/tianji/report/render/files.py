@@ -66,9 +66,9 @@ def find_folder(path: str) -> Path:
     Raises InputError when no file can be written into it.
     """
     folder = Path(os.path.realpath(path)) if path and "\0" not in path else None
-    if folder is None or (folder.exists() and not folder.is_dir()):
+    if folder is None or (os.path.exists(folder) and not os.path.isdir(folder)):
         raise InputError(f"{path!r}: expected the name of a folder, or of one to be made")
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    there = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
     if not os.access(there, os.W_OK):
         raise InputError(f"{path}: cannot be written: no permission to write in {there}")
     return folder

@@ -82,7 +82,7 @@ def _highlights(highlights: Iterable[Highlight]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(style="dim")
     for highlight in highlights:
-        table.add_row(highlight.label, Text(highlight.number.words, style="bold"), Text(highlight.note))
+        table.add_row(Text(highlight.label), Text(highlight.number.words, style="bold"), Text(highlight.note))
     return table
 
 
@@ -132,7 +132,7 @@ def draw_table(table: ViewTable, width: int, every_row: bool = False) -> Rendera
     for place, fixed in zip(places, widths, strict=True):
         shape = shapes[place]
         drawn.add_column(
-            table.columns[place].title, justify="right" if shape.is_number else "left", no_wrap=shape.is_number,
+            Text(table.columns[place].title), justify="right" if shape.is_number else "left", no_wrap=shape.is_number,
             width=fixed, min_width=None if fixed else min(shape.comfort, width), overflow="fold",
         )  # fmt: skip
     if has_bars:
@@ -248,5 +248,5 @@ def labelled(lines: Iterable[tuple[str, str]], style: str = "bold cyan") -> Tabl
     table.add_column(style=style, no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in lines:
-        table.add_row(name, Text(text))
+        table.add_row(Text(name), Text(text))
     return table

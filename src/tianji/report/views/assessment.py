@@ -14,7 +14,8 @@ from tianji.report.view import Block, Cell, Facts, ViewColumn, ViewSection, View
 from tianji.report.views.basis import BASIS, calibration_blocks, figure_table, publications, sources_of
 from tianji.report.views.cells import ranged, ranged_or, share_of, size_of
 from tianji.report.views.plan_result import shorten_layout
-from tianji.report.views.request_summary import describe_job, describe_tier
+from tianji.report.views.request_summary import describe_job, describe_tier, has_experts
+from tianji.report.views.software import describe_software
 from tianji.report.vocabulary import LOSSES
 from tianji.units import KILO, show
 
@@ -53,7 +54,7 @@ def pools_facts(document: WorkDocument, assumptions: Sequence[str], pools: Seque
     """Return the job, what was assumed, and what each pool's figures rest on."""
     rows = [("Job", describe_job(document)), *([("Assumed", "; ".join(assumptions))] if assumptions else [])]
     for pool in pools:
-        rows += [(pool["name"], describe_standing(pool)), *_prices(pool)]
+        rows += [(pool["name"], describe_standing(pool)), *_software(document, pool), *_prices(pool)]
     return Facts(tuple(rows))
 
 
@@ -61,6 +62,11 @@ def describe_standing(pool: AssessmentDocument) -> str:
     """Return where a pool stands and what its times rest on."""
     times = pool["calibration"]["leans_on"] or "bare datasheet peaks, a lower bound without a range"
     return f"stands in: {pool['site']['title']}; times: {times}"
+
+
+def _software(document: WorkDocument, pool: AssessmentDocument) -> Iterator[tuple[str, str]]:
+    if pool["software"]:
+        yield "Stack", describe_software(pool["software"], has_experts=has_experts(document))
 
 
 def _prices(pool: AssessmentDocument) -> Iterator[tuple[str, str]]:

@@ -44,6 +44,10 @@ def _number(title: str, key: str, form: Callable[[float], str], unit: str = "") 
     return ViewColumn(title, unit), cell
 
 
+def _switch(name: str) -> Field:
+    return ViewColumn(name), lambda entry: entry["switches"].get(name, UNKNOWN)
+
+
 def _in(unit: float) -> Callable[[float], str]:
     return lambda value: f"{value / unit:,.0f}"
 
@@ -68,8 +72,9 @@ def _rate(entry: Entry) -> Cell:
     return ranged(entry["node_failures_per_day"], lambda rate: f"{rate:.3g}")
 
 
-TITLES = {"prices": "price lists"}
+TITLES = {"prices": "price lists", "software": "software stacks"}
 UNITS = {
+    "software": "Switches of the newest release where it is at home; `--software NAME@RELEASE` takes another.",
     "failures": "Failures that stop a synchronous job, for one node in a day.",
     "sites": "Electricity in USD and carbon in kg of CO₂, of 1 kWh.",
     "chips": "Dense peaks in TFLOP/s, rates in GB/s, links one way, up and out of the pod.",
@@ -114,6 +119,13 @@ FIELDS: dict[str, tuple[Field, ...]] = {
     "prices": (
         _number("quotes", "num_quotes", _whole),
         (ViewColumn("of"), lambda entry: ", ".join(entry["chips"])),
+    ),
+    "software": (
+        (ViewColumn("runs on"), lambda entry: ", ".join(entry["ecosystems"])),
+        _text("newest release", "newest_release"),
+        _switch("launch"),
+        _switch("dispatcher"),
+        _text("title", "title"),
     ),
 }
 """The columns of each kind beside the name, and how a cell of each is made."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from tianji.catalog.software import UNTOLD
 from tianji.formatting import format_count, format_percent
 from tianji.report.documents.catalog import EntryDocument
 from tianji.report.view import Block, Cell, Facts, Number, Publications, View, ViewColumn, ViewSection, ViewTable
@@ -241,7 +242,20 @@ def _prices(name: str, quotes: Any) -> tuple[Lines, list[ViewSection]]:
     return [("Prices", name)], [ViewSection("A rent is of one chip-hour, a purchase of one chip", (table,))]
 
 
+def _software(name: str, entry: Fields) -> tuple[Lines, list[ViewSection]]:
+    facts = [("Software", f"{name}: {entry['title']}"), ("Runs on", ", ".join(entry["ecosystems"]))]
+    columns = (ViewColumn("from release"), ViewColumn("switch"), ViewColumn("is"), ViewColumn("source"))
+    rows: list[tuple[Cell, ...]] = []
+    for since in entry["history"]:
+        release = "any" if since["release"] == UNTOLD else since["release"]
+        release += f" ({since['ecosystem']})" if since["ecosystem"] else ""
+        changed = list(since["switches"].items()) or [("", "as before")]
+        rows += [(release, *pair, since["source"] if i == 0 else "") for i, pair in enumerate(changed)]
+    note = f"What a later release leaves out stays. `--software {name}@RELEASE --with SWITCH --without SWITCH` says it."
+    return facts, [ViewSection("Switches", (ViewTable("switches", "", columns, tuple(rows), note),))]
+
+
 _KINDS: dict[str, Callable[[str, Any], tuple[Lines, list[ViewSection]]]] = {
     "chips": _chip, "pools": _pool, "models": _model, "calibrations": _calibration, "failures": _failures,
-    "mixtures": _mixture, "sites": _site, "prices": _prices,
+    "mixtures": _mixture, "sites": _site, "prices": _prices, "software": _software,
 }  # fmt: skip

@@ -12,7 +12,8 @@ from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, View
 from tianji.report.views.basis import BASIS, calibration_blocks, figure_table, publications, sources_of
 from tianji.report.views.cells import count_of, ranged, size_of, time_of
 from tianji.report.views.plan_result import days_highlights, goodput_highlights, goodput_lead, shorten_layout
-from tianji.report.views.request_summary import describe_job, describe_pool, describe_tier
+from tianji.report.views.request_summary import describe_job, describe_pool, describe_tier, has_experts
+from tianji.report.views.software import describe_software
 from tianji.report.vocabulary import WAYS
 from tianji.units import show
 
@@ -56,6 +57,11 @@ def _asked(document: MixedPlanDocument) -> Facts:
             *((f"Part {place}", describe_pool(part)) for place, part in enumerate(mixture["parts"], 1)),
             ("Joint", joint),
             *((("Assumed", "; ".join(assumptions)),) if assumptions else ()),
+            *(
+                (f"Stack {place}", describe_software(one, has_experts=has_experts(document)))
+                for place, one in enumerate(document["software"], 1)
+                if one
+            ),
         )
     )
 

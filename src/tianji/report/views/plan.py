@@ -32,6 +32,7 @@ from tianji.report.views.plan_result import (
     step_section,
 )
 from tianji.report.views.request_summary import request_facts, title_of
+from tianji.report.views.software import switch_gains_sections
 from tianji.report.vocabulary import KINDS, describe_changes, describe_difference, explain_gain, signed_percent_of
 from tianji.units import GB
 
@@ -55,6 +56,7 @@ def plan_view(document: PlanDocument) -> View:
         memory_section(best, " of plan 1"),
         ViewSection("Time against memory", _front(document)),
         ViewSection("What binds plan 1", (Facts(tuple(map(_parted, document["binding"]))),)),
+        *switch_gains_sections(document["switch_gains"], best["step_time_s"]),
         *_published(document["published"]),
         *nearest_section(document["nearest"]),
         *_against(document),

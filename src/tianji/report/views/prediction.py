@@ -10,6 +10,7 @@ from tianji.report.views.measured import measured_lead, measured_sections
 from tianji.report.views.nearest import nearest_section
 from tianji.report.views.plan_result import highlights, memory_section, plan_lead, shorten_layout, step_section
 from tianji.report.views.request_summary import request_facts, title_of
+from tianji.report.views.software import switch_gains_sections
 
 SAME = 5e-4
 """Share of the best step time by which another is no slower."""
@@ -27,6 +28,7 @@ def prediction_view(document: PredictionDocument) -> View:
         *measured_sections(document["measured"]),
         step_section(plan, "Where a step goes"),
         memory_section(plan),
+        *switch_gains_sections(document["switch_gains"], plan["step_time_s"]),
         *nearest_section(document["nearest"]),
         basis_section(document),
     )

@@ -12,18 +12,20 @@ from tianji.report.documents.request import (
     WorkDocument,
 )
 from tianji.report.view import Facts
+from tianji.report.views.software import describe_software
 from tianji.units import show
 
 
 def request_facts(document: RequestDocument, more: tuple[tuple[str, str], ...] = ()) -> Facts:
     """Return the question and its assumptions, each with a label; ``more`` follows."""
-    pool, assumptions = document["pool"], document["assumptions"]
+    pool, assumptions, software = document["pool"], document["assumptions"], document["software"]
     return Facts(
         (
             ("Job", describe_job(document)),
             ("Pool", describe_pool(pool)),
             *((("Beyond", pool["beyond_unit"]),) if pool["beyond_unit"] else ()),
             *((("Assumed", "; ".join(assumptions)),) if assumptions else ()),
+            *((("Stack", describe_software(software, has_experts=has_experts(document))),) if software else ()),
             ("Trust", describe_trust(document["calibration"], pool)),
             *more,
         )
@@ -33,6 +35,11 @@ def request_facts(document: RequestDocument, more: tuple[tuple[str, str], ...] =
 def title_of(answer: str, document: RequestDocument) -> str:
     """Return the title of an answer on one pool."""
     return f"{answer}: {document['model']['name']} on {document['pool']['chips']:,} x {document['pool']['name']}"
+
+
+def has_experts(document: WorkDocument) -> bool:
+    """Return whether a token passes through some of the parameters only."""
+    return document["model"]["num_active_parameters"] != document["model"]["num_parameters"]
 
 
 def describe_model(model: ModelDocument) -> str:
