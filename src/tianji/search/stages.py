@@ -41,7 +41,7 @@ MOST_LEADING = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class PartTimes:
     """Seconds of one micro-batch forward and backward through each part of a model, under one strategy."""
 
     kinds: tuple[Seconds, ...]
@@ -51,7 +51,7 @@ class Parts:
     """The head with all losses, and the prediction modules beside it."""
 
     @classmethod
-    def of(cls, job: Job, pool: Pool, constants: Constants, strategy: Strategy) -> Parts:
+    def of(cls, job: Job, pool: Pool, constants: Constants, strategy: Strategy) -> PartTimes:
         """Return the parts of a job's model."""
         g, modules = Grid.of(strategy), job.model.num_mtp_layers
         layers = estimate_layers(Segment.whole(job, pool, constants, g).context(job, g))
@@ -82,7 +82,9 @@ def find_stages(job: Job, pool: Pool, constants: Constants, strategy: Strategy) 
         dict.fromkeys(tuple(sorted(how.chunks_of_rank(strategy.pp, strategy.vpp, r))) for r in range(strategy.pp))
     )
     last = how.num_chunks(strategy.pp, strategy.vpp) - 1
-    search = _Search(job, pool, constants, strategy, sequence, Parts.of(job, pool, constants, strategy), groups, last)
+    search = _Search(
+        job, pool, constants, strategy, sequence, PartTimes.of(job, pool, constants, strategy), groups, last
+    )
     if all(len(chunks) == 1 for chunks in groups):
         return search.cut_sequence()
     return None if sequence.pattern or sequence.leading > MOST_LEADING else search.share_out()
@@ -95,7 +97,7 @@ class _Search:
     constants: Constants
     strategy: Strategy
     sequence: LayerSequence
-    parts: Parts
+    parts: PartTimes
     groups: list[tuple[int, ...]]
     """The chunks of each rank; of two ranks that hold the same, once."""
     last: int
@@ -117,8 +119,8 @@ class _Search:
             first, last, last * self.sequence.num_mtp_layers, np.full((1, 1), copies),
         )  # fmt: skip
         memory = fullest(estimate_memory(self.job, self.constants, Grid.of(self.strategy), [stage]))
-        found: Array = np.where(memory <= usable_memory(self.pool), seconds, np.inf)
-        return found
+        loads: Array = np.where(memory <= usable_memory(self.pool), seconds, np.inf)
+        return loads
 
     def cut_sequence(self) -> Stages | None:
         """Return the stages of a pipeline with one chunk on each rank: intervals of the sequence of layers."""
@@ -126,8 +128,8 @@ class _Search:
         lengths = _lengths(len(which))
         least = np.asarray([self.least(chunks[0]) for chunks in self.groups])
         tables = np.where(lengths >= least[:, None, None], self.load(unlike)[:, which], np.inf)
-        found = divide(list(tables), lengths)
-        return None if found is None else Stages(found[0]).complete(self.sequence.num_mtp_layers)
+        division = divide(list(tables), lengths)
+        return None if division is None else Stages(division[0]).complete(self.sequence.num_mtp_layers)
 
     def share_out(self) -> Stages | None:
         """Return the stages of ranks with several chunks, the layers behind the leading dense ones taken as alike."""
@@ -144,9 +146,9 @@ class _Search:
                 )
                 for i, chunks in enumerate(self.groups)
             ]
-            found = divide(tables, lengths)
-            if found is not None and (best is None or found[1] < best[0]):
-                best = found[1], self._fill_chunks(dense, found[0])
+            division = divide(tables, lengths)
+            if division is not None and (best is None or division[1] < best[0]):
+                best = division[1], self._fill_chunks(dense, division[0])
         return best[1] if best else None
 
     def _fill_chunks(self, dense: Sequence[int], alike: tuple[int, ...]) -> Stages:
@@ -206,12 +208,12 @@ def divide(tables: list[Array], lengths: Array) -> tuple[tuple[int, ...], Second
 
 
 def _cheapest(tables: list[Array], join: np.ufunc) -> tuple[float, list[int]]:
-    """Return the least joint cost of all ranks over all cuts, and the cuts."""
+    """Return the least joint value of all ranks over all cuts, and the cuts."""
     best, froms = tables[0][0], [np.zeros(len(tables[0]), dtype=int)]
     for table in tables[1:]:
-        costs = join(best[:, None], table)
-        froms.append(np.argmin(costs, axis=0))
-        best = np.take_along_axis(costs, froms[-1][None, :], axis=0)[0]
+        joined = join(best[:, None], table)
+        froms.append(np.argmin(joined, axis=0))
+        best = np.take_along_axis(joined, froms[-1][None, :], axis=0)[0]
     cuts = [len(best) - 1]
     for choice in reversed(froms):
         cuts.insert(0, int(choice[cuts[0]]))
@@ -220,19 +222,23 @@ def _cheapest(tables: list[Array], join: np.ufunc) -> tuple[float, list[int]]:
 
 def refine(job: Job, pool: Pool, constants: Constants, strategies: Sequence[Strategy]) -> dict[Strategy, Strategy]:
     """Return those of some strategies whose step is shorter with stages that are named, each with its stages."""
-    found: dict[Strategy, Strategy] = {}
+    named_by_dealt: dict[Strategy, Strategy] = {}
     for strategy in dict.fromkeys(s for s in strategies if s.pp > 1 and not s.stages):
         stages = find_stages(job, pool, constants, strategy)
         if stages is not None and hold_all(*_key(job, strategy)) != hold_all(*_key(job, strategy), str(stages)):
-            found[strategy] = replace(strategy, stages=str(stages))
-    if not found:
+            named_by_dealt[strategy] = replace(strategy, stages=str(stages))
+    if not named_by_dealt:
         return {}
-    both = Grid.of(*found, *found.values())
-    cost = estimate(job, pool, constants, both, by_kind=False)
-    times = np.broadcast_to(cost.step_time, both.shape).reshape(2, -1)
-    fits = np.broadcast_to(cost.memory_total <= usable_memory(pool), both.shape).reshape(2, -1)[1]
+    both = Grid.of(*named_by_dealt, *named_by_dealt.values())
+    estimated = estimate(job, pool, constants, both, by_kind=False)
+    times = np.broadcast_to(estimated.step_time, both.shape).reshape(2, -1)
+    fits = np.broadcast_to(estimated.memory_total <= usable_memory(pool), both.shape).reshape(2, -1)[1]
     worth = fits & (times[1] < times[0] * (1.0 - WORTH))
-    return {dealt: named for (dealt, named), is_worth in zip(found.items(), worth.tolist(), strict=True) if is_worth}
+    return {
+        dealt: named
+        for (dealt, named), is_worth in zip(named_by_dealt.items(), worth.tolist(), strict=True)
+        if is_worth
+    }
 
 
 def _key(job: Job, s: Strategy) -> tuple[LayerSequence, str, int, int]:
