@@ -197,7 +197,7 @@ def _search(request: Request, runs_on: str | None, options: SearchOptions) -> tu
     with show_progress("Pricing strategies") as progress:
         options = replace(options, progress=progress)
         if runs_on is None:
-            return search_plans(*asked, options), None
+            return search_plans(*asked, replace(options, names_stages=True)), None
         runnable = plan_for_framework(runs_on, *asked, options)
         return runnable.outcome, runnable
 
