@@ -67,7 +67,9 @@ def rule_out_overlap(
     if not all(whys) or "overlap_tp" in fixed:
         return calibration, ""
     without = replace(software.switch("tp_overlap=none"), chosen=(*chosen, "tp_overlap"))
-    note = f"overlap_tp=off under {job.precision.name}, whose tensor-parallel links {RULED} cannot hide: {'; '.join(whys)}"
+    note = (
+        f"overlap_tp=off under {job.precision.name}, whose tensor-parallel links {RULED} cannot hide: {'; '.join(whys)}"
+    )
     return calibration.under(without, chip.name), note
 
 
