@@ -165,5 +165,5 @@ def test_what_cannot_be_done_says_what_binds(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert not document["is_met"]
     text = read(page.read_text()).text
-    assert "It cannot be done as asked" in text
+    assert "No: it cannot be done as asked" in text
     assert all(reason in text for reason in document["binding"])
