@@ -36,7 +36,6 @@ def test_a_row_becomes_a_job_on_a_pool_under_a_strategy(tmp_path: Path) -> None:
         ({"pp": "4", "tp": "1", "layers": "2"}, "only 2 layers"),
         ({"global_batch_size": "63"}, "does not divide by dp"),
         ({**MOE, "ep": "3", "etp": "1"}, "ep·etp does not divide"),
-        ({"task": "lora"}, "LoRA is not modelled"),
         ({"recompute": "full", "recompute_modules": "mlp", "kept_modules": "qkv"}, "exclude each other"),
     ],
 )

@@ -1,5 +1,6 @@
 """Every rule refuses what it is there for, with its reason, and lets the ordinary pass."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from tianji.errors import IllegalStrategyError
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import RULES, check, is_legal, refusals
-from tianji.workload import Job
+from tianji.workload import Job, make_task
 
+ODD = replace(DENSE, name="odd", num_attention_heads=6, num_key_value_heads=2)
 BROKEN: dict[str, tuple[Strategy, Job, str]] = {
     "chips": (Strategy(dp=128), job(batch=128), "tp·pp·cp·dp = 1·1·1·128 = 128 chips, but the pool has 64"),
     "heads": (Strategy(tp=3), job(), "tp=3 does not divide the 8 attention heads"),
@@ -39,6 +41,9 @@ BROKEN: dict[str, tuple[Strategy, Job, str]] = {
     "offloaded weights": (Strategy(dp=8, offload_weights=True), job(), "only sharded weights"),
     "sequence-parallel experts": (
         Strategy(tp=2, sequence_parallel=False), job(SPARSE), "experts under tensor parallelism need sequence_parallel=on",
+    ),
+    "teacher": (
+        Strategy(tp=4), replace(job(), task=make_task("distill", teacher=ODD)), "of the teacher odd: tp=4 does not divide the 6",
     ),
 }  # fmt: skip
 POOL = pool(64)

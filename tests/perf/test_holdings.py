@@ -51,6 +51,13 @@ def test_layers_are_dealt_out_evenly_and_none_is_lost(num_layers: int, chunks: i
     assert max(dealt[0], dealt[-1]) <= max(dealt[1:-1], default=num_layers)
 
 
+@given(st.integers(1, 128), st.integers(1, 128), st.integers(0, 400))
+def test_a_heavy_tail_takes_all_layers_of_the_last_chunk_and_no_more(num_layers: int, chunks: int, tail: int) -> None:
+    dealt = deal_layers(num_layers, chunks, tail)
+    assert (len(dealt), sum(dealt)) == (chunks, num_layers)
+    assert min(dealt) >= 0
+
+
 @given(SEQUENCES, NAMES, st.integers(1, 16), st.integers(2, 5))
 def test_all_ranks_together_hold_the_model(sequence: LayerSequence, schedule: str, pp: int, vpp: int) -> None:
     pp, vpp = sizes(schedule, sequence.num_layers, pp, vpp)

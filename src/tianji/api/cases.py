@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from tianji.api.failures import read_loss
 from tianji.api.quantities import Count, Pairs, Quantity, read_money, read_pairs
-from tianji.api.requests import CalibrationLike, ModelLike, Sizes, check_model, find_calibration, find_job
+from tianji.api.requests import CalibrationLike, File, ModelLike, Sizes, check_model, find_calibration, find_job
 from tianji.api.software import SoftwareOptions, choose_software
 from tianji.catalog import load_pool, load_site
 from tianji.comparison import Assumptions
@@ -16,7 +16,7 @@ from tianji.errors import FormatError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.units import parse, parse_count
-from tianji.workload import Job, Precision
+from tianji.workload import Job, Model, Precision
 
 SizedPool: TypeAlias = str | Pool
 """A pool, or the name or file of one with ``COUNTx`` before it and ``@PRECISION`` after it, like ``"64xhgx-h800@fp8"``."""
@@ -24,9 +24,19 @@ SizedPool: TypeAlias = str | Pool
 _SIZED = re.compile(r"(?:(?P<count>[\d_,]+)\s*[x×]\s*)?(?P<name>[^@]+?)(?:@(?P<precision>[\w-]+))?$", re.IGNORECASE)
 
 
+class Work(NamedTuple):
+    """The options that say what is trained, and on which samples; None: not said."""
+
+    task: str | None = None
+    lora_rank: Count | None = None
+    lora_targets: str | None = None
+    teacher: File | Model | None = None
+    lengths: Count | None = None
+
+
 def read_cases(
     model: ModelLike, pools: Sequence[SizedPool], *, batch: Count | None, seq: Count | None, tokens: Quantity | None,
-    precision: str | Precision | None,
+    precision: str | Precision | None, work: Work | None = None,
 ) -> list[tuple[Job, Pool]]:  # fmt: skip
     """Return the same work on each pool.
 
@@ -36,7 +46,7 @@ def read_cases(
     places = [_read_pool(pool) for pool in pools]
     # The batch that is assumed where none is known must be one for all pools: the work is the same.
     chips = max((pool.chips for pool, _ in places), default=0)
-    sizes = {own: Sizes(None, batch, seq, tokens, own or precision) for _, own in places}
+    sizes = {own: Sizes(None, batch, seq, tokens, own or precision, **(work or Work())._asdict()) for _, own in places}
     return [(find_job(model, sizes[own], chips), pool) for pool, own in places]
 
 

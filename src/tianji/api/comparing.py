@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from tianji.api.answer import Answer
-from tianji.api.cases import SizedPool, choose_for_cases, read_assumptions, read_cases
+from tianji.api.cases import SizedPool, Work, choose_for_cases, read_assumptions, read_cases
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Count, Pairs, Quantity, read_days, read_money
-from tianji.api.requests import CalibrationLike, ModelLike
+from tianji.api.requests import CalibrationLike, File, ModelLike
 from tianji.api.software import SoftwareLike, SoftwareOptions, Words
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Comparison, Replacement, Sizing, replace_pool, size_pool
@@ -17,7 +17,7 @@ from tianji.comparison.replacement import describe_answer
 from tianji.errors import FormatError
 from tianji.report.documents.comparison import comparison_document, replacement_document, sizing_document
 from tianji.units import parse_count
-from tianji.workload import Precision
+from tianji.workload import Model, Precision
 
 
 def compare(
@@ -27,6 +27,11 @@ def compare(
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
+    task: str | None = None,
+    lora_rank: Count | None = None,
+    lora_targets: str | None = None,
+    teacher: File | Model | None = None,
+    lengths: Count | None = None,
     site: str | None = None,
     rent: Pairs = (),
     buy: bool = False,
@@ -58,7 +63,16 @@ def compare(
 
     What you leave out is the catalog's. Raises InfeasibleError where nothing fits.
     """
-    cases = read_cases(model, pools, batch=batch, seq=seq, tokens=tokens, precision=precision)
+    work = Work(task, lora_rank, lora_targets, teacher, lengths)
+    cases = read_cases(
+        model,
+        pools,
+        batch=batch,
+        seq=seq,
+        tokens=tokens,
+        precision=precision,
+        work=work,
+    )
     assumptions = read_assumptions(
         site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,
@@ -83,6 +97,11 @@ def replace(
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
+    task: str | None = None,
+    lora_rank: Count | None = None,
+    lora_targets: str | None = None,
+    teacher: File | Model | None = None,
+    lengths: Count | None = None,
     site: str | None = None,
     rent: Pairs = (),
     buy: bool = False,
@@ -111,7 +130,8 @@ def replace(
     Raises InfeasibleError where no size is enough, UnknownFigureError where a price or
     a power is needed that nobody published.
     """
-    cases = read_cases(model, (from_, with_), batch=batch, seq=seq, tokens=tokens, precision=precision)
+    work = Work(task, lora_rank, lora_targets, teacher, lengths)
+    cases = read_cases(model, (from_, with_), batch=batch, seq=seq, tokens=tokens, precision=precision, work=work)
     assumptions = read_assumptions(
         site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,
@@ -143,6 +163,11 @@ def size(
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
+    task: str | None = None,
+    lora_rank: Count | None = None,
+    lora_targets: str | None = None,
+    teacher: File | Model | None = None,
+    lengths: Count | None = None,
     site: str | None = None,
     rent: Pairs = (),
     buy: bool = False,
@@ -165,7 +190,8 @@ def size(
     Raises FormatError without tokens, InfeasibleError where the model fits no number of
     chips, UnknownFigureError where a budget needs a price that nobody published.
     """
-    cases = read_cases(model, (pool,), batch=batch, seq=seq, tokens=tokens, precision=precision)
+    work = Work(task, lora_rank, lora_targets, teacher, lengths)
+    cases = read_cases(model, (pool,), batch=batch, seq=seq, tokens=tokens, precision=precision, work=work)
     assumptions = read_assumptions(
         site=site, rent=rent, buy=buy, chip_price=chip_price, power=power, electricity=electricity, pue=pue, loss=loss,
         replica_chips=replica_chips,

@@ -53,7 +53,7 @@ from tianji.search import plan as search_plans
 from tianji.search.mixed_planner import MixedOutcome, plan_mixture
 from tianji.units import parse, parse_count
 from tianji.validation.expected_gains import weigh_precedents
-from tianji.workload import Precision
+from tianji.workload import Model, Precision
 
 OBJECTIVES = ("time", *CHOOSES_SIZE)
 """What a plan is the best in; of the last two the number of chips is chosen too."""
@@ -76,6 +76,11 @@ def plan(
     main_weights: str | None = None,
     gradient_dtype: str | None = None,
     loss_kernel: str | None = None,
+    task: str | None = None,
+    lora_rank: Count | None = None,
+    lora_targets: str | None = None,
+    teacher: File | Model | None = None,
+    lengths: Count | None = None,
     moe_imbalance: Quantity | None = None,
     margin: Quantity | None = None,
     calibration: CalibrationLike = None,
@@ -123,7 +128,7 @@ def plan(
     (8, 5)
     """
     sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
-                  gradient_dtype, loss_kernel)  # fmt: skip
+                  gradient_dtype, loss_kernel, task, lora_rank, lora_targets, teacher, lengths)  # fmt: skip
     fixed, asked = _read_fixed(fix), SoftwareOptions(software, with_, without)
     reliability = read_loss(loss, replica_chips)
     wanted = parse_count(top, "--top")
@@ -192,7 +197,7 @@ def _search(request: Request, runs_on: str | None, options: SearchOptions) -> tu
     with show_progress("Pricing strategies") as progress:
         options = replace(options, progress=progress)
         if runs_on is None:
-            return search_plans(*asked, options), None
+            return search_plans(*asked, replace(options, names_stages=True)), None
         runnable = plan_for_framework(runs_on, *asked, options)
         return runnable.outcome, runnable
 

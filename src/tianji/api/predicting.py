@@ -30,7 +30,7 @@ from tianji.prediction import predict as predict_plan
 from tianji.prediction.balance import describe_balance
 from tianji.report.documents.prediction import prediction_document
 from tianji.result import Result
-from tianji.workload import Precision
+from tianji.workload import Model, Precision
 
 
 def predict(
@@ -54,6 +54,11 @@ def predict(
     main_weights: str | None = None,
     gradient_dtype: str | None = None,
     loss_kernel: str | None = None,
+    task: str | None = None,
+    lora_rank: Count | None = None,
+    lora_targets: str | None = None,
+    teacher: File | Model | None = None,
+    lengths: Count | None = None,
     moe_imbalance: Quantity | None = None,
     calibration: CalibrationLike = None,
     loss: str = "job",
@@ -88,7 +93,7 @@ def predict(
     (True, 4)
     """
     sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
-                  gradient_dtype, loss_kernel)  # fmt: skip
+                  gradient_dtype, loss_kernel, task, lora_rank, lora_targets, teacher, lengths)  # fmt: skip
     reliability, asked = read_loss(loss, replica_chips), SoftwareOptions(software, with_, without)
     seconds = None if measured is None else read_duration(measured, "--measured")
     given = {"--set": set_, "ARGUMENTS behind --": arguments, "--explain": explain, "--out": out}

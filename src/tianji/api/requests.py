@@ -55,6 +55,11 @@ class Sizes:
     main_weights: str | None = None
     gradient_dtype: str | None = None
     loss_kernel: str | None = None
+    task: str | None = None
+    lora_rank: Count | None = None
+    lora_targets: str | None = None
+    teacher: File | Model | None = None
+    lengths: Count | None = None
 
     def refuse(self, why: str, allowed: tuple[str, ...] = ()) -> None:
         """Raise FormatError for the first option that was given; ``why`` follows its name."""
@@ -122,7 +127,8 @@ def find_job(model: ModelLike, sizes: Sizes, chips: int) -> Job:
     return make_job(
         model, sizes.seq, sizes.batch, sizes.tokens, sizes.precision or "bf16",
         moe_imbalance=imbalance, chips=chips, optimizer_dtype=sizes.optimizer_dtype, optimizer=sizes.optimizer,
-        main_weights=sizes.main_weights, gradient_dtype=sizes.gradient_dtype, loss_kernel=sizes.loss_kernel,
+        main_weights=sizes.main_weights, gradient_dtype=sizes.gradient_dtype, loss_kernel=sizes.loss_kernel, task=sizes.task,
+        lora_rank=sizes.lora_rank, lora_targets=sizes.lora_targets, teacher=sizes.teacher, lengths=sizes.lengths,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from tianji.parallel.plan import Plan
 from tianji.perf.memory import usable_memory
 from tianji.ranges import Range
 from tianji.result import Measurement, Result, Traffic
-from tianji.workload.layers import step_flops
+from tianji.workload.model_flops import job_flops
 
 Events = list[Mapping[str, Any]]
 
@@ -56,7 +56,7 @@ def measure(plan: Plan, options: RunOptions, engine: str) -> Result:
         memory=max(stages, key=lambda parts: sum(parts.values())),
         stages=stages,
         memory_limit=usable_memory(plan.pool),
-        model_flops=step_flops(job.model, job.seq_len, job.tokens_per_step, job.causal),
+        model_flops=job_flops(job),
         peak=chip.matrix_peak(job.precision.linear),
         measurement=Measurement(
             engine=engine,

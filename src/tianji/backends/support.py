@@ -97,6 +97,9 @@ def check_support(plan: Plan) -> None:
     ] + _schedule_limits(plan)
     if reasons:
         raise IllegalStrategyError("the trainer does not run this strategy: " + "; ".join(reasons))
+    if not plan.job.task.trains_all or plan.job.sample_lengths:
+        what = "packed samples" if plan.job.task.trains_all else f"task {plan.job.task.describe()}"
+        raise InputError(f"the trainer trains all weights on whole sequences, and the plan is for {what}")
     if not plan.job.causal:
         raise UnsupportedModelError(f"{model.name}: the trainer knows causal attention only")
     if plan.job.precision.linear not in DTYPES:

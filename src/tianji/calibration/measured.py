@@ -77,8 +77,8 @@ def _complete_effects(fit: Fit) -> dict[str, dict[str, Effect]]:
 
 
 def choose_rows(rows: Iterable[Row]) -> list[Row]:
-    """Return the rows that may set constants."""
-    return [r for r in rows if r.split in ("", "fit") and r.quality in QUALITIES]
+    """Return the rows that may set constants: runs of adapters on frozen weights report what those constants make of them."""
+    return [r for r in rows if r.split in ("", "fit") and r.quality in QUALITIES and not r.job.task.is_frozen]
 
 
 def sample_row(row: Row) -> FitSample:

@@ -8,12 +8,17 @@ import os
 from tianji.catalog.models import load_model, training_defaults
 from tianji.errors import FormatError
 from tianji.units import parse, parse_count
-from tianji.workload import Formats, Job, Model, Precision, find_precision
+from tianji.workload import Formats, Job, Model, Precision, find_precision, make_task
+from tianji.workload.heads import TaskHead
+from tianji.workload.samples import read_lengths
+from tianji.workload.task import HEADS, TrainingTask
 
 USUAL_SEQ_LEN = 4096
 USUAL_TOKENS = 2**22
 """Tokens of a step where no run of the model is known: about 4 million, as the Llama and GPT-3 runs took."""
 MAX_CHIPS_PER_SEQUENCE = 16
+USUAL_FINE_TUNING = 128
+"""Sequences of a step of fine-tuning, where nobody says how many."""
 LONGEST = 10**8
 """Tokens of a sequence, or sequences of a step, beyond which a figure must be a slip."""
 MOST_TOKENS = parse("1000000T", "count")
@@ -33,6 +38,11 @@ def make_job(
     loss_kernel: str | None = None,
     moe_imbalance: float = 1.0,
     chips: int = 0,
+    task: TrainingTask | str | None = None,
+    lora_rank: int | str | None = None,
+    lora_targets: str | None = None,
+    teacher: Model | str | os.PathLike[str] | None = None,
+    lengths: str | int | None = None,
 ) -> Job:
     """Return the job of training a model; ``job.assumed`` says which sizes were not given.
 
@@ -42,11 +52,25 @@ def make_job(
     >>> make_job("llama-3.1-8b", seq_len=8192, global_batch_size=1024, tokens="15T").tokens_per_step
     8388608
 
+    ``task`` says what is trained (:mod:`tianji.workload.task`), ``lengths`` of which samples the sequences are packed: another
+    task than pre-training leaves the published run out of its defaults.
+
     Raises FormatError for a size that is absurd, and what :func:`load_model` and :func:`find_precision` raise.
     """
-    known = None if isinstance(model, Model) else training_defaults(model)
     architecture = model if isinstance(model, Model) else load_model(model)
     assumed: list[str] = []
+    work = task if isinstance(task, TrainingTask) else _read_task(task, lora_rank, lora_targets, teacher)
+    is_tuned = work.name != "pretrain"
+    known = None if isinstance(model, Model) or is_tuned else training_defaults(model)
+    samples = () if lengths is None else read_lengths(lengths)
+    if samples and any(block.tokens for block in architecture.blocks):
+        raise FormatError(
+            f"--lengths: {architecture.name} has a tower with tokens of its own; packed samples of it are not priced"
+        )
+    if work.name in HEADS and architecture.outputs is None:
+        head = TaskHead(f"task {work.name}", HEADS[work.name])
+        architecture = head.on(architecture)
+        assumed.append(head.remark)
     usual_length, usual_batch = (known["seq_len"], known["global_batch_size"]) if known else (None, None)
     source = f"the published run ({known['source']})" if known else ""
 
@@ -59,7 +83,9 @@ def make_job(
         length = min(
             USUAL_SEQ_LEN, architecture.learned_positions or architecture.max_position_embeddings or USUAL_SEQ_LEN
         )
-        assumed.append(f"sequences of {length:,} tokens: no published run of this model is in the catalog")
+        length = max(length, *(one for one, _ in samples), 1)
+        why = f"as is usual for {work.name}" if is_tuned else "no published run of this model is in the catalog"
+        assumed.append(f"sequences of {length:,} tokens: {why}")
 
     if global_batch_size is not None:
         batch = _size(global_batch_size, "global_batch_size")
@@ -68,8 +94,9 @@ def make_job(
         same = "the tokens of a step" if batch != usual_batch else "a global batch"
         assumed.append(f"{same} as in {source}: {batch:,} sequences")
     else:
-        batch = _usual_batch(length, chips)
-        assumed.append(f"a global batch of {batch:,} sequences, about 4 million tokens a step as is usual")
+        batch = _usual_batch(length, chips, USUAL_FINE_TUNING * length if is_tuned else USUAL_TOKENS)
+        usual = f"as is usual for {work.name}" if is_tuned else "about 4 million tokens a step as is usual"
+        assumed.append(f"a global batch of {batch:,} sequences, {usual}")
 
     if 0 < architecture.learned_positions < length:
         raise FormatError(
@@ -90,8 +117,31 @@ def make_job(
         recipe,
         _tokens(tokens),
         _imbalance(architecture, moe_imbalance),
-        assumed=tuple(assumed),
+        assumed=(*assumed, *_remarks(work, samples)),
+        task=work,
+        sample_lengths=samples,
     )
+
+
+def _read_task(
+    name: str | None, rank: int | str | None, targets: str | None, teacher: Model | str | os.PathLike[str] | None
+) -> TrainingTask:
+    trained = teacher if teacher is None or isinstance(teacher, Model) else load_model(teacher)
+    return make_task(name, None if rank is None else parse_count(rank, "--lora-rank"), targets, trained)
+
+
+def _remarks(task: TrainingTask, samples: tuple[tuple[int, float], ...]) -> list[str]:
+    """Return what is assumed of a task and of packed samples, in words."""
+    remarks: list[str] = []
+    if samples:
+        remarks.append("samples packed into full sequences, attention within each sample alone")
+    if task.adapter_rank:
+        remarks.append(f"adapters of rank {task.adapter_rank} on {', '.join(task.adapter_targets)}; the base is frozen")
+    if task.name in ("reward", "embedding"):
+        remarks.append("a sequence of the batch is one text: a pair counts as two")
+    if task.teacher:
+        remarks.append("the teacher runs forward on the same chips, cut as the student is, ahead of the student's pass")
+    return remarks
 
 
 def _size(value: int | str, where: str) -> int:
@@ -118,13 +168,13 @@ def _imbalance(model: Model, value: float) -> float:
     return value
 
 
-def _usual_batch(seq_len: int, chips: int) -> int:
-    """Return about 4 million tokens in sequences; a multiple of the odd part of ``chips``, so that all can work.
+def _usual_batch(seq_len: int, chips: int, tokens: int = USUAL_TOKENS) -> int:
+    """Return about 4 million ``tokens`` in sequences; a multiple of the odd part of ``chips``, so that all can work.
 
     >>> _usual_batch(4096, 8192), _usual_batch(4096, 384), _usual_batch(4096, 65536)
     (1024, 768, 4096)
     """
-    wanted = max(USUAL_TOKENS / seq_len, chips / MAX_CHIPS_PER_SEQUENCE, 1.0)
+    wanted = max(tokens / seq_len, chips / MAX_CHIPS_PER_SEQUENCE, 1.0)
     odd = chips // (chips & -chips) if chips else 1
     if odd > wanted:
         odd = 1

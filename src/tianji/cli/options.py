@@ -76,6 +76,18 @@ format_options = add_options(
 )  # fmt: skip
 """Adds the options of what a run keeps in which format."""
 
+task_options = add_options(
+    click.option("--task", metavar="NAME",
+                 help="What is trained: pretrain, sft, lora, qlora, reward, embedding or distill.  [default: pretrain]"),
+    click.option("--lora-rank", metavar="R", help="Rank of the adapters of --task lora or qlora.  [default: 16]"),
+    click.option("--lora-targets", metavar="NAMES",
+                 help="Matrices with adapters, joined by commas: qkv, proj, mlp, experts or all.  [default: all]"),
+    click.option("--teacher", metavar="MODEL", help="The frozen model that --task distill learns from."),
+    click.option("--lengths", metavar="TOKENS|FILE",
+                 help="Samples packed into each sequence: 2048, 512:0.7,4096:0.3, or a file of lengths.  [default: one]"),
+)  # fmt: skip
+"""Adds the options that say what is trained of the model, and on which samples."""
+
 
 def _software_options(*spellings: str) -> Callable[[F], F]:
     """Return what adds the options of the software; ``spellings`` are those of the option that sets switches."""

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import format_options, job_options, loss_options, software_options, workers_option
+from tianji.cli.options import (
+    format_options,
+    job_options,
+    loss_options,
+    software_options,
+    task_options,
+    workers_option,
+)
 from tianji.cli.outputs import answering
 from tianji.cli.pool_options import POWER, RENT
 from tianji.parallel.strategy import VARIED
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 @click.argument("pool")
 @job_options
 @format_options
+@task_options
 @click.option(
     "--objective",
     type=click.Choice(("time", "cost", "energy")),

@@ -10,6 +10,7 @@ from tianji.cli.options import (
     loss_options,
     replaced_software_options,
     software_options,
+    task_options,
 )
 
 RENT = click.option("--rent", multiple=True, metavar="CHIP=USD", help="Dollars of one chip-hour; repeat for more.")
@@ -23,6 +24,7 @@ _POOL_OPTIONS = (
     click.option("--tokens", metavar="COUNT", help="Tokens of the whole run, like 15T: gives the days."),
     click.option("--precision", metavar="NAME",
                  help="Number formats of the run; a pool may have its own, like 64xhgx-h800@fp8.  [default: bf16]"),
+    task_options,
     click.option("--site", metavar="NAME|FILE", help="Where all pools stand.  [default: each at its vendor's home]"),
     RENT,
     click.option("--buy", is_flag=True, help="Own the pools, in place of renting them."),

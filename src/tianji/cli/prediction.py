@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import format_options, job_options, loss_options, software_options, strategy_options
+from tianji.cli.options import (
+    format_options,
+    job_options,
+    loss_options,
+    software_options,
+    strategy_options,
+    task_options,
+)
 from tianji.cli.outputs import answering
 
 if TYPE_CHECKING:
@@ -47,6 +54,7 @@ class WithArguments(click.Command):
 @strategy_options
 @job_options
 @format_options
+@task_options
 @loss_options
 @software_options
 @answering

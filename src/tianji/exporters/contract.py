@@ -93,6 +93,7 @@ class Target:
         space: For a training framework the values of the strategy's fields that it has, which ``--runs-on`` searches;
             finer limits are refusals. None for what runs any training script.
         narrow_space: What a job leaves of that space, where the framework has less for some jobs.
+        tasks: What a framework's files train; what runs any training script leaves it to the script.
         implied: What a field's value brings with it in that search, unless the user fixes it: ``{("zero", 2): {"pp": 1}}``.
     """
 
@@ -102,6 +103,19 @@ class Target:
     space: Mapping[str, tuple[Any, ...]] | None = None
     narrow_space: Callable[[Job], Mapping[str, tuple[Any, ...]]] | None = None
     implied: Mapping[tuple[str, Any], Mapping[str, Any]] = field(default_factory=dict)
+    tasks: tuple[str, ...] = ("pretrain", "sft")
+
+    def check_task(self, plan: Plan, limits: Limits) -> None:
+        """Refuse a task that the files written here do not train, and say what they leave to the user of one that they do."""
+        task = plan.job.task
+        if self.space is None:
+            return
+        if task.name not in self.tasks:
+            limits.refuse(f"task {task.describe()}: the files written here train {' or '.join(self.tasks)}")
+        elif plan.job.sample_lengths:
+            limits.note(
+                "samples are packed in the plan: give packed data, with attention masked at the ends of samples"
+            )
 
 
 @dataclass(frozen=True, slots=True)

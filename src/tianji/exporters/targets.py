@@ -49,6 +49,7 @@ def render_plan(plan: Plan, target: str, save_every: int = 0) -> FileBundle:
         raise UnknownNameError("export target", target, TARGETS)
     check(plan.strategy, plan.job, plan.pool)
     limits = Limits(target, save_every)
+    TARGETS[target].check_task(plan, limits)
     artefacts = TARGETS[target].write(plan, limits)
     limits.check()
     return FileBundle(target, tuple(artefacts), tuple(limits.notes))

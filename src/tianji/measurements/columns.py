@@ -12,6 +12,7 @@ from tianji.hardware.software import SWITCHES
 from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.strategy import CP_KINDS, EP_KINDS, OFFLOAD_UPDATES, RECOMPUTE, WEIGHT_GATHERS, ZERO_KINDS
 from tianji.workload.precision import ALIASES, PRECISIONS
+from tianji.workload.task import TARGETS
 
 MODULES = (
     "core_attn", "mla_up_proj", "qkv", "out_proj", "mlpwo", "mlp", "moe", "layernorm", "moe_act",
@@ -73,7 +74,10 @@ RUN = _group(
            empty="counts as known"),
     Column("source", "text", "Who measured it; rows of one source share their habits", "our cluster, May"),
     Column("url", "text", "Where it was published"),
-    Column("task", "word", "What was trained", "pretrain", words=("pretrain", "sft", "lora"), empty="pretrain"),
+    Column("task", "word", "What was trained", "pretrain", words=("pretrain", "sft", "lora", "qlora"), empty="pretrain"),
+    Column("lora_rank", "count", "Rank of the adapters", "16", empty="the framework's default"),
+    Column("lora_targets", "words", "Matrices with adapters", "qkv proj", words=(*TARGETS, "all"),
+           empty="the framework's default"),
 )  # fmt: skip
 MACHINE = _group(
     "The machine",

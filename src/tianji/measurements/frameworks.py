@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from tianji.measurements.cells import Cells
 from tianji.units import GIB, KB, MIB, Bytes
-from tianji.workload import Precision
+from tianji.workload import Precision, TrainingTask, make_task
 from tianji.workload.formats import LOSSES
 from tianji.workload.precision import ALIASES, PRECISIONS
+from tianji.workload.task import ADAPTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Habits:
     """MindSpore's optimizer parallelism scatters gradients as they come: with one micro-batch none is kept whole."""
     zero_kind: str = "layers"
     """What fully sharded training gathers at once."""
+    adapters: tuple[int, str] = (16, "all")
+    """Rank and targets of LoRA in its recipes."""
     memory_unit: Bytes = GIB
     """Allocators print GiB. BLOOM's chronicles give the GB that somebody read off nvidia-smi, which prints MiB: thousands of
     MiB. That lies between GB and GiB, within 2.4 % and 4.9 % of them."""
@@ -49,7 +52,10 @@ HABITS: dict[str, Habits] = {
     "zero-bubble": Habits(flash_attention=False),
     "mindformers": Habits(scatters_gradients=True),
     "torchtitan": _WHOLE_EXPERTS,
-    "automodel": _WHOLE_EXPERTS,
+    # match_all_linear, dim 8 in its examples; LoRA.dim and target_modules of Megatron-Bridge; lora_tuning of NeMo 1 and 2.
+    "automodel": replace(_WHOLE_EXPERTS, adapters=(8, "all")),
+    "megatron-bridge": Habits(adapters=(32, "all")),
+    "nemo": Habits(adapters=(32, "qkv")),
     "maxtext": replace(_WHOLE_EXPERTS, zero_kind="matrices"),
     "hai-llm": replace(_WHOLE_EXPERTS, ep_kind="deduplicated"),
     "xtuner": replace(_WHOLE_EXPERTS, cp_kind="ulysses"),
@@ -60,6 +66,16 @@ HABITS: dict[str, Habits] = {
 def find_habits(framework: str) -> Habits:
     """Return what a framework does where nothing is stated."""
     return HABITS.get(framework, Habits())
+
+
+def read_task(cells: Cells, framework: str) -> TrainingTask:
+    """Return what a row trained; of adapters that it does not describe, those of the framework's recipes."""
+    word = cells.word("task") or "pretrain"
+    if word not in ADAPTED:
+        return make_task(word)
+    rank, targets = find_habits(framework).adapters
+    stated = tuple(cells.words("lora_targets"))
+    return make_task(word, cells.count("lora_rank", default=rank), stated or targets)
 
 
 # --- formats ------------------------------------------------------------------------------------------------------

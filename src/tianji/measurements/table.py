@@ -20,7 +20,7 @@ from tianji.hardware import Figure, Pool
 from tianji.hardware.software import Software
 from tianji.measurements.cells import CellError, Cells, read_cells
 from tianji.measurements.columns import AS_PUBLISHED, COLUMNS, suggest_columns
-from tianji.measurements.frameworks import find_habits, read_precision
+from tianji.measurements.frameworks import find_habits, read_precision, read_task
 from tianji.measurements.layouts import read_strategy
 from tianji.measurements.machines import read_pool
 from tianji.measurements.software import read_software
@@ -227,8 +227,6 @@ def read_setup(cells: Cells) -> Setup:
 
     Raises an InputError that says what is missing, unknown or contradictory.
     """
-    if cells.word("task") == "lora":
-        raise FormatError("task: LoRA is not modelled; its frozen weights need no gradients")
     model, pool = _read_model(cells), read_pool(cells)
     software = _complete(read_software(cells), pool.chip.ecosystem)
     precision = read_precision(cells, software.framework, software.release)
@@ -252,6 +250,7 @@ def read_setup(cells: Cells) -> Setup:
         precision=precision,
         moe_imbalance=NATURAL_IMBALANCE if natural else 1.0,
         assumed=assumed,
+        task=read_task(cells, software.framework),
     )
     return Setup(job, pool, strategy, software, cells.text("arch_key"))
 

@@ -12,6 +12,8 @@ from tianji.parallel.stages import read_stages
 from tianji.parallel.strategy import DEGREES, FIELDS, Strategy, read_field
 
 _DEFAULT = Strategy()
+ROOM = 30
+"""Letters that a table has for stages."""
 SHORT = {"mbs": "micro_batch_size", "layout": "stages"}
 """Spellings that are understood beside the fields' own."""
 
@@ -106,7 +108,7 @@ def abbreviate_layout(strategy: Strategy) -> str:
     if strategy.pp > 1:
         words.append(strategy.schedule)
     if strategy.stages:
-        words.append(strategy.stages)
+        words.append(strategy.stages if len(strategy.stages) <= ROOM else "named-stages")
     if strategy.recompute != "none":
         share = "" if strategy.recompute_layers == 1 else f"-{strategy.recompute_layers:.0%}"
         modules = f"-{strategy.recompute_modules}" if strategy.recompute_modules else ""

@@ -7,7 +7,7 @@ demands stands in that schedule's file.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from tianji.parallel.stages import read_stages
 from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.units import Array
 from tianji.workload import Job
+from tianji.workload.task import PRETRAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,33 @@ def _of_schedule(schedule: PipelineSchedule, rule: ScheduleRule) -> Rule:
 
 
 _CHUNKED = [schedule.name for schedule in SCHEDULES.values() if schedule.is_chunked]
+
+_SHAPE = ("heads", "key-value heads", "width", "blocks", "ulysses heads", "layers", "experts", "expert width")
+"""Rules that ask what a degree cuts of a model."""
+
+
+def _watch(job: Job) -> tuple[Job, list[Rule]]:
+    """Return the job of the teacher, and the rules that it must keep: it is cut as the student is."""
+    teacher = job.task.teacher or job.model
+    names = [name for name in _SHAPE if teacher.moe or not name.startswith("expert")]
+    return replace(job, model=teacher, task=PRETRAIN), [rule for rule in RULES if rule.name in names]
+
+
+def _teacher_holds(g: Grid, job: Job, pool: Pool) -> Array:
+    if job.task.teacher is None:
+        return np.asarray(True)
+    watched, rules = _watch(job)
+    holds: Array = np.asarray(True)
+    for rule in rules:
+        holds = holds & rule.holds(g, watched, pool)
+    return holds
+
+
+def _teacher_reason(s: Strategy, job: Job, pool: Pool) -> str:
+    watched, rules = _watch(job)
+    broken = [rule.reason(s, watched, pool) for rule in rules if not np.all(rule.holds(Grid.of(s), watched, pool))]
+    return f"of the teacher {watched.model.name}: {'; '.join(broken)}"
+
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -227,6 +255,7 @@ RULES: tuple[Rule, ...] = (
         lambda g, job, pool: g.sequence_parallel | (g.tp == 1) | (np.asarray(_num_experts(job)) == 1),
         lambda s, job, pool: "experts under tensor parallelism need sequence_parallel=on",
     ),
+    Rule("teacher", _teacher_holds, _teacher_reason),
 )
 
 

@@ -93,7 +93,7 @@ def _write_out(text: str, given: str, where: str) -> str:
         size = len(text) + sum(len(part) * int(times) for part, times in re.findall(pattern, text))
         if size > MOST_PARTS:
             raise FormatError(f"{where}: {given[:60]!r} has more than {MOST_PARTS:,} layers and chunks")
-        text = re.sub(pattern, lambda found: found[1] * int(found[2]), text)
+        text = re.sub(pattern, lambda match: match[1] * int(match[2]), text)
     if set(text) - set("etml|"):
         raise FormatError(f"{where}: {EXPECTED}, got {given[:60]!r}")
     return text
@@ -113,7 +113,7 @@ def add_offsets(num_layers: int, pp: int, offsets: object) -> Stages | None:
     if not any(isinstance(row, list) for row in rows):
         rows = [rows]
     read = [[n for n in row if type(n) is int] if isinstance(row, list) else [] for row in rows]
-    if any(len(found) != pp or found != row for found, row in zip(read, rows, strict=True)):
+    if any(len(whole) != pp or whole != row for whole, row in zip(read, rows, strict=True)):
         raise FormatError(f"offset: expected {pp} whole numbers, or a list of such lists, got {offsets!r:.60}")
     base = num_layers // (pp * len(read))
     layers = tuple(base + extra for row in read for extra in row)

@@ -36,7 +36,9 @@ class Context:
     def of_layer(self, tokens: int, width: int) -> Context:
         """Return the context of a layer with so many tokens of its own, and that width (0: those of the job and the model)."""
         model = replace(self.job.model, hidden_size=width) if width else self.job.model
-        return replace(self, job=replace(self.job, model=model, seq_len=tokens or self.job.seq_len), known={})
+        lengths = () if tokens else self.job.sample_lengths
+        job = replace(self.job, model=model, seq_len=tokens or self.job.seq_len, sample_lengths=lengths)
+        return replace(self, job=job, known={})
 
     @cached_property
     def tokens(self) -> Array:

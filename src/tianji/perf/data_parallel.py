@@ -6,7 +6,7 @@ import numpy as np
 
 from tianji.parallel.mesh import expert_data_group, replica_group, shard_group
 from tianji.perf.context import Context
-from tianji.perf.memory import dense_parameters, expert_parameters
+from tianji.perf.memory import parameters_of_rank, trained_of_rank
 from tianji.perf.stages import Stage
 from tianji.units import Array
 
@@ -29,10 +29,8 @@ def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple
     """
     g, p = c.g, c.job.precision
     work_forward, work_backward = work
-    groups = (
-        (dense_parameters(c.job.model, s, g), shard_group(g)),
-        (expert_parameters(c.job.model, s, g), expert_data_group(g)),
-    )
+    trained = trained_of_rank(c.job, s, g)
+    groups = ((trained.dense, shard_group(g)), (trained.expert, expert_data_group(g)))
     # One broadcast from each rank moves what a gather moves, and pays the latency once for each.
     one_by_one = g.among("weight_gather", "broadcasts") & (g.zero < 3)
     delayed = g.among("weight_gather", "hidden") | (g.zero == 3)
@@ -47,14 +45,26 @@ def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple
         turns = np.where(one_by_one, group.size * is_any, pieces)
         gather = gather + c.network.all_gather(group, parameters * p.weight_wire, turns)
         reduce = reduce + c.network.reduce_scatter(group, parameters * p.gradient_wire, pieces)
+    gather_all = _gather_frozen(s, c) + gather if c.job.task.is_frozen else gather
     across = c.network.all_reduce(replica_group(g), groups[0][0] * p.gradient_wire / shard_group(g).size)
     gather_back = gather * (p.gradient_wire / p.weight_wire)
     summed = c.network.reduce_factor * (reduce / c.network.scatter_factor + gather_back)
     # What each level sends is chosen before it is hidden: beside a pass it varies with every axis of a search.
     level = [g.zero == 0, g.zero == 1, g.zero == 2, g.zero == 3]
-    every_backward = c.hide(np.select(level[2:], [reduce + across, gather + reduce]), work_backward, g.overlap_dp)
+    every_backward = c.hide(np.select(level[2:], [reduce + across, gather_all + reduce]), work_backward, g.overlap_dp)
     reduced = np.select(level, [summed + across, reduce + across, 0.0, across])
     once = c.hide(reduced, work_backward, g.overlap_dp)
-    gathered = c.hide(gather, work_forward, g.overlap_dp & delayed)
+    gathered = c.hide(np.where(level[3], gather_all, gather), work_forward, g.overlap_dp & delayed)
     every_forward = np.where(level[3], gathered, 0.0)
     return every_forward, every_backward, once + np.where(level[1] | level[2], gathered, 0.0)
+
+
+def _gather_frozen(s: Stage, c: Context) -> Array:
+    """Return the seconds in which all ranks of a sharding group gather the frozen weights of a stage, layer by layer."""
+    own, g = parameters_of_rank(c.job, s, c.g), c.g
+    size = c.job.task.frozen_size or c.job.precision.weight_wire
+    seconds: Array = np.asarray(0.0)
+    for parameters, group in ((own.dense, shard_group(g)), (own.expert, expert_data_group(g))):
+        pieces = np.maximum(s.layers, 1.0) * (parameters > 0.0)
+        seconds = seconds + c.network.all_gather(group, parameters * size, pieces)
+    return seconds

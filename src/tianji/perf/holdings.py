@@ -88,8 +88,9 @@ def deal_layers(num_layers: int, chunks: int, tail: int = 0) -> tuple[int, ...]:
     >>> deal_layers(10, 4), deal_layers(8, 3), deal_layers(61, 4, 4)
     ((2, 3, 3, 2), (3, 3, 2), (16, 16, 16, 13))
     """
-    for _ in range(2):
-        tail = min(tail, (num_layers + tail) // chunks) if chunks > 1 else 0
+    tail = tail if chunks > 1 else 0
+    while tail > (most := (num_layers + tail) // chunks):
+        tail = most
     # One layer that is left over goes to the last chunk: no other gets longer for it.
     tail -= tail > 0 and (num_layers + tail) % chunks == 1
     base, rest = divmod(num_layers + tail, chunks)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import context_group, expert_group, expert_tensor_group, tensor_group
+from tianji.perf.adapters import adapter_seconds, count_adapter_ops
 from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, expert_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
 from tianji.perf.recompute import again_seconds
@@ -65,6 +66,10 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         e_forward, e_input, e_weight, e_vector = c.once(_experts, layer.experts)
         m_forward, m_input, m_weight = m_forward + e_forward, m_input + e_input, m_weight + e_weight
         v_forward, v_backward = v_forward + e_vector, v_backward + 2.0 * e_vector
+    if c.job.task.adapter_rank or c.job.task.frozen_size:
+        added = adapter_seconds(layer, c)
+        m_forward, m_input, m_weight = m_forward + added.forward, m_input + added.inputs, m_weight + added.weights
+        v_forward, v_backward = v_forward + added.vector, v_backward + added.vector
     a_forward, a_backward = c.once(_attention, layer.attention)
     if layer.scans:
         s_forward, s_backward = c.once(_scans, layer.scans)
@@ -120,6 +125,9 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         again = np.minimum(again_seconds(_work(layer, forward, expanded, c), c.g), one_way)
         modules = again * c.g.recompute_layers
         backward["recompute"] = np.where(c.g.recompute_modules > 0, modules, backward["recompute"])
+    if c.job.task.is_forward_only:
+        nothing: Array = np.asarray(0.0)
+        return LayerTime(forward, dict.fromkeys(backward, nothing), nothing, (one_way, nothing))
     return LayerTime(forward, backward, m_weight, (one_way, back + backward["overhead"] + backward["recompute"]))
 
 
@@ -166,7 +174,7 @@ def _num_ops(layer: LayerOps, c: Context) -> Array:
     for _, a in layer.attention:
         plain = plain + PLAIN_OPS * _falls_back(a, c)
     experts = len(layer.experts.matmuls) + len(layer.experts.vectors) + 2 if layer.experts else 0
-    scans = SCAN_OPS * len(layer.scans)
+    scans = SCAN_OPS * len(layer.scans) + count_adapter_ops(layer, c.job.task)
     return plain + (len(layer.matmuls) + len(layer.vectors) + len(layer.attention) + scans + experts)
 
 
@@ -190,10 +198,12 @@ def _matmul(op: Matmul, c: Context) -> tuple[Array, Array, Array]:
     m = m * (op.tokens / c.job.seq_len) if op.tokens else m
     k = op.k / c.g.tp if op.cut == "row" else np.asarray(op.k * 1.0)
     n = op.n / c.g.tp if op.cut == "column" else np.asarray(op.n * 1.0)
+    # A frozen matrix hands its input's gradient on, and has none of its own.
+    is_trained = not c.job.task.is_frozen or op.role is Role.MIXING
     return (
         matmul_time(c.machine, m, k, n, high=op.high),
         matmul_time(c.machine, m, n, k, high=op.high),
-        matmul_time(c.machine, k, m, n, high=op.high),
+        matmul_time(c.machine, k, m, n, high=op.high) if is_trained else np.asarray(0.0),
     )
 
 
@@ -211,7 +221,8 @@ def _experts(experts: ExpertOps, c: Context) -> tuple[Array, Array, Array, Array
         n = op.n / c.g.etp if op.cut == "column" else np.asarray(op.n * 1.0)
         forward = forward + expert_time(c.machine, local, m, k, n, c.constants)
         inputs = inputs + expert_time(c.machine, local, m, n, k, c.constants)
-        weights = weights + slower * expert_time(c.machine, local, k, m, n, c.constants)
+        if not c.job.task.is_frozen:
+            weights = weights + slower * expert_time(c.machine, local, k, m, n, c.constants)
     elements = sum(
         v.elements * (c.constants.permute_factor if v.role is Role.PERMUTE else 1.0) for v in experts.vectors
     )
@@ -245,12 +256,12 @@ def _vector_cut(op: Vector, c: Context) -> Array:
 def _attention(kinds: tuple[tuple[float, AttentionOp], ...], c: Context) -> tuple[Array, Array]:
     forward: Array = np.asarray(0.0)
     backward: Array = np.asarray(0.0)
-    whole = np.where(c.g.among("cp_kind", "ring"), c.job.seq_len / c.g.cp, c.job.seq_len)
-    for share, a in kinds:
+    for share, a, sample in ((share * part, a, sample) for share, a in kinds for sample, part in c.job.samples):
+        whole = np.where(c.g.among("cp_kind", "ring"), sample / c.g.cp, sample)
         # A kernel that slides a window sees no more than the window: 6 to 8 % of peak for 128 tokens (cuDNN 9.22).
         length = np.minimum(whole, a.window) if a.window else whole
         flops = share * c.tokens / c.g.tp
-        work = flops * a.flops(c.job.seq_len, c.job.causal)
+        work = flops * a.flops(sample, c.job.causal)
         fused, fused_back = attention_time(c.machine, work, length, np.greater(a.qk_dim, a.v_dim))
         if np.all(c.g.flash_attention):
             forward, backward = forward + fused, backward + fused_back

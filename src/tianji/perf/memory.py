@@ -7,7 +7,7 @@ parallelism without sequence parallelism; selective recompute drops the 5 a s / 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from tianji.perf.context import add_up, largest
 from tianji.perf.offload import COPIES, chip_state, host_state
 from tianji.perf.recompute import dropped_bytes
 from tianji.perf.stages import Stage, in_flight
+from tianji.perf.trained import adapter_parameters, frozen_matrices
 from tianji.units import Array
 from tianji.workload import Job, Model
+from tianji.workload.adapters import AdapterSize, adapter_sizes
 from tianji.workload.layers import Widths, last_kind, layer_sizes, model_layers
 from tianji.workload.ops import Role
 
@@ -98,9 +100,20 @@ def parameters_of_rank(job: Job, stage: Stage, g: Grid) -> RankParameters:
     return RankParameters(dense, expert, shard, np.minimum(expert_data_group(g).size, shard) * 1.0)
 
 
+def trained_of_rank(job: Job, stage: Stage, g: Grid) -> RankParameters:
+    """Return the trained parameters of one chip of a stage: all of them, or its adapters."""
+    own = parameters_of_rank(job, stage, g)
+    if not job.task.is_frozen:
+        return own
+    dense, expert = adapter_parameters(job, stage, g)
+    return replace(own, dense=dense, expert=expert)
+
+
 def _gathered_bytes(job: Job, stage: Stage, g: Grid) -> Array:
     """Return what fully sharded training gathers at once, with the gradient of one part: as it is computed and reduced."""
     p = job.precision
+    if job.task.is_frozen:
+        return _frozen_wire(job) * GATHERED_LAYERS * _layer_parameters(job, stage, g)
     layers = (p.weight_wire * GATHERED_LAYERS + p.activation_size + p.gradient_wire) * _layer_parameters(job, stage, g)
     if not np.any(g.among("zero_kind", "matrices")):
         return layers
@@ -134,7 +147,7 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
     keeps the fp32 master copy as the weights and gathers two layers at a time.
     """
     p = job.precision
-    own = parameters_of_rank(job, stage, g)
+    own = trained_of_rank(job, stage, g)
 
     def sharded(size: Array | float, level: int) -> Array:
         return size * own.of_level(g, level)
@@ -142,7 +155,10 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
     # Beside the gathered layers, the gradient of one: as it is computed, and as it is reduced.
     gathered = _gathered_bytes(job, stage, g)
     whole = p.weight_size * (own.dense + own.expert)
-    weights = np.where(g.zero >= 3, np.minimum(gathered, whole), whole)
+    if job.task.is_frozen:
+        weights = _frozen_bytes(job, stage, g, gathered) + whole
+    else:
+        weights = np.where(g.zero >= 3, np.minimum(gathered, whole), whole)
     buckets = FLAT_BUCKETS * p.activation_size * (g.among("zero_kind", "buckets") & (g.zero > 0) & (g.cp * g.dp > 1))
     return {
         "weights": weights + buckets,
@@ -151,29 +167,56 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
     }
 
 
-def layer_activations(job: Job, g: Grid, widths: Widths) -> tuple[Array, Array]:
+def _frozen_wire(job: Job) -> float:
+    """Return bytes of a frozen parameter on the wire of a gather."""
+    return job.task.frozen_size or job.precision.weight_wire
+
+
+def _frozen_bytes(job: Job, stage: Stage, g: Grid, gathered: Array) -> Array:
+    """Return bytes of frozen weights on one chip: no copy of them is kept in another format, and ZeRO-3 keeps a shard.
+
+    A quantized base has one matrix at a time in the format of its matmul.
+    """
+    own, p = parameters_of_rank(job, stage, g), job.precision
+    whole = p.weight_size * (own.dense + own.expert)
+    shard = p.weight_size * own.of_level(g, 3)
+    if job.task.frozen_size:
+        kept = (p.weight_size - job.task.frozen_size) * frozen_matrices(job, stage, g)
+        share = (whole - kept) / whole
+        whole, shard = whole * share, shard * share
+        one = p.activation_size * _largest_matrix(job, stage, g)
+        whole, shard = whole + one, shard + one
+    shard = np.where(g.offload_weights, 0.0, shard)
+    return np.where(g.zero >= 3, shard + np.minimum(gathered, whole), whole)
+
+
+def layer_activations(job: Job, g: Grid, widths: Widths, adapters: AdapterSize | None = None) -> tuple[Array, Array]:
     """Return bytes that one token leaves behind in one layer: with nothing recomputed, and as the strategy says.
 
-    The token counts before the tensor cut; the result is per chip.
+    The token counts before the tensor cut; the result is per chip. With ``adapters`` the matrices are frozen: only those with an
+    adapter keep their input, and each adapter keeps the r elements between its own two.
     """
     model, p = job.model, job.precision
     h, a, w = widths.hidden_size or model.hidden_size, p.activation_size, p.linear_input_size
     cut = np.where(g.sequence_parallel, g.tp, 1)
     dropout = 1.0 * h if model.learned_positions else 0.0
-    narrow_inputs = widths.inputs * 1.0 * h * w / cut
+    kept_inputs, keeps_hidden, keeps_expert = _kept_inputs(widths, adapters)
+    narrow_inputs = kept_inputs * 1.0 * h * w / cut
     norms = widths.norms * h * a / cut
     projected = widths.projected * a / g.tp
     latents = widths.latents * a / cut
     mixed = widths.mixed * w / g.tp
     gates = widths.gates * a / g.tp
-    hidden = widths.hidden * w / g.tp
+    hidden = keeps_hidden * widths.hidden * w / g.tp
     scores = np.where(g.flash_attention, 4.0, 5.0 * (widths.tokens or job.seq_len)) * widths.heads / g.tp
     experts: Array = np.asarray(0.0)
     expert_hidden: Array = np.asarray(0.0)
     if widths.top_k:
         routed = widths.top_k * job.moe_imbalance / g.tp
-        experts = routed * (widths.sent * w + widths.expert_gates * a)
-        expert_hidden = routed * widths.expert_hidden * w
+        experts = routed * (keeps_expert * widths.sent * w + widths.expert_gates * a)
+        expert_hidden = routed * keeps_expert * widths.expert_hidden * w
+        if adapters:
+            experts = experts + routed * adapters.expert_saved * a
     whole = (
         narrow_inputs
         + norms
@@ -187,6 +230,8 @@ def layer_activations(job: Job, g: Grid, widths: Widths) -> tuple[Array, Array]:
         + experts
         + expert_hidden
     )
+    if adapters:
+        whole = whole + adapters.saved * a / cut
     # With fused attention the cheap outputs go (of norms and activations); without, the scores, as published. What MLA
     # expands from its latents goes too, as DeepSeek-V3's makers and Megatron's `mla_up_proj` have it.
     cheap = np.where(g.flash_attention, narrow_inputs + hidden + expert_hidden, scores)
@@ -201,7 +246,29 @@ def layer_activations(job: Job, g: Grid, widths: Widths) -> tuple[Array, Array]:
     kept = np.where(g.among("recompute", "selective"), whole - cheap, whole)
     kept = np.where(g.among("recompute", "full"), model.stream_size * a / cut, kept)
     share = widths.tokens / job.seq_len if widths.tokens else 1.0
+    if job.task.is_forward_only:
+        return share * whole, np.zeros_like(whole)
     return share * whole, share * (whole + g.recompute_layers * (kept - whole))
+
+
+def _kept_inputs(widths: Widths, adapters: AdapterSize | None) -> tuple[int, bool, bool]:
+    """Return of how many matrices that read the hidden state the input is kept, and whether those of the MLP's outputs are.
+
+    A gradient of weights needs the input. Attention's output is kept in any case: its backward pass reads it.
+    """
+    if adapters is None:
+        return widths.inputs, True, True
+    has = adapters.targets
+    return min(widths.inputs, ("qkv" in has) + ("mlp" in has)), "mlp" in has, "experts" in has
+
+
+def _kept_of_kinds(job: Job, g: Grid) -> dict[str, tuple[Array, Array]]:
+    """Return what one token leaves behind in one layer of each kind."""
+    adapters = adapter_sizes(job.model, job.task) if job.task.adapter_rank else {}
+    return {
+        kind: layer_activations(job, g, size.widths, adapters.get(kind))
+        for kind, size in layer_sizes(job.model).items()
+    }
 
 
 def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, constants: Constants) -> dict[str, Array]:
@@ -219,7 +286,7 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
     or in the loss, when no layer is at work; the larger of the two counts.
     """
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
-    kinds = {kind: layer_activations(job, g, size.widths) for kind, size in layer_sizes(job.model).items()}
+    kinds = _kept_of_kinds(job, g)
     kept_of_token = _kept_of_token(job.model, stage, kinds)
     whole = largest([whole for whole, _ in kinds.values()])
     kept = largest([kept for _, kept in kinds.values()])
@@ -239,7 +306,7 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
 
 def kept_bytes(job: Job, stage: Stage, g: Grid) -> Array:
     """Return bytes that one micro-batch in flight leaves behind on a chip of a stage, in its own memory or its host's."""
-    kinds = {kind: layer_activations(job, g, size.widths) for kind, size in layer_sizes(job.model).items()}
+    kinds = _kept_of_kinds(job, g)
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
     left: Array = tokens * _kept_of_token(job.model, stage, kinds)
     return left
@@ -249,7 +316,8 @@ def host_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array) -> dict[str
     """Return bytes in the host's memory for one chip of a stage."""
     flying = in_flight(g, microbatches, stage.index)
     return {
-        "optimizer": parameters_of_rank(job, stage, g).of_level(g, 1) * host_state(job.precision, g),
+        "optimizer": trained_of_rank(job, stage, g).of_level(g, 1) * host_state(job.precision, g)
+        + parameters_of_rank(job, stage, g).of_level(g, 1) * (g.offload_weights * _frozen_wire(job)),
         "activations": kept_bytes(job, stage, g) * flying * g.offload_activations,
     }
 
@@ -283,7 +351,8 @@ def _loss_bytes(job: Job, stage: Stage, g: Grid, tokens: Array) -> Array:
     )
     # As in _gathered_bytes, a compiler reduces the head's gradient in the format in which it is computed.
     reduced = np.where(g.among("zero_kind", "matrices"), 0.0, p.gradient_wire)
-    size: Array = stage.works_on_loss * (logits + whole_head * (p.weight_wire + p.activation_size + reduced))
+    gradient = 0.0 if job.task.is_frozen else p.activation_size + reduced
+    size: Array = stage.works_on_loss * (logits + whole_head * (p.weight_wire + gradient))
     return size
 
 

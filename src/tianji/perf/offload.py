@@ -49,9 +49,9 @@ def chip_state(p: Precision, g: Grid) -> Array:
 
 
 def host_state(p: Precision, g: Grid) -> Array:
-    """Return bytes for a parameter on the host: state, and what its update reads and writes beside it."""
+    """Return bytes for a trained parameter on the host: state, and what its update reads and writes beside it."""
     beside = np.where(g.among("offload_update", "host"), p.gradient_size, 0.0)
-    size: Array = offloaded_share(g) * (p.optimizer_size + beside) + g.offload_weights * p.weight_wire
+    size: Array = offloaded_share(g) * (p.optimizer_size + beside)
     return size
 
 

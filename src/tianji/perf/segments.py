@@ -19,7 +19,7 @@ from tianji.perf.communication import Links
 from tianji.perf.compute import ChipRates
 from tianji.perf.context import Context, largest
 from tianji.perf.data_parallel import data_parallel_time
-from tianji.perf.memory import dense_parameters, expert_parameters, kept_bytes
+from tianji.perf.memory import kept_bytes, parameters_of_rank, trained_of_rank
 from tianji.perf.offload import exposed_copies, offloaded_share, update_seconds
 from tianji.perf.passes import (
     Counts,
@@ -113,6 +113,8 @@ def segment_time(job: Job, segment: Segment, g: Grid, kinds: Sequence[str] | Non
     send = send_time(c, segment.num_stages) * software
     hides = g.overlap_pp & g.by_schedule(lambda s: s.hides_sends)
 
+    ways = 1.0 if job.task.is_forward_only else 2.0
+
     def expose(pace: Pace, sends: Array, on: Array) -> Array:
         return c.hide(sends, pace.slowest.both, on) if np.any(on) else sends
 
@@ -120,7 +122,7 @@ def segment_time(job: Job, segment: Segment, g: Grid, kinds: Sequence[str] | Non
         paces=paces,
         variants=variants,
         send=send,
-        exposed_send=variants.spread(expose, paces, 2.0 * g.vpp * send, hides),
+        exposed_send=variants.spread(expose, paces, ways * g.vpp * send, hides),
         sharded=(gather_forward + gather_backward) * software,
         exchange=exchange * software,
         optimizer=optimizer_time(c, segment) * software,
@@ -159,14 +161,12 @@ def optimizer_time(c: Context, segment: Segment) -> Array:
     Raises UnknownFigureError where the optimizer is offloaded and a figure of the host is not published.
     """
     g, p, chip = c.g, c.job.precision, segment.pool.chip
+    if c.job.task.is_forward_only:
+        return np.asarray(0.0)
     shard = np.where(g.zero >= 1, shard_group(g).size, 1)
     expert_shard = np.where(g.zero >= 1, expert_data_group(g).size, 1)
-    parameters = largest(
-        [
-            dense_parameters(c.job.model, s, g) / shard + expert_parameters(c.job.model, s, g) / expert_shard
-            for s in segment.stages
-        ]
-    )
+    trained = [trained_of_rank(c.job, s, g) for s in segment.stages]
+    parameters = largest([own.dense / shard + own.expert / expert_shard for own in trained])
     rate = c.machine.memory * c.constants.optimizer_efficiency
     time = parameters * ((2.0 * p.optimizer_size + p.gradient_size + p.weight_size) / rate)
     return update_seconds(chip, p, g, parameters, time) if np.any(offloaded_share(g)) else time
@@ -178,13 +178,12 @@ def offload_time(job: Job, segment: Segment, g: Grid, paces: Sequence[Pace]) -> 
         return None
     chip, p = segment.pool.chip, job.precision
     size = largest([kept_bytes(job, s, g) for s in segment.stages]) * g.offload_activations
-    shards = [
-        dense_parameters(job.model, s, g) / shard_group(g).size
-        + expert_parameters(job.model, s, g) / expert_data_group(g).size
-        for s in segment.stages
-    ]
-    # Weights come in for both passes, gradients leave beside the second one.
-    size = size + largest(shards) * g.offload_weights * max(p.weight_wire, p.gradient_wire)
+    own = [parameters_of_rank(job, s, g) for s in segment.stages]
+    shards = [o.dense / shard_group(g).size + o.expert / expert_data_group(g).size for o in own]
+    # Weights come in for both passes, gradients of what is trained leave beside the second one.
+    moved = job.task.frozen_size or p.weight_wire
+    moved = moved if job.task.is_frozen else max(p.weight_wire, p.gradient_wire)
+    size = size + largest(shards) * g.offload_weights * moved
 
     def expose(pace: Pace, size: Array) -> Array:
         slowest = pace.slowest

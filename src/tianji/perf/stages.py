@@ -99,8 +99,9 @@ def _tail(model: Model, pp: Array) -> Array:
     tail: Array = np.asarray(tail_layers(model))
     if not np.any(tail):
         return tail
-    tail = np.minimum(tail, (model.num_layers + tail) // pp)
-    tail = np.minimum(tail, (model.num_layers + tail) // pp) * (pp > 1)
+    tail = tail * (pp > 1)
+    while np.any(tail > (most := (model.num_layers + tail) // pp)):
+        tail = np.minimum(tail, most)
     # One layer that is left over goes to the last stage: no other gets longer for it.
     left: Array = tail - ((model.num_layers + tail) % pp == 1) * (tail > 0)
     return left

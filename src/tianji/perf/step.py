@@ -25,6 +25,7 @@ from tianji.perf.offload import is_offloading
 from tianji.perf.passes import COMPUTATION, Pace, add_delay, computation
 from tianji.perf.segments import Segment, SegmentTime, joint_send_time, segment_time
 from tianji.perf.stages import Bubble, PassTime, Stage, Variants
+from tianji.perf.teacher import teacher_bytes, teacher_job
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -87,14 +88,30 @@ def estimate(job: Job, pool: Pool, constants: Constants, g: Grid, *, by_kind: bo
     """
     segment = Segment.whole(job, pool, constants, g)
     parts, bubble = assemble(job, [segment], None, g, by_kind=by_kind)
+    parts, bubble = _with_teacher(job, pool, constants, g, (parts, bubble), by_kind=by_kind)
     stages = segment.stages
     return Estimate(parts, bubble, estimate_memory(job, constants, g, stages), estimate_host(job, g, stages))
 
 
 def estimate_time(job: Job, pool: Pool, constants: Constants, g: Grid) -> Terms:
     """Return seconds of a step by kind; constants may be arrays too, on axes before the grid's."""
-    parts, bubble = assemble(job, [Segment.whole(job, pool, constants, g)], None, g)
+    plain = assemble(job, [Segment.whole(job, pool, constants, g)], None, g)
+    parts, bubble = _with_teacher(job, pool, constants, g, plain)
     return Estimate(parts, bubble, []).terms
+
+
+def _with_teacher(
+    job: Job, pool: Pool, constants: Constants, g: Grid, student: tuple[Terms, Bubble], *, by_kind: bool = True
+) -> tuple[Terms, Bubble]:
+    """Return a step's terms with the forward pass of the job's teacher, a pipeline of its own under the same degrees."""
+    if job.task.teacher is None:
+        return student
+    watched, quiet = teacher_job(job), replace(constants, step_overhead=0.0)
+    dealt = replace(g, stages=np.zeros_like(g.stages))  # stages that a strategy names are the student's
+    more, waits = assemble(watched, [Segment.whole(watched, pool, quiet, dealt)], None, dealt, by_kind=by_kind)
+    parts, bubble = student
+    both = {kind: parts[kind] + more.get(kind, 0.0) for kind in parts}
+    return both, replace(bubble, passes=bubble.passes + waits.seconds)
 
 
 def estimate_segments(job: Job, segments: Sequence[Segment], joint: Tier, g: Grid) -> tuple[Terms, tuple[Array, ...]]:
@@ -124,7 +141,8 @@ def assemble(
     sharded = largest([t.sharded for t in first])
     exchange = largest([t.exchange for t in first])
     exposed_send = largest([t.exposed_send for t in times])
-    sends = sum((t.send * (2.0 * (s.num_stages - 1)) for t, s in zip(times, segments, strict=True)), np.asarray(0.0))
+    ways = 1.0 if job.task.is_forward_only else 2.0
+    sends = sum((t.send * (ways * (s.num_stages - 1)) for t, s in zip(times, segments, strict=True)), np.asarray(0.0))
     if joint is not None and len(segments) > 1:
         crossing = joint_send_time(job, segments, joint, g)
         exposed_send = np.maximum(exposed_send, 2.0 * crossing)
@@ -193,7 +211,11 @@ def estimate_memory(job: Job, constants: Constants, g: Grid, stages: Sequence[St
     """Return bytes by part for each of the given stages."""
     m = microbatches(job, g)
     fixed = fixed_bytes(constants, g)
-    return [state_bytes(job, s, g) | fixed | activation_bytes(job, s, g, m, constants) for s in stages]
+    parts = [state_bytes(job, s, g) | fixed | activation_bytes(job, s, g, m, constants) for s in stages]
+    if job.task.teacher is None:
+        return parts
+    beside = [teacher_bytes(job, s, g, constants) for s in stages]
+    return [own | {"teacher": teacher} for own, teacher in zip(parts, beside, strict=True)]
 
 
 def estimate_host(job: Job, g: Grid, stages: Sequence[Stage]) -> list[dict[str, Array]]:

@@ -20,6 +20,7 @@ from tianji.reliability.montecarlo import sample
 from tianji.result import Result
 from tianji.units import Bytes, Seconds
 from tianji.workload import Job
+from tianji.workload.adapters import num_trained
 
 METHODS = ("auto", "closed", "montecarlo")
 
@@ -157,7 +158,7 @@ def find_exposure(result: Result) -> Exposure:
 def expose(job: Job, pool: Pool, strategy: Strategy, optimizer_bytes: Bytes, step_time: Seconds) -> Exposure:
     """Return what failures can hit of a strategy whose fullest chip has ``held`` bytes of the optimizer."""
     weight, optimizer = job.precision.weight_size, job.precision.optimizer_size
-    state = job.model.num_parameters * (weight + optimizer)
+    state = max(num_trained(job.model, job.task), 1) * (weight + optimizer)
     share = optimizer_bytes * (1.0 + weight / optimizer) if optimizer else 0.0
     if strategy.zero == 0:
         share /= strategy.dp

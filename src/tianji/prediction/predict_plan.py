@@ -27,7 +27,7 @@ from tianji.ranges import Range
 from tianji.result import Result
 from tianji.units import Array
 from tianji.workload import Job, Model
-from tianji.workload.layers import step_flops
+from tianji.workload.model_flops import job_flops
 
 NOTABLE = 0.05
 """From such a standard deviation of log time on, the constant that most of it comes from is named."""
@@ -79,7 +79,7 @@ def _predict_alike(plans: Sequence[Plan], calibration: Calibration) -> list[Resu
     times, terms = _column(cost.step_time, len(plans)), {k: _column(v, len(plans)) for k, v in cost.terms.items()}
     stages, doubts = _stage_memory(plans, constants), doubt_times(plans, calibration, constants)
     spread = calibration.spread(chip, moe=job.model.moe is not None, chips=chips)
-    flops = step_flops(job.model, job.seq_len, job.tokens_per_step, job.causal)
+    flops = job_flops(job)
     peak = chip.matrix_peak(job.precision.linear)
     strange, basis = strange_kinds(job.model), describe_basis(calibration, chip)
     results = []

@@ -22,7 +22,7 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
 from tianji.parallel.mesh import expert_data_group, shard_group
 from tianji.parallel.strategy import Strategy
-from tianji.perf.memory import dense_parameters, expert_parameters, usable_memory
+from tianji.perf.memory import trained_of_rank, usable_memory
 from tianji.perf.stages import representative_stages
 from tianji.perf.step import estimate
 from tianji.search.space import Space, divisors
@@ -199,8 +199,9 @@ def joint_exchange(job: Job, joint: Tier, shares: tuple[Share, ...], constants: 
 def _gradient_share(job: Job, strategy: Strategy) -> Bytes:
     g, most = Grid.of(strategy), 0.0
     for stage in representative_stages(job.model, g):
-        dense: Array = dense_parameters(job.model, stage, g) / shard_group(g).size
-        expert: Array = expert_parameters(job.model, stage, g) / expert_data_group(g).size
+        own = trained_of_rank(job, stage, g)
+        dense: Array = own.dense / shard_group(g).size
+        expert: Array = own.expert / expert_data_group(g).size
         most = max(most, float(np.max(dense + expert)))
     return most * job.precision.gradient_wire
 

@@ -86,6 +86,10 @@ def plan_mixture(
 
     Raises InfeasibleError when neither mixing nor any part alone has a plan that fits, IllegalStrategyError for held stages.
     """
+    if job.task.teacher is not None:
+        raise IllegalStrategyError(
+            f"task {job.task.describe()}: a teacher is priced on a pool of one chip, not on a mixture"
+        )
     if (fixed or {}).get("stages"):
         raise IllegalStrategyError("stages: a mixture deals its layers out by what its chips can do; leave stages out")
     calibration, fixed_fields = load_calibration() if calibration is None else calibration, dict(fixed or {})

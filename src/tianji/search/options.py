@@ -29,6 +29,8 @@ class SearchOptions:
     """Sequences that a micro-batch has at most; 0: as many as the space has."""
     smaller: tuple[Smaller, ...] | None = None
     """Smaller numbers of chips to try too; None: those that look as fast as all (:mod:`tianji.search.sizes`)."""
+    names_stages: bool = False
+    """Whether the leading layouts get the best stages of their pipelines (:mod:`tianji.search.stages`)."""
     margin: float = 0.0
     """Share of the usable memory that a plan leaves free; where none can, the answer says so."""
     progress: Callable[[int], None] | None = None

@@ -24,6 +24,7 @@ from tianji.search.options import SearchOptions
 from tianji.search.refusal import explain_failure
 from tianji.search.sizes import MOST, NearSize, find_near, find_smaller, search_smaller
 from tianji.search.space import divisors
+from tianji.search.stages import refine
 from tianji.units import Seconds, show
 from tianji.workload import Job
 
@@ -35,6 +36,8 @@ NEAR = 2 / 3
 """The smallest share of the chips that is tried for dividing well."""
 FEW_NODES = 8
 """Up to so many nodes chips are left idle one by one, beyond node by node."""
+NAMED = 12
+"""Leading layouts whose best stages are looked for."""
 MANY = 2_000_000
 """Strategies of a search that is too long to be made again: where all chips divide well enough, or smaller numbers work."""
 ENOUGH = 2
@@ -73,6 +76,8 @@ class Outcome:
     """The smallest number of chips that does nearly as well; None where none was found."""
     micro_batch: MicroBatch | None = None
     """Where the best plan has larger micro-batches than were ever measured: the largest, and the best plan within."""
+    dealt: Result | None = None
+    """Where the search named the stages of the best plan: the same with its layers dealt out."""
 
     @property
     def best(self) -> Result:
@@ -215,10 +220,12 @@ def _outcome(
     job: Job, pool: Pool, used: Pool, calibration: Calibration, search: SearchResult, on_all: Seconds | None,
     options: SearchOptions,
 ) -> Outcome:  # fmt: skip
-    choice, ranked = rank(job, used, calibration, search)
+    named = _name_stages(job, used, calibration, search, options)
+    choice, ranked = rank(job, used, calibration, search, named)
     naive = naive_strategy(job, used, calibration)
     best = ranked[: options.top]
-    shown = [*best, *(c.strategy for c in search.front)] + ([naive] if naive else [])
+    dealt = [replace(best[0], stages="")] if best[0].stages and named else []
+    shown = [*best, *(c.strategy for c in search.front), *dealt] + ([naive] if naive else [])
     predicted = predict_together(job, pool, shown, calibration)
     results, front = predicted[: len(best)], predicted[len(best) : len(best) + len(search.front)]
     idle = ""
@@ -232,15 +239,37 @@ def _outcome(
         )
     binding = find_binding(results[0], search.feasible, search.candidates)
     micro_batch = _weigh_micro_batch(results[0], ranked, used, calibration, options)
-    return Outcome(results, front, search, predicted[-1] if naive else None, binding, idle, choice, None, micro_batch)
+    return Outcome(
+        results, front, search, predicted[-1] if naive else None, binding, idle, choice, None, micro_batch,
+        predicted[len(best) + len(front)] if dealt else None,
+    )  # fmt: skip
+
+
+def _name_stages(
+    job: Job, used: Pool, calibration: Calibration, search: SearchResult, options: SearchOptions
+) -> dict[Strategy, Strategy]:
+    """Return the leading layouts of a search that are faster with named stages, each with the best ones."""
+    if not options.names_stages or "stages" in options.fixed:
+        return {}
+    leading = [c.strategy for c in (*_unlike(search.best), *search.shortlist[:NAMED])]
+    room = replace(used, usable_memory=used.usable_memory * (1.0 - options.margin))
+    return refine(job, room, calibration.constants(used.chip), leading)
 
 
 def rank(
-    job: Job, used: Pool, calibration: Calibration, search: SearchResult
+    job: Job,
+    used: Pool,
+    calibration: Calibration,
+    search: SearchResult,
+    named: Mapping[Strategy, Strategy] | None = None,
 ) -> tuple[Choice | None, tuple[Strategy, ...]]:
-    """Return the choice among the leading layouts of a search, and all its strategies, the best first."""
-    fastest = [c.strategy for c in _unlike(search.best)]
-    choice = choose(job, used, calibration, [c.strategy for c in search.shortlist])
+    """Return the choice among the leading layouts of a search, and all its strategies, the best first.
+
+    Those that ``named`` maps to others give way to these.
+    """
+    named = named or {}
+    fastest = [named.get(c.strategy, c.strategy) for c in _unlike(search.best)]
+    choice = choose(job, used, calibration, [named.get(c.strategy, c.strategy) for c in search.shortlist])
     return choice, tuple(dict.fromkeys([*(choice.strategies if choice else ()), *fastest]))
 
 

@@ -15,7 +15,7 @@ MOST = 3
 def find_precedents(plan: Plan) -> list[Row]:
     """Return the published runs of a plan's job on as many of the same chips, fastest first.
 
-    The same job has the same model sizes, sequence length, batch and dtype of the linear layers.
+    The same job has the same model sizes, sequence length, batch and dtype of the linear layers, and trains all weights or not.
     """
     rows = []
     for path in find_tables():
@@ -25,7 +25,9 @@ def find_precedents(plan: Plan) -> list[Row]:
                     row = read_row(cells, cells.text("id"))
                 except InputError:
                     continue
-                if row.pool.chip.name == plan.pool.chip.name and row.job.precision.linear == plan.job.precision.linear:
+                same_chip = row.pool.chip.name == plan.pool.chip.name
+                same_work = row.job.task.is_frozen == plan.job.task.is_frozen and row.job.samples == plan.job.samples
+                if same_chip and same_work and row.job.precision.linear == plan.job.precision.linear:
                     rows.append(row)
     return sorted(rows, key=lambda row: row.measured_step_time)[:MOST]
 

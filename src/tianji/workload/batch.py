@@ -27,9 +27,15 @@ def structure(job: Job) -> Hashable:
     """Return a key that is equal for jobs which can be stacked."""
     model, moe = job.model, job.model.moe
     if model.blocks:
-        return replace(model, name="", source="", mathematics=UNSTATED), job.precision, job.causal
+        return (
+            replace(model, name="", source="", mathematics=UNSTATED),
+            job.precision,
+            job.causal,
+            job.task,
+            job.sample_lengths,
+        )
     rest = _others(model, (*MODEL_SIZES, "name", "family", "source", "moe", "max_position_embeddings", "mathematics"))
-    return rest, _others(moe, MOE_SIZES) if moe else None, job.precision, job.causal
+    return rest, _others(moe, MOE_SIZES) if moe else None, job.precision, job.causal, job.task, job.sample_lengths
 
 
 def stack(jobs: Sequence[Job]) -> Job:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from tianji.hardware.calibration import Calibration
+from tianji.perf.holdings import stages_of
 from tianji.reliability import Reliability
 from tianji.report.documents.choice import (
     MicroBatchDocument,
@@ -86,6 +87,17 @@ class NearSizeDocument(TypedDict):
     """At most 0.02; below zero where it is faster than plan 1, whose regret is smaller all the same."""
 
 
+class DealtDocument(TypedDict):
+    """What the stages of plan 1 gain over layers that are dealt out evenly."""
+
+    stages: str
+    """Of plan 1, in Megatron's letters."""
+    dealt_stages: str
+    step_time_s: float
+    """With the layers dealt out."""
+    slower_by_ratio: float
+
+
 class RunsOnDocument(TypedDict):
     """With ``--runs-on``: the engine that runs every plan exactly."""
 
@@ -104,6 +116,8 @@ class PlanDocument(RequestDocument):
     """The best plans, that of the least expected regret first."""
     choice: PlanChoiceDocument | None
     """How sure it is that plan 1 is the best; null where the calibration knows no ranges."""
+    dealt: DealtDocument | None
+    """Where plan 1 names what its stages hold: the same plan with its layers dealt out evenly."""
     micro_batch: MicroBatchDocument | None
     """Where plan 1 has larger micro-batches than were ever measured."""
     front: list[PlanResultDocument]
@@ -140,6 +154,7 @@ def plan_document(
         **request_document(best.plan.job, best.plan.pool, calibration),
         "plans": [full_plan_result_document(result, reliability) for result in outcome.results],
         "choice": choice_document(outcome),
+        "dealt": dealt_document(outcome),
         "micro_batch": micro_batch_document(outcome, reliability),
         "front": [plan_result_document(result, reliability) for result in outcome.front],
         "binding": list(outcome.binding),
@@ -158,6 +173,19 @@ def plan_document(
         "published": [published_run_document(promise) for promise in published],
         "chosen": None if cheapest is None else chosen_document(cheapest),
         "runs_on": runs_on,
+    }
+
+
+def dealt_document(outcome: Outcome) -> DealtDocument | None:
+    """Return what the stages that the search named gain; None where it named none."""
+    if outcome.dealt is None:
+        return None
+    best, dealt = outcome.best, outcome.dealt
+    return {
+        "stages": best.plan.strategy.stages,
+        "dealt_stages": str(stages_of(dealt.plan.job.model, dealt.plan.strategy)),
+        "step_time_s": dealt.step_time.nominal,
+        "slower_by_ratio": dealt.step_time.nominal / best.step_time.nominal - 1,
     }
 
 

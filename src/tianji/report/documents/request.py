@@ -11,6 +11,7 @@ from tianji.prediction.predict_plan import describe_basis
 from tianji.report.documents.cited_figures import CitedFigureDocument, figures_document
 from tianji.report.documents.software import SoftwareDocument, software_document
 from tianji.workload import Job
+from tianji.workload.adapters import num_trained
 
 
 class ModelDocument(TypedDict):
@@ -22,6 +23,29 @@ class ModelDocument(TypedDict):
     num_active_parameters: int
     """Parameters that one token passes through."""
     source: str
+
+
+class SampleDocument(TypedDict):
+    """Packed samples of one length."""
+
+    tokens: int
+    share: float
+    """Of all samples."""
+
+
+class TaskDocument(TypedDict):
+    """What is trained of the model, and on which samples."""
+
+    name: str
+    """``pretrain``, ``sft``, ``lora``, ``qlora``, ``reward``, ``embedding`` or ``distill``."""
+    num_trained_parameters: int
+    adapter_rank: int | None
+    """Of low-rank adapters on frozen weights, where the task has them."""
+    adapter_targets: list[str]
+    teacher: str | None
+    """The frozen model that runs forward beside the trained one."""
+    samples: list[SampleDocument]
+    """Of which the sequences are packed; empty where a sequence is one sample."""
 
 
 class JobDocument(TypedDict):
@@ -40,6 +64,7 @@ class JobDocument(TypedDict):
     optimizer_bytes_per_parameter: float
     moe_imbalance: float
     """Load of the busiest expert rank over the mean."""
+    task: TaskDocument
 
 
 class TierDocument(TypedDict):
@@ -152,7 +177,21 @@ def work_document(job: Job) -> WorkDocument:
             "linear_dtype": job.precision.linear,
             "optimizer_bytes_per_parameter": job.precision.optimizer_size,
             "moe_imbalance": job.moe_imbalance,
+            "task": task_document(job),
         },
+    }
+
+
+def task_document(job: Job) -> TaskDocument:
+    """Return what a job trains."""
+    task = job.task
+    return {
+        "name": task.name,
+        "num_trained_parameters": num_trained(job.model, task),
+        "adapter_rank": task.adapter_rank or None,
+        "adapter_targets": list(task.adapter_targets),
+        "teacher": task.teacher.name if task.teacher else None,
+        "samples": [{"tokens": tokens, "share": share} for tokens, share in job.sample_lengths],
     }
 
 

@@ -63,7 +63,8 @@ def plan_view(document: PlanDocument) -> View:
         basis_section(document),
     )
     idle = [document["idle"]["reason"] + "."] if document["idle"]["reason"] else []
-    lead = (*plan_lead(best, pool["chips"]), *choice_lead(document), *idle, *_near_size(document), *_runs_on(document))
+    lead = (*plan_lead(best, pool["chips"]), *choice_lead(document), *_stages(document), *idle)
+    lead = (*lead, *_near_size(document), *_runs_on(document))
     first, *rest = highlights(best, document["job"]["linear_dtype"])
     numbers = (first, *corrected_highlight(document["choice"]), *rest)
     return View(title_of("Plan", document), lead, numbers, sections, request_facts(document, _search_facts(document)))
@@ -102,6 +103,14 @@ def describe_choice(chosen: ChosenDocument) -> str:
     if every is None or chips == offered:
         return text
     return f"{text}; all {offered:,} chips: {format_number(every['nominal'])}"
+
+
+def _stages(document: PlanDocument) -> Iterator[str]:
+    if dealt := document["dealt"]:
+        yield (
+            f"Its stages hold {dealt['stages']}; with the layers dealt out evenly, {dealt['dealt_stages']}, a step takes"
+            f" {format_duration(dealt['step_time_s'])} ({format_percent(dealt['slower_by_ratio'])} longer)."
+        )
 
 
 def _near_size(document: PlanDocument) -> Iterator[str]:

@@ -8,6 +8,7 @@ from tianji.report.documents.request import (
     ModelDocument,
     PoolDocument,
     RequestDocument,
+    TaskDocument,
     TierDocument,
     WorkDocument,
 )
@@ -57,7 +58,20 @@ def describe_job(document: WorkDocument) -> str:
     run = f", {format_count(job['tokens'])} tokens in all" if job["tokens"] else ""
     balance = f", busiest expert rank {job['moe_imbalance']:g} x the mean" if job["moe_imbalance"] > 1 else ""
     step = f"{job['global_batch_size']:,} sequences of {job['seq_len']:,} tokens a step"
-    return f"{describe_model(document['model'])} in {job['precision']}: {step}{run}{balance}"
+    return (
+        f"{describe_model(document['model'])} in {job['precision']}{describe_task(job['task'])}: {step}{run}{balance}"
+    )
+
+
+def describe_task(task: TaskDocument) -> str:
+    """Return what is trained in a few words; nothing for pre-training."""
+    packed = ", packed samples" if task["samples"] else ""
+    if task["adapter_rank"]:
+        trained = format_count(task["num_trained_parameters"])
+        return f", {task['name']} of rank {task['adapter_rank']} ({trained} trained){packed}"
+    if task["teacher"]:
+        return f", {task['name']} from {task['teacher']}{packed}"
+    return packed if task["name"] == "pretrain" else f", {task['name']}{packed}"
 
 
 def describe_pool(pool: PoolDocument) -> str:

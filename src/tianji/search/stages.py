@@ -1,0 +1,245 @@
+"""The best stages of a pipeline: which layers each chunk holds so that the slowest rank is as fast as it can be and all fit.
+
+A search prices pipelines whose layers are dealt out. This module takes a few of them and finds for each the split of least time
+on the slowest rank, under the memory of every rank: exactly, by dynamic programming over the ranks. Of equal ones the most even
+split is taken. A step hangs on the slowest rank and on little else of a split, so what was found is priced in full, and kept only
+where that is faster.
+
+With one chunk on a rank any model will do. Where ranks hold several chunks (interleaving, V-shaped schedules, DualPipe) layers
+behind the leading dense ones (at most six) count as alike; models of other patterns stay dealt out there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from tianji.hardware import Pool
+from tianji.hardware.constants import Constants
+from tianji.parallel.grid import Grid
+from tianji.parallel.schedules import SCHEDULES
+from tianji.parallel.stages import Stages
+from tianji.parallel.strategy import Strategy
+from tianji.perf.holdings import LayerSequence, hold_all
+from tianji.perf.memory import usable_memory
+from tianji.perf.passes import estimate_layers, pass_seconds
+from tianji.perf.segments import Segment
+from tianji.perf.stages import Stage
+from tianji.perf.step import estimate, estimate_memory, fullest
+from tianji.units import Array, Seconds
+from tianji.workload import Job
+from tianji.workload.layers import block_name
+
+WORTH = 1e-3
+"""Share of a step time by which named stages must be faster to be taken: text that saves nothing is a nuisance."""
+
+MOST_LEADING = 6
+"""Leading dense layers of which every way to lie on ranks with several chunks is tried: each one more doubles the ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartTimes:
+    """Seconds of one micro-batch forward and backward through each part of a model, under one strategy."""
+
+    kinds: tuple[Seconds, ...]
+    """One layer of each kind."""
+    embedding: Seconds
+    head: Seconds
+    """The head with all losses, and the prediction modules beside it."""
+
+    @classmethod
+    def of(cls, job: Job, pool: Pool, constants: Constants, strategy: Strategy) -> PartTimes:
+        """Return the parts of a job's model."""
+        g, modules = Grid.of(strategy), job.model.num_mtp_layers
+        layers = estimate_layers(Segment.whole(job, pool, constants, g).context(job, g))
+
+        def seconds(**counts: float) -> float:
+            known = {name: np.asarray(n) for name, n in counts.items() if name in layers}
+            return float(np.ravel(sum(pass_seconds(known, layers)))[0]) if known else 0.0
+
+        kinds = _kinds(job)
+        return cls(
+            tuple(seconds(**{kind: 1.0}) for kind in kinds),
+            seconds(embedding=1.0),
+            seconds(head=1.0 + modules, mtp=modules),
+        )
+
+
+def _kinds(job: Job) -> list[str]:
+    return [block_name(i) for i in range(len(job.model.blocks))] or ["dense", "moe"]
+
+
+def find_stages(job: Job, pool: Pool, constants: Constants, strategy: Strategy) -> Stages | None:
+    """Return the stages of a pipeline whose slowest rank takes least, each within the memory; None where none fits.
+
+    None as well for a model of several kinds of layers under a schedule with several chunks on a rank.
+    """
+    how, sequence = SCHEDULES[strategy.schedule], LayerSequence.of(job.model)
+    groups = list(
+        dict.fromkeys(tuple(sorted(how.chunks_of_rank(strategy.pp, strategy.vpp, r))) for r in range(strategy.pp))
+    )
+    last = how.num_chunks(strategy.pp, strategy.vpp) - 1
+    search = _Search(
+        job, pool, constants, strategy, sequence, PartTimes.of(job, pool, constants, strategy), groups, last
+    )
+    if all(len(chunks) == 1 for chunks in groups):
+        return search.cut_sequence()
+    return None if sequence.pattern or sequence.leading > MOST_LEADING else search.share_out()
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    job: Job
+    pool: Pool
+    constants: Constants
+    strategy: Strategy
+    sequence: LayerSequence
+    parts: PartTimes
+    groups: list[tuple[int, ...]]
+    """The chunks of each rank; of two ranks that hold the same, once."""
+    last: int
+    """The number of the last chunk."""
+
+    def least(self, chunk: int) -> int:
+        """Return the fewest layers of a chunk: one, but for a last one that has prediction modules."""
+        return 0 if chunk == self.last and self.sequence.num_mtp_layers else 1
+
+    def load(self, counts: Array) -> Array:
+        """Return the seconds of each rank (first axis) with so many layers of each kind, infinite where they do not fit."""
+        copies = 2.0 if SCHEDULES[self.strategy.schedule].is_paired else 1.0
+        first = np.asarray([[0 in chunks] for chunks in self.groups]) / copies
+        last = np.asarray([[self.last in chunks] for chunks in self.groups]) / copies
+        seconds = counts @ np.asarray(self.parts.kinds) / copies + first * self.parts.embedding + last * self.parts.head
+        stage = Stage(
+            np.asarray([[chunks[0]] for chunks in self.groups]),
+            {kind: counts[None, :, i] / copies for i, kind in enumerate(_kinds(self.job))},
+            first, last, last * self.sequence.num_mtp_layers, np.full((1, 1), copies),
+        )  # fmt: skip
+        memory = fullest(estimate_memory(self.job, self.constants, Grid.of(self.strategy), [stage]))
+        loads: Array = np.where(memory <= usable_memory(self.pool), seconds, np.inf)
+        return loads
+
+    def cut_sequence(self) -> Stages | None:
+        """Return the stages of a pipeline with one chunk on each rank: intervals of the sequence of layers."""
+        unlike, which = _intervals(self.sequence)
+        lengths = _lengths(len(which))
+        least = np.asarray([self.least(chunks[0]) for chunks in self.groups])
+        tables = np.where(lengths >= least[:, None, None], self.load(unlike)[:, which], np.inf)
+        division = divide(list(tables), lengths)
+        return None if division is None else Stages(division[0]).complete(self.sequence.num_mtp_layers)
+
+    def share_out(self) -> Stages | None:
+        """Return the stages of ranks with several chunks, the layers behind the leading dense ones taken as alike."""
+        best: tuple[Seconds, Stages] | None = None
+        leading, share = self.sequence.leading, self.sequence.share
+        lengths = _lengths(self.sequence.num_layers - leading + 1)
+        alike = np.arange(len(lengths))[None, :, None] * np.asarray([1.0 - share, share])
+        counts = alike + np.arange(leading + 1)[:, None, None] * np.asarray([1.0, 0.0])
+        seconds = self.load(counts.reshape(-1, 2)).reshape(len(self.groups), leading + 1, -1)
+        for dense in _deal_leading(leading, len(self.groups)):
+            tables = [
+                np.where(
+                    lengths >= sum(map(self.least, chunks)) - min(dense[i], 1), seconds[i, dense[i]][lengths], np.inf
+                )
+                for i, chunks in enumerate(self.groups)
+            ]
+            division = divide(tables, lengths)
+            if division is not None and (best is None or division[1] < best[0]):
+                best = division[1], self._fill_chunks(dense, division[0])
+        return best[1] if best else None
+
+    def _fill_chunks(self, dense: Sequence[int], alike: tuple[int, ...]) -> Stages:
+        """Return the stages of ranks that hold so many leading and other layers: chunks of a rank as even as they can be."""
+        layers = [0] * (self.last + 1)
+        ends = {0: self.parts.embedding, self.last: self.parts.head}
+        following = [sum(dense[i + 1 :]) for i in range(len(dense))]
+        for i, chunks in enumerate(self.groups):
+            for k in chunks:
+                layers[k] = max(self.least(k), dense[i] if k == chunks[0] else 0)
+            free = chunks[1:] if following[i] else chunks
+            for _ in range(dense[i] + alike[i] - sum(layers[k] for k in chunks)):
+                layers[min(free, key=lambda k: (layers[k] * max(self.parts.kinds) + ends.get(k, 0.0), k))] += 1
+        return Stages(tuple(layers)).complete(self.sequence.num_mtp_layers)
+
+
+@lru_cache(maxsize=16)
+def _intervals(sequence: LayerSequence) -> tuple[Array, Array]:
+    """Return the unlike counts of layers by kind between any two places of a sequence, and which of them each two have."""
+    before = np.asarray(sequence.counts_before())
+    counts = np.maximum(before[None, :] - before[:, None], 0.0)
+    unlike, which = np.unique(counts.reshape(-1, counts.shape[-1]), axis=0, return_inverse=True)
+    return unlike, which.reshape(counts.shape[:2])
+
+
+def _lengths(size: int) -> Array:
+    """Return how many layers lie between two places."""
+    places = np.arange(size)
+    lengths: Array = np.maximum(places[None, :] - places[:, None], -1)
+    return lengths
+
+
+def _deal_leading(count: int, ranks: int) -> Iterator[tuple[int, ...]]:
+    """Yield every way in which the leading layers lie in the first chunks of the first ranks, no rank left out between."""
+    if not count or ranks == 1:
+        yield (count, *(0,) * (ranks - 1))
+        return
+    for first in range(count, 0, -1):
+        for rest in _deal_leading(count - first, ranks - 1):
+            yield (first, *rest)
+
+
+def divide(tables: list[Array], lengths: Array) -> tuple[tuple[int, ...], Seconds] | None:
+    """Return how many layers each rank takes, and what the slowest takes: least, and of such divisions the most even one.
+
+    ``tables[r][a, b]`` are the seconds of rank r with layers a to b, infinite where it cannot have them; ``lengths`` is b - a.
+    None where no division is possible.
+    """
+    bottleneck = float(_cheapest(tables, np.maximum)[0])
+    if not np.isfinite(bottleneck):
+        return None
+    squares = lengths.astype(float) ** 2
+    allowed = bottleneck * (1.0 + 1e-12)
+    total, cuts = _cheapest(list(np.where(np.asarray(tables) <= allowed, squares, np.inf)), np.add)
+    assert np.isfinite(total)
+    return tuple(np.diff(cuts).tolist()), bottleneck
+
+
+def _cheapest(tables: list[Array], join: np.ufunc) -> tuple[float, list[int]]:
+    """Return the least joint value of all ranks over all cuts, and the cuts."""
+    best, froms = tables[0][0], [np.zeros(len(tables[0]), dtype=int)]
+    for table in tables[1:]:
+        joined = join(best[:, None], table)
+        froms.append(np.argmin(joined, axis=0))
+        best = np.take_along_axis(joined, froms[-1][None, :], axis=0)[0]
+    cuts = [len(best) - 1]
+    for choice in reversed(froms):
+        cuts.insert(0, int(choice[cuts[0]]))
+    return float(best[-1]), cuts
+
+
+def refine(job: Job, pool: Pool, constants: Constants, strategies: Sequence[Strategy]) -> dict[Strategy, Strategy]:
+    """Return those of some strategies whose step is shorter with stages that are named, each with its stages."""
+    named_by_dealt: dict[Strategy, Strategy] = {}
+    for strategy in dict.fromkeys(s for s in strategies if s.pp > 1 and not s.stages):
+        stages = find_stages(job, pool, constants, strategy)
+        if stages is not None and hold_all(*_key(job, strategy)) != hold_all(*_key(job, strategy), str(stages)):
+            named_by_dealt[strategy] = replace(strategy, stages=str(stages))
+    if not named_by_dealt:
+        return {}
+    both = Grid.of(*named_by_dealt, *named_by_dealt.values())
+    estimated = estimate(job, pool, constants, both, by_kind=False)
+    times = np.broadcast_to(estimated.step_time, both.shape).reshape(2, -1)
+    fits = np.broadcast_to(estimated.memory_total <= usable_memory(pool), both.shape).reshape(2, -1)[1]
+    worth = fits & (times[1] < times[0] * (1.0 - WORTH))
+    return {
+        dealt: named
+        for (dealt, named), is_worth in zip(named_by_dealt.items(), worth.tolist(), strict=True)
+        if is_worth
+    }
+
+
+def _key(job: Job, s: Strategy) -> tuple[LayerSequence, str, int, int]:
+    return LayerSequence.of(job.model), s.schedule, s.pp, s.vpp

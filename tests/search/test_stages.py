@@ -1,0 +1,115 @@
+"""The best stages are those of all that could be named: held to every split of small pipelines, in time and under a memory."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from samples import DENSE, SPARSE, job, pool
+from tianji.catalog import load_model
+from tianji.hardware.constants import Constants
+from tianji.parallel import Strategy
+from tianji.parallel.grid import Grid
+from tianji.parallel.schedules import SCHEDULES
+from tianji.parallel.stages import Stages
+from tianji.perf.memory import usable_memory
+from tianji.perf.passes import estimate_layers, pass_seconds, stage_counts
+from tianji.perf.segments import Segment
+from tianji.perf.stages import every_stage
+from tianji.perf.step import estimate, estimate_memory, fullest
+from tianji.search.planner import plan
+from tianji.search.stages import find_stages, refine
+from tianji.workload import Job, Model
+
+PIPELINES = [
+    ("1f1b", 3, 1), ("1f1b", 4, 1), ("zero-bubble", 2, 1), ("interleaved", 2, 2), ("dualpipe", 4, 1), ("dualpipev", 2, 1),
+]  # fmt: skip
+MODULES = replace(SPARSE, num_mtp_layers=1)
+
+
+def slowest_and_fullest(task: Job, strategy: Strategy) -> tuple[float, float]:
+    """Return what the slowest rank of a pipeline takes for a micro-batch, and the bytes on the fullest."""
+    g, stages = Grid.of(strategy), every_stage(task.model, strategy)
+    layers = estimate_layers(Segment.whole(task, pool(64), Constants(), g).context(task, g))
+    seconds = [
+        float(np.ravel(sum(pass_seconds(stage_counts(s, task.model.num_mtp_layers), layers)))[0]) for s in stages
+    ]
+    return max(seconds), float(np.ravel(fullest(estimate_memory(task, Constants(), g, stages)))[0])
+
+
+def every_split(num_layers: int, chunks: int, least_of_last: int) -> list[Stages]:
+    """Return all stages of so many chunks, each with a layer at least, the last with so many."""
+    found = [
+        Stages(tuple(b - a for a, b in zip((0, *cuts), (*cuts, num_layers), strict=True)))
+        for cuts in combinations(range(1, num_layers), chunks - 1)
+    ]
+    if not least_of_last:
+        found += [Stages((*s.layers, 0)) for s in every_split(num_layers, chunks - 1, 1)]
+    return found
+
+
+@settings(max_examples=25)
+@given(st.sampled_from(PIPELINES), st.integers(5, 8), st.integers(0, 2), st.booleans(), st.floats(0.3, 1.0))
+def test_no_split_has_a_faster_slowest_rank(
+    pipeline: tuple[str, int, int], num_layers: int, leading: int, has_module: bool, room: float
+) -> None:
+    schedule, pp, vpp = pipeline
+    model: Model = replace(MODULES if has_module else SPARSE, num_layers=num_layers)
+    model = replace(model, vocab_size=40_000, moe=replace(model.moe, num_leading_dense=leading))
+    task, strategy = job(model), Strategy(pp=pp, vpp=vpp, dp=2, schedule=schedule, recompute="full")
+    chunks = SCHEDULES[schedule].num_chunks(pp, vpp)
+    tried = [
+        slowest_and_fullest(task, replace(strategy, stages=str(s)))
+        for s in every_split(num_layers, chunks, 0 if has_module else 1)
+    ]
+    sizes = sorted(size for _, size in tried)
+    limit = sizes[int(room * (len(sizes) - 1))] * (1 + 1e-9)
+    where = replace(pool(8), usable_memory=limit / usable_memory(replace(pool(8), usable_memory=1.0)))
+    stages = find_stages(task, where, Constants(), strategy)
+    assert stages is not None
+    seconds, size = slowest_and_fullest(task, replace(strategy, stages=str(stages)))
+    assert size <= limit
+    assert seconds == pytest.approx(min(time for time, size in tried if size <= limit), rel=1e-9)
+
+
+def test_where_no_split_fits_there_is_none() -> None:
+    where = replace(pool(8), usable_memory=1e-6)
+    assert find_stages(job(DENSE), where, Constants(), Strategy(pp=4, dp=2)) is None
+
+
+def test_a_pattern_of_layers_is_cut_where_ranks_hold_one_chunk() -> None:
+    task = job(load_model("qwen3-next-80b-a3b"))
+    strategy = Strategy(pp=8, dp=8, ep=8)
+    big = replace(pool(64), usable_memory=100.0)
+    stages = find_stages(task, big, Constants(), strategy)
+    assert stages is not None
+    named = replace(strategy, stages=str(stages))
+    assert slowest_and_fullest(task, named)[0] <= slowest_and_fullest(task, strategy)[0]
+    assert find_stages(task, big, Constants(), replace(strategy, vpp=2, schedule="interleaved")) is None
+
+
+def test_only_what_is_faster_is_named() -> None:
+    heavy = replace(DENSE, num_layers=12, vocab_size=200_000)
+    strategies = [Strategy(pp=4, dp=2), Strategy(dp=8), Strategy(pp=4, dp=2, stages="3,3,3,3")]
+    named = refine(job(heavy), pool(8), Constants(), strategies)
+    assert list(named) == strategies[:1]
+    before, after = estimate(job(heavy), pool(8), Constants(), Grid.of(strategies[0], named[strategies[0]])).step_time
+    assert after < 0.96 * before
+    light = replace(DENSE, num_layers=12, vocab_size=1)
+    assert refine(job(light), pool(8), Constants(), strategies) == {}
+
+
+def test_a_plan_names_the_stages_of_its_best_layouts() -> None:
+    task, held = job(replace(DENSE, num_layers=12, vocab_size=200_000), batch=64), {"pp": 4}
+    outcome = plan(task, pool(8), fixed=held, names_stages=True)
+    assert outcome.best.plan.strategy.stages
+    assert outcome.dealt is not None
+    assert outcome.best.step_time.nominal < outcome.dealt.step_time.nominal
+    assert replace(outcome.best.plan.strategy, stages="") == outcome.dealt.plan.strategy
+    assert len({r.plan.strategy for r in outcome.results}) == len(outcome.results)
+    plain = plan(task, pool(8), fixed=held | {"stages": ""}, names_stages=True)
+    assert plain.dealt is None
+    assert not any(r.plan.strategy.stages for r in plain.results)
