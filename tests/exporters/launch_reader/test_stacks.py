@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tianji.api.predicting import predict
 from tianji.errors import FormatError, InputError
 from tianji.exporters.launch_reader.launches import Launch, read_launch
 
@@ -317,3 +318,26 @@ def test_a_configuration_says_whether_it_trains(tmp_path: Path) -> None:
     assert any("rollout" in note for note in read(tmp_path, {"run.yaml": f"MODE: rl\n{ZOO}\n"}, chips=8).assumed)
     with pytest.raises(FormatError, match="no configuration of a training"):
         read(tmp_path, {"pyproject.toml": '[project]\nname = "x"\n'})
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ("--expert-model-parallel-size 4", "--expert-model-parallel-size without --num-experts"),
+        ("--fp16", "--fp16 beside --bf16"),
+        ("--recompute-granularity full", "full without --recompute-method"),
+        (
+            "--num-experts 8 --moe-ffn-hidden-size 1024 --overlap-moe-expert-parallel-comm --recompute-granularity full"
+            " --recompute-method uniform --recompute-num-layers 1",
+            "--overlap-moe-expert-parallel-comm with full recomputation",
+        ),
+        ("--tp-comm-overlap", "--tp-comm-overlap without --sequence-parallel"),
+    ],
+)
+def test_what_the_framework_stops_at_is_said_first(options: str, rule: str, tmp_path: Path) -> None:
+    file = tmp_path / "run.sh"
+    file.write_text(plain(options))
+    answer = predict(from_=file, pool="hgx-h100")
+    assert answer.notes[0].startswith("would stop: ")
+    assert rule in answer.notes[0]
+    assert answer.document["assumptions"][0] == answer.notes[0]

@@ -37,6 +37,8 @@ from tianji.workload import Job, Model
 
 DIALECTS = {"megatron": MEGATRON, "mindspeed": MINDSPEED}
 EXPECTED = "a launch script or the configuration of a training"
+EFFECTS = {"stops": "would stop", "differs": "runs otherwise", "unsupported": "not supported"}
+"""What a broken rule does to the run."""
 CONFIGURATIONS = (".yaml", ".yml", ".json", ".toml")
 
 
@@ -155,7 +157,8 @@ def _of_options(options: Options, chips: int | None, script: Script | None) -> L
     left_out, ignored = describe_left_out(options)
     table = load_rules(framework)
     broken = tuple(
-        f"{rule.says} (it takes {rule.fix}; {table.framework}, {rule.source})" for rule in table.broken(options.values)
+        f"{EFFECTS[rule.effect]}: {rule.says} (it takes {rule.fix}; {table.framework}, {rule.source})"
+        for rule in table.broken(options.values)
     )
     return Launch(
         job, strategy, strategy.chips, node, framework, tuple(assumed), ignored, left_out, broken, options.stack
