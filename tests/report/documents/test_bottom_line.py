@@ -28,7 +28,7 @@ def test_a_heading_names_the_precision(precision: str) -> None:
 
 def test_unlike_peaks_have_no_ratio_of_mfus_and_every_pair_a_verdict() -> None:
     pools = (f"16x{WHERE}", "16xhgx-h200", "16xhgx-a100")
-    document = tianji.compare(MODEL, pools, batch=64, tokens="1T").document
+    document = tianji.compare(MODEL, *pools, batch=64, tokens="1T").document
     assert document["ratios"]["mfu"][2] is None
     assert document["ratios"]["mfu"][1] is not None
     assert len(document["pairs"]) == 3
