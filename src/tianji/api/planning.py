@@ -165,7 +165,8 @@ def plan(
             request = replace(request, pool=cheapest.pool)
         options = SearchOptions(fixed, varied, wanted, margin=reserve, mapper=mapper)
         outcome, runnable = _search(request, runs_on, options)
-    beside = {"objective": objective, "explained": explained, "reliability": reliability, "cheapest": cheapest}
+    beside = {"objective": objective, "explained": explained, "reliability": reliability, "cheapest": cheapest,
+              "assumptions": assumptions}  # fmt: skip
     return _answer(outcome, runnable, request.calibration, out, beside)
 
 

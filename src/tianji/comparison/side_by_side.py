@@ -29,8 +29,13 @@ class Comparison:
     """The same with what all pools share at its low, its nominal and its high end."""
 
     def ratio(self, key: str, place: int, base: int = 0) -> Range | None:
-        """Return a measure of one pool over that of another; what both share is the same for both."""
+        """Return a measure of one pool over that of another; what both share is the same for both.
+
+        None where one of them is not known, and of MFUs of unlike peaks: shares of unlike wholes have no ratio.
+        """
         measure = next(m for m in MEASURES if m.key == key)
+        if key == "mfu" and self.assessments[place].result.peak != self.assessments[base].result.peak:
+            return None
         pairs = [(every[place], every[base]) for every in self.pinned]
         return divide(measure.of, self.assessments[place], self.assessments[base], pairs)
 
@@ -150,11 +155,12 @@ def _uncertain_factors(a: Assessment, is_cost: bool) -> dict[str, Range]:
 
 def _speed_factors(a: Assessment, b: Assessment) -> dict[str, float]:
     """Return the factors of a / b in useful tokens; they multiply to it."""
+    peaks, shares = a.result.peak / b.result.peak, a.result.mfu / b.result.mfu
+    speed = {"MFU": shares} if peaks == 1 else {"FLOP/s of a chip": peaks * shares}
     flops = [x.result.model_flops / x.result.plan.job.tokens_per_step for x in (a, b)]
     return {
         "the number of chips": a.result.plan.strategy.chips / b.result.plan.strategy.chips,
-        "the peak of a chip": a.result.peak / b.result.peak,
-        "MFU": a.result.mfu / b.result.mfu,
+        **speed,
         "goodput": a.goodput.goodput.nominal / b.goodput.goodput.nominal,
         "FLOPs of a token": flops[1] / flops[0],
     }

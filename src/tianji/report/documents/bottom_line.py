@@ -13,9 +13,8 @@ from tianji.errors import InputError
 from tianji.formatting import format_days, format_duration, format_ends, format_number, format_percent, format_range
 from tianji.prediction.goodput import Goodput
 from tianji.ranges import Range, chance_of_at_least
-from tianji.reliability import Reliability
 from tianji.result import Result
-from tianji.units import DAY, HOUR, KILO, MEGA
+from tianji.units import DAY, HOUR, KILO, MEGA, Dollars
 
 NOT_GIVEN = "days and the bill of the run: give --tokens"
 SURE = 0.99
@@ -35,8 +34,8 @@ class BottomLineDocument(TypedDict):
     """Of the answer, from the 80 % ranges; null where nothing is known of it."""
 
 
-def plan_line(result: Result, reliability: Reliability | None = None) -> BottomLineDocument:
-    """Return the bottom line of one plan: whether it fits, and its step."""
+def plan_line(result: Result, given: Assumptions) -> BottomLineDocument:
+    """Return the bottom line of one plan: whether it fits, and its step; prices and failures are as they are given."""
     chips, step = result.plan.strategy.chips, result.step_time
     time = f"{format_range(step, format_duration)} a step"
     chance = 1.0 - result.misfit_chance
@@ -44,25 +43,26 @@ def plan_line(result: Result, reliability: Reliability | None = None) -> BottomL
     basis = f"the step time ({step.leans_on})" if step.leans_on else "the step time, a lower bound without a range"
     return {
         "answer": f"{verdict}; {time}.",
-        "amounts": _amounts_of_plan(result, reliability),
+        "amounts": _amounts_of_plan(result, given),
         "hinge": f"That it fits: {_percent(chance)}. It hangs on {basis}.",
         "chance": chance,
     }
 
 
-def goodput_line(result: Result, goodput: Goodput) -> BottomLineDocument:
-    """Return the bottom line of a run under failures."""
+def goodput_line(result: Result, goodput: Goodput, price: Dollars | None) -> BottomLineDocument:
+    """Return the bottom line of a run under failures; ``price`` is that of a chip-hour."""
     chips, spares = result.plan.strategy.chips, goodput.spare_nodes
     nodes = "no spare node" if not spares else f"{spares:,} spare {'node' if spares == 1 else 'nodes'}"
     share = format_range(goodput.goodput, format_percent)
     chance = 1.0 - result.misfit_chance
+    rents = {} if price is None else {result.plan.pool.name: price}
     verdict = f"Yes: {chips:,} chips and {nodes} keep {share} of the time."
     if not result.fits:
         verdict = f"No: {chips:,} chips do not hold it; if they did, {share} of the time would last."
     basis = goodput.goodput.leans_on or goodput.profile.title
     return {
         "answer": verdict,
-        "amounts": _amounts_of_plan(result, goodput.reliability),
+        "amounts": _amounts_of_plan(result, Assumptions(rents=rents, reliability=goodput.reliability)),
         "hinge": f"That it fits: {_percent(chance)}. The goodput hangs on the rate of failures ({basis}).",
         "chance": chance,
     }
@@ -150,9 +150,9 @@ def _ends(span: Range, form: Callable[[float], str]) -> str:
     return "" if span.is_exact else f" ({format_ends(span, form)})"
 
 
-def _amounts_of_plan(result: Result, reliability: Reliability | None) -> str:
+def _amounts_of_plan(result: Result, given: Assumptions) -> str:
     try:
-        a = assess(result, Assumptions(reliability=reliability))
+        a = assess(result, given)
     except InputError as error:
         return f"days, cost and power are not known: {error}"
     return amounts(a) if a.days else f"{amounts(a)}; {NOT_GIVEN}"

@@ -44,7 +44,8 @@ class ComparisonDocument(WorkDocument):
     bottom_line: BottomLineDocument
     pools: list[AssessmentDocument]
     ratios: dict[str, list[RangeDocument | None]]
-    """Each measure of each pool over that of the first; null where one of them is not known."""
+    """Each measure of each pool over that of the first; null where one of them is not known, and of MFUs of
+    unlike peaks."""
     verdicts: list[str]
     pairs: list[PairDocument]
     """Every two pools, the faster one first."""

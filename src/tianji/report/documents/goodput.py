@@ -183,7 +183,7 @@ def goodput_document(
     chosen = {f.name: getattr(goodput.reliability, f.name) for f in fields(goodput.reliability) if f.name != "profile"}
     return {
         "document": "goodput",
-        "bottom_line": goodput_line(result, goodput),
+        "bottom_line": goodput_line(result, goodput, price),
         **request_document(plan.job, plan.pool, calibration),
         "plan": plan_result_document(result, goodput.reliability),
         "goodput": goodput.goodput.to_dict(),

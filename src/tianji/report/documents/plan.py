@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from tianji.comparison import Assumptions
 from tianji.hardware.calibration import Calibration
 from tianji.perf.holdings import stages_of
 from tianji.prediction.switch_gains import SwitchGain
@@ -147,13 +148,13 @@ class PlanDocument(RequestDocument):
 def plan_document(
     outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None,
     reliability: Reliability | None = None, cheapest: CheapestSize | None = None, published: Sequence[Promise] = (),
-    runs_on: RunsOnDocument | None = None, switch_gains: Sequence[SwitchGain] = (),
+    runs_on: RunsOnDocument | None = None, assumptions: Assumptions | None = None, switch_gains: Sequence[SwitchGain] = (),
 ) -> PlanDocument:  # fmt: skip
     """Return all that a search answers; ``cheapest`` says how its number of chips was chosen."""
     best, searched = outcome.results[0], outcome.search
     return {
         "document": "plan",
-        "bottom_line": plan_line(best, reliability),
+        "bottom_line": plan_line(best, assumptions or Assumptions(reliability=reliability)),
         "objective": objective,
         **request_document(best.plan.job, best.plan.pool, calibration),
         "plans": [full_plan_result_document(result, reliability) for result in outcome.results],

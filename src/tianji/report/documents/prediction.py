@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
+from tianji.comparison import Assumptions
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import format_layout
 from tianji.prediction.switch_gains import SwitchGain
@@ -84,7 +85,7 @@ def prediction_document(
     """Return one predicted plan; ``best`` is the plan to set beside that of a launch script, or why there is none."""
     return {
         "document": "prediction",
-        "bottom_line": plan_line(result, reliability),
+        "bottom_line": plan_line(result, Assumptions(reliability=reliability)),
         **request_document(result.plan.job, result.plan.pool, calibration),
         "plans": [full_plan_result_document(result, reliability)],
         "switch_gains": switch_gain_documents(switch_gains),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tianji.formatting import format_count, format_number
 from tianji.report.charts import ChartPoint, ChartSeries, ChartSwing, CurveChart, SwingChart
+from tianji.report.documents.assessment import AssessmentDocument
 from tianji.report.documents.comparison import (
     ComparisonDocument,
     CurveDocument,
@@ -13,6 +14,7 @@ from tianji.report.documents.comparison import (
     SensitivityDocument,
     SizingDocument,
 )
+from tianji.report.documents.request import WorkDocument
 from tianji.report.view import Block, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.assessment import (
     NOT_PUBLISHED,
@@ -40,7 +42,7 @@ def comparison_view(document: ComparisonDocument) -> View:
     """Return the view of ``tianji compare``."""
     pools, ratios = document["pools"], document["ratios"]
     return View(
-        f"{document['model']['name']}: {' against '.join(pool['name'] for pool in pools)}",
+        f"{_model(document, pools)}: {' against '.join(pool['name'] for pool in pools)}",
         (*document["verdicts"], *caveats(pools)),
         tuple(_ratio_highlights(document)),
         (
@@ -51,6 +53,12 @@ def comparison_view(document: ComparisonDocument) -> View:
         pools_facts(document, document["assumptions"], pools),
         bottom_lines(document["bottom_line"]),
     )
+
+
+def _model(document: WorkDocument, pools: Sequence[AssessmentDocument]) -> str:
+    """Return the model in its precision, or in those of the pools, in their order."""
+    words = list(dict.fromkeys(pool["precision"] for pool in pools))
+    return f"{document['model']['name']} in {' and '.join(words)}"
 
 
 def _pairs(document: ComparisonDocument) -> ViewTable:
@@ -89,7 +97,7 @@ def replacement_view(document: ReplacementDocument) -> View:
         *assessment_sections(pools),
     )
     return View(
-        f"{document['model']['name']}: how many {other['pool']} replace {first['name']}",
+        f"{_model(document, pools)}: how many {other['pool']} replace {first['name']}",
         (*caveats(pools), *document["verdicts"]),
         tuple(_replacement_highlights(document)),
         sections,
@@ -119,7 +127,7 @@ def sizing_view(document: SizingDocument) -> View:
     )  # fmt: skip
     tokens = format_count(document["job"]["tokens"] or 0.0)
     return View(
-        f"{document['model']['name']}: {tokens} tokens in {document['days_allowed']:g} days on {best['pool']}",
+        f"{_model(document, pools)}: {tokens} tokens in {document['days_allowed']:g} days on {best['pool']}",
         (*_sizing_lead(document), *caveats(pools)),
         tuple(_sizing_highlights(document)),
         sections,

@@ -41,7 +41,8 @@ def mixed_plan_view(document: MixedPlanDocument) -> View:
         *_stages(document["stages"]),
         _basis(document),
     )
-    title = f"Plan: {document['model']['name']} on {mixture['name']}, {mixture['chips']:,} unlike chips"
+    job = f"{document['model']['name']} in {document['job']['precision']}"
+    title = f"Plan: {job} on {mixture['name']}, {mixture['chips']:,} unlike chips"
     lead = (document["verdict"], *goodput_lead(document["goodput_summary"]))
     return View(title, lead, tuple(_highlights(document)), sections, _asked(document))
 

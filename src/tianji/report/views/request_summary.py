@@ -40,8 +40,9 @@ def bottom_lines(line: BottomLineDocument) -> tuple[str, ...]:
 
 
 def title_of(answer: str, document: RequestDocument) -> str:
-    """Return the title of an answer on one pool."""
-    return f"{answer}: {document['model']['name']} on {document['pool']['chips']:,} x {document['pool']['name']}"
+    """Return the title of an answer on one pool: the job, its precision, the pool."""
+    model, pool = document["model"]["name"], document["pool"]
+    return f"{answer}: {model} in {document['job']['precision']} on {pool['chips']:,} x {pool['name']}"
 
 
 def has_experts(document: WorkDocument) -> bool:

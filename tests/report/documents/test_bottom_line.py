@@ -1,0 +1,37 @@
+"""The bottom line counts what was given; headings name the precision; unlike peaks have no ratio of MFUs."""
+
+import pytest
+
+import tianji
+from tianji.report.present import view_of
+
+MODEL, WHERE = "llama-3.1-8b", "hgx-h100"
+
+
+def test_the_price_that_was_given_is_the_one_that_is_counted() -> None:
+    answer = tianji.goodput(MODEL, WHERE, chips=16, batch=64, tp=8, price="2 USD", spares=0)
+    assert "0.768 k USD a day" in answer.document["bottom_line"]["amounts"]
+
+
+def test_a_plan_that_does_not_fit_is_a_no() -> None:
+    line = tianji.predict("llama-3.1-70b", WHERE, chips=8, batch=64, tp=8).document["bottom_line"]
+    assert line["answer"].startswith("No: 8 chips do not hold it")
+    assert line["chance"] < 0.5
+    assert "give --tokens" in line["amounts"]
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp8"])
+def test_a_heading_names_the_precision(precision: str) -> None:
+    answer = tianji.predict(MODEL, WHERE, chips=16, batch=64, tp=8, precision=precision)
+    assert f"{MODEL} in {precision} on" in view_of(answer.document).title
+
+
+def test_unlike_peaks_have_no_ratio_of_mfus_and_every_pair_a_verdict() -> None:
+    pools = (f"16x{WHERE}", "16xhgx-h200", "16xhgx-a100")
+    document = tianji.compare(MODEL, *pools, batch=64, tokens="1T").document
+    assert document["ratios"]["mfu"][2] is None
+    assert document["ratios"]["mfu"][1] is not None
+    assert len(document["pairs"]) == 3
+    assert all(pair["speed"]["nominal"] >= 1 for pair in document["pairs"])
+    assert all(0.5 <= pair["is_faster_chance"] <= 1 for pair in document["pairs"])
+    assert "MFU" not in document["verdicts"][0] or "h200" in document["verdicts"][0]
