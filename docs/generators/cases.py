@@ -29,7 +29,6 @@ Not expressible, and so no test:
 
 * post-training with a colocated engine (verl 2935, M21);
 * expert parallelism whose group shares one batch (TRL 6869, T26);
-* LoRA as what alone is trained (S14).
 
 Known in part only, and so not judged: NeMo-RL 966 (T20), TransformerEngine of ROCm 79
 (T24), Megatron-LM of swiss-ai 29 (T25).

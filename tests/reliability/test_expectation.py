@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from tests.reliability.samples import DALY, PLAIN, PROFILE, exposure, with_mtbf
+from tests.reliability.samples import DALY, EXAMPLES, PLAIN, PROFILE, exposure, with_mtbf
 
 from tianji.errors import EnvelopeError
 from tianji.reliability import Reliability, expect
@@ -12,16 +12,7 @@ from tianji.reliability.expectation import LOST
 from tianji.units import DAY
 
 
-@pytest.mark.parametrize(
-    ("save", "recovery", "mtbf", "expected"),
-    [
-        (60, 600, 8424, 0.8245),
-        (20, 600, 11124, 0.8918),
-        (300, 300, 6480, 0.6929),
-        (60, 600, 828, 0.3227),
-        (1, 150, 828, 0.7940),
-    ],
-)
+@EXAMPLES
 def test_examples_as_whole_jobs(save: float, recovery: float, mtbf: float, expected: float) -> None:
     settings = replace(PLAIN, save_time=save, recovery_time=recovery)
     found = expect(settings, with_mtbf(1024, mtbf), exposure())

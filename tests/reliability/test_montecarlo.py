@@ -6,23 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.reliability.samples import DALY, PLAIN, PROFILE, exposure, with_mtbf
+from tests.reliability.samples import DALY, EXAMPLES, PLAIN, PROFILE, exposure, with_mtbf
 
 from tianji.errors import EnvelopeError
 from tianji.reliability import Reliability, expect
 from tianji.reliability.montecarlo import sample
 
 
-@pytest.mark.parametrize(
-    ("save", "recovery", "mtbf", "expected"),
-    [
-        (60, 600, 8424, 0.8245),
-        (20, 600, 11124, 0.8918),
-        (300, 300, 6480, 0.6929),
-        (60, 600, 828, 0.3227),
-        (1, 150, 828, 0.7940),
-    ],
-)
+@EXAMPLES
 def test_examples(save: float, recovery: float, mtbf: float, expected: float) -> None:
     settings = replace(PLAIN, save_time=save, recovery_time=recovery)
     found = sample(settings, with_mtbf(1024, mtbf), exposure(), jobs=1000, seed=7)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import lambertw
+from tests.reliability.samples import EXAMPLES
 
 from tianji.reliability import best_interval, efficiency
 from tianji.units import DAY
@@ -20,16 +21,7 @@ def at_best(save: float, recovery: float, mtbf: float) -> float:
     return efficiency(best_interval(save, mtbf), save, recovery, mtbf)
 
 
-@pytest.mark.parametrize(
-    ("save", "recovery", "mtbf", "expected"),
-    [
-        (60, 600, 8424, 0.8245),
-        (20, 600, 11124, 0.8918),
-        (300, 300, 6480, 0.6929),
-        (60, 600, 828, 0.3227),
-        (1, 150, 828, 0.7940),
-    ],
-)
+@EXAMPLES
 def test_examples(save: float, recovery: float, mtbf: float, expected: float) -> None:
     assert at_best(save, recovery, mtbf) == pytest.approx(expected, abs=5e-5)
 

@@ -5,7 +5,7 @@ import pytest
 from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.hardware.calibration import Calibration
 from tianji.search import SearchOptions, explore
-from tianji.search.coarse import find_fast
+from tianji.search.coarse import find_fast, least_chips
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +34,18 @@ def test_what_the_narrow_search_loses_is_under_two_per_cent(
 def test_where_nothing_fits_there_is_none(calibration: Calibration) -> None:
     pool = load_pool("hgx-h100", 8)
     assert find_fast(make_job("llama-3.1-405b", chips=8), pool, calibration.constants(pool.chip)) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "pool", "precision"),
+    [("llama-3.1-8b", "hgx-h100", "fp8"), ("deepseek-v3", "gb200-nvl72", "bf16"), ("gpt3-175b", "atlas-900-a2", "bf16"),
+     ("qwen3-30b-a3b", "gb300-nvl72", "nvfp4")],
+)  # fmt: skip
+def test_no_strategy_reaches_its_step_on_fewer_than_the_least_chips(
+    model: str, pool: str, precision: str, calibration: Calibration
+) -> None:
+    for chips in (64, 576):
+        machines = load_pool(pool, chips)
+        job, constants = make_job(model, chips=chips, precision=precision), calibration.constants(machines.chip)
+        fast = find_fast(job, machines, constants)
+        assert fast is None or least_chips(job, machines, constants, fast.step_time) < chips

@@ -20,6 +20,7 @@ from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import CHOICES, SWITCHES, Strategy
+from tianji.perf.compute import ChipRates
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import priced_blocks
 from tianji.search.candidate import Candidate
@@ -33,8 +34,9 @@ from tianji.search.space import (
     chunk_counts,
     divisors,
 )
-from tianji.units import Array
+from tianji.units import Array, Seconds
 from tianji.workload import Job
+from tianji.workload.model_flops import job_flops
 
 KEEP = 4
 """Degrees that are searched in full, at most."""
@@ -74,8 +76,11 @@ def find_fast(
     It uses all chips, or with ``at_most`` as many of them as make it fastest. ``fixed`` holds strategy fields that are no degree.
     """
     settled = dict(fixed or {})
-    tables = [_layouts(job, pool), *([_smaller_layouts(job, pool)] if at_most else [])]
-    starts = _rank(job, pool, constants, np.concatenate(tables), settled, keep)
+    starts = _rank(job, pool, constants, _layouts(job, pool), settled, keep)
+    if at_most:
+        bar = starts[keep - 1][0] if len(starts) >= keep else float("inf")
+        smaller = rank_dealings(job, pool, constants, settled, keep, smaller=True, bar=bar)
+        starts = sorted([*starts, *smaller], key=lambda pair: pair[0])
     best: Candidate | None = None
     for _, degrees in starts[:keep]:
         used = replace(pool, chips=prod(degrees[name] for name in DEGREES))
@@ -86,14 +91,29 @@ def find_fast(
 
 
 def rank_dealings(
-    job: Job, pool: Pool, constants: Constants, fixed: Mapping[str, Any], keep: int, *, smaller: bool
-) -> list[Start]:
+    job: Job, pool: Pool, constants: Constants, fixed: Mapping[str, Any], keep: int, *, smaller: bool,
+    bar: Seconds = float("inf"),
+) -> list[Start]:  # fmt: skip
     """Return the fastest dealings of all chips, or of a smaller number, each with its step time under a few settings.
 
-    ``fixed`` holds strategy fields to values; those that are no degree do not count here.
+    ``fixed`` holds strategy fields to values; those that are no degree do not count here. Dealings that cannot take ``bar``
+    seconds or less may be left out.
     """
     table = _smaller_layouts(job, pool) if smaller else _layouts(job, pool)
-    return _rank(job, pool, constants, table, fixed, keep)
+    chips = table[:, : len(DEGREES)].prod(axis=1)
+    return _rank(job, pool, constants, table[chips >= least_chips(job, pool, constants, bar)], fixed, keep)
+
+
+def least_chips(job: Job, pool: Pool, constants: Constants, step_time: Seconds) -> float:
+    """Return a number of chips below which no strategy reaches a step time: all FLOPs at the rate of endless operands.
+
+    0 where chips share processors, as one that waits then lends its own to others.
+    """
+    if constants.sharing != 1.0:
+        return 0.0
+    rates = ChipRates.of(pool.chip, job.precision, constants)
+    fastest = max(rates.linear.peak, rates.high.peak, rates.attention)
+    return job_flops(job) * constants.software / (fastest * step_time)
 
 
 def _rank(job: Job, pool: Pool, constants: Constants, table: Array, fixed: Mapping[str, Any], keep: int) -> list[Start]:

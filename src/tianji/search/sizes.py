@@ -48,7 +48,7 @@ def find_smaller(job: Job, pool: Pool, constants: Constants, fixed: Mapping[str,
     whole = rank_dealings(job, pool, constants, fixed, 1, smaller=False)
     bar = whole[0][0] * CLOSE_BY if whole else float("inf")
     by_size: dict[int, list[tuple[Seconds, Mapping[str, int]]]] = {}
-    for seconds, degrees in rank_dealings(job, pool, constants, fixed, DEALINGS, smaller=True):
+    for seconds, degrees in rank_dealings(job, pool, constants, fixed, DEALINGS, smaller=True, bar=bar):
         if seconds <= bar:
             by_size.setdefault(_chips(degrees), []).append((seconds, degrees))
     return tuple(

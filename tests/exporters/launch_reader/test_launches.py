@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from tianji.cli import main
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.exporters.launch_reader.launches import Launch, read_launch
+from tianji.workload import make_task
 
 MEGATRON = """#!/bin/bash
 export CUDA_DEVICE_MAX_CONNECTIONS=1
@@ -150,8 +151,12 @@ def test_minus_one_means_that_every_layer_has_experts(tmp_path: Path) -> None:
     assert (moe.num_leading_dense, moe.layer_step) == (0, 1)
 
 
-def test_adapters_are_told(tmp_path: Path) -> None:
-    assert any("--lora-r" in note for note in read(tmp_path, MEGATRON.replace("--bf16", "--bf16 --lora-r 8")).assumed)
+def test_adapters_are_read(tmp_path: Path) -> None:
+    words = "--bf16 --lora-r 8 --lora-alpha 16 --lora-target-modules linear_qkv linear_proj"
+    launch = read(tmp_path, MEGATRON.replace("--bf16", words))
+    assert launch.job.task == make_task("lora", 8, ("qkv", "proj"))
+    assert any(note.startswith("--lora-r: lora of rank 8") for note in launch.assumed)
+    assert not [name for name in launch.ignored if "lora" in name]
 
 
 def test_layers_without_attention_are_refused(tmp_path: Path) -> None:

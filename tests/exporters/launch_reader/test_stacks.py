@@ -168,6 +168,27 @@ def test_each_stack_is_read_as_it_would_run(
     assert short(read(tmp_path, files, chips, settings)) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "described"),
+    [
+        ("finetuning_type: lora\nlora_target: q_proj,v_proj\n", "lora of rank 8 on qkv"),
+        ("finetuning_type: lora\nlora_rank: 64\nquantization_bit: 4\n", "qlora of rank 64 on qkv, proj, mlp, experts"),
+        ("finetuning_type: freeze\n", "pretrain"),
+    ],
+)
+def test_adapters_of_llama_factory_are_read(text: str, described: str, tmp_path: Path) -> None:
+    body = LLAMA_FACTORY.replace("finetuning_type: full\n", text)
+    files = {"a.yaml": body, "ds/z3.json": '{"zero_optimization": {"stage": 3}}'}
+    launch = read(tmp_path, files, 8, {})
+    assert launch.job.task.describe() == described
+    assert bool(launch.left_out) == ("freeze" in text)
+
+
+def test_adapters_of_swift_are_read(tmp_path: Path) -> None:
+    line = "NPROC_PER_NODE=4 swift sft --model Qwen/Qwen2.5-7B --target_modules q_proj o_proj --deepspeed zero2\n"
+    assert read(tmp_path, {"run.sh": line}, None, {}).job.task.describe() == "lora of rank 8 on qkv, proj"
+
+
 def test_names_of_recipes_are_launches() -> None:
     launch = read_launch("llama3_70b", 64)
     assert (launch.stack, launch.strategy.tp, launch.strategy.zero, launch.job.seq_len) == ("torchtitan", 8, 3, 8192)

@@ -12,6 +12,7 @@ from tianji.catalog.entries import is_there
 from tianji.errors import FormatError
 from tianji.exporters.frameworks.megatron import MEGATRON
 from tianji.exporters.frameworks.mindspeed import MINDSPEED
+from tianji.exporters.launch_reader.adapters import read_options_task
 from tianji.exporters.launch_reader.commands import describe_other, find_training
 from tianji.exporters.launch_reader.configurations import (
     Reading,
@@ -142,7 +143,8 @@ def _of_options(options: Options, chips: int | None, script: Script | None) -> L
     seq_len = options.count(written_as(options, "--seq-length"))
     if (doubt := doubt_size(options.where, model)) and options.model is None:
         assumed.insert(0, doubt)
-    job = Job(model, seq_len, batch, read_precision(options), _count_tokens(options, batch, seq_len))
+    tokens, task = _count_tokens(options, batch, seq_len), read_options_task(options, assumed)
+    job = Job(model, seq_len, batch, read_precision(options), tokens, task=task)
     contested = sorted(options.contested)
     if contested:
         assumed.append(f"branches of the script set {', '.join(contested[:6])}: the last value counts")

@@ -21,8 +21,6 @@ def read_model(options: Options, name: str, assumed: list[str]) -> Model:
 
     Raises FormatError for a missing size, UnsupportedModelError for layers in an order that Tianji's models do not have.
     """
-    if options.has("--lora-r", "--lora-rank"):
-        assumed.append("--lora-r: adapters alone are trained, and the price is that of training all weights")
     if options.model is not None:
         return _take_named(options, options.model)
     hidden, heads = options.count("--hidden-size"), options.count("--num-attention-heads")

@@ -10,9 +10,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tianji.errors import FormatError, UnsupportedModelError
+from tianji.exporters.launch_reader.adapters import USUAL_RANK, read_targets
 from tianji.exporters.launch_reader.named_models import find_in_file_name, find_named_model
 from tianji.parallel.strategy import Strategy
-from tianji.workload import Job, Model, find_precision
+from tianji.workload import Job, Model, TrainingTask, find_precision, make_task
 
 SHARDING = {
     "FULL_SHARD": 3,
@@ -55,6 +56,7 @@ class TrainerSettings:
     offload_weights: bool = False
     overlap: bool = True
     tokens: float = 0.0
+    task: TrainingTask = field(default_factory=make_task)
     assumed: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
@@ -87,7 +89,7 @@ class TrainerSettings:
         multiple = max(self.cp, 1)
         seq_len = max(seq_len // multiple * multiple, multiple)
         batch = self.batch or dp * self.micro_batch * self.accumulation
-        return Job(model, seq_len, batch, find_precision(self.precision), self.tokens)
+        return Job(model, seq_len, batch, find_precision(self.precision), self.tokens, task=self.task)
 
     def replicas(self) -> int:
         """Return the data-parallel degree.
@@ -209,9 +211,16 @@ def find_deepspeed(trainer: TrainerSettings, value: Any, read_file: ReadFile) ->
     trainer.assumed.append(f"deepspeed {text}: ZeRO-{trainer.zero} by its name")
 
 
-def note_adapters(trainer: TrainerSettings, kind: str) -> None:
-    """Say that adapters alone are trained where they are."""
-    if kind and kind not in ("full", "False"):
+def take_adapters(
+    trainer: TrainerSettings, kind: str, rank: Any = None, targets: Any = None, *, narrow: bool = False
+) -> None:
+    """Take adapters into a training; ``narrow`` is a base of 4 bits. Of other kinds than LoRA it is said that all is priced."""
+    if kind == "lora":
+        names = targets if isinstance(targets, list) else [targets or "all"]
+        word = "qlora" if narrow else "lora"
+        trainer.task = make_task(word, whole(rank, USUAL_RANK) or USUAL_RANK, read_targets(map(str, names)))
+        trainer.assumed.append(f"{trainer.task.describe()} is trained, the base is frozen")
+    elif kind and kind not in ("full", "False"):
         trainer.left_out.append(
             f"{kind}: adapters alone are trained, and the price is that of training all weights: memory and time err high"
         )
@@ -238,7 +247,9 @@ def read_swift_options(values: Mapping[str, list[str]], where: str, chips: int, 
         find_deepspeed(trainer, get["deepspeed"], read_file)
     elif "fsdp" in get:
         apply_fsdp(trainer, read_file(get["fsdp"]) or {}, get["fsdp"])
-    note_adapters(trainer, get.get("tuner_type", get.get("train_type", "lora")))
+    targets = [word for name in ("--target_modules", "--target-modules") for word in values.get(name, [])]
+    kind = get.get("tuner_type", get.get("train_type", "lora"))
+    take_adapters(trainer, kind, get.get("lora_rank"), targets or None, narrow=get.get("quant_bits") == "4")
     return trainer
 
 
@@ -270,9 +281,10 @@ def read_llama_factory(body: Mapping[str, Any], where: str, chips: int, read_fil
         find_deepspeed(trainer, body["deepspeed"], read_file)
     elif body.get("fsdp"):
         apply_fsdp(trainer, {k: v for k, v in body.items() if str(k).startswith("fsdp")}, str(body["fsdp"]))
-    note_adapters(trainer, str(body.get("finetuning_type", "lora")))
-    if body.get("quantization_bit") or body.get("quantization_method"):
-        trainer.left_out.append("quantized weights (QLoRA) are not priced: memory errs high")
+    bits, kind = whole(body.get("quantization_bit")), str(body.get("finetuning_type", "lora"))
+    take_adapters(trainer, kind, body.get("lora_rank"), body.get("lora_target"), narrow=bits == 4)
+    if (bits or body.get("quantization_method")) and trainer.task.name != "qlora":
+        trainer.left_out.append("weights of other than 4 bits are not priced: memory errs high")
     return trainer
 
 
@@ -292,8 +304,12 @@ def read_llama_factory_v1(body: Mapping[str, Any], where: str, chips: int, read_
     trainer.offload = truthy(dist.get("offload_params"))
     trainer.recompute = "none" if body.get("gradient_checkpointing") is False else "full"
     peft = body.get("peft_config")
-    note_adapters(trainer, str(peft.get("name", "lora")) if isinstance(peft, Mapping) else "")
-    if isinstance(body.get("quant_config"), Mapping):
+    quant = body.get("quant_config")
+    bits = whole(quant.get("quantization_bit")) if isinstance(quant, Mapping) else 0
+    if isinstance(peft, Mapping):
+        kind = str(peft.get("name", "lora"))
+        take_adapters(trainer, kind, peft.get("r"), peft.get("target_modules"), narrow=bits == 4)
+    if isinstance(quant, Mapping) and trainer.task.name != "qlora":
         trainer.left_out.append("quantized weights are not priced: memory errs high")
     return trainer
 
