@@ -91,7 +91,7 @@ def predict_launch(
     outside = outside or Outside()
     number = None if chips is None else parse_count(chips, "--chips")
     launch = read_launch(path, number, outside.settings, outside.arguments)
-    assumed = [*launch.left_out, *launch.broken, *launch.assumed]
+    assumed = [*launch.broken, *launch.left_out, *launch.assumed]
     if pool is None:
         pool = USUAL_POOLS[launch.framework]
         assumed.insert(0, f"pool {pool}: the script does not say what it runs on; name one as in `--from {path} POOL`")
@@ -158,7 +158,7 @@ def answer_launch(
     make_document = partial(
         prediction_document, result, constants, reliability, read, best, beside, weigh_allowed(result, constants)
     )
-    notes = [*(f"left out: {text}" for text in launch.left_out), *(f"would stop: {text}" for text in launch.broken)]
+    notes = [*launch.broken, *(f"left out: {text}" for text in launch.left_out)]
     if launch.ignored:
         notes.append(f"ignored, as nothing is known of them: {' '.join(launch.ignored)}")
     return Answer(result, summary, make_document, prediction.calibration, notes=tuple(notes))
