@@ -1,10 +1,11 @@
 """A census of launch scripts and configurations: how many of a project's trainings are read, and why the rest is not.
 
-    python benchmarks/launch_census.py FOLDER [FOLDER ...] [--list]
+    python benchmarks/launch_census.py FOLDER [FOLDER ...] [--list] [--arguments PATH="WORDS" ...]
 
 A folder is a checkout of a project. Every shell script and every configuration below it is read; nothing is executed. What
 trains nothing (converters, inference, evaluation, data) is counted apart. A training whose number of chips is left to its
-surroundings is read with the smallest of a few numbers that its degrees divide, and counted as such.
+surroundings is read with the smallest of a few numbers that its degrees divide, and counted as such. So is a script that is
+given its arguments: --arguments names them for a path below a folder.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +39,8 @@ class Census:
     read: int = 0
     with_chips: int = 0
     """Of these, read once the number of chips was given."""
+    with_arguments: int = 0
+    """Of these, read once the script's arguments were given."""
     other: int = 0
     """Files that train nothing."""
     reasons: Counter[str] = field(default_factory=Counter)
@@ -48,12 +52,12 @@ class Census:
         return self.read / max(self.read + self.reasons.total(), 1)
 
 
-def read_any(file: Path) -> tuple[Launch | None, str, bool]:
+def read_any(file: Path, arguments: Sequence[str] = ()) -> tuple[Launch | None, str, bool]:
     """Return the launch, or why there is none, and whether the number of chips had to be given."""
     reason = ""
     for chips in (None, *CHIPS):
         try:
-            return read_launch(file, chips), "", chips is not None
+            return read_launch(file, chips, None, arguments), "", chips is not None
         except InputError as error:
             text = str(error).replace(str(file), "FILE")
             if "chips" not in text and "divide" not in text:
@@ -62,13 +66,15 @@ def read_any(file: Path) -> tuple[Launch | None, str, bool]:
     return None, reason, False
 
 
-def take_census(folder: Path, show: bool = False) -> Census:
-    """Return the census of a folder."""
+def take_census(folder: Path, show: bool = False, arguments: Mapping[str, Sequence[str]] | None = None) -> Census:
+    """Return the census of a folder; ``arguments`` are those of scripts by their path in it."""
     census = Census()
     for file in sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and p.is_file()):
-        launch, reason, asked = read_any(file)
+        words = (arguments or {}).get(str(file.relative_to(folder)), ())
+        launch, reason, asked = read_any(file, words)
         if launch:
             census.read, census.with_chips = census.read + 1, census.with_chips + asked
+            census.with_arguments += bool(words)
             if show:
                 s, job = launch.strategy, launch.job
                 print(
@@ -90,13 +96,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--list", action="store_true", help="show what was read")
+    parser.add_argument(
+        "--arguments", action="append", default=[], metavar="PATH=WORDS", help="a script's own arguments"
+    )
     arguments = parser.parse_args()
+    given = {path: words.split() for path, _, words in (text.partition("=") for text in arguments.arguments)}
     for folder in arguments.folders:
-        census = take_census(folder, arguments.list)
+        census = take_census(folder, arguments.list, given)
         total = census.read + census.reasons.total()
         print(
             f"== {folder}: {census.read} of {total} trainings read ({census.share:.0%}), {census.with_chips} of them once --chips"
-            f" was given; {census.other} files train nothing"
+            f" was given, {census.with_arguments} once their arguments were; {census.other} files train nothing"
         )
         for reason, times in census.reasons.most_common():
             print(f"   {times:4d}  {reason}  | {census.examples[reason]}")

@@ -54,7 +54,11 @@ def choose_for_cases(
     cases: Sequence[tuple[Job, Pool]], calibration: CalibrationLike, asked: SoftwareOptions
 ) -> tuple[list[tuple[Job, Pool]], Calibration]:
     """Return the cases and the calibration under the software that is said: for each pool what goes with its chip."""
-    choice = choose_software(find_calibration(calibration), (pool.chip for _, pool in cases), asked)
+    chips = [pool.chip for _, pool in cases]
+    has_experts = any(job.model.moe for job, _ in cases)
+    choice = choose_software(find_calibration(calibration), chips, asked, has_experts=has_experts)
+    for job, pool in cases:
+        choice = choice.rule_out(job, (pool.chip,))
     return [(choice.settle(job, pool.chip), pool) for job, pool in cases], choice.calibration
 
 

@@ -12,6 +12,7 @@ from tianji.api.measured import explain_measured
 from tianji.api.quantities import Count
 from tianji.api.requests import File, PoolLike, find_pool
 from tianji.api.software import NOTHING_SAID, SoftwareOptions, choose_software
+from tianji.api.software_rules import rule_out_overlap, weigh_allowed
 from tianji.catalog import list_software, load_framework
 from tianji.errors import FormatError, InputError
 from tianji.exporters.launch_reader.launches import Launch, read_launch
@@ -90,7 +91,7 @@ def predict_launch(
     outside = outside or Outside()
     number = None if chips is None else parse_count(chips, "--chips")
     launch = read_launch(path, number, outside.settings, outside.arguments)
-    assumed = [*launch.left_out, *launch.broken, *launch.assumed]
+    assumed = [*launch.broken, *launch.left_out, *launch.assumed]
     if pool is None:
         pool = USUAL_POOLS[launch.framework]
         assumed.insert(0, f"pool {pool}: the script does not say what it runs on; name one as in `--from {path} POOL`")
@@ -121,8 +122,9 @@ def _find_base(launch: Launch, pool: Pool) -> str:
 
 def _find_best(result: Result, calibration: Calibration) -> Result | str:
     """Return the fastest plan of the same job on the same chips, or why there is none."""
+    allowed, _ = rule_out_overlap(calibration, result.plan.job, result.plan.pool.chip)
     try:
-        return plan(result.plan.job, result.plan.pool, calibration, top=1).best
+        return plan(result.plan.job, result.plan.pool, allowed, top=1).best
     except InputError as error:
         return str(error)
 
@@ -152,8 +154,11 @@ def answer_launch(
         "left_out": list(launch.left_out), "broken": list(launch.broken),
     }  # fmt: skip
     beside = explain_measured(result, prediction.calibration, measured)
-    make_document = partial(prediction_document, result, prediction.calibration, reliability, read, best, beside)
-    notes = [*(f"left out: {text}" for text in launch.left_out), *(f"would stop: {text}" for text in launch.broken)]
+    constants = prediction.calibration
+    make_document = partial(
+        prediction_document, result, constants, reliability, read, best, beside, weigh_allowed(result, constants)
+    )
+    notes = [*launch.broken, *(f"left out: {text}" for text in launch.left_out)]
     if launch.ignored:
         notes.append(f"ignored, as nothing is known of them: {' '.join(launch.ignored)}")
     return Answer(result, summary, make_document, prediction.calibration, notes=tuple(notes))

@@ -27,6 +27,7 @@ from tianji.api.requests import (
     find_strategy_fields,
 )
 from tianji.api.software import SoftwareLike, SoftwareOptions, Words, choose_software
+from tianji.api.software_rules import weigh_allowed
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Assumptions
 from tianji.comparison.cheapest_size import OBJECTIVES as CHOOSES_SIZE
@@ -217,7 +218,10 @@ def _answer(
     def make_document() -> Mapping[str, Any]:
         optimism = outcome.choice.optimism if outcome.choice else 0.0
         published = weigh_precedents(outcome.best, calibration, optimism)
-        document = plan_document(outcome, calibration, published=published, runs_on=runs_on, **beside)
+        gains = weigh_allowed(outcome.best, calibration)
+        document = plan_document(
+            outcome, calibration, published=published, runs_on=runs_on, switch_gains=gains, **beside
+        )
         document["assumptions"] += describe_balance(outcome.best, calibration)
         return document
 
@@ -248,8 +252,10 @@ def _plan_mixture(
 ) -> Answer[MixedOutcome]:  # fmt: skip
     check_model(model)
     chips = [part.chip for part in mixture.parts]
-    choice = choose_software(calibration, chips, asked, fixed)
-    calibration, job = choice.calibration, choice.settle(find_job(model, sizes, mixture.chips), chips[0])
+    job = find_job(model, sizes, mixture.chips)
+    choice = choose_software(calibration, chips, asked, fixed, has_experts=job.model.moe is not None)
+    choice = choice.rule_out(job, chips, fixed)
+    calibration, job = choice.calibration, choice.settle(job, chips[0])
     # Both parts run one strategy: what all of them hold is held.
     decided = [hold_fields(calibration, chip, {}) for chip in chips]
     fixed = {name: value for name, value in decided[0].items() if all(h.get(name) == value for h in decided)} | dict(

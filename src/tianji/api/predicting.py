@@ -23,6 +23,7 @@ from tianji.api.requests import (
     find_strategy_fields,
 )
 from tianji.api.software import SoftwareLike, SoftwareOptions, Words
+from tianji.api.software_rules import weigh_allowed
 from tianji.errors import FormatError
 from tianji.formatting import format_duration
 from tianji.parallel.layouts import abbreviate_layout
@@ -119,7 +120,8 @@ def predict(
 
     def make_document() -> Mapping[str, Any]:
         beside = explain_measured(result, constants, seconds)
-        document = prediction_document(result, constants, reliability, measured=beside)
+        gains = weigh_allowed(result, constants)
+        document = prediction_document(result, constants, reliability, measured=beside, switch_gains=gains)
         document["assumptions"] += describe_balance(result, constants)
         return document
 

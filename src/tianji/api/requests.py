@@ -90,9 +90,11 @@ def find_request(
     """
     check_model(model)
     place = find_pool(pool, sizes.chips)
-    choice = choose_software(find_calibration(calibration), (place.chip,), asked, fixed)
-    job = choice.settle(find_job(model, sizes, place.chips), place.chip)
-    return Request(job, place, choice.calibration)
+    job = find_job(model, sizes, place.chips)
+    has_experts = job.model.moe is not None
+    choice = choose_software(find_calibration(calibration), (place.chip,), asked, fixed, has_experts=has_experts)
+    choice = choice.rule_out(job, (place.chip,), fixed or {})
+    return Request(choice.settle(job, place.chip), place, choice.calibration)
 
 
 def check_model(model: ModelLike) -> None:

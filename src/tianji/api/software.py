@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+from tianji.api.software_rules import refuse_words, rule_out_overlap
 from tianji.catalog.beliefs import read_mechanisms
 from tianji.catalog.software import NEWEST, find_software, list_software, load_framework
 from tianji.errors import FormatError, find_near
@@ -21,6 +22,7 @@ Words: TypeAlias = str | Iterable[str]
 """Words joined by commas, or several such texts."""
 SoftwareLike: TypeAlias = str | Software | Mapping[str, str] | Iterable[str]
 """``"megatron-bridge@26.08"``; by chip or ecosystem as ``{"h800": ...}`` or ``"h800=..."``; or an object."""
+OF_EXPERTS = ("ep_kind", "overlap_ep")
 UNPRICED = tuple(name for name in SWITCHES if name not in {trait.partition("=")[0] for trait, _ in read_mechanisms()})
 """Switches that no term of a step depends on."""
 
@@ -69,9 +71,18 @@ class SoftwareChoice:
     fields: Mapping[str, Any] = field(default_factory=dict)
     """Strategy fields that the switches hold which were said, on the last of the chips."""
 
+    def rule_out(self, job: Job, chips: Iterable[Chip], fixed: Container[str] = ()) -> SoftwareChoice:
+        """Return the choice without an overlap that the software's own rules refuse for a job; ``fixed`` fields were said."""
+        calibration, notes = self.calibration, list(self.notes)
+        for chip in chips:
+            calibration, note = rule_out_overlap(calibration, job, chip, fixed)
+            notes += [note] if note else []
+        return replace(self, calibration=calibration, notes=tuple(dict.fromkeys(notes)))
+
     def settle(self, job: Job, chip: Chip) -> Job:
         """Return a job as the software on a chip has it: experts as loaded as it routes them, and what was assumed said."""
         software = self.calibration.find_stated(chip)
+        refuse_words(job, software)
         if software and software.routing == "natural" and job.model.moe and job.moe_imbalance == 1.0:
             job = replace(job, moe_imbalance=NATURAL_IMBALANCE)
         return replace(job, assumed=(*job.assumed, *self.notes)) if self.notes else job
@@ -79,7 +90,7 @@ class SoftwareChoice:
 
 def choose_software(
     calibration: Calibration, chips: Iterable[Chip], asked: SoftwareOptions, fixed: Mapping[str, Any] | None = None,
-    base: str | Software = "", layout: Strategy | None = None,
+    base: str | Software = "", layout: Strategy | None = None, *, has_experts: bool = True,
 ) -> SoftwareChoice:  # fmt: skip
     """Return the calibration under the software that a user says, with notes on what was assumed.
 
@@ -89,6 +100,7 @@ def choose_software(
         asked: The three options.
         fixed: Strategy fields that the user said too.
         base: The software whose switches are changed where none is named; empty: the newest known one of the ecosystem.
+        has_experts: Fields of experts are worth a note.
         layout: A whole strategy, which only switches that were said change.
 
     Raises FormatError for what means no software or switch, contradicts itself, or fits none of the chips.
@@ -119,7 +131,9 @@ def choose_software(
         changes = {
             name: value
             for name, value in (fields if layout else held_fields(software)).items()
-            if name not in (fixed or {}) and value != getattr(layout or Strategy(), name)
+            if name not in (fixed or {})
+            and (has_experts or name not in OF_EXPERTS)
+            and value != getattr(layout or Strategy(), name)
         }
         where = f" (on {chip.name})" if len(kinds) > 1 else ""
         notes += [text + where for text in _describe(software, note, words_here, calibration, changes)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -48,17 +48,20 @@ class SwitchGain:
         return f"{option} {spell_switch(self.switch, self.present if option == '--without' else self.word)}"
 
 
-def weigh_switches(result: Result, calibration: Calibration) -> tuple[SwitchGain, ...]:
+def weigh_switches(
+    result: Result, calibration: Calibration, allows: Callable[[Software, str], bool] | None = None
+) -> tuple[SwitchGain, ...]:
     """Return the switches that would save most of a plan's step, each alone, the largest saving first.
 
     Only words count that some framework has on the chip's ecosystem, of each switch the best one; a word that breaks a rule of
-    the strategy or that takes more memory than there is does not. Strategy fields that a switch holds change with it.
+    the strategy or that takes more memory than there is does not, nor one that ``allows`` refuses for the software that has it.
+    Strategy fields that a switch holds change with it.
     """
     plan, chip = result.plan, result.plan.pool.chip
     software = calibration.find_stated(chip) or replace(Software.of(calibration.stack(chip)), chosen=())
     if not calibration.software or not software.framework:
         return ()
-    changes = list(_change(plan, software))
+    changes = [change for change in _change(plan, software) if allows is None or allows(change[3], change[1])]
     plans = [plan, *(changed for _, _, changed, _ in changes)]
     under = [calibration, *(calibration.under(other, chip.name) for _, _, _, other in changes)]
     estimated = predict_many(bundle(plans), partial(_same, stack_constants([c.constants(chip) for c in under])))

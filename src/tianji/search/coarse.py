@@ -36,7 +36,7 @@ from tianji.search.space import (
 )
 from tianji.units import Array, Seconds
 from tianji.workload import Job
-from tianji.workload.layers import step_flops
+from tianji.workload.model_flops import job_flops
 
 KEEP = 4
 """Degrees that are searched in full, at most."""
@@ -113,8 +113,7 @@ def least_chips(job: Job, pool: Pool, constants: Constants, step_time: Seconds) 
         return 0.0
     rates = ChipRates.of(pool.chip, job.precision, constants)
     fastest = max(rates.linear.peak, rates.high.peak, rates.attention)
-    flops = step_flops(job.model, job.seq_len, job.tokens_per_step, job.causal)
-    return flops * constants.software / (fastest * step_time)
+    return job_flops(job) * constants.software / (fastest * step_time)
 
 
 def _rank(job: Job, pool: Pool, constants: Constants, table: Array, fixed: Mapping[str, Any], keep: int) -> list[Start]:

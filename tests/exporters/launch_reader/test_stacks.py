@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tianji.api.predicting import predict
 from tianji.errors import FormatError, InputError
 from tianji.exporters.launch_reader.launches import Launch, read_launch
 
@@ -259,3 +260,84 @@ def test_a_name_that_no_file_system_takes_is_told() -> None:
     for name in ("a" * 5000 + ".sh", "a\x00.sh", "a" * 300):
         with pytest.raises(InputError):
             read_launch(name)
+
+
+T5 = (
+    "--encoder-num-layers 24 --decoder-num-layers 12 --hidden-size 1024 --num-attention-heads 16 --kv-channels 64"
+    " --ffn-hidden-size 4096 --vocab-size 32128 --encoder-seq-length 512 --decoder-seq-length 128 --max-position-embeddings 512"
+)
+
+
+def test_an_encoder_with_a_decoder_is_read_as_both(tmp_path: Path) -> None:
+    text = f"torchrun --nproc_per_node 8 --nnodes 1 pretrain_t5.py {T5} --micro-batch-size 4 --global-batch-size 64 --bf16\n"
+    launch = read(tmp_path, {"run.sh": text})
+    assert (launch.job.seq_len, launch.job.model.num_layers) == (512, 36)
+    encoder, decoder = (4 + 8) * 1024**2, (8 + 8) * 1024**2
+    assert launch.job.model.num_parameters == pytest.approx(24 * encoder + 12 * decoder + 32128 * 1024, rel=1e-3)
+    assert any("one has 128" in note for note in launch.assumed)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "length"),
+    [
+        ("--encoder-seq-length 2048", 2048),
+        ("--encoder-seq-length 4096 --total-seq-length 2048", 2048),
+        ("--seq-length 256 --decoder-seq-length 1024", 1024),
+    ],
+)
+def test_a_length_under_another_name(lengths: str, length: int, tmp_path: Path) -> None:
+    text = plain("--model-provider llava_vlm").replace("--seq-length 4096", lengths)
+    launch = read(tmp_path, {"run.sh": text})
+    assert launch.job.seq_len == length
+    assert any("--model-provider" in sentence for sentence in launch.left_out)
+
+
+def test_a_script_is_read_as_one_whose_commands_succeed(tmp_path: Path) -> None:
+    text = "which srun\nBATCH=$((1-$?))\nif [[ $BATCH -eq 0 ]]; then M=1; else M=2; fi\nls || exit $?\n"
+    launch = read(tmp_path, {"run.sh": f"{text}{plain('--tensor-model-parallel-size $M')}\n"})
+    assert launch.strategy.tp == 2
+    assert not any("branches" in note for note in launch.assumed)
+
+
+ZOO = "MODEL_ARGS:\n  " + "\n  ".join(
+    f"{name}: {value}" for name, value in {
+        "--num-layers": 2, "--hidden-size": 64, "--num-attention-heads": 4, "--seq-length": 128, "--micro-batch-size": 1,
+        "--global-batch-size": 8, "--ffn-hidden-size": 256,
+    }.items()
+)  # fmt: skip
+
+
+def test_of_a_key_that_stands_twice_the_last_counts_as_in_the_training(tmp_path: Path) -> None:
+    launch = read(tmp_path, {"run.yaml": f"{ZOO}\n  --ffn-hidden-size: 512\n"}, chips=8)
+    assert launch.job.model.intermediate_size == 512
+
+
+def test_a_configuration_says_whether_it_trains(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="no training: it serves or generates"):
+        read(tmp_path, {"run.yaml": f"MODE: inference\n{ZOO}\n"}, chips=8)
+    assert any("rollout" in note for note in read(tmp_path, {"run.yaml": f"MODE: rl\n{ZOO}\n"}, chips=8).assumed)
+    with pytest.raises(FormatError, match="no configuration of a training"):
+        read(tmp_path, {"pyproject.toml": '[project]\nname = "x"\n'})
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ("--expert-model-parallel-size 4", "--expert-model-parallel-size without --num-experts"),
+        ("--fp16", "--fp16 beside --bf16"),
+        ("--recompute-granularity full", "full without --recompute-method"),
+        (
+            "--num-experts 8 --moe-ffn-hidden-size 1024 --overlap-moe-expert-parallel-comm --recompute-granularity full"
+            " --recompute-method uniform --recompute-num-layers 1",
+            "--overlap-moe-expert-parallel-comm with full recomputation",
+        ),
+        ("--tp-comm-overlap", "--tp-comm-overlap without --sequence-parallel"),
+    ],
+)
+def test_what_the_framework_stops_at_is_said_first(options: str, rule: str, tmp_path: Path) -> None:
+    file = tmp_path / "run.sh"
+    file.write_text(plain(options))
+    answer = predict(from_=file, pool="hgx-h100")
+    assert answer.notes[0].startswith("would stop: ")
+    assert rule in answer.notes[0]
+    assert answer.document["assumptions"][0] == answer.notes[0]

@@ -90,11 +90,19 @@ def read_configuration(
     where = str(file)
     body = _load(text, file)
     if file.suffix == ".toml":
+        if not torchtitan.TABLES & set(body):
+            raise FormatError(
+                f"{where}: no configuration of a training that is known; of TOML files torchtitan's are read"
+            )
         changes = _dotted(arguments) | {k: v for k, v in settings.items() if k != "model"}
         tree = torchtitan.lay_over(body, changes) | ({"named": settings["model"]} if "model" in settings else {})
         return _settle_four(torchtitan.read_torchtitan(tree, where, chips), "torchtitan")
     kind = find_kind(body)
     if kind == "modelzoo":
+        if body.get("MODE") == "inference":
+            raise FormatError(
+                f"{where}: no training: it serves or generates (MODE: inference); expected one that trains"
+            )
         return options_of.read_modelzoo(body, settings, where)
     if kind == "primus":
         return options_of.read_primus(body, _primus_model(body, file, settings), settings, where)
@@ -299,7 +307,7 @@ def _load(text: str, file: Path) -> dict[str, Any]:
             return tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
             raise FormatError(f"{where}: not valid TOML: {error}") from None
-    documents = [d for d in parse_documents(text, where, file.suffix == ".json") if d is not None]
+    documents = [d for d in parse_documents(text, where, file.suffix == ".json", last_counts=True) if d is not None]
     if len(documents) != 1 or not isinstance(documents[0], Mapping):
         raise FormatError(f"{where}: expected one mapping, a configuration of a training")
     check_size(documents[0], where)

@@ -23,7 +23,7 @@ from tianji.exporters.launch_reader.configurations import (
 )
 from tianji.exporters.launch_reader.counts import count_chips
 from tianji.exporters.launch_reader.left_out import describe_left_out
-from tianji.exporters.launch_reader.models import read_model
+from tianji.exporters.launch_reader.models import is_encoder_decoder, read_model
 from tianji.exporters.launch_reader.options import REQUIRED, Options
 from tianji.exporters.launch_reader.precisions import read_precision
 from tianji.exporters.launch_reader.shell_reader import read_script
@@ -37,6 +37,8 @@ from tianji.workload import Job, Model
 
 DIALECTS = {"megatron": MEGATRON, "mindspeed": MINDSPEED}
 EXPECTED = "a launch script or the configuration of a training"
+EFFECTS = {"stops": "would stop", "differs": "runs otherwise", "unsupported": "not supported"}
+"""What a broken rule does to the run."""
 CONFIGURATIONS = (".yaml", ".yml", ".json", ".toml")
 
 
@@ -131,6 +133,8 @@ def _of_options(options: Options, chips: int | None, script: Script | None) -> L
         for name in REQUIRED:
             if not (is_hybrid and name == "--num-layers"):
                 options.count(written_as(options, name))
+        # Who asks for the length afterwards asks by its usual name.
+        options.values.setdefault("--seq-length", options.values[written_as(options, "--seq-length")])
     assumed = list(options.remarks)
     framework = find_framework(options)
     model = read_model(options, Path(options.where).stem or "model", assumed)
@@ -153,7 +157,8 @@ def _of_options(options: Options, chips: int | None, script: Script | None) -> L
     left_out, ignored = describe_left_out(options)
     table = load_rules(framework)
     broken = tuple(
-        f"{rule.says} (it takes {rule.fix}; {table.framework}, {rule.source})" for rule in table.broken(options.values)
+        f"{EFFECTS[rule.effect]}: {rule.says} (it takes {rule.fix}; {table.framework}, {rule.source})"
+        for rule in table.broken(options.values)
     )
     return Launch(
         job, strategy, strategy.chips, node, framework, tuple(assumed), ignored, left_out, broken, options.stack
@@ -181,9 +186,11 @@ def written_as(options: Options, name: str) -> str:
     A script for images and text counts the text's tokens as the decoder's, and the images' as ``--seq-length``.
     """
     others = {
-        "--seq-length": ("--decoder-seq-length", "--encoder-seq-length", "--total-seq-length"),
+        "--seq-length": ("--decoder-seq-length", "--total-seq-length", "--encoder-seq-length"),
         "--num-layers": ("--encoder-num-layers",),
     }
+    if name == "--seq-length" and is_encoder_decoder(options):
+        return max(("--encoder-seq-length", "--decoder-seq-length"), key=options.count)
     if name == "--seq-length" and options.has("--decoder-seq-length"):
         return "--decoder-seq-length"
     if name in options.values:

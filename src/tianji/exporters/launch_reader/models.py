@@ -26,6 +26,8 @@ def read_model(options: Options, name: str, assumed: list[str]) -> Model:
     hidden, heads = options.count("--hidden-size"), options.count("--num-attention-heads")
     if hybrid := _find_hybrid(options, hidden, heads, assumed):
         return hybrid
+    if is_encoder_decoder(options):
+        return _read_encoder_decoder(options, hidden, heads, assumed)
     layers = _count_layers(options, assumed)
     gated = options.has("--swiglu", "--geglu")
     mla = _read_mla(options) if options.has("--multi-latent-attention") else None
@@ -126,6 +128,32 @@ def _read_hybrid(options: Options, hidden: int, heads: int, pattern: str, assume
     return read_config(config, Path(options.where).stem or "model", options.where)
 
 
+def is_encoder_decoder(options: Options) -> bool:
+    """Return whether a script trains an encoder with a decoder: it has a length for each."""
+    return "--encoder-seq-length" in options.values and "--decoder-seq-length" in options.values
+
+
+def _read_encoder_decoder(options: Options, hidden: int, heads: int, assumed: list[str]) -> Model:
+    """Return the model of ``pretrain_t5.py``: an encoder and a decoder with cross attention, of the family of T5."""
+    layers = options.count("--encoder-num-layers" if options.has("--encoder-num-layers") else "--num-layers")
+    long, short = sorted((options.count("--encoder-seq-length"), options.count("--decoder-seq-length")), reverse=True)
+    if short < long:
+        assumed.append(
+            f"encoder and decoder with {long:,} tokens each, where one has {short:,}: time and memory err high"
+        )
+    config = {
+        "model_type": "t5",
+        "d_model": hidden,
+        "num_heads": heads,
+        "d_kv": options.count("--kv-channels", max(hidden // heads, 1)),
+        "d_ff": options.count("--ffn-hidden-size", 4 * hidden),
+        "num_layers": layers,
+        "num_decoder_layers": options.count("--decoder-num-layers", layers),
+        "vocab_size": _read_vocabulary(options, assumed),
+    }
+    return read_config(config, Path(options.where).stem or "model", options.where)
+
+
 def _count_layers(options: Options, assumed: list[str]) -> int:
     name = "--num-layers" if options.has("--num-layers") else "--encoder-num-layers"
     layers = options.count(name if options.has(name) else "--num-layers")
@@ -146,7 +174,12 @@ def _usual_width(hidden: int, gated: bool) -> int:
     return max(int(4 * hidden * 2 / 3 / 64) * 64, 64) if gated else 4 * hidden
 
 
-VOCABULARIES = {"GPT2BPETokenizer": 50257, "Llama2Tokenizer": 32000, "BertWordPieceLowerCase": 30522}
+VOCABULARIES = {
+    "GPT2BPETokenizer": 50257,
+    "Llama2Tokenizer": 32000,
+    "BertWordPieceLowerCase": 30522,
+    "BertWordPieceCase": 28996,
+}
 """Sizes of the vocabularies that a tokenizer's type fixes."""
 USUAL_VOCABULARY = 32000
 

@@ -12,6 +12,10 @@ OPTIMIZERS_OF_SCRIPTS = {"sgd": "sgd", "muon": "muon", "dist_muon": "muon", "lio
 """Values of ``--optimizer`` that are not Adam."""
 
 
+LOSSES_OF_SCRIPTS = {"te": "in-place", "linear": "chunked"}
+"""Values of ``--cross-entropy-fusion-impl``; linear makes no logits at all."""
+
+
 def read_precision(options: Options) -> Precision:
     """Return the number formats of a script's options."""
     fp8, fp4 = options.text("--fp8-format"), options.text("--fp4-format")
@@ -43,10 +47,18 @@ def _read_formats(options: Options) -> Formats:
     moment, second = options.text("--exp-avg-dtype"), options.text("--exp-avg-sq-dtype")
     both = moment if moment == second or second is None else None
     name = options.text("--optimizer", "adam") or "adam"
-    loss = options.text("--cross-entropy-fusion-impl", "native")
+    loss = LOSSES_OF_SCRIPTS.get(options.text("--cross-entropy-fusion-impl", "native") or "", "fused")
+    if not options.has("--cross-entropy-loss-fusion"):
+        loss = "chunked" if _is_chunked(options) else ""
     return Formats(
         optimizer=OPTIMIZERS_OF_SCRIPTS.get(name),
         optimizer_dtype=both if both in MOMENTS and both != "fp32" else None,
         main_weights="reused" if options.has("--reuse-fp32-param") else None,
-        loss_kernel=("in-place" if loss == "te" else "fused") if options.has("--cross-entropy-loss-fusion") else None,
+        loss_kernel=loss or None,
     )
+
+
+def _is_chunked(options: Options) -> bool:
+    """MindSpeed-LLM's loss over some tokens at a time."""
+    is_chunked = "chunk" in options.texts("--loss-compute-mode")
+    return is_chunked and options.has("--loss-chunk-size", "--loss-compute-mode")

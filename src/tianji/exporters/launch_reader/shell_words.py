@@ -121,6 +121,8 @@ class WordReader:
             return list(self.script.positional)
         if special and special in "0123456789#":
             return [self.value(special)]
+        if special == "?":  # of the last command: a script is read as one whose commands succeed
+            return ["0"]
         return [f"${{{special}}}"] if special else ["$"]
 
     def capture(self, inner: str) -> list[str]:

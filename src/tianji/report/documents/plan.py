@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from tianji.hardware.calibration import Calibration
 from tianji.perf.holdings import stages_of
+from tianji.prediction.switch_gains import SwitchGain
 from tianji.reliability import Reliability
 from tianji.report.documents.choice import (
     MicroBatchDocument,
@@ -144,7 +145,7 @@ class PlanDocument(RequestDocument):
 def plan_document(
     outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None,
     reliability: Reliability | None = None, cheapest: CheapestSize | None = None, published: Sequence[Promise] = (),
-    runs_on: RunsOnDocument | None = None,
+    runs_on: RunsOnDocument | None = None, switch_gains: Sequence[SwitchGain] = (),
 ) -> PlanDocument:  # fmt: skip
     """Return all that a search answers; ``cheapest`` says how its number of chips was chosen."""
     best, searched = outcome.results[0], outcome.search
@@ -158,7 +159,7 @@ def plan_document(
         "micro_batch": micro_batch_document(outcome, reliability),
         "front": [plan_result_document(result, reliability) for result in outcome.front],
         "binding": list(outcome.binding),
-        "switch_gains": switch_gain_documents(best, calibration),
+        "switch_gains": switch_gain_documents(switch_gains),
         "naive": None if outcome.naive is None else against_document(outcome.naive, best, reliability),
         "explained": None if explained is None else against_document(explained, best, reliability),
         "idle": {"chips": best.plan.idle_chips, "reason": outcome.idle_reason},

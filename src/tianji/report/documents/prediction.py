@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import format_layout
+from tianji.prediction.switch_gains import SwitchGain
 from tianji.reliability import Reliability
 from tianji.report.documents.measured import MeasuredDocument
 from tianji.report.documents.nearest import NearRunDocument, near_run_documents
@@ -75,13 +77,14 @@ def prediction_document(
     launch: LaunchDocument | None = None,
     best: Result | str | None = None,
     measured: MeasuredDocument | None = None,
+    switch_gains: Sequence[SwitchGain] = (),
 ) -> PredictionDocument:
     """Return one predicted plan; ``best`` is the plan to set beside that of a launch script, or why there is none."""
     return {
         "document": "prediction",
         **request_document(result.plan.job, result.plan.pool, calibration),
         "plans": [full_plan_result_document(result, reliability)],
-        "switch_gains": switch_gain_documents(result, calibration),
+        "switch_gains": switch_gain_documents(switch_gains),
         "idle": {"chips": result.plan.idle_chips, "reason": ""},
         "launch": launch,
         "best": None if best is None else best_document(result, best),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypedDict
 
 from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.software import Software
-from tianji.prediction.switch_gains import weigh_switches
-from tianji.result import Result
+from tianji.prediction.switch_gains import SwitchGain
 
 
 class SoftwareDocument(TypedDict):
@@ -22,7 +22,7 @@ class SoftwareDocument(TypedDict):
     is_stated: bool
     """The user named it; else it is the newest that is known of the chip's ecosystem."""
     chosen: list[str]
-    """Switches that the user set on or off beside a framework that is assumed."""
+    """Of a framework that is assumed: switches that the user set, or that its rules decide."""
     switches: dict[str, str]
     """The word of each switch that is known."""
 
@@ -40,8 +40,8 @@ class SwitchGainDocument(TypedDict):
     saves_s: float
 
 
-def switch_gain_documents(result: Result, calibration: Calibration) -> list[SwitchGainDocument]:
-    """Return the switches that would save most of a plan's step."""
+def switch_gain_documents(gains: Iterable[SwitchGain]) -> list[SwitchGainDocument]:
+    """Return what switches would buy of a plan's step."""
     return [
         {
             "switch": gain.switch,
@@ -51,7 +51,7 @@ def switch_gain_documents(result: Result, calibration: Calibration) -> list[Swit
             "step_time_s": gain.step_time,
             "saves_s": gain.saves,
         }
-        for gain in weigh_switches(result, calibration)
+        for gain in gains
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,7 +13,7 @@ from tianji.errors import FormatError, UnsupportedModelError
 from tianji.exporters.launch_reader.adapters import USUAL_RANK, read_targets
 from tianji.exporters.launch_reader.named_models import find_in_file_name, find_named_model
 from tianji.parallel.strategy import Strategy
-from tianji.workload import Job, Model, TrainingTask, find_precision, make_task
+from tianji.workload import Formats, Job, Model, TrainingTask, find_precision, make_task
 
 SHARDING = {
     "FULL_SHARD": 3,
@@ -26,6 +26,12 @@ SHARDING = {
     "3": 0,
     "4": 3,
 }
+BUCKET = 5e8
+"""Elements of DeepSpeed's reduce_bucket_size where a file is silent."""
+LOOPED = (
+    "experts that transformers runs one by one (before release 5) are priced as one multiplication: time errs low, under ZeRO-3"
+    " up to twenty times"
+)
 SWIFT_STAGES = {"zero0": 0, "zero1": 1, "zero2": 2, "zero3": 3, "zero2_offload": 2, "zero3_offload": 3}
 """Files that ms-swift has under these names."""
 ReadFile = Callable[[str], Mapping[str, Any] | None]
@@ -54,6 +60,9 @@ class TrainerSettings:
     fused: bool = True
     offload: bool = False
     offload_weights: bool = False
+    is_deepspeed: bool = False
+    formats: Formats = field(default_factory=Formats)
+    """What the stack keeps otherwise than Megatron does: its loss, gradients and master weights."""
     overlap: bool = True
     tokens: float = 0.0
     task: TrainingTask = field(default_factory=make_task)
@@ -89,7 +98,15 @@ class TrainerSettings:
         multiple = max(self.cp, 1)
         seq_len = max(seq_len // multiple * multiple, multiple)
         batch = self.batch or dp * self.micro_batch * self.accumulation
-        return Job(model, seq_len, batch, find_precision(self.precision), self.tokens, task=self.task)
+        if model.moe is not None and self.ep == 1:
+            self.left_out.append(LOOPED)
+        precision = self.find_formats().apply(find_precision(self.precision))
+        return Job(model, seq_len, batch, precision, self.tokens, task=self.task)
+
+    def find_formats(self) -> Formats:
+        """Return what is kept otherwise than the recipe says: DeepSpeed's ZeRO-2 and 3 keep a 16-bit gradient beside its sum."""
+        is_double = self.is_deepspeed and self.zero > 1 and self.precision != "fp32" and not self.formats.gradient_dtype
+        return replace(self.formats, gradient_dtype="both") if is_double else self.formats
 
     def replicas(self) -> int:
         """Return the data-parallel degree.
@@ -109,6 +126,7 @@ class TrainerSettings:
         """Return the strategy."""
         return Strategy(
             tp=self.tp, cp=self.cp, dp=self.replicas(), ep=self.ep, micro_batch_size=self.micro_batch, zero=self.zero,
+            zero_kind="buckets" if self.is_deepspeed and self.zero else "layers",
             zero_group=self.zero_group if 0 < self.zero_group < self.replicas() * self.cp and self.zero == 3 else 0,
             recompute=self.recompute, cp_kind="ulysses", ep_kind="all_to_all",
             weight_gather="hidden" if self.zero == 3 else "exposed",
@@ -136,7 +154,8 @@ def apply_deepspeed(trainer: TrainerSettings, body: Mapping[str, Any]) -> None:
     """Take a file of DeepSpeed into a training; "auto" is what the Trainer says already."""
     zero = body.get("zero_optimization")
     zero = zero if isinstance(zero, Mapping) else {}
-    trainer.zero = min(whole(zero.get("stage")), 3)
+    trainer.zero, trainer.is_deepspeed = min(whole(zero.get("stage")), 3), True
+    _note_buckets(trainer, zero)
     for name in ("offload_optimizer", "offload_param"):
         part = zero.get(name)
         if isinstance(part, Mapping) and str(part.get("device", "none")) not in ("none", "null"):
@@ -155,6 +174,20 @@ def apply_deepspeed(trainer: TrainerSettings, body: Mapping[str, Any]) -> None:
         part = body.get(name)
         if isinstance(part, Mapping) and part.get("enabled") is True:
             trainer.precision = name
+
+
+def _note_buckets(trainer: TrainerSettings, zero: Mapping[str, Any]) -> None:
+    """Say where DeepSpeed's buckets are not of the size that is priced, its default."""
+    size = str(zero.get("reduce_bucket_size", BUCKET))
+    try:
+        number = float(size)
+    except ValueError:
+        number = 0.0  # "auto": the square of the model's width
+    if trainer.zero and number != BUCKET:
+        errs = "low" if number > BUCKET else "high"
+        trainer.left_out.append(
+            f"reduce_bucket_size {size[:20]}: priced as the default of {BUCKET:g} elements: memory errs {errs}"
+        )
 
 
 def apply_fsdp(trainer: TrainerSettings, body: Mapping[str, Any], kind: str = "") -> None:
@@ -206,7 +239,7 @@ def find_deepspeed(trainer: TrainerSettings, value: Any, read_file: ReadFile) ->
     name = re.sub(r"^z(?=\d)", "zero", name)
     if name not in SWIFT_STAGES:
         raise FormatError(f"{trainer.where}: deepspeed: {text[:80]} is not beside it; its stage is unknown")
-    trainer.zero, trainer.offload = SWIFT_STAGES[name], "offload" in name
+    trainer.zero, trainer.offload, trainer.is_deepspeed = SWIFT_STAGES[name], "offload" in name, True
     trainer.overlap = trainer.zero != 0
     trainer.assumed.append(f"deepspeed {text}: ZeRO-{trainer.zero} by its name")
 
@@ -242,6 +275,7 @@ def read_swift_options(values: Mapping[str, list[str]], where: str, chips: int, 
     trainer.accumulation = whole(get.get("gradient_accumulation_steps"), max(16 // (trainer.micro_batch * dp), 1))
     trainer.recompute = "none" if get.get("gradient_checkpointing", "true").lower() == "false" else "full"
     trainer.fused = get.get("attn_impl", "sdpa") != "eager"
+    trainer.formats = Formats(loss_kernel="chunked" if truthy(get.get("use_liger_kernel")) else "torch")
     trainer.precision = {"float16": "fp16", "float32": "fp32"}.get(get.get("torch_dtype", "bfloat16"), "bf16")
     if "deepspeed" in get:
         find_deepspeed(trainer, get["deepspeed"], read_file)
@@ -275,8 +309,9 @@ def read_llama_factory(body: Mapping[str, Any], where: str, chips: int, read_fil
         if truthy(body.get("fp16"))
         else "fp32"
     )
+    trainer.formats = Formats(loss_kernel="chunked" if truthy(body.get("enable_liger_kernel")) else "torch")
     if truthy(body.get("pure_bf16")):
-        trainer.left_out.append("pure_bf16: weights and moments without fp32 copies are not priced: memory errs high")
+        trainer.formats = replace(trainer.formats, optimizer_dtype="bf16", main_weights="none", gradient_dtype="bf16")
     if body.get("deepspeed"):
         find_deepspeed(trainer, body["deepspeed"], read_file)
     elif body.get("fsdp"):
@@ -292,7 +327,7 @@ def read_llama_factory_v1(body: Mapping[str, Any], where: str, chips: int, read_
     """Return the training of LLaMA-Factory's new YAML (``model_class``, ``dist_config``)."""
     trainer = TrainerSettings(where, "llama-factory", str(body.get("model", "")), chips=chips)
     trainer.seq_len, trainer.micro_batch = whole(body.get("cutoff_len"), 2048), whole(body.get("micro_batch_size"), 1)
-    trainer.batch = whole(body.get("global_batch_size"))
+    trainer.batch, trainer.formats = whole(body.get("global_batch_size")), Formats(loss_kernel="torch")
     dist = body.get("dist_config")
     dist = dist if isinstance(dist, Mapping) else {}
     name = str(dist.get("name", ""))
@@ -335,4 +370,6 @@ def read_mindspeed_fsdp2(body: Mapping[str, Any], where: str, chips: int) -> Tra
     trainer.zero_group = group
     trainer.recompute = "full" if truthy(parallel.get("recompute")) else "none"
     trainer.precision = str(parallel.get("param_dtype", "bf16"))
+    is_chunked = str(training.get("loss_compute_mode", "")) == "chunk"
+    trainer.formats = Formats(loss_kernel="chunked" if is_chunked else "torch")
     return trainer

@@ -176,6 +176,8 @@ def read_modelzoo(body: Mapping[str, Any], settings: Mapping[str, str], where: s
         if re.fullmatch(r"--[A-Za-z][\w-]*", str(name)):
             values |= {str(name): [text] if " " not in text or "(" in text else text.split()}
     options = Options(where, settle_switches(values), stack="modelzoo")
+    if body.get("MODE") == "rl":
+        options.remarks.append("MODE: rl: the training alone is priced; the rollout and a reference are not")
     for name, key in (("NNODES", "--nnodes"), ("GPUS_PER_NODE", "--nproc-per-node")):
         if name in settings:
             options.values[key] = [settings[name]]

@@ -17,6 +17,8 @@ from tianji.workload import Job, find_precision
 SCHEDULES = {
     "1f1b": "1f1b", "interleaved1f1b": "interleaved", "gpipe": "gpipe", "zbvzerobubble": "zb-v", "dualpipev": "dualpipe",
 }  # fmt: skip
+TABLES = frozenset({"job", "model", "training", "parallelism"})
+"""Sections of which a configuration of torchtitan has one at least."""
 DEFAULT_SEQUENCE, DEFAULT_BATCH = 2048, 8
 """torchtitan 0.2.1, job_config.py: training.seq_len and training.local_batch_size."""
 
