@@ -52,6 +52,7 @@ def test_the_loss_is_that_of_the_stack(tmp_path: Path) -> None:
         "--cross-entropy-loss-fusion --cross-entropy-fusion-impl te": "in-place",
         "--cross-entropy-loss-fusion --cross-entropy-fusion-impl linear": "chunked",
         "--loss-compute-mode chunk --loss-chunk-size 1024": "chunked",
+        "--loss-compute-mode default --loss-chunk-size 1024": "plain",
     }
     for options, loss in words.items():
         launch = read(tmp_path, {"run.sh": plain(options)})

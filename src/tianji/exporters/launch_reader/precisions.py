@@ -47,18 +47,18 @@ def _read_formats(options: Options) -> Formats:
     moment, second = options.text("--exp-avg-dtype"), options.text("--exp-avg-sq-dtype")
     both = moment if moment == second or second is None else None
     name = options.text("--optimizer", "adam") or "adam"
-    loss = LOSSES_OF_SCRIPTS.get(options.text("--cross-entropy-fusion-impl", "native") or "", "fused")
-    if not options.has("--cross-entropy-loss-fusion"):
-        loss = "chunked" if _is_chunked(options) else ""
     return Formats(
         optimizer=OPTIMIZERS_OF_SCRIPTS.get(name),
         optimizer_dtype=both if both in MOMENTS and both != "fp32" else None,
         main_weights="reused" if options.has("--reuse-fp32-param") else None,
-        loss_kernel=loss or None,
+        loss_kernel=_read_loss(options),
     )
 
 
-def _is_chunked(options: Options) -> bool:
-    """MindSpeed-LLM's loss over some tokens at a time."""
-    is_chunked = "chunk" in options.texts("--loss-compute-mode")
-    return is_chunked and options.has("--loss-chunk-size", "--loss-compute-mode")
+def _read_loss(options: Options) -> str | None:
+    """Return the loss of Megatron's options; MindSpeed-LLM's ``chunk`` takes some tokens at a time."""
+    options.has("--loss-chunk-size")
+    mode, kernel = options.texts("--loss-compute-mode"), options.text("--cross-entropy-fusion-impl", "native")
+    if options.has("--cross-entropy-loss-fusion"):
+        return LOSSES_OF_SCRIPTS.get(kernel or "", "fused")
+    return "chunked" if "chunk" in mode else None
