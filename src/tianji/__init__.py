@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tianji.api.planning import plan
     from tianji.api.predicting import predict
     from tianji.api.running import explain, run
+    from tianji.api.smallest_size import smallest
     from tianji.api.validating import calibrate, validate
     from tianji.backends import RunOptions
     from tianji.catalog import (
@@ -60,7 +61,8 @@ __all__ = [
     "abbreviate_layout", "browse", "calibrate", "compare", "complete_layout", "explain",
     "export", "goodput", "list_chips", "list_failure_profiles", "list_models", "list_pools",
     "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job", "migrate", "operate", "plan",
-    "predict", "read_plan", "read_result", "replace", "run", "size", "validate", "write_plan", "write_result",
+    "predict", "read_plan", "read_result", "replace", "run", "size", "smallest", "validate", "write_plan",
+    "write_result",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -73,6 +75,7 @@ _ROOMS = {
     "api.planning": ("plan",),
     "api.predicting": ("predict",),
     "api.running": ("explain", "run"),
+    "api.smallest_size": ("smallest",),
     "api.validating": ("calibrate", "validate"),
     "backends": ("RunOptions",),
     "catalog": (

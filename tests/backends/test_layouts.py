@@ -28,7 +28,7 @@ TWO: list[Case] = [
     ("qwen", {"cp": 2, "cp_kind": "ulysses"}),
     ("qwen", {"cp": 2, "cp_kind": "all_gather", "recompute": "full", "recompute_layers": 0.5}),
     ("llama", {"pp": 2}),
-    ("llama", {"pp": 2, "schedule": "gpipe"}),
+    ("llama", {"pp": 2, "schedule": "gpipe", "stages": "3,1"}),
     ("llama", {"pp": 2, "schedule": "interleaved", "vpp": 2}),
     ("llama", {"pp": 2, "schedule": "zero-bubble"}),
     ("llama", {"pp": 2, "schedule": "zbv"}),
@@ -47,7 +47,7 @@ FOUR: list[Case] = [
     ("qwen", {"cp": 2, "tp": 2, "micro_batch_size": 4}),
     ("qwen", {"cp": 2, "tp": 2, "cp_kind": "ulysses", "micro_batch_size": 4}),
     ("qwen-moe", {"tp": 2, "dp": 2, "ep": 4, "micro_batch_size": 2}),
-    ("deepseek", {"pp": 2, "dp": 2, "ep": 2}),
+    ("deepseek", {"pp": 2, "dp": 2, "ep": 2, "stages": "1,3"}),
     ("deepseek", {"pp": 2, "tp": 2, "ep": 2, "schedule": "zbv", "micro_batch_size": 2}),
 ]
 EIGHT: list[Case] = [

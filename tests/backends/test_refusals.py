@@ -43,6 +43,8 @@ def refused(*arguments: str) -> str:
         ("llama", {"offload_optimizer": True}, "offload_optimizer"),
         ("tied", {"pp": 2}, "tied embedding"),
         ("llama", {"pp": 4, "schedule": "dualpipe"}, "two layers on each pipeline rank"),
+        ("llama", {"pp": 2, "schedule": "dualpipe", "stages": "3,1"}, "under DualPipe: it runs in its V-shaped form"),
+        ("llama", {"pp": 2, "stages": "4,0"}, "a stage without a layer"),
         ("llama", {"dp": 3}, "does not divide by"),
         ("llama", {"pp": 2, "micro_batch_size": 8}, r"fewer micro-batches \(1\) than stages \(2\)"),
     ],

@@ -103,3 +103,12 @@ def test_the_same_question_has_the_same_answer_to_the_last_digit_in_every_proces
         for seed in ("1", "2")
     }
     assert len(answers) == 1
+
+
+def test_an_interruption_while_it_starts_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")  # stands before the one that is installed
+    paths = os.pathsep.join((str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])))
+    done = subprocess.run(
+        [*TIANJI, "--help"], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": paths}
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "tianji: interrupted\n")

@@ -27,6 +27,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "recompute_layers": (1.0, 0.5),
     "offload_optimizer": (0.0, 0.5, 1.0),
     "offload_activations": (0.0, 0.5, 1.0),
+    "stages": ("", "20,12", "30,18"),
     "recompute_modules": ("", "core_attn", "layernorm", "layernorm+mlp_act+moe_act", "ops"),
 }
 CASES = {
@@ -45,6 +46,7 @@ USUAL = {
     "offload_update": ("host",),
     "zero_kind": ("layers",),
     "recompute_modules": ("",),
+    "stages": ("",),
     "sequence_parallel": (True,),
 }
 """What a framework is first drawn with: every other value is tried as the one field that differs."""

@@ -17,6 +17,7 @@ from tianji.errors import ExportError
 from tianji.exporters import TARGETS, FileBundle, render_plan
 from tianji.exporters.launch_reader.shell_reader import read_script
 from tianji.parallel.plan import Plan
+from tianji.parallel.stages import read_stages
 
 Degrees = dict[str, int]
 NAMES = ("tp", "pp", "vpp", "cp", "ep", "etp", "dp", "micro_batch_size")
@@ -40,7 +41,7 @@ def read_family(bundle: FileBundle) -> Degrees:
     tp, pp, cp = (int(options[f"--{n}-parallel-size"]) for n in ("tensor-model", "pipeline-model", "context"))
     layers, each = int(options["--num-layers"]), int(options.get("--num-layers-per-virtual-pipeline-stage", 0))
     layout = options.get("--pipeline-model-parallel-layout", "")
-    vpp = layers // (pp * each) if each else (layout.count("|") + 1) // pp if layout else 1
+    vpp = layers // (pp * each) if each else len(read_stages(layout).layers) // pp if layout else 1
     world = int(options["--nproc-per-node"]) * int(options["--nnodes"])
     return {
         "tp": tp, "pp": pp, "vpp": vpp, "cp": cp, "dp": world // (tp * pp * cp),

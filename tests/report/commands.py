@@ -36,6 +36,7 @@ COMMANDS = {
     "comparison": "compare llama-3.1-8b 64xhgx-h100 64xatlas-900-a2 64xatlas-950-superpod --tokens 1T",
     "replacement": "replace llama-3.1-8b --from 64xhgx-h100 --with atlas-900-a2 --batch 256 --points 4 --buy",
     "sizing": "size llama-3.1-8b hgx-h100 --batch 256 --tokens 1T --days 30 --budget 1000000",
+    "smallest": "smallest llama-3.1-8b hgx-h100 --tasks sft,lora --batch 32 --most 8",
     "validation": "validate {folder}/runs.csv --group-by chip,feature",
     "calibration": "calibrate {folder}/runs.csv --out {folder}/mine.toml --date 2026-11-30",
     "operation_status": "operate status {folder}/operation",

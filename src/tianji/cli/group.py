@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("tianji.cli.side_by_side:compare_command", "Set the best plans of pools side by side."),
     "replace": ("tianji.cli.replacement:replace_command", "Say how many chips of one pool replace another."),
     "size": ("tianji.cli.sizing:size_command", "Say how large a pool must be for a deadline and a budget."),
+    "smallest": ("tianji.cli.smallest:smallest_command", "Say on how few chips a model can be trained."),
     "model": ("tianji.cli.model:model_command", "Read a model of another architecture from its class."),
     "migrate": ("tianji.cli.migrate:migrate_command", "Say what a move of a training repository to Ascend takes."),
     "validate": ("tianji.cli.validation:validate_command", "Predict measured runs and say how far off that is."),

@@ -22,6 +22,7 @@ VIEWS = {
     "comparison": "tianji.report.views.comparison:comparison_view",
     "replacement": "tianji.report.views.comparison:replacement_view",
     "sizing": "tianji.report.views.comparison:sizing_view",
+    "smallest": "tianji.report.views.smallest_size:smallest_size_view",
     "run": "tianji.report.views.run:run_view",
     "explanation": "tianji.report.views.explanation:explanation_view",
     "operation_status": "tianji.report.views.operation_status:operation_status_view",

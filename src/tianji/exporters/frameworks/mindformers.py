@@ -15,7 +15,7 @@ from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.experts import note_expert_copies
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
-from tianji.exporters.plan_facts.layers import recomputed_layers
+from tianji.exporters.plan_facts.layers import hold_stages, recomputed_layers
 from tianji.exporters.plan_facts.mathematics import note_mathematics
 from tianji.exporters.plan_facts.torchrun_options import PORT, host_needs
 from tianji.parallel.plan import Plan
@@ -36,6 +36,10 @@ REFUSALS = (
     Refusal(
         lambda s, plan: s.cp > 1 and s.cp_kind == "all_gather",
         "cp_kind=all_gather: it has a ring and Ulysses (take --fix cp_kind=ring)",
+    ),
+    Refusal(
+        lambda s, plan: s.pp > 1 and any(hold_stages(plan).modules[:-1]),
+        "stages={s.stages}: its prediction modules lie on the last stage",
     ),
     Refusal(lambda s, plan: s.etp > 1, "etp={s.etp}: its experts are whole (take --fix etp=1)"),
     Refusal(

@@ -15,7 +15,7 @@ from tianji.exporters.megatron_family.refusals import PIPELINES
 from tianji.exporters.megatron_family.script import write_launch
 from tianji.exporters.plan_facts.abilities import Abilities, always
 from tianji.exporters.plan_facts.experts import note_expert_copies
-from tianji.exporters.plan_facts.layers import deal_layers, is_even
+from tianji.exporters.plan_facts.layers import hold_stages, is_even
 from tianji.parallel.plan import Plan
 from tianji.workload import Job
 
@@ -38,8 +38,10 @@ MODULE_OPTIONS: dict[frozenset[str], Tree] = {
 
 
 def _stage_list(plan: Plan) -> Argument:
-    counts = ",".join(str(sum(chunks)) for chunks in deal_layers(plan))
-    return Argument("--num-layer-list", counts, "layers of each stage")
+    stages = hold_stages(plan)
+    if plan.strategy.vpp > 1 or any(stages.modules[:-1]) or 0 in stages.layers:
+        return Argument("--pipeline-model-parallel-layout", str(stages), "E embedding, t layer, L loss, | next")
+    return Argument("--num-layer-list", ",".join(map(str, stages.layers)), "layers of each stage")
 
 
 def _narrow_space(job: Job) -> dict[str, tuple[bool, ...]]:
@@ -102,8 +104,8 @@ MINDSPEED = Dialect(
             "schedule={s.schedule}: it runs 1F1B (take --fix schedule=1f1b or interleaved)",
         ),
         Refusal(
-            lambda s, plan: s.pp > 1 and s.vpp > 1 and not is_even(plan),
-            "vpp={s.vpp} of {model.num_layers} layers on pp={s.pp}: its chunks hold equally many layers",
+            lambda s, plan: s.pp > 1 and s.schedule == "dualpipev" and not is_even(plan),
+            "schedule=dualpipev of {model.num_layers} layers on pp={s.pp}: its chunks hold equally many layers",
         ),
         Refusal(
             lambda s, plan: s.zero > 1,

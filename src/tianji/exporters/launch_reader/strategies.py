@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from tianji.errors import FormatError
 from tianji.exporters.launch_reader.options import Options
+from tianji.exporters.launch_reader.stages import LAYOUT, name_stages, read_layout_option, read_stage_options
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.parallel.strategy import MODULES, Strategy, read_field
 from tianji.workload import Model
@@ -55,19 +55,17 @@ def read_strategy_options(options: Options, model: Model, world: int, dialect: D
         **_read_overlap(options, pp, vpp, assumed),
     }  # fmt: skip
     options.has("--no-gradient-accumulation-fusion")
-    return Strategy(**fields)
+    strategy = Strategy(**fields)
+    return name_stages(model, strategy, read_stage_options(options, model, strategy))
 
 
 def _read_chunks(options: Options, model: Model, pp: int) -> int:
-    layout = options.text("--pipeline-model-parallel-layout")
+    layout = read_layout_option(options)
     if layout is not None:
-        chunks, rest = divmod(_count_chunks(layout), pp)
+        chunks, rest = divmod(len(layout.layers), pp)
         if rest or not chunks:
-            raise FormatError(
-                f"{options.where}: --pipeline-model-parallel-layout {layout[:60]!r} has no multiple of {pp} parts"
-            )
+            raise FormatError(f"{options.where}: {LAYOUT} {str(layout)[:60]!r} has no multiple of {pp} parts")
         return chunks
-    options.text("--num-layer-list")
     if options.has("--num-virtual-stages-per-pipeline-rank"):
         return options.count("--num-virtual-stages-per-pipeline-rank")
     if not options.has("--num-layers-per-virtual-pipeline-stage"):
@@ -80,14 +78,6 @@ def _read_chunks(options: Options, model: Model, pp: int) -> int:
             f" of {pp} stages"
         )
     return written // (pp * each)
-
-
-def _count_chunks(layout: str) -> int:
-    """Return the parts of a layout such as ``Et*3|(tt|)*29,m|L``."""
-    text = layout.replace(",", "")
-    for group, times in re.findall(r"\(([^)]*)\)\*(\d{1,4})", text):
-        text = text.replace(f"({group})*{times}", group * int(times), 1)
-    return text.count("|") + 1
 
 
 def _read_experts(options: Options, model: Model, tp: int, dialect: Dialect) -> tuple[int, int]:

@@ -8,6 +8,8 @@ from typing import Any
 from tianji.errors import FormatError, InputError
 from tianji.exporters.launch_reader.named_models import find_named_model
 from tianji.exporters.launch_reader.stacks.hugging_face import truthy, whole
+from tianji.exporters.launch_reader.stages import name_stages
+from tianji.parallel.stages import add_offsets
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Job, Model, find_precision
 from tianji.workload.huggingface import read_config
@@ -66,6 +68,8 @@ def read_mindformers(body: Mapping[str, Any], where: str, chips: int) -> tuple[J
         flash_attention=truthy(config.get("use_flash_attention", True)),
         cp_kind="ulysses" if "ulysses" in str(degrees.get("context_parallel_algo", "")) else "ring",
     )  # fmt: skip
+    if pp > 1 and (offset := config.get("offset")):
+        strategy = name_stages(model, strategy, add_offsets(model.num_layers, pp, offset))
     dtype = {"float16": "fp16", "float32": "fp32"}.get(str(config.get("compute_dtype", "bfloat16")), "bf16")
     job = Job(model, seq_len, dp * micro * count, find_precision(dtype))
     return job, strategy, assumed, []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from tianji.errors import FormatError, UnknownNameError
 from tianji.exporters.launch_reader.named_models import find_named_model
 from tianji.exporters.launch_reader.stacks.hugging_face import truthy, whole
+from tianji.exporters.launch_reader.stages import name_stages
+from tianji.parallel.stages import Stages
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Job, find_precision
 
@@ -105,7 +108,10 @@ def read_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> tuple[Jo
         overlap_tp=truthy(parallel.get("enable_async_tensor_parallel")), overlap_pp=False, ep_kind="all_to_all",
         cp_kind="all_gather" if str(parallel.get("context_parallel_rotate_method", "allgather")) == "allgather" else "ring",
     )  # fmt: skip
-    if schedule == "interleaved":
+    if stages := _read_parts(parallel.get("module_fqns_per_model_part"), pp):
+        vpp = len(stages.layers) // pp
+        strategy = name_stages(model, replace(strategy, vpp=vpp if schedule == "interleaved" else 1), stages)
+    elif schedule == "interleaved":
         assumed.append("two chunks on each pipeline rank, torchtitan's default")
     text = str(tree.get("quantize", "")) + str(model_part.get("converters", "")) + str(tree.get("converters", ""))
     precision = "mxfp8" if "mx" in text.lower() else "fp8" if "float8" in text.lower() else "bf16"
@@ -117,6 +123,14 @@ def read_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> tuple[Jo
         assumed,
         left_out,
     )
+
+
+def _read_parts(parts: object, pp: int) -> Stages | None:
+    """Return the stages that list their modules by name."""
+    if pp == 1 or not isinstance(parts, list) or not parts or len(parts) % pp:
+        return None
+    names = [[str(name) for name in part] if isinstance(part, list) else [] for part in parts]
+    return Stages(tuple(sum(name.startswith("layers.") for name in part) for part in names))
 
 
 def _recomputation(part: Mapping[str, Any]) -> tuple[str, float]:
