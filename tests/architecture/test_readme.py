@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import tianji
 from tianji.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,24 @@ def test_every_command_shown_works(line: str, tmp_path: Path, monkeypatch: pytes
     done = CliRunner().invoke(main, shlex.split(line)[1:], catch_exceptions=False)
     assert done.exit_code == 0, done.stderr
     assert done.stdout
+
+
+FIGURES = ("days", "tokens_per_s_per_chip", "goodput", "energy_per_token")
+"""Measures of the table on the front."""
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_table_of_the_front_is_what_the_command_says(page: str) -> None:
+    answer = tianji.replace("llama-3.1-405b", "1024xhgx-h100", "atlas-950-superpod", tokens="15T").document
+    table = re.search(r"^\| \|.*?\n\n", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert table is not None
+    head, _, *rows = table[0].strip().splitlines()
+    assert [int(n.replace(",", "")) for n in re.findall(r"[\d,]+(?= ×)", head)] == [1024, answer["chips"]]
+    for row, measure in zip(rows, FIGURES, strict=True):
+        for side, cell in zip(("first", "other"), row.split("|")[2:4], strict=True):
+            shown = [float(n.replace(",", "")) for n in re.findall(r"[\d,.]+", cell)]
+            value = answer[side]["measures"][measure]["value"]
+            assert shown == pytest.approx([value["nominal"], value["low"], value["high"]], rel=0.005), measure
 
 
 @pytest.mark.slow
