@@ -160,11 +160,11 @@ def _amounts_of_plan(result: Result, given: Assumptions) -> str:
 
 def _widest(*pools: Assessment) -> str:
     """Return the speed that is known worst."""
-    return _speed(max(pools, key=lambda a: a.useful.high / a.useful.low))
+    return _speed(max(pools, key=lambda a: a.tokens_per_s.high / a.tokens_per_s.low))
 
 
 def _speed(a: Assessment) -> str:
-    span, basis = a.useful * (1 / a.useful.nominal), a.result.step_time.leans_on
+    span, basis = a.tokens_per_s * (1 / a.tokens_per_s.nominal), a.result.step_time.leans_on
     why = f"; {basis}" if basis else ""
     return f"the speed of {format_pool(a)} ({format_ends(span, _two)} times the nominal{why})"
 
