@@ -58,6 +58,12 @@ def test_a_measured_time_is_inside_or_outside_the_range(
     )
 
 
+def test_a_time_that_no_chip_reaches_asks_what_the_run_was(slow: "tianji.Answer[tianji.Result]") -> None:
+    faster_than_the_peak = 0.9 * slow.mfu * slow.step_time.nominal
+    (asked,) = tianji.predict(slow.plan, measured=faster_than_the_peak).document["measured"]["measure_next"]
+    assert "its MFU would be 111 %" in asked
+
+
 def test_without_a_measured_time_nothing_is_said_of_one() -> None:
     assert tianji.predict("llama-3.1-8b", WHERE, chips=8, batch=64, tp=2).document["measured"] is None
 

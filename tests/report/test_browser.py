@@ -24,7 +24,7 @@ COMMANDS = {
     "deep": "plan llama-3.1-405b hgx-h100 --chips 512 --fix pp=64",
     "mixture": "plan llama-3.1-8b a100-h100",
     "predict": "predict llama-3.1-70b hgx-h100 --chips 64 --tp 8 --pp 2 --tokens 1T",
-    "goodput": "goodput llama-3.1-405b hgx-h100 --chips 16384 --tp 8 --pp 16 --price '2 USD'",
+    "goodput": "goodput llama-3.1-405b hgx-h100 --chips 16384 --tp 8 --pp 16 --zero 2 --price '2 USD'",
     "compare": "compare llama-3.1-70b 512xhgx-h100 384xcloudmatrix384 512xatlas-950-superpod --tokens 15T",
     "replace": "replace llama-3.1-70b --from 256xhgx-h100 --with cloudmatrix384 --points 6",
     "size": "size llama-3.1-70b hgx-h100 --tokens 15T --days 90",

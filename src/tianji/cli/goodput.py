@@ -70,7 +70,7 @@ def goodput_command(model_or_plan: str, pool: str | None, **options: Any) -> Ans
     \b
     Examples:
       tianji goodput plan.json
-      tianji goodput llama-3.1-405b hgx-h100 --chips 16384 --tp 8 --pp 16 --price "2 USD"
+      tianji goodput llama-3.1-405b hgx-h100 --chips 16384 --tp 8 --pp 16 --zero 2 --price "2 USD"
       tianji goodput plan.json --html goodput.html
       tianji goodput plan.json --recovery process --store peer --save-time "1 s"
       tianji goodput plan.json --loss replica --replica-chips 8192

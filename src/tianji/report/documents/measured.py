@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+from tianji.formatting import format_percent
 from tianji.report.vocabulary import KINDS
 from tianji.result import Result
 from tianji.search.changes import Change
@@ -84,7 +85,15 @@ def _change(change: Change, result: Result, measured: Seconds) -> ChangeDocument
 
 
 def _next(result: Result, measured: Seconds, changes: Sequence[Change], largest: str) -> list[str]:
-    """Return what to measure next: the change that gains most, and the part of a step that is largest."""
+    """Return what to measure next: the change that gains most, and the part of a step that is largest.
+
+    What no chip can reach is another job or another unit of time: that is asked first and alone.
+    """
+    if (mfu := result.mfu * result.step_time.nominal / measured) > 1.0:
+        return [
+            f"what that run was: its batch, sequence length, chips and number formats, and the unit of the time; "
+            f"as given, its MFU would be {format_percent(mfu, 0)}"
+        ]
     asked = []
     if changes:
         asked.append(
