@@ -11,6 +11,7 @@ from benchmarks.accuracy.rankings import RankedJob
 from benchmarks.accuracy.scaling import Series
 from benchmarks.accuracy.sources import COMPOSED
 from benchmarks.accuracy.switch_gains import Gains
+from tianji.formatting import format_percent
 from tianji.validation.accuracy import group_predictions, measure_accuracy, measure_memory
 from tianji.validation.expected_gains import DOUBTFUL, Promise
 from tianji.validation.pricing import Prediction
@@ -124,7 +125,8 @@ def _judge_promises(promises: Sequence[Promise]) -> list[Bar]:
     silent = sum(p.is_doubtful and not p.is_told for p in promises)
     bold, largest = sum(p.is_doubtful for p in promises), max(p.gain for p in promises)
     what = (
-        f"gains promised over {len(promises)} tuned layouts (largest {largest:.1%}; above {DOUBTFUL:.0%}: {bold}): "
+        f"gains promised over {len(promises)} tuned layouts (largest {format_percent(largest)}; above "
+        f"{format_percent(DOUBTFUL, 0)}: {bold}): "
         "those above that `tianji plan` does not call in question"
     )
     return [Bar(what, "none", float(silent), not silent, "count")]

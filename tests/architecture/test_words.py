@@ -175,3 +175,14 @@ def test_nothing_that_costs_or_is_priced_is_in_seconds() -> None:
             if words_of(name) & {"cost", "price", "cheap", "dear"}:
                 broken.append(f"{path}: {name}")
     assert not broken
+
+
+def test_a_percentage_is_spelled_one_way() -> None:
+    wrong = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path in SOURCE.rglob("*.py")
+        if path.name != "layouts.py"  # A layout is words without a blank inside: `selective-recompute-50%`.
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FormattedValue) and node.format_spec and ast.unparse(node.format_spec).endswith("%'")
+    ]
+    assert not wrong, "format_percent writes `12 %`; Python's format writes `12%`"

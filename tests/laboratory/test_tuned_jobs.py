@@ -60,5 +60,5 @@ def test_a_gain_that_tuned_runs_leave_no_room_for_counts_unless_whoever_plans_is
         [bar for bar in judge([], [], [], promises=[promise, p]) if bar.what.startswith("gains promised")]
         for p in (bold, replace(bold, is_told=False))
     )
-    assert told.is_met and told.value == 0 and f"largest {bold.gain:.1%}; above 15%: 1" in told.what
+    assert told.is_met and told.value == 0 and f"largest {bold.gain * 100:.1f} %; above 15 %: 1" in told.what
     assert not untold.is_met and untold.value == 1

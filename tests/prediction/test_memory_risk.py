@@ -48,7 +48,7 @@ def test_a_search_leaves_its_reserve_or_says_that_none_can() -> None:
     only = plan(job(), flat(8), top=1, fixed=one).best.memory_total
     full = flat(8, chip=replace(CHIP, memory=figure(only / 0.99 / flat(8).usable_memory)))
     unsaid = plan(job(), full, top=1, margin=0.2, fixed=one)
-    assert "no plan leaves the reserve of 20%" in unsaid.binding[0]
+    assert "no plan leaves the reserve of 20 %" in unsaid.binding[0]
     assert unsaid.best.fits
 
 

@@ -13,6 +13,7 @@ from tianji.exporters.launch_reader.launches import find_framework, read_options
 from tianji.exporters.lint.checks import Check, check_file
 from tianji.exporters.lint.violations import Violation
 from tianji.exporters.rules.tables import load_rules
+from tianji.formatting import format_percent
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict as predict_plan
 from tianji.prediction.remedies import recommend_interval
@@ -81,9 +82,8 @@ def _note_memory(plan: Plan) -> tuple[str, ...]:
         return ("This plan does not fit the memory as it is priced.",)
     if result.misfit_chance < RISKY:
         return ()
-    return (
-        f"This plan leaves {left:.1%} of the memory: the chance that it does not fit is {result.misfit_chance:.0%}.",
-    )
+    chance = format_percent(result.misfit_chance, 0)
+    return (f"This plan leaves {format_percent(left)} of the memory: the chance that it does not fit is {chance}.",)
 
 
 def _recommend_steps(plan: Plan) -> int:

@@ -11,6 +11,7 @@ from tianji.api.quantities import Count, Quantity, read_count, read_money, read_
 from tianji.api.requests import CalibrationLike, File, ModelLike, PlanLike, PoolLike, Sizes, StrategyLike, find_plan
 from tianji.catalog import load_failures
 from tianji.errors import FormatError
+from tianji.formatting import format_percent
 from tianji.hardware.failure_profile import FailureProfile
 from tianji.prediction import predict
 from tianji.prediction.goodput import Goodput, expect_goodput
@@ -122,8 +123,8 @@ def goodput(
     )
     share = expected.goodput
     summary = (
-        f"goodput of {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}: {share.nominal:.1%}"
-        f" ({share.low:.1%} to {share.high:.1%})"
+        f"goodput of {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}: {format_percent(share.nominal)}"
+        f" ({format_percent(share.low)} to {format_percent(share.high)})"
     )
     return Answer(
         expected, summary, partial(goodput_document, result, expected, remedies, constants, dollars), constants

@@ -143,7 +143,9 @@ def answer_launch(
     """Return the answer on a launch script: its prediction, and how far that is from the best and from what was measured."""
     launch, result, best = prediction.launch, prediction.result, prediction.best
     pace = (
-        best if isinstance(best, str) else f"{result.step_time.nominal / best.step_time.nominal - 1:+.1%} to the best"
+        best
+        if isinstance(best, str)
+        else f"{(result.step_time.nominal / best.step_time.nominal - 1) * 100:+.1f} % to the best"
     )
     summary = (
         f"prediction for a launch of {launch.stack}, {result.plan.job.model.name} on {launch.chips:,} chips:"

@@ -15,6 +15,7 @@ from tianji.api.quantities import Count, Quantity, read_duration
 from tianji.api.requests import File, ModelLike, PlanLike, PoolLike, Sizes, StrategyLike, find_plan
 from tianji.backends.options import RunOptions
 from tianji.errors import FormatError
+from tianji.formatting import format_percent
 from tianji.operation.operating import Operation, OperationOutcome, Order, begin, go_on, recommend
 from tianji.operation.settings import Settings
 from tianji.operation.simulation import Play, play
@@ -138,7 +139,7 @@ def _answer_operation(outcome: OperationOutcome) -> Answer[OperationOutcome]:
     account = outcome.account
     summary = (
         f"operation in {outcome.folder}: {outcome.state.value}, {account.steps:,} steps, {account.failures} failures,"
-        f" goodput {account.goodput:.1%}"
+        f" goodput {format_percent(account.goodput)}"
     )
     return Answer(outcome, summary, partial(operation_document, outcome), outcome.calibration)
 

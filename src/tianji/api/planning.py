@@ -34,7 +34,7 @@ from tianji.comparison.cheapest_size import OBJECTIVES as CHOOSES_SIZE
 from tianji.comparison.cheapest_size import find_cheapest_size
 from tianji.errors import FormatError, IllegalStrategyError, InfeasibleError, UnknownNameError
 from tianji.exporters.runnable import Runnable, plan_for_framework
-from tianji.formatting import format_duration
+from tianji.formatting import format_duration, format_percent
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.mixture import Mixture
 from tianji.parallel.layouts import abbreviate_layout, complete_layout, read_layout
@@ -135,7 +135,9 @@ def plan(
     wanted = parse_count(top, "--top")
     reserve = MARGIN if margin is None else parse(margin, "ratio", "--margin")
     if not 0 <= reserve <= MOST_MARGIN:
-        raise FormatError(f"--margin: expected a share of the usable memory up to {MOST_MARGIN:.0%}, got {margin}")
+        raise FormatError(
+            f"--margin: expected a share of the usable memory up to {format_percent(MOST_MARGIN, 0)}, got {margin}"
+        )
     if wanted > MOST_PLANS:
         raise InfeasibleError(f"--top: {top} plans are more than anyone reads; expected at most {MOST_PLANS:,}")
     if objective not in OBJECTIVES:
@@ -234,7 +236,7 @@ def _summarize(outcome: Outcome) -> str:
     job, pool = best.plan.job, best.plan.pool
     return (
         f"plan of {job.model.name} on {pool.chips:,} chips of {pool.name}: {format_duration(best.step_time.nominal)} a step,"
-        f" MFU {best.mfu:.1%}, {abbreviate_layout(best.plan.strategy)}{f' and {others} more' if others else ''}"
+        f" MFU {format_percent(best.mfu)}, {abbreviate_layout(best.plan.strategy)}{f' and {others} more' if others else ''}"
     )
 
 

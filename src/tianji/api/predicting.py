@@ -25,7 +25,7 @@ from tianji.api.requests import (
 from tianji.api.software import SoftwareLike, SoftwareOptions, Words
 from tianji.api.software_rules import weigh_allowed
 from tianji.errors import FormatError
-from tianji.formatting import format_duration
+from tianji.formatting import format_duration, format_percent
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.prediction import predict as predict_plan
 from tianji.prediction.balance import describe_balance
@@ -132,6 +132,6 @@ def _summarize(result: Result) -> str:
     plan, misfit = result.plan, "" if result.fits else ", does not fit the memory"
     return (
         f"prediction for {plan.job.model.name} on {plan.strategy.chips:,} chips of {plan.pool.name}:"
-        f" {format_duration(result.step_time.nominal)} a step, MFU {result.mfu:.1%}{misfit},"
+        f" {format_duration(result.step_time.nominal)} a step, MFU {format_percent(result.mfu)}{misfit},"
         f" {abbreviate_layout(plan.strategy)}"
     )

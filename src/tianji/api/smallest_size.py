@@ -22,6 +22,7 @@ from tianji.api.requests import (
 from tianji.comparison.smallest_size import Search, SmallestSize, fast_search, find_smallest_size
 from tianji.errors import FormatError, UnknownNameError
 from tianji.exporters.runnable import SPACES, plan_for_framework
+from tianji.formatting import format_percent
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.report.documents.smallest_size import smallest_size_document
@@ -74,7 +75,9 @@ def smallest(
         raise FormatError("POOL: expected at least one, like `tianji smallest llama-3.1-70b hgx-h100`")
     reserve = MARGIN if margin is None else parse(margin, "ratio", "--margin")
     if not 0 <= reserve <= MOST_MARGIN:
-        raise FormatError(f"--margin: expected a share of the usable memory up to {MOST_MARGIN:.0%}, got {margin}")
+        raise FormatError(
+            f"--margin: expected a share of the usable memory up to {format_percent(MOST_MARGIN, 0)}, got {margin}"
+        )
     engines = _words(runs_on)
     for engine in engines:
         if engine not in SPACES:

@@ -9,8 +9,6 @@ from collections.abc import Container
 from dataclasses import replace
 
 from tianji.errors import FormatError
-from tianji.exporters.megatron_family.precision import narrow_recipe
-from tianji.exporters.rules.tables import load_rules
 from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.software import Software
@@ -30,6 +28,10 @@ def find_refusal(job: Job, software: Software, word: str) -> str:
     option = OPTIONS.get(word, "")
     if not option or software.framework != RULED:
         return ""
+    # Every target comes with them: commands that ask no rule do without.
+    from tianji.exporters.megatron_family.precision import narrow_recipe
+    from tianji.exporters.rules.tables import load_rules
+
     options: dict[str, tuple[str, ...]] = {
         option: (), "--sequence-parallel": (), "--tensor-model-parallel-size": ("2",), "--transformer-impl": ("local",),
     }  # fmt: skip

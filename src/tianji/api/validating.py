@@ -16,6 +16,7 @@ from tianji.backends.mapping import open_mapper
 from tianji.calibration import calibrate_rows
 from tianji.catalog.calibrations import write_calibration
 from tianji.errors import FormatError, UnknownNameError
+from tianji.formatting import format_percent
 from tianji.parallel.plan_file import find_target
 from tianji.report.documents.calibration import calibration_document
 from tianji.report.documents.columns import columns_document
@@ -56,7 +57,9 @@ def validate(
     with open_mapper(workers) as mapper:
         verdict = validate_tables(tables, constants, split=split, quality=quality, mapper=mapper)
     time, skipped = verdict.step_time, len(verdict.skipped)
-    within = f": half within {time.median:.1%}, nine of ten within {time.p90:.1%}" if time.median is not None else ""
+    within = ""
+    if time.median is not None and time.p90 is not None:
+        within = f": half within {format_percent(time.median)}, nine of ten within {format_percent(time.p90)}"
     summary = f"validation of {time.count:,} step times ({skipped:,} rows skipped){within}"
     return Answer(verdict, summary, partial(verdict_document, verdict, groups), constants, every_row=rows)
 

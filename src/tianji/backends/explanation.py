@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tianji.errors import FormatError
+from tianji.formatting import format_percent
 from tianji.prediction.traffic import predict_traffic
 from tianji.result import Result
 from tianji.units import Bytes, Seconds
@@ -118,10 +119,10 @@ def _remarks(measured: Result, predicted: Result, terms: tuple[Term, ...]) -> tu
             f" {measured.plan.job.tokens_per_step:,}: compare tokens/s, not steps"
         )
     if abs(gap) <= facts.noise * measured.step_time.nominal:
-        remarks.append(f"the gap is within the run's own noise (step times spread by {facts.noise:.0%})")
+        remarks.append(f"the gap is within the run's own noise (step times spread by {format_percent(facts.noise, 0)})")
     elif gap and terms:
         largest = [term for term in terms if term.gap * gap > 0][:3]
-        shares = ", ".join(f"{term.name} {term.gap / gap:.0%}" for term in largest)
+        shares = ", ".join(f"{term.name} {format_percent(term.gap / gap, 0)}" for term in largest)
         remarks.append(f"of the gap: {shares}")
     low, high = predicted.step_time.low, predicted.step_time.high
     if low < high:
@@ -131,5 +132,7 @@ def _remarks(measured: Result, predicted: Result, terms: tuple[Term, ...]) -> tu
         remarks.append("predicted sends leave out those of the second forward pass")
     if facts.profiled_time:
         slower = facts.profiled_time / measured.step_time.nominal - 1.0
-        remarks.append(f"terms are of one profiled step ({slower:+.0%} on the median step), scaled to the median")
+        remarks.append(
+            f"terms are of one profiled step ({slower * 100:+.0f} % on the median step), scaled to the median"
+        )
     return tuple(remarks)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
 from tianji.comparison.curve import Curve
 from tianji.errors import FormatError, InfeasibleError
-from tianji.formatting import format_days
+from tianji.formatting import format_days, format_percent
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.units import DAY, TERA, Dollars
@@ -116,7 +116,7 @@ def _why_late(curve: Curve, days: float) -> str:
         return f"the architecture: {curve.pool.name} joins at most {curve.pool.max_chips:,} chips, and {at_most}"
     return (
         f"the batch: {curve.job.global_batch_size:,} sequences a step do not feed more chips, and {at_most}; the largest part of"
-        f" its step is {worst} ({rows[worst]:.0%}); a larger --batch would help"
+        f" its step is {worst} ({format_percent(rows[worst], 0)}); a larger --batch would help"
     )
 
 

@@ -26,7 +26,7 @@ def describe_balance(result: Result, calibration: Calibration) -> tuple[str, ...
         other = predict(replace(plan, job=replace(plan.job, moe_imbalance=load)), calibration)
         longer = other.step_time.nominal / result.step_time.nominal - 1.0
         misfit = "" if other.fits or not result.fits else " and does not fit"
-        cases.append(f"{load:g} ({longer:+.1%} a step{misfit})")
+        cases.append(f"{load:g} ({longer * 100:+.1f} % a step{misfit})")
     natural, *worse = cases
     return (
         f"experts in perfect balance, as forced routing has them: natural routing was measured at {natural}, worse balance"

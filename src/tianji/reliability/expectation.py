@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tianji.errors import EnvelopeError
+from tianji.formatting import format_percent
 from tianji.hardware.failure_profile import FailureProfile
 from tianji.reliability.checkpoints import Exposure
 from tianji.reliability.failure_case import FailureCase, find_case
@@ -127,18 +128,21 @@ def check_envelope(case: FailureCase) -> None:
     is_waiting = settings.replacement == "spare" and not case.is_replica_lost
     waiting = case.waiting if is_waiting else 0.0
     if waiting > MOST_WAITING:
-        _refuse(f"{case.spares} spares leave the job waiting {waiting:.0%} of the time")
+        _refuse(f"{case.spares} spares leave the job waiting {format_percent(waiting, 0)} of the time")
     if case.is_replica_lost:
         lacking = _lacking_replicas(case)
         if lacking > MOST_LACKING:
-            _refuse(f"{case.spares} spares leave {lacking:.0%} of the replicas waiting")
+            _refuse(f"{case.spares} spares leave {format_percent(lacking, 0)} of the replicas waiting")
         stalled = case.rate * case.reconfigure
         if stalled / (1.0 + stalled) > MOST_STALLED:
-            _refuse(f"all replicas stand still {stalled / (1.0 + stalled):.0%} of the time")
+            _refuse(f"all replicas stand still {format_percent(stalled / (1.0 + stalled), 0)} of the time")
         return
     inside = math.prod(cycle.useful for cycle in case.cycles[:-1])
     if inside < LEAST_INSIDE:
-        _refuse(f"failures that roll back to a newer checkpoint leave {inside:.0%} of the time to those of the storage")
+        _refuse(
+            f"failures that roll back to a newer checkpoint leave {format_percent(inside, 0)} of the time to those of the"
+            " storage"
+        )
     lost = 1.0 - inside * (case.cycles[-1].useful if case.cycles else 1.0)
     longest = max((cycle.interval + cycle.save.stop for cycle in case.cycles), default=0.0) + case.recovery_time
     if lost * longest > MOST_EDGE * settings.horizon:

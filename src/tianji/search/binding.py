@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from tianji.formatting import format_percent
 from tianji.result import Result
 from tianji.units import show
 
@@ -27,7 +28,7 @@ def find_binding(best: Result, feasible: int, candidates: int) -> tuple[str, ...
     shares = {kind: seconds / best.step_time.nominal for kind, seconds in best.breakdown.items()}
     ordered = sorted(shares, key=lambda kind: -shares[kind])
     named = [kind for kind in ordered[:MOST] if shares[kind] >= NOTABLE] or ordered[:1]
-    parts = [f"{NAMES[kind]}: {shares[kind]:.0%} of the step; {LEVERS[kind](best)}" for kind in named]
+    parts = [f"{NAMES[kind]}: {format_percent(shares[kind], 0)} of the step; {LEVERS[kind](best)}" for kind in named]
     return (*parts, *_memory(best, feasible, candidates))
 
 
@@ -36,7 +37,7 @@ def _memory(best: Result, feasible: int, candidates: int) -> Iterator[str]:
     if filled > FULL or refused > REFUSED:
         yield (
             f"memory: the fullest chip holds {show(best.memory_total, 'bytes')} of {show(best.memory_limit, 'bytes')} usable;"
-            f" {refused:.0%} of the legal strategies do not fit"
+            f" {format_percent(refused, 0)} of the legal strategies do not fit"
         )
 
 

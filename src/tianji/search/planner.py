@@ -8,6 +8,7 @@ from math import gcd, prod
 from typing import Any
 
 from tianji.catalog import load_calibration
+from tianji.formatting import format_percent
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.records import Record, find_largest_micro_batch
@@ -154,7 +155,8 @@ def _without_reserve(job: Job, pool: Pool, calibration: Calibration, options: Se
     """Return the outcome of a search that no plan with the reserve came out of."""
     outcome = plan(job, pool, calibration, replace(options, margin=0.0))
     left = 1.0 - outcome.best.memory_total / outcome.best.memory_limit
-    first = f"memory: no plan leaves the reserve of {options.margin:.0%}; this one leaves {left:.1%} of what is usable"
+    reserve = format_percent(options.margin, 0)
+    first = f"memory: no plan leaves the reserve of {reserve}; this one leaves {format_percent(left)} of what is usable"
     return replace(outcome, binding=(first, *outcome.binding))
 
 

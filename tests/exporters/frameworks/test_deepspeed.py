@@ -42,6 +42,6 @@ def test_sharding_groups_offloading_and_broadcasts() -> None:
 
 def test_what_lies_in_the_models_code_is_noted() -> None:
     notes = bundle_of(dp=8, recompute="full", recompute_layers=0.5, flash_attention=False, zero=3).notes
-    assert any("gradient_checkpointing_enable(), in 50% of the layers" in note for note in notes)
+    assert any("gradient_checkpointing_enable(), in 50 % of the layers" in note for note in notes)
     assert any('attn_implementation="eager"' in note for note in notes)
     assert all(note.startswith("FILL IN in the model") for note in bundle_of(dp=8, zero=3).notes)

@@ -15,6 +15,7 @@ from tianji.backends.microbenchmarks.least_squares import fit_times
 from tianji.backends.microbenchmarks.orders import Survey, TimedSample
 from tianji.backends.microbenchmarks.tiny_models import WHOLE, axis_plans, job_of
 from tianji.errors import RunError
+from tianji.formatting import format_percent
 from tianji.hardware import Chip, Figure, Pool, Tier
 from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
@@ -138,7 +139,7 @@ def _fit_matmuls(samples: Sequence[TimedSample], peak: dict[str, float], fitted_
         if left < least:
             least, best, error, half = left, float(np.exp(logs.mean())), float(left / np.sqrt(len(samples))), float(c)
     peak[DTYPE] = max(peak[DTYPE], best)
-    source = f"linear layers of {len(samples)} shapes, there and back; the curve is off by {least:.1%}"
+    source = f"linear layers of {len(samples)} shapes, there and back; the curve is off by {format_percent(least)}"
     fitted_constants["matmul_efficiency"] = Fitted(best / peak[DTYPE], error, len(samples), source)
     fitted_constants["matmul_half_size"] = Fitted(half, least, len(samples), source)
     fitted_constants["matmul_half_depth"] = Fitted(SHORT * half, least, len(samples), source)

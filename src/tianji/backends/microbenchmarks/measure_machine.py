@@ -21,6 +21,7 @@ from tianji.backends.microbenchmarks.orders import Orders, Survey, read_survey
 from tianji.backends.runtime.hosts import LocalHosts
 from tianji.backends.runtime.supervise import RankJob, run_ranks
 from tianji.errors import RunError
+from tianji.formatting import format_percent
 from tianji.hardware.calibration import CLASSES, Calibration, Evidence, Footprint, Spread
 from tianji.hardware.constants import Constants
 from tianji.hardware.uncertainty import RANGE_80
@@ -146,7 +147,9 @@ def format_chip(name: str, chips: int) -> str:
 def describe_origin(date: str, size: Size) -> str:
     """Return where a figure of a size comes from, without a word about which machine it is."""
     rounds = len(size.survey.samples[0].seconds)
-    return f"measured here on {date}, {size.chips} at work, {rounds} repeats, noise {size.findings.noise:.1%}"
+    return (
+        f"measured here on {date}, {size.chips} at work, {rounds} repeats, noise {format_percent(size.findings.noise)}"
+    )
 
 
 def _source(fitted: Fitted) -> str:

@@ -16,6 +16,7 @@ from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
 from tianji.exporters.plan_facts.mathematics import note_mathematics
 from tianji.exporters.plan_facts.torchrun_options import PORT, host_needs
+from tianji.formatting import format_percent
 from tianji.parallel.plan import Plan
 from tianji.perf.memory import FLAT_BUCKETS
 
@@ -112,7 +113,9 @@ def _note_model_code(plan: Plan, limits: Limits) -> None:
             if s.recompute == "full"
             else f"your own checkpointing of {s.recompute_modules.replace('+', ', ') or 'the cheap outputs'}"
         )
-        limits.note(f"Recomputation is the model's code: {how}, in {s.recompute_layers:.0%} of the layers.")
+        limits.note(
+            f"Recomputation is the model's code: {how}, in {format_percent(s.recompute_layers, 0)} of the layers."
+        )
     if not s.flash_attention:
         limits.note('Attention is the model\'s code: attn_implementation="eager", which the plan counts on.')
     if plan.job.precision.loss != "plain":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tianji.errors import FormatError
+from tianji.formatting import format_percent
 from tianji.migration.parity import statistics as stats
 from tianji.migration.parity.divergence import Divergence, find_divergence
 from tianji.migration.parity.logs import RunLog
@@ -282,12 +283,12 @@ def _judge_health(a: RunLog, b: RunLog, steps: Sequence[int]) -> ParityCheck:
 def _judge_drift(a: RunLog, b: RunLog, steps: Sequence[int], noise: Noise) -> ParityCheck:
     finite = [s for s in steps if math.isfinite(a.losses[s]) and math.isfinite(b.losses[s])]
     slope = stats.fit_slope(losses_at(a, finite), losses_at(b, finite))
-    rule = f"a trend that is sure (99.9 %) and gains over {DRIFT:.1%}"
+    rule = f"a trend that is sure (99.9 %) and gains over {format_percent(DRIFT)}"
     if slope is None:
         return ParityCheck(
             "drift", CheckOutcome.OPEN, None, rule, None, f"{len(finite)} finite steps; a trend needs 40"
         )
-    says = f"gains {slope.gained:+.2%} over the run ({slope.low:+.2%} to {slope.high:+.2%})"
+    says = f"gains {slope.gained * 100:+.2f} % over the run ({slope.low * 100:+.2f} % to {slope.high * 100:+.2f} %)"
     sure = slope.low > 0 or slope.high < 0
 
     def gained(one: RunLog, other: RunLog, common: Sequence[int]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tianji.formatting import format_percent
 from tianji.report.documents.migration_types import (
     MoveScanDocument,
     MoveVersionsDocument,
@@ -105,7 +106,8 @@ def _highlights(document: Document) -> Iterable[Highlight]:
     if to_change:
         share = automatic / len(to_change)
         yield Highlight(
-            "automatic or one line", Number(share, f"{share:.0%}", span=f"{automatic:,} of {len(to_change):,} places")
+            "automatic or one line",
+            Number(share, format_percent(share, 0), span=f"{automatic:,} of {len(to_change):,} places"),
         )
     none = sum(p["status"] == "none" and p["is_required"] for p in document["packages"])
     partial = sum(p["status"] == "partial" and p["is_required"] for p in document["packages"])
@@ -311,7 +313,7 @@ def _mindspore(coverage: Document) -> Iterable[Block]:
     counts = ", ".join(
         f"{count:,} {relation.replace('_', ' ')}" for relation, count in coverage["counts"].items() if count
     )
-    yield f"{coverage['names']:,} names: {counts}; {coverage['share_of_uses']:.0%} of the uses have a counterpart."
+    yield f"{coverage['names']:,} names: {counts}; {format_percent(coverage['share_of_uses'], 0)} of the uses have a counterpart."
     columns = (
         ViewColumn("torch"),
         ViewColumn("MindSpore"),

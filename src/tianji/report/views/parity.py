@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tianji.formatting import format_percent
 from tianji.report.charts import ChartPoint, ChartSeries, CurveChart
 from tianji.report.documents.parity import MoveDumpsDocument, MoveParityDocument
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
@@ -90,7 +91,7 @@ def loss_chart(document: Document) -> CurveChart:
             if loss is not None
         ]
         series.append(ChartSeries(label, tuple(points)))
-    note = f"The band is {BAND:.0%} around the reference."
+    note = f"The band is {format_percent(BAND, 0)} around the reference."
     return CurveChart("losses", "Loss by step", "step", "loss", tuple(series), from_zero=False, note=note)
 
 

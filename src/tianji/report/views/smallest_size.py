@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tianji.formatting import format_percent
 from tianji.report.documents.smallest_size import SizeDocument, SmallestDocument, SmallestSizeDocument
 from tianji.report.view import Cell, Facts, Highlight, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of, share_of, size_of, time_of
@@ -26,7 +27,7 @@ def smallest_size_view(document: SmallestSizeDocument) -> View:
     asked = Facts(
         (
             ("Model", describe_model(document["model"])),
-            ("Margin", f"{document['margin']:.0%} of the usable memory stays free"),
+            ("Margin", f"{format_percent(document['margin'], 0)} of the usable memory stays free"),
             *((("Assumed", "; ".join(assumed)),) if assumed else ()),
         )
     )
@@ -45,7 +46,7 @@ def _lead(answer: SmallestDocument) -> str:
     if answer["chips"] is None:
         return f"{_name(answer)}: none, {answer['reason']}."
     chips, free = answer["chips"], answer["sizes"][0]["memory_free"]
-    return f"{_name(answer)}: {chips:,} chip{'s' * (chips > 1)}, {free:.0%} of their usable memory free."
+    return f"{_name(answer)}: {chips:,} chip{'s' * (chips > 1)}, {format_percent(free, 0)} of their usable memory free."
 
 
 def _blocks(answer: SmallestDocument) -> Iterator[ViewTable | str]:

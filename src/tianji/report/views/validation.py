@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tianji.formatting import count_noun
+from tianji.formatting import count_noun, format_percent
 from tianji.report.charts import ChartPoint, ChartSeries, ScatterChart
 from tianji.report.documents.validation import (
     AccuracyDocument,
@@ -41,8 +41,9 @@ def validation_view(document: ValidationDocument) -> View:
     summary = document["summary"]
     time, memory = summary["step_time"], summary["memory"]
     predicted = [row for row in document["rows"] if row["status"] == "predicted"]
+    share = format_percent(memory["share_called_out_of_memory"])
     alarms = (
-        f"{memory['called_out_of_memory']:,} of {memory['ran']:,} rows that ran ({memory['share_called_out_of_memory']:.1%}) are"
+        f"{memory['called_out_of_memory']:,} of {memory['ran']:,} rows that ran ({share}) are"
         f" called out of memory. {summary['skipped']:,} rows were skipped."
     )
     lead = (f"Tables: {', '.join(summary['tables'])}. Calibration: {summary['calibration']}.", alarms)
@@ -82,7 +83,7 @@ def scatter_chart(rows: Sequence[ValidationRowDocument]) -> ScatterChart:
     errors = sorted(abs(row["error"] or 0.0) for row in rows)
     band = errors[min(int(INSIDE * len(errors)), len(errors) - 1)] if errors else 0.0
     by_chip = tuple(ChartSeries(f"{chip} ({len(points):,})", tuple(points), is_line=False) for chip, points in ordered)
-    note = f"Band: {INSIDE:.0%} of the rows are within {percent_of(band)}." if errors else ""
+    note = f"Band: {format_percent(INSIDE, 0)} of the rows are within {percent_of(band)}." if errors else ""
     return ScatterChart(
         "accuracy", "Step time, predicted against measured", "measured, s", "predicted, s", by_chip,
         min(band, WIDEST_BAND), note=note,
