@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from samples import CHIP, SPARSE, figure, job, pool
 from tianji.catalog import load_pool, make_job
+from tianji.formatting import format_percent
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
 from tianji.parallel.plan import Plan
@@ -42,9 +43,8 @@ def test_the_first_is_the_largest_part_of_the_step(
     result = predict(Plan(job(SPARSE), pool(16), strategy), Calibration(chips={CHIP.name: constants}))
     largest = max(result.breakdown, key=lambda kind: result.breakdown[kind])
     said = find_binding(result, feasible=1, candidates=1)
-    assert said[0].startswith(
-        f"{NAMES[largest]}: {result.breakdown[largest] / result.step_time.nominal:.0%} of the step; "
-    )
+    share = format_percent(result.breakdown[largest] / result.step_time.nominal, 0)
+    assert said[0].startswith(f"{NAMES[largest]}: {share} of the step; ")
     shares = [float(text.split(": ")[1].split("%")[0]) for text in said if not text.startswith("memory: ")]
     assert shares == sorted(shares, reverse=True)
 
