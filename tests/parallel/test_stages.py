@@ -75,4 +75,4 @@ def test_offsets_are_layers_beyond_an_even_share() -> None:
     assert add_offsets(8, 4, 0) is None
     for offsets in ([1, 0], [9, -9, 0, 0], [0.5, 0, 0, 0]):
         with pytest.raises(FormatError, match="offset"):
-            add_offsets(8, 4, offsets)  # type: ignore[arg-type]
+            add_offsets(8, 4, offsets)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tianji.formatting import format_duration, format_percent
-from tianji.parallel.strategy import FIELDS, Strategy
+from tianji.parallel.strategy import DEALT, FIELDS, Strategy
 
 KINDS = {
     "matmul": "matrix multiplications",
@@ -91,14 +91,18 @@ def describe_changes(one: Strategy, other: Strategy) -> str:
 
     >>> describe_changes(Strategy(tp=8), Strategy(tp=4, dp=2))
     'tp 8 → 4, dp 1 → 2'
+    >>> describe_changes(Strategy(pp=2), Strategy(pp=2, stages="3,5"))
+    'stages dealt → Et*3|t*5L'
     """
     changes = []
     for name in FIELDS:
         before, after = getattr(one, name), getattr(other, name)
         if before != after and not (name == "placement" and max(one.pp, other.pp) == 1):
-            changes.append(f"{name} {_word(before)} → {_word(after)}")
+            changes.append(f"{name} {_word(name, before)} → {_word(name, after)}")
     return ", ".join(changes) or "nothing"
 
 
-def _word(value: object) -> str:
+def _word(name: str, value: object) -> str:
+    if value == "":
+        return DEALT if name == "stages" else "not named"
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
