@@ -10,7 +10,7 @@ from typing import Any
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
 from tianji.api.progress import show_progress
-from tianji.api.quantities import Count, Pairs, Quantity, read_pairs
+from tianji.api.quantities import Count, Pairs, Quantity, read_margin, read_pairs
 from tianji.api.requests import (
     CalibrationLike,
     File,
@@ -52,14 +52,12 @@ from tianji.result import Result
 from tianji.search import Outcome, SearchOptions
 from tianji.search import plan as search_plans
 from tianji.search.mixed_planner import MixedOutcome, plan_mixture
-from tianji.units import parse, parse_count
+from tianji.units import parse_count
 from tianji.validation.expected_gains import weigh_precedents
 from tianji.workload import Model, Precision
 
 OBJECTIVES = ("time", *CHOOSES_SIZE)
 """What a plan is the best in; of the last two the number of chips is chosen too."""
-MARGIN, MOST_MARGIN = 0.03, 0.5
-"""Share of the usable memory that a plan leaves free unless told otherwise, and the largest that may be asked for."""
 MOST_PLANS = 1000
 
 
@@ -133,11 +131,7 @@ def plan(
     fixed, asked = _read_fixed(fix), SoftwareOptions(software, with_, without)
     reliability = read_loss(loss, replica_chips)
     wanted = parse_count(top, "--top")
-    reserve = MARGIN if margin is None else parse(margin, "ratio", "--margin")
-    if not 0 <= reserve <= MOST_MARGIN:
-        raise FormatError(
-            f"--margin: expected a share of the usable memory up to {format_percent(MOST_MARGIN, 0)}, got {margin}"
-        )
+    reserve = read_margin(margin)
     if wanted > MOST_PLANS:
         raise InfeasibleError(f"--top: {top} plans are more than anyone reads; expected at most {MOST_PLANS:,}")
     if objective not in OBJECTIVES:

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from tianji.errors import FormatError, UnknownNameError
+from tianji.formatting import format_percent
 from tianji.units import DAY, Dollars, Seconds, parse, parse_count, show
 
 Count: TypeAlias = int | str
 """A whole number, or a text like ``"4k"``."""
 Quantity: TypeAlias = float | str
 """A number in SI units, or a text with a unit like ``"30 min"``."""
+MARGIN, MOST_MARGIN = 0.03, 0.5
+"""Share of the usable memory that a plan leaves free unless told otherwise, and the largest that may be asked for."""
 LONGEST: Seconds = 10_000_000 * DAY
 """Some 27,000 years: of a longer time, sums over failures have no digit left."""
 Pairs: TypeAlias = Mapping[str, Quantity] | str | Iterable[str]
@@ -38,6 +41,22 @@ def read_quantity(value: Quantity, dimension: str, option: str) -> float:
     if dimension == "time" and figure > LONGEST:
         raise FormatError(f"{option}: expected a time of at most {show(LONGEST, 'time')}, got {value!r}")
     return figure
+
+
+def read_margin(margin: Quantity | None) -> float:
+    """Return the share of the usable memory that a plan leaves free; MARGIN where nothing was given.
+
+    >>> read_margin("5 %"), read_margin(None)
+    (0.05, 0.03)
+
+    Raises FormatError for a share above MOST_MARGIN.
+    """
+    reserve = MARGIN if margin is None else parse(margin, "ratio", "--margin")
+    if not 0 <= reserve <= MOST_MARGIN:
+        raise FormatError(
+            f"--margin: expected a share of the usable memory up to {format_percent(MOST_MARGIN, 0)}, got {margin}"
+        )
+    return reserve
 
 
 def read_optional(value: Quantity | None, dimension: str, option: str) -> float | None:

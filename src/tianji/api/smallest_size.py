@@ -8,7 +8,7 @@ from typing import Any
 
 from tianji.api.answer import Answer
 from tianji.api.progress import show_progress
-from tianji.api.quantities import Count, Quantity
+from tianji.api.quantities import Count, Quantity, read_margin
 from tianji.api.requests import (
     CalibrationLike,
     ModelLike,
@@ -22,17 +22,15 @@ from tianji.api.requests import (
 from tianji.comparison.smallest_size import Search, SmallestSize, fast_search, find_smallest_size
 from tianji.errors import FormatError, UnknownNameError
 from tianji.exporters.runnable import SPACES, plan_for_framework
-from tianji.formatting import format_percent
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.report.documents.smallest_size import smallest_size_document
 from tianji.result import Result
 from tianji.search import SearchOptions
-from tianji.units import parse, parse_count
+from tianji.units import parse_count
 from tianji.workload import Job, Precision
 from tianji.workload.task import ADAPTED
 
-MARGIN, MOST_MARGIN = 0.03, 0.5
 MOST = 4096
 """Chips that are tried at most, unless told otherwise."""
 TASKS = "pretrain,sft,lora"
@@ -73,11 +71,7 @@ def smallest(
     check_model(model)
     if not pools:
         raise FormatError("POOL: expected at least one, like `tianji smallest llama-3.1-70b hgx-h100`")
-    reserve = MARGIN if margin is None else parse(margin, "ratio", "--margin")
-    if not 0 <= reserve <= MOST_MARGIN:
-        raise FormatError(
-            f"--margin: expected a share of the usable memory up to {format_percent(MOST_MARGIN, 0)}, got {margin}"
-        )
+    reserve = read_margin(margin)
     engines = _words(runs_on)
     for engine in engines:
         if engine not in SPACES:
