@@ -48,7 +48,7 @@ def read_cases(
     # The batch that is assumed where none is known must be one for all pools: the work is the same.
     chips = max((pool.chips for pool, _ in places), default=0)
     sizes = {own: Sizes(None, batch, seq, tokens, own or precision, **(work or Work())._asdict()) for _, own in places}
-    return [(find_job(model, sizes[own], chips), pool) for pool, own in places]
+    return [(find_job(model, sizes[own], chips, (pool.chip,)), pool) for pool, own in places]
 
 
 def choose_for_cases(

@@ -105,8 +105,8 @@ def plan(
     unlike chips gives ``Answer[MixedOutcome]``. Sizes that are left out are those of
     the model's published run.
 
-    * ``tokens="15T"`` gives the days of the run; ``precision`` is bf16 unless you say
-      fp8 ...
+    * ``tokens="15T"`` gives the days of the run; ``precision`` is that of the
+      published run where the chips have it, else bf16.
     * ``objective="cost"`` or ``"energy"`` chooses the number of chips too, by ``rent``
       and ``power`` (``{"h800": 2.0}``: dollars of a chip-hour, watts of a chip).
     * ``fix="tp=8,zero=1"`` holds strategy fields, ``vary="overlap_ep"`` tries a switch
@@ -249,7 +249,7 @@ def _plan_mixture(
 ) -> Answer[MixedOutcome]:  # fmt: skip
     check_model(model)
     chips = [part.chip for part in mixture.parts]
-    job = find_job(model, sizes, mixture.chips)
+    job = find_job(model, sizes, mixture.chips, chips)
     choice = choose_software(calibration, chips, asked, fixed, has_experts=job.model.moe is not None)
     choice = choice.rule_out(job, chips, fixed)
     calibration, job = choice.calibration, choice.settle(job, chips[0])

@@ -23,7 +23,8 @@ _POOL_OPTIONS = (
     click.option("--seq", metavar="N", help="Tokens of one sequence.  [default: as in the published run]"),
     click.option("--tokens", metavar="COUNT", help="Tokens of the whole run, like 15T: gives the days."),
     click.option("--precision", metavar="NAME",
-                 help="Number formats of the run; a pool may have its own, like 64xhgx-h800@fp8.  [default: bf16]"),
+                 help="Number formats of the run; a pool may have its own, like 64xhgx-h800@fp8.  [default: as in the"
+                      " published run, on chips that have it; else bf16]"),
     task_options,
     click.option("--site", metavar="NAME|FILE", help="Where all pools stand.  [default: each at its vendor's home]"),
     RENT,

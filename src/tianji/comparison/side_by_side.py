@@ -120,7 +120,8 @@ def _verdict(
         )
     parts = contest.factors(*pair)
     ranked = sorted(parts, key=lambda name: -abs(math.log(parts[name])))
-    reasons = ", ".join(f"{name} ×{parts[name]:.2f}" for name in ranked[:3])
+    told = [name for name in ranked if f"{parts[name]:.2f}" != "1.00"] or ranked[:1]
+    reasons = ", ".join(f"{name} ×{parts[name]:.2f}" for name in told[:3])
     ahead = f"{names[0]} is ahead of {names[1]} on {what}, {times:.2f} times, and the ranges do not overlap"
     return f"{ahead}; it is decided by {reasons}."
 
