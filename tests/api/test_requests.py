@@ -122,7 +122,11 @@ def test_what_holds_no_plan_is_refused() -> None:
     ("pool", "precision", "said"),
     [
         ("hgx-h800", "fp8", "number formats fp8, as in the published run (DSV3)"),
-        ("cloudmatrix384", "bf16", "number formats bf16, as no peak in the fp8 of the published run (DSV3) is known of ascend"),
+        (
+            "cloudmatrix384",
+            "bf16",
+            "number formats bf16, as no peak in the fp8 of the published run (DSV3) is known of ascend",
+        ),
     ],
 )
 def test_number_formats_are_those_of_the_published_run_on_chips_that_have_them(

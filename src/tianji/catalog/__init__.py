@@ -60,5 +60,6 @@ __all__ = [
     "read_text",
     "site_of",
     "training_defaults",
+    "usual_precision",
     "write_calibration",
 ]

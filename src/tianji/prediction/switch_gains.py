@@ -72,7 +72,9 @@ def weigh_switches(
     room = max(usable_memory(plan.pool), float(estimated.memory[0]))
     gains = [
         SwitchGain(name, software.switches.get(name, ""), word, seconds, present - seconds, changed, other)
-        for (name, word, changed, other), seconds, size in zip(changes, times, estimated.memory[1:].tolist(), strict=True)
+        for (name, word, changed, other), seconds, size in zip(
+            changes, times, estimated.memory[1:].tolist(), strict=True
+        )
         if size <= room and present - seconds >= SMALL * present
     ]
     best: dict[str, SwitchGain] = {}

@@ -28,8 +28,10 @@ OVERLAPS = ("overlap_dp", "overlap_tp", "overlap_pp", "overlap_ep", "sequence_pa
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One strategy field with another value, or one switch of the software. Where it is a degree of all chips, data
-    parallelism takes the rest."""
+    """One strategy field with another value, or one switch of the software.
+
+    Where it is a degree of all chips, data parallelism takes the rest.
+    """
 
     field: str
     value: Any
