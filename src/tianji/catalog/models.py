@@ -84,15 +84,15 @@ def list_aliases() -> dict[str, str]:
 
     Raises FormatError for a file that is no table of names.
     """
-    found: dict[str, str] = {}
+    aliases: dict[str, str] = {}
     for folder, _ in reversed(find_folders("models")):
         if not is_there(file := folder / "aliases.toml"):
             continue
         names = read_toml(file).get("aliases")
         if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
             raise FormatError(f'{file}: expected a table [aliases] with lines like "llama-3.3-70b" = "llama-3.1-70b"')
-        found |= names
-    return found
+        aliases |= names
+    return aliases
 
 
 def load_model(name_or_path: str | os.PathLike[str]) -> Model:
