@@ -33,7 +33,8 @@ def kinds_of(model: Model) -> set[str]:
 @settings(max_examples=60, deadline=None)
 @given(
     model=st.sampled_from([DENSE, SPARSE, "deepseek-v3", *PATTERNED]), tp=st.sampled_from([1, 2, 8]),
-    pp=st.sampled_from([1, 2, 8]), cp=st.sampled_from([1, 2]), dp=st.sampled_from([1, 8, 32]), zero=st.sampled_from([0, 1, 2, 3]), ranks=st.integers(2, 16),
+    pp=st.sampled_from([1, 2, 8]), cp=st.sampled_from([1, 2]), dp=st.sampled_from([1, 8, 32]),
+    zero=st.sampled_from([0, 1, 2, 3]), ranks=st.integers(2, 16),
     schedule=st.sampled_from(["1f1b", "gpipe", "zero-bubble", "zbv", "dualpipe"]), is_expert=st.booleans(),
     recompute=st.sampled_from(["none", "selective", "full"]), offload=st.sampled_from([0.0, 0.5, 1.0]),
 )  # fmt: skip
