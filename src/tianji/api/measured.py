@@ -34,9 +34,9 @@ def _switched(result: Result, calibration: Calibration, changes: tuple[Change, .
         if held & known:
             continue
         under = calibration.under(gain.software, plan.pool.chip.name)
-        found = predict(gain.plan, under)
-        if found.fits and found.step_time.nominal < result.step_time.nominal:
-            yield Change(gain.switch, gain.word, found, _chance(gain, result, calibration, under), gain.flag)
+        switched = predict(gain.plan, under)
+        if switched.fits and switched.step_time.nominal < result.step_time.nominal:
+            yield Change(gain.switch, gain.word, switched, _chance(gain, result, calibration, under), gain.flag)
 
 
 def _chance(gain: SwitchGain, result: Result, calibration: Calibration, under: Calibration) -> float:

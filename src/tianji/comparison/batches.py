@@ -57,8 +57,8 @@ def weigh_batches(
     asked = [a.result.plan for a in assessments if a is not None]
     for other in batches:
         if other not in points:
-            found = (assess(replace(plan.job, global_batch_size=other), plan.pool) for plan in asked)
-            points[other] = AtBatch(other, tuple(found))
+            assessed = (assess(replace(plan.job, global_batch_size=other), plan.pool) for plan in asked)
+            points[other] = AtBatch(other, tuple(assessed))
     return tuple(points[n] for n in sorted(points))
 
 
@@ -102,15 +102,15 @@ def describe_chips(points: Sequence[AtBatch], batch: int) -> str:
     own = needed.pop(batch, None)
     if own is None or not needed:
         return ""
-    found = [
+    moved = [
         f"{a.pool.chips:,} at {n:,}" for n, a in needed.items() if a is not None and a.pool.chips != own.pool.chips
     ]
     same = [f"{n:,}" for n, a in needed.items() if a is not None and a.pool.chips == own.pool.chips]
     none = [f"{n:,}" for n, a in needed.items() if a is None]
     sentences = []
-    if found:
+    if moved:
         sentences.append(
-            f"The batch counts: it takes {', '.join(found)} sequences a step instead of {own.pool.chips:,} chips."
+            f"The batch counts: it takes {', '.join(moved)} sequences a step instead of {own.pool.chips:,} chips."
         )
     if same:
         sentences.append(f"At {' and '.join(same)} sequences a step it takes as many chips.")

@@ -80,12 +80,12 @@ def compare(
         except InfeasibleError:
             return None
 
-    found = set_side_by_side([search(*case) for case in cases], assumptions)
+    beside = set_side_by_side([search(*case) for case in cases], assumptions)
     if batches:
-        points = weigh_batches(found.assessments, found.batch, batches, try_search)
+        points = weigh_batches(beside.assessments, found.batch, batches, try_search)
     else:
-        points = weigh_round_batches(found.assessments, calibration, assumptions)
-    return replace(found, batches=points)
+        points = weigh_round_batches(beside.assessments, calibration, assumptions)
+    return replace(beside, batches=points)
 
 
 def set_side_by_side(assessments: Sequence[Assessment], assumptions: Assumptions | None = None) -> Comparison:

@@ -89,8 +89,8 @@ def size_pool(
     own, at_batches = job.global_batch_size, {}
     for batch in (own, *batches) if batches else ():
         other = curve if batch == own else replace(curve, job=replace(job, global_batch_size=batch), points={})
-        found = smallest if batch == own else other.find_smallest(target, pool.node, curve.most)
-        at_batches[batch] = AtBatch(batch, (found,))
+        enough = smallest if batch == own else other.find_smallest(target, pool.node, curve.most)
+        at_batches[batch] = AtBatch(batch, (enough,))
     return Sizing(
         days, budget, best, curve, cost, cautious.pool.chips if cautious else None, tuple(binding),
         tuple(at_batches[batch] for batch in sorted(at_batches)),

@@ -36,7 +36,7 @@ def _curve(points: list[AtBatchDocument], of_chips: bool) -> CurveChart:
 
 
 def _series(points: list[AtBatchDocument], place: int, of_chips: bool) -> ChartSeries:
-    known = [(point, found) for point in points if (found := point["pools"][place]) is not None]
+    known = [(point, pool) for point in points if (pool := point["pools"][place]) is not None]
     made = []
     for point, pool in known:
         useful, batch = pool["useful_tokens_per_s"], point["batch"]
