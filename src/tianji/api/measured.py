@@ -30,8 +30,8 @@ def _switched(result: Result, calibration: Calibration, changes: tuple[Change, .
     plan = result.plan
     before, known = plan.strategy.as_dict(), {change.field for change in changes}
     for gain in weigh_allowed(result, calibration):
-        held = {name for name, value in gain.plan.strategy.as_dict().items() if value != before[name]}
-        if held & known:
+        changed = {name for name, value in gain.plan.strategy.as_dict().items() if value != before[name]}
+        if changed & known:
             continue
         under = calibration.under(gain.software, plan.pool.chip.name)
         switched = predict(gain.plan, under)

@@ -82,7 +82,7 @@ def compare(
 
     beside = set_side_by_side([search(*case) for case in cases], assumptions)
     if batches:
-        points = weigh_batches(beside.assessments, found.batch, batches, try_search)
+        points = weigh_batches(beside.assessments, beside.batch, batches, try_search)
     else:
         points = weigh_round_batches(beside.assessments, calibration, assumptions)
     return replace(beside, batches=points)
@@ -149,8 +149,8 @@ def _verdict(
         )
     parts = contest.factors(*pair)
     ranked = sorted(parts, key=lambda name: -abs(math.log(parts[name])))
-    told = [name for name in ranked if f"{parts[name]:.2f}" != "1.00"] or ranked[:1]
-    reasons = ", ".join(f"{name} ×{parts[name]:.2f}" for name in told[:3])
+    moving = [name for name in ranked if f"{parts[name]:.2f}" != "1.00"] or ranked[:1]
+    reasons = ", ".join(f"{name} ×{parts[name]:.2f}" for name in moving[:3])
     ahead = f"{names[0]} is ahead of {names[1]} on {what}, {times:.2f} times, and the ranges do not overlap"
     return f"{ahead}; it is decided by {reasons}."
 
