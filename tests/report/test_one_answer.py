@@ -19,7 +19,7 @@ from .commands import COMMANDS, run
 from .reading import read_heads, read_tables
 
 WIDE = 1000
-WITH_A_BOTTOM_LINE = ("plan", "prediction", "comparison", "replacement", "sizing", "goodput")
+WITH_A_BOTTOM_LINE = ("plan", "mixture", "prediction", "comparison", "replacement", "sizing", "goodput")
 RULE = re.compile("^─+$")
 BARS = re.compile("[█▏▎▍▌▋▊▉]+")
 

@@ -125,7 +125,11 @@ def sizing_line(sizing: Sizing) -> BottomLineDocument:
 
 
 def mixture_line(outcome: MixedOutcome, given: Assumptions) -> BottomLineDocument:
-    """Return the bottom line of a mixture: whether to mix, and its step; no chance is known of it, as nobody measured one."""
+    """Return the bottom line of a mixture: whether to mix, and its step.
+
+    The chance is that of the choice, from the ranges of both ways taken for independent; they share their constants, so that it
+    is at least so high.
+    """
     time, taken = f"{format_range(outcome.step_time, format_duration)} a step", outcome.taken_alone
     if taken is None:
         how = "side by side" if outcome.choice == "batches" else "in one pipeline"
@@ -139,7 +143,19 @@ def mixture_line(outcome: MixedOutcome, given: Assumptions) -> BottomLineDocumen
     except InputError as error:
         money = f"days, cost and power are not known: {error}"
     basis = f"the step time ({outcome.step_time.leans_on})" if outcome.step_time.leans_on else "a lower bound"
-    return {"answer": answer, "amounts": money, "hinge": f"It hangs on {basis}.", "chance": None}
+    chance, what = _chance_of(outcome), "Mixing gains" if taken is None else "Mixing loses"
+    sure = "No other way fits" if chance is None else f"{what}: at least {_percent(chance)}"
+    return {"answer": answer, "amounts": money, "hinge": f"{sure}. It hangs on {basis}.", "chance": chance}
+
+
+def _chance_of(outcome: MixedOutcome) -> float | None:
+    """Return the chance that the way to take is faster than the best of the other kind; None where there is none."""
+    if outcome.taken_alone is None:
+        alone = [part.result.step_time for part in outcome.alone if part.result]
+        return min((chance_of_at_least(step, outcome.step_time) for step in alone), default=None)
+    times = [way.step_time for way in (outcome.division, outcome.chain) if way is not None]
+    relative = outcome.step_time / outcome.step_time.nominal
+    return min((chance_of_at_least(relative * seconds, outcome.step_time) for seconds in times), default=None)
 
 
 class _Amounts(Protocol):
