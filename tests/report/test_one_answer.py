@@ -106,7 +106,7 @@ def test_the_bottom_line_stands_first_in_the_same_words(answer: Answer) -> None:
         ]
         assert shown.bottom[0].startswith(("Yes: ", "No: ", "Open: "))
         assert 0 <= document["bottom_line"]["chance"] <= 1
-        assert re.search(r": (over |under )?\d+ %\. ", shown.bottom[2])
+        assert re.search(r": (at least |over |under )?\d+ %\. ", shown.bottom[2])
 
 
 def test_a_view_is_made_from_the_document_alone(answer: Answer) -> None:

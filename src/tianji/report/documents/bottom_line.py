@@ -144,7 +144,8 @@ def mixture_line(outcome: MixedOutcome, given: Assumptions) -> BottomLineDocumen
         money = f"days, cost and power are not known: {error}"
     basis = f"the step time ({outcome.step_time.leans_on})" if outcome.step_time.leans_on else "a lower bound"
     chance, what = _chance_of(outcome), "Mixing gains" if taken is None else "Mixing loses"
-    sure = "No other way fits" if chance is None else f"{what}: at least {_percent(chance)}"
+    least = "" if chance is None else f"{'' if chance > SURE else 'at least '}{_percent(chance)}"
+    sure = f"{what}: {least}" if least else "No other way fits"
     return {"answer": answer, "amounts": money, "hinge": f"{sure}. It hangs on {basis}.", "chance": chance}
 
 
