@@ -20,7 +20,7 @@ from tianji.hardware import Chip, Pool, Tier
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.perf.context import Terms, largest, total
-from tianji.perf.memory import activation_bytes, fixed_bytes, host_bytes, state_bytes
+from tianji.perf.memory import activation_bytes, fixed_bytes, host_bytes, kept_of_kinds, state_bytes
 from tianji.perf.offload import is_offloading
 from tianji.perf.passes import COMPUTATION, Pace, add_delay, computation
 from tianji.perf.segments import Segment, SegmentTime, joint_send_time, segment_time
@@ -210,8 +210,8 @@ def _first_of_kind(segments: Sequence[Segment]) -> list[bool]:
 def estimate_memory(job: Job, constants: Constants, g: Grid, stages: Sequence[Stage]) -> list[dict[str, Array]]:
     """Return bytes by part for each of the given stages."""
     m = microbatches(job, g)
-    fixed = fixed_bytes(constants, g)
-    parts = [state_bytes(job, s, g) | fixed | activation_bytes(job, s, g, m, constants) for s in stages]
+    fixed, kinds = fixed_bytes(constants, g), kept_of_kinds(job, g)
+    parts = [state_bytes(job, s, g) | fixed | activation_bytes(job, s, g, m, constants, kinds) for s in stages]
     if job.task.teacher is None:
         return parts
     beside = [teacher_bytes(job, s, g, constants) for s in stages]

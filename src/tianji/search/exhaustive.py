@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,13 +14,14 @@ from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import Block, priced_blocks
-from tianji.search.candidate import Candidate, Some
+from tianji.search.candidate import Candidate, Some, Spot
 from tianji.search.options import SearchOptions
 from tianji.search.shortlist import Shortlist
 from tianji.search.space import Space
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job
 
+C = TypeVar("C", Candidate, Spot)
 _DEFAULT = SearchOptions()
 FRONT_WINDOW = 2.0
 """The Pareto front goes up to this many times the best step time."""
@@ -50,9 +52,9 @@ class _Ledger:
     shortlist: Shortlist
     candidates: int = 0
     feasible: int = 0
-    best: list[Candidate] = field(default_factory=list)
-    front: list[Candidate] = field(default_factory=list)
-    closest: Candidate | None = None
+    best: list[Spot] = field(default_factory=list)
+    front: list[Spot] = field(default_factory=list)
+    closest: Spot | None = None
 
     @property
     def bar(self) -> float:
@@ -94,7 +96,7 @@ class _Ledger:
         place = int(np.argmin(memory))
         if self.closest is None or memory[place] < self.closest.memory:
             at = np.asarray([place])
-            self.closest = Some(grid, block.start + at, block.step_time[at], block.memory[at]).candidate(0)
+            self.closest = Some(grid, block.start + at, block.step_time[at], block.memory[at]).spots()[0]
 
     def _keep_best(self, chosen: Some) -> None:
         order = np.flatnonzero(chosen.step_time < self.bar)
@@ -103,7 +105,7 @@ class _Ledger:
             last = np.partition(chosen.step_time[order], self.top - 1)[self.top - 1]
             order = order[chosen.step_time[order] <= last]
             order = order[np.lexsort((chosen.memory[order], chosen.step_time[order]))[: self.top]]
-        self.best = sorted([*self.best, *(chosen.candidate(i) for i in order.tolist())], key=_order)[: self.top]
+        self.best = sorted([*self.best, *chosen.take(order).spots()], key=_order)[: self.top]
 
     def _keep_front(self, chosen: Some) -> None:
         order = np.flatnonzero(chosen.step_time <= self.slowest)
@@ -114,7 +116,7 @@ class _Ledger:
         running = np.minimum.accumulate(size) if len(order) else size
         first = np.ones(len(order), dtype=bool)
         first[1:] = running[1:] < running[:-1]
-        self.front = _front([*self.front, *(chosen.candidate(i) for i in order[first].tolist())], self.slowest)
+        self.front = _front([*self.front, *chosen.take(order[first]).spots()], self.slowest)
 
     def _is_beaten(self, step_time: Array, memory: Array) -> Array:
         """Return what some member of the front is as fast as, and as small."""
@@ -147,7 +149,8 @@ def explore(
                 progress(ledger.candidates)
     seconds = time.perf_counter() - started
     return SearchResult(
-        ledger.candidates, ledger.feasible, seconds, tuple(ledger.best), tuple(ledger.front), ledger.closest,
+        ledger.candidates, ledger.feasible, seconds, tuple(s.candidate for s in ledger.best),
+        tuple(s.candidate for s in ledger.front), ledger.closest.candidate if ledger.closest else None,
         ledger.shortlist.candidates(),
     )  # fmt: skip
 
@@ -169,12 +172,12 @@ def keep_front(candidates: list[Candidate]) -> tuple[Candidate, ...]:
     return tuple(_front(candidates, FRONT_WINDOW * candidates[0].step_time)) if candidates else ()
 
 
-def _order(c: Candidate) -> tuple[float, float]:
+def _order(c: Candidate | Spot) -> tuple[float, float]:
     return c.step_time, c.memory
 
 
-def _front(candidates: list[Candidate], slowest: Seconds) -> list[Candidate]:
-    kept: list[Candidate] = []
+def _front(candidates: list[C], slowest: Seconds) -> list[C]:
+    kept: list[C] = []
     for c in sorted(candidates, key=_order):
         if c.step_time <= slowest and (not kept or c.memory < kept[-1].memory):
             kept.append(c)
