@@ -124,7 +124,7 @@ def _rank(job: Job, pool: Pool, constants: Constants, table: Array, fixed: Mappi
         table = table[table[:, COLUMNS.index(name)] == code]
     settings = Strategy(**{name: value for name, value in fixed.items() if name in SWITCHES or name == "ep_kind"})
     tried = _settings(job, pool, table, settings)
-    starts = [pair for some in tried for pair in _fastest(job, pool, constants, some, keep)]
+    starts = [pair for few in tried for pair in _fastest(job, pool, constants, few, keep)]
     return sorted(starts, key=lambda pair: pair[0])
 
 
