@@ -24,7 +24,7 @@ MAX_COUNT = 10**9
 MAX_NUMBER = TERA
 """Of anything that a row measures; one over it is the least."""
 
-EMPTY = ("", "-", "n/a", "na", "nan", "none stated", "not stated", "null")
+EMPTY = frozenset({"", "-", "n/a", "na", "nan", "none stated", "not stated", "null"})
 """What people write into a cell that they have nothing for."""
 
 _LONGEST_EMPTY = max(map(len, EMPTY))
@@ -45,7 +45,7 @@ class Cells:
     def text(self, column: str) -> str:
         """Return a cell without the blanks around it; empty when nothing is stated."""
         text = (self.row.get(column) or "").strip()
-        return "" if len(text) <= _LONGEST_EMPTY and text.lower() in EMPTY else text
+        return "" if not text or (len(text) <= _LONGEST_EMPTY and text.lower() in EMPTY) else text
 
     def require(self, column: str) -> str:
         """Return a cell that must not be empty.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,11 +30,15 @@ class Spot(NamedTuple):
     step_time: Seconds
     memory: Bytes
 
-    @property
-    def candidate(self) -> Candidate:
-        """The candidate with its strategy."""
-        (strategy,) = self.grid.strategies(np.asarray([self.place]))
-        return Candidate(strategy, self.step_time, self.memory)
+
+def name_all(spots: Sequence[Spot]) -> tuple[Candidate, ...]:
+    """Return candidates with their strategies; those of one grid are named at once."""
+    strategies: dict[tuple[int, int], Strategy] = {}
+    for grid in {id(spot.grid): spot.grid for spot in spots}.values():
+        places = [spot.place for spot in spots if spot.grid is grid]
+        named = grid.strategies(np.asarray(places))
+        strategies |= {(id(grid), place): strategy for place, strategy in zip(places, named, strict=True)}
+    return tuple(Candidate(strategies[id(s.grid), s.place], s.step_time, s.memory) for s in spots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import Block, priced_blocks
-from tianji.search.candidate import Candidate, Some, Spot
+from tianji.search.candidate import Candidate, Some, Spot, name_all
 from tianji.search.options import SearchOptions
 from tianji.search.shortlist import Shortlist
 from tianji.search.space import Space
@@ -147,12 +147,12 @@ def explore(
             ledger.join(part)
             if progress:
                 progress(ledger.candidates)
+    best, front = name_all(ledger.best), name_all(ledger.front)
+    closest = name_all([ledger.closest])[0] if ledger.closest else None
     seconds = time.perf_counter() - started
     return SearchResult(
-        ledger.candidates, ledger.feasible, seconds, tuple(s.candidate for s in ledger.best),
-        tuple(s.candidate for s in ledger.front), ledger.closest.candidate if ledger.closest else None,
-        ledger.shortlist.candidates(),
-    )  # fmt: skip
+        ledger.candidates, ledger.feasible, seconds, best, front, closest, ledger.shortlist.candidates()
+    )
 
 
 def _ledger(top: int, leading: int) -> _Ledger:
