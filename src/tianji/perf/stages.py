@@ -289,6 +289,8 @@ class Bubble:
     """Seconds in which the slowest stage works."""
     sharing: Array | float
     """Chips that share each processor."""
+    uneven: Array | float = 0.0
+    """Seconds of a step by which the slowest stage works longer than an even share of all work; where they were asked for."""
 
     @classmethod
     def between(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from tianji.parallel.grid import Grid
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import Block, priced_blocks
 from tianji.search.candidate import Candidate, Some, Spot, name_all
+from tianji.search.improvable import Improvable
 from tianji.search.options import SearchOptions
 from tianji.search.shortlist import Shortlist
 from tianji.search.space import Space
@@ -44,12 +45,16 @@ class SearchResult:
     """The legal strategy that needs least memory."""
     shortlist: tuple[Candidate, ...] = ()
     """The leading unlike layouts (see :mod:`tianji.search.shortlist`), where the options ask for them, fastest first."""
+    improvable: tuple[Candidate, ...] = ()
+    """Where the options name stages: pipelines that equal stages would make faster than the fastest, with the time that these
+    would take at least, the least first (see :mod:`tianji.search.improvable`)."""
 
 
 @dataclass(slots=True)
 class _Ledger:
     top: int
     shortlist: Shortlist
+    improvable: Improvable | None = None
     candidates: int = 0
     feasible: int = 0
     best: list[Spot] = field(default_factory=list)
@@ -78,6 +83,8 @@ class _Ledger:
             self.shortlist.add(chosen)
             self._keep_best(chosen)
             self._keep_front(chosen)
+        if self.improvable is not None and self.best and block.uneven is not None:
+            self.improvable.add(grid, block, fits, self.best[0].step_time)
 
     def join(self, later: _Ledger) -> None:
         """Take in the ledger of a later slice, as if that slice had been added here."""
@@ -87,6 +94,8 @@ class _Ledger:
         if not self.feasible and closest and (self.closest is None or closest.memory < self.closest.memory):
             self.closest = closest
         self.shortlist.join(later.shortlist)
+        if self.improvable is not None and later.improvable is not None:
+            self.improvable.join(later.improvable)
         self.best = sorted([*self.best, *later.best], key=_order)[: self.top]
         if self.best:
             self.front = _front([*self.front, *later.front], self.slowest)
@@ -134,35 +143,37 @@ def explore(
 ) -> SearchResult:
     """Return the fastest strategies of a job on all chips of a pool, with the Pareto front of time against memory."""
     started = time.perf_counter()
-    ledger, limit, progress = _ledger(options.top, options.leading), usable_memory(pool), options.progress
+    ledger, limit, progress = _ledger(options), usable_memory(pool), options.progress
     slices = Space(job, pool, options.fixed, options.extra, options.most_micro_batch).slices()
     if options.mapper is None:
         for grid in slices:
-            for block in priced_blocks(job, pool, constants, grid):
+            for block in priced_blocks(job, pool, constants, grid, weighs_stages=options.names_stages):
                 ledger.add(grid, block, limit)
             if progress:
                 progress(ledger.candidates)
     else:
-        for part in options.mapper(partial(_price_apart, options.top, options.leading, job, pool, constants), slices):
+        apart = partial(_price_apart, replace(options, mapper=None, progress=None), job, pool, constants)
+        for part in options.mapper(apart, slices):
             ledger.join(part)
             if progress:
                 progress(ledger.candidates)
     best, front = name_all(ledger.best), name_all(ledger.front)
     closest = name_all([ledger.closest])[0] if ledger.closest else None
+    improvable = ledger.improvable.candidates(best[0].step_time) if ledger.improvable and best else ()
     seconds = time.perf_counter() - started
     return SearchResult(
-        ledger.candidates, ledger.feasible, seconds, best, front, closest, ledger.shortlist.candidates()
+        ledger.candidates, ledger.feasible, seconds, best, front, closest, ledger.shortlist.candidates(), improvable
     )
 
 
-def _ledger(top: int, leading: int) -> _Ledger:
-    return _Ledger(max(top, 1), Shortlist(leading))
+def _ledger(options: SearchOptions) -> _Ledger:
+    return _Ledger(max(options.top, 1), Shortlist(options.leading), Improvable() if options.names_stages else None)
 
 
-def _price_apart(top: int, leading: int, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
+def _price_apart(options: SearchOptions, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
     """Return the ledger of one slice alone."""
-    ledger, limit = _ledger(top, leading), usable_memory(pool)
-    for block in priced_blocks(job, pool, constants, grid):
+    ledger, limit = _ledger(options), usable_memory(pool)
+    for block in priced_blocks(job, pool, constants, grid, weighs_stages=options.names_stages):
         ledger.add(grid, block, limit)
     return ledger
 
