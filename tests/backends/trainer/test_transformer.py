@@ -23,8 +23,8 @@ from ..samples import CONFIGS, model_of
 
 def build(model: Model, layers: Iterable[int] | None = None) -> Transformer:
     with torch.device("meta"):
-        held = range(model.num_layers) if layers is None else layers
-        return Transformer(model, held, torch.arange(8), UNCUT, embed=True, predict=True)
+        layers_here = range(model.num_layers) if layers is None else layers
+        return Transformer(model, layers_here, torch.arange(8), UNCUT, embed=True, predict=True)
 
 
 def count(part: torch.nn.Module) -> int:

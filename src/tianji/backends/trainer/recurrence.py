@@ -35,11 +35,11 @@ def scan(q: Tensor, k: Tensor, v: Tensor, decay: Tensor, beta: Tensor | None, cu
     turns, rank = cut.turns(), cut.rank()
     if len(turns) == 1:
         return _Scan.apply(q, k, v, decay, beta, first)[0]
-    held = [turn for turn, holder in enumerate(turns) if holder == rank]
-    inputs = ([None] * len(held) if x is None else x.chunk(len(held), dim=2) for x in (q, k, v, decay, beta))
+    own_turns = [turn for turn, holder in enumerate(turns) if holder == rank]
+    inputs = ([None] * len(own_turns) if x is None else x.chunk(len(own_turns), dim=2) for x in (q, k, v, decay, beta))
     # What is sent and received hangs on one chain of tokens, so that the backward pass goes through it in reverse.
     parts, state, token = [], first, 0.0 * v[:, :, :1, :1]
-    for turn, *piece in zip(held, *inputs, strict=True):
+    for turn, *piece in zip(own_turns, *inputs, strict=True):
         if turn and turns[turn - 1] != rank:
             state = _Receive.apply(first, token, turns[turn - 1], cut.group)
         part, state = _Scan.apply(*piece, state)
@@ -54,14 +54,14 @@ def preceding(x: Tensor, count: int, cut: SequenceCut) -> list[tuple[Tensor, Ten
     turns, rank = cut.turns(), cut.rank()
     if len(turns) == 1 or cut.group is None:
         return [(x.new_zeros(x.shape[0], count, x.shape[2]), x)]
-    held = [turn for turn, holder in enumerate(turns) if holder == rank]
-    pieces = x.chunk(len(held), dim=1)
+    own_turns = [turn for turn, holder in enumerate(turns) if holder == rank]
+    pieces = x.chunk(len(own_turns), dim=1)
     ends = torch.stack([piece[:, -count:] for piece in pieces])
     # The ends of all pieces, in the order of the ranks and of each one's pieces.
     gathered = all_gather_tensor_autograd(ends.contiguous(), 0, cut.group)
     owners = sorted(range(len(turns)), key=lambda turn: (turns[turn], turn))
     # The first piece has none before it, yet its rank must take part in the backward pass of what all ranks gathered.
-    before = [gathered[owners.index(turn - 1)] if turn else 0.0 * gathered[0] for turn in held]
+    before = [gathered[owners.index(turn - 1)] if turn else 0.0 * gathered[0] for turn in own_turns]
     return list(zip(before, pieces, strict=True))
 
 
