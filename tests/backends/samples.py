@@ -23,6 +23,7 @@ DELTA = {
     "linear_value_head_dim": 12, "linear_conv_kernel_dim": 4, "shared_expert_intermediate_size": 32, "decoder_sparse_step": 1,
     "mlp_only_layers": [],
 }  # fmt: skip
+MINIMAX = {"layer_types": ["linear_attention", "full_attention"] * 2, "num_local_experts": 4, "num_experts_per_tok": 2}
 MAMBA = {
     "hybrid_override_pattern": "ME*M", "mamba_num_heads": 8, "mamba_head_dim": 8, "ssm_state_size": 12, "n_groups": 2,
     "conv_kernel": 4, "n_routed_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 32,
@@ -43,6 +44,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "tie_word_embeddings": False,
     },
     "delta": {"model_type": "qwen3_next", "head_dim": 8, **SIZES, **QWEN_EXPERTS, **DELTA},
+    "lightning": {"model_type": "minimax", "head_dim": 8, **SIZES, **MINIMAX},
     "mamba": {"model_type": "nemotron_h", "head_dim": 8, **SIZES, **MAMBA},
 }
 STEPS, SEQ_LEN, BATCH, RATE = 3, 32, 8, 0.1

@@ -46,6 +46,8 @@ TWO: list[Case] = [
     ("delta", {"cp": 2, "cp_kind": "ring", "ep": 2, "micro_batch_size": 4}),
     ("delta", {"cp": 2, "cp_kind": "all_gather", "recompute": "full", "micro_batch_size": 4}),
     ("delta", {"pp": 2, "schedule": "zbv", "micro_batch_size": 2}),
+    ("lightning", {"tp": 2, "micro_batch_size": 4}),
+    ("lightning", {"cp": 2, "cp_kind": "all_gather", "ep": 2, "recompute": "full", "micro_batch_size": 4}),
     ("mamba", {"tp": 2, "recompute": "full", "micro_batch_size": 4}),
     ("mamba", {"cp": 2, "cp_kind": "ring", "recompute": "selective", "micro_batch_size": 4}),
     ("mamba", {"cp": 2, "cp_kind": "ulysses", "ep": 2, "micro_batch_size": 4}),

@@ -72,7 +72,8 @@ def test_a_model_that_the_trainer_lacks_is_refused_with_the_reason(monkeypatch: 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("minimax-m1", "lightning layers"), ("gpt-oss-20b", "attention with sinks=1"), ("deepseek-v3.2", "latent with selected"),
+        ("kimi-linear-48b-a3b", "delta attention layers"),
+        ("gpt-oss-20b", "attention with sinks=1"), ("deepseek-v3.2", "latent with selected"),
         ("deepseek-v4-flash", "compressed layers; .*hyper-connections"), ("gemma-4-26b-a4b", "parameters beside mixer"),
     ],
 )  # fmt: skip

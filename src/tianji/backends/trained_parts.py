@@ -23,6 +23,7 @@ MIXERS: Mapping[str, frozenset[str]] = {
     ),
     "gated_delta_net": frozenset({"num_key_heads", "num_value_heads", "key_head_dim", "value_head_dim", "kernel"}),
     "mamba2": frozenset({"num_heads", "head_dim", "state_size", "num_groups", "kernel", "conv_bias", "bias", "norm"}),
+    "lightning": frozenset({"num_heads", "head_dim"}),
 }
 MLPS: Mapping[str, frozenset[str]] = {
     "dense": frozenset({"width", "gated", "bias"}),

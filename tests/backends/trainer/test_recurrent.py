@@ -9,7 +9,7 @@ from torch import Tensor
 from tianji.backends.traces import SCAN, exclusive_times
 from tianji.backends.trainer.context_parallel import UNCUT
 from tianji.backends.trainer.recurrence import scan
-from tianji.backends.trainer.recurrent import GatedDeltaNet, Mamba2
+from tianji.backends.trainer.recurrent import GatedDeltaNet, LightningAttention, Mamba2
 from tianji.backends.trainer.transformer import draw_weights
 from tianji.workload.ops import SCAN_CHUNK
 
@@ -119,6 +119,22 @@ def test_a_mamba_2_mixer_is_its_recurrence() -> None:
     normed = torch.cat([y / (y.square().mean(1, keepdim=True) + 1e-6).sqrt() for y in groups], 1) * net.norm
     wanted = normed @ net.wo.weight.T + net.wo.bias
     assert torch.allclose(net(x[None], torch.arange(11))[0], wanted, rtol=1e-4, atol=1e-6)
+
+
+@torch.no_grad()
+def test_lightning_attention_is_its_recurrence() -> None:
+    net = LightningAttention(HIDDEN, UNCUT, num_heads=4, head_dim=5).double()
+    draw_weights(net, 3)
+    net.norm.mul_(torch.linspace(0.5, 1.5, 20, dtype=torch.float64))
+    x = torch.randn(11, HIDDEN, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    q, k, v = (
+        torch.nn.functional.silu(x @ w.weight.T).unflatten(1, (4, 5)).transpose(0, 1) for w in (net.wq, net.wk, net.wv)
+    )
+    decay = -torch.tensor([1 / 4, 1 / 16, 1 / 64, 1 / 256], dtype=torch.float64)[:, None].expand(4, 11)
+    out = step_by_step(q[None], k[None], v[None], decay[None], None)[0].transpose(0, 1).flatten(1)
+    normed = out / (out.square().mean(1, keepdim=True) + 1e-6).sqrt() * net.norm
+    wanted = (normed * torch.sigmoid(x @ net.wg.weight.T)) @ net.wo.weight.T
+    assert torch.allclose(net(x[None], torch.arange(11))[0], wanted, rtol=1e-4, atol=1e-7)
 
 
 def test_a_recurrence_counts_as_attention_in_a_trace() -> None:

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import P2POp, ProcessGroup
-from torch.distributed._functional_collectives import all_gather_tensor_autograd
+from torch.distributed._functional_collectives import all_gather_tensor_autograd, all_reduce, wait_tensor
 from torch.profiler import record_function
 
 from tianji.backends.trainer.context_parallel import SequenceCut
@@ -151,3 +151,24 @@ def _move(op: Any, x: Tensor, rank: int, group: ProcessGroup) -> Tensor:
     for work in dist.batch_isend_irecv([P2POp(op, x, dist.get_global_rank(group, rank), group)]):
         work.wait()
     return x
+
+
+class _SumOver(torch.autograd.Function):
+    """A sum over ranks of which each goes on with its own part: their gradients are summed, too."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, group: ProcessGroup) -> Tensor:
+        ctx.group = group
+        return wait_tensor(all_reduce(x, "sum", group))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return wait_tensor(all_reduce(grad, "sum", ctx.group)), None
+
+
+def sum_over(x: Tensor, group: ProcessGroup | None) -> Tensor:
+    """Return the sum of all ranks' x, which each of them uses for its own heads; of one rank where there is no group."""
+    if group is None:
+        return x
+    total: Tensor = _SumOver.apply(x, group)
+    return total

@@ -1,4 +1,4 @@
-"""Mixers with a recurrence: the gated delta net and Mamba-2.
+"""Mixers with a recurrence: the gated delta net, Mamba-2 and lightning attention.
 
 Each takes the sizes of its kind in the model's description by their names (:mod:`tianji.workload.recurrent_parts`). Projections
 that libraries store as one matrix are apart here, so that each is cut by whole heads; their sizes add up to the description's.
@@ -10,18 +10,22 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed import ProcessGroup
 from torch.distributed.tensor import DTensor, Partial
 from torch.nn import functional
 
 from tianji.backends.first_weights import EPSILON
 from tianji.backends.trainer.context_parallel import SequenceCut
-from tianji.backends.trainer.recurrence import preceding, scan
+from tianji.backends.trainer.recurrence import preceding, scan, sum_over
 
 
 class RecurrentMixer(nn.Module):
     """What tensor parallelism must know of a mixer with a recurrence."""
 
+    group: ProcessGroup | None = None
+    """The ranks that share out its heads; None: all of them are here."""
     columns: ClassVar[tuple[str, ...]]
     """Its projections from the hidden size; the output projection is ``wo``."""
     shared: ClassVar[tuple[str, ...]] = ()
@@ -123,6 +127,38 @@ class Mamba2(RecurrentMixer):
     def _convolved(self, x: Tensor, name: str) -> Tensor:
         bias = self.own(f"{name}_conv_bias") if self.has_conv_bias else None
         return functional.silu(convolve(x, self.own(f"{name}_conv"), bias, self.cut))
+
+
+class LightningAttention(RecurrentMixer):
+    """Lightning attention (MiniMax-01): each head forgets at a rate of its own, and the norm is over all heads together.
+
+    Head i of n has the rate 2^(-8 i / n), as ALiBi has its slopes; MiniMax lowers it from layer to layer, which is left out.
+    """
+
+    columns = ("wq", "wk", "wv", "wg")
+
+    def __init__(self, hidden: int, cut: SequenceCut, *, num_heads: int, head_dim: int) -> None:
+        super().__init__()
+        width = num_heads * head_dim
+        self.cut, self.num_heads, self.head_dim = cut, num_heads, head_dim
+        self.wq, self.wk, self.wv, self.wg = (nn.Linear(hidden, width, bias=False) for _ in range(4))
+        self.wo = nn.Linear(width, hidden, bias=False)
+        self.norm = nn.Parameter(torch.empty(width))
+
+    def forward(self, x: Tensor, positions: Tensor) -> Tensor:
+        """Return the mixer's part of the stream; positions are said by the order of the tokens alone."""
+        q, k, v = (
+            functional.silu(w(x)).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            for w in (self.wq, self.wk, self.wv)
+        )
+        first = q.shape[1] * (dist.get_rank(self.group) if self.group else 0)
+        heads = torch.arange(first, first + q.shape[1], device=x.device, dtype=torch.float32)
+        rates = 2.0 ** (-8.0 * (heads + 1.0) / self.num_heads)
+        decay = -rates[:, None].expand(q.shape[:3])
+        out = scan(q, k, v, decay, None, self.cut).transpose(1, 2).flatten(2)
+        squares = sum_over(out.square().sum(-1, keepdim=True), self.group)
+        out = out * (squares / (self.num_heads * self.head_dim) + EPSILON).rsqrt()
+        return self.wo((out.to(x.dtype) * self.own("norm")) * torch.sigmoid(self.wg(x)))
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, cut: SequenceCut) -> Tensor:

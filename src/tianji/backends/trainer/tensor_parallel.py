@@ -112,6 +112,7 @@ def _latent_styles(stream: Placement) -> Styles:
 
 def _cut_heads(mixer: RecurrentMixer, tp: DeviceMesh) -> None:
     """Cut what a mixer with a recurrence holds beside its projections: a row for each head or channel."""
+    mixer.group = tp.get_group()
     for name, weight in list(mixer.named_parameters(recurse=False)):
         placement = Replicate() if name in mixer.shared else Shard(0)
         mixer.register_parameter(

@@ -22,7 +22,7 @@ from tianji.backends.trained_parts import sizes_of
 from tianji.backends.trainer.attention import LatentAttention, SelfAttention
 from tianji.backends.trainer.context_parallel import SequenceCut
 from tianji.backends.trainer.moe import MixtureOfExperts, SwiGLU
-from tianji.backends.trainer.recurrent import GatedDeltaNet, Mamba2
+from tianji.backends.trainer.recurrent import GatedDeltaNet, LightningAttention, Mamba2
 from tianji.workload import Model
 from tianji.workload.blocks import LayerBlock
 from tianji.workload.plain import block_of
@@ -31,6 +31,7 @@ DEVIATION = 0.02
 
 MIXERS: dict[str, type[nn.Module]] = {
     "attention": SelfAttention, "latent": LatentAttention, "gated_delta_net": GatedDeltaNet, "mamba2": Mamba2,
+    "lightning": LightningAttention,
 }  # fmt: skip
 """Modules by the kinds of :data:`tianji.backends.trained_parts.MIXERS`."""
 MLPS: dict[str, type[nn.Module]] = {"dense": SwiGLU, "experts": MixtureOfExperts}
