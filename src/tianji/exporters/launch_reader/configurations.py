@@ -17,7 +17,7 @@ from tianji.exporters.launch_reader.counts import count_chips
 from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
 from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.shell_sources import find_source
-from tianji.exporters.launch_reader.stacks import bridge, hugging_face, mindformers, options_of, torchtitan
+from tianji.exporters.launch_reader.stacks import bridge, hugging_face, mindformers, options_of, torchtitan, trainers
 from tianji.input_files import read_text
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Job
@@ -51,6 +51,9 @@ def read_command(command: Command, script: Script, file: Path, chips: int, setti
     }  # fmt: skip
     if stack in ("swift", "swift-megatron"):
         command = _with_configuration(command, file, where)
+    if stack == "verl" and not options_of.trains_by_megatron(command.words):
+        keys = dict(options_of.read_overrides(command.words))
+        return _settle(trainers.read_verl_fsdp(keys, where, chips), chips)
     if stack in readers:
         options = readers[stack](command, script, where)
         options.contested = frozenset(script.contested)
@@ -59,25 +62,29 @@ def read_command(command: Command, script: Script, file: Path, chips: int, setti
     if stack == "bridge":
         return _read_bridge(command, launcher, settings, where)
     if stack == "torchtitan":
-        return _read_torchtitan(command, launcher, file, chips, settings)
+        return _read_torchtitan(command, launcher, file, chips, settings, script)
     if stack == "mindformers":
         name = (launcher.texts("--config") or [""])[0]
         return read_configuration(_beside(name, file, where), find_source(name, file) or file, chips, settings, ())
     number = count_chips(launcher, chips or None)[1] if chips or _says_chips(launcher) else 0
+    if stack == "trainer":
+        started = group_options(command.before) | launcher.values
+        values = group_options(command.words) | {f"--{k}": [v] for k, v in _renamed(settings).items()}
+        return _settle(trainers.read_trainer(values, started, where, number, _reader(file, script)), number)
     if stack == "swift":
         values = group_options(command.words)
         if "model" in settings:
             values["--model"] = [settings["model"]]
         if launcher.texts("--config-file") and "--deepspeed" not in values and "--fsdp" not in values:
             values["--fsdp"] = launcher.texts("--config-file")
-        return _settle(hugging_face.read_swift_options(values, where, number, _reader(file)), number)
+        return _settle(hugging_face.read_swift_options(values, where, number, _reader(file, script)), number)
     name = next((w for w in command.words[:2] if w.endswith((".yaml", ".yml", ".json"))), "")
     changes = _dotted(command.words[1:])
-    body = {**_load(_beside(name, file, where), find_source(name, file) or file)} if name else {}
+    body = {**_take_in(name, file, where, script)} if name else {}
     if stack == "mindspeed-fsdp2":
         return _settle(hugging_face.read_mindspeed_fsdp2(torchtitan.lay_over(body, changes), where, number), number)
     body |= _renamed({k: v for k, v in settings.items() if k in ("model", "seq")})
-    return _settle(hugging_face.read_llama_factory(body | changes, where, number, _reader(file)), number)
+    return _settle(hugging_face.read_llama_factory(body | changes, where, number, _reader(file, script)), number)
 
 
 def read_configuration(
@@ -140,8 +147,7 @@ def read_named(name: str, chips: int, settings: Mapping[str, str], arguments: Se
     if name in torchtitan.load_registry():
         tree = torchtitan.read_registry(name, _dotted(arguments) | dict(settings))
         return _settle_four(torchtitan.read_torchtitan(tree, name, chips), "torchtitan")
-    plain = name.removeprefix("llm.")
-    if any(k in bridge.load_recipes() for k in (plain, f"{plain}_config", f"{plain}_pretrain_config")):
+    if bridge.find_recipe(name):
         return bridge.read_recipe(name, arguments, settings, name)
     return None
 
@@ -247,15 +253,14 @@ def _read_bridge(command: Command, launcher: Options, settings: Mapping[str, str
 
 
 def _read_torchtitan(
-    command: Command, launcher: Options, file: Path, chips: int, settings: Mapping[str, str]
+    command: Command, launcher: Options, file: Path, chips: int, settings: Mapping[str, str], script: Script
 ) -> SettledLaunch:
     where = str(file)
     changes = _dotted(command.words) | {k: v for k, v in settings.items() if "." in k}
     number = count_chips(launcher, chips or None)[1] if chips or _says_chips(launcher) else 0
     toml = changes.pop("job.config_file", "")
     if toml:
-        place = find_source(toml, file)
-        tree = torchtitan.lay_over(_load(_beside(toml, file, where), place or file), changes)
+        tree = torchtitan.lay_over(_take_in(toml, file, where, script), changes)
     else:
         name = (launcher.texts("--config") or [""])[0]
         tree = torchtitan.read_registry(name, changes)
@@ -281,12 +286,23 @@ def _dotted(words: Sequence[str]) -> dict[str, str]:
     return place
 
 
-def _reader(file: Path) -> hugging_face.ReadFile:
+def _reader(file: Path, script: Script | None = None) -> hugging_face.ReadFile:
+    written = script.written if script else {}
+
     def read(name: str) -> Mapping[str, Any] | None:
+        if name in written:
+            return _load(written[name], Path(name))
         place = find_source(name, file) if name else None
         return _load(read_text(place, "a configuration"), place) if place else None
 
     return read
+
+
+def _take_in(name: str, file: Path, where: str, script: Script) -> dict[str, Any]:
+    """Return a configuration that a script names: one that it writes itself, or one that lies beside it."""
+    if name in script.written:
+        return _load(script.written[name], Path(name))
+    return _load(_beside(name, file, where), find_source(name, file) or file)
 
 
 def _beside(name: str, file: Path, where: str) -> str:

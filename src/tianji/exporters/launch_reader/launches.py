@@ -28,6 +28,7 @@ from tianji.exporters.launch_reader.options import REQUIRED, Options
 from tianji.exporters.launch_reader.precisions import read_precision
 from tianji.exporters.launch_reader.shell_reader import read_script
 from tianji.exporters.launch_reader.shell_script import Script
+from tianji.exporters.launch_reader.stacks.recipe_programs import read_program
 from tianji.exporters.launch_reader.strategies import read_strategy_options
 from tianji.exporters.rules.tables import load_rules
 from tianji.input_files import read_text
@@ -85,6 +86,11 @@ def read_launch(
     text = read_text(file, EXPECTED)
     if file.suffix in CONFIGURATIONS:
         return _finish(read_configuration(text, file, chips or 0, given, arguments), chips)
+    if file.suffix == ".py":
+        program = read_program(text, where, given)
+        if program is None:
+            raise FormatError(f"{where}: a program in Python that takes no recipe of NeMo or Megatron Bridge by name")
+        return _finish(program, chips)
     script = read_script(text, where, given, arguments, file)
     command = find_training(script)
     if command is None:
