@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tianji.errors import FormatError
-from tianji.exporters.launch_reader.launchers import read_launcher
 from tianji.exporters.launch_reader.launches import Launch, read_launch
+from tianji.exporters.launch_reader.starters import read_starter
 
 REST = """--num-layers 32 --hidden-size 4096 --num-attention-heads 32 --seq-length 4096 --micro-batch-size 1
 --global-batch-size 64 --bf16 --vocab-size 32000""".replace("\n", " ")
@@ -75,7 +75,7 @@ def test_every_launcher_says_how_many_chips(tmp_path: Path, launcher: str, chips
 
 
 def test_slurm_lines_stand_back_behind_the_command() -> None:
-    assert read_launcher(["srun", "-N", "2"], {"-N": "4", "--gres": "gpu:a100:8"}) == {
+    assert read_starter(["srun", "-N", "2"], {"-N": "4", "--gres": "gpu:a100:8"}) == {
         "--nodes": ["2"], "--gpus-per-node": ["8"],
     }  # fmt: skip
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.exporters.launch_reader.commands import Command, words_before
-from tianji.exporters.launch_reader.launchers import read_launcher
 from tianji.exporters.launch_reader.named_models import find_in_file_name, find_named_model
 from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
 from tianji.exporters.launch_reader.shell_script import Script
+from tianji.exporters.launch_reader.starters import read_starter
 
 SWIFT_DEFAULTS: dict[str, list[str]] = {
     "--micro-batch-size": ["1"], "--global-batch-size": ["16"], "--use-distributed-optimizer": [],
@@ -235,7 +235,7 @@ def primus_default(text: str, settings: Mapping[str, str]) -> str:
 def start_options(command: Command, script: Script) -> dict[str, list[str]]:
     """Return what the launcher before a program and the script's variables say of nodes and processes."""
     before = command.before or words_before(command.words)
-    values = read_launcher(before, script.directives)
+    values = read_starter(before, script.directives)
     variables = {f"variable {k}": [v] for k, v in script.variables.items() if k in VARIABLES}
     return values | variables
 

@@ -27,11 +27,11 @@ LENGTH = (
 
 
 def read_trainer(
-    values: Mapping[str, list[str]], launcher: Mapping[str, list[str]], where: str, chips: int, read_file: ReadFile
+    values: Mapping[str, list[str]], starter: Mapping[str, list[str]], where: str, chips: int, read_file: ReadFile
 ) -> TrainerSettings:
     """Return the training of a program with the Trainer's arguments.
 
-    Defaults: transformers' TrainingArguments: 8 samples on a chip, fp32, nothing recomputed. ``launcher`` holds the options of
+    Defaults: transformers' TrainingArguments: 8 samples on a chip, fp32, nothing recomputed. ``starter`` holds the options of
     accelerate, whose file may name DeepSpeed or FSDP.
     """
     get = {k[2:].replace("-", "_").lower(): " ".join(v) or "true" for k, v in values.items()}
@@ -43,7 +43,7 @@ def read_trainer(
     trainer.precision = "bf16" if truthy(get.get("bf16")) else "fp16" if truthy(get.get("fp16")) else "fp32"
     trainer.fused = get.get("attn_implementation", "sdpa") != "eager"
     trainer.formats = Formats(loss_kernel="chunked" if truthy(get.get("use_liger_kernel")) else "torch")
-    _take_launcher(trainer, launcher, read_file)
+    _take_starter(trainer, starter, read_file)
     if "deepspeed" in get and get["deepspeed"] != "true":
         find_deepspeed(trainer, get["deepspeed"], read_file)
     elif "zero_stage" in get:  # DeepSpeed's own example programs write the file themselves
@@ -59,9 +59,9 @@ def read_trainer(
     return trainer
 
 
-def _take_launcher(trainer: TrainerSettings, launcher: Mapping[str, list[str]], read_file: ReadFile) -> None:
+def _take_starter(trainer: TrainerSettings, starter: Mapping[str, list[str]], read_file: ReadFile) -> None:
     """Take accelerate's file and options into a training."""
-    text = {k: (v or ["true"])[0] for k, v in launcher.items()}
+    text = {k: (v or ["true"])[0] for k, v in starter.items()}
     body = read_file(text.get("--config-file", "")) or {}
     kind = str(body.get("distributed_type", "")).upper()
     part = body.get("deepspeed_config")

@@ -22,7 +22,7 @@ _ELASTIC = re.compile(r"(^|/)torchrun$|^torch\.distributed\.(run|launch)$")
 _NODES = ("--nnodes", "--nodes", "--num-nodes", "--ntasks", "--num-machines", "--num-processes")
 
 
-def read_launcher(before: Sequence[str], directives: Mapping[str, str]) -> dict[str, list[str]]:
+def read_starter(before: Sequence[str], directives: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the options of the launchers before a program and of a script's ``#SBATCH`` lines.
 
     torchrun starts on one node where it is told of no more.
