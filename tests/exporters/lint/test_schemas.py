@@ -167,7 +167,6 @@ def test_a_long_value_is_cut() -> None:
         ({"zero_optimisation": {}}, "known field", "write zero_optimization"),
         ({"stage": 3}, "known field", "it belongs in zero_optimization"),
         ({"bf16": {"enabled": "true"}}, "type of a field", "write true, without quotes"),
-        ({"fp16": {"enabled": True}, "bf16": {"enabled": True}}, "fp16 and bf16 exclude each other", "false"),
         ({"train_batch_size": 0}, "range of a value", "at least 1"),
         ({"optimizer": {"params": {}}}, "required field", "add type"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ from tianji.exporters.launch_reader.options import Options, group_options, settl
 from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.shell_sources import find_source
 from tianji.exporters.launch_reader.stacks import bridge, hugging_face, mindformers, options_of, torchtitan, trainers
+from tianji.exporters.rules.tables import flatten_values
 from tianji.input_files import read_text
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Job
@@ -34,6 +35,10 @@ class SettledLaunch:
     assumed: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     node: int = 0
+    rules: str = ""
+    """The table of the framework's rules, empty where there is none."""
+    stated: Mapping[str, Any] = field(default_factory=dict)
+    """What the launch states, under the names of the rules."""
 
 
 Reading: TypeAlias = Options | SettledLaunch
@@ -103,7 +108,7 @@ def read_configuration(
             )
         changes = _dotted(arguments) | {k: v for k, v in settings.items() if k != "model"}
         tree = torchtitan.lay_over(body, changes) | ({"named": settings["model"]} if "model" in settings else {})
-        return _settle_four(torchtitan.read_torchtitan(tree, where, chips), "torchtitan")
+        return _settle_torchtitan(tree, where, chips)
     kind = find_kind(body)
     if kind == "modelzoo":
         if body.get("MODE") == "inference":
@@ -146,7 +151,7 @@ def read_named(name: str, chips: int, settings: Mapping[str, str], arguments: Se
         return None
     if name in torchtitan.load_registry():
         tree = torchtitan.read_registry(name, _dotted(arguments) | dict(settings))
-        return _settle_four(torchtitan.read_torchtitan(tree, name, chips), "torchtitan")
+        return _settle_torchtitan(tree, name, chips)
     if bridge.find_recipe(name):
         return bridge.read_recipe(name, arguments, settings, name)
     return None
@@ -171,13 +176,20 @@ def _settle(trainer: hugging_face.TrainerSettings, chips: int) -> SettledLaunch:
     trainer.chips = chips or trainer.chips
     job, strategy = trainer.job(), trainer.strategy()
     framework = "mindspeed" if trainer.stack == "mindspeed-fsdp2" else "megatron"
-    return SettledLaunch(job, strategy, trainer.stack, framework, tuple(trainer.assumed), tuple(trainer.left_out))
+    rules = "deepspeed" if trainer.is_deepspeed else ""
+    assumed, left_out = tuple(trainer.assumed), tuple(trainer.left_out)
+    return SettledLaunch(job, strategy, trainer.stack, framework, assumed, left_out, 0, rules, trainer.stated)
 
 
 def _settle_four(four: tuple[Job, Strategy, list[str], list[str]], stack: str) -> SettledLaunch:
     job, strategy, assumed, left_out = four
     framework = "mindspeed" if stack == "mindformers" else "megatron"
     return SettledLaunch(job, strategy, stack, framework, tuple(assumed), tuple(left_out))
+
+
+def _settle_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> SettledLaunch:
+    settled = _settle_four(torchtitan.read_torchtitan(tree, where, chips), "torchtitan")
+    return replace(settled, rules="torchtitan", stated=flatten_values(tree))
 
 
 def _bare_trainer(
@@ -264,7 +276,7 @@ def _read_torchtitan(
     else:
         name = (launcher.texts("--config") or [""])[0]
         tree = torchtitan.read_registry(name, changes)
-    return _settle_four(torchtitan.read_torchtitan(tree, where, number), "torchtitan")
+    return _settle_torchtitan(tree, where, number)
 
 
 def _says_chips(options: Options) -> bool:

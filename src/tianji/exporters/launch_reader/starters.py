@@ -49,9 +49,10 @@ def read_starter(before: Sequence[str], directives: Mapping[str, str]) -> dict[s
             long, value = "--gpus-per-node", value.rpartition(":")[2]
         if long in STARTERS and value.split(":")[-1].isdigit():
             values.setdefault(long, [value.split(":")[-1]])
+    is_alone = "--num-gpus" in values and not {"--num-nodes", "--hostfile"} & values.keys()  # deepspeed, of this host
     is_elastic = any(_ELASTIC.search(word) for word in before)
     if is_elastic and "--ntasks" in values and not any(name in values for name in _NODES[:3]):
         values["--nnodes"] = values["--ntasks"]  # srun starts one torchrun on each node
-    if is_elastic and not any(name in values for name in _NODES):
+    if (is_elastic or is_alone) and not any(name in values for name in _NODES):
         values["default --nnodes"] = ["1"]
     return values
