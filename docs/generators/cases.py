@@ -30,9 +30,12 @@ Not expressible, and so no test:
 * post-training with a colocated engine (verl 2935, M21): the training alone is priced;
 * expert parallelism whose group shares one batch (TRL 6869, T26);
 
-Known in part only, and so not judged: NeMo-RL 966 (T20, lengths), TransformerEngine of
-ROCm 79 (T24, its stack of 2024), Megatron-LM of swiss-ai 29 (T25, its batch), the second
-half of verl 3019 (C9: neither layout nor gradients of DeepSeek-V3 are stated).
+Known in part only, and so not judged:
+
+* NeMo-RL 966 (T20): its lengths are not stated;
+* TransformerEngine of ROCm 79 (T24): a stack of 2024, its sequence not stated;
+* Megatron-LM of swiss-ai 29 (T25): its batch is not stated;
+* the second half of verl 3019 (C9): layout and gradients of DeepSeek-V3 are not stated.
 
 Scripts that were refused or misread (S8 to S20, S26 to S35) are tests of the reader
 (`tests/exporters/launch_reader`).

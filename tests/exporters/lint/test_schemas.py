@@ -159,6 +159,16 @@ def test_a_long_value_is_cut() -> None:
     assert len(schemas.describe_value("x" * 1000)) < 80
 
 
+def test_fields_of_stage_3_have_two_names() -> None:
+    zero = {
+        "stage": 3,
+        "max_live_parameters": 0,
+        "stage3_max_reuse_distance": 0,
+        "gather_16bit_weights_on_model_save": True,
+    }
+    assert check_document({"train_batch_size": 8, "zero_optimization": zero}, DEEPSPEED, "f") == []
+
+
 @pytest.mark.parametrize(
     ("change", "rule", "fix"),
     [

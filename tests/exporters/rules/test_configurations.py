@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import tianji
+from tianji.errors import FormatError
 from tianji.exporters.launch_reader.launches import read_launch
 from tianji.exporters.rules.tables import UNKNOWN, flatten_values, load_rules
 from tianji.workload.expressions import names_in
@@ -108,6 +109,18 @@ seq_len = 8192
 [parallelism]
 tensor_parallel_degree = 16
 """
+
+
+def test_a_file_of_torchtitan_is_held_to_its_rules(tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text(TITAN.replace("16", "8"))
+    assert tianji.export(check=path).result.violations == ()
+    path.write_text(TITAN)
+    (found,) = tianji.export(check=path).result.violations
+    assert found.rule == "tensor_parallel_degree does not divide the key-value heads"
+    path.write_text("[chip]\nname = 'x'\n")
+    with pytest.raises(FormatError, match="torchtitan"):
+        tianji.export(check=path)
 
 
 def test_launches_say_what_their_framework_stops_at_in_the_first_line(tmp_path: Path) -> None:

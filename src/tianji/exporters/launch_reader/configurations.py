@@ -145,6 +145,17 @@ def read_configuration(
     )
 
 
+def read_torchtitan_file(path: str) -> dict[str, Any]:
+    """Return the sections of torchtitan's TOML.
+
+    Raises FormatError for a file that is none.
+    """
+    body = _load(read_text(path, "a configuration"), Path(path))
+    if not torchtitan.TABLES & set(body):
+        raise FormatError(f"{path}: no configuration of a training that is known; of TOML files torchtitan's are read")
+    return body
+
+
 def read_named(name: str, chips: int, settings: Mapping[str, str], arguments: Sequence[str]) -> Reading | None:
     """Return what a name of a recipe starts: torchtitan's registry or Megatron Bridge; None for another text."""
     if not name.replace("_", "").replace(".", "").replace("-", "").isalnum() or "." in name[-6:]:
