@@ -11,6 +11,7 @@ from tianji.catalog.models import (
     PublishedCount,
     count_parameters,
     describe_model,
+    list_aliases,
     list_models,
     load_model,
     training_defaults,
@@ -137,6 +138,40 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     for name in ("", " ", "no such model", "a\0b"):
         with pytest.raises(UnknownNameError, match="given by the path"):
             load_model(name)
+
+
+def test_an_alias_is_the_model_of_its_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for alias, name in list_aliases().items():
+        assert alias not in NAMES
+        assert load_model(alias) == load_model(name)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "aliases.toml").write_text('[aliases]\n"ours" = "qwen3-8b"\n')
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path))
+    assert load_model("Ours") == load_model("qwen3-8b")
+    (tmp_path / "models" / "aliases.toml").write_text('[aliases]\n"ours" = "ours"\n')
+    with pytest.raises(UnknownNameError, match="unknown model 'ours'"):
+        load_model("ours")
+    (tmp_path / "models" / "aliases.toml").write_text("aliases = 3\n")
+    with pytest.raises(FormatError, match=r"expected a table \[aliases\]"):
+        load_model("ours")
+
+
+MODERN = {
+    "deepseek-v2-lite", "moonlight-16b-a3b", "deepseek-v3.2", "deepseek-v4-flash", "deepseek-v4-pro", "glm-5",
+    "qwen3-next-80b-a3b", "qwen3.5-397b-a17b", "kimi-linear-48b-a3b", "nemotron-3-nano-30b-a3b", "minimax-m2", "ling-1t",
+    "llama-4-scout", "llama-4-maverick", "gemma-3-27b", "qwen3-vl-8b", "wan2.1-t2v-14b", "flux.1-dev", "qwen-image",
+}  # fmt: skip
+
+
+def test_the_catalog_has_models_of_each_kind_of_layer() -> None:
+    assert set(NAMES) >= MODERN
+    models = [load_model(name) for name in NAMES]
+    mixers = {block.mixer.kind for model in models for block in model.blocks if block.mixer}
+    assert mixers >= {
+        "attention", "cross_attention", "latent", "compressed", "gated_delta_net", "delta_attention", "mamba2", "lightning",
+    }  # fmt: skip
+    assert any(block.residual_streams > 1 for model in models for block in model.blocks)
+    assert any(model.num_mtp_layers for model in models)
 
 
 def test_an_account_and_a_name_are_no_path() -> None:

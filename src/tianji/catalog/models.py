@@ -76,6 +76,25 @@ def list_models() -> tuple[str, ...]:
     return tuple(sorted({file.parent.name for file in files}))
 
 
+def list_aliases() -> dict[str, str]:
+    """Return further names of models of the same shape, each with the name of its entry: ``models/aliases.toml``.
+
+    >>> list_aliases()["llama-3.3-70b"]
+    'llama-3.1-70b'
+
+    Raises FormatError for a file that is no table of names.
+    """
+    aliases: dict[str, str] = {}
+    for folder, _ in reversed(find_folders("models")):
+        if not is_there(file := folder / "aliases.toml"):
+            continue
+        names = read_toml(file).get("aliases")
+        if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+            raise FormatError(f'{file}: expected a table [aliases] with lines like "llama-3.3-70b" = "llama-3.1-70b"')
+        aliases |= names
+    return aliases
+
+
 def load_model(name_or_path: str | os.PathLike[str]) -> Model:
     """Return a model by its catalog name, or from a ``config.json`` or the folder that holds it.
 
@@ -141,9 +160,12 @@ def _find(name_or_path: str | os.PathLike[str]) -> tuple[Path, bool]:
                     return folder / name / "config.json", shipped
     path = Path(text)
     exists = is_there(path)
+    aliases = list_aliases() if named and not exists else {}
+    if wanted in aliases and aliases[wanted] not in aliases:
+        return _find(aliases[wanted])
     if named and (not wanted or not exists):
         hint = "A model of your own is given by the path of its config.json, or of its folder."
-        raise UnknownNameError("model", text, list_models(), hint)
+        raise UnknownNameError("model", text, [*list_models(), *aliases], hint)
     if not exists and path.name.lower() in list_models():
         raise FormatError(f"{text}: no such file; the catalog has this model under the name {path.name.lower()!r}")
     return (path / "config.json" if exists and path.is_dir() else path), False

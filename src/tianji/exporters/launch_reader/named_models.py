@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tianji.catalog import list_models, load_model
+from tianji.catalog.models import list_aliases
 from tianji.workload import Model
 from tianji.workload.huggingface import read_config
 
@@ -109,7 +110,7 @@ def _spellings(part: str) -> Iterator[str]:
 def _read_table() -> tuple[dict[str, Model], dict[str, str]]:
     text = (files("tianji.exporters.launch_reader") / "data" / "models.toml").read_text(encoding="utf-8")
     table: dict[str, Any] = tomllib.loads(text)
-    aliases: dict[str, str] = table.pop("aliases")
+    aliases: dict[str, str] = list_aliases() | table.pop("aliases")
     models: dict[str, Model] = {}
     for family in table.values():
         for name, sizes in family["sizes"].items():
