@@ -355,9 +355,9 @@ class _Reader(GuardedVisitor):
         for argument, default in [*defaults, *zip(node.kwonlyargs, node.kw_defaults, strict=True)]:
             is_device = argument.arg.endswith("device") and isinstance(default, ast.Constant)
             self.under(Guard.DEFAULT if is_device else self.guard, default)
-        for argument in (*named, *node.kwonlyargs, node.vararg, node.kwarg):
-            if argument is not None:
-                self.visit(argument)
+        for item in (*named, *node.kwonlyargs, node.vararg, node.kwarg):
+            if item is not None:
+                self.visit(item)
 
     def on_if(self, node: ast.If | ast.IfExp) -> None:
         self.under(Guard.WORKAROUND if makes_contiguous(node) else self.guard, node.test)
