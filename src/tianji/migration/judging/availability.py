@@ -20,7 +20,7 @@ def judge_availability(files: Sequence[FileFacts], areas: Mapping[str, Area]) ->
     """Return the tables of availability that lack the NPU, and the packages that hand their names on."""
     homes = {module_of(facts.path): facts for facts in files if len(facts.availability) >= LEAST}
     homes = {name: facts for name, facts in homes.items() if not any("npu" in word for word in facts.availability)}
-    found = [_finding(facts.path, min(facts.availability.values()), areas) for facts in homes.values()]
+    findings = [_finding(facts.path, min(facts.availability.values()), areas) for facts in homes.values()]
     for facts in files if homes else ():
         if facts.path.endswith("/__init__.py"):
             package = module_of(facts.path)
@@ -29,8 +29,8 @@ def judge_availability(files: Sequence[FileFacts], areas: Mapping[str, Area]) ->
                 for entry in facts.imports
                 if entry.name.endswith("_available") and entry.module in homes and entry.module.startswith(package)
             ]
-            found += [_finding(facts.path, min(lines), areas)] if lines else []
-    return found
+            findings += [_finding(facts.path, min(lines), areas)] if lines else []
+    return findings
 
 
 def _finding(path: str, line: int, areas: Mapping[str, Area]) -> Finding:

@@ -170,10 +170,10 @@ class _Reader(GuardedVisitor):
                     self.add(line, dotted, guard=guard)
             elif is_called or len(chain) > 1:
                 self.facts.names.setdefault(dotted, []).append(line)
-        found = tuple(self.facts.names)
+        used = tuple(self.facts.names)
         for dotted, line, guard in self.taken:
             # What is handed on, or used under a name that is bound anew, is met where it is imported.
-            if not any(name == dotted or name.startswith(f"{dotted}.") for name in found):
+            if not any(name == dotted or name.startswith(f"{dotted}.") for name in used):
                 self.add(line, dotted, guard=guard)
 
     # Calls and texts
