@@ -24,7 +24,7 @@ MAX_COUNT = 10**9
 MAX_NUMBER = TERA
 """Of anything that a row measures; one over it is the least."""
 
-EMPTY = frozenset({"", "-", "n/a", "na", "nan", "none stated", "not stated", "null"})
+EMPTY = ("", "-", "n/a", "na", "nan", "none stated", "not stated", "null")
 """What people write into a cell that they have nothing for."""
 
 _LONGEST_EMPTY = max(map(len, EMPTY))
