@@ -81,13 +81,13 @@ def count_imbalance(config: dict[str, Any], strategy: Strategy) -> float:
         return 1.0
     import torch
 
-    from tianji.backends.trainer.context_parallel import attend_whole
+    from tianji.backends.trainer.context_parallel import UNCUT
     from tianji.backends.trainer.moe import MixtureOfExperts
     from tianji.backends.trainer.tokens import Corpus
     from tianji.backends.trainer.transformer import Transformer, draw_weights
 
     model = read_config(config, "moe")
-    whole = Transformer(model, range(model.num_layers), torch.arange(SEQ_LEN), attend_whole, embed=True, predict=True)
+    whole = Transformer(model, range(model.num_layers), torch.arange(SEQ_LEN), UNCUT, embed=True, predict=True)
     draw_weights(whole, RunOptions().seed)
     loads: list[float] = []
 

@@ -15,7 +15,7 @@ import torch.distributed as dist
 from tianji.backends.options import RunOptions
 from tianji.backends.rendezvous import join_store
 from tianji.backends.trainer.accelerator import choose_accelerator
-from tianji.backends.trainer.context_parallel import attend_whole
+from tianji.backends.trainer.context_parallel import UNCUT
 from tianji.backends.trainer.loop import Trainer
 from tianji.backends.trainer.tokens import Corpus
 from tianji.backends.trainer.traffic import TrafficCounter
@@ -31,7 +31,7 @@ def train_plainly(name: str) -> list[float]:
     """Plain SGD on the whole batch at once: no mesh, no micro-batches, none of the trainer's loop."""
     found = model_of(name)
     whole = range(found.num_layers)
-    model = Transformer(found, whole, torch.arange(SEQ_LEN), attend_whole, embed=True, predict=True)
+    model = Transformer(found, whole, torch.arange(SEQ_LEN), UNCUT, embed=True, predict=True)
     draw_weights(model, seed=0)
     if found.tied_embeddings:
         model.head.weight = model.embedding.weight

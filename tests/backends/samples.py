@@ -24,6 +24,14 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "tied": {"model_type": "qwen2", "tie_word_embeddings": True, **SIZES},
     "qwen-moe": {"model_type": "qwen3_moe", "head_dim": 8, **SIZES, **QWEN_EXPERTS},
     "deepseek": {"model_type": "deepseek_v3", **SIZES, **DEEPSEEK},
+    "windowed": {
+        "model_type": "gemma3_text",
+        **SIZES,
+        "head_dim": 8,
+        "sliding_window": 11,
+        "sliding_window_pattern": 2,
+        "tie_word_embeddings": False,
+    },
 }
 STEPS, SEQ_LEN, BATCH, RATE = 3, 32, 8, 0.1
 

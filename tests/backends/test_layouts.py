@@ -11,7 +11,7 @@ import pytest
 
 from tianji.prediction.traffic import predict_traffic
 
-from .samples import SEQ_LEN, plan_of
+from .samples import CONFIGS, SEQ_LEN, plan_of
 
 Case = tuple[str, dict[str, Any]]
 ROOT = Path(__file__).parents[2]
@@ -37,6 +37,10 @@ TWO: list[Case] = [
     ("qwen-moe", {"tp": 2, "ep": 2, "micro_batch_size": 4}),
     ("deepseek", {"tp": 2, "recompute": "full", "micro_batch_size": 4}),
     ("deepseek", {"cp": 2, "ep": 2, "cp_kind": "all_gather"}),
+    ("windowed", {"cp": 2, "cp_kind": "ring", "recompute": "selective"}),
+    ("windowed", {"cp": 2, "cp_kind": "ulysses", "recompute": "full"}),
+    ("windowed", {"cp": 2, "cp_kind": "all_gather"}),
+    ("windowed", {"pp": 2, "stages": "1,3", "schedule": "zbv"}),
 ]
 FOUR: list[Case] = [
     ("llama", {"dp": 4, "zero_group": 2}),
@@ -49,6 +53,8 @@ FOUR: list[Case] = [
     ("qwen-moe", {"tp": 2, "dp": 2, "ep": 4, "micro_batch_size": 2}),
     ("deepseek", {"pp": 2, "dp": 2, "ep": 2, "stages": "1,3"}),
     ("deepseek", {"pp": 2, "tp": 2, "ep": 2, "schedule": "zbv", "micro_batch_size": 2}),
+    ("windowed", {"tp": 2, "dp": 2, "zero": 3, "micro_batch_size": 2}),
+    ("windowed", {"cp": 4, "cp_kind": "ring"}),
 ]
 EIGHT: list[Case] = [
     ("llama", {"pp": 2, "dp": 2, "tp": 2, "micro_batch_size": 2}),
@@ -67,7 +73,7 @@ pytestmark = pytest.mark.xdist_group("layouts")
 CASES = {1: [("llama", {})], 2: TWO, 4: FOUR, 8: EIGHT}
 
 EXACT = 1e-3
-TENSOR_CUT = {"llama": 0.07, "qwen": 0.07, "tied": 0.07, "qwen-moe": 0.07, "deepseek": 0.25}
+TENSOR_CUT = {"llama": 0.07, "qwen": 0.07, "tied": 0.07, "qwen-moe": 0.07, "deepseek": 0.25, "windowed": 0.07}
 """How far bytes sent may be from bytes priced where tensor ranks cut matrices. The price lets them cut everything; in truth
 norms, routers and the down projections of latent attention are whole on each rank, and tensor ranks sum their gradients. In
 models as narrow as these that is much; what is cut is exact."""
@@ -86,7 +92,7 @@ def launch(world: int, cases: list[Case]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def plain() -> dict[str, list[float]]:
-    names = ["llama", "qwen", "tied", "qwen-moe", "deepseek"]
+    names = list(CONFIGS)
     found = launch(0, [(name, {}) for name in names])
     return {name: one["losses"] for name, one in zip(names, found, strict=True)}
 

@@ -49,14 +49,12 @@ def _environment() -> None:
 def first_step_of_torch(plan: Plan) -> dict[str, np.ndarray]:
     """Logits and gradients of the first step, of one plain model on the whole batch."""
     torch = pytest.importorskip("torch")
-    from tianji.backends.trainer.context_parallel import attend_whole
+    from tianji.backends.trainer.context_parallel import UNCUT
     from tianji.backends.trainer.tokens import Corpus
     from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
 
     model, job = plan.job.model, plan.job
-    whole = Transformer(
-        model, range(model.num_layers), torch.arange(job.seq_len), attend_whole, embed=True, predict=True
-    )
+    whole = Transformer(model, range(model.num_layers), torch.arange(job.seq_len), UNCUT, embed=True, predict=True)
     draw_weights(whole, seed=0)
     batch = job.global_batch_size
     tokens = Corpus(None, job.seq_len, model.vocab_size).sequences(0, 0, batch, batch)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from click.testing import CliRunner
 from tianji.backends import machine
 from tianji.backends.machine import available_memory, memory_of_ranks
 from tianji.backends.support import check_support
+from tianji.catalog import load_model, load_pool, make_job
 from tianji.cli import main
 from tianji.errors import IllegalStrategyError, InputError, UnsupportedModelError
+from tianji.parallel import Strategy
+from tianji.parallel.plan import Plan
 from tianji.units import GB
 
 from .samples import CONFIGS, plan_of
@@ -60,6 +64,21 @@ def test_a_model_that_the_trainer_lacks_is_refused_with_the_reason(monkeypatch: 
     monkeypatch.setitem(CONFIGS, "deepseek", {**CONFIGS["deepseek"], "num_nextn_predict_layers": 1})
     with pytest.raises(UnsupportedModelError, match="multi-token-prediction"):
         check_support(plan_of("deepseek", {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("minimax-m1", "lightning layers"), ("gpt-oss-20b", "attention with sinks=1"), ("deepseek-v3.2", "latent with selected"),
+        ("deepseek-v4-flash", "compressed layers; .*hyper-connections"), ("gemma-4-26b-a4b", "parameters beside mixer"),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_layer_that_the_trainer_lacks_is_named(name: str, reason: str) -> None:
+    plan = Plan(
+        make_job(replace(load_model(name), num_mtp_layers=0), 4096, 8), load_pool("hgx-h100", 8), Strategy(dp=8)
+    )
+    with pytest.raises(UnsupportedModelError, match=reason):
+        check_support(plan)
 
 
 def test_number_formats_that_the_trainer_lacks_are_refused() -> None:

@@ -12,8 +12,12 @@ from tianji.exporters.runnable import plan_for_framework
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
 from tianji.search import SearchOptions
+from tianji.workload import Model
+from tianji.workload.plain import block_of
 
 DENSE, SPARSE = "llama-3.1-70b", "qwen3-235b-a22b"
+PATTERNED = ("gemma-3-27b", "llama-4-scout")
+WITHOUT_EXPERTS = (DENSE, "gemma-3-27b")
 
 
 def large(model: str, **fields: object) -> Plan:
@@ -21,10 +25,16 @@ def large(model: str, **fields: object) -> Plan:
     return Plan(make_job(model, 4096, 1024), load_pool("hgx-h100", strategy.chips), strategy)
 
 
+def kinds_of(model: Model) -> set[str]:
+    """The kinds of layers in words."""
+    return {block_of(model, i).title for i in range(model.num_layers)}
+
+
 @settings(max_examples=60, deadline=None)
 @given(
-    model=st.sampled_from([DENSE, SPARSE, "deepseek-v3"]), tp=st.sampled_from([1, 2, 8]), pp=st.sampled_from([1, 2, 8]),
-    cp=st.sampled_from([1, 2]), dp=st.sampled_from([1, 8, 32]), zero=st.sampled_from([0, 1, 2, 3]), ranks=st.integers(2, 16),
+    model=st.sampled_from([DENSE, SPARSE, "deepseek-v3", *PATTERNED]), tp=st.sampled_from([1, 2, 8]),
+    pp=st.sampled_from([1, 2, 8]), cp=st.sampled_from([1, 2]), dp=st.sampled_from([1, 8, 32]),
+    zero=st.sampled_from([0, 1, 2, 3]), ranks=st.integers(2, 16),
     schedule=st.sampled_from(["1f1b", "gpipe", "zero-bubble", "zbv", "dualpipe"]), is_expert=st.booleans(),
     recompute=st.sampled_from(["none", "selective", "full"]), offload=st.sampled_from([0.0, 0.5, 1.0]),
 )  # fmt: skip
@@ -41,7 +51,7 @@ def test_a_twin_runs_on_no_more_ranks_and_cuts_only_what_is_cut(
     recompute: str,
     offload: float,
 ) -> None:
-    ep = min(8, dp * cp) if is_expert and model != DENSE else 1
+    ep = min(8, dp * cp) if is_expert and model not in WITHOUT_EXPERTS else 1
     plan = large(
         model, tp=tp, pp=pp, cp=cp, dp=dp, ep=ep, zero=zero, schedule=schedule if pp > 1 else "1f1b", recompute=recompute,
         offload_optimizer=offload, offload_activations=offload,
@@ -54,6 +64,7 @@ def test_a_twin_runs_on_no_more_ranks_and_cuts_only_what_is_cut(
     assert small.schedule == (plan.strategy.schedule if small.pp > 1 else "1f1b")
     assert bool(twin.plan.job.model.moe) == bool(plan.job.model.moe)
     assert bool(twin.plan.job.model.mla) == bool(plan.job.model.mla)
+    assert kinds_of(twin.plan.job.model) == kinds_of(plan.job.model)
     assert twin.plan.job.model.num_parameters < 5_000_000
     assert (small.recompute == plan.strategy.recompute) != any(what.startswith("recompute=") for what in twin.dropped)
     named = " ".join(twin.dropped)

@@ -13,6 +13,7 @@ from tianji.errors import FormatError, UnsupportedModelError
 from tianji.workload.blocks import LayerBlock, PartSizes, parts_of
 from tianji.workload.huggingface import load_config, read_config
 from tianji.workload.layers import layer_sizes, model_layers, step_flops
+from tianji.workload.plain import as_plain, block_of
 
 DATA = Path(__file__).parent / "data"
 COUNTS = list(csv.DictReader((DATA / "counts.csv").read_text().splitlines()))
@@ -50,6 +51,18 @@ def test_flops_of_a_forward_pass_are_what_pytorch_counts(row: dict[str, Any]) ->
     forward = step_flops(model, tokens, tokens, causal=False) / 3.0
     assert forward == pytest.approx(row["flops"], rel=0.01)
     assert model.num_parameters - row["parameters"] == row["buffers"]
+
+
+@pytest.mark.parametrize("name", ["llama-3.1-8b", "deepseek-v3", "qwen3-30b-a3b", "gpt-oss-20b", "pangu-ultra-135b"])
+def test_a_model_said_by_fields_has_the_blocks_that_it_was_made_of(name: str) -> None:
+    model = load_model(name)
+    layers = [block_of(model, i) for i in range(model.num_layers)]
+    kinds = tuple(dict.fromkeys(layers))
+    parts = sum(parts_of(block, model.hidden_size).all_parameters for block in layers)
+    assert not model.blocks
+    assert parts + model.embedding_parameters() + model.head_parameters() == model.num_parameters
+    patterned = replace(model, blocks=kinds, pattern=tuple(kinds.index(block) for block in layers))
+    assert as_plain(patterned) == replace(model, intermediate_size=as_plain(patterned).intermediate_size)
 
 
 def test_a_pattern_names_a_block_for_each_layer() -> None:

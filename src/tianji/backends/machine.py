@@ -95,7 +95,7 @@ def check_inputs(plan: Plan, options: RunOptions) -> None:
         Corpus(Path(options.data), plan.job.seq_len, plan.job.model.vocab_size)
     if options.weights:
         model = plan.job.model
-        if model.moe or model.mla:
+        if model.blocks or model.moe or model.mla or model.num_norms != 2:
             raise InputError(
                 f"{options.weights}: first weights come from a file for dense models; {model.name} is none"
             )

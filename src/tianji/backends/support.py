@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tianji.backends.trained_parts import lacking_parts
 from tianji.errors import IllegalStrategyError, InputError, UnsupportedModelError
 from tianji.parallel import Strategy
 from tianji.parallel.legality import check
@@ -14,15 +15,14 @@ from tianji.workload import Model
 DTYPES = ("fp32", "bf16")
 
 MODEL_LIMITS: tuple[tuple[Callable[[Model], bool], str], ...] = (
-    (lambda m: bool(m.blocks), "pattern of layers of several kinds"),
     (lambda m: m.num_mtp_layers > 0, "multi-token-prediction modules (set num_nextn_predict_layers to 0)"),
-    (lambda m: m.sliding_window > 0, "attention in a sliding window"),
-    (lambda m: m.attention_sinks, "attention sinks"),
     (lambda m: m.learned_positions > 0, "a learned position table"),
     (lambda m: m.norm_bias, "LayerNorm with a bias"),
-    (lambda m: m.num_norms != 2, "sandwich norms"),
     (lambda m: m.embedding_norm, "a norm on the embedding"),
-    (lambda m: m.moe is not None and not m.gated_mlp, "experts without a gate"),
+    (lambda m: m.embedding_size > 0, "a token table of another width"),
+    (lambda m: m.stem_width > 0, "a stem in place of a token table"),
+    (lambda m: m.outputs is not None or m.head_width > 0, "head other than logits"),
+    (lambda m: m.embedding_extra > 0 or m.head_extra > 0, "parameters beside token table and head"),
 )
 
 SPLIT = ("zero-bubble", "zbv", "dualpipe", "dualpipev")
@@ -89,7 +89,7 @@ def check_support(plan: Plan) -> None:
     """Raise InputError, with every reason, unless the trainer can train a plan's model as its strategy says."""
     check(plan.strategy, plan.job, plan.pool)
     model = plan.job.model
-    lacking = [what for is_so, what in MODEL_LIMITS if is_so(model)]
+    lacking = [what for is_so, what in MODEL_LIMITS if is_so(model)] + list(lacking_parts(model))
     if lacking:
         raise UnsupportedModelError(f"{model.name}: the trainer has no {'; no '.join(lacking)}")
     reasons = [

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tianji.backends.support import DTYPES, SPLIT, check_support
+from tianji.backends.twin_model import shrink_model
 from tianji.errors import InfeasibleError
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
-from tianji.workload import MLA, Model, MoE, find_precision
+from tianji.workload import find_precision
 
 AXES = ("tp", "pp", "cp", "dp")
 """In the order in which a twin with too few ranks keeps them."""
@@ -22,13 +23,7 @@ AXES_WITH_EXPERTS = ("pp", "dp", "tp", "cp")
 """The same where experts are spread over ranks, which those of dp carry."""
 LEAST_RANKS = 2
 MOST_RANKS = 64
-HEAD = 16
-HIDDEN = 64
-VOCABULARY = 256
-"""The text that ships is read by bytes."""
 SEQUENCE = 64
-MOST_RATIO = 4
-"""Query heads that share one key-value head, at most."""
 MOST_MICRO_BATCHES = 4
 """For each pipeline stage."""
 
@@ -58,7 +53,7 @@ def make_twin(plan: Plan, ranks: int) -> PlanTwin:
         raise InfeasibleError(f"--twin: expected {LEAST_RANKS} to {MOST_RANKS} ranks, got {ranks:,}")
     degrees = _shrink_degrees(plan.strategy, ranks)
     strategy = _shrink_strategy(plan.strategy, degrees)
-    model = _shrink_model(plan.job.model, strategy)
+    model = shrink_model(plan.job.model, strategy)
     linear = plan.job.precision.linear
     precision = plan.job.precision if linear in DTYPES else find_precision("bf16")
     micro_batches = min(plan.num_microbatches, MOST_MICRO_BATCHES * strategy.pp)
@@ -103,34 +98,6 @@ def _shrink_strategy(strategy: Strategy, degrees: dict[str, int]) -> Strategy:
     )  # fmt: skip
 
 
-def _shrink_model(model: Model, strategy: Strategy) -> Model:
-    chunks = 2 if strategy.schedule in ("zbv", "dualpipe") else strategy.vpp
-    layers = 2 * strategy.pp * chunks
-    ratio = min(model.num_attention_heads // max(model.num_key_value_heads, 1), MOST_RATIO)
-    ulysses = strategy.cp if strategy.cp_kind == "ulysses" else 1
-    kv_heads = strategy.tp * ulysses
-    heads = kv_heads * max(ratio, 1)
-    mla = MLA(32 if model.mla.q_lora_rank else 0, 16, HEAD, HEAD // 2, HEAD) if model.mla else None
-    if mla:
-        kv_heads = heads
-    return replace(
-        model, name=f"{model.name}-twin", hidden_size=HIDDEN, num_layers=layers, num_attention_heads=heads,
-        num_key_value_heads=kv_heads, head_dim=HEAD, intermediate_size=2 * HIDDEN, vocab_size=VOCABULARY, mla=mla,
-        moe=_shrink_experts(model.moe, strategy, layers) if model.moe else None, num_mtp_layers=0, sliding_window=0,
-        num_sliding_layers=0, max_position_embeddings=0, tied_embeddings=model.tied_embeddings and strategy.pp == 1,
-        attention_sinks=False, num_norms=2, embedding_norm=False, source="",
-    )  # fmt: skip
-
-
-def _shrink_experts(moe: MoE, strategy: Strategy, layers: int) -> MoE:
-    experts = 4 * strategy.ep
-    return replace(
-        moe, num_experts=experts, top_k=min(moe.top_k, 2), intermediate_size=HIDDEN // 2,
-        shared_intermediate_size=HIDDEN // 2 if moe.shared_intermediate_size else 0,
-        num_leading_dense=min(moe.num_leading_dense, 1), layer_step=min(moe.layer_step, layers), num_groups=1, groups_per_token=1,
-    )  # fmt: skip
-
-
 def _name_dropped(plan: Plan, twin: Plan, ranks: int) -> Iterator[str]:
     old, new, model = plan.strategy, twin.strategy, plan.job.model
     for name in (*AXES, "ep"):
@@ -155,9 +122,7 @@ def _name_dropped(plan: Plan, twin: Plan, ranks: int) -> Iterator[str]:
         yield f"{plan.job.precision.name}: the trainer runs {twin.job.precision.name}"
     lacking = {
         "multi-token-prediction modules": model.num_mtp_layers > 0,
-        "attention in a sliding window": model.sliding_window > 0,
         "attention sinks": model.attention_sinks,
-        "sandwich norms": model.num_norms != 2,
         "a norm on the embedding": model.embedding_norm,
         "groups of experts": bool(model.moe and model.moe.num_groups > 1),
     }

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tianji.backends.support import MODEL_LIMITS
+from tianji.backends import support
+from tianji.backends.mindspore.support import MODEL_LIMITS
+from tianji.backends.trained_parts import lacking_parts
 from tianji.catalog.migration import expand_source, read_rows
 from tianji.migration.judging.api_support import load_unlisted
 from tianji.migration.scan import RepositoryScan
@@ -64,8 +66,8 @@ def offer_twin(model: Model, name: str) -> TwinOffer:
 
     ``name`` is what the commands call the model by.
     """
-    lacking = [what for is_so, what in MODEL_LIMITS if is_so(model)]
-    lacking += ["experts"] if model.moe else ["latent attention"] if model.mla else []
+    lacking = [what for is_so, what in (*support.MODEL_LIMITS, *MODEL_LIMITS) if is_so(model)]
+    lacking += [] if lacking else lacking_parts(model)
     if lacking:
         return TwinOffer(
             False, f"{model.name} needs {', '.join(lacking)}, which the MindSpore executor does not run", ()

@@ -62,6 +62,47 @@ def as_plain(model: Model, width: int = 0) -> Model:
     )
 
 
+def block_of(model: Model, index: int) -> LayerBlock:
+    """Return what a layer is made of, whether its model is a pattern of blocks or said by fields: :func:`as_plain` turned back.
+
+    >>> block_of(Model("m", "llama", 8, 1, 2, 2, 4, 16, 10), 0).title
+    'attention + dense'
+    """
+    if model.blocks:
+        return model.blocks[model.pattern[index]]
+    return LayerBlock(_mixer_of(model, index), _mlp_of(model, index), model.num_norms)
+
+
+def _mixer_of(model: Model, index: int) -> PartSizes:
+    heads = ("num_heads", model.num_attention_heads)
+    if model.mla:
+        sizes = ((name, getattr(model.mla, name)) for name in sorted(LATENT - {"num_heads"}))
+        return PartSizes("latent", (heads, *sizes))
+    every = model.num_sliding_layers == model.num_layers
+    window = model.sliding_window if model.num_sliding_layers and (every or index % 2 == 0) else 0
+    return PartSizes(
+        "attention",
+        (
+            heads, ("num_key_value_heads", model.num_key_value_heads), ("head_dim", model.head_dim), ("window", window),
+            ("qkv_bias", int(model.qkv_bias)), ("output_bias", int(model.output_bias)), ("sinks", int(model.attention_sinks)),
+        ),
+        (("qk_norm", "head"),) if model.qk_norm else (),
+    )  # fmt: skip
+
+
+def _mlp_of(model: Model, index: int) -> PartSizes:
+    moe, kind = model.moe, (("gated", int(model.gated_mlp)), ("bias", int(model.mlp_bias)))
+    after = index - moe.num_leading_dense if moe else -1
+    if moe is None or after < 0 or (after + 1) % moe.layer_step:
+        return PartSizes("dense", (("width", model.intermediate_size), *kind))
+    sizes = (
+        ("num_experts", moe.num_experts), ("top_k", moe.top_k), ("width", moe.intermediate_size), *kind,
+        ("shared_width", moe.shared_intermediate_size), ("shared_gate", int(moe.shared_expert_gate)),
+        ("router_bias", int(moe.router_bias)), ("num_groups", moe.num_groups), ("groups_per_token", moe.groups_per_token),
+    )  # fmt: skip
+    return PartSizes("experts", sizes)
+
+
 def _alike(parts: list[PartSizes | None], but: tuple[str, ...]) -> dict[str, int] | None:
     """Return the sizes that all parts have in common, or None where they differ in more than those named."""
     if any(part is None for part in parts):

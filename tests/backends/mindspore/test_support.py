@@ -48,7 +48,14 @@ def test_every_limit_says_what_to_take_instead() -> None:
     assert all("; take " in reason for _, reason in STRATEGY_LIMITS)
 
 
-@pytest.mark.parametrize(("name", "what"), [("qwen-moe", "experts"), ("deepseek", "experts")])
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("qwen-moe", "experts"),
+        ("deepseek", "experts; no latent attention"),
+        ("windowed", "attention in a sliding window; no sandwich norms"),
+    ],
+)
 def test_models_that_it_lacks_parts_for_are_refused(name: str, what: str) -> None:
     with pytest.raises(UnsupportedModelError, match=f"has no {what}; take --backend torch"):
         check_limits(plan_of(name, {}), OPTIONS)

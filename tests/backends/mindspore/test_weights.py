@@ -22,7 +22,7 @@ from ..samples import model_of
 @pytest.mark.parametrize("name", ["llama", "qwen", "tied"])
 def test_weights_are_those_of_the_torch_trainer_and_come_back_from_the_file(name: str, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    from tianji.backends.trainer.context_parallel import attend_whole
+    from tianji.backends.trainer.context_parallel import UNCUT
     from tianji.backends.trainer.transformer import Transformer, draw_weights
 
     model = model_of(name)
@@ -34,7 +34,7 @@ def test_weights_are_those_of_the_torch_trainer_and_come_back_from_the_file(name
     assert first.norm_epsilon == 1e-5
     assert first.rotary_rates is not None
     read = {key: first.arrays[key] for key in drawn}
-    whole = Transformer(model, range(model.num_layers), torch.arange(1), attend_whole, embed=True, predict=True)
+    whole = Transformer(model, range(model.num_layers), torch.arange(1), UNCUT, embed=True, predict=True)
     draw_weights(whole, 3)
     names = {key for key, _ in whole.named_parameters()}
     assert set(drawn) <= names

@@ -12,7 +12,7 @@ from torch.nn import functional
 from tianji.backends.microbenchmarks.tiny_models import WHOLE, model_of
 from tianji.backends.options import RunOptions
 from tianji.backends.trainer.accelerator import Accelerator
-from tianji.backends.trainer.context_parallel import attend_whole
+from tianji.backends.trainer.context_parallel import UNCUT, attend_whole
 from tianji.backends.trainer.loop import make_optimizer, sum_squares
 from tianji.backends.trainer.transformer import Transformer, draw_weights, loss_of
 from tianji.units import MIB
@@ -82,7 +82,7 @@ def _whole(accelerator: Accelerator, index: int) -> Probe:
     config, batch, length = WHOLE[index]
     model = model_of(config)
     places = torch.arange(length)
-    part = Transformer(model, range(model.num_layers), places, attend_whole, embed=True, predict=True)
+    part = Transformer(model, range(model.num_layers), places, UNCUT, embed=True, predict=True)
     draw_weights(part, 0)
     part.to(accelerator.device)
     tokens = torch.randint(0, model.vocab_size, (batch, length + 1), device=accelerator.device)

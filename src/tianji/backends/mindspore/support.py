@@ -9,9 +9,19 @@ from tianji.backends.support import check_support
 from tianji.errors import IllegalStrategyError, InputError, UnsupportedModelError
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
+from tianji.workload import Model
 
 NO_SCATTER = "MindSpore has no ReduceScatter on CPUs, so gradients and weights stay whole"
 NO_ALL_TO_ALL = "MindSpore has no AlltoAll on CPUs"
+
+MODEL_LIMITS: tuple[tuple[Callable[[Model], bool], str], ...] = (
+    (lambda m: bool(m.blocks), "layers of several kinds"),
+    (lambda m: m.moe is not None, "experts"),
+    (lambda m: m.mla is not None, "latent attention"),
+    (lambda m: m.sliding_window > 0, "attention in a sliding window"),
+    (lambda m: m.num_norms != 2, "sandwich norms"),
+)
+"""What the torch trainer has and this backend has not."""
 
 STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy], bool], str], ...] = (
     (lambda s: s.zero > 1, f"zero={{s.zero}}: {NO_SCATTER}; take zero=0 or 1"),
@@ -32,8 +42,9 @@ def check_limits(plan: Plan, options: RunOptions) -> None:
     """
     check_support(plan)
     strategy, model = plan.strategy, plan.job.model
-    if model.moe or model.mla:
-        what = "experts" if model.moe else "latent attention"
+    lacking = [what for is_so, what in MODEL_LIMITS if is_so(model)]
+    if lacking:
+        what = "; no ".join(lacking)
         raise UnsupportedModelError(f"{model.name}: the MindSpore backend has no {what}; take --backend torch")
     reasons = [why.format(s=strategy) for is_so, why in STRATEGY_LIMITS if is_so(strategy)]
     if reasons:

@@ -15,11 +15,11 @@ def draw_carried(model: Model, seed: int) -> dict[str, NDArray[np.float32]]:
     """Return the weights that the torch trainer begins with, by name."""
     import torch
 
-    from tianji.backends.trainer.context_parallel import attend_whole
+    from tianji.backends.trainer.context_parallel import UNCUT
     from tianji.backends.trainer.transformer import Transformer, draw_weights
 
     layers = range(model.num_layers)
-    whole = Transformer(model, layers, torch.arange(1), attend_whole, embed=True, predict=True)
+    whole = Transformer(model, layers, torch.arange(1), UNCUT, embed=True, predict=True)
     draw_weights(whole, seed)
     if model.tied_embeddings and whole.head is not None and whole.embedding is not None:
         whole.head.weight = whole.embedding.weight

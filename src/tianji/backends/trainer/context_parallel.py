@@ -1,4 +1,4 @@
-"""Context parallelism: causal attention over a sequence of which each rank holds a part.
+"""Context parallelism: causal attention over a sequence of which each rank holds a part, whole or in a sliding window.
 
 PyTorch's own ``context_parallel`` has no rule for attention on CPUs, so the three ways stand here:
 
@@ -10,6 +10,7 @@ PyTorch's own ``context_parallel`` has no rule for attention on CPUs, so the thr
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,8 +19,6 @@ from torch import Tensor
 from torch.distributed import P2POp, ProcessGroup
 from torch.distributed._functional_collectives import all_gather_tensor_autograd, all_to_all_single_autograd
 from torch.nn import functional
-
-from tianji.backends.trainer.transformer import Attend
 
 
 def place_tokens(seq_len: int, size: int, rank: int, kind: str) -> Tensor:
@@ -34,26 +33,45 @@ def place_tokens(seq_len: int, size: int, rank: int, kind: str) -> Tensor:
     return torch.cat((chunks[rank], chunks[2 * size - 1 - rank]))
 
 
-def choose_attention(group: ProcessGroup | None, kind: str) -> Attend:
-    """Return causal attention for the ranks of a context group; None stands for one rank with whole sequences."""
-    if group is None or group.size() == 1:
-        return attend_whole
+@dataclass(frozen=True, slots=True)
+class SequenceCut:
+    """How a sequence lies over the ranks of a context group: None, or a group of one, has it whole."""
 
-    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        if kind == "ulysses":
-            return _attend_heads(q, k, v, group)
-        if kind == "all_gather":
-            return _attend_gathered(q, k, v, group)
-        attended: Tensor = _Ring.apply(q, k, v, group)
+    group: ProcessGroup | None = None
+    kind: str = "ring"
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, window: int = 0) -> Tensor:
+        """Return causal attention of this rank's queries over the whole sequence; all are (batch, heads, sequence, dim).
+
+        ``window`` is how many tokens each sees, itself included (0: all before it).
+        """
+        if self.group is None or self.group.size() == 1:
+            return attend_whole(q, k, v, window)
+        if self.kind == "ulysses":
+            return _attend_heads(q, k, v, window, self.group)
+        if self.kind == "all_gather":
+            return _attend_gathered(q, k, v, window, self.group)
+        attended: Tensor = _Ring.apply(q, k, v, window, self.group)
         return attended
 
-    return attend
+
+UNCUT = SequenceCut()
+"""Every rank has whole sequences."""
 
 
-def attend_whole(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def attend_whole(q: Tensor, k: Tensor, v: Tensor, window: int = 0) -> Tensor:
     """Return causal attention where the sequence is whole; (batch, heads, sequence, dim)."""
     k, v = _match_heads(q, k, v)
-    return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    if not 0 < window < q.shape[2]:
+        return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    places = torch.arange(q.shape[2], device=q.device)
+    return functional.scaled_dot_product_attention(q, k, v, attn_mask=~_hidden(places, places, window))
+
+
+def _hidden(rows: Tensor, columns: Tensor, window: int) -> Tensor:
+    """Return which keys, by their positions, the queries at ``rows`` do not see: later ones, and those before the window."""
+    hidden = columns > rows[:, None]
+    return hidden | (columns <= rows[:, None] - window) if window else hidden
 
 
 def _match_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,22 +79,22 @@ def _match_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return (k, v) if repeat == 1 else (k.repeat_interleave(repeat, dim=1), v.repeat_interleave(repeat, dim=1))
 
 
-def _attend_gathered(q: Tensor, k: Tensor, v: Tensor, group: ProcessGroup) -> Tensor:
+def _attend_gathered(q: Tensor, k: Tensor, v: Tensor, window: int, group: ProcessGroup) -> Tensor:
     both = torch.cat((k, v), dim=-1).movedim(2, 0).contiguous()
     whole = all_gather_tensor_autograd(both, 0, group).movedim(0, 2)
     k, v = _match_heads(q, *whole.split((k.shape[-1], v.shape[-1]), dim=-1))
     start = q.shape[2] * dist.get_rank(group)
     rows = torch.arange(start, start + q.shape[2], device=q.device)
-    mask = rows[:, None] >= torch.arange(k.shape[2], device=q.device)
-    return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    hidden = _hidden(rows, torch.arange(k.shape[2], device=q.device), window)
+    return functional.scaled_dot_product_attention(q, k, v, attn_mask=~hidden)
 
 
-def _attend_heads(q: Tensor, k: Tensor, v: Tensor, group: ProcessGroup) -> Tensor:
+def _attend_heads(q: Tensor, k: Tensor, v: Tensor, window: int, group: ProcessGroup) -> Tensor:
     size = group.size()
     if k.shape[1] % size:  # fewer key-value heads than ranks: each rank needs a copy of its own
         k, v = _match_heads(q, k, v)
     q, k, v = (_to_heads(x, group) for x in (q, k, v))
-    return _to_sequence(attend_whole(q, k, v), group)
+    return _to_sequence(attend_whole(q, k, v, window), group)
 
 
 def _to_heads(x: Tensor, group: ProcessGroup) -> Tensor:
@@ -104,46 +122,53 @@ class _Ring(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, group: ProcessGroup) -> Tensor:
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, window: int, group: ProcessGroup) -> Tensor:
         rank, size = dist.get_rank(group), group.size()
+        places = _places(q, size)
         # Copies: selective recomputation may hold on to what the matmuls returned, and these are written to.
-        out, total = (x.clone() for x in _block(q, k, v, causal=True))
+        out, total = (x.clone() for x in _block(q, k, v, _hidden(places[rank], places[rank], window)))
         packed = _pack(k, v)
         for step in range(1, size):
             packed = _pass_on(packed, group)
-            rows, columns = _overlap(q, rank, (rank - step) % size)
-            part, part_total = _block(q[:, :, rows], *_unpack(packed[:, :, columns], k), causal=False)
+            owner = (rank - step) % size
+            rows, columns = _overlap(q, rank, owner)
+            hidden = _hidden(places[rank][rows], places[owner][columns], window) if window else None
+            part, part_total = _block(q[:, :, rows], *_unpack(packed[:, :, columns], k), hidden)
             merged = torch.logaddexp(total[:, :, rows], part_total)
             old, new = (total[:, :, rows] - merged).exp(), (part_total - merged).exp()
             out[:, :, rows] = out[:, :, rows] * old.unsqueeze(-1) + part * new.unsqueeze(-1)
             total[:, :, rows] = merged
         ctx.save_for_backward(q, k, v, out, total)
-        ctx.group = group
+        ctx.window, ctx.group = window, group
         return out.to(q.dtype)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Keys and values go round once more, and their gradients travel with them back to their owner."""
         q, k, v, out, total = ctx.saved_tensors
         rank, size = dist.get_rank(ctx.group), ctx.group.size()
         share = (grad.float() * out).sum(-1)
-        grad_q, grad_k, grad_v = _block_backward(grad, q, k, v, total, share, causal=True)
+        places, window = _places(q, size), ctx.window
+        own = _hidden(places[rank], places[rank], window)
+        grad_q, grad_k, grad_v = _block_backward(grad, q, k, v, total, share, own)
         packed = _pack(k, v)
         grads = torch.zeros_like(packed, dtype=torch.float32)
         for step in range(1, size):
             packed = _pass_on(packed, ctx.group)
             # The owner adds its own part at the end, so that the sum starts its way one rank on.
             grads = _pass_on(grads, ctx.group) if step > 1 else grads
-            rows, columns = _overlap(q, rank, (rank - step) % size)
+            owner = (rank - step) % size
+            rows, columns = _overlap(q, rank, owner)
+            hidden = _hidden(places[rank][rows], places[owner][columns], window) if window else None
             here = _unpack(packed[:, :, columns], k)
             part_q, part_k, part_v = _block_backward(
-                grad[:, :, rows], q[:, :, rows], *here, total[:, :, rows], share[:, :, rows], causal=False
+                grad[:, :, rows], q[:, :, rows], *here, total[:, :, rows], share[:, :, rows], hidden
             )
             grad_q[:, :, rows] += part_q
             grads[:, :, columns] += _pack(part_k, part_v)
         from_others = _unpack(_pass_on(grads, ctx.group), k)
         grad_k, grad_v = grad_k + from_others[0], grad_v + from_others[1]
-        return grad_q.to(q.dtype), grad_k.to(k.dtype), grad_v.to(v.dtype), None
+        return grad_q.to(q.dtype), grad_k.to(k.dtype), grad_v.to(v.dtype), None, None
 
 
 def _overlap(q: Tensor, rank: int, owner: int) -> tuple[slice, slice]:
@@ -152,21 +177,26 @@ def _overlap(q: Tensor, rank: int, owner: int) -> tuple[slice, slice]:
     return (slice(None), slice(0, chunk)) if owner < rank else (slice(chunk, None), slice(None))
 
 
-def _block(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> tuple[Tensor, Tensor]:
-    """Return the attention within one block in fp32, and the log-sum-exp of its scores."""
+def _places(q: Tensor, size: int) -> list[Tensor]:
+    """Return the positions that each rank of a ring holds."""
+    return [place_tokens(q.shape[2] * size, size, rank, "ring").to(q.device) for rank in range(size)]
+
+
+def _block(q: Tensor, k: Tensor, v: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the attention within one block in fp32, and the log-sum-exp of its scores: of no key, 0 and -inf."""
     k, v = _match_heads(q, k, v)
-    scores = _scores(q, k, causal)
+    scores = _scores(q, k, hidden)
     total = scores.logsumexp(-1)
-    return (scores - total.unsqueeze(-1)).exp() @ v.float(), total
+    return (scores - total.clamp(min=torch.finfo(total.dtype).min).unsqueeze(-1)).exp() @ v.float(), total
 
 
 def _block_backward(
-    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, total: Tensor, share: Tensor, *, causal: bool
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, total: Tensor, share: Tensor, hidden: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients of q, k and v within one block; ``total`` and ``share`` are over all blocks."""
     num_heads = k.shape[1]
     k, v = _match_heads(q, k, v)
-    weights = (_scores(q, k, causal) - total.unsqueeze(-1)).exp()
+    weights = (_scores(q, k, hidden) - total.unsqueeze(-1)).exp()
     grad_v = weights.transpose(-1, -2) @ grad.float()
     inner = weights * (grad.float() @ v.float().transpose(-1, -2) - share.unsqueeze(-1)) * q.shape[-1] ** -0.5
     grad_k = inner.transpose(-1, -2) @ q.float()
@@ -175,10 +205,9 @@ def _block_backward(
     return inner @ k.float(), *shared
 
 
-def _scores(q: Tensor, k: Tensor, causal: bool) -> Tensor:
+def _scores(q: Tensor, k: Tensor, hidden: Tensor | None) -> Tensor:
     scores = q.float() @ k.float().transpose(-1, -2) * q.shape[-1] ** -0.5
-    # A rank's own block: its chunks lie apart, but in their order, so the plain triangle masks them rightly.
-    return scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).triu(1), -torch.inf) if causal else scores
+    return scores if hidden is None else scores.masked_fill(hidden, -torch.inf)
 
 
 def _pack(k: Tensor, v: Tensor) -> Tensor:

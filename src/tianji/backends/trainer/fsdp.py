@@ -52,7 +52,7 @@ def recompute_activations(part: Transformer, strategy: Strategy, num_layers: int
         if strategy.recompute == "full":
             part.layers[name] = checkpoint_wrapper(layer, preserve_rng_state=False)
         elif isinstance(layer.mlp, MixtureOfExperts):
-            layer.attention = _wrap_selectively(layer.attention)
+            layer.attention = _wrap_selectively(layer.attention) if layer.attention is not None else None
             layer.mlp.shared = _wrap_selectively(layer.mlp.shared) if layer.mlp.shared is not None else None
             layer.mlp.experts.context_fn = SELECTIVE
         else:

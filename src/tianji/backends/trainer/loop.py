@@ -21,7 +21,7 @@ from tianji.backends.options import RunOptions
 from tianji.backends.rendezvous import join_store
 from tianji.backends.trainer.accelerator import Accelerator, choose_accelerator
 from tianji.backends.trainer.checkpoint import Checkpoints
-from tianji.backends.trainer.context_parallel import choose_attention, place_tokens
+from tianji.backends.trainer.context_parallel import SequenceCut, place_tokens
 from tianji.backends.trainer.device_mesh import Meshes
 from tianji.backends.trainer.fsdp import begin_microbatch, recompute_activations, shard_state
 from tianji.backends.trainer.moe import local_part
@@ -70,9 +70,9 @@ class Trainer:
     def _build(self, index: int) -> Transformer:
         strategy, model = self.plan.strategy, self.plan.job.model
         num_stages = strategy.pp * chunks_of(strategy)
-        attend = choose_attention(self.meshes.sequence.get_group("cp"), strategy.cp_kind)
+        cut = SequenceCut(self.meshes.sequence.get_group("cp"), strategy.cp_kind)
         part = Transformer(
-            model, layers_of_stage(model, strategy, index), self.places, attend,
+            model, layers_of_stage(model, strategy, index), self.places, cut,
             embed=index == 0, predict=index == num_stages - 1,
         )  # fmt: skip
         if self.options.weights:

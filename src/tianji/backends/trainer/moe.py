@@ -13,14 +13,13 @@ from torch.distributed.tensor import DTensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from tianji.workload import MoE
-
 
 class SwiGLU(nn.Module):
     """The dense MLP: two projections and a gate, or one projection and GELU where the model has no gate."""
 
-    def __init__(self, hidden: int, width: int, *, gated: bool = True, bias: bool = False) -> None:
+    def __init__(self, hidden: int, *, width: int, gated: bool = True, bias: bool = False) -> None:
         super().__init__()
+        bias = bool(bias)
         self.gate = nn.Linear(hidden, width, bias=bias) if gated else None
         self.up = nn.Linear(hidden, width, bias=bias)
         self.down = nn.Linear(width, hidden, bias=bias)
@@ -32,11 +31,11 @@ class SwiGLU(nn.Module):
 
 
 class LocalExperts(nn.Module):
-    """The routed experts' weights, (experts, out, in); a rank holds consecutive ones."""
+    """The routed experts' weights, (experts, out, in); a rank holds consecutive ones. Without a gate there is a GELU."""
 
-    def __init__(self, hidden: int, width: int, num_experts: int) -> None:
+    def __init__(self, hidden: int, width: int, num_experts: int, *, gated: bool = True) -> None:
         super().__init__()
-        self.gate = nn.Parameter(torch.empty(num_experts, width, hidden))
+        self.gate = nn.Parameter(torch.empty(num_experts, width, hidden)) if gated else None
         self.up = nn.Parameter(torch.empty(num_experts, width, hidden))
         self.down = nn.Parameter(torch.empty(num_experts, hidden, width))
         self.context_fn: Callable[[], Any] | None = None
@@ -44,21 +43,22 @@ class LocalExperts(nn.Module):
 
     def forward(self, x: Tensor, counts: list[int]) -> Tensor:
         """Return each token's answer; tokens (n, hidden) lie in the order of this rank's experts, ``counts`` for each."""
-        weights = tuple(local_part(w) for w in (self.gate, self.up, self.down))
+        weights = (None if self.gate is None else local_part(self.gate), local_part(self.up), local_part(self.down))
         if self.context_fn is None:
             return _answer(x, counts, *weights)
         answers: Tensor = checkpoint(_answer, x, counts, *weights, use_reentrant=False, context_fn=self.context_fn)
         return answers
 
 
-def _answer(x: Tensor, counts: list[int], gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
+def _answer(x: Tensor, counts: list[int], gate: Tensor | None, up: Tensor, down: Tensor) -> Tensor:
     # Unbound, not indexed: the gradient of an index is a zero for every other expert's weights.
-    weights = zip(x.split(counts), gate.unbind(), up.unbind(), down.unbind(), strict=True)
-    parts = [
-        functional.linear(functional.silu(functional.linear(t, g)) * functional.linear(t, u), d)
-        for t, g, u, d in weights
-    ]
-    return torch.cat(parts)
+    tokens, ups, downs = x.split(counts), up.unbind(), down.unbind()
+    if gate is None:
+        inner = [functional.gelu(functional.linear(t, u)) for t, u in zip(tokens, ups, strict=True)]
+    else:
+        gated = zip(tokens, gate.unbind(), ups, strict=True)
+        inner = [functional.silu(functional.linear(t, g)) * functional.linear(t, u) for t, g, u in gated]
+    return torch.cat([functional.linear(t, d) for t, d in zip(inner, downs, strict=True)])
 
 
 class MixtureOfExperts(nn.Module):
@@ -68,16 +68,18 @@ class MixtureOfExperts(nn.Module):
     (DeepSeek-V3). Every token is served, however uneven the choice.
     """
 
-    def __init__(self, hidden: int, moe: MoE) -> None:
+    def __init__(
+        self, hidden: int, *, num_experts: int, top_k: int, width: int, gated: bool = True, shared_width: int = 0,
+        shared_gate: bool = False, router_bias: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.num_experts, self.top_k = moe.num_experts, moe.top_k
-        self.router = nn.Linear(hidden, moe.num_experts, bias=False)
-        self.experts = LocalExperts(hidden, moe.intermediate_size, moe.num_experts)
-        width = moe.shared_intermediate_size
-        self.shared: nn.Module | None = SwiGLU(hidden, width) if width else None
-        self.shared_gate = nn.Linear(hidden, 1, bias=False) if moe.shared_expert_gate else None
+        self.num_experts, self.top_k = num_experts, top_k
+        self.router = nn.Linear(hidden, num_experts, bias=False)
+        self.experts = LocalExperts(hidden, width, num_experts, gated=gated)
+        self.shared: nn.Module | None = SwiGLU(hidden, width=shared_width, gated=gated) if shared_width else None
+        self.shared_gate = nn.Linear(hidden, 1, bias=False) if shared_width and shared_gate else None
         self.balance: Tensor | None
-        self.register_buffer("balance", torch.zeros(moe.num_experts) if moe.router_bias else None)
+        self.register_buffer("balance", torch.zeros(num_experts) if router_bias else None)
         self.group: ProcessGroup | None = None
         """The ranks that share out the experts; None: all of them are here."""
 

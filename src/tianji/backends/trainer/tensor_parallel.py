@@ -20,8 +20,9 @@ from torch.distributed.tensor.parallel import (
 )
 from torch.distributed.tensor.placement_types import Placement
 
+from tianji.backends.trainer.attention import LatentAttention, SelfAttention
 from tianji.backends.trainer.moe import MixtureOfExperts, SwiGLU
-from tianji.backends.trainer.transformer import SelfAttention, Transformer, TransformerLayer
+from tianji.backends.trainer.transformer import Transformer, TransformerLayer
 
 Styles = dict[str, ParallelStyle]
 
@@ -33,7 +34,8 @@ def cut_tensors(part: Transformer, tp: DeviceMesh, *, sequence_parallel: bool) -
     stream: Placement = Shard(1) if sequence_parallel else Replicate()
     for _, layer in part.named_layers():
         parallelize_module(layer, tp, _layer_styles(layer, stream, tp.size()), src_data_rank=None)
-        _replicate_rest(layer if sequence_parallel else layer.attention, tp)
+        for module in (layer,) if sequence_parallel else (layer.attention,):
+            _replicate_rest(module, tp)
     ends: Styles = {"norm": _norm()} if sequence_parallel else {}
     ends["embedding"] = RowwiseParallel(input_layouts=Replicate(), output_layouts=stream)
     ends["head"] = ColwiseParallel(input_layouts=stream, output_layouts=Shard(-1), use_local_output=False)
@@ -54,14 +56,26 @@ def cut_experts(part: Transformer, ep: DeviceMesh) -> None:
 
 
 def _layer_styles(layer: TransformerLayer, stream: Placement, size: int) -> Styles:
-    norm = {"attention_norm": _norm(), "mlp_norm": _norm()} if stream.is_shard() else {}
-    attention = layer.attention
-    inside = _head_styles(attention, stream, size) if isinstance(attention, SelfAttention) else _latent_styles(stream)
-    return {**norm, **inside, **_mlp_styles(layer.mlp, "mlp", stream)}
+    styles: Styles = {}
+    if stream.is_shard():
+        # What follows a norm in front turns its output into what it needs; a norm behind adds to the stream.
+        doors = {"attention_norm": False, "mlp_norm": False, "attention_post_norm": True, "mlp_post_norm": True}
+        styles = {name: _norm(is_local=doors[name]) for name in doors if getattr(layer, name) is not None}
+    if layer.attention is not None:
+        styles |= _mixer_styles(layer.attention, stream, size)
+    return styles | (_mlp_styles(layer.mlp, "mlp", stream) if layer.mlp is not None else {})
 
 
-def _norm() -> ParallelStyle:
-    return SequenceParallel(sequence_dim=1)
+def _mixer_styles(mixer: nn.Module, stream: Placement, size: int) -> Styles:
+    if isinstance(mixer, SelfAttention):
+        return _head_styles(mixer, stream, size)
+    if isinstance(mixer, LatentAttention):
+        return _latent_styles(stream)
+    raise TypeError(f"no cut is known for {type(mixer).__name__}")
+
+
+def _norm(*, is_local: bool = False) -> ParallelStyle:
+    return SequenceParallel(sequence_dim=1, use_local_output=is_local)
 
 
 def _gathered(stream: Placement) -> ParallelStyle:
@@ -74,7 +88,8 @@ def _head_styles(attention: SelfAttention, stream: Placement, size: int) -> Styl
     Key-value heads that are fewer than the ranks are computed by all of them.
     """
     styles: Styles = {"attention": _gathered(stream), "attention.wo": RowwiseParallel(output_layouts=stream)}
-    columns = ("wq", "wk", "wv") if attention.num_key_value_heads % size == 0 else ("wq",)
+    columns = ["wq", *(("wk", "wv") if attention.num_key_value_heads % size == 0 else ())]
+    columns += ["wg"] if attention.wg is not None else []
     styles |= {f"attention.{name}": ColwiseParallel() for name in columns}
     if isinstance(attention.q_norm, nn.RMSNorm):
         for name in ("q_norm", "k_norm"):
@@ -100,9 +115,9 @@ def _mlp_styles(mlp: nn.Module, path: str, stream: Placement) -> Styles:
     return {path: enter, f"{path}.down": RowwiseParallel(output_layouts=stream), **columns}
 
 
-def _replicate_rest(part: nn.Module, tp: DeviceMesh) -> None:
+def _replicate_rest(part: nn.Module | None, tp: DeviceMesh) -> None:
     """Make what no style touched replicated DTensors, so that the gradients of ranks with different tokens are summed."""
-    for name, module in part.named_modules():
+    for name, module in part.named_modules() if part is not None else ():
         own = dict(module.named_parameters(recurse=False))
         if own and "experts" not in name.split(".") and not any(hasattr(p, "placements") for p in own.values()):
             for key, weight in own.items():
