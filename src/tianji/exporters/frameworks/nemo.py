@@ -7,6 +7,7 @@ made from the very options that :mod:`tianji.exporters.megatron_family` writes, 
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from tianji.exporters.contract import Limits, Refusal, Target
 from tianji.exporters.formats.arguments import Argument, Artefact, Tree, Value
@@ -80,6 +81,7 @@ RECIPES = {
 }
 
 
+BRIDGE = replace(MEGATRON, name="Megatron Bridge 0.3.1", knows_delta_nets=False)
 REFUSALS = (
     Refusal(lambda s, plan: plan.pool.chip.ecosystem != "cuda", "NeMo drives NVIDIA chips only"),
     Refusal(
@@ -116,7 +118,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
 
 def _assignments(plan: Plan, limits: Limits) -> list[str]:
     options: Tree = (
-        *model_arguments(plan, limits, MEGATRON),
+        *model_arguments(plan, limits, BRIDGE),
         *degree_arguments(plan, MEGATRON),
         *memory_arguments(plan, limits, MEGATRON),
         *overlap_arguments(plan, limits, MEGATRON),
