@@ -12,6 +12,7 @@ from tianji.exporters.formats.serialize import comment_lines, to_toml
 from tianji.exporters.formats.shell_scripts import spread, write_script
 from tianji.exporters.frameworks.torchtitan_flavors import find_flavor
 from tianji.exporters.plan_facts.abilities import Abilities
+from tianji.exporters.plan_facts.asked_rules import ask_rules
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
@@ -143,6 +144,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
             (Argument("enable", True), Argument("folder", "checkpoint"), Argument("interval", *limits.save_steps)),
         ),
     )
+    ask_rules("torchtitan", tree, plan, limits)
     limits.check()
     facts = header_lines(plan, limits)
     header = comment_lines("torchtitan 0.2 configuration, written by Tianji.", "", *facts) + "\n"
