@@ -31,7 +31,9 @@ KINDS = {
     "open": "Cases with known truth",
     "further": "Further first supports",
     "fit": "Seven supports on which rules were widened",
-    "check": "Seven supports that nobody looked into",
+    "check": "Seven supports of which only numbers were looked at",
+    "fit2": "Six later supports on which rules were widened",
+    "check2": "Six later supports that nobody looked into",
 }
 TEXT = re.compile(r"\.(?:py|sh|bash|slurm|ya?ml|toml|cfg|txt|in|cu|cuh)$|dockerfile|/version$", re.IGNORECASE)
 
@@ -106,9 +108,8 @@ class Clone:
 
     def changed(self, commit: str) -> frozenset[str]:
         """Return the Python files that existed before a commit and that it changed."""
-        words = self.git("diff-tree", "-r", "--no-commit-id", "--name-status", "--no-renames", "-z", commit).split(
-            b"\0"
-        )
+        options = ("-r", "--name-status", "--no-renames", "-z")
+        words = self.git("diff-tree", *options, f"{commit}^", commit).split(b"\0")
         pairs = zip(words[0::2], words[1::2], strict=False)
         paths = (path.decode("utf-8", "replace") for status, path in pairs if status in (b"M", b"D"))
         return frozenset(path for path in paths if path.endswith(".py"))

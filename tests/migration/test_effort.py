@@ -35,6 +35,8 @@ def test_an_optional_framework_does_not_block(scan: ScanFiles) -> None:
 
 
 def test_a_repository_with_a_plugin_is_left_as_it_is(scan: ScanFiles) -> None:
+    old = {"megatron/__init__.py": "", "megatron/model.py": "import torch\ntorch.cuda.set_device(0)\n"}
+    assert estimate_effort(scan(old | {"pretrain_gpt.py": "from megatron import model\n"})).route is Route.CODE
     files = {"megatron/core/__init__.py": "", "megatron/core/model.py": "import torch\ntorch.cuda.set_device(0)\n"}
     effort = estimate_effort(scan(files | {"pretrain_gpt.py": "from megatron.core import model\n"}))
     assert effort.route is Route.PLUGIN

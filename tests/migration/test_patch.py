@@ -97,6 +97,17 @@ def test_a_patch_applies_and_a_second_one_is_empty(scan: ScanFiles, tmp_path: Pa
     assert '{"cuda": "GPU", "cpu": "CPU"}' in (tmp_path / "pkg/step.py").read_text()
 
 
+def test_the_default_of_a_parameter_is_patched_beside_what_counts(scan: ScanFiles, tmp_path: Path) -> None:
+    found = scan(
+        {"train.py": "import pkg.fill\n", "pkg/fill.py": "def fill(x, device='cuda'):\n    return x.to(device)\n"}
+    )
+    assert found.files_to_change == ()
+    apply(tmp_path, write_patch(found, estimate_effort(found)).diff)
+    assert "device=device_layer.DEVICE" in (tmp_path / "pkg/fill.py").read_text()
+    again = scan_repository(tmp_path)
+    assert write_patch(again, estimate_effort(again)).diff == ""
+
+
 def test_what_a_patch_leaves_is_said(scan: ScanFiles) -> None:
     found = scan({
         "train.py": "import torch\nfrom torch.cuda import set_device\nx = torch.zeros(1).cuda()\nset_device(0)\n"

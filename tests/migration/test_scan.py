@@ -197,6 +197,8 @@ def test_targets_are_pools_chips_and_families() -> None:
         "os.environ['CUDA_VISIBLE_DEVICES'] = '-1'",
         "os.environ.pop('CUDA_VISIBLE_DEVICES', None)",
         "del os.environ['CUDA_VISIBLE_DEVICES']",
+        "def fill(x, device='cuda'):\n    return x.to(device)",
+        "state = torch.load(path, map_location='cpu' if device.type != 'cuda' else None)",
         "def put(x: 'torch.Tensor', kinds: Union[torch.cuda.LongTensor, torch.LongTensor]) -> None:\n    pass",
     ],
 )
@@ -215,11 +217,49 @@ def test_what_may_stay_counts_as_no_file_to_change(line: str, scan: ScanFiles) -
         "if q.device.type == 'cuda':\n    q = q.half()",
         "os.environ['CUDA_VISIBLE_DEVICES'] = '0,1'",
         "def load(kind: Literal['cpu', 'cuda'] = 'cpu'):\n    pass",
+        "def start(backend='nccl'):\n    pass",
+        "def main(device='cuda'):\n    pass\nif __name__ == '__main__':\n    main()",
+        "state = torch.load(path, map_location='cuda')",
+        "from torch.cuda import CUDAGraph as Graph",
     ],
 )
 def test_what_looks_alike_and_breaks_counts(line: str, scan: ScanFiles) -> None:
     code = f"import os\nimport torch\nfrom typing import Literal\nprint(1)\n{line}\n"
     assert scan({"train.py": code}).files_to_change == ("train.py",)
+
+
+def test_a_name_taken_from_each_accelerator_stands_for_cudas(scan: ScanFiles) -> None:
+    code = """
+        import envs
+        if envs._is_cuda():
+            from torch.cuda import synchronize
+        elif envs._is_musa():
+            from torch.musa import synchronize
+        synchronize()
+    """
+    found = symbols(scan({"train.py": code}), "train.py")
+    assert found["torch.cuda.synchronize"] == 6
+    assert found["idiom:device-dispatch"] == 4
+
+
+def test_a_table_of_available_packages_gets_the_npu(scan: ScanFiles) -> None:
+    names = [f"is_{name}_available" for name in ("onnx", "vision", "flax", "sentry", "peft")]
+    table = "".join(f"def {name}():\n    return True\n" for name in names)
+    files = {
+        "train.py": "import pkg.utils\n",
+        "pkg/__init__.py": f"from .utils import {names[0]}\n",
+        "pkg/utils/__init__.py": f"from .imports import {', '.join(names)}\n",
+        "pkg/utils/imports.py": table,
+    }
+    assert scan(files).files_to_change == ("pkg/utils/__init__.py", "pkg/utils/imports.py")
+    files["pkg/utils/imports.py"] = table + "def is_torch_npu_available():\n    return True\n"
+    assert scan(files).files_to_change == ()
+
+
+def test_examples_are_the_training_of_a_library_without_any(scan: ScanFiles) -> None:
+    code = "import torch\nif __name__ == '__main__':\n    torch.cuda.set_device(0)\n"
+    assert scan({"examples/train.py": code}).files_to_change == ("examples/train.py",)
+    assert scan({"examples/train.py": code, "train.py": code}).files_to_change == ("train.py",)
 
 
 def test_what_is_past_serves_or_is_cudas_alone_stands_apart(scan: ScanFiles) -> None:

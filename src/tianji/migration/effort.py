@@ -155,7 +155,8 @@ def find_blockers(scan: RepositoryScan) -> tuple[str, ...]:
 
 def find_own_package(scan: RepositoryScan) -> Package | None:
     """Return the package of the table that this repository is, or None."""
-    own = scan.own | ({"megatron.core"} if "megatron" in scan.own else set())
+    # Forks from before Megatron's core have none of the names that MindSpeed patches.
+    own = scan.own - {"megatron"} | {"megatron.core"}
     tops = {name for name in own if any(_is_top(facts.path, name) for facts in scan.files)}
     rows = [p for p in dict.fromkeys(load_packages().values()) if set(p.imports) & tops]
     # Of several entries the one that says how it is plugged in.

@@ -41,6 +41,10 @@ class Guard(StrEnum):
     """In a list of devices that has the NPU already."""
     UNSET = "hides or forgets GPUs"
     """Sets the visible devices to none, or takes the variable away."""
+    DEFAULT = "default of a parameter"
+    """A device that callers choose, in a file that no one starts."""
+    LOADING = "where a file is loaded to"
+    """A test that loads to the CPU first unless the device is CUDA's: slower, and right."""
 
 
 HARMLESS = (
@@ -51,6 +55,8 @@ HARMLESS = (
     Guard.WORKAROUND,
     Guard.ANSWERED,
     Guard.UNSET,
+    Guard.DEFAULT,
+    Guard.LOADING,
 )
 """Guards under which an occurrence may stay as it is."""
 
@@ -114,6 +120,8 @@ class FileFacts:
     """Python files that a shell script starts."""
     version: str = ""
     """The version of the repository's own package, where the file states one."""
+    availability: dict[str, int] = field(default_factory=dict)
+    """Functions like ``is_xpu_available`` that are defined here, with their lines."""
     num_kernels: int = 0
     """Triton or CUDA kernels that are defined here."""
     has_main: bool = False

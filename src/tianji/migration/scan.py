@@ -11,6 +11,7 @@ from tianji.catalog.migration import TargetFamily, load_snapshots
 from tianji.errors import UnknownNameError
 from tianji.migration.facts import FileFacts, FileKind
 from tianji.migration.judging.api_support import ApiUse, choose_version, judge_apis
+from tianji.migration.judging.availability import judge_availability
 from tianji.migration.judging.findings import Finding, judge_occurrence
 from tianji.migration.judging.frameworks import framework_of, frameworks_of, own_names
 from tianji.migration.judging.libraries import judge_libraries
@@ -136,6 +137,7 @@ def scan_repository(
             if (finding := judge_occurrence(occurrence, facts, area, framework, family.key)) is not None:
                 findings.append(finding)
         findings += judge_libraries(facts, area, family.key, own)
+    findings += judge_availability(files, structure.areas)
     packages = tuple(judge_packages(files, structure, own))
     pin = pinned_torch(packages) if torch_version is None else ""
     version, note = choose_version(torch_version or pin or None)

@@ -60,6 +60,15 @@ def test_a_table_fits_the_width_and_shows_whole_cells_or_says_what_it_leaves_out
         assert f"{len(shown_rows(table))} of {len(table.rows)} rows" in text
 
 
+@pytest.mark.parametrize("width", range(78, 84))
+def test_no_letter_is_lost_where_texts_fill_the_last_column(width: int) -> None:
+    columns = tuple(ViewColumn(title) for title in ("step", "occurrences here", "first places", "what happens"))
+    text = "requirements; a later pip install of triton over triton-ascend; torch.cuda.*rng_state, map_location"
+    row = ("host synchronisation of checkpoints", Number(16.0, "16"), "bench.py:17, bench.py:18, bench.py:28", text)
+    drawn = printed(draw_table(ViewTable("t", "", columns, (row,)), width), width)
+    assert not [word for word in text.split() if word not in drawn]
+
+
 @given(tables())
 def test_thinned_rows_keep_the_order_and_the_best(table: ViewTable) -> None:
     places = shown_rows(table)

@@ -96,7 +96,9 @@ def judge_occurrence(
     trap = row.trap
     if facts.num_kernels and occurrence.symbol.startswith("idiom:device-"):
         needs_change = False  # A kernel's file is ported as a whole, apart.
-    if occurrence.guard in HARMLESS or (occurrence.guard is Guard.CUDA_BRANCH and occurrence.symbol in QUERIES):
+    is_own_default = occurrence.guard is Guard.DEFAULT and facts.has_main  # A script calls itself.
+    is_query = occurrence.guard is Guard.CUDA_BRANCH and occurrence.symbol in QUERIES
+    if is_query or (occurrence.guard in HARMLESS and not is_own_default):
         needs_change = False
     if (
         occurrence.symbol == "idiom:cuda-option"

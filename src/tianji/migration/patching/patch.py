@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tianji.errors import FormatError
 from tianji.migration.effort import Effort, Route
+from tianji.migration.facts import Guard
 from tianji.migration.judging.findings import Finding
 from tianji.migration.patching.helper_homes import HelperHomes
 from tianji.migration.patching.import_patch import ADAPTOR, TRANSFER, add_import
@@ -92,21 +93,32 @@ def _neutral(scan: RepositoryScan, effort: Effort) -> tuple[Changes, int, list[t
     skipped: list[tuple[str, str]] = []
     places = 0
     helper = Path(__file__).with_name("device_layer.py.txt").read_text(encoding="utf-8")
-    homes = HelperHomes(scan, effort.files_to_change)
-    for path in effort.files_to_change:
+    paths = _files_to_patch(scan, effort)
+    homes = HelperHomes(scan, paths)
+    for path in paths:
         source = _read(scan, path, skipped)
         if source is None:
             continue
         place, statement = homes.find(path, source.text, helper)
         new, count = rewrite(source.text, statement)
         if not count:
-            skipped.append((path, "nothing in it is mechanical"))
+            skipped += [(path, "nothing in it is mechanical")] if path in effort.files_to_change else []
             continue
         changes[path] = (source.shown(source.text), source.shown(new))
         places += count
         if not (Path(scan.root) / place).exists():
             changes[place] = ("", helper)
     return changes, places, skipped
+
+
+def _files_to_patch(scan: RepositoryScan, effort: Effort) -> tuple[str, ...]:
+    """Return the files to change, and those where a parameter's default alone names the device: a call may leave it out."""
+    defaults = {
+        finding.path
+        for finding in scan.findings
+        if finding.guard is Guard.DEFAULT and finding.path.endswith(".py") and scan.structure.is_changed(finding.path)
+    }
+    return tuple(sorted(defaults.union(effort.files_to_change)))
 
 
 def _imports(scan: RepositoryScan, effort: Effort) -> tuple[Changes, int, list[tuple[str, str]]]:

@@ -35,7 +35,12 @@ DEVICE_KINDS = frozenset(
     {"MULTI_GPU", "MULTI_XPU", "MULTI_CPU", "MULTI_MLU", "MULTI_HPU", "NVIDIA", "AMD", "GPU", "CUDA"}
 )
 """Members of enumerations that list kinds of devices."""
-AVAILABILITY = re.compile(r"^is_(?:torch_)?(?:xpu|hpu|mlu|musa|sdaa|rocm|hip)_(?:\w+_)?available$")
+AVAILABILITY = re.compile(
+    r"^_?is_(?:torch_)?(?:xpu|hpu|mlu|musa|sdaa|rocm|hip)_(?:\w+_)?available$|^_?(?:is|has)_(?:xpu|hpu|mlu|musa|sdaa)$"
+)
+"""Functions and variables that ask for another accelerator."""
+OTHER_MODULES = ("torch.xpu", "torch.hpu", "torch.mlu", "torch.musa", "torch.sdaa")
+"""Where other accelerators keep what ``torch.cuda`` keeps for NVIDIA's."""
 CUDA_OPTIONS = frozenset(
     {
         "flash_attention",

@@ -6,7 +6,7 @@ import ast
 
 from tianji.migration.facts import Guard
 
-_CUDA = ("is_cuda_available", "is_torch_cuda_available", "use_cuda", "has_cuda", "is_nvidia", "is_cuda")
+_CUDA = ("is_cuda_available", "is_torch_cuda_available", "use_cuda", "has_cuda", "is_nvidia", "is_cuda", "_is_cuda")
 _OTHER = ("xpu", "mps", "hpu", "npu", "mlu", "musa", "hip", "rocm", "tpu")
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "RuntimeError", "AttributeError"})
 
@@ -52,6 +52,8 @@ def _kind_of_name(node: ast.expr) -> Guard:
     if (last == "is_available" and before == "cuda") or last in _CUDA:
         return Guard.CUDA_BRANCH
     if last == "is_available" and before in _OTHER:
+        return Guard.OTHER_DEVICE
+    if last.lstrip("_").removeprefix("is_").removeprefix("has_") in _OTHER and last not in _OTHER:
         return Guard.OTHER_DEVICE
     if last.startswith("is_") and last.endswith("available"):
         if any(f"_{word}_" in last for word in _OTHER):

@@ -11,6 +11,7 @@ from tianji.migration.reading.device_texts import (
     CUDA_OPTIONS,
     DEVICE_KINDS,
     OTHER_DEVICES,
+    OTHER_MODULES,
     PEAKS,
     classify_text,
     is_device_prefix,
@@ -77,6 +78,8 @@ class _Reader(GuardedVisitor):
         self.names = Names(facts.path)
         self.depth = 0
         self.chains: list[tuple[list[str], int, Guard, bool]] = []
+        self.taken: list[tuple[str, int, Guard]] = []
+        """Names imported from ``torch.cuda``, with line and guard."""
         self.uses_ray = "ray" in text
         self.counts_flops = "flop" in text.lower() or "mfu" in text.lower()
         self.handlers |= {
@@ -97,6 +100,7 @@ class _Reader(GuardedVisitor):
             ast.FunctionDef: self.on_function,
             ast.AsyncFunctionDef: self.on_function,
             ast.Dict: self.on_dict,
+            ast.arguments: self.on_arguments,
             ast.ClassDef: self.on_class,
         }
 
@@ -124,8 +128,10 @@ class _Reader(GuardedVisitor):
     def on_import_from(self, node: ast.ImportFrom) -> None:
         self.names.add_import_from(node, self.import_guard())
         for alias in node.names:
-            if AVAILABILITY.match(alias.name):
+            if AVAILABILITY.match(alias.name) or (node.module or "").startswith(OTHER_MODULES):
                 self.seen_availability(alias.name, node.lineno)
+            elif (node.module or "").startswith("torch.cuda"):
+                self.taken.append((f"{node.module}.{alias.name}", node.lineno, self.guard))
 
     def on_name(self, node: ast.Name) -> None:
         self.chains.append(([node.id], node.lineno, self.guard, False))
@@ -164,6 +170,11 @@ class _Reader(GuardedVisitor):
                     self.add(line, dotted, guard=guard)
             elif is_called or len(chain) > 1:
                 self.facts.names.setdefault(dotted, []).append(line)
+        used = tuple(self.facts.names)
+        for dotted, line, guard in self.taken:
+            # What is handed on, or used under a name that is bound anew, is met where it is imported.
+            if not any(name == dotted or name.startswith(f"{dotted}.") for name in used):
+                self.add(line, dotted, guard=guard)
 
     # Calls and texts
 
@@ -175,6 +186,8 @@ class _Reader(GuardedVisitor):
         self.read_arguments(node, dotted, last)
         if isinstance(function, ast.Attribute):
             self.on_attribute(function, is_called=True)
+            if AVAILABILITY.match(function.attr):
+                self.seen_availability(function.attr, function.lineno)
         elif isinstance(function, ast.Name):
             self.chains.append(([function.id], function.lineno, self.guard, True))
             if AVAILABILITY.match(function.id):
@@ -194,7 +207,8 @@ class _Reader(GuardedVisitor):
         for argument in node.args:
             self.visit(argument)
         for keyword in node.keywords:
-            self.visit(keyword.value)
+            is_branch = keyword.arg == "map_location" and isinstance(keyword.value, ast.IfExp)
+            self.under(Guard.LOADING if is_branch else self.guard, keyword.value)
         self.guard = saved
 
     def read_arguments(self, node: ast.Call, dotted: str, last: str) -> None:
@@ -326,11 +340,24 @@ class _Reader(GuardedVisitor):
                 self.add(node.lineno, "idiom:triton-kernel", node.name)
         if AVAILABILITY.match(node.name):
             self.seen_availability(node.name, node.lineno)
+        if node.name.startswith("is_") and node.name.endswith("_available"):
+            self.facts.availability[node.name] = node.lineno
         self.depth += 1
         self.annotation(node.returns)
         for item in (*node.decorator_list, node.args, *node.body):
             self.visit(item)
         self.depth -= 1
+
+    def on_arguments(self, node: ast.arguments) -> None:
+        """A device as the default of a parameter is one that callers choose; a back-end is not theirs."""
+        named = [*node.posonlyargs, *node.args]
+        defaults = [*zip(named[len(named) - len(node.defaults) :], node.defaults, strict=True)]
+        for argument, default in [*defaults, *zip(node.kwonlyargs, node.kw_defaults, strict=True)]:
+            is_device = argument.arg.endswith("device") and isinstance(default, ast.Constant)
+            self.under(Guard.DEFAULT if is_device else self.guard, default)
+        for item in (*named, *node.kwonlyargs, node.vararg, node.kwarg):
+            if item is not None:
+                self.visit(item)
 
     def on_if(self, node: ast.If | ast.IfExp) -> None:
         self.under(Guard.WORKAROUND if makes_contiguous(node) else self.guard, node.test)

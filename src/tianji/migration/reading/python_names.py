@@ -70,7 +70,10 @@ class Names:
         module = absolute_module(node.module, node.level, self.path)
         for alias in node.names:
             self.imports.append(Import(module, alias.name, node.lineno, guard))
-            self.aliases[alias.asname or alias.name] = f"{module}.{alias.name}" if module else alias.name
+            name = alias.asname or alias.name
+            # Branches that import one name from each accelerator's module: the name stands for CUDA's.
+            if not self.aliases.get(name, "").startswith("torch.cuda."):
+                self.aliases[name] = f"{module}.{alias.name}" if module else alias.name
 
     def resolve(self, chain: Iterable[str]) -> str:
         """Return the dotted name of a chain, or an empty text where its first name is a variable.

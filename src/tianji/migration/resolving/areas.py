@@ -76,6 +76,8 @@ _DEPLOYED = frozenset(
 )
 """Modules of run-times that serve a finished model."""
 _CUDA_FOLDERS = frozenset({"cuda", "nvidia", "gpu"})
+_SOURCES = "csrc"
+"""The folder of kernels in CUDA: Python in it builds, wraps and checks them."""
 _ASIDE_FOLDERS = frozenset(
     {
         "ui",
@@ -199,7 +201,9 @@ def _find_entries(files: Sequence[FileFacts], graph: ImportGraph) -> tuple[str, 
             continue
         if (facts.has_main or parts[-1] in launched or len(parts) == 1) and _TRAINING.search(name):
             found.append(path)
-    return tuple(sorted(found))
+    # What examples start is the training of a library that starts none itself.
+    own = [path for path in found if _place_of(path.split("/")) is not Area.EXAMPLES]
+    return tuple(sorted(own or found))
 
 
 def _area_of(facts: FileFacts, layout: Layout) -> Area:
@@ -263,6 +267,6 @@ def _is_for_one_device(parts: Sequence[str], layout: Layout) -> bool:
     above = frozenset(part.lower() for part in parts[:-1])
     if (words | {word for part in parts[1:-1] for word in re.split(r"[_\d]+", part.lower())}) & _CUDA_ALONE:
         return True
-    if "cuda" in words or words & _OTHER_DEVICES or above & _OTHER_DEVICES:
+    if "cuda" in words or words & _OTHER_DEVICES or above & (_OTHER_DEVICES | {_SOURCES}):
         return True
     return bool(above & _CUDA_FOLDERS) and bool(folders & (_OTHER_DEVICES | {"cpu"}))

@@ -159,13 +159,14 @@ def _draw(
     left = width - GAP - room if has_bars else width
     is_split = _width(shapes[place].natural for place in places) > left
     is_tight = _width(shapes[place].comfort for place in places) > left
-    widths = _divide(left, [shapes[place] for place in places]) if is_tight else [None] * len(places)
+    # Left to itself, rich wraps a last column at one letter more than it has room for.
+    widths = _divide(left, [shapes[place] for place in places], is_tight) if is_split else [None] * len(places)
     drawn = plain_table(table.title if is_first else "")
     for place, fixed in zip(places, widths, strict=True):
         shape = shapes[place]
         drawn.add_column(
             Text(table.columns[place].title), justify="right" if shape.is_number else "left", no_wrap=shape.is_number,
-            width=fixed, min_width=None if fixed else min(shape.comfort, width), overflow="fold",
+            width=fixed, overflow="fold",
         )  # fmt: skip
     if has_bars:
         drawn.add_column("", no_wrap=True, min_width=room)
@@ -187,9 +188,9 @@ def _fitting(table: ViewTable, shapes: Mapping[int, _Shape], width: int) -> list
     return places
 
 
-def _divide(width: int, shapes: list[_Shape]) -> list[int | None]:
-    """Return the widths of columns that are narrower than they would like: the least of each, and to texts what is left."""
-    widths = [min(shape.least, width) for shape in shapes]
+def _divide(width: int, shapes: list[_Shape], is_tight: bool) -> list[int | None]:
+    """Return the widths of columns that are narrower than they would like: what each needs, and to texts what is left."""
+    widths = [min(shape.least if is_tight else shape.comfort, width) for shape in shapes]
     for _ in range(width - _width(widths)):
         wanting = [i for i, shape in enumerate(shapes) if not shape.is_number and widths[i] < shape.natural]
         if not wanting:
