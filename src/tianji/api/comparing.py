@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 
 from tianji.api.answer import Answer
@@ -11,12 +12,14 @@ from tianji.api.quantities import Batches, Count, Pairs, Quantity, read_batches,
 from tianji.api.requests import CalibrationLike, File, ModelLike
 from tianji.api.software import SoftwareLike, SoftwareOptions, Words
 from tianji.backends.mapping import open_mapper
-from tianji.comparison import Comparison, Replacement, Sizing, replace_pool, size_pool
+from tianji.comparison import Assumptions, Comparison, Replacement, Sizing, replace_pool, size_pool
 from tianji.comparison import compare as compare_pools
 from tianji.comparison.replacement import describe_answer
 from tianji.errors import FormatError
+from tianji.hardware.calibration import Calibration
 from tianji.report.documents.comparison import comparison_document, replacement_document, sizing_document
 from tianji.units import parse_count
+from tianji.validation.near_errors import NearErrors
 from tianji.workload import Model, Precision
 
 
@@ -84,6 +87,7 @@ def compare(
         electricity=electricity, pue=pue, loss=loss, replica_chips=replica_chips,
     )  # fmt: skip
     cases, constants = choose_for_cases(cases, calibration, SoftwareOptions(software, with_, without))
+    assumptions = _with_errors(assumptions, constants)
     with show_progress("Pricing strategies") as progress:
         comparison = compare_pools(cases, constants, assumptions, progress, batches=batches)
     names = ", ".join(f"{a.pool.chips:,} x {a.pool.name}" for a in comparison.assessments)
@@ -148,6 +152,7 @@ def replace(
     (first, other), constants = choose_for_cases(
         cases, calibration, SoftwareOptions(software, switch, without, "--switch")
     )
+    assumptions = _with_errors(assumptions, constants)
     sizes = parse_count(points, "--points")
     if not 2 <= sizes <= 100:
         raise FormatError(f"--points: expected 2 to 100 sizes, got {points}")
@@ -209,6 +214,7 @@ def size(
         electricity=electricity, pue=pue, loss=loss, replica_chips=replica_chips,
     )  # fmt: skip
     ((job, place),), constants = choose_for_cases(cases, calibration, SoftwareOptions(software, with_, without))
+    assumptions = _with_errors(assumptions, constants)
     limit = None if budget is None else read_money(budget, "--budget")
     sizing = size_pool(job, place, constants, read_days(days), assumptions, budget=limit, batches=batches)
     chips = f"{sizing.best.pool.chips:,} chips of {sizing.best.pool.name}"
@@ -216,3 +222,8 @@ def size(
     return Answer(
         sizing, f"size: {outcome} {sizing.days:g} days", partial(sizing_document, sizing, constants), constants
     )
+
+
+def _with_errors(assumptions: Assumptions, calibration: Calibration) -> Assumptions:
+    """Return the assumptions with what moves the ranges of all pools: the errors of the nearest runs."""
+    return dataclasses.replace(assumptions, move_range=NearErrors(calibration))

@@ -19,6 +19,7 @@ from tianji.prediction.remedies import weigh_choices, weigh_intervals, weigh_spa
 from tianji.reliability import Reliability
 from tianji.report.documents.goodput import Remedies, goodput_document
 from tianji.units import parse_count
+from tianji.validation.near_errors import NearErrors
 from tianji.workload import Precision
 
 
@@ -114,7 +115,7 @@ def goodput(
     how: dict[str, Any] = {"method": method, "jobs": parse_count(runs, "--runs"), "seed": seed}
     sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
     plan, constants = find_plan("goodput", model_or_plan, pool, strategy, fields, sizes, calibration)
-    result = predict(plan, constants)
+    result = NearErrors(constants)(predict(plan, constants))
     expected = expect_goodput(result, reliability, **how)
     remedies = Remedies(
         choices=weigh_choices(result, reliability, **how),

@@ -28,6 +28,7 @@ from tianji.report.documents.prediction import LaunchDocument, prediction_docume
 from tianji.result import Result
 from tianji.search import plan
 from tianji.units import Seconds, parse_count
+from tianji.validation.near_errors import NearErrors
 
 USUAL_POOLS = {"megatron": "hgx-h100", "mindspeed": "atlas-900-a2"}
 """What is assumed where no pool is named: eight chips a node, scale-out between nodes."""
@@ -107,7 +108,7 @@ def predict_launch(
     strategy = replace(strategy, **choice.fields)
     job = choice.settle(replace(launch.job, assumed=tuple(assumed)), place.chip)
     plan_read = Plan(job, place, strategy, calibration.find_stated(place.chip))
-    result = predict(plan_read, calibration)
+    result = NearErrors(calibration)(predict(plan_read, calibration))
     if outside.out is not None:
         write_plan(plan_read, outside.out)
     return LaunchPrediction(launch, result, _find_best(result, calibration), calibration)

@@ -55,6 +55,7 @@ from tianji.search import plan as search_plans
 from tianji.search.mixed_planner import MixedOutcome, plan_mixture
 from tianji.units import parse_count
 from tianji.validation.expected_gains import weigh_precedents
+from tianji.validation.near_errors import NearErrors
 from tianji.workload import Job, Model, Precision
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ def plan(
             request = replace(request, pool=cheapest.pool)
         options = SearchOptions(fixed, varied, wanted, margin=reserve, mapper=mapper)
         outcome, runnable = _search(request, runs_on, options)
+        outcome = replace(outcome, results=tuple(map(NearErrors(request.calibration), outcome.results)))
         points = _at_batches(request, outcome, batches, runs_on, replace(options, top=1), assumptions)
     beside = {"objective": objective, "explained": explained, "reliability": reliability, "cheapest": cheapest,
               "assumptions": assumptions, "batches": points}  # fmt: skip

@@ -31,6 +31,7 @@ from tianji.prediction import predict as predict_plan
 from tianji.prediction.balance import describe_balance
 from tianji.report.documents.prediction import prediction_document
 from tianji.result import Result
+from tianji.validation.near_errors import NearErrors
 from tianji.workload import Model, Precision
 
 
@@ -116,7 +117,7 @@ def predict(
             "expected a plan, or a model and a pool; as in `tianji predict llama-3.1-70b hgx-h100 --tp 8`"
         )
     plan, constants = find_plan("predict", model_or_plan, pool, strategy, fields, sizes, calibration, asked)
-    result = predict_plan(plan, constants)
+    result = NearErrors(constants)(predict_plan(plan, constants))
 
     def make_document() -> Mapping[str, Any]:
         beside = explain_measured(result, constants, seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tianji.catalog import FirmQuote, Ownership, PowerFigures, Site, find_firm_quote, load_site, site_of
@@ -55,6 +55,8 @@ class Assumptions:
     """What sellers are bound to; a price that is stated otherwise goes before."""
     power_figures: PowerFigures | None = None
     reliability: Reliability | None = None
+    move_range: Callable[[Result], Result] | None = None
+    """What is known of errors nearby, as it moves the range of a predicted plan (:func:`assess_predicted`)."""
 
     def of(self, given: Mapping[str, float], pool: Pool) -> float | None:
         """Return what the user stated of a pool, or of its chip."""
@@ -205,6 +207,12 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
     otherwise = pay_for(result.plan.pool, goodput.spare_nodes, _otherwise(given, paid.chip_hour))
     known = None if otherwise.chip_hour.price is None else otherwise
     return replace(unbilled, bill=bill, hourly_bill=hourly_bill, otherwise=known, electricity=given.electricity)
+
+
+def assess_predicted(result: Result, assumptions: Assumptions | None = None) -> Assessment:
+    """Return what a fresh prediction means, its range moved by what is known of errors nearby."""
+    move = assumptions.move_range if assumptions else None
+    return assess(result if move is None else move(result), assumptions)
 
 
 def _otherwise(given: Assumptions, chip_hour: ChipHour) -> Assumptions:

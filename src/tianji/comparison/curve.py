@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from tianji.comparison.assessment import Assessment, Assumptions, assess
+from tianji.comparison.assessment import Assessment, Assumptions, assess_predicted
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
@@ -69,7 +69,7 @@ class Curve:
             here = self.points[chips]
             if fastest is not None and (here is None or _step(here) > _step(fastest)):
                 plan = Plan(self.job, replace(self.pool, chips=chips), fastest.result.plan.strategy)
-                here = self.points[chips] = assess(predict(plan, self.calibration), self.assumptions)
+                here = self.points[chips] = assess_predicted(predict(plan, self.calibration), self.assumptions)
             fastest = here
 
     def counts(self, least: int, most: int) -> list[int]:
@@ -164,7 +164,7 @@ def assess_size(
     pool = replace(pool, chips=chips)
     decided = hold_fields(calibration, pool.chip, {})
     best = find_fast(job, pool, calibration.constants(pool.chip), at_most=True, fixed=decided)
-    return assess(predict(Plan(job, pool, best.strategy), calibration), assumptions) if best else None
+    return assess_predicted(predict(Plan(job, pool, best.strategy), calibration), assumptions) if best else None
 
 
 def _step(a: Assessment) -> float:

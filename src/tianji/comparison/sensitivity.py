@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tianji.comparison.assessment import Assessment, Assumptions, assess
+from tianji.comparison.assessment import Assessment, Assumptions, assess, assess_predicted
 from tianji.comparison.curve import Curve
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
@@ -86,7 +86,7 @@ def find_alternative_plans(curve: Curve, other: Assessment) -> list[Plan]:
 
 def choose_best(curve: Curve, plans: Sequence[Plan], calibration: Calibration) -> Assessment:
     """Return the plan with the most useful tokens a second under a calibration."""
-    assessments = (assess(predict(plan, calibration), curve.assumptions) for plan in plans)
+    assessments = (assess_predicted(predict(plan, calibration), curve.assumptions) for plan in plans)
     return max(assessments, key=lambda a: a.useful.nominal)
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tianji.comparison.assessment import Assessment, Assumptions, assess
+from tianji.comparison.assessment import Assessment, Assumptions, assess_predicted
 from tianji.comparison.batches import AtBatch, describe_batches, weigh_batches, weigh_round_batches
 from tianji.comparison.common_terms import divide, pin_shared
 from tianji.comparison.measures import MEASURES
@@ -72,7 +72,7 @@ def compare(
         raise FormatError("expected at least two pools to compare, like 1024xhgx-h100 768xcloudmatrix384")
 
     def search(job: Job, pool: Pool) -> Assessment:
-        return assess(plan(job, pool, calibration, top=1, progress=progress).results[0], assumptions)
+        return assess_predicted(plan(job, pool, calibration, top=1, progress=progress).results[0], assumptions)
 
     def try_search(job: Job, pool: Pool) -> Assessment | None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,6 +36,19 @@ class NearRun:
     """In doublings of the chips; a doubling of the batch, of the sequences or of the model counts half."""
     differs: tuple[str, ...]
     """What sets it apart, in words; nothing: the very job."""
+
+
+def nearest_rows(plan: Plan, farthest: float, splits: Collection[str]) -> Iterator[tuple[float, Row]]:
+    """Yield the published runs of some splits up to a distance from a plan, the nearest first, with their distances."""
+    ranked = rank_stated(plan, farthest, splits)
+    for distance, _, row in _readable((distance, (), cells) for distance, cells in ranked):
+        yield distance, row
+
+
+def rank_stated(plan: Plan, farthest: float, splits: Collection[str]) -> list[tuple[float, Cells]]:
+    """Return the published runs of some splits up to a distance from a plan, the nearest first, as their tables state them."""
+    asked = ((_compare(plan, run)[0], run.cells) for run in _published() if run.cells.text("split") in splits)
+    return sorted((entry for entry in asked if entry[0] <= farthest), key=lambda entry: entry[0])
 
 
 def find_nearest(plan: Plan, calibration: Calibration) -> list[NearRun]:
