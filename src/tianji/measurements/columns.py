@@ -155,6 +155,8 @@ LAYOUT = _group(
     Column("etp", "count", "Expert tensor parallel", "1", empty="tp, in some frameworks 1"),
     Column("dp", "count", "Data parallel; checked against n_chips/(tp·pp·cp)", "2"),
     Column("schedule", "word", "Pipeline schedule", "1f1b", words=tuple(SCHEDULES), empty="interleaved where vpp is above 1"),
+    Column("stages", "text", "What each stage or chunk holds: layers, or a layout string of Megatron", "Et*3|(t*4|)*2t*3L",
+           empty="dealt out evenly"),
     Column("zero", "word", "Sharded over data ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights", "1",
            words=("0", "1", "2", "3"), empty="needed where data or context ranks are more than one"),
     Column("zero_group", "count", "Ranks of one sharding group", "8", empty="all of them"),

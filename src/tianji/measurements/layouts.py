@@ -41,7 +41,7 @@ def read_strategy(
         # Every recipe with tensor parallelism since Korthikanti et al. 2022 has it.
         sequence_parallel=_switch(cells, "sequence_parallel", True),
         recompute=recompute.kind, recompute_layers=recompute.share, recompute_modules="",
-        schedule=schedule, stages="",
+        schedule=schedule, stages=cells.text("stages") if pp > 1 else "",
         cp_kind=cells.word("cp_kind") or habits.cp_kind,
         ep_kind=_read_ep_kind(cells, habits, dispatcher),
         weight_gather=cells.word("weight_gather") or habits.weight_gather,

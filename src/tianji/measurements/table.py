@@ -25,6 +25,7 @@ from tianji.measurements.layouts import read_strategy
 from tianji.measurements.machines import read_pool
 from tianji.measurements.software import read_software
 from tianji.measurements.vocabulary import is_published, translate
+from tianji.parallel.legality import describe_misfit
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.units import Bytes, Seconds
@@ -252,6 +253,8 @@ def read_setup(cells: Cells) -> Setup:
         assumed=assumed,
         task=read_task(cells, software.framework),
     )
+    if strategy.stages and (misfit := describe_misfit(strategy, job)):
+        raise FormatError(misfit)
     return Setup(job, pool, strategy, software, cells.text("arch_key"))
 
 

@@ -71,7 +71,7 @@ def _on_stages(g: Grid, holds: Callable[[Strategy], bool]) -> Array:
     return np.asarray(rows).reshape(columns[0].shape)
 
 
-def _misfit(s: Strategy, job: Job) -> str:
+def describe_misfit(s: Strategy, job: Job) -> str:
     """Return why the stages that a strategy names do not fit its pipeline and the model; nothing where they do."""
     named, model = read_stages(s.stages), job.model
     chunks, layers = SCHEDULES[s.schedule].num_chunks(s.pp, s.vpp), sum(named.layers)
@@ -208,8 +208,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "stages",
-        lambda g, job, pool: _on_stages(g, lambda s: not _misfit(s, job)),
-        lambda s, job, pool: _misfit(s, job),
+        lambda g, job, pool: _on_stages(g, lambda s: not describe_misfit(s, job)),
+        lambda s, job, pool: describe_misfit(s, job),
     ),
     Rule(
         "interleaving",
