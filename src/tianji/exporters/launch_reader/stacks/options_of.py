@@ -97,7 +97,8 @@ def read_slime(command: Command, script: Script, where: str) -> Options:
 
 SIZES = (
     "--hidden-size", "--ffn-hidden-size", "--num-attention-heads", "--num-query-groups", "--group-query-attention",
-    "--kv-channels", "--disable-bias-linear", "--qk-layernorm", "--normalization", "--swiglu", "--untie-embeddings-and-output-weights",
+    "--kv-channels", "--disable-bias-linear", "--qk-layernorm", "--normalization", "--swiglu",
+    "--untie-embeddings-and-output-weights",
     "--apply-layernorm-1p", "--attention-output-gate", "--use-gated-attention", "--moe-ffn-hidden-size", "--num-experts",
     "--moe-router-topk", "--moe-shared-expert-intermediate-size", "--moe-layer-freq",
 )  # fmt: skip
