@@ -174,7 +174,7 @@ def test_layers_of_a_plugin_are_those_of_the_checkpoint_that_is_named(tmp_path: 
     text = (
         "ray job submit -- python3 train.py --actor-num-nodes 1 --actor-num-gpus-per-node 8 --spec slime_plugins.models.qwen3_5"
         " get_spec --num-layers {} --hidden-size 5120 --num-attention-heads 24 --ffn-hidden-size 17408 --vocab-size 248320"
-        " --swiglu --hf-checkpoint /root/Qwen3.5-27B --tensor-model-parallel-size 8 --rollout-max-response-len 4096"
+        " --swiglu --hf-checkpoint /models/Qwen3.5-27B --tensor-model-parallel-size 8 --rollout-max-response-len 4096"
     )
     assert read(tmp_path, text.format(64)).job.model.name == "qwen3.5-27b"
     cut = read(tmp_path, text.format(8))
