@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tianji.cli import main
+from tianji.report.views.migration import scan_view
 
 
 def call(*words: str, stdin: str | None = None) -> Result:
@@ -60,6 +61,10 @@ def test_every_target_has_an_answer(target: str, repository: Path) -> None:
     document = json.loads(call("scan", str(repository), "--to", target, "--json").stdout)
     assert (document["mindspore"] is None) == (target != "mindspore")
     if target == "mindspore":
+        page = scan_view(document)
+        assert "written anew for MindSpore" in page.lead[0]
+        assert page.highlights[0].label == "names without a known counterpart"
+        assert page.sections[0].title == "MindSpore"
         assert document["versions"]["versions"]["mindspore"]
         assert document["mindspore"]["counterparts"][0]["torch"].startswith("torch.")
 

@@ -26,7 +26,7 @@ def scan_view(document: MoveScanDocument) -> View:
     repository, effort = document["repository"], document["effort"]
     sections = [
         ViewSection("What to change", tuple(_changes(document))),
-        ViewSection("Packages", (package_table(document["packages"]),)),
+        ViewSection("Packages", (package_table(document["packages"]),) if document["packages"] else ()),
         ViewSection("Versions", tuple(_versions(document))),
         ViewSection("Launch and installation", tuple(_launch(document["findings"]))),
         ViewSection("PyTorch names that differ", tuple(_apis(document["apis"]))),
@@ -36,10 +36,11 @@ def scan_view(document: MoveScanDocument) -> View:
         ViewSection("Every finding", (finding_table("findings", document["findings"]),), is_detail=True),
     ]
     if document["mindspore"] is not None:
-        sections.insert(4, ViewSection("MindSpore", tuple(_mindspore(document["mindspore"]))))
+        sections[0] = ViewSection("What names CUDA: changed in a move that keeps PyTorch", sections[0].blocks)
+        sections.insert(0, ViewSection("MindSpore", tuple(_mindspore(document["mindspore"]))))
         twin = document["mindspore"]["twin"]
         if twin is not None and twin["made"] is not None and twin["made"]["parity"] is not None:
-            sections.insert(5, ViewSection("The twin's parity", tuple(_parity(twin["made"]))))
+            sections.insert(1, ViewSection("The twin's parity", tuple(_parity(twin["made"]))))
     if document["speed"] is not None:
         sections.insert(1, ViewSection("Speed", tuple(_speed(document["speed"]))))
     return View(
@@ -59,6 +60,14 @@ def _target_of(document: Document) -> str:
 
 
 def _lead(document: Document) -> Iterable[str]:
+    coverage = document["mindspore"]
+    if coverage is not None:
+        share = format_percent(coverage["share_of_uses"], 0)
+        yield (
+            f"Code of PyTorch is written anew for MindSpore: {coverage['names']:,} of its names are used, and {share} of the"
+            " uses have a counterpart."
+        )
+        yield "Answers, class and lines below are those of a move that keeps PyTorch (torch_npu), for comparison."
     effort, files = document["effort"], len(document["files_to_change"])
     if effort["route"] == "blocked by a dependency":
         yield f"Blocked: {'; '.join(effort['blockers'])}."
@@ -85,6 +94,12 @@ def _lead(document: Document) -> Iterable[str]:
 
 
 def _highlights(document: Document) -> Iterable[Highlight]:
+    if document["mindspore"] is not None:
+        names = document["mindspore"]["counts"]
+        written = names["none"] + names["unlisted"]
+        yield Highlight(
+            "names without a known counterpart", count_of(written), f"of {document['mindspore']['names']:,}"
+        )
     effort, findings = document["effort"], document["findings"]
     files = len(document["files_to_change"])
     total = document["repository"]["python_files"]
@@ -224,6 +239,8 @@ def _launch(findings: Iterable[Document]) -> Iterable[Block]:
 
 
 def _apis(apis: Document) -> Iterable[Block]:
+    if not apis["names"]:
+        return
     counts = ", ".join(f"{count:,} {meaning}" for meaning, count in apis["counts"].items())
     unverified = f" {apis['unverified']:,} are not verified on this chip yet." if apis["unverified"] else ""
     yield f"{apis['names']:,} PyTorch names are used: {counts}.{unverified}"
