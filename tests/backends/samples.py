@@ -18,6 +18,17 @@ DEEPSEEK = {
     "n_shared_experts": 1, "first_k_dense_replace": 1, "q_lora_rank": 32, "kv_lora_rank": 16, "qk_nope_head_dim": 8,
     "qk_rope_head_dim": 8, "v_head_dim": 8, "num_nextn_predict_layers": 0,
 }  # fmt: skip
+DELTA = {
+    "full_attention_interval": 2, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 16,
+    "linear_value_head_dim": 12, "linear_conv_kernel_dim": 4, "shared_expert_intermediate_size": 32, "decoder_sparse_step": 1,
+    "mlp_only_layers": [],
+}  # fmt: skip
+MINIMAX = {"layer_types": ["linear_attention", "full_attention"] * 2, "num_local_experts": 4, "num_experts_per_tok": 2}
+MAMBA = {
+    "hybrid_override_pattern": "ME*M", "mamba_num_heads": 8, "mamba_head_dim": 8, "ssm_state_size": 12, "n_groups": 2,
+    "conv_kernel": 4, "n_routed_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 32,
+    "moe_shared_expert_intermediate_size": 32, "moe_latent_size": 0,
+}  # fmt: skip
 CONFIGS: dict[str, dict[str, Any]] = {
     "llama": {"model_type": "llama", **SIZES},
     "qwen": {"model_type": "qwen3", "head_dim": 8, **SIZES},
@@ -32,6 +43,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "sliding_window_pattern": 2,
         "tie_word_embeddings": False,
     },
+    "delta": {"model_type": "qwen3_next", "head_dim": 8, **SIZES, **QWEN_EXPERTS, **DELTA},
+    "lightning": {"model_type": "minimax", "head_dim": 8, **SIZES, **MINIMAX},
+    "mamba": {"model_type": "nemotron_h", "head_dim": 8, **SIZES, **MAMBA},
 }
 STEPS, SEQ_LEN, BATCH, RATE = 3, 32, 8, 0.1
 

@@ -50,6 +50,9 @@ def refused(*arguments: str) -> str:
         ("llama", {"pp": 2, "schedule": "dualpipe", "stages": "3,1"}, "under DualPipe: it runs in its V-shaped form"),
         ("llama", {"pp": 2, "stages": "4,0"}, "a stage without a layer"),
         ("llama", {"dp": 3}, "does not divide by"),
+        ("delta", {"tp": 4}, "tp=4, which does not divide num_key_heads 2 of a gated delta net"),
+        ("mamba", {"tp": 4}, "tp=4, which does not divide num_groups 2 of a mamba2"),
+        ("delta", {"cp": 8, "cp_kind": "ring"}, "pieces of 2 tokens, fewer than the 3"),
         ("llama", {"pp": 2, "micro_batch_size": 8}, r"fewer micro-batches \(1\) than stages \(2\)"),
     ],
 )
@@ -69,7 +72,8 @@ def test_a_model_that_the_trainer_lacks_is_refused_with_the_reason(monkeypatch: 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("minimax-m1", "lightning layers"), ("gpt-oss-20b", "attention with sinks=1"), ("deepseek-v3.2", "latent with selected"),
+        ("kimi-linear-48b-a3b", "delta attention layers"),
+        ("gpt-oss-20b", "attention with sinks=1"), ("deepseek-v3.2", "latent with selected"),
         ("deepseek-v4-flash", "compressed layers; .*hyper-connections"), ("gemma-4-26b-a4b", "parameters beside mixer"),
     ],
 )  # fmt: skip

@@ -16,7 +16,7 @@ from tianji.workload import Model
 from tianji.workload.plain import block_of
 
 DENSE, SPARSE = "llama-3.1-70b", "qwen3-235b-a22b"
-PATTERNED = ("gemma-3-27b", "llama-4-scout")
+PATTERNED = ("gemma-3-27b", "llama-4-scout", "qwen3-next-80b-a3b", "nemotron-3-nano-30b-a3b", "minimax-m1")
 WITHOUT_EXPERTS = (DENSE, "gemma-3-27b")
 
 

@@ -89,3 +89,12 @@ def test_no_rule_asks_what_a_single_strategy_alone_can_answer() -> None:
     on_grid = is_legal(Grid.of(*many), job(DENSE), POOL)
     alone = [not refusals(strategy, job(DENSE), POOL) for strategy in many]
     assert on_grid.tolist() == alone
+
+
+def test_named_stages_may_hold_the_embedding_or_the_loss_alone() -> None:
+    alone = Strategy(pp=5, vpp=2, schedule="interleaved", stages="E|(t|)*8L")
+    check(alone, job(batch=10), pool())
+    with pytest.raises(IllegalStrategyError, match=r"stages=E\|\(t\|\)\*8L"):
+        check(replace(alone, stages=""), job(batch=10), pool())
+    with pytest.raises(IllegalStrategyError, match="holds nothing"):
+        check(replace(alone, stages="Et||(t|)*7L"), job(batch=10), pool())

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from tianji.api.answer import Answer
 from tianji.api.requests import File, PlanLike, find_calibration, plan_of
+from tianji.catalog.entries import is_there
 from tianji.errors import FormatError, InputError
 from tianji.exporters import TARGETS, FileBundle, render_plan, write_bundle
+from tianji.exporters.launch_reader.configurations import read_torchtitan_file
 from tianji.exporters.launch_reader.launches import find_framework, read_options
+from tianji.exporters.launch_reader.named_models import find_named_model
 from tianji.exporters.lint.checks import Check, check_file
 from tianji.exporters.lint.violations import Violation
-from tianji.exporters.rules.tables import load_rules
+from tianji.exporters.rules.facts import model_facts
+from tianji.exporters.rules.tables import flatten_values, load_rules
 from tianji.formatting import format_percent
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict as predict_plan
@@ -113,8 +118,32 @@ def _check_script(file: str) -> Check:
     return Check((f"launch script of {table.framework}, {table.release}",), tuple(broken))
 
 
+def _check_torchtitan(file: str) -> Check:
+    """Return what torchtitan's TOML breaks of its release's rules, as far as they hang on no number of chips.
+
+    Raises FormatError for a file that is no configuration of torchtitan.
+    """
+    tree, table = read_torchtitan_file(file), load_rules("torchtitan")
+    part = tree.get("model")
+    name = f"{part.get('name', '')}-{part.get('flavor', '')}" if isinstance(part, Mapping) else ""
+    entry = find_named_model(name)
+    facts = model_facts(entry[0]) if entry else {}
+    broken = [
+        Violation(rule.says, file, f"{rule.effect}: {rule.source}", rule.fix)
+        for rule in table.broken_by(facts | flatten_values(tree))
+    ]
+    return Check((f"configuration of {table.framework}, {table.release}",), tuple(broken))
+
+
 def _answer_check(file: str) -> Answer[Check]:
-    checked = _check_script(file) if Path(file).suffix in SCRIPTS else check_file(file)
+    suffix = Path(file).suffix
+    checked = (
+        _check_script(file)
+        if suffix in SCRIPTS
+        else _check_torchtitan(file)
+        if suffix == ".toml" and is_there(Path(file))
+        else check_file(file)
+    )
     violations: list[ViolationDocument] = [
         {"rule": v.rule, "where": v.where, "actual": v.actual, "fix": v.fix} for v in checked.violations
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tianji.backends.trained_parts import lacking_parts
+from tianji.backends.trained_parts import lacking_cuts, lacking_parts
 from tianji.errors import IllegalStrategyError, InputError, UnsupportedModelError
 from tianji.parallel import Strategy
 from tianji.parallel.legality import check
@@ -92,9 +92,9 @@ def check_support(plan: Plan) -> None:
     lacking = [what for is_so, what in MODEL_LIMITS if is_so(model)] + list(lacking_parts(model))
     if lacking:
         raise UnsupportedModelError(f"{model.name}: the trainer has no {'; no '.join(lacking)}")
-    reasons = [
-        what.format(s=plan.strategy) for is_so, what in STRATEGY_LIMITS if is_so(plan.strategy, model)
-    ] + _schedule_limits(plan)
+    reasons = [what.format(s=plan.strategy) for is_so, what in STRATEGY_LIMITS if is_so(plan.strategy, model)]
+    pieces = plan.strategy.cp * (2 if plan.strategy.cp > 1 and plan.strategy.cp_kind == "ring" else 1)
+    reasons += [*_schedule_limits(plan), *lacking_cuts(model, plan.strategy.tp, plan.job.seq_len // pieces)]
     if reasons:
         raise IllegalStrategyError("the trainer does not run this strategy: " + "; ".join(reasons))
     if not plan.job.task.trains_all or plan.job.sample_lengths:

@@ -12,6 +12,8 @@ from tianji.units import NS, US, Seconds
 
 STEP = "tianji::step"
 COMMUNICATION = {f"tianji::{axis}": f"{axis}_comm" for axis in ("tp", "cp", "ep", "dp", "pp")}
+SCAN = "tianji::scan"
+"""A linear recurrence; a prediction counts it as attention, too."""
 MATMULS = frozenset(f"aten::{name}" for name in ("mm", "addmm", "bmm", "baddbmm", "linear", "matmul", "_grouped_mm"))
 
 Bar = tuple[float, float, str]
@@ -86,7 +88,7 @@ def _kind(name: str, around: str) -> str:
         return around
     if name.startswith("FSDP::"):
         return "dp_comm"
-    if "scaled_dot_product" in name or "_Ring" in name:
+    if "scaled_dot_product" in name or "_Ring" in name or name == SCAN:
         return "attention"
     if name in MATMULS:
         return "attention" if around == "attention" else "matmul"

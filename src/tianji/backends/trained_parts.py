@@ -21,6 +21,9 @@ MIXERS: Mapping[str, frozenset[str]] = {
     "latent": frozenset(
         {"num_heads", "q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "window"}
     ),
+    "gated_delta_net": frozenset({"num_key_heads", "num_value_heads", "key_head_dim", "value_head_dim", "kernel"}),
+    "mamba2": frozenset({"num_heads", "head_dim", "state_size", "num_groups", "kernel", "conv_bias", "bias", "norm"}),
+    "lightning": frozenset({"num_heads", "head_dim"}),
 }
 MLPS: Mapping[str, frozenset[str]] = {
     "dense": frozenset({"width", "gated", "bias"}),
@@ -39,10 +42,27 @@ def sizes_of(part: PartSizes) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
+def _blocks(model: Model) -> tuple[LayerBlock, ...]:
+    return tuple(dict.fromkeys(block_of(model, i) for i in range(model.num_layers)))
+
+
 def lacking_parts(model: Model) -> tuple[str, ...]:
     """Return what the layers of a model have that the trainer has not, each once."""
-    blocks = dict.fromkeys(block_of(model, i) for i in range(model.num_layers))
-    return tuple(dict.fromkeys(what for block in blocks for what in _lacking(block)))
+    return tuple(dict.fromkeys(what for block in _blocks(model) for what in _lacking(block)))
+
+
+def lacking_cuts(model: Model, tp: int, connected_tokens: int) -> Iterator[str]:
+    """Yield why mixers with a recurrence cannot be cut so: heads by ``tp``, and a sequence into such connected pieces."""
+    for mixer in dict.fromkeys(block.mixer for block in _blocks(model) if block.mixer):
+        sizes, kind = dict(mixer.sizes), mixer.kind.replace("_", " ")
+        for name in ("num_key_heads", "num_groups"):
+            if sizes.get(name, tp) % tp:
+                yield f"tp={tp}, which does not divide {name} {sizes[name]} of a {kind}: each rank has whole ones here"
+        if connected_tokens < sizes.get("kernel", 1) - 1:
+            yield (
+                f"pieces of {connected_tokens} tokens, fewer than the {sizes['kernel'] - 1} that a {kind}'s convolution"
+                " looks back on; take a smaller cp"
+            )
 
 
 def _lacking(block: LayerBlock) -> Iterator[str]:

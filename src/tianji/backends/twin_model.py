@@ -47,7 +47,9 @@ def _small_sizes(model: Model, strategy: Strategy) -> dict[str, int]:
     return {
         "num_heads": pairs * max(ratio, 1), "num_key_value_heads": pairs, "head_dim": HEAD, "window": WINDOW,
         "q_lora_rank": 2 * HEAD, "kv_lora_rank": HEAD, "qk_nope_head_dim": HEAD, "qk_rope_head_dim": HEAD // 2,
-        "v_head_dim": HEAD, "width": 2 * HIDDEN, "shared_width": HIDDEN // 2, "num_experts": 4 * strategy.ep, "top_k": 2,
+        "num_key_heads": strategy.tp, "num_value_heads": 2 * strategy.tp, "key_head_dim": HEAD, "value_head_dim": HEAD,
+        "state_size": HEAD, "num_groups": strategy.tp, "kernel": 4, "v_head_dim": HEAD,
+        "width": 2 * HIDDEN, "shared_width": HIDDEN // 2, "num_experts": 4 * strategy.ep, "top_k": 2,
     }  # fmt: skip
 
 

@@ -88,6 +88,15 @@ def _misfit(s: Strategy, job: Job) -> str:
     return ""
 
 
+def _suggest_ends(s: Strategy, job: Job) -> str:
+    """Return how the stages are named in which the embedding or the loss has a chunk of its own, where these are enough."""
+    layers, alone = job.model.num_layers, SCHEDULES[s.schedule].num_chunks(s.pp, s.vpp) - job.model.num_layers
+    if job.model.num_mtp_layers or alone not in (1, 2):
+        return ""
+    text = f"E|(t|)*{layers}L" if alone == 2 else f"E(t|)*{layers}L"
+    return f" (with {'embedding and loss' if alone == 2 else 'the loss'} in a chunk of their own: stages={text})"
+
+
 def _of_schedule(schedule: PipelineSchedule, rule: ScheduleRule) -> Rule:
     return Rule(
         rule.name,
@@ -189,9 +198,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "layers",
-        lambda g, job, pool: g.pp * g.by_schedule(lambda s: s.halves) * g.vpp <= job.model.num_layers,
+        lambda g, job, pool: (
+            (g.pp * g.by_schedule(lambda s: s.halves) * g.vpp <= job.model.num_layers) | (g.stages != "")
+        ),
         lambda s, job, pool: (
             f"pp·vpp = {s.pp * s.vpp * SCHEDULES[s.schedule].halves} chunks for only {job.model.num_layers} layers"
+            f"{_suggest_ends(s, job)}"
         ),
     ),
     Rule(

@@ -90,7 +90,7 @@ def test_degrees_that_do_not_divide_the_chips_are_told(tmp_path: Path) -> None:
 
 
 def test_chips_that_the_script_leaves_open_are_asked_for(tmp_path: Path) -> None:
-    text = MEGATRON.replace("--nnodes $NNODES", "").replace("NNODES=", "N=")
+    text = MEGATRON.replace("--nnodes $NNODES", "--nnodes $MINE").replace("NNODES=", "N=")
     with pytest.raises(FormatError, match="--chips N"):
         read(tmp_path, text)
     assert read(tmp_path, text, chips=64).strategy.dp == 8

@@ -36,6 +36,14 @@ LOOPS = st.sampled_from([
     "P=/x/y.sh\nA=${P##*/}\nB=${P%.sh}", "P=aXbX\nA=${P//X/-}\nB=${#P}", "LIST=(a b c)\nA=${LIST[1]}\nB=${#LIST[@]}",
     "A=$((5/2*2+7%4))", "A=$((1?8:9)) B=${A:0:1}", "CMD=\"LIST+=('q r')\"\neval $CMD",
     "N=4; [[ $N -gt 2 && $N != 5 ]] && A=--in",
+    "declare -A M=([x]=1 ['y']='2 3')\nM[z]=${M[x]}4\nA=${M[y]} B=${M[w]:-0}${#M[@]}", "declare -A S\nS[h]=8\nA=$(( S[h] * 2 ))",
+    "C=(3 4)\nA=$((C[1] + ${C[0]}))\nB=${C[5]:-none}${#C[0]}", "let 'N = 3 * 4' N+=1\nA=$N",
+    "read -r A B <<< 'x y z'", "IFS=, read -ra LIST <<< '--p,--q'", "mapfile -t LIST <<< $'a b\\nc'",
+    "A=${B// /$'\\n'}", "A=$'p\\tq'", "C=([0]=p [1]=q)\nA=${C[1]}",
+    "read -r -d '' A <<-'EOT'\n\t--p 1\n\t--q $x\nEOT\nB=1", "N=7\nA=$(cat <<EOT\n--n $N \\$N\nEOT\n)",
+    "set -- -t 4 -p2 -v rest\nwhile getopts 't:p:v' o; do case $o in t) A=$OPTARG ;; p) B=$OPTARG ;; v) B+=v ;; esac; done",
+    "f() { A=${2:-none}; while [[ $# -gt 0 ]]; do case $1 in\n --tp=*) B=${1#*=}; shift ;; --pp) LIST+=(\"$2\"); shift 2 ;;"
+    " *) shift ;; esac; done; }\nf --tp=4 --pp 2",
 ])  # fmt: skip
 CONDITIONS = st.sampled_from(["[ 1 = 1 ]", "[ 2 -gt 3 ]", '[[ x == "y" ]]', "! [ -z x ]", "true", "false"])
 STEPS = st.recursive(

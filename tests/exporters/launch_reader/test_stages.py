@@ -85,3 +85,12 @@ def test_stages_as_they_are_dealt_are_not_named() -> None:
     assert name_stages(model, FOUR, stages) == FOUR
     other = read_stage_options(Options("run.sh", {"--num-layer-list": ["4,4,4,2"]}), model, FOUR)
     assert name_stages(model, FOUR, other).stages == "E" + "t*4|(t*4|)*2t*2L"
+
+
+def test_embedding_and_loss_that_count_as_layers_may_lie_alone() -> None:
+    counted = {"account_for_embedding_in_pipeline_split": "", "account_for_loss_in_pipeline_split": ""}
+    strategy = Strategy(pp=4, vpp=2, schedule="interleaved")
+    assert read(6, strategy, **counted) == (0, 1, 1, 1, 1, 1, 1, 0)
+    options = Options("run.sh", {"--" + name.replace("_", "-"): [] for name in counted})
+    named = name_stages(model_of(6), strategy, read_stage_options(options, model_of(6), strategy))
+    assert named.stages == "E|(t|)*6L"

@@ -40,6 +40,15 @@ class SequenceCut:
     group: ProcessGroup | None = None
     kind: str = "ring"
 
+    def rank(self) -> int:
+        """Return this rank's place in the group."""
+        return 0 if self.group is None else dist.get_rank(self.group)
+
+    def turns(self) -> list[int]:
+        """Return which rank holds each connected piece of the sequence, from its start on."""
+        ranks = list(range(1 if self.group is None else self.group.size()))
+        return ranks + ranks[::-1] if self.kind == "ring" and len(ranks) > 1 else ranks
+
     def attend(self, q: Tensor, k: Tensor, v: Tensor, window: int = 0) -> Tensor:
         """Return causal attention of this rank's queries over the whole sequence; all are (batch, heads, sequence, dim).
 

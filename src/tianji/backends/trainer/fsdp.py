@@ -83,13 +83,19 @@ def shard_state(part: Transformer, meshes: Meshes, strategy: Strategy, dtype: st
             cast(FSDPModule, experts).set_gradient_divide_factor(strategy.dp * strategy.cp)
             if expert.size(-1) > 1:  # gloo has no sum that divides; over a shard of one FSDP would then divide twice
                 cast(FSDPModule, experts).set_force_sum_reduction_for_comms(True)
-        fully_shard(layer, mesh=dense, **options)
+        fully_shard(layer, mesh=dense, shard_placement_fn=functools.partial(_place_row, size=dense.size(-1)), **options)
     fully_shard(part, mesh=dense, **options)
 
 
 def _place(weight: nn.Parameter, size: int) -> Shard:
     """Cut an expert's rows, not the experts: a rank may hold fewer experts than there are data ranks."""
     return Shard(1) if weight.shape[1] % size == 0 else Shard(0)
+
+
+def _place_row(weight: nn.Parameter, size: int) -> Shard | None:
+    """Cut a matrix with fewer rows than there are ranks, such as the gate of shared experts, by columns: rows would be padded."""
+    is_flat = weight.ndim == 2 and weight.shape[0] < size and weight.shape[1] % size == 0
+    return Shard(1) if is_flat else None
 
 
 def _data_mesh(mesh: DeviceMesh) -> DeviceMesh:

@@ -22,6 +22,7 @@ from torch.distributed.tensor.placement_types import Placement
 
 from tianji.backends.trainer.attention import LatentAttention, SelfAttention
 from tianji.backends.trainer.moe import MixtureOfExperts, SwiGLU
+from tianji.backends.trainer.recurrent import RecurrentMixer
 from tianji.backends.trainer.transformer import Transformer, TransformerLayer
 
 Styles = dict[str, ParallelStyle]
@@ -34,6 +35,8 @@ def cut_tensors(part: Transformer, tp: DeviceMesh, *, sequence_parallel: bool) -
     stream: Placement = Shard(1) if sequence_parallel else Replicate()
     for _, layer in part.named_layers():
         parallelize_module(layer, tp, _layer_styles(layer, stream, tp.size()), src_data_rank=None)
+        if isinstance(layer.attention, RecurrentMixer):
+            _cut_heads(layer.attention, tp)
         for module in (layer,) if sequence_parallel else (layer.attention,):
             _replicate_rest(module, tp)
     ends: Styles = {"norm": _norm()} if sequence_parallel else {}
@@ -71,6 +74,9 @@ def _mixer_styles(mixer: nn.Module, stream: Placement, size: int) -> Styles:
         return _head_styles(mixer, stream, size)
     if isinstance(mixer, LatentAttention):
         return _latent_styles(stream)
+    if isinstance(mixer, RecurrentMixer):
+        columns = {f"attention.{name}": ColwiseParallel() for name in mixer.columns}
+        return {"attention": _gathered(stream), "attention.wo": RowwiseParallel(output_layouts=stream), **columns}
     raise TypeError(f"no cut is known for {type(mixer).__name__}")
 
 
@@ -102,6 +108,16 @@ def _latent_styles(stream: Placement) -> Styles:
     enter = PrepareModuleInput(input_layouts=(stream, None), desired_input_layouts=(stream, None))
     styles: Styles = {"attention": enter, "attention.wo": RowwiseParallel(output_layouts=stream)}
     return styles | {f"attention.{name}": ColwiseParallel(input_layouts=stream) for name in ("q_up", "kv_up")}
+
+
+def _cut_heads(mixer: RecurrentMixer, tp: DeviceMesh) -> None:
+    """Cut what a mixer with a recurrence holds beside its projections: a row for each head or channel."""
+    mixer.group = tp.get_group()
+    for name, weight in list(mixer.named_parameters(recurse=False)):
+        placement = Replicate() if name in mixer.shared else Shard(0)
+        mixer.register_parameter(
+            name, nn.Parameter(distribute_tensor(weight.data, tp, [placement], src_data_rank=None))
+        )
 
 
 def _mlp_styles(mlp: nn.Module, path: str, stream: Placement) -> Styles:

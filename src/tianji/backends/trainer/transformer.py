@@ -7,6 +7,7 @@ first weights come from a file: rotary base 10,000, norm epsilon 1e-6, weights d
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable
 from typing import cast
@@ -21,13 +22,17 @@ from tianji.backends.trained_parts import sizes_of
 from tianji.backends.trainer.attention import LatentAttention, SelfAttention
 from tianji.backends.trainer.context_parallel import SequenceCut
 from tianji.backends.trainer.moe import MixtureOfExperts, SwiGLU
+from tianji.backends.trainer.recurrent import GatedDeltaNet, LightningAttention, Mamba2
 from tianji.workload import Model
 from tianji.workload.blocks import LayerBlock
 from tianji.workload.plain import block_of
 
 DEVIATION = 0.02
 
-MIXERS: dict[str, type[nn.Module]] = {"attention": SelfAttention, "latent": LatentAttention}
+MIXERS: dict[str, type[nn.Module]] = {
+    "attention": SelfAttention, "latent": LatentAttention, "gated_delta_net": GatedDeltaNet, "mamba2": Mamba2,
+    "lightning": LightningAttention,
+}  # fmt: skip
 """Modules by the kinds of :data:`tianji.backends.trained_parts.MIXERS`."""
 MLPS: dict[str, type[nn.Module]] = {"dense": SwiGLU, "experts": MixtureOfExperts}
 
@@ -96,11 +101,21 @@ class Transformer(nn.Module):
 def draw_weights(part: nn.Module, seed: int) -> None:
     """Fill a part's weights with values that depend on the seed and each weight's name, so on no cut at all."""
     for name, weight in part.named_parameters():
-        if weight.ndim == 1:
-            weight.fill_(0.0 if name.endswith("bias") else 1.0)
-            continue
         generator = torch.Generator().manual_seed(zlib.crc32(name.encode()) ^ seed)
-        weight.copy_(torch.randn(weight.shape, generator=generator) * DEVIATION)
+        weight.copy_(_draw(name.rpartition(".")[2], weight.shape, generator))
+
+
+def _draw(name: str, shape: torch.Size, generator: torch.Generator) -> Tensor:
+    """Return first values; those of recurrences as Mamba-2 draws them: rates of 1 to 16, steps of 0.001 to 0.1."""
+    if name == "log_rate":
+        return torch.empty(shape).uniform_(1.0, 16.0, generator=generator).log()
+    if name == "step_offset":
+        step = torch.empty(shape).uniform_(math.log(0.001), math.log(0.1), generator=generator).exp()
+        return step + (-torch.expm1(-step)).log()  # softplus turned back
+    if len(shape) == 1:
+        return torch.zeros(shape) if name.endswith("bias") else torch.ones(shape)
+    deviation = shape[1] ** -0.5 if name.endswith("conv") else DEVIATION
+    return torch.randn(shape, generator=generator) * deviation
 
 
 @torch.no_grad()

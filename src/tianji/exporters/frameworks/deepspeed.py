@@ -11,6 +11,7 @@ from tianji.exporters.formats.arguments import Argument, Artefact, OptionGroup, 
 from tianji.exporters.formats.serialize import to_json
 from tianji.exporters.formats.shell_scripts import needed, spread, write_script
 from tianji.exporters.plan_facts.abilities import ANY_LOSS, Abilities, always
+from tianji.exporters.plan_facts.asked_rules import ask_rules
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
@@ -82,6 +83,8 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     hosts = count_hosts(plan, limits)
     _note_model_code(plan, limits)
     note_mathematics(plan, limits, "the model's own code")
+    config = _config(plan)
+    ask_rules("deepspeed", config, plan, limits)
     limits.check()
     section = OptionGroup(
         "DEEPSPEED_ARGS",
@@ -101,12 +104,17 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
     facts = header_lines(plan, limits)
     environment = collective_environment(plan)
     script = write_script("run_deepspeed.sh", title, facts, needs, environment, [section], call)
-    return [Artefact("ds_config.json", to_json(_config(plan))), script, Artefact("ranks.tsv", rank_table(plan, limits))]
+    return [Artefact("ds_config.json", to_json(config)), script, Artefact("ranks.tsv", rank_table(plan, limits))]
 
 
 def _note_model_code(plan: Plan, limits: Limits) -> None:
     """Note what the plan counts on and no file of DeepSpeed says: it lies in the model's code, or in its runtime."""
-    s = plan.strategy
+    s, task = plan.strategy, plan.job.task
+    if task.adapter_rank:
+        base = ' and BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")' if task.frozen_size else ""
+        limits.note(
+            f"Adapters are the model's code: peft.LoraConfig(r={task.adapter_rank}) on {', '.join(task.adapter_targets)}{base}."
+        )
     if s.recompute != "none" and s.recompute_layers > 0:
         how = (
             "gradient_checkpointing_enable()"
@@ -190,4 +198,5 @@ TARGET = Target(
     space={
         "zero": (0, 1, 2, 3), "pp": (1,), "ep": (1,), "etp": (1,), "cp_kind": ("ulysses",), "overlap_tp": (False,),
     },
+    tasks=("pretrain", "sft", "lora", "qlora"),
 )  # fmt: skip

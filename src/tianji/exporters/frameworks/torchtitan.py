@@ -12,6 +12,7 @@ from tianji.exporters.formats.serialize import comment_lines, to_toml
 from tianji.exporters.formats.shell_scripts import spread, write_script
 from tianji.exporters.frameworks.torchtitan_flavors import find_flavor
 from tianji.exporters.plan_facts.abilities import Abilities
+from tianji.exporters.plan_facts.asked_rules import ask_rules
 from tianji.exporters.plan_facts.environments import collective_environment
 from tianji.exporters.plan_facts.header import header_lines
 from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
@@ -19,6 +20,7 @@ from tianji.exporters.plan_facts.layers import hold_stages
 from tianji.exporters.plan_facts.mathematics import note_mathematics
 from tianji.exporters.plan_facts.torchrun_options import host_needs, torchrun_group
 from tianji.parallel.plan import Plan
+from tianji.workload.task import ADAPTED
 
 SCHEDULES = {"1f1b": "1F1B", "interleaved": "Interleaved1F1B", "gpipe": "GPipe"}
 RESHARD = {0: "default", 2: "never", 3: "always"}
@@ -142,6 +144,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
             (Argument("enable", True), Argument("folder", "checkpoint"), Argument("interval", *limits.save_steps)),
         ),
     )
+    ask_rules("torchtitan", tree, plan, limits)
     limits.check()
     facts = header_lines(plan, limits)
     header = comment_lines("torchtitan 0.2 configuration, written by Tianji.", "", *facts) + "\n"
@@ -262,4 +265,7 @@ TARGET = Target(
         "schedule": ("1f1b", "interleaved"), "zero": (0, 2, 3), "placement": ("dp-inside",), "cp_kind": ("ring", "all_gather"),
     },
     implied={("zero", 2): {"pp": 1}},
+    other_tasks=dict.fromkeys(
+        ADAPTED, "torchtitan has adapters as a converter in Python (components/lora.py), no key of the TOML file for them"
+    ),
 )  # fmt: skip

@@ -13,6 +13,9 @@ _SIZES = frozenset(
      "--tensor-model-parallel-size", "--pipeline-model-parallel-size", "--global-batch-size", "--train-iters",
      "--data-path", "--bf16", "--context-parallel-size", "--decoder-seq-length", "--encoder-seq-length")
 )  # fmt: skip
+_MODELS = frozenset(
+    {"--model-name-or-path", "--model-name", "--base-model", "--model-id", "--pretrained-model-name-or-path"}
+)
 OTHER_WORK = (
     (r"convert|ckpt|checkpoint[/_](util|convert)|hf2mcore|mcore2hf|hf_to_|_to_hf|torch_dist", "converts checkpoints"),
     (r"preprocess|prepare|tokeniz|process_data|download|build_data|data_process|split_|clean_|make_", "prepares data"),
@@ -83,7 +86,18 @@ def classify(words: Sequence[str]) -> tuple[Command | None, float]:
             return Command("bridge", after, before), 90
         if path.endswith("run_mindformer.py"):
             return Command("mindformers", after, before), 90
+    if trainer := _find_trainer(words):
+        return trainer, 80
     return _classify_options(words)
+
+
+def _find_trainer(words: Sequence[str]) -> Command | None:
+    """Return a program that takes the arguments of Hugging Face's Trainer."""
+    flags = {"--" + w[2:].partition("=")[0].replace("_", "-") for w in words if w.startswith("--")}
+    if "--per-device-train-batch-size" not in flags or not flags & _MODELS:
+        return None
+    before = words_before(words)
+    return Command("trainer", tuple(words[len(before) :]), tuple(before)) if len(before) < len(words) else None
 
 
 def _classify_options(words: Sequence[str]) -> tuple[Command | None, float]:
@@ -105,6 +119,12 @@ def main_script(words: Sequence[str]) -> str:
         if word == "-m" and i + 1 < len(words) and not words[i + 1].startswith("torch.distributed"):
             return words[i + 1]
     return ""
+
+
+def words_before(words: Sequence[str]) -> Sequence[str]:
+    """Return the words of a command before its program: its launcher with options."""
+    program = main_script(words)
+    return words[: words.index(program)] if program else words
 
 
 def does_other_work(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +17,8 @@ from tianji.exporters.launch_reader.counts import count_chips
 from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
 from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.shell_sources import find_source
-from tianji.exporters.launch_reader.stacks import bridge, hugging_face, mindformers, options_of, torchtitan
+from tianji.exporters.launch_reader.stacks import bridge, hugging_face, mindformers, options_of, torchtitan, trainers
+from tianji.exporters.rules.tables import flatten_values
 from tianji.input_files import read_text
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Job
@@ -34,6 +35,10 @@ class SettledLaunch:
     assumed: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     node: int = 0
+    rules: str = ""
+    """The table of the framework's rules, empty where there is none."""
+    stated: Mapping[str, Any] = field(default_factory=dict)
+    """What the launch states, under the names of the rules."""
 
 
 Reading: TypeAlias = Options | SettledLaunch
@@ -51,6 +56,9 @@ def read_command(command: Command, script: Script, file: Path, chips: int, setti
     }  # fmt: skip
     if stack in ("swift", "swift-megatron"):
         command = _with_configuration(command, file, where)
+    if stack == "verl" and not options_of.trains_by_megatron(command.words):
+        keys = dict(options_of.read_overrides(command.words))
+        return _settle(trainers.read_verl_fsdp(keys, where, chips), chips)
     if stack in readers:
         options = readers[stack](command, script, where)
         options.contested = frozenset(script.contested)
@@ -59,25 +67,29 @@ def read_command(command: Command, script: Script, file: Path, chips: int, setti
     if stack == "bridge":
         return _read_bridge(command, launcher, settings, where)
     if stack == "torchtitan":
-        return _read_torchtitan(command, launcher, file, chips, settings)
+        return _read_torchtitan(command, launcher, file, chips, settings, script)
     if stack == "mindformers":
         name = (launcher.texts("--config") or [""])[0]
         return read_configuration(_beside(name, file, where), find_source(name, file) or file, chips, settings, ())
     number = count_chips(launcher, chips or None)[1] if chips or _says_chips(launcher) else 0
+    if stack == "trainer":
+        started = group_options(command.before) | launcher.values
+        values = group_options(command.words) | {f"--{k}": [v] for k, v in _renamed(settings).items()}
+        return _settle(trainers.read_trainer(values, started, where, number, _reader(file, script)), number)
     if stack == "swift":
         values = group_options(command.words)
         if "model" in settings:
             values["--model"] = [settings["model"]]
         if launcher.texts("--config-file") and "--deepspeed" not in values and "--fsdp" not in values:
             values["--fsdp"] = launcher.texts("--config-file")
-        return _settle(hugging_face.read_swift_options(values, where, number, _reader(file)), number)
+        return _settle(hugging_face.read_swift_options(values, where, number, _reader(file, script)), number)
     name = next((w for w in command.words[:2] if w.endswith((".yaml", ".yml", ".json"))), "")
     changes = _dotted(command.words[1:])
-    body = {**_load(_beside(name, file, where), find_source(name, file) or file)} if name else {}
+    body = {**_take_in(name, file, where, script)} if name else {}
     if stack == "mindspeed-fsdp2":
         return _settle(hugging_face.read_mindspeed_fsdp2(torchtitan.lay_over(body, changes), where, number), number)
     body |= _renamed({k: v for k, v in settings.items() if k in ("model", "seq")})
-    return _settle(hugging_face.read_llama_factory(body | changes, where, number, _reader(file)), number)
+    return _settle(hugging_face.read_llama_factory(body | changes, where, number, _reader(file, script)), number)
 
 
 def read_configuration(
@@ -96,7 +108,7 @@ def read_configuration(
             )
         changes = _dotted(arguments) | {k: v for k, v in settings.items() if k != "model"}
         tree = torchtitan.lay_over(body, changes) | ({"named": settings["model"]} if "model" in settings else {})
-        return _settle_four(torchtitan.read_torchtitan(tree, where, chips), "torchtitan")
+        return _settle_torchtitan(tree, where, chips)
     kind = find_kind(body)
     if kind == "modelzoo":
         if body.get("MODE") == "inference":
@@ -133,15 +145,25 @@ def read_configuration(
     )
 
 
+def read_torchtitan_file(path: str) -> dict[str, Any]:
+    """Return the sections of torchtitan's TOML.
+
+    Raises FormatError for a file that is none.
+    """
+    body = _load(read_text(path, "a configuration"), Path(path))
+    if not torchtitan.TABLES & set(body):
+        raise FormatError(f"{path}: no configuration of a training that is known; of TOML files torchtitan's are read")
+    return body
+
+
 def read_named(name: str, chips: int, settings: Mapping[str, str], arguments: Sequence[str]) -> Reading | None:
     """Return what a name of a recipe starts: torchtitan's registry or Megatron Bridge; None for another text."""
     if not name.replace("_", "").replace(".", "").replace("-", "").isalnum() or "." in name[-6:]:
         return None
     if name in torchtitan.load_registry():
         tree = torchtitan.read_registry(name, _dotted(arguments) | dict(settings))
-        return _settle_four(torchtitan.read_torchtitan(tree, name, chips), "torchtitan")
-    plain = name.removeprefix("llm.")
-    if any(k in bridge.load_recipes() for k in (plain, f"{plain}_config", f"{plain}_pretrain_config")):
+        return _settle_torchtitan(tree, name, chips)
+    if bridge.find_recipe(name):
         return bridge.read_recipe(name, arguments, settings, name)
     return None
 
@@ -165,13 +187,20 @@ def _settle(trainer: hugging_face.TrainerSettings, chips: int) -> SettledLaunch:
     trainer.chips = chips or trainer.chips
     job, strategy = trainer.job(), trainer.strategy()
     framework = "mindspeed" if trainer.stack == "mindspeed-fsdp2" else "megatron"
-    return SettledLaunch(job, strategy, trainer.stack, framework, tuple(trainer.assumed), tuple(trainer.left_out))
+    rules = "deepspeed" if trainer.is_deepspeed else ""
+    assumed, left_out = tuple(trainer.assumed), tuple(trainer.left_out)
+    return SettledLaunch(job, strategy, trainer.stack, framework, assumed, left_out, 0, rules, trainer.stated)
 
 
 def _settle_four(four: tuple[Job, Strategy, list[str], list[str]], stack: str) -> SettledLaunch:
     job, strategy, assumed, left_out = four
     framework = "mindspeed" if stack == "mindformers" else "megatron"
     return SettledLaunch(job, strategy, stack, framework, tuple(assumed), tuple(left_out))
+
+
+def _settle_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> SettledLaunch:
+    settled = _settle_four(torchtitan.read_torchtitan(tree, where, chips), "torchtitan")
+    return replace(settled, rules="torchtitan", stated=flatten_values(tree))
 
 
 def _bare_trainer(
@@ -247,19 +276,18 @@ def _read_bridge(command: Command, launcher: Options, settings: Mapping[str, str
 
 
 def _read_torchtitan(
-    command: Command, launcher: Options, file: Path, chips: int, settings: Mapping[str, str]
+    command: Command, launcher: Options, file: Path, chips: int, settings: Mapping[str, str], script: Script
 ) -> SettledLaunch:
     where = str(file)
     changes = _dotted(command.words) | {k: v for k, v in settings.items() if "." in k}
     number = count_chips(launcher, chips or None)[1] if chips or _says_chips(launcher) else 0
     toml = changes.pop("job.config_file", "")
     if toml:
-        place = find_source(toml, file)
-        tree = torchtitan.lay_over(_load(_beside(toml, file, where), place or file), changes)
+        tree = torchtitan.lay_over(_take_in(toml, file, where, script), changes)
     else:
         name = (launcher.texts("--config") or [""])[0]
         tree = torchtitan.read_registry(name, changes)
-    return _settle_four(torchtitan.read_torchtitan(tree, where, number), "torchtitan")
+    return _settle_torchtitan(tree, where, number)
 
 
 def _says_chips(options: Options) -> bool:
@@ -281,12 +309,23 @@ def _dotted(words: Sequence[str]) -> dict[str, str]:
     return place
 
 
-def _reader(file: Path) -> hugging_face.ReadFile:
+def _reader(file: Path, script: Script | None = None) -> hugging_face.ReadFile:
+    written = script.written if script else {}
+
     def read(name: str) -> Mapping[str, Any] | None:
+        if name in written:
+            return _load(written[name], Path(name))
         place = find_source(name, file) if name else None
         return _load(read_text(place, "a configuration"), place) if place else None
 
     return read
+
+
+def _take_in(name: str, file: Path, where: str, script: Script) -> dict[str, Any]:
+    """Return a configuration that a script names: one that it writes itself, or one that lies beside it."""
+    if name in script.written:
+        return _load(script.written[name], Path(name))
+    return _load(_beside(name, file, where), find_source(name, file) or file)
 
 
 def _beside(name: str, file: Path, where: str) -> str:

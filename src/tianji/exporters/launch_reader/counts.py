@@ -9,14 +9,15 @@ from tianji.exporters.launch_reader.options import Options
 
 PER_NODE = (
     "--nproc-per-node", "--actor-num-gpus-per-node", "--worker-num-per-node", "--local-worker-num", "variable NPROC_PER_NODE",
-    "variable GPUS_PER_NODE", "variable NPUS_PER_NODE", "--gpus-per-node", "--ntasks-per-node", "variable SLURM_GPUS_PER_NODE",
+    "variable GPUS_PER_NODE", "variable NPUS_PER_NODE", "--gpus-per-node", "--num-gpus", "--ntasks-per-node",
+    "variable SLURM_GPUS_PER_NODE",
     "variable SLURM_NTASKS_PER_NODE", "variable N_GPUS_PER_NODE", "variable NUM_GPUS", "variable NGPU", "variable NGPUS",
 )  # fmt: skip
 NODES = (
     "--nnodes", "--actor-num-nodes", "--nodes", "--num-nodes", "variable NNODES", "variable NUM_NODES", "variable SLURM_NNODES",
-    "variable SLURM_JOB_NUM_NODES",
+    "variable SLURM_JOB_NUM_NODES", "default --nnodes",
 )  # fmt: skip
-ALL = ("--worker-num", "--num-processes", "variable WORLD_SIZE", "variable SLURM_NTASKS")
+ALL = ("--worker-num", "--num-processes", "--gpus", "--ntasks", "variable WORLD_SIZE", "variable SLURM_NTASKS")
 """Names of the number of all chips."""
 
 

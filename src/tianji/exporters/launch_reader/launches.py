@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +28,10 @@ from tianji.exporters.launch_reader.options import REQUIRED, Options
 from tianji.exporters.launch_reader.precisions import read_precision
 from tianji.exporters.launch_reader.shell_reader import read_script
 from tianji.exporters.launch_reader.shell_script import Script
+from tianji.exporters.launch_reader.stacks.recipe_programs import read_program
 from tianji.exporters.launch_reader.strategies import read_strategy_options
-from tianji.exporters.rules.tables import load_rules
+from tianji.exporters.rules.facts import model_facts
+from tianji.exporters.rules.tables import ReleaseRule, RuleTable, load_rules
 from tianji.input_files import read_text
 from tianji.parallel.strategy import Strategy
 from tianji.units import GIGA
@@ -85,6 +87,11 @@ def read_launch(
     text = read_text(file, EXPECTED)
     if file.suffix in CONFIGURATIONS:
         return _finish(read_configuration(text, file, chips or 0, given, arguments), chips)
+    if file.suffix == ".py":
+        program = read_program(text, where, given)
+        if program is None:
+            raise FormatError(f"{where}: a program in Python that takes no recipe of NeMo or Megatron Bridge by name")
+        return _finish(program, chips)
     script = read_script(text, where, given, arguments, file)
     command = find_training(script)
     if command is None:
@@ -122,8 +129,19 @@ def _finish(reading: Reading, chips: int | None, script: Script | None = None) -
     if isinstance(reading, SettledLaunch):
         job, s = reading.job, reading.strategy
         framework, stack = reading.framework, reading.stack
-        return Launch(job, s, s.chips, reading.node, framework, reading.assumed, (), reading.left_out, (), stack)
+        broken: tuple[str, ...] = ()
+        if reading.rules:
+            table, facts = load_rules(reading.rules), model_facts(job.model) | {"chips": s.chips}
+            broken = describe_broken(table, table.broken_by(facts | dict(reading.stated)))
+        return Launch(job, s, s.chips, reading.node, framework, reading.assumed, (), reading.left_out, broken, stack)
     return _of_options(reading, chips, script)
+
+
+def describe_broken(table: RuleTable, rules: Iterable[ReleaseRule]) -> tuple[str, ...]:
+    """Return what broken rules do to a run, each with its cure and its place."""
+    return tuple(
+        f"{EFFECTS[rule.effect]}: {rule.says} (it takes {rule.fix}; {table.framework}, {rule.source})" for rule in rules
+    )
 
 
 def _of_options(options: Options, chips: int | None, script: Script | None) -> Launch:
@@ -156,10 +174,8 @@ def _of_options(options: Options, chips: int | None, script: Script | None) -> L
         assumed.append(f"not beside the script, and so not read: {', '.join(script.missing[:4])}")
     left_out, ignored = describe_left_out(options)
     table = load_rules(framework)
-    broken = tuple(
-        f"{EFFECTS[rule.effect]}: {rule.says} (it takes {rule.fix}; {table.framework}, {rule.source})"
-        for rule in table.broken(options.values)
-    )
+    facts = {} if options.model is None else model_facts(model)
+    broken = describe_broken(table, table.broken(options.values, facts))
     return Launch(
         job, strategy, strategy.chips, node, framework, tuple(assumed), ignored, left_out, broken, options.stack
     )  # fmt: skip

@@ -97,6 +97,8 @@ def _skip_dollar(text: str, at: int) -> int:
     """Return the place behind ``${...}``, ``$(...)`` or ``$NAME``."""
     pairs = {"{": "}", "(": ")"}
     opener = text[at + 1 : at + 2]
+    if opener == "'":
+        return at + 1
     if opener not in pairs:
         return at + 2
     depth, end = 0, at + 1

@@ -11,12 +11,15 @@ from tianji.errors import FormatError
 from tianji.exporters.launch_reader.shell_arithmetic import calculate
 from tianji.exporters.launch_reader.shell_blocks import find_end, split_clauses
 from tianji.exporters.launch_reader.shell_flow import Flow
+from tianji.exporters.launch_reader.shell_input import next_option
 from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.shell_values import decide
 from tianji.exporters.launch_reader.shell_words import WordReader
 
 MOST_TURNS = 2_000
 """Turns of one loop."""
+_ARGUMENTS = re.compile(r"\$(#|\{#\}|@|1\b|\{1\b|\{@)|\bgetopts\b")
+"""Of a condition that asks for the script's own arguments."""
 
 
 class BlockReader(WordReader):
@@ -123,11 +126,15 @@ class BlockReader(WordReader):
         body, runs = self.read_body(), self.flow.runs
         if runs is False:
             return
+        if _ARGUMENTS.search(condition) and not (self.script.positional or self.script.is_counted):
+            return  # started without arguments, it does not turn
         for _ in range(MOST_TURNS):
             own = replace(self.script, commands=[])
             self.inner(condition, own, runs=True).run()
             self.script.steps, self.script.grown = own.steps, own.grown
-            holds = decide(own.commands[-1]) if own.commands else None
+            last = own.commands[-1] if own.commands else []
+            is_option = last[:1] == ["getopts"] and len(last) > 2
+            holds = next_option(last[1], last[2], self.script) if is_option else decide(last) if last else None
             if holds is None:
                 self.turn(body, None)
                 return

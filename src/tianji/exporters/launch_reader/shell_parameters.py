@@ -11,6 +11,7 @@ from tianji.exporters.launch_reader.shell_script import Script
 
 _ARRAY = re.compile(r"(!?#?)(\w+)\[([^\]]*)\](.*)", re.DOTALL)
 _PLAIN = re.compile(r"(\w+|[@*#?!$])(.*)", re.DOTALL)
+_DEFAULT = re.compile(r"(:?)([-=?+])(.*)", re.DOTALL)
 LONGEST_PATTERN = 200
 
 
@@ -35,7 +36,7 @@ def expand_parameter(inner: str, script: Script, expand: Callable[[str], str]) -
     known = script.value(name)
     if not rest:
         return [f"${{{name}}}"] if known is None else [known]
-    if default := re.fullmatch(r"(:?)([-=?+])(.*)", rest, re.DOTALL):
+    if default := _DEFAULT.fullmatch(rest):
         return _default(name, known, default, script, expand)
     if known is None or "${" in known:
         return unknown
@@ -45,7 +46,7 @@ def expand_parameter(inner: str, script: Script, expand: Callable[[str], str]) -
 def _default(
     name: str, known: str | None, form: re.Match[str], script: Script, expand: Callable[[str], str]
 ) -> list[str]:
-    is_set = known is not None and (bool(known) or not form[1])
+    is_set = known is not None and (bool(known) or not (form[1] or name.isdigit()))
     if form[2] == "+":
         return [expand(form[3])] if is_set else []
     if is_set:
@@ -60,6 +61,8 @@ def _default(
 
 def _expand_array(form: re.Match[str], script: Script, expand: Callable[[str], str], unknown: list[str]) -> list[str]:
     mark, name, index, rest = form[1], form[2], form[3], form[4]
+    if name not in script.arrays and (known := script.items(name)):
+        return _expand_map(form, known, script, expand, unknown)
     items = script.arrays.get(name)
     if items is None:
         items = [script.variables[name]] if name in script.variables else None
@@ -76,9 +79,35 @@ def _expand_array(form: re.Match[str], script: Script, expand: Callable[[str], s
     if items is None:
         return unknown
     place = calculate(expand(index), script.variables)
-    if place is None or not -len(items) <= place < len(items):
-        return unknown if place is None else [""]
-    return [items[place]] if not rest else _edit(items[place], rest, script, expand, unknown)
+    if place is None:
+        return unknown
+    item = items[place] if -len(items) <= place < len(items) else None
+    return _expand_item(f"{name}[{place}]", item, mark, rest, script, expand, unknown)
+
+
+def _expand_map(
+    form: re.Match[str], known: dict[str, str], script: Script, expand: Callable[[str], str], unknown: list[str]
+) -> list[str]:
+    """Return items of an array whose places have names."""
+    mark, name, index, rest = form[1], form[2], form[3], form[4]
+    if index not in ("@", "*"):
+        key = expand(index)
+        return _expand_item(f"{name}[{key}]", known.get(key), mark, rest, script, expand, unknown)
+    if mark == "#":
+        return [str(len(known))]
+    words = list(known) if mark == "!" else list(known.values())
+    return [script.join(words)] if index == "*" else words
+
+
+def _expand_item(
+    name: str, item: str | None, mark: str, rest: str, script: Script, expand: Callable[[str], str], unknown: list[str]
+) -> list[str]:
+    """Return one item of an array or of a map; one that is not there is empty."""
+    if default := _DEFAULT.fullmatch(rest):
+        return _default(name, item, default, script, expand)
+    if mark == "#":
+        return [str(len(item or ""))]
+    return [item or ""] if not rest else _edit(item or "", rest, script, expand, unknown)
 
 
 def _slice(items: list[str], rest: str, script: Script, unknown: list[str]) -> list[str]:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tianji.errors import FormatError
 from tianji.exporters.launch_reader.shell_arithmetic import calculate
+from tianji.exporters.launch_reader.shell_documents import SHELLS, DocumentReader, end_of_line
 from tianji.exporters.launch_reader.shell_flow import KEYWORDS, Flow
-from tianji.exporters.launch_reader.shell_loops import BlockReader
+from tianji.exporters.launch_reader.shell_input import read_input
 from tianji.exporters.launch_reader.shell_outputs import format_words, print_words
 from tianji.exporters.launch_reader.shell_script import LARGEST, Script
 from tianji.exporters.launch_reader.shell_sources import find_source
@@ -24,13 +25,9 @@ DEEPEST_CALL = 20
 """Functions that call functions, and files that take in files."""
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([^\]]*)\])?(\+?=)")
-_HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
 _FUNCTION = re.compile(
     r"(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\([ \t]*\)\s*\{|function[ \t]+([A-Za-z_][\w-]*)\s*\{"
 )
-_SHELLS = frozenset({"bash", "sh", "/bin/bash", "/bin/sh"})
-_FED = _SHELLS | {"sbatch", "ssh", "cat", "tee", "qsub"}
-"""Commands whose here-document may be a script."""
 _DECLARES = frozenset({"declare", "local", "typeset", "readonly", "export"})
 
 
@@ -56,11 +53,12 @@ def read_script(
         raise FormatError(f"{where}: {len(text):,} characters; a launch script has fewer than {LARGEST:,}")
     given = dict(settings or {})
     script = Script(variables=given, fixed=frozenset(given), positional=list(arguments), file=file, output=read_output)
+    script.is_counted = bool(arguments)
     CommandReader(text.replace("\r\n", "\n"), where, script).run()
     return script
 
 
-class CommandReader(BlockReader):
+class CommandReader(DocumentReader):
     """Walks through a script from left to right, through a loop as often as it turns."""
 
     def __init__(
@@ -75,8 +73,7 @@ class CommandReader(BlockReader):
     ) -> None:
         super().__init__(text, where, script, nested)
         self.depth, self.calls = depth, calls
-        self.words: list[str] = []
-        self.declares = False
+        self.declares = self.maps = False
         self.flow = Flow(runs)
 
     def run(self) -> None:
@@ -93,7 +90,7 @@ class CommandReader(BlockReader):
         elif char in " \t":
             self.at += 1
         elif char == "#":
-            end = _end_of_line(self.text, self.at)
+            end = end_of_line(self.text, self.at)
             self.read_directive(self.text[self.at : end])
             self.at = end
         elif self.words[:1] == ["[["] and char in "&|()" and "]]" not in self.words:
@@ -137,9 +134,16 @@ class CommandReader(BlockReader):
     # --- commands ---------------------------------------------------------------------------------------------
     def finish(self, joint: str) -> None:
         """Close a command; ``joint`` is what follows it."""
-        words, self.words, self.declares = self.words, [], False
+        words, self.words = self.words, []
+        if self.maps:
+            self.script.maps.update(words)
+        fed, target, self.fed, self.target = self.fed, self.target, None, ""
+        self.declares = self.maps = False
         if self.flow.end_command(words, joint) and words not in (["true"], ["false"], ["${((}"]):
-            self.obey(words)
+            if fed is None:
+                self.obey(words)
+            elif not read_input(words, fed, self.script, self.where):
+                self.obey(self.take_document(words, fed, target if joint != "|" else ""))
 
     def obey(self, words: list[str]) -> None:
         """Keep a command, or do what changes the script's own state."""
@@ -156,12 +160,13 @@ class CommandReader(BlockReader):
             count = calculate(words[1]) if len(words) > 1 else 1
             del script.positional[: count or 0]
         elif words[:2] == ["set", "--"] and sure:
-            script.positional = words[2:]
+            script.positional, script.is_counted = words[2:], True
         elif name == "unset" and sure:
             for word in words[1:]:
-                if word not in script.fixed:
-                    script.variables.pop(word, None)
-                    script.arrays.pop(word, None)
+                script.drop(word)
+        elif name == "let":
+            for word in words[1:]:
+                calculate(self.expand_arithmetic(word), script.variables)
         elif words[:2] == ["printf", "-v"] and len(words) > 3:
             printed = format_words(words[3], words[4:])
             script.assign(words[2], "${COMMAND}" if printed is None else printed)
@@ -171,12 +176,13 @@ class CommandReader(BlockReader):
 
     def call(self, words: list[str]) -> None:
         """Read the body of a function with the words behind its name as its arguments."""
-        script, before = self.script, self.script.positional
-        script.positional = words[1:]
+        script = self.script
+        before, known = script.positional, (script.is_counted, script.in_function)
+        script.positional, script.is_counted, script.in_function = words[1:], True, True
         CommandReader(
             script.functions[words[0]], self.where, script, self.depth, self.calls + 1, runs=self.flow.runs
         ).run()
-        script.positional = before
+        script.positional, (script.is_counted, script.in_function) = before, known
 
     def take_in(self, name: str, arguments: list[str]) -> None:
         """Read a file that the script takes in, where it lies beside it."""
@@ -196,7 +202,7 @@ class CommandReader(BlockReader):
         """Read what a command has another shell do: ``bash -c "..."``."""
         texts: list[str] = []
         for i in range(len(words) - 2):
-            if words[i] in _SHELLS:
+            if words[i] in SHELLS:
                 texts = [b for a, b in zip(words[i + 1 :], words[i + 2 :], strict=False) if re.fullmatch(r"-\w*c", a)]
         for text in texts[:1]:
             self.read_inner(text)
@@ -210,28 +216,6 @@ class CommandReader(BlockReader):
                 CommandReader(text, self.where, inner, self.depth + 1, self.calls).run()
             own.commands += inner.commands
             own.grown, own.steps = inner.grown, inner.steps
-
-    def skip_redirection(self) -> None:
-        """Pass over where a command reads from and writes to; a here-document may be a script."""
-        if self.words and self.words[-1].isdigit() and self.text[self.at - 1].isdigit():
-            self.words.pop()  # the 2 of 2>&1
-        if self.words and self.words[0] == "[[":
-            self.words.append(self.text[self.at])  # it compares there, and nothing is redirected
-            self.at += 1
-            return
-        here = _HERE_DOCUMENT.match(self.text, self.at)
-        if here and not self.text.startswith("<<<", self.at):
-            end = re.compile(rf"^\t*{re.escape(here[2])}$", re.MULTILINE).search(
-                self.text, _end_of_line(self.text, self.at)
-            )
-            if self.words and self.words[0] in _FED and self.flow.runs is not False:
-                self.read_inner(self.text[_end_of_line(self.text, self.at) : end.start() if end else len(self.text)])
-            self.at = end.end() if end else len(self.text)
-            return
-        while self.at < len(self.text) and self.text[self.at] in "<>& \t":
-            self.at += 1
-        if self.at < len(self.text) and self.text[self.at] not in "\n;|()":
-            self.read_word()
 
     # --- words ------------------------------------------------------------------------------------------------
     def take(self) -> None:
@@ -249,6 +233,7 @@ class CommandReader(BlockReader):
                 self.declares = words[0] in _DECLARES
                 return
             if self.declares and words[0].startswith("-"):
+                self.maps = self.maps or "A" in words[0]
                 return  # the -a of declare -a
         self.grow(sum(len(w) for w in words))
         self.words += words
@@ -263,6 +248,8 @@ class CommandReader(BlockReader):
             script = replace(script, variables=dict(script.variables), arrays=dict(script.arrays))
         elif self.flow.runs is None:
             script.contested.add(name)
+        if self.maps:
+            script.maps.add(name)
         if self.text.startswith("(", self.at):
             self.at += 1
             items = self.read_list()
@@ -278,6 +265,9 @@ class CommandReader(BlockReader):
 
     def assign_item(self, script: Script, name: str, index: str, value: str) -> None:
         """Set one item of an array; one with a name for its place is kept as a variable of its own."""
+        if name in script.maps:
+            script.assign(f"{name}[{self.nested(index)}]", value)
+            return
         place = calculate(self.expand_arithmetic(index), script.variables)
         items = list(script.arrays.get(name, []))
         if place is None or not 0 <= place <= len(items):
@@ -305,16 +295,11 @@ class CommandReader(BlockReader):
             elif char in " \t\n":
                 self.at += 1
             elif char == "#":
-                self.at = _end_of_line(self.text, self.at)
+                self.at = end_of_line(self.text, self.at)
             elif char in ";|&(<>":
                 self.at += 1
             else:
                 items += self.read_word()
-
-
-def _end_of_line(text: str, start: int) -> int:
-    end = text.find("\n", start)
-    return len(text) if end < 0 else end
 
 
 def read_output(text: str, where: str, script: Script, nested: int) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ MOST_STEPS = 3_000_000
 """Characters that may be read in all, loops and files that it takes in counted as often as they are read."""
 MOST_WORDS = 100_000
 """Words of an array."""
+_KEYED = re.compile(r"\[([^\]]+)\]=(.*)", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -23,10 +25,15 @@ class Script:
     commands: list[list[str]] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     arrays: dict[str, list[str]] = field(default_factory=dict)
+    maps: set[str] = field(default_factory=set)
+    """Arrays whose places have names (``declare -A``); each item is a variable ``NAME[KEY]``."""
     contested: set[str] = field(default_factory=set)
     """Variables that a branch sets: which value counts depends on what is not executed here."""
     positional: list[str] = field(default_factory=list)
     """Words that the script is started with: ``$1``, ``$2``."""
+    is_counted: bool = False
+    """Whether all of them are known: the script was given some, or a function was called."""
+    in_function: bool = False
     fixed: frozenset[str] = frozenset()
     """Variables that the user set: no assignment changes them."""
     functions: dict[str, str] = field(default_factory=dict)
@@ -38,6 +45,8 @@ class Script:
     """Files that it takes in and that do not lie beside it."""
     asked: set[str] = field(default_factory=set)
     """Variables and arguments that were looked up and are not known."""
+    written: dict[str, str] = field(default_factory=dict)
+    """Files that it writes itself, by their names (``cat > FILE <<EOF``)."""
     directives: dict[str, str] = field(default_factory=dict)
     """Options of its ``#SBATCH`` lines."""
     output: Callable[[str, str, Script, int], str | None] = lambda text, where, script, nested: None
@@ -51,9 +60,10 @@ class Script:
             place = int(name[:6])
             if place == 0:
                 return str(self.file) if self.file else None
-            known = self.positional[place - 1] if place <= len(self.positional) else None
+            absent = "" if self.in_function else None
+            known = self.positional[place - 1] if place <= len(self.positional) else absent
         elif name == "#":
-            known = str(len(self.positional)) if self.positional else None
+            known = str(len(self.positional)) if self.positional or self.is_counted else None
         elif name == "BASH_SOURCE" and self.file:
             known = str(self.file)
         else:
@@ -74,8 +84,28 @@ class Script:
             return
         if len(items) > MOST_WORDS:
             raise FormatError(f"{where}: its arrays grow without end; expected a launch script")
+        keyed = [_KEYED.fullmatch(item) for item in items]
+        if name in self.maps:
+            for key in keyed:
+                if key:
+                    self.assign(f"{name}[{key[1]}]", key[2])
+            return
+        if items and all(keyed):  # places by number: [0]=a [1]=b
+            items = [key[2] for key in keyed if key]
         self.arrays[name] = items
         self.variables[name] = items[0] if items else ""
+
+    def items(self, name: str) -> dict[str, str]:
+        """Return what a map holds, by key; empty for what is none."""
+        start = f"{name}["
+        return {k[len(start) : -1]: v for k, v in self.variables.items() if k.startswith(start)}
+
+    def drop(self, name: str) -> None:
+        """Forget a variable, an array, a map or one item, unless the user set it."""
+        if name not in self.fixed:
+            for key in (name, *(f"{name}[{k}]" for k in self.items(name))):
+                self.variables.pop(key, None)
+            self.arrays.pop(name, None)
 
     def join(self, items: list[str]) -> str:
         """Return words joined as ``${A[*]}`` joins them: by the first letter of ``IFS``."""

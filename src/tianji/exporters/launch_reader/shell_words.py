@@ -16,6 +16,10 @@ from tianji.exporters.launch_reader.shell_script import LARGEST, Script
 __all__ = ["LARGEST", "Script", "WordReader"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ESCAPED = re.compile(r"\$'((?:\\.|[^'\\])*)'", re.DOTALL)
+"""A text in which ``\\n`` and its like count: ``$'a\\nb'``."""
+_ITEM = re.compile(r"[A-Za-z_]\w*\[[^\[\]]+\](?!\s*(=[^=]|\+\+|--|[-+*/]=))")
+"""An item of an array within arithmetic, where it is read and not set."""
 DEEPEST = 40
 """Expansions within expansions."""
 UNKNOWN = "${COMMAND}"
@@ -45,6 +49,9 @@ class WordReader:
                 self.at += 2
             elif char == "'":
                 current, is_word = current + self.until("'"), True
+            elif escaped := _ESCAPED.match(self.text, self.at):
+                current, is_word = current + re.sub(r"\\(.)", _unescape, escaped[1], flags=re.DOTALL), True
+                self.at = escaped.end()
             elif char == '"':
                 if pieces := self.read_double():
                     current, is_word = _append(done, current, pieces), True
@@ -175,14 +182,19 @@ class WordReader:
 
     def expand_arithmetic(self, inner: str) -> str:
         """Return an arithmetic text with its ``$`` expanded."""
-        if not set(inner) & set("$`"):
-            return inner
-        quoted = '"' + inner.replace('"', "") + '"'
-        return " ".join(WordReader(quoted, self.where, self.script, self.nested_deep + 1).read_word(splits=False))
+        if set(inner) & set("$`"):
+            quoted = '"' + inner.replace('"', "") + '"'
+            reader = WordReader(quoted, self.where, self.script, self.nested_deep + 1)
+            inner = " ".join(reader.read_word(splits=False))
+        return _ITEM.sub(lambda item: " ".join(self.parameter(item[0])), inner) if "[" in inner else inner
 
     def grow(self, more: int) -> None:
         """Count what variables expand to, and stop where it grows without end."""
         self.script.grow(more, self.where)
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    return {"n": "\n", "t": "\t"}.get(escape[1], escape[1])
 
 
 def _append(done: list[str], current: str, pieces: list[str]) -> str:

@@ -22,9 +22,11 @@ LAYOUT = "--pipeline-model-parallel-layout"
 
 def name_stages(model: Model, strategy: Strategy, stages: Stages | None) -> Strategy:
     """Return a strategy with the stages of a launch; none are named where they are as they are dealt out here."""
-    if stages is None or strategy.pp == 1 or stages.complete(model.num_mtp_layers) == stages_of(model, strategy):
+    if stages is None or strategy.pp == 1:
         return strategy
-    return replace(strategy, stages=str(stages.complete(model.num_mtp_layers)))
+    whole = stages.complete(model.num_mtp_layers)
+    is_dealt = len(whole.layers) <= model.num_layers and whole == stages_of(model, strategy)
+    return strategy if is_dealt else replace(strategy, stages=str(whole))
 
 
 def read_layout_option(options: Options) -> Stages | None:

@@ -71,7 +71,9 @@ def _read_chunks(options: Options, model: Model, pp: int) -> int:
     if not options.has("--num-layers-per-virtual-pipeline-stage"):
         return 1
     each = options.count("--num-layers-per-virtual-pipeline-stage")
-    written = options.count("--num-layers")
+    # The embedding and the loss may count as a layer each.
+    alone = [f"--account-for-{part}-in-pipeline-split" for part in ("embedding", "loss")]
+    written = options.count("--num-layers") + sum(options.has(name) for name in alone)
     if written % (pp * each):
         raise FormatError(
             f"{options.where}: --num-layers-per-virtual-pipeline-stage {each} does not divide the {written} layers"

@@ -14,6 +14,7 @@ from tianji.exporters.lint.manifests import RESOURCES, read_documents, read_mani
 from tianji.exporters.lint.mindcluster_rules import check_manifest
 from tianji.exporters.lint.schemas import CONFIGURATIONS, DEEPSPEED, MINDFORMERS, SCHEMAS, check_document, read_schema
 from tianji.exporters.lint.violations import Violation
+from tianji.exporters.rules.tables import flatten_values, load_rules
 
 KINDS = ", ".join(f"{kind} ({version})" for version, kind in SCHEMAS)
 
@@ -53,6 +54,7 @@ def check_file(path: str) -> Check:
         if schema:
             kinds.append(CONFIGURATIONS.get(schema) or str(body["kind"]))
             violations += check_document(body, schema, where)
+            violations += _check_rules(body, schema, where)
             num_jobs += schema != SCHEMAS["v1", "ConfigMap"]
         manifest = read_manifest(body, where)
         if manifest.num_chips or "sp-block" in manifest.annotations:
@@ -66,6 +68,14 @@ def check_file(path: str) -> Check:
             f"{path}: no document asks for chips ({resources}){came}; expected a job, one of {KINDS}, {OTHERS}"
         )
     return Check(tuple(dict.fromkeys(kinds)), tuple(dict.fromkeys(violations)))
+
+
+def _check_rules(body: Mapping[str, Any], schema: str, where: str) -> list[Violation]:
+    """Return what a configuration breaks of its framework's own rules."""
+    if schema != DEEPSPEED:
+        return []
+    broken = load_rules("deepspeed").broken_by(flatten_values(body))
+    return [Violation(rule.says, where, f"{rule.effect}: {rule.source}", rule.fix) for rule in broken]
 
 
 def _find_schema(body: Mapping[str, Any], where: str) -> str | None:

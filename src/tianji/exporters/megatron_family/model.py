@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tianji.exporters.contract import Limits
 from tianji.exporters.formats.arguments import Argument, Tree
 from tianji.exporters.formats.layer_patterns import format_moe_pattern
+from tianji.exporters.megatron_family.delta_nets import describe_lack, refuse_delta_nets, shape_of_others
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.exporters.megatron_family.mathematics import mathematics_arguments
 from tianji.parallel.plan import Plan
@@ -13,6 +16,25 @@ from tianji.workload import MLA, Job, Model, MoE
 
 def model_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     """Return the options that give the model its shape; a model that Megatron cannot build is refused."""
+    if not plan.job.model.blocks:
+        return _plain_arguments(plan, limits, dialect)
+    shape = shape_of_others(plan.job.model) if dialect.knows_delta_nets else None
+    if shape is None:
+        model = plan.job.model
+        limits.refuse(
+            f"{model.name} is a pattern of layers of its family {model.family}, which the options written here cannot say: for "
+            f"{dialect.name} none are written of {describe_lack(model, dialect.knows_delta_nets)}"
+        )
+        return ()
+    refuse_delta_nets(plan, limits)
+    others, delta = shape
+    limits.note(
+        "Norms of gated delta nets' models have weights around zero: add --apply-layernorm-1p for their checkpoints."
+    )
+    return (*_plain_arguments(replace(plan, job=replace(plan.job, model=others)), limits, dialect), *delta)
+
+
+def _plain_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     job, model = plan.job, plan.job.model
     _refuse_unknown(job, limits)
     return (

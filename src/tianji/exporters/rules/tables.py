@@ -11,11 +11,13 @@ the ``effect``:
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from tianji.errors import FormatError
@@ -23,6 +25,10 @@ from tianji.workload.expressions import evaluate, names_in
 
 EFFECTS = ("stops", "differs", "unsupported")
 KEYS = frozenset({"when", "says", "fix", "source", "effect"})
+SETTLED = "auto"
+"""Where Hugging Face's Trainer puts its own value into a file of DeepSpeed."""
+LONGEST = 500
+"""Letters of the sections around a value."""
 PLAN = "plan"
 """Key of what `tianji plan` takes in place of ``fix``."""
 
@@ -50,23 +56,28 @@ class RuleTable:
     defaults: Mapping[str, Any]
     rules: tuple[ReleaseRule, ...]
 
-    def broken(self, options: Mapping[str, Sequence[str] | None]) -> Iterator[ReleaseRule]:
+    def broken(
+        self, options: Mapping[str, Sequence[str] | None], facts: Mapping[str, Any] = MappingProxyType({})
+    ) -> Iterator[ReleaseRule]:
         """Yield the rules that options break; an option that hangs on the environment decides nothing.
 
         Args:
             options: The words behind each option, under its name with dashes; none for a switch.
+            facts: What is known beside them, of a model that is named (``num_experts``).
         """
-        values = dict(self.defaults)
-        for name, words in options.items():
-            if name.startswith("--"):
-                values[name[2:].replace("-", "_")] = read_value(words or ())
+        named = {n[2:].replace("-", "_"): read_value(words or ()) for n, words in options.items() if n.startswith("--")}
+        return self.broken_by({**facts, **named})
+
+    def broken_by(self, stated: Mapping[str, Any]) -> Iterator[ReleaseRule]:
+        """Yield the rules that values break, under the names that the rules have for them."""
+        values = {**self.defaults, **stated}
         unknown = {name for name, value in values.items() if value is UNKNOWN}
         for rule in self.rules:
             if unknown & names_in(rule.when):
                 continue
             try:
                 holds = evaluate(rule.when, values, values)
-            except (TypeError, ZeroDivisionError):
+            except (TypeError, ValueError, ZeroDivisionError):
                 continue  # a size that the options do not give
             if holds:
                 yield rule
@@ -88,6 +99,26 @@ def read_value(words: Sequence[str]) -> Any:
     if not words:
         return True
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else text
+
+
+def flatten_values(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the values of nested sections as rules name them, with their sections before them.
+
+    >>> flatten_values({"zero_optimization": {"stage": 3}, "bf16": {"enabled": True}})
+    {'zero_optimization_stage': 3, 'bf16_enabled': True}
+    """
+    values: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = prefix + re.sub(r"\W", "_", str(key))
+        if isinstance(value, Mapping):
+            values |= flatten_values(value, f"{name}_") if len(prefix) < LONGEST else {}
+        elif isinstance(value, str):
+            word = value.strip().lower()
+            switch = {"true": True, "false": False, SETTLED: UNKNOWN}.get(word)
+            values[name] = read_value((value,)) if switch is None else switch
+        elif isinstance(value, bool | int | float):
+            values[name] = value
+    return values
 
 
 @cache

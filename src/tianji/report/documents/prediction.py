@@ -19,6 +19,9 @@ from tianji.report.documents.software import SwitchGainDocument, switch_gain_doc
 from tianji.result import Result
 from tianji.validation.nearest import find_nearest
 
+STOPS = "would stop"
+"""With what the sentence on a broken rule begins that ends a run before its first step."""
+
 
 class IdleDocument(TypedDict):
     """Chips of the pool that the plan leaves idle."""
@@ -85,7 +88,7 @@ def prediction_document(
     """Return one predicted plan; ``best`` is the plan to set beside that of a launch script, or why there is none."""
     return {
         "document": "prediction",
-        "bottom_line": plan_line(result, Assumptions(reliability=reliability)),
+        "bottom_line": _first_line(result, reliability, launch),
         **request_document(result.plan.job, result.plan.pool, calibration),
         "plans": [full_plan_result_document(result, reliability)],
         "switch_gains": switch_gain_documents(switch_gains),
@@ -95,6 +98,16 @@ def prediction_document(
         "measured": measured,
         "nearest": near_run_documents(find_nearest(result.plan, calibration)),
     }
+
+
+def _first_line(result: Result, reliability: Reliability | None, launch: LaunchDocument | None) -> BottomLineDocument:
+    """Return the bottom line of a plan; of a launch that its framework stops, that it does not start."""
+    line = plan_line(result, Assumptions(reliability=reliability))
+    stopped = next((text for text in (launch["broken"] if launch else ()) if text.startswith(STOPS)), "")
+    if stopped:
+        answer = line["answer"].removesuffix(".")
+        line["answer"] = f"No: it does not start as it is; it {stopped}. If it did: {answer[:1].lower()}{answer[1:]}."
+    return line
 
 
 def best_document(result: Result, best: Result | str) -> BestDocument:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tianji.errors import UnknownNameError
 from tianji.exporters.launch_reader.named_models import find_named_model
-from tianji.exporters.launch_reader.options import Options
+from tianji.exporters.launch_reader.options import Options, settle_switches
 
 OVERRIDES = {
     "model.": "",
@@ -41,14 +41,19 @@ def load_recipes() -> dict[str, dict[str, Any]]:
     return table
 
 
+def find_recipe(name: str) -> str | None:
+    """Return the name of a recipe as the table has it; None for one that is not known."""
+    plain, recipes = name.removeprefix("llm.").split("(")[0], load_recipes()
+    return next((k for k in (plain, f"{plain}_config", f"{plain}_pretrain_config") if k in recipes), None)
+
+
 def read_recipe(name: str, words: Sequence[str], settings: Mapping[str, str], where: str) -> Options:
     """Return the options of a recipe, changed by overrides (``train.global_batch_size=512``) and by ``--set``.
 
     Raises UnknownNameError for a recipe that is not known.
     """
     recipes = load_recipes()
-    plain = name.removeprefix("llm.").split("(")[0]
-    key = next((k for k in (plain, f"{plain}_config", f"{plain}_pretrain_config") if k in recipes), None)
+    key = find_recipe(name)
     if key is None:
         raise UnknownNameError("recipe of Megatron Bridge", name, recipes)
     recipe = dict(recipes[key])
@@ -59,15 +64,16 @@ def read_recipe(name: str, words: Sequence[str], settings: Mapping[str, str], wh
             values[f"--{field.replace('_', '-')}"] = []
         elif value is not False:
             values[f"--{field.replace('_', '-')}"] = [str(value)]
+    changes: dict[str, list[str]] = {}
     for text in (*words, *(f"{k}={v}" for k, v in settings.items())):
         field, equals, value = text.partition("=")
         section = next((s for s in OVERRIDES if field.startswith(s)), None)
         if equals and section and re.fullmatch(r"[\w.]+", field):
-            values["--" + field[len(section) :].replace("_", "-")] = [value]
-    for flag, value in zip(words, [*words[1:], ""], strict=False):
-        if flag in SHORT:
-            values[SHORT[flag]] = [value]
-    values = {RENAMED.get(k, k): v for k, v in values.items()}
+            changes["--" + field[len(section) :].replace("_", "-")] = [value]
+    changes |= {SHORT[flag]: [value] for flag, value in zip(words, [*words[1:], ""], strict=False) if flag in SHORT}
+    changes = {RENAMED.get(k, k): v for k, v in changes.items()}
+    values = {RENAMED.get(k, k): v for k, v in values.items() if RENAMED.get(k, k) not in changes}
+    values |= settle_switches(changes)
     options = Options(where, values, stack="bridge")
     entry = find_named_model(settings.get("model", model))
     if entry is None:

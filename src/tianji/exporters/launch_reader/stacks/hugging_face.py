@@ -12,6 +12,7 @@ from typing import Any
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.exporters.launch_reader.adapters import USUAL_RANK, read_targets
 from tianji.exporters.launch_reader.named_models import find_in_file_name, find_named_model
+from tianji.exporters.rules.tables import flatten_values
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Formats, Job, Model, TrainingTask, find_precision, make_task
 
@@ -68,6 +69,8 @@ class TrainerSettings:
     task: TrainingTask = field(default_factory=make_task)
     assumed: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    stated: Mapping[str, Any] = field(default_factory=dict)
+    """What a file of DeepSpeed states, under the names of its rules."""
 
     def find_model(self) -> Model:
         """Return the model that is named.
@@ -155,6 +158,7 @@ def apply_deepspeed(trainer: TrainerSettings, body: Mapping[str, Any]) -> None:
     zero = body.get("zero_optimization")
     zero = zero if isinstance(zero, Mapping) else {}
     trainer.zero, trainer.is_deepspeed = min(whole(zero.get("stage")), 3), True
+    trainer.stated = flatten_values(body)
     _note_buckets(trainer, zero)
     for name in ("offload_optimizer", "offload_param"):
         part = zero.get(name)

@@ -8,10 +8,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tianji.errors import FormatError, UnsupportedModelError
-from tianji.exporters.launch_reader.commands import Command
+from tianji.exporters.launch_reader.commands import Command, words_before
 from tianji.exporters.launch_reader.named_models import find_in_file_name, find_named_model
 from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
 from tianji.exporters.launch_reader.shell_script import Script
+from tianji.exporters.launch_reader.starters import read_starter
 
 SWIFT_DEFAULTS: dict[str, list[str]] = {
     "--micro-batch-size": ["1"], "--global-batch-size": ["16"], "--use-distributed-optimizer": [],
@@ -94,7 +95,7 @@ def read_slime(command: Command, script: Script, where: str) -> Options:
 
 def read_verl(command: Command, script: Script, where: str) -> Options:
     """Return Megatron's options of a Hydra command of verl: the actor's training."""
-    keys = dict(_overrides(command.words))
+    keys = dict(read_overrides(command.words))
     values: dict[str, list[str]] = dict(VERL_DEFAULTS)
     prefix = (
         "actor_rollout_ref.actor.megatron."
@@ -119,6 +120,11 @@ def read_verl(command: Command, script: Script, where: str) -> Options:
     options.values |= {"--nproc-per-node": [n], "--nnodes": [nodes]} | start_options(command, script)
     _size_verl(options, keys)
     return options
+
+
+def trains_by_megatron(words: Sequence[str]) -> bool:
+    """Return whether a Hydra command of verl trains by Megatron; by FSDP where it does not say so."""
+    return any("megatron" in word.lower() for word in words if not re.match(r"[\w.+]*(path|name|dir)=", word))
 
 
 VERL_NAMES = {
@@ -154,7 +160,8 @@ def _size_verl(options: Options, keys: Mapping[str, str]) -> None:
     )
 
 
-def _overrides(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+def read_overrides(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the keys and values that a Hydra command changes."""
     for word in words:
         key, equals, value = word.partition("=")
         if equals and re.fullmatch(r"\+{0,2}~?[A-Za-z_][\w.@/]*", key):
@@ -227,24 +234,12 @@ def primus_default(text: str, settings: Mapping[str, str]) -> str:
 # --- shared -------------------------------------------------------------------------------------------------------
 def start_options(command: Command, script: Script) -> dict[str, list[str]]:
     """Return what the launcher before a program and the script's variables say of nodes and processes."""
-    values = {k: v[:1] for k, v in group_options(command.before).items() if k in STARTERS}
-    short = {"-N": "--nodes", "-n": "--ntasks", "-w": "--nodelist"}
-    for name, value in zip(command.before, [*command.before[1:], ""], strict=False):
-        if name in short and value.isdigit():
-            values[short[name]] = [value]
-    for name, value in script.directives.items():
-        long = {"-N": "--nodes", "-n": "--ntasks"}.get(name, name)
-        if long == "--gres":
-            long, value = "--gpus-per-node", value.rpartition(":")[2]
-        if long in STARTERS and value.split(":")[-1].isdigit():
-            values.setdefault(long, [value.split(":")[-1]])
+    before = command.before or words_before(command.words)
+    values = read_starter(before, script.directives)
     variables = {f"variable {k}": [v] for k, v in script.variables.items() if k in VARIABLES}
     return values | variables
 
 
-STARTERS = frozenset(("--nproc-per-node", "--nnodes", "--nodes", "--ntasks", "--ntasks-per-node", "--gpus-per-node",
-                      "--num-processes", "--num-machines", "--num-gpus", "--num-nodes", "--config-file", "--hostfile",
-                      "--actor-num-nodes", "--actor-num-gpus-per-node"))  # fmt: skip
 VARIABLES = frozenset(
     ("NNODES", "NPROC_PER_NODE", "GPUS_PER_NODE", "NPUS_PER_NODE", "NUM_NODES", "WORLD_SIZE", "NGPU", "NGPUS", "N_GPUS_PER_NODE",
      "CUDA_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "NUM_GPUS", "SLURM_NNODES",
