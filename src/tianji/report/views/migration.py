@@ -100,7 +100,7 @@ def _highlights(document: Document) -> Iterable[Highlight]:
         yield Highlight(
             "names without a known counterpart", count_of(written), f"of {document['mindspore']['names']:,}"
         )
-    effort, findings = document["effort"], document["findings"]
+    effort = document["effort"]
     files = len(document["files_to_change"])
     total = document["repository"]["python_files"]
     yield Highlight("files to change", Number(files, f"{files:,}", span=f"of {total:,} Python files"))
@@ -116,7 +116,7 @@ def _highlights(document: Document) -> Iterable[Highlight]:
         ),
         "kernels apart",
     )
-    to_change = [f for f in findings if f["needs_change"] and f["area"] in CHANGED]
+    to_change = _to_change(document)
     automatic = sum(f["mechanical"] in ("automatic", "one-line") for f in to_change)
     if to_change:
         share = automatic / len(to_change)
@@ -145,8 +145,18 @@ def _asked(document: Document) -> Iterable[tuple[str, str]]:
         yield "Left out", f"{len(repository['left_out'])} files, such as {first['path']}: {first['reason']}"
 
 
+def _to_change(document: Document) -> list[Document]:
+    """Return the findings in the files to change; of what is no Python, those of the same areas."""
+    files = set(document["files_to_change"])
+    return [
+        f
+        for f in document["findings"]
+        if f["needs_change"] and f["area"] in CHANGED and (f["path"] in files or not f["path"].endswith(".py"))
+    ]
+
+
 def _changes(document: Document) -> Iterable[Block]:
-    rows = [f for f in document["findings"] if f["needs_change"] and f["area"] in CHANGED]
+    rows = _to_change(document)
     if not rows:
         yield "Nothing on the training path or in the library names CUDA in a way that has to change."
         return
