@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
@@ -33,7 +33,6 @@ from tianji.comparison import Assumptions
 from tianji.comparison.cheapest_size import OBJECTIVES as CHOOSES_SIZE
 from tianji.comparison.cheapest_size import find_cheapest_size
 from tianji.errors import FormatError, IllegalStrategyError, InfeasibleError, UnknownNameError
-from tianji.exporters.runnable import Runnable, plan_for_framework
 from tianji.formatting import format_duration, format_percent
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.mixture import Mixture
@@ -55,6 +54,9 @@ from tianji.search.mixed_planner import MixedOutcome, plan_mixture
 from tianji.units import parse_count
 from tianji.validation.expected_gains import weigh_precedents
 from tianji.workload import Model, Precision
+
+if TYPE_CHECKING:
+    from tianji.exporters.runnable import Runnable
 
 OBJECTIVES = ("time", *CHOOSES_SIZE)
 """What a plan is the best in; of the last two the number of chips is chosen too."""
@@ -196,6 +198,8 @@ def _search(request: Request, runs_on: str | None, options: SearchOptions) -> tu
         options = replace(options, progress=progress)
         if runs_on is None:
             return search_plans(*asked, replace(options, names_stages=True)), None
+        from tianji.exporters.runnable import plan_for_framework  # loads every export target
+
         runnable = plan_for_framework(runs_on, *asked, options)
         return runnable.outcome, runnable
 
