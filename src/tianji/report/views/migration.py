@@ -13,6 +13,7 @@ from tianji.report.documents.migration_types import (
 )
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
+from tianji.report.views.mindspore import mindspore_blocks, mindspore_highlight, mindspore_lead
 from tianji.report.views.parity import check_table, loss_chart, parity_lead
 
 Document = Mapping[str, Any]
@@ -37,7 +38,7 @@ def scan_view(document: MoveScanDocument) -> View:
     ]
     if document["mindspore"] is not None:
         sections[0] = ViewSection("What names CUDA: changed in a move that keeps PyTorch", sections[0].blocks)
-        sections.insert(0, ViewSection("MindSpore", tuple(_mindspore(document["mindspore"]))))
+        sections.insert(0, ViewSection("MindSpore", tuple(mindspore_blocks(document["mindspore"]))))
         twin = document["mindspore"]["twin"]
         if twin is not None and twin["made"] is not None and twin["made"]["parity"] is not None:
             sections.insert(1, ViewSection("The twin's parity", tuple(_parity(twin["made"]))))
@@ -60,14 +61,8 @@ def _target_of(document: Document) -> str:
 
 
 def _lead(document: Document) -> Iterable[str]:
-    coverage = document["mindspore"]
-    if coverage is not None:
-        share = format_percent(coverage["share_of_uses"], 0)
-        yield (
-            f"Code of PyTorch is written anew for MindSpore: {coverage['names']:,} of its names are used, and {share} of the"
-            " uses have a counterpart."
-        )
-        yield "Answers, class and lines below are those of a move that keeps PyTorch (torch_npu), for comparison."
+    if document["mindspore"] is not None:
+        yield from mindspore_lead(document["mindspore"])
     effort, files = document["effort"], len(document["files_to_change"])
     if effort["route"] == "blocked by a dependency":
         yield f"Blocked: {'; '.join(effort['blockers'])}."
@@ -95,11 +90,7 @@ def _lead(document: Document) -> Iterable[str]:
 
 def _highlights(document: Document) -> Iterable[Highlight]:
     if document["mindspore"] is not None:
-        names = document["mindspore"]["counts"]
-        written = names["none"] + names["unlisted"]
-        yield Highlight(
-            "names without a known counterpart", count_of(written), f"of {document['mindspore']['names']:,}"
-        )
+        yield mindspore_highlight(document["mindspore"])
     effort = document["effort"]
     files = len(document["files_to_change"])
     total = document["repository"]["python_files"]
@@ -334,37 +325,6 @@ def area_table(areas: Iterable[Document]) -> ViewTable:
         for g in areas
     )
     return ViewTable("areas", "", columns, rows)
-
-
-def _mindspore(coverage: Document) -> Iterable[Block]:
-    counts = ", ".join(
-        f"{count:,} {relation.replace('_', ' ')}" for relation, count in coverage["counts"].items() if count
-    )
-    yield f"{coverage['names']:,} names: {counts}; {format_percent(coverage['share_of_uses'], 0)} of the uses have a counterpart."
-    columns = (
-        ViewColumn("torch"),
-        ViewColumn("MindSpore"),
-        ViewColumn("relation"),
-        ViewColumn("uses"),
-        ViewColumn("difference", rank=1),
-        ViewColumn("first place", rank=2),
-    )
-    rows = tuple(
-        (
-            c["torch"],
-            c["mindspore"] or "-",
-            c["relation"].replace("_", " ") + (" (our judgement)" if "our inference" in c["source"] else ""),
-            count_of(c["uses"]),
-            c["difference"] or "-",
-            c["place"],
-        )
-        for c in coverage["counterparts"]
-    )
-    yield ViewTable("mindspore", "", columns, rows, most=SHOWN)
-    twin = coverage["twin"]
-    if twin is not None:
-        yield f"A twin under MindSpore: {twin['reason']}."
-        yield Facts(tuple(("Run", command) for command in twin["commands"]))
 
 
 def _parity(twin: Document) -> Iterable[Block]:
