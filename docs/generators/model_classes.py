@@ -55,9 +55,9 @@ def _facts_text(families: Mapping[str, FamilyFile], made_with: Mapping[str, str]
         if name in CONFIG_MAPPING:
             fields = {field.name: field.default for field in dataclasses.fields(CONFIG_MAPPING[name])}
             read = family.keys()
-            fields |= {
-                k: fields[v] for k, v in getattr(CONFIG_MAPPING[name], "attribute_map", {}).items() if v in fields
-            }
+            spellings = getattr(CONFIG_MAPPING[name], "attribute_map", {})
+            fields |= {k: fields[v] for k, v in spellings.items() if v in fields}
+            fields |= {v: fields[k] for k, v in spellings.items() if k in fields and v not in fields}
             defaults = {k: v for k, v in fields.items() if k in read and (v is None or isinstance(v, SCALARS))}
             types[name] = {"defaults": defaults, "knows": sorted((set(fields) & known) - read)}
     for name in CONFIG_MAPPING:

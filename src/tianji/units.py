@@ -7,6 +7,7 @@ the one place that writes them.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, TypeAlias
 
@@ -86,7 +87,7 @@ def parse(text: object, dimension: str, where: str = "value") -> float:
         problem = f"has the unit {unit!r}" if unit else "has no unit"
         raise FormatError(f"{where}: {text!r} {problem}; expected {_example(dimension)} (known units: {known})")
     value = number * units[unit]
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         raise FormatError(f"{where}: {text!r} is not a finite figure; expected {_example(dimension)}")
     return value
 

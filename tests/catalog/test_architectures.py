@@ -1,6 +1,6 @@
 import pytest
 
-from tianji.catalog.architectures import load_architecture, model_from_row, read_architectures
+from tianji.catalog.architectures import ROW_COLUMNS, load_architecture, model_from_row, read_architectures
 from tianji.catalog.models import load_model
 from tianji.errors import FormatError, UnsupportedModelError
 
@@ -123,3 +123,16 @@ def test_an_unknown_architecture_without_a_count_is_gated() -> None:
 def test_a_row_that_describes_no_model_is_refused(change: dict[str, str], said: str) -> None:
     with pytest.raises(FormatError, match=said):
         model_from_row(ROW | {"arch_key": ""} | change)
+
+
+def test_the_columns_of_a_model_are_all_that_a_row_says_of_it() -> None:
+    asked: set[str] = set()
+
+    class Noted(dict[str, str]):
+        def get(self, key: str, default: str | None = None) -> str | None:  # type: ignore[override]
+            asked.add(key)
+            return super().get(key, default)
+
+    for row in (ROW, ROW | {"arch_key": ""}, ROW | {"arch_key": "", "n_experts": "8", "top_k": "2", "moe_ffn": "1024"}):
+        model_from_row(Noted(row))
+    assert asked <= {"id", *ROW_COLUMNS}

@@ -30,3 +30,4 @@ def test_a_product_has_every_combination_once() -> None:
     found = [grid.at((i, j)) for i in range(2) for j in range(3)]
     assert [(s.tp, s.dp, s.zero) for s in found] == [(1, 4, 0), (1, 4, 1), (1, 4, 3), (2, 2, 0), (2, 2, 1), (2, 2, 3)]
     assert {s.micro_batch_size for s in found} == {8}
+    assert grid.strategies(np.asarray([4, 0])) == [found[4], found[0]]

@@ -188,6 +188,19 @@ def test_a_search_adds_up_what_a_single_prediction_says_by_kind() -> None:
         assert block.memory[place] == pytest.approx(np.ravel(alone.memory_total)[0], rel=1e-12)
 
 
+def test_pipelines_and_degrees_may_vary_along_one_axis() -> None:
+    task, where = job(AHEAD), pool(64)
+    axes = (
+        {"zero": np.asarray([1, 3])},
+        {"schedule": np.asarray([0, 1, 0]), "dp": np.asarray([4, 8, 8]), "tp": np.asarray([4, 2, 2])},
+    )
+    grid = Grid.product(axes, Strategy(pp=4))
+    (block,) = priced_blocks(task, where, Constants(), grid)
+    for place, index in enumerate(np.ndindex(grid.shape)):
+        alone = estimate(task, where, Constants(), Grid.of(grid.at(index)))
+        assert block.step_time[place] == pytest.approx(np.ravel(alone.step_time)[0], rel=1e-12)
+
+
 @pytest.mark.parametrize("schedule", list(SCHEDULES))
 def test_equal_stages_take_as_long_under_every_schedule_but_for_the_bubble(schedule: str) -> None:
     model = replace(DENSE, vocab_size=1)

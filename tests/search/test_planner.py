@@ -11,7 +11,9 @@ from tianji.errors import IllegalStrategyError, InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
+from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
+from tianji.prediction import fits, predict
 from tianji.search import SearchOptions, plan
 from tianji.search.naive import naive_strategy
 from tianji.workload import Job, find_precision
@@ -119,6 +121,14 @@ def test_the_naive_choice_fills_the_node_and_takes_the_smallest_pipeline() -> No
     naive = naive_strategy(job(), pool(16), REAL)
     assert naive is not None
     assert (naive.tp, naive.pp, naive.dp) == (8, 1, 2)
+
+
+def test_the_naive_choice_fits_as_its_prediction_does() -> None:
+    constants = REAL.constants(pool(16).chip)
+    for degrees in ({"tp": 8, "dp": 2}, {"pp": 4, "dp": 4, "recompute": "full"}, {"dp": 16, "offload_optimizer": 0.5}):
+        for where in (small(3e9), pool(16)):
+            one = Plan(job(), where, Strategy(**degrees))
+            assert fits(one, constants) == predict(one, REAL).fits
 
 
 def test_the_best_is_no_slower_than_the_naive() -> None:

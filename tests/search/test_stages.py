@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from samples import DENSE, SPARSE, job, pool
 from tianji.catalog import load_model
+from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
@@ -20,8 +21,11 @@ from tianji.perf.passes import estimate_layers, pass_seconds, stage_counts
 from tianji.perf.segments import Segment
 from tianji.perf.stages import every_stage
 from tianji.perf.step import estimate, estimate_memory, fullest
+from tianji.search.blocks import priced_blocks
 from tianji.search.planner import plan
-from tianji.search.stages import find_stages, refine
+from tianji.search.refinement import refine
+from tianji.search.space import Space
+from tianji.search.stages import find_stages
 from tianji.workload import Job, Model
 
 PIPELINES = [
@@ -96,7 +100,9 @@ def test_only_what_is_faster_is_named() -> None:
     strategies = [Strategy(pp=4, dp=2), Strategy(dp=8), Strategy(pp=4, dp=2, stages="3,3,3,3")]
     named = refine(job(heavy), pool(8), Constants(), strategies)
     assert list(named) == strategies[:1]
-    before, after = estimate(job(heavy), pool(8), Constants(), Grid.of(strategies[0], named[strategies[0]])).step_time
+    before, after = estimate(
+        job(heavy), pool(8), Constants(), Grid.of(strategies[0], named[strategies[0]].strategy)
+    ).step_time
     assert after < 0.96 * before
     light = replace(DENSE, num_layers=12, vocab_size=1)
     assert refine(job(light), pool(8), Constants(), strategies) == {}
@@ -113,3 +119,20 @@ def test_a_plan_names_the_stages_of_its_best_layouts() -> None:
     plain = plan(task, pool(8), fixed=held | {"stages": ""}, names_stages=True)
     assert plain.dealt is None
     assert not any(r.plan.strategy.stages for r in plain.results)
+
+
+@pytest.mark.parametrize("num_layers", [10, 11])
+def test_a_plan_takes_the_best_of_all_pipelines_with_their_best_stages(num_layers: int) -> None:
+    task, where = job(replace(DENSE, num_layers=num_layers, vocab_size=20_000), batch=16), pool(32)
+    constants = Constants()
+    every, fastest = [], np.inf
+    for grid in Space(task, where, {}, {}, 0).slices():
+        for block in priced_blocks(task, where, constants, grid):
+            fits = block.legal & (block.memory <= usable_memory(where))
+            fastest = min(fastest, block.step_time[fits].min(initial=np.inf))
+            every += grid.strategies(block.start + np.flatnonzero(fits & (block.step_time < 1.2 * fastest)))
+    refined = refine(task, where, constants, every)
+    best = min([fastest, *(one.step_time for one in refined.values())])
+    assert best < 0.99 * fastest
+    outcome = plan(task, where, Calibration(), names_stages=True)
+    assert outcome.best.step_time.nominal == pytest.approx(best, rel=2e-3)

@@ -227,7 +227,7 @@ def test_layer_types_are_counted_and_checked() -> None:
         ({"architectures": ["QuxForCausalLM"], "hidden_size": 4}, "model_type None, architectures .'QuxForCausalLM'."),
         (LLAMA | {"architectures": ["LlamaForCausalLMEagle3"]}, "llama models are LlamaForCausalLM"),
         (LLAMA | {"architectures": ["Qwen2ForSequenceClassification"]}, "llama models are LlamaForCausalLM"),
-        (LLAMA | {"model_type": "lama"}, "names like it: llama"),
+        (LLAMA | {"model_type": "lama"}, "names like it, should it be misspelt: llama"),
         (LLAMA | {"num_local_experts": 8}, "num_local_experts = 8 announces a mixture of experts"),
         (LLAMA | {"kv_lora_rank": 512}, "announces multi-head latent attention"),
         (PUBLISHED["llama-4-maverick"]["text_config"] | {"model_type": "mixtral"}, "announces"),

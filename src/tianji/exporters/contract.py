@@ -94,6 +94,7 @@ class Target:
             finer limits are refusals. None for what runs any training script.
         narrow_space: What a job leaves of that space, where the framework has less for some jobs.
         tasks: What a framework's files train; what runs any training script leaves it to the script.
+        other_tasks: Why they do not train another task, where there is more to say than that.
         implied: What a field's value brings with it in that search, unless the user fixes it: ``{("zero", 2): {"pp": 1}}``.
     """
 
@@ -104,6 +105,7 @@ class Target:
     narrow_space: Callable[[Job], Mapping[str, tuple[Any, ...]]] | None = None
     implied: Mapping[tuple[str, Any], Mapping[str, Any]] = field(default_factory=dict)
     tasks: tuple[str, ...] = ("pretrain", "sft")
+    other_tasks: Mapping[str, str] = field(default_factory=dict)
 
     def check_task(self, plan: Plan, limits: Limits) -> None:
         """Refuse a task that the files written here do not train, and say what they leave to the user of one that they do."""
@@ -111,7 +113,8 @@ class Target:
         if self.space is None:
             return
         if task.name not in self.tasks:
-            limits.refuse(f"task {task.describe()}: the files written here train {' or '.join(self.tasks)}")
+            usual = f"the files written here train {' or '.join(self.tasks)}"
+            limits.refuse(f"task {task.describe()}: {self.other_tasks.get(task.name, usual)}")
         elif plan.job.sample_lengths:
             limits.note(
                 "samples are packed in the plan: give packed data, with attention masked at the ends of samples"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from tianji.catalog.architectures import model_from_row
+from tianji.catalog.architectures import ROW_COLUMNS, model_from_row
 from tianji.catalog.software import complete_software
 from tianji.errors import FormatError, InputError
 from tianji.hardware import Figure, Pool
@@ -261,9 +261,16 @@ def _complete(software: Software, ecosystem: str) -> Software:
 
 
 def _read_model(cells: Cells) -> Model:
+    return _find_model(tuple(cells.text(column) for column in ROW_COLUMNS))
+
+
+@lru_cache(maxsize=4096)
+def _find_model(texts: tuple[str, ...]) -> Model:
+    """Return the model that the columns of a row state; most rows of a table have the model of another row."""
+    stated = dict(zip(ROW_COLUMNS, texts, strict=True))
+    cells = Cells(stated, 0)
     for column in SIZES:
         cells.count(column, default=1)
-    stated: Mapping[str, str] = {column: cells.text(column) for column in cells.row} | {"id": ""}
     return model_from_row(stated)
 
 

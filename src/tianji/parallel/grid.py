@@ -6,7 +6,7 @@ two degrees is computed once for each pair of them; a single prediction is a gri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ class Grid:
     @classmethod
     def of(cls, *strategies: Strategy) -> Grid:
         """Return the grid of the given strategies along one axis."""
-        columns = {name: [_code(name, getattr(s, name)) for s in strategies] for name in FIELDS}
+        columns = {name: _codes(name, [getattr(s, name) for s in strategies]) for name in FIELDS}
         return cls(**{name: _array(values) for name, values in columns.items()})
 
     @classmethod
@@ -75,7 +75,7 @@ class Grid:
                 columns[name] = np.asarray(values).reshape(shape)
         for name in FIELDS:
             if name not in columns:
-                columns[name] = _array([_code(name, getattr(defaults, name))]).reshape([1] * n)
+                columns[name] = _array(_codes(name, [getattr(defaults, name)])).reshape([1] * n)
         return cls(**columns)
 
     @property
@@ -90,16 +90,19 @@ class Grid:
 
     def at(self, index: tuple[int, ...]) -> Strategy:
         """Return one strategy of the grid."""
-        values: dict[str, Any] = {}
+        (strategy,) = self.strategies(np.ravel_multi_index([[i] for i in index], self.shape))
+        return strategy
+
+    def strategies(self, places: Array) -> list[Strategy]:
+        """Return the strategies at some places, all axes laid end to end."""
+        index = np.unravel_index(places, self.shape)
+        columns: list[list[Any]] = []
         for name in FIELDS:
             array = getattr(self, name)
-            # Most fields are the same everywhere; the search asks for a strategy thousands of times.
-            is_one = array.size == 1 and array.ndim == len(index)
-            place = () if is_one else tuple(i if n > 1 else 0 for i, n in zip(index, array.shape, strict=True))
-            value = array.item(*place)
-            values[name] = CHOICES[name][int(value)] if name in CHOICES else value
-        values["recompute_modules"] = "+".join(m for i, m in enumerate(MODULES) if values["recompute_modules"] >> i & 1)
-        return Strategy(**values)
+            at = tuple(i if n > 1 else 0 for i, n in zip(index, array.shape, strict=True))
+            values = [array.item()] * len(places) if array.size == 1 else array[at].tolist()
+            columns.append(_words(name, values))
+        return [Strategy(*values) for values in zip(*columns, strict=True)]
 
     def by_schedule(self, value: Callable[[PipelineSchedule], Array | float]) -> Array:
         """Return for each strategy what its schedule gives."""
@@ -125,6 +128,23 @@ def _code(name: str, value: object) -> object:
     if name == "recompute_modules":
         return sum(1 << MODULES.index(module) for module in read_modules(value))
     return CHOICES[name].index(str(value)) if name in CHOICES else value
+
+
+def _codes(name: str, values: Sequence[Any]) -> list[Any]:
+    """Return what an array holds for the values of a field."""
+    if name not in CHOICES and name != "recompute_modules":
+        return list(values)
+    codes = {value: _code(name, value) for value in set(values)}
+    return [codes[value] for value in values]
+
+
+def _words(name: str, codes: Sequence[Any]) -> list[Any]:
+    """Return the values of a field for what an array holds."""
+    if name in CHOICES:
+        return [CHOICES[name][int(code)] for code in codes]
+    if name == "recompute_modules":
+        return ["+".join(m for i, m in enumerate(MODULES) if code >> i & 1) if code else "" for code in codes]
+    return list(codes)
 
 
 def _array(values: list[object]) -> Array:

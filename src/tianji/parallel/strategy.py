@@ -132,7 +132,8 @@ class Strategy:
             if not isinstance(value, (int, float)) or not 0 <= value <= 1:
                 raise FormatError(f"strategy.{name}: expected a fraction from 0 to 1, got {value!r}")
             object.__setattr__(self, name, float(value))
-        object.__setattr__(self, "recompute_modules", "+".join(read_modules(self.recompute_modules)))
+        if self.recompute_modules != "":
+            object.__setattr__(self, "recompute_modules", "+".join(read_modules(self.recompute_modules)))
         if self.recompute_modules and self.recompute != "selective":
             raise FormatError("strategy.recompute_modules: named modules are recomputed under recompute=selective only")
         object.__setattr__(self, "stages", str(read_stages(self.stages)) if self.stages else "")

@@ -26,6 +26,8 @@ from tianji.workload.adapters import AdapterSize, adapter_sizes
 from tianji.workload.layers import Widths, last_kind, layer_sizes, model_layers
 from tianji.workload.ops import Role
 
+Kept = dict[str, tuple[Array, Array]]
+"""By kind of layer, the bytes that one token leaves behind in one: with nothing recomputed, and as the strategy says."""
 GATHERED_LAYERS = 2.0
 """Whole layers that fully sharded training holds at once: the one in use and the one that is prefetched."""
 FLAT_BUCKETS = 2 * 5e8
@@ -262,7 +264,7 @@ def _kept_inputs(widths: Widths, adapters: AdapterSize | None) -> tuple[int, boo
     return min(widths.inputs, ("qkv" in has) + ("mlp" in has)), "mlp" in has, "experts" in has
 
 
-def _kept_of_kinds(job: Job, g: Grid) -> dict[str, tuple[Array, Array]]:
+def kept_of_kinds(job: Job, g: Grid) -> Kept:
     """Return what one token leaves behind in one layer of each kind."""
     adapters = adapter_sizes(job.model, job.task) if job.task.adapter_rank else {}
     return {
@@ -271,7 +273,9 @@ def _kept_of_kinds(job: Job, g: Grid) -> dict[str, tuple[Array, Array]]:
     }
 
 
-def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, constants: Constants) -> dict[str, Array]:
+def activation_bytes(
+    job: Job, stage: Stage, g: Grid, microbatches: Array, constants: Constants, kinds: Kept | None = None
+) -> dict[str, Array]:
     """Return bytes that the micro-batches in flight leave behind, and the working memory of the fullest moment.
 
     Args:
@@ -280,13 +284,14 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
         g: The grid of strategies.
         microbatches: Of one step on one replica.
         constants: ``activation_overhead`` is what the allocator holds over these sums.
+        kinds: :func:`kept_of_kinds`, where several stages are asked for.
 
     Source: Korthikanti et al. 2022, table 2.
     Working memory peaks either in the backward pass of one layer (what is recomputed of it, and the buffers of its experts)
     or in the loss, when no layer is at work; the larger of the two counts.
     """
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
-    kinds = _kept_of_kinds(job, g)
+    kinds = kept_of_kinds(job, g) if kinds is None else kinds
     kept_of_token = _kept_of_token(job.model, stage, kinds)
     whole = largest([whole for whole, _ in kinds.values()])
     kept = largest([kept for _, kept in kinds.values()])
@@ -306,7 +311,7 @@ def activation_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array, const
 
 def kept_bytes(job: Job, stage: Stage, g: Grid) -> Array:
     """Return bytes that one micro-batch in flight leaves behind on a chip of a stage, in its own memory or its host's."""
-    kinds = _kept_of_kinds(job, g)
+    kinds = kept_of_kinds(job, g)
     tokens = g.micro_batch_size * (job.seq_len / g.cp)
     left: Array = tokens * _kept_of_token(job.model, stage, kinds)
     return left
@@ -322,7 +327,7 @@ def host_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array) -> dict[str
     }
 
 
-def _kept_of_token(model: Model, stage: Stage, kinds: dict[str, tuple[Array, Array]]) -> Array:
+def _kept_of_token(model: Model, stage: Stage, kinds: Kept) -> Array:
     """Return bytes that one token leaves behind in all layers of a stage, prediction modules included."""
     modules, last = stage.modules * (1 if model.moe else 0), last_kind(model)
     return add_up(

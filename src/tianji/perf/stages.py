@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 
 from tianji.parallel.grid import Grid
-from tianji.parallel.strategy import CHOICES, Strategy
+from tianji.parallel.strategy import CHOICES, FIELDS, Strategy
 from tianji.perf.context import add_up
 from tianji.perf.holdings import Holding, LayerSequence, hold_all, hold_most, tail_layers
 from tianji.units import Array
 from tianji.workload import Model
 from tianji.workload.layers import block_name
+
+PIPELINE = ("pp", "vpp", "schedule", "stages")
+"""Fields that say what the ranks of a pipeline hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,7 @@ def find_variants(model: Model, g: Grid, together: Sequence[Stage]) -> Variants:
     """Return what ranks hold in a grid: apart for schedules along an axis of their own, otherwise all ``together``."""
     shape = np.broadcast_shapes(*(np.shape(values) for values in (g.pp, g.vpp, g.schedule, model.num_layers)))
     long = [axis for axis, n in enumerate(shape) if n > 1]
-    if len(shape) < 2 or len(long) != 1:
+    if len(shape) < 2 or len(long) != 1 or _varies(g, long[0] - len(shape)):
         return Variants((tuple(together),), ())
     keys, which = _pipelines(model, g)
     holdings = [tuple(one._replace(rank=0) for one in hold_most(*key)) for key in keys]
@@ -199,6 +202,12 @@ def find_variants(model: Model, g: Grid, together: Sequence[Stage]) -> Variants:
     stages = tuple(tuple(_stack(model, [one], anywhere) for one in ranks) for ranks in unlike)
     places = tuple(unlike.index(holdings[i]) for i in which.flat) if len(unlike) > 1 else ()
     return Variants(stages, places, long[0])
+
+
+def _varies(g: Grid, axis: int) -> bool:
+    """Return whether more than the pipeline varies along an axis."""
+    others = (getattr(g, name) for name in FIELDS if name not in PIPELINE)
+    return any(values.ndim >= -axis and values.shape[axis] > 1 for values in others)
 
 
 _Pipeline = tuple[LayerSequence, str, int, int, str]
@@ -280,6 +289,8 @@ class Bubble:
     """Seconds in which the slowest stage works."""
     sharing: Array | float
     """Chips that share each processor."""
+    uneven: Array | float = 0.0
+    """Seconds of a step by which the slowest stage works longer than an even share of all work; where they were asked for."""
 
     @classmethod
     def between(

@@ -20,7 +20,7 @@ from tianji.hardware import Chip, Pool, Tier
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.perf.context import Terms, largest, total
-from tianji.perf.memory import activation_bytes, fixed_bytes, host_bytes, state_bytes
+from tianji.perf.memory import activation_bytes, fixed_bytes, host_bytes, kept_of_kinds, state_bytes
 from tianji.perf.offload import is_offloading
 from tianji.perf.passes import COMPUTATION, Pace, add_delay, computation
 from tianji.perf.segments import Segment, SegmentTime, joint_send_time, segment_time
@@ -79,15 +79,18 @@ class Estimate:
         return fits
 
 
-def estimate(job: Job, pool: Pool, constants: Constants, g: Grid, *, by_kind: bool = True) -> Estimate:
+def estimate(
+    job: Job, pool: Pool, constants: Constants, g: Grid, *, by_kind: bool = True, weighs_stages: bool = False
+) -> Estimate:
     """Return time and memory of every strategy of a grid, legal or not.
 
     Not ``by_kind``, the passes of the slowest stage are one part and not one for each kind: a search asks for sums alone.
+    With ``weighs_stages`` the bubble says how uneven the stages are, too.
 
     Raises UnknownFigureError when the chip or a tier lacks a figure that the job needs.
     """
     segment = Segment.whole(job, pool, constants, g)
-    parts, bubble = assemble(job, [segment], None, g, by_kind=by_kind)
+    parts, bubble = assemble(job, [segment], None, g, by_kind=by_kind, weighs_stages=weighs_stages)
     parts, bubble = _with_teacher(job, pool, constants, g, (parts, bubble), by_kind=by_kind)
     stages = segment.stages
     return Estimate(parts, bubble, estimate_memory(job, constants, g, stages), estimate_host(job, g, stages))
@@ -126,8 +129,9 @@ def estimate_segments(job: Job, segments: Sequence[Segment], joint: Tier, g: Gri
 
 
 def assemble(
-    job: Job, segments: Sequence[Segment], joint: Tier | None, g: Grid, *, by_kind: bool = True
-) -> tuple[Terms, Bubble]:
+    job: Job, segments: Sequence[Segment], joint: Tier | None, g: Grid, *, by_kind: bool = True,
+    weighs_stages: bool = False,
+) -> tuple[Terms, Bubble]:  # fmt: skip
     """Return a step's terms but for the bubble, and the bubble, of a pipeline over one or more segments.
 
     The slowest stage sets the pace and the others make the bubble. Where activations cross the ``joint`` tier, between two
@@ -167,6 +171,8 @@ def assemble(
         busy = m * variants.spread(lambda pace: pace.slowest.both, paces)
     others = [pace.others for pace in paces]
     bubble = Bubble.between(g, others, variants, sends, sharded * (g.pp - 1), busy, sharing)
+    if weighs_stages:
+        bubble = replace(bubble, uneven=m * variants.spread(_uneven, paces, g.pp, delay))
     copies = [t.offload for t in times if t.offload is not None]
     if copies:
         parts["offload"] = m * largest(copies)
@@ -175,6 +181,12 @@ def assemble(
         parts["passes"] = parts["passes"] + bubble.passes
         bubble = replace(bubble, passes=np.asarray(0.0))
     return {kind: parts[kind] for kind in (() if by_kind else SUMS) + KINDS if kind in parts}, bubble
+
+
+def _uneven(pace: Pace, pp: Array, delay: Array) -> Array:
+    """Return by how much the slowest stage takes longer than an even share of all, with its delays."""
+    longer: Array = pace.slowest.both - (pace.slowest.both + pace.others.both) / pp
+    return longer * (1.0 + delay)
 
 
 def _slowest(times: list[SegmentTime]) -> tuple[Sequence[Pace], Variants]:
@@ -210,8 +222,8 @@ def _first_of_kind(segments: Sequence[Segment]) -> list[bool]:
 def estimate_memory(job: Job, constants: Constants, g: Grid, stages: Sequence[Stage]) -> list[dict[str, Array]]:
     """Return bytes by part for each of the given stages."""
     m = microbatches(job, g)
-    fixed = fixed_bytes(constants, g)
-    parts = [state_bytes(job, s, g) | fixed | activation_bytes(job, s, g, m, constants) for s in stages]
+    fixed, kinds = fixed_bytes(constants, g), kept_of_kinds(job, g)
+    parts = [state_bytes(job, s, g) | fixed | activation_bytes(job, s, g, m, constants, kinds) for s in stages]
     if job.task.teacher is None:
         return parts
     beside = [teacher_bytes(job, s, g, constants) for s in stages]

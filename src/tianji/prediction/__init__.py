@@ -1,12 +1,13 @@
 """One plan in, one result out; or many at once."""
 
 from tianji.prediction.many import Bundle, Prices, bundle, predict_many, predict_times, stack_constants
-from tianji.prediction.predict_plan import predict, predict_together
+from tianji.prediction.predict_plan import fits, predict, predict_together
 
 __all__ = [
     "Bundle",
     "Prices",
     "bundle",
+    "fits",
     "predict",
     "predict_many",
     "predict_times",

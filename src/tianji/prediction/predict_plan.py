@@ -110,6 +110,13 @@ def _predict_alike(plans: Sequence[Plan], calibration: Calibration) -> list[Resu
     return results
 
 
+def fits(plan: Plan, constants: Constants) -> bool:
+    """Return whether the fullest chip of a legal plan holds what it must, and its host: ``predict(plan).fits``."""
+    (stages,), host, used = _stage_memory([plan], constants).values(), _host_memory(plan), plan.pool
+    limit = used.chip.host_memory.value if host and used.chip.host_memory else math.inf
+    return max(sum(parts.values()) for parts in stages) <= usable_memory(used) and sum(host.values()) <= limit
+
+
 def _host_memory(plan: Plan) -> dict[str, float]:
     """Return what the fullest stage's chip takes of its host's memory, by part; nothing where nothing is offloaded."""
     grid = Grid.of(plan.strategy)

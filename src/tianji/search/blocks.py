@@ -37,11 +37,15 @@ class Block:
     legal: Array
     step_time: Array
     memory: Array
+    uneven: Array | None = None
+    """Seconds of a step by which the slowest stage works longer than an even share, where they were asked for."""
 
 
-def priced_blocks(job: Job, pool: Pool, constants: Constants, grid: Grid) -> Iterator[Block]:
-    """Yield all strategies of a grid, legal or not, with time and memory."""
-    cost, shape = estimate(job, pool, constants, grid, by_kind=False), grid.shape
+def priced_blocks(
+    job: Job, pool: Pool, constants: Constants, grid: Grid, *, weighs_stages: bool = False
+) -> Iterator[Block]:
+    """Yield all strategies of a grid, legal or not, with time and memory, and how uneven their stages are."""
+    cost, shape = estimate(job, pool, constants, grid, by_kind=False, weighs_stages=weighs_stages), grid.shape
     bubble = cost.bubble
     legal = is_legal(grid, job, pool) & cost.fits_host(pool.chip)
     parts = _shorten(cost.parts.values(), shape)
@@ -50,7 +54,9 @@ def priced_blocks(job: Job, pool: Pool, constants: Constants, grid: Grid) -> Ite
     for index, part in _indices(shape):
         memory = _largest([add_up(_take(terms, index)) for terms in stages])
         time = add_up([*_take(parts, index), bubble.put_together(_take(bubble.factors, index))])
-        values_of_block = (*_take([legal], index), time, memory)
+        values_of_block = [*_take([legal], index), time, memory]
+        if weighs_stages:
+            values_of_block += _take([np.asarray(bubble.uneven)], index)
         yield Block(start, *(np.broadcast_to(values, part).ravel() for values in values_of_block))
         start += prod(part)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,25 @@ class Candidate:
     strategy: Strategy
     step_time: Seconds
     memory: Bytes
+
+
+class Spot(NamedTuple):
+    """A candidate by its place in a grid: a search keeps thousands for a while, and names the strategies of a few."""
+
+    grid: Grid
+    place: int
+    step_time: Seconds
+    memory: Bytes
+
+
+def name_all(spots: Sequence[Spot]) -> tuple[Candidate, ...]:
+    """Return candidates with their strategies; those of one grid are named at once."""
+    strategies: dict[tuple[int, int], Strategy] = {}
+    for grid in {id(spot.grid): spot.grid for spot in spots}.values():
+        places = [spot.place for spot in spots if spot.grid is grid]
+        named = grid.strategies(np.asarray(places))
+        strategies |= {(id(grid), place): strategy for place, strategy in zip(places, named, strict=True)}
+    return tuple(Candidate(strategies[id(s.grid), s.place], s.step_time, s.memory) for s in spots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +63,17 @@ class Some:
             np.concatenate([self.memory, later.memory]),
         )
 
-    def candidate(self, i: int) -> Candidate:
-        """Return one of them."""
-        index = tuple(int(n) for n in np.unravel_index(self.places[i], self.grid.shape))
-        return Candidate(self.grid.at(index), float(self.step_time[i]), float(self.memory[i]))
+    def candidates(self) -> list[Candidate]:
+        """Return all of them."""
+        seconds, sizes = self.step_time.tolist(), self.memory.tolist()
+        return [Candidate(*one) for one in zip(self.grid.strategies(self.places), seconds, sizes, strict=True)]
+
+    def spots(self) -> list[Spot]:
+        """Return all of them by their places."""
+        return [
+            Spot(self.grid, *one)
+            for one in zip(self.places.tolist(), self.step_time.tolist(), self.memory.tolist(), strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

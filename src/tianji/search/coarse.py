@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
+from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import CHOICES, SWITCHES, Strategy
 from tianji.perf.compute import ChipRates
 from tianji.perf.memory import usable_memory
@@ -122,44 +123,68 @@ def _rank(job: Job, pool: Pool, constants: Constants, table: Array, fixed: Mappi
         code = CHOICES[name].index(str(value)) if name in CHOICES else int(value)
         table = table[table[:, COLUMNS.index(name)] == code]
     settings = Strategy(**{name: value for name, value in fixed.items() if name in SWITCHES or name == "ep_kind"})
-    starts = [pair for grid in _grids(job, table, settings) for pair in _fastest(job, pool, constants, grid, keep)]
+    tried = _settings(job, pool, table, settings)
+    starts = [pair for few in tried for pair in _fastest(job, pool, constants, few, keep)]
     return sorted(starts, key=lambda pair: pair[0])
 
 
-def _fastest(job: Job, pool: Pool, constants: Constants, grid: Grid, keep: int) -> list[tuple[float, dict[str, int]]]:
-    """Return the fastest degrees of a grid, each with its step time; the grid's last two axes are experts and layouts."""
-    limit, width = usable_memory(pool), int(np.prod(grid.shape[-2:]))
-    seconds = np.full(width, np.inf)
-    for block in priced_blocks(job, pool, constants, grid):
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What is tried of some dealings: a grid whose last axis has the legal settings of each."""
+
+    grid: Grid
+    owners: tuple[Array, Array]
+    """Of each place of that axis its experts and its dealing."""
+    experts: Mapping[str, Array]
+    dealings: Mapping[str, Array]
+
+
+def _fastest(job: Job, pool: Pool, constants: Constants, tried: _Settings, keep: int) -> list[Start]:
+    """Return the fastest degrees of some dealings, each with its step time."""
+    limit, width = usable_memory(pool), len(tried.owners[0])
+    least = np.full(width, np.inf)
+    for block in priced_blocks(job, pool, constants, tried.grid):
         fitting = np.where(block.legal & (block.memory <= limit), block.step_time, np.inf)
-        seconds = np.minimum(seconds, fitting.reshape(-1, width).min(axis=0))
-    seconds = seconds.reshape(grid.shape[-2:])
+        least = np.minimum(least, fitting.reshape(-1, width).min(axis=0))
+    eps, dealings = tried.experts["ep"], tried.dealings
+    seconds = np.full((len(eps), len(dealings["dp"])), np.inf)
+    np.minimum.at(seconds, tried.owners, least)
     chosen: dict[tuple[int, ...], float] = {}
     for place in np.argsort(seconds, axis=None):
         expert, layout = np.unravel_index(place, seconds.shape)
         if len(chosen) == keep or not np.isfinite(seconds[expert, layout]):
             break
-        key = (*(int(getattr(grid, name).flat[layout]) for name in DEGREES), int(grid.ep.flat[expert]))
+        key = (*(int(dealings[name][layout]) for name in DEGREES), int(eps[expert]))
         chosen.setdefault(key, float(seconds[expert, layout]))
     return [(least, dict(zip((*DEGREES, "ep"), key, strict=True))) for key, least in chosen.items()]
 
 
-def _grids(job: Job, table: Array, settings: Strategy) -> Iterator[Grid]:
+def _settings(job: Job, pool: Pool, table: Array, settings: Strategy) -> Iterator[_Settings]:
     """Yield the settings that are tried of every dealing of a table: first those without a pipeline."""
     experts = _experts(job)
     recompute = {"recompute": np.arange(len(CHOICES["recompute"]))}
     sizes = {"micro_batch_size": np.arange(SMALL + LARGE)}
     for rows, (schedules, levels) in ((table[table[:, 0] == 1], FLAT), (table[table[:, 0] > 1], PIPED)):
         codes = np.asarray([CHOICES["schedule"].index(word) for word, _ in schedules])
-        axes = (recompute, {"zero": np.asarray(levels)}, {"schedule": codes}, sizes, experts)
+        outer = recompute, {"zero": np.asarray(levels)}, sizes
+        axes = (*outer, {"schedule": codes}, experts)
         step = max(CELLS // int(np.prod([len(next(iter(axis.values()))) for axis in axes])), 1)
         for start in range(0, len(rows), step):
             part = dict(zip(COLUMNS, rows[start : start + step].T, strict=True))
             part["sequence_parallel"] = np.equal(job.seq_len % (part["tp"] * part["cp"]), 0)
-            grid = Grid.product((*axes, part), settings)
-            yield replace(
-                grid, micro_batch_size=_micro_batches(job, part["dp"]), vpp=_chunks(job, part["pp"], schedules)
-            )
+            micro, vpp = _micro_batches(job, part["dp"]), _chunks(job, part["pp"], schedules)
+            product = Grid.product((*axes, part), settings)
+            whole = replace(product, micro_batch_size=micro[:, None, None], vpp=vpp[:, None])
+            legal = np.broadcast_to(is_legal(whole, job, pool), whole.shape).any(axis=(0, 1, 2))
+            schedule, expert, dealing = np.nonzero(legal)
+            if not len(dealing):
+                continue
+            # Most settings are illegal: what is left of them stands on one axis.
+            columns = {name: values[dealing] for name, values in part.items()}
+            columns |= {name: values[expert] for name, values in experts.items()}
+            columns |= {"schedule": codes[schedule], "vpp": vpp[schedule, dealing]}
+            grid = replace(Grid.product((*outer, columns), settings), micro_batch_size=micro[:, dealing])
+            yield _Settings(grid, (expert, dealing), experts, part)
 
 
 def _layouts(job: Job, pool: Pool) -> Array:
@@ -213,10 +238,10 @@ def _experts(job: Job) -> dict[str, Array]:
 
 
 def _micro_batches(job: Job, dp: Array) -> Array:
-    """Return for each layout a few of its micro-batches, along the axis before the experts."""
+    """Return a few micro-batches of each dealing: (micro-batches, dealings)."""
     most = max(MAX_MICRO_BATCH, MAX_MICRO_TOKENS // job.seq_len)
     sizes = {n: _some([b for b in divisors(job.global_batch_size // n) if b <= most]) for n in np.unique(dp).tolist()}
-    return np.asarray([sizes[n] for n in dp.tolist()]).T.reshape(1, 1, 1, SMALL + LARGE, 1, len(dp))
+    return np.asarray([sizes[n] for n in dp.tolist()]).reshape(len(dp), SMALL + LARGE).T
 
 
 def _some(sizes: list[int]) -> list[int]:
@@ -230,7 +255,7 @@ def _some(sizes: list[int]) -> list[int]:
 
 
 def _chunks(job: Job, pp: Array, schedules: Schedules) -> Array:
-    """Return the chunks of each schedule and layout."""
+    """Return the chunks of each schedule and dealing: (schedules, dealings)."""
     counts = {n: chunk_counts(job.model.num_layers, n) or [1] for n in np.unique(pp).tolist()}
     rows = [[counts[n][-min(place, len(counts[n]))] if place else 1 for n in pp.tolist()] for _, place in schedules]
-    return np.asarray(rows).reshape(1, 1, len(schedules), 1, 1, len(pp))
+    return np.asarray(rows).reshape(len(schedules), len(pp))

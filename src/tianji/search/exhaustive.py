@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,13 +14,15 @@ from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import Block, priced_blocks
-from tianji.search.candidate import Candidate, Some
+from tianji.search.candidate import Candidate, Some, Spot, name_all
+from tianji.search.improvable import Improvable
 from tianji.search.options import SearchOptions
 from tianji.search.shortlist import Shortlist
 from tianji.search.space import Space
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job
 
+C = TypeVar("C", Candidate, Spot)
 _DEFAULT = SearchOptions()
 FRONT_WINDOW = 2.0
 """The Pareto front goes up to this many times the best step time."""
@@ -42,17 +45,21 @@ class SearchResult:
     """The legal strategy that needs least memory."""
     shortlist: tuple[Candidate, ...] = ()
     """The leading unlike layouts (see :mod:`tianji.search.shortlist`), where the options ask for them, fastest first."""
+    improvable: tuple[Candidate, ...] = ()
+    """Where the options name stages: pipelines that equal stages would make faster than the fastest, with the time that these
+    would take at least, the least first (see :mod:`tianji.search.improvable`)."""
 
 
 @dataclass(slots=True)
 class _Ledger:
     top: int
     shortlist: Shortlist
+    improvable: Improvable | None = None
     candidates: int = 0
     feasible: int = 0
-    best: list[Candidate] = field(default_factory=list)
-    front: list[Candidate] = field(default_factory=list)
-    closest: Candidate | None = None
+    best: list[Spot] = field(default_factory=list)
+    front: list[Spot] = field(default_factory=list)
+    closest: Spot | None = None
 
     @property
     def bar(self) -> float:
@@ -76,6 +83,8 @@ class _Ledger:
             self.shortlist.add(chosen)
             self._keep_best(chosen)
             self._keep_front(chosen)
+        if self.improvable is not None and self.best and block.uneven is not None:
+            self.improvable.add(grid, block, fits, self.best[0].step_time)
 
     def join(self, later: _Ledger) -> None:
         """Take in the ledger of a later slice, as if that slice had been added here."""
@@ -85,6 +94,8 @@ class _Ledger:
         if not self.feasible and closest and (self.closest is None or closest.memory < self.closest.memory):
             self.closest = closest
         self.shortlist.join(later.shortlist)
+        if self.improvable is not None and later.improvable is not None:
+            self.improvable.join(later.improvable)
         self.best = sorted([*self.best, *later.best], key=_order)[: self.top]
         if self.best:
             self.front = _front([*self.front, *later.front], self.slowest)
@@ -94,7 +105,7 @@ class _Ledger:
         place = int(np.argmin(memory))
         if self.closest is None or memory[place] < self.closest.memory:
             at = np.asarray([place])
-            self.closest = Some(grid, block.start + at, block.step_time[at], block.memory[at]).candidate(0)
+            self.closest = Some(grid, block.start + at, block.step_time[at], block.memory[at]).spots()[0]
 
     def _keep_best(self, chosen: Some) -> None:
         order = np.flatnonzero(chosen.step_time < self.bar)
@@ -103,7 +114,7 @@ class _Ledger:
             last = np.partition(chosen.step_time[order], self.top - 1)[self.top - 1]
             order = order[chosen.step_time[order] <= last]
             order = order[np.lexsort((chosen.memory[order], chosen.step_time[order]))[: self.top]]
-        self.best = sorted([*self.best, *(chosen.candidate(i) for i in order.tolist())], key=_order)[: self.top]
+        self.best = sorted([*self.best, *chosen.take(order).spots()], key=_order)[: self.top]
 
     def _keep_front(self, chosen: Some) -> None:
         order = np.flatnonzero(chosen.step_time <= self.slowest)
@@ -114,7 +125,7 @@ class _Ledger:
         running = np.minimum.accumulate(size) if len(order) else size
         first = np.ones(len(order), dtype=bool)
         first[1:] = running[1:] < running[:-1]
-        self.front = _front([*self.front, *(chosen.candidate(i) for i in order[first].tolist())], self.slowest)
+        self.front = _front([*self.front, *chosen.take(order[first]).spots()], self.slowest)
 
     def _is_beaten(self, step_time: Array, memory: Array) -> Array:
         """Return what some member of the front is as fast as, and as small."""
@@ -132,34 +143,37 @@ def explore(
 ) -> SearchResult:
     """Return the fastest strategies of a job on all chips of a pool, with the Pareto front of time against memory."""
     started = time.perf_counter()
-    ledger, limit, progress = _ledger(options.top, options.leading), usable_memory(pool), options.progress
+    ledger, limit, progress = _ledger(options), usable_memory(pool), options.progress
     slices = Space(job, pool, options.fixed, options.extra, options.most_micro_batch).slices()
     if options.mapper is None:
         for grid in slices:
-            for block in priced_blocks(job, pool, constants, grid):
+            for block in priced_blocks(job, pool, constants, grid, weighs_stages=options.names_stages):
                 ledger.add(grid, block, limit)
             if progress:
                 progress(ledger.candidates)
     else:
-        for part in options.mapper(partial(_price_apart, options.top, options.leading, job, pool, constants), slices):
+        apart = partial(_price_apart, replace(options, mapper=None, progress=None), job, pool, constants)
+        for part in options.mapper(apart, slices):
             ledger.join(part)
             if progress:
                 progress(ledger.candidates)
+    best, front = name_all(ledger.best), name_all(ledger.front)
+    closest = name_all([ledger.closest])[0] if ledger.closest else None
+    improvable = ledger.improvable.candidates(best[0].step_time) if ledger.improvable and best else ()
     seconds = time.perf_counter() - started
     return SearchResult(
-        ledger.candidates, ledger.feasible, seconds, tuple(ledger.best), tuple(ledger.front), ledger.closest,
-        ledger.shortlist.candidates(),
-    )  # fmt: skip
+        ledger.candidates, ledger.feasible, seconds, best, front, closest, ledger.shortlist.candidates(), improvable
+    )
 
 
-def _ledger(top: int, leading: int) -> _Ledger:
-    return _Ledger(max(top, 1), Shortlist(leading))
+def _ledger(options: SearchOptions) -> _Ledger:
+    return _Ledger(max(options.top, 1), Shortlist(options.leading), Improvable() if options.names_stages else None)
 
 
-def _price_apart(top: int, leading: int, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
+def _price_apart(options: SearchOptions, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
     """Return the ledger of one slice alone."""
-    ledger, limit = _ledger(top, leading), usable_memory(pool)
-    for block in priced_blocks(job, pool, constants, grid):
+    ledger, limit = _ledger(options), usable_memory(pool)
+    for block in priced_blocks(job, pool, constants, grid, weighs_stages=options.names_stages):
         ledger.add(grid, block, limit)
     return ledger
 
@@ -169,12 +183,12 @@ def keep_front(candidates: list[Candidate]) -> tuple[Candidate, ...]:
     return tuple(_front(candidates, FRONT_WINDOW * candidates[0].step_time)) if candidates else ()
 
 
-def _order(c: Candidate) -> tuple[float, float]:
+def _order(c: Candidate | Spot) -> tuple[float, float]:
     return c.step_time, c.memory
 
 
-def _front(candidates: list[Candidate], slowest: Seconds) -> list[Candidate]:
-    kept: list[Candidate] = []
+def _front(candidates: list[C], slowest: Seconds) -> list[C]:
+    kept: list[C] = []
     for c in sorted(candidates, key=_order):
         if c.step_time <= slowest and (not kept or c.memory < kept[-1].memory):
             kept.append(c)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tianji.catalog import load_calibration
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.grid import Grid
@@ -9,7 +10,7 @@ from tianji.parallel.legality import is_legal
 from tianji.parallel.plan import Plan
 from tianji.parallel.software_fields import hold_fields
 from tianji.parallel.strategy import Strategy
-from tianji.prediction import predict
+from tianji.prediction import fits
 from tianji.search.space import divisors
 from tianji.workload import Job
 
@@ -19,6 +20,7 @@ def naive_strategy(job: Job, pool: Pool, calibration: Calibration | None = None)
 
     None when the rule of thumb gives nothing legal.
     """
+    constants = (calibration or load_calibration()).constants(pool.chip)
     decided = hold_fields(calibration, pool.chip, {}) if calibration else {}
     fitting = [t for t in divisors(min(pool.node, pool.chips)) if job.model.num_attention_heads % t == 0]
     for tp in reversed(fitting):
@@ -28,6 +30,6 @@ def naive_strategy(job: Job, pool: Pool, calibration: Calibration | None = None)
             if job.model.moe:
                 ep = max(e for e in divisors(job.model.moe.num_experts) if e <= pool.node and (tp * dp) % e == 0)
             s = Strategy(tp=tp, pp=pp, dp=dp, ep=ep, **decided)
-            if is_legal(Grid.of(s), job, pool).all() and predict(Plan(job, pool, s), calibration).fits:
+            if is_legal(Grid.of(s), job, pool).all() and fits(Plan(job, pool, s), constants):
                 return s
     return None

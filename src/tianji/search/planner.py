@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import gcd, prod
 from typing import Any
@@ -22,10 +22,10 @@ from tianji.search.choice import Choice, choose
 from tianji.search.exhaustive import SearchResult, explore
 from tianji.search.naive import naive_strategy
 from tianji.search.options import SearchOptions
+from tianji.search.refinement import Named, name_stages
 from tianji.search.refusal import explain_failure
 from tianji.search.sizes import MOST, NearSize, find_near, find_smaller, search_smaller
 from tianji.search.space import divisors
-from tianji.search.stages import refine
 from tianji.units import Seconds, show
 from tianji.workload import Job
 
@@ -37,8 +37,6 @@ NEAR = 2 / 3
 """The smallest share of the chips that is tried for dividing well."""
 FEW_NODES = 8
 """Up to so many nodes chips are left idle one by one, beyond node by node."""
-NAMED = 12
-"""Leading layouts whose best stages are looked for."""
 MANY = 2_000_000
 """Strategies of a search that is too long to be made again: where all chips divide well enough, or smaller numbers work."""
 ENOUGH = 2
@@ -222,7 +220,7 @@ def _outcome(
     job: Job, pool: Pool, used: Pool, calibration: Calibration, search: SearchResult, on_all: Seconds | None,
     options: SearchOptions,
 ) -> Outcome:  # fmt: skip
-    named = _name_stages(job, used, calibration, search, options)
+    named = name_stages(job, used, calibration.constants(used.chip), search, options)
     choice, ranked = rank(job, used, calibration, search, named)
     naive = naive_strategy(job, used, calibration)
     best = ranked[: options.top]
@@ -247,31 +245,28 @@ def _outcome(
     )  # fmt: skip
 
 
-def _name_stages(
-    job: Job, used: Pool, calibration: Calibration, search: SearchResult, options: SearchOptions
-) -> dict[Strategy, Strategy]:
-    """Return the leading layouts of a search that are faster with named stages, each with the best ones."""
-    if not options.names_stages or "stages" in options.fixed:
-        return {}
-    leading = [c.strategy for c in (*_unlike(search.best), *search.shortlist[:NAMED])]
-    room = replace(used, usable_memory=used.usable_memory * (1.0 - options.margin))
-    return refine(job, room, calibration.constants(used.chip), leading)
-
-
 def rank(
     job: Job,
     used: Pool,
     calibration: Calibration,
     search: SearchResult,
-    named: Mapping[Strategy, Strategy] | None = None,
+    named: Mapping[Strategy, Named] | None = None,
 ) -> tuple[Choice | None, tuple[Strategy, ...]]:
     """Return the choice among the leading layouts of a search, and all its strategies, the best first.
 
     Those that ``named`` maps to others give way to these.
     """
     named = named or {}
-    fastest = [named.get(c.strategy, c.strategy) for c in _unlike(search.best)]
-    choice = choose(job, used, calibration, [named.get(c.strategy, c.strategy) for c in search.shortlist])
+    leading = [c.strategy for c in search.shortlist]
+    times = {c.strategy: c.step_time for c in _unlike(search.best)}
+    beside = [dealt for dealt in named if dealt not in times and dealt not in leading]
+    times |= {dealt: one.step_time for dealt, one in named.items()}
+
+    def final(strategies: Iterable[Strategy]) -> list[Strategy]:
+        return [named[s].strategy if s in named else s for s in strategies]
+
+    choice = choose(job, used, calibration, final([*beside, *leading]))
+    fastest = final(sorted(times, key=lambda s: times[s]))
     return choice, tuple(dict.fromkeys([*(choice.strategies if choice else ()), *fastest]))
 
 

@@ -45,6 +45,8 @@ class Shortlist:
     fastest: float = np.inf
     bar: float = np.inf
     """Step time of the last layout, where the list is full."""
+    waiting: int = 0
+    """Strategies that came since the list was pruned."""
 
     @property
     def slowest(self) -> float:
@@ -59,7 +61,9 @@ class Shortlist:
         members = members.take(np.flatnonzero(members.step_time <= self.slowest))
         if len(members.places):
             self.parts.append(_Part(members, _number_layouts(members.grid, members.places)))
-            self._prune()
+            self.waiting += len(members.places)
+            if self.waiting > self.most:
+                self._prune()
 
     def join(self, later: Shortlist) -> None:
         """Take in the list of a later part of the space."""
@@ -69,11 +73,13 @@ class Shortlist:
 
     def candidates(self) -> tuple[Candidate, ...]:
         """Return the layouts, the fastest first."""
-        listed = [part.members.candidate(i) for part in self.parts for i in range(len(part.layouts))]
+        self._prune()
+        listed = [candidate for part in self.parts for candidate in part.members.candidates()]
         return tuple(sorted(listed, key=lambda c: (c.step_time, c.memory)))
 
     def _prune(self) -> None:
         """Keep each layout in its fastest variant (of equal ones the smaller, then the earlier), and the fastest layouts."""
+        self.waiting = 0
         if not self.parts:
             return
         times, memory = (

@@ -103,4 +103,5 @@ def _join(parts: list[SearchResult], options: SearchOptions) -> SearchResult:
         keep_front(fastest([part.front for part in parts])),
         min(closest, key=lambda c: c.memory, default=None),
         tuple(fastest([part.shortlist for part in parts])[: options.leading]),
+        tuple(fastest([part.improvable for part in parts])),
     )  # fmt: skip

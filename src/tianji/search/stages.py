@@ -12,7 +12,7 @@ behind the leading dense ones (at most six) count as alike; models of other patt
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -23,18 +23,15 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.stages import Stages
 from tianji.parallel.strategy import Strategy
-from tianji.perf.holdings import LayerSequence, hold_all
+from tianji.perf.holdings import LayerSequence
 from tianji.perf.memory import usable_memory
 from tianji.perf.passes import estimate_layers, pass_seconds
 from tianji.perf.segments import Segment
 from tianji.perf.stages import Stage
-from tianji.perf.step import estimate, estimate_memory, fullest
+from tianji.perf.step import estimate_memory, fullest
 from tianji.units import Array, Seconds
 from tianji.workload import Job
 from tianji.workload.layers import block_name
-
-WORTH = 1e-3
-"""Share of a step time by which named stages must be faster to be taken: text that saves nothing is a nuisance."""
 
 MOST_LEADING = 6
 """Leading dense layers of which every way to lie on ranks with several chunks is tried: each one more doubles the ways."""
@@ -218,28 +215,3 @@ def _cheapest(tables: list[Array], join: np.ufunc) -> tuple[float, list[int]]:
     for choice in reversed(froms):
         cuts.insert(0, int(choice[cuts[0]]))
     return float(best[-1]), cuts
-
-
-def refine(job: Job, pool: Pool, constants: Constants, strategies: Sequence[Strategy]) -> dict[Strategy, Strategy]:
-    """Return those of some strategies whose step is shorter with stages that are named, each with its stages."""
-    named_by_dealt: dict[Strategy, Strategy] = {}
-    for strategy in dict.fromkeys(s for s in strategies if s.pp > 1 and not s.stages):
-        stages = find_stages(job, pool, constants, strategy)
-        if stages is not None and hold_all(*_key(job, strategy)) != hold_all(*_key(job, strategy), str(stages)):
-            named_by_dealt[strategy] = replace(strategy, stages=str(stages))
-    if not named_by_dealt:
-        return {}
-    both = Grid.of(*named_by_dealt, *named_by_dealt.values())
-    estimated = estimate(job, pool, constants, both, by_kind=False)
-    times = np.broadcast_to(estimated.step_time, both.shape).reshape(2, -1)
-    fits = np.broadcast_to(estimated.memory_total <= usable_memory(pool), both.shape).reshape(2, -1)[1]
-    worth = fits & (times[1] < times[0] * (1.0 - WORTH))
-    return {
-        dealt: named
-        for (dealt, named), is_worth in zip(named_by_dealt.items(), worth.tolist(), strict=True)
-        if is_worth
-    }
-
-
-def _key(job: Job, s: Strategy) -> tuple[LayerSequence, str, int, int]:
-    return LayerSequence.of(job.model), s.schedule, s.pp, s.vpp

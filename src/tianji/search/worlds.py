@@ -31,6 +31,8 @@ from tianji.workload import Job
 SEED = 20261130
 DRAWS = 64
 """Draws of the constants, in pairs that mirror each other."""
+TOGETHER = 256
+"""Strategies that are priced under all draws at once: few enough for the cache."""
 ERRORS = 4
 """Draws of the layouts' errors for each draw of the constants."""
 APART = ("tp", "pp", "cp", "ep", "etp", "micro_batch_size", "recompute", "schedule")
@@ -92,7 +94,9 @@ def draw_worlds(
     constants, doubt = calibration.constants(pool.chip, traits), calibration.doubt(pool.chip, traits)
     drawn = draw_constants(constants, doubt, _mirrored(random, DRAWS, len(doubt.names)))
     predicted = np.log(np.broadcast_to(total(estimate_time(job, pool, constants, grid)), grid.shape))
-    times = np.log(np.broadcast_to(total(estimate_time(job, pool, drawn, grid)), (DRAWS, *grid.shape)))
+    parts = [Grid.of(*strategies[i : i + TOGETHER]) for i in range(0, len(strategies), TOGETHER)]
+    seconds = [np.broadcast_to(total(estimate_time(job, pool, drawn, g)), (DRAWS, *g.shape)) for g in parts]
+    times = np.log(np.concatenate(seconds, axis=1))
     worlds = DRAWS * ERRORS
     shared = np.repeat(times, ERRORS, axis=0) + draw_errors(grid, random, worlds)
     return Worlds(predicted, shared, OWN * _mirrored(random, worlds, len(strategies)))

@@ -13,11 +13,11 @@ from tianji.catalog import load_pool
 from tianji.errors import InputError
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.cells import Cells
-from tianji.measurements.table import Row, read_published, read_row
+from tianji.measurements.table import Row, read_row
 from tianji.parallel.plan import Plan
 from tianji.units import GIGA
 from tianji.validation.pricing import Prediction, predict_rows
-from tianji.validation.verdict import find_tables
+from tianji.validation.published_runs import read_shipped
 
 MOST = 3
 """Published runs that are shown, the nearest first."""
@@ -78,8 +78,7 @@ class _StatedRun:
 @lru_cache(maxsize=1)
 def _published() -> tuple[_StatedRun, ...]:
     """Return the shipped pre-training runs that say on how many chips and with which batch they ran."""
-    rows = (cells for path in find_tables() for cells in read_published(path))
-    usable = (c for c in rows if c.text("quality") in ("A", "B") and c.text("task") in ("", "pretrain"))
+    usable = (c for c in read_shipped() if c.text("quality") in ("A", "B") and c.text("task") in ("", "pretrain"))
     return tuple(run for run in map(_read, usable) if run.chips and run.batch and run.tokens)
 
 

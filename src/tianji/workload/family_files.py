@@ -6,6 +6,8 @@ One TOML file for each family in ``data/families/``. It takes over another with 
   nothing, though another's would;
 * ``[defaults]``: what a left-out key means to the maker's own configuration class; ``[aliases]``: other spellings of a key;
 * ``[model]``: sizes of the whole; ``[mixers.NAME]``, ``[mlps.NAME]``: a kind of ``workload.parts`` with its sizes;
+* ``other_types``: a ``model_type`` of another family under which files with these architectures are published, too;
+* ``[same_class]``: for a ``model_type`` the one whose configuration class its makers use;
 * ``[each]``: names whose value differs from layer to layer, with the key that lists them;
 * ``[layers]``: a rule for each of ``mixer`` and ``mlp`` that names one of them for every layer.
 
@@ -33,6 +35,8 @@ SWITCHES = frozenset(
 """Fields that are on or off."""
 BLOCK_FIELDS = ("hidden_size", "tokens", "num_norms")
 """Fields of a mixer that are the layer's: its width and its tokens, where they are not the model's, and its norms."""
+OF_ONE_FAMILY = ("model_types", "architectures", "same_class", "other_types")
+"""What a file does not take over from the one that it is like."""
 Rule = Any
 """A name, or a table of :func:`tianji.workload.rules.deal_layers`."""
 
@@ -58,6 +62,10 @@ class FamilyFile:
     """For a name the key that lists its value for each layer; of an object NAME__INNER."""
     ignored: tuple[str, ...] = ()
     """Keys with which the family's code does nothing."""
+    other_types: tuple[str, ...] = ()
+    """Further ``model_type`` of published files, which are of this family where their architecture is."""
+    same_class: Mapping[str, str] = field(default_factory=dict)
+    """For a ``model_type`` the one whose configuration class its makers use."""
 
     def keys(self) -> frozenset[str]:
         """Return all keys of a ``config.json`` that the family reads."""
@@ -72,8 +80,14 @@ class FamilyFile:
 
     @cached_property
     def _texts(self) -> tuple[str, ...]:
-        tables = (self.model, *self.mixers.values(), *self.mlps.values())
+        tables = (self.model, *self.dealt("mixer").values(), *self.dealt("mlp").values())
         return tuple(_text(v) for table in tables for v in _leaves(table))
+
+    def dealt(self, part: str) -> Mapping[str, Mapping[str, object]]:
+        """Return the mixers or the MLPs that the rule of a part can give a layer; others are there for families like this."""
+        known = self.mixers if part == "mixer" else self.mlps
+        names = set(_rule_names(self.layers[part]))
+        return {name: table for name, table in known.items() if name in names}
 
     @cached_property
     def part_keys(self) -> frozenset[str]:
@@ -124,6 +138,11 @@ def _leaves(table: Mapping[str, object]) -> Iterator[object]:
             yield value
 
 
+def part_names(table: Mapping[str, object]) -> frozenset[str]:
+    """Return the keys that give the sizes of one mixer or MLP."""
+    return frozenset(name for v in _leaves(table) for name in names_in(_text(v)))
+
+
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -136,11 +155,22 @@ def _rule_keys(rule: Rule) -> Iterator[str]:
             yield rule[name]
     if "indices" in rule:
         yield rule["indices"].partition(".")[0]
-    for name in ("when", "first", "last", "every", "offset"):
+    for name in ("when", "first", "last", "every", "offset", "needs"):
         if name in rule:
             yield from names_in(_text(rule[name]))
     for name in ("then", "else"):
         yield from _rule_keys(rule.get(name))
+
+
+def _rule_names(rule: Rule) -> Iterator[str]:
+    if not isinstance(rule, Mapping):
+        yield str(rule)
+        return
+    for name in ("is", "then", "else"):
+        if name in rule:
+            yield from _rule_names(rule[name])
+    for name in ("names", "last_names"):
+        yield from map(str, rule.get(name, {}).values())
 
 
 @cache
@@ -166,7 +196,7 @@ def _complete(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, A
     if "like" not in table:
         return table
     base = str(table.pop("like"))
-    inherited = {k: v for k, v in _complete(base, tables).items() if k not in ("model_types", "architectures")}
+    inherited = {key: value for key, value in _complete(base, tables).items() if key not in OF_ONE_FAMILY}
     return _lay_over(inherited, table)
 
 
@@ -198,5 +228,7 @@ def _make(name: str, table: Mapping[str, Any]) -> FamilyFile:
         is_whole=bool(table.get("is_whole")),
         each=table.get("each", {}),
         ignored=tuple(table.get("ignored", ())),
+        same_class=table.get("same_class", {}),
+        other_types=tuple(table.get("other_types", ())),
         **parts,
     )

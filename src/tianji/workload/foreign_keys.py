@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Mapping
 
@@ -9,6 +10,7 @@ from tianji.errors import UnsupportedModelError
 from tianji.workload.class_facts import keys_known
 from tianji.workload.family_files import FamilyFile
 
+SHARED = "shared experts"
 STRUCTURES = {
     "kv_lora_rank": "multi-head latent attention",
     "attention_kv_lora_dim": "multi-head latent attention",
@@ -17,8 +19,8 @@ STRUCTURES = {
     "n_routed_experts": "a mixture of experts",
     "num_routed_experts": "a mixture of experts",
     "moe_num_experts": "a mixture of experts",
-    "n_shared_experts": "shared experts",
-    "num_shared_experts": "shared experts",
+    "n_shared_experts": SHARED,
+    "num_shared_experts": SHARED,
     "shared_expert_intermediate_size": "a shared expert",
     "moe_layers": "experts in some of the layers",
     "interleave_moe_layer_step": "experts in every so many layers",
@@ -61,6 +63,11 @@ INERT = frozenset(
         "routed_scaling_factor", "router_aux_loss_coef", "router_jitter_noise", "scoring_func", "sep_token_id",
         "seq_aux", "time_step_limit", "time_step_max", "time_step_min", "tokenizer_class", "top_k", "topk_method",
         "torch_dtype", "transformers_version", "unk_token_id", "use_cache",
+        "mamba_chunk_size", "dim_model_base", "scale_emb", "scale_depth", "embedding_multiplier",
+        "logits_scaling", "mup_denominator", "mlp_multipliers", "ssm_multipliers", "swiglu_limits", "swiglu_limits_shared",
+        "partial_rotary_factors", "compress_rope_theta", "rope_local_base_freq", "no_rope_layers", "no_rope_layer_interval",
+        "route_norm", "norm_expert_weight", "org_vocab_size", "layer_switch", "transformers.js_config",
+        "moe_layer_end_index", "use_moe",
     }
 )  # fmt: skip
 """Keys on which no shape and no count hangs, or that repeat what other keys say."""
@@ -75,11 +82,12 @@ def refuse_foreign(data: Mapping[str, object], kind: str, family: FamilyFile, wh
 
     A file that was given another name than its own has such keys. Raises UnsupportedModelError.
     """
-    own, known = family.keys() | INERT | set(family.ignored), keys_known(kind)
+    own, known = family.keys() | INERT | set(family.ignored), keys_known(family.same_class.get(kind, kind))
     for key, value in data.items():
-        if key in own or key in known or not _is_loud(value):
-            continue
         structure = STRUCTURES.get(key)
+        one = value == 1 and not isinstance(value, bool) and structure == SHARED
+        if key in own or key in known or not (one or _is_loud(value)):
+            continue
         if key == "layer_types" and isinstance(value, list) and (strange := {str(v) for v in value} - PLAIN_KINDS):
             structure = f"layers of kind {', '.join(sorted(strange))}"
         if structure:
@@ -94,18 +102,71 @@ def _is_loud(value: object) -> bool:
     return not (value is None or isinstance(value, str | bool | float)) and value not in (0, 1, [], {})
 
 
-INERT_ENDS = ("_token_id", "_token_index", "_coef", "_eps", "_id", "_config")
+INERT_ENDS = ("_token_id", "_token_index", "_coef", "_eps", "_id")
+PART = re.compile(
+    r".*(vision|audio|speech|image|video|visual|talker|tower|projector|quantization|compression|generation|text|llm|language|"
+    r"thinker|decoder|code2wav|vq|tts|encoder|vit|perceiver|adapter|resampler)\w*_config"
+)
+"""Objects that describe another part of the model, or how it is stored; the reader of parts names them."""
+
+
+def _is_uniform(value: object) -> bool:
+    return isinstance(value, list) and len(set(map(str, value))) <= 1
+
+
+SWITCH_WORDS = (
+    "attn",
+    "attention",
+    "conv",
+    "expert",
+    "gate",
+    "head",
+    "hybrid",
+    "layer",
+    "mla",
+    "mlp",
+    "moe",
+    "norm",
+    "shared",
+)
+"""A switch that is on, or a text, may change a structure where its key has one of these words."""
+NO_STRUCTURE = (
+    "act",
+    "backend",
+    "dtype",
+    "fp32",
+    "func",
+    "fusion",
+    "implementation",
+    "kernel",
+    "renormalize",
+    "rope",
+    "scal",
+    "softmax",
+)
+"""Words of keys that say how something is computed, not what."""
+
+
+def _may_switch(key: str, value: object) -> bool:
+    return (value is True or (isinstance(value, str) and value != "")) and (
+        any(word in key for word in SWITCH_WORDS) and not any(word in key for word in NO_STRUCTURE)
+    )
 
 
 def unread_keys(family: FamilyFile, data: Mapping[str, object]) -> str:
     """Return a remark that names the keys of a file which are neither read nor known to be without effect on a shape.
 
-    Only keys with a number above 1, a list or an object count: a switch that is off, a text or null adds no layer.
+    A number above 1, a list and an object count, and a switch that is on or a text where the key speaks of a structure.
     """
     read = family.keys() | INERT | set(family.ignored)
     loud = [
         key
         for key, value in data.items()
-        if key not in read and not key.startswith("_") and _is_loud(value) and not key.endswith(INERT_ENDS)
-    ]  # fmt: skip
+        if key not in read
+        and not (key in ("layer_types", "mlp_layer_types") and _is_uniform(value))
+        and not key.startswith("_")
+        and (_is_loud(value) or _may_switch(key, value))
+        and not key.endswith(INERT_ENDS)
+        and not PART.fullmatch(key)
+    ]
     return f"not read: {', '.join(sorted(loud))}" if loud else ""

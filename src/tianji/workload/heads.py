@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from tianji.workload.model import Model
 
-CLASS = re.compile(r"(?P<stem>.+?)(?P<task>For[A-Z][A-Za-z]*|LMHeadModel|Model)")
-LOGITS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "ForImageTextToText")
+CLASS = re.compile(r"(?P<stem>.+?)(?P<task>For[A-Z][A-Za-z]*|LMHeadModel|ChatModel|OmniModel|Model)")
+LOGITS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "ForImageTextToText", "ChatModel", "OmniModel")
 DEEP_REWARDS = ("Qwen2",)
 """Families whose reward head has a layer of hidden size before the score (Qwen2.5-Math-RM and -PRM)."""
 MOST_LABELS = 10**6

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tianji.errors import FormatError, UnsupportedModelError
-from tianji.workload.class_facts import class_defaults, keys_known
+from tianji.workload.class_facts import class_defaults, keys_known, text_type
 from tianji.workload.config_file import load_json
 from tianji.workload.description import read_description
 from tianji.workload.family_files import FamilyFile, load_families
@@ -63,11 +63,11 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
     _check_names(data, where)
     part = find_text_part(data)
     kind, family = _find_family(part.data, where, part.key)
-    head = _find_head(data, kind, family, where, is_part=bool(part.key))
+    head = _find_head(data, part.data, kind, family, where, is_part=bool(part.key))
     refuse_foreign(part.data, kind, family, where)
-    known = keys_known(kind)
-    check_spelling(family, part.data, known, where)
-    defaults = dict(class_defaults(kind))
+    of_class = family.same_class.get(kind, kind)
+    check_spelling(family, part.data, keys_known(of_class), where)
+    defaults = {**class_defaults(text_type(of_class)), **class_defaults(of_class)}
     if not part.key:
         sizes = {spelling for key in SIZES for spelling in (key, *family.aliases.get(key, ()))}
         defaults = {
@@ -107,12 +107,18 @@ def _find_family(data: Mapping[str, object], where: str, key: str) -> tuple[str,
     families = load_families()
     if kind not in families and data.get("_class_name") in families:
         kind = data["_class_name"]
+    if isinstance(kind, str) and isinstance(names, list):
+        for model_type, family in families.items():
+            if kind in family.other_types and set(names) & set(family.architectures):
+                return model_type, family
     if isinstance(kind, str) and kind in families:
         return kind, families[kind]
     if kind is None and isinstance(names, list) and names:
-        for model_type, family in families.items():
-            if names[0] in family.architectures:
-                return model_type, family
+        fitting = [model_type for model_type, family in families.items() if names[0] in family.architectures]
+        stem = _plain_name(split_class(names[0])[0])
+        named = [model_type for model_type in fitting if _plain_name(model_type.removesuffix("_text")) == stem]
+        for model_type in (*named, *fitting):
+            return model_type, families[model_type]
     if (
         kind is None
         and not names
@@ -124,9 +130,13 @@ def _find_family(data: Mapping[str, object], where: str, key: str) -> tuple[str,
     _refuse(data, where, f" (its {key} has model_type {_quote(kind)})" if key else "")
 
 
-def _find_head(data: Mapping[str, object], kind: str, family: FamilyFile, where: str, *, is_part: bool) -> TaskHead:
-    """Return the head of the first architecture that is of the family; a text part stands for any class of its whole."""
-    names = data.get("architectures")
+def _find_head(
+    data: Mapping[str, object], part: Mapping[str, object], kind: str, family: FamilyFile, where: str, *, is_part: bool
+) -> TaskHead:
+    """Return the head of the first architecture that is of the family; a text part's own, or that of any class of its whole."""
+    names = part.get("architectures") if is_part else None
+    if not (isinstance(names, list) and names and names[0] in family.architectures):
+        names = data.get("architectures")
     if not isinstance(names, list) or not names:
         return TaskHead("")
     for name in names:
@@ -163,7 +173,7 @@ def _refuse(data: Mapping[str, object], where: str, detail: str = "") -> NoRetur
     what = f"model_type {_quote(kind)}, architectures {_quote(names)}{detail}"
     known = sorted(load_families(), key=str.lower)
     near = get_close_matches(str(kind), known, n=2, cutoff=0.75)
-    nearest = f"; names like it: {' or '.join(near)}" if near else ""
+    nearest = f"; names like it, should it be misspelt: {' or '.join(near)}" if near else ""
     raise UnsupportedModelError(
         f"{where}: this architecture is not understood: {what}{nearest}. `tianji model trace` reads any model that "
         f"transformers can build; docs/models.md lists the {len(known)} model types that are read and says how to add one"

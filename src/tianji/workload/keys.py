@@ -20,6 +20,15 @@ NOT_MISSPELT = frozenset(
     {"num_key_value_groups", "qk_head_dim", "max_sequence_length", "rope_head_dim", "dense_layers"}
 )
 """Keys of published files that resemble one of ours without being it."""
+ALWAYS_NAMED = frozenset(
+    {"attention_k_eq_v", "enable_moe_block", "first_k_dense_replace", "interleave_moe_layer_step", "moe_latent_size",
+     "n_routed_experts", "n_shared_experts", "num_experts", "num_key_value_heads", "num_kv_shared_layers", "num_local_experts",
+     "num_nextn_predict_layers", "num_shared_experts", "shared_expert_intermediate_size", "tie_word_embeddings",
+     "use_double_wide_mlp"}
+)  # fmt: skip
+"""Keys on which much hangs: where a file leaves one out, the answer says what is made of it, none and no among others."""
+QUIET = frozenset({"head_dim", "max_position_embeddings", "mtp_num_hidden_layers", "num_nextn_predict_layers"})
+"""Keys that most files of classes that are not known leave out, and that then mean nothing of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,8 @@ class Keys:
     where: str
     used: set[str] = field(default_factory=set)
     """Keys that an expression has read so far."""
+    of_class: frozenset[str] = frozenset()
+    """Keys that the configuration class of the file's ``model_type`` has; empty where no class is known."""
 
     @classmethod
     def of(cls, family: FamilyFile, data: Mapping[str, object], where: str, defaults: Mapping[str, object]) -> Keys:
@@ -54,7 +65,7 @@ class Keys:
                 values[key] = stated[key] = stated[present[0]]
             elif values.get(key) is None:
                 values[key] = next((values[s] for s in spellings if values.get(s) is not None), None)
-        keys = cls(values, stated, where)
+        keys = cls(values, stated, where, of_class=frozenset(defaults))
         keys._check(family)
         return keys
 
@@ -74,7 +85,7 @@ class Keys:
             values[name] = entry
             if isinstance(entry, Mapping):
                 values |= {f"{name}__{k}": v for k, v in _flat(entry).items()}
-        return Keys(values, self.stated, self.where, self.used)
+        return Keys(values, self.stated, self.where, self.used, self.of_class)
 
     def _check(self, family: FamilyFile) -> None:
         for key in family.sizes & set(self.stated):
@@ -140,15 +151,37 @@ class Keys:
         named = " or ".join(map(repr, keys))
         return FormatError(f"{self.where}: {named} is {state}, but the architecture needs it{nearest}")
 
+    def need(self, expression: object) -> None:
+        """Refuse a file that leaves out all keys of an expression, where no class and no default says what that means.
+
+        Raises FormatError.
+        """
+        names = [name for name in names_in(str(expression)) if "__" not in name]
+        if names and not self.of_class and all(n not in self.stated and self.values.get(n) is None for n in names):
+            raise self.missing(sorted(names))
+
     def filled(self) -> str:
-        """Return a remark on the sizes that the file leaves out and that the family's class fills in; empty without any."""
+        """Return a remark on what the file leaves out: what the family's class fills in, or none; empty without any."""
         left = {key: self.values.get(key) for key in sorted(self.used) if key not in self.stated}
         sizes = [
-            f"{key} {value}"
+            f"{key} {_said(value)}"
             for key, value in left.items()
-            if isinstance(value, int | str) and value not in (0, 1, "") and key != "max_position_embeddings"
+            if (isinstance(value, int | str) and value not in (0, 1, "") and key != "max_position_embeddings")
+            or (key in ALWAYS_NAMED and (key in self.of_class or (not self.of_class and value is not None)))
         ]
-        return f"left out, so as the family's class has it: {', '.join(sizes)}" if sizes else ""
+        unknown = (
+            [] if self.of_class else [k for k, v in left.items() if v is None and k not in QUIET and "__" not in k]
+        )
+        owner = "the family's class" if self.of_class else "the family"
+        remarks = (
+            f"left out, so as {owner} has it: {', '.join(sizes)}" if sizes else "",
+            f"left out, and taken as not there: {', '.join(unknown)}" if unknown else "",
+        )
+        return "; ".join(filter(None, remarks))
+
+
+def _said(value: object) -> str:
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _flat(entry: Mapping[str, object]) -> dict[str, object]:

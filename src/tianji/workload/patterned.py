@@ -8,7 +8,7 @@ from typing import Any
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.workload.blocks import BlockParts, LayerBlock, PartSizes, parts_of
 from tianji.workload.expressions import names_in
-from tianji.workload.family_files import BLOCK_FIELDS, SWITCHES, WORDS, FamilyFile
+from tianji.workload.family_files import BLOCK_FIELDS, SWITCHES, WORDS, FamilyFile, part_names
 from tianji.workload.keys import LARGEST, LARGEST_BY_KEY, Keys
 from tianji.workload.model import Model, MoE
 from tianji.workload.ops import Matmul
@@ -18,6 +18,10 @@ MOST_LAYERS = 10_000
 """The rules of a family deal every layer by itself."""
 LARGEST_SIZE = 10**10
 """Of a size or a number of parameters of one part."""
+COMMON_KEYS = frozenset(
+    {"hidden_size", "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "head_dim", "intermediate_size"}
+)
+"""Keys that models of all families have."""
 MOST_PARAMETERS = 10**16
 """Ten thousand times the largest model: sums of bytes stay far inside 64 bits."""
 
@@ -36,6 +40,7 @@ def read_patterned(family: FamilyFile, keys: Keys, name: str) -> Model:
         if not 0 <= layers <= MOST_LAYERS:
             raise FormatError(f"{where}: {word}: expected at most {MOST_LAYERS:,}, got {layers:,}")
     blocks, pattern = _pattern(family, keys, sizes, num_layers)
+    _check_signature(family, keys, blocks)
     norm_bias = bool(sizes.get("norm_bias"))
     parts = [parts_of(block, hidden, norm_bias) for block in blocks]
     attention = [a for p in parts for _, a in p.layer.attention if a.v_dim]
@@ -100,6 +105,30 @@ def _pattern(
     )
 
 
+PLAIN_PARTS = ("attention", "cross_attention", "dense", "linear")
+"""Parts whose sizes are spelt alike in all families."""
+
+
+def _check_signature(family: FamilyFile, keys: Keys, blocks: Sequence[LayerBlock]) -> None:
+    """Raise UnsupportedModelError for a file that states attention or MLP, and nothing of a part that its family has besides.
+
+    Such a file is of another family: classes write all sizes of their own parts.
+    """
+    kinds = {part.kind for block in blocks for part in (block.mixer, block.mlp) if part} - set(PLAIN_PARTS)
+    tables = [*family.dealt("mixer").values(), *family.dealt("mlp").values()]
+    plain = {name for table in tables if table["kind"] in PLAIN_PARTS for name in part_names(table)}
+    if not kinds or not (keys.stated.keys() & {"num_attention_heads", "intermediate_size", "num_key_value_heads"}):
+        return
+    for kind in sorted(kinds):
+        own = {name for table in tables if table["kind"] == kind for name in part_names(table)} - plain - COMMON_KEYS
+        known = {name for name in own if keys.values.get(name) is not None or name in keys.of_class}
+        if own and not any(name.partition("__")[0] in keys.stated for name in own) and known:
+            raise UnsupportedModelError(
+                f"{keys.where}: models of {family.name} have {kind.replace('_', ' ')}, but the file states none of "
+                f"{', '.join(sorted(own))}; set model_type to the family that the model is of, or state them"
+            )
+
+
 def _check_parts(parts: Sequence[BlockParts], where: str) -> None:
     """Raise FormatError for heads and experts that contradict each other."""
     for part in parts:
@@ -126,9 +155,11 @@ def _check_parts(parts: Sequence[BlockParts], where: str) -> None:
 def _refuse_variants(family: FamilyFile, keys: Keys) -> None:
     for key, wanted in family.must_be.items():
         value = keys.stated.get(key)
-        if value not in (None, wanted):
+        understood = wanted if isinstance(wanted, list) else [wanted]
+        if value is not None and value not in understood:
+            only = " or ".join(map(repr, understood))
             raise UnsupportedModelError(
-                f"{keys.where}: {key} = {value!r:.60} is a variant of {family.name} that is not understood; only {wanted!r} is"
+                f"{keys.where}: {key} = {value!r:.60} is a variant of {family.name} that is not understood; only {only} is"
             )
 
 

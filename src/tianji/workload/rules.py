@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.workload.expressions import names_in
 from tianji.workload.family_files import Rule
 from tianji.workload.keys import Keys
 
@@ -17,7 +18,8 @@ def deal_layers(rule: Rule, keys: Keys, num_layers: int) -> list[str]:
     * ``{ list = KEY, names = {...} }``: the key lists a word or number for each layer; ``letters`` the same for a text;
     * ``{ first = N, is = NAME, else = RULE }``: the first N layers; ``last`` the last ones;
     * ``{ every = N, offset = M, is = NAME, else = RULE }``: layers whose number is M modulo N (left out: the last of each N);
-    * ``{ indices = KEY, base = 0, is = NAME, else = RULE }``: the key lists the layers;
+    * ``{ indices = KEY, base = 0, is = NAME, else = RULE }``: the key lists the layers, or a text does with commas;
+    * ``{ needs = KEYS }``: the file must state one of them;
     * ``{ when = EXPRESSION, then = RULE, else = RULE }``.
 
     A key that holds no list, or no text, gives way to ``else``. Raises FormatError for a list of another length and for
@@ -25,7 +27,10 @@ def deal_layers(rule: Rule, keys: Keys, num_layers: int) -> list[str]:
     """
     if isinstance(rule, str):
         return [rule] * num_layers
+    if "needs" in rule:
+        raise keys.missing(sorted(names_in(rule["needs"])))
     if "when" in rule:
+        keys.need(rule["when"])
         return deal_layers(rule["then"] if keys.value(rule["when"]) else rule["else"], keys, num_layers)
     for form in ("list", "letters"):
         if form in rule:
@@ -37,6 +42,8 @@ def deal_layers(rule: Rule, keys: Keys, num_layers: int) -> list[str]:
 def _listed(rule: Mapping[str, Any], form: str, keys: Keys, num_layers: int) -> list[str]:
     key = rule[form]
     listed = keys.values.get(key)
+    if listed is None and "else" not in rule:
+        raise keys.missing([key])
     if "else" in rule and not isinstance(listed, list if form == "list" else str):
         return deal_layers(rule["else"], keys, num_layers)
     if not isinstance(listed, list | str) or len(listed) < num_layers:
@@ -55,6 +62,7 @@ def _listed(rule: Mapping[str, Any], form: str, keys: Keys, num_layers: int) -> 
 
 def _chosen(rule: Mapping[str, Any], keys: Keys, num_layers: int) -> frozenset[int]:
     if "first" in rule:
+        keys.need(rule["first"])
         leading = keys.whole(rule["first"])
         if rule["is"] == "dense" and leading >= num_layers:
             raise FormatError(
@@ -70,6 +78,8 @@ def _chosen(rule: Mapping[str, Any], keys: Keys, num_layers: int) -> frozenset[i
     listed: object = keys.values
     for name in rule["indices"].split("."):
         listed = listed.get(name) if isinstance(listed, Mapping) else None
+    if isinstance(listed, str):
+        listed = [int(word) for word in listed.split(",") if word.strip().isdecimal()]
     return (
         frozenset(i - rule.get("base", 0) for i in listed if isinstance(i, int))
         if isinstance(listed, list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 
 from tianji.errors import FormatError
 
@@ -24,6 +25,23 @@ def format_moe_pattern(num_layers: int, leading: int, step: int) -> str:
     if rest:
         parts.append(f"[0]*{rest}")
     return "+".join(parts)
+
+
+def format_pattern(layers: list[int]) -> str:
+    """Return a list of zeros and ones as its shortest period and how often it comes.
+
+    >>> format_pattern([1, 1, 1, 0] * 12), format_pattern([0, 1, 1])
+    ('([1]*3+[0])*12', '[0]+[1]*2')
+    """
+    size = next(
+        n for n in range(1, len(layers) + 1) if len(layers) % n == 0 and layers[:n] * (len(layers) // n) == layers
+    )
+    runs = [(kind, len(list(run))) for kind, run in groupby(layers[:size])]
+    text = "+".join(f"[{kind}]*{count}" if count > 1 else f"[{kind}]" for kind, count in runs)
+    times = len(layers) // size
+    if times == 1:
+        return text
+    return f"[{runs[0][0]}]*{times * runs[0][1]}" if len(runs) == 1 else f"({text})*{times}"
 
 
 def read_pattern(text: str, where: str) -> list[int]:

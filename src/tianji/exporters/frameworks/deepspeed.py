@@ -109,7 +109,12 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
 
 def _note_model_code(plan: Plan, limits: Limits) -> None:
     """Note what the plan counts on and no file of DeepSpeed says: it lies in the model's code, or in its runtime."""
-    s = plan.strategy
+    s, task = plan.strategy, plan.job.task
+    if task.adapter_rank:
+        base = ' and BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")' if task.frozen_size else ""
+        limits.note(
+            f"Adapters are the model's code: peft.LoraConfig(r={task.adapter_rank}) on {', '.join(task.adapter_targets)}{base}."
+        )
     if s.recompute != "none" and s.recompute_layers > 0:
         how = (
             "gradient_checkpointing_enable()"
@@ -193,4 +198,5 @@ TARGET = Target(
     space={
         "zero": (0, 1, 2, 3), "pp": (1,), "ep": (1,), "etp": (1,), "cp_kind": ("ulysses",), "overlap_tp": (False,),
     },
+    tasks=("pretrain", "sft", "lora", "qlora"),
 )  # fmt: skip

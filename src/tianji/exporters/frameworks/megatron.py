@@ -14,6 +14,7 @@ from tianji.exporters.megatron_family.script import write_launch
 from tianji.exporters.plan_facts.abilities import Abilities, always
 from tianji.exporters.plan_facts.layers import hold_stages
 from tianji.parallel.plan import Plan
+from tianji.workload.task import ADAPTED
 
 NO_ASCEND = Refusal(
     lambda s, plan: plan.pool.chip.ecosystem == "cann",
@@ -123,6 +124,7 @@ MEGATRON = Dialect(
             "precision hif8: it has no recipe for it (take --precision fp8)",
         ),
     ),
+    knows_patterns=True,
 )
 
 
@@ -137,4 +139,7 @@ TARGET = Target(
     "launch script for Megatron-LM (NVIDIA)",
     write,
     space={"schedule": PIPELINES, "zero": (0, 1, 2, 3)},
+    other_tasks=dict.fromkeys(
+        ADAPTED, "Megatron-LM d98e8a64 trains no adapters (take --to nemo, or --to mindspeed on Ascend)"
+    ),
 )

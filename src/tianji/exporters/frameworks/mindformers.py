@@ -19,6 +19,7 @@ from tianji.exporters.plan_facts.layers import hold_stages, recomputed_layers
 from tianji.exporters.plan_facts.mathematics import note_mathematics
 from tianji.exporters.plan_facts.torchrun_options import PORT, host_needs
 from tianji.parallel.plan import Plan
+from tianji.workload.task import ADAPTED
 
 PIPELINES = ("1f1b", "interleaved")
 ABILITIES = Abilities()
@@ -223,4 +224,7 @@ TARGET = Target(
         "schedule": PIPELINES, "zero": (0, 1, 2, 3), "placement": ("dp-inside",), "etp": (1,), "overlap_tp": (False,),
         "ep_kind": ("all_to_all",),
     },
+    other_tasks=dict.fromkeys(
+        ADAPTED, "its adapters (pet_config) name the cells of a model's code, which the YAML file written here does not know"
+    ),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tianji.exporters.contract import Limits, Refusal, Target
 from tianji.exporters.formats.arguments import Argument, Artefact, Tree
+from tianji.exporters.megatron_family.adapters import tuning_arguments
 from tianji.exporters.megatron_family.dialect import Dialect
 from tianji.exporters.megatron_family.mathematics import scale_by_mindspeed
 from tianji.exporters.megatron_family.refusals import PIPELINES
@@ -120,6 +121,8 @@ MINDSPEED = Dialect(
             "cp={s.cp}: it cuts sequences of {job.seq_len} tokens into twice as many equal parts",
         ),
     ),
+    tuning=tuning_arguments,
+    tuning_program="posttrain_gpt.py",
 )  # fmt: skip
 
 
@@ -136,4 +139,6 @@ TARGET = Target(
     write,
     space={"schedule": PIPELINES, "zero": (0, 1), "ep_kind": ("all_to_all",)},
     narrow_space=_narrow_space,
+    tasks=("pretrain", "sft", "lora"),
+    other_tasks={"qlora": "MindSpeed-LLM c77308a1 has no base weights of 4 bits (take --task lora)"},
 )

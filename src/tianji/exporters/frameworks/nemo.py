@@ -1,12 +1,13 @@
 """NeMo: a recipe in Python for Megatron Bridge, NeMo's training on Megatron-Core.
 
-Names of fields: Megatron Bridge 0.3.1 with Megatron-Core 0.16. The recipe is made from the very options that
-:mod:`tianji.exporters.megatron_family` writes, under the names that they have in Python.
+Names of fields: Megatron Bridge 0.3.1 with Megatron-Core 0.16; of adapters, Megatron Bridge 067f987d (August 2026). The recipe is
+made from the very options that :mod:`tianji.exporters.megatron_family` writes, under the names that they have in Python.
 """
 
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from tianji.exporters.contract import Limits, Refusal, Target
 from tianji.exporters.formats.arguments import Argument, Artefact, Tree, Value
@@ -15,6 +16,7 @@ from tianji.exporters.formats.quoting import clean_comment
 from tianji.exporters.formats.serialize import comment_lines
 from tianji.exporters.formats.shell_scripts import spread, write_script
 from tianji.exporters.frameworks.megatron import MEGATRON
+from tianji.exporters.megatron_family.adapters import SCALE, name_matrices
 from tianji.exporters.megatron_family.degrees import degree_arguments
 from tianji.exporters.megatron_family.memory import memory_arguments
 from tianji.exporters.megatron_family.model import model_arguments
@@ -79,6 +81,7 @@ RECIPES = {
 }
 
 
+BRIDGE = replace(MEGATRON, name="Megatron Bridge 0.3.1", knows_patterns=False)
 REFUSALS = (
     Refusal(lambda s, plan: plan.pool.chip.ecosystem != "cuda", "NeMo drives NVIDIA chips only"),
     Refusal(
@@ -100,10 +103,11 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
         )
     hosts = count_hosts(plan, limits)
     body = _assignments(plan, limits)
+    names = name_matrices(plan, limits) if plan.job.task.adapter_rank else []
     limits.check()
     facts = header_lines(plan, limits)
     title = "Recipe for NeMo's Megatron Bridge, written by Tianji: torchrun ... nemo_recipe.py"
-    text = comment_lines(title, "", *facts) + _recipe(plan, body, *limits.save_steps)
+    text = comment_lines(title, "", *facts) + _recipe(plan, body, names, *limits.save_steps)
     section = torchrun_group(hosts)
     call = ["torchrun", spread(section), "nemo_recipe.py"]
     title = "Launcher for the NeMo recipe, written by Tianji. Start it on every node, in this folder."
@@ -114,7 +118,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
 
 def _assignments(plan: Plan, limits: Limits) -> list[str]:
     options: Tree = (
-        *model_arguments(plan, limits, MEGATRON),
+        *model_arguments(plan, limits, BRIDGE),
         *degree_arguments(plan, MEGATRON),
         *memory_arguments(plan, limits, MEGATRON),
         *overlap_arguments(plan, limits, MEGATRON),
@@ -161,7 +165,7 @@ def _literal(name: str, value: Value) -> str:
     return repr(value)
 
 
-def _recipe(plan: Plan, body: list[str], save_every: int, why: str) -> str:
+def _recipe(plan: Plan, body: list[str], names: list[str], save_every: int, why: str) -> str:
     job, s = plan.job, plan.strategy
     kind = "MLAModelProvider" if job.model.mla else "GPTModelProvider"
     module = "mla_provider" if job.model.mla else "gpt_provider"
@@ -175,24 +179,29 @@ def _recipe(plan: Plan, body: list[str], save_every: int, why: str) -> str:
     others = [line for line in body if not line.startswith("model.")]
     first = ("num_layers", "hidden_size", "num_attention_heads")
     given = ", ".join(f"{n}={getattr(job.model, n)}" for n in first)
+    task = job.task
+    common = "_peft_common" if task.adapter_rank else "_pretrain_common"
+    run = "finetune" if task.adapter_rank else "pretrain"
     lines = [
         "import torch",
         "from megatron.core.transformer.enums import AttnBackend",
         f"from megatron.bridge.models.{module} import {kind}",
-        "from megatron.bridge.recipes.common import _pretrain_common",
+        *(["from megatron.bridge.peft.lora import LoRA"] if task.adapter_rank else []),
+        f"from megatron.bridge.recipes.common import {common}",
         "from megatron.bridge.training.comm_overlap import CommOverlapConfig",
         "from megatron.bridge.training.config import ConfigContainer",
         "from megatron.bridge.training.gpt_step import forward_step",
         "from megatron.bridge.training.mixed_precision import get_mixed_precision_config",
-        "from megatron.bridge.training.pretrain import pretrain",
+        f"from megatron.bridge.training.{run} import {run}",
         "",
         "",
         "def recipe() -> ConfigContainer:",
-        "    cfg = _pretrain_common()",
+        f"    cfg = {common}()",
         f"    model = {kind}({given})",
         *(f"    {line}" for line in sizes),
         "    cfg.model = model",
         *(f"    {line}" for line in others),
+        *_adapters(plan, names),
         f"    cfg.comm_overlap = {overlap}",
         f"    cfg.mixed_precision = get_mixed_precision_config({RECIPES[job.precision.name]!r})",
         f"    cfg.mixed_precision.grad_reduce_in_fp32 = {job.precision.gradient_size == 4.0}",
@@ -209,9 +218,21 @@ def _recipe(plan: Plan, body: list[str], save_every: int, why: str) -> str:
         "",
         "",
         'if __name__ == "__main__":',
-        "    pretrain(config=recipe(), forward_step_func=forward_step)",
+        f"    {run}(config=recipe(), forward_step_func=forward_step)",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _adapters(plan: Plan, names: list[str]) -> list[str]:
+    """Return the lines that put adapters on frozen weights; experts have one each, as the plan counts them."""
+    rank = plan.job.task.adapter_rank
+    if not rank:
+        return []
+    own = ", share_expert_adapters=False" if {"linear_fc1"} & set(names) and plan.job.model.moe else ""
+    return [
+        f"    cfg.peft = LoRA(target_modules={names!r}, dim={rank}, alpha={SCALE * rank}{own})",
+        '    cfg.checkpoint.pretrained_checkpoint = "base"  # FILL IN: folder of the base model, in Megatron Bridge\'s format',
+    ]
 
 
 TARGET = Target(
@@ -219,4 +240,6 @@ TARGET = Target(
     "recipe for NeMo's Megatron Bridge, and its launcher",
     write,
     space={"schedule": PIPELINES, "zero": (0, 1, 2, 3)},
+    tasks=("pretrain", "sft", "lora"),
+    other_tasks={"qlora": "Megatron Bridge has no base weights of 4 bits (take --task lora)"},
 )

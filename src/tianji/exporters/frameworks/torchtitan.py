@@ -20,6 +20,7 @@ from tianji.exporters.plan_facts.layers import hold_stages
 from tianji.exporters.plan_facts.mathematics import note_mathematics
 from tianji.exporters.plan_facts.torchrun_options import host_needs, torchrun_group
 from tianji.parallel.plan import Plan
+from tianji.workload.task import ADAPTED
 
 SCHEDULES = {"1f1b": "1F1B", "interleaved": "Interleaved1F1B", "gpipe": "GPipe"}
 RESHARD = {0: "default", 2: "never", 3: "always"}
@@ -264,4 +265,7 @@ TARGET = Target(
         "schedule": ("1f1b", "interleaved"), "zero": (0, 2, 3), "placement": ("dp-inside",), "cp_kind": ("ring", "all_gather"),
     },
     implied={("zero", 2): {"pp": 1}},
+    other_tasks=dict.fromkeys(
+        ADAPTED, "torchtitan has adapters as a converter in Python (components/lora.py), no key of the TOML file for them"
+    ),
 )  # fmt: skip

@@ -87,6 +87,8 @@ def _find_hybrid(options: Options, hidden: int, heads: int, assumed: list[str]) 
 
     Raises UnsupportedModelError where no model of the catalog has these sizes.
     """
+    if options.has("--experimental-attention-variant") and "--linear-attention-freq" in options.values:
+        return _read_delta_nets(options, hidden, heads, assumed)
     for name in ("--hybrid-layer-pattern", "--hybrid-override-pattern", "--mamba-state-dim", "--linear-num-key-heads"):
         if options.has(name):
             layers = options.count("--num-layers", 0)
@@ -100,6 +102,53 @@ def _find_hybrid(options: Options, hidden: int, heads: int, assumed: list[str]) 
                 f" has {layers} layers of {hidden} with {heads} heads; give its config.json with --set model=PATH"
             )
     return None
+
+
+def _read_delta_nets(options: Options, hidden: int, heads: int, assumed: list[str]) -> Model:
+    """Return the model of a script with gated delta nets in some layers, attention in the others.
+
+    Raises UnsupportedModelError for another variant of attention, and where what is said of it is not Qwen3-Next's.
+    """
+    variant = options.text("--experimental-attention-variant")
+    gate, shared = options.has("--attention-output-gate"), options.has("--moe-shared-expert-gate")
+    has_experts = "--num-experts" in options.values
+    if variant not in ("gated_delta_net", "gdn") or not gate or not options.has("--qk-layernorm"):
+        raise UnsupportedModelError(
+            f"{options.where}: --experimental-attention-variant {variant}: read are gated delta nets beside attention with a "
+            f"gate and norms on queries and keys; give the model's config.json with --set model=PATH"
+        )
+    if has_experts and not shared:
+        raise UnsupportedModelError(
+            f"{options.where}: experts beside gated delta nets without --moe-shared-expert-gate"
+        )
+    layers = options.count("--num-layers")
+    text = options.text("--linear-attention-freq") or ""
+    kinds = read_pattern(text, options.where) if "[" in text else [int((i + 1) % int(text) > 0) for i in range(layers)]
+    config = {
+        "model_type": "qwen3_next", "num_hidden_layers": layers, "hidden_size": hidden, "num_attention_heads": heads,
+        "num_key_value_heads": options.count("--num-query-groups", heads), "vocab_size": _read_vocabulary(options, assumed),
+        "head_dim": options.count("--kv-channels", max(hidden // heads, 1)),
+        "tie_word_embeddings": not options.has("--untie-embeddings-and-output-weights"),
+        "intermediate_size": options.count("--ffn-hidden-size", 4 * hidden),
+        "layer_types": ["linear_attention" if kind else "full_attention" for kind in kinds],
+        "linear_conv_kernel_dim": options.count("--linear-conv-kernel-dim", 4),
+        "linear_key_head_dim": options.count("--linear-key-head-dim", 128),
+        "linear_value_head_dim": options.count("--linear-value-head-dim", 128),
+        "linear_num_key_heads": options.count("--linear-num-key-heads", 16),
+        "linear_num_value_heads": options.count("--linear-num-value-heads", 32),
+        "max_position_embeddings": options.count("--max-position-embeddings", options.count("--seq-length")),
+        "mtp_num_hidden_layers": options.count("--mtp-num-layers", 0, least=0), "decoder_sparse_step": 1,
+        "num_experts": options.count("--num-experts", 0, least=0),
+    }  # fmt: skip
+    if has_experts:
+        width = options.count("--moe-ffn-hidden-size", config["intermediate_size"])  # type: ignore[arg-type]
+        config |= {
+            "num_experts_per_tok": options.count("--moe-router-topk", 2), "moe_intermediate_size": width,
+            "shared_expert_intermediate_size": options.count("--moe-shared-expert-intermediate-size", 0, least=0),
+        }  # fmt: skip
+    options.has("--group-query-attention", "--moe-layer-freq", "--moe-grouped-gemm", "--apply-layernorm-1p")
+    model = read_config(config, Path(options.where).stem or "model", options.where)
+    return replace(model, mathematics=read_options_mathematics(options, has_experts=has_experts, gated=True))
 
 
 def _read_hybrid(options: Options, hidden: int, heads: int, pattern: str, assumed: list[str]) -> Model:
@@ -124,8 +173,10 @@ def _read_hybrid(options: Options, hidden: int, heads: int, pattern: str, assume
             "moe_intermediate_size": options.count("--moe-ffn-hidden-size", options.count("--ffn-hidden-size", 4 * hidden)),
             "moe_shared_expert_intermediate_size": options.count("--moe-shared-expert-intermediate-size", 0, least=0),
         }  # fmt: skip
-    options.has("--group-query-attention", "--attention-backend")
-    return read_config(config, Path(options.where).stem or "model", options.where)
+    options.has("--group-query-attention", "--attention-backend", "--moe-grouped-gemm")
+    model = read_config(config, Path(options.where).stem or "model", options.where)
+    has_experts = "E" in pattern
+    return replace(model, mathematics=read_options_mathematics(options, has_experts=has_experts, gated=False))
 
 
 def is_encoder_decoder(options: Options) -> bool:

@@ -45,6 +45,9 @@ class Dialect:
         main_weights: The options of each way to keep master weights.
         abilities: What it offloads, recomputes by name and keeps in which format.
         refusals: What it would run otherwise than priced, beside what the whole family refuses.
+        knows_patterns: Whether it has options for gated delta nets and Mamba-2 in some of the layers.
+        tuning: Its options for a run that trains adapters.
+        tuning_program: The program that such a run starts.
     """
 
     name: str
@@ -74,3 +77,6 @@ class Dialect:
     main_weights: Mapping[str, Tree]
     abilities: Abilities
     refusals: tuple[Refusal, ...]
+    knows_patterns: bool = False
+    tuning: Callable[[Plan, Limits], Tree] = lambda plan, limits: ()
+    tuning_program: str = "pretrain_gpt.py"

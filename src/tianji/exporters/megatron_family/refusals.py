@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from tianji.exporters.contract import PATTERNED, Refusal
+from tianji.exporters.contract import Refusal
 
 PIPELINES = ("1f1b", "interleaved")
 """Schedules that every framework of the family has."""
 
 FAMILY_REFUSALS = (
-    PATTERNED,
     Refusal(
         lambda s, plan: s.offload_optimizer > 0 and s.zero == 0,
         "offload_optimizer with zero=0: it offloads the state of the distributed optimizer only",

@@ -37,9 +37,13 @@ def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]
         OptionGroup("TRAINING_ARGS", "batch and optimizer", _training(plan)),
         OptionGroup("DATA_ARGS", "data, checkpoints and log", _data(plan, limits, dialect)),
     ]
+    if tuning := dialect.tuning(plan, limits):
+        groups.append(OptionGroup("TUNE_ARGS", "adapters on frozen weights", tuning))
+    is_hybrid = any(argument.name == "--hybrid-layer-pattern" for argument in groups[1].arguments)
+    program = dialect.tuning_program if tuning else "pretrain_hybrid.py" if is_hybrid else "pretrain_gpt.py"
     ask_parser(tuple(a for group in groups[1:] for a in group.arguments), limits, dialect)
     limits.check()
-    call = ["torchrun", spread(groups[0]), "pretrain_gpt.py", *(spread(g) for g in groups[1:])]
+    call = ["torchrun", spread(groups[0]), program, *(spread(g) for g in groups[1:])]
     framework = dialect.name
     title = f"Launch script for {framework}, written by Tianji. Start it on every node, from {framework}'s folder."
     environment = collective_environment(plan)

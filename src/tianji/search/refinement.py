@@ -1,0 +1,145 @@
+"""Leading pipelines with their best stages: which of a search get them, and whether they are worth the text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tianji.hardware import Pool
+from tianji.hardware.constants import Constants
+from tianji.parallel.grid import Grid
+from tianji.parallel.strategy import Strategy
+from tianji.perf.context import largest
+from tianji.perf.holdings import LayerSequence, hold_all
+from tianji.perf.memory import usable_memory
+from tianji.perf.passes import Counts, estimate_layers, pass_seconds
+from tianji.perf.segments import Segment
+from tianji.perf.step import estimate, microbatches
+from tianji.search.candidate import Candidate
+from tianji.search.exhaustive import SearchResult
+from tianji.search.improvable import WORTH
+from tianji.search.options import SearchOptions
+from tianji.search.stages import find_stages
+from tianji.units import Array, Seconds
+from tianji.workload import Job
+
+NAMED = 12
+"""Leading layouts whose best stages are looked for in any case."""
+LOOKED = 16
+"""Further pipelines that are looked at, at most: those of the least bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A strategy with its best stages, and what its step takes with them."""
+
+    strategy: Strategy
+    step_time: Seconds
+
+
+def name_stages(
+    job: Job, pool: Pool, constants: Constants, search: SearchResult, options: SearchOptions
+) -> dict[Strategy, Named]:
+    """Return the pipelines of a search that are faster with named stages, each with the best ones.
+
+    The leading layouts are looked at, and all that may then be the fastest.
+    """
+    if not options.names_stages or "stages" in options.fixed:
+        return {}
+    leading = [c.strategy for c in (*search.best, *search.shortlist[:NAMED])]
+    room = replace(pool, usable_memory=pool.usable_memory * (1.0 - options.margin))
+    named = refine(job, room, constants, leading)
+    fastest = min([search.best[0].step_time, *(one.step_time for one in named.values())])
+    others = sharpen(job, room, constants, [c for c in search.improvable if c.strategy not in leading])
+    return named | refine_improvable(job, room, constants, others, fastest)
+
+
+def refine(job: Job, pool: Pool, constants: Constants, strategies: Sequence[Strategy]) -> dict[Strategy, Named]:
+    """Return those of some strategies whose step is shorter with stages that are named, each with its stages."""
+    named_by_dealt: dict[Strategy, Strategy] = {}
+    for strategy in dict.fromkeys(s for s in strategies if s.pp > 1 and not s.stages):
+        stages = find_stages(job, pool, constants, strategy)
+        if stages is not None and hold_all(*_key(job, strategy)) != hold_all(*_key(job, strategy), str(stages)):
+            named_by_dealt[strategy] = replace(strategy, stages=str(stages))
+    if not named_by_dealt:
+        return {}
+    both = Grid.of(*named_by_dealt, *named_by_dealt.values())
+    estimated = estimate(job, pool, constants, both, by_kind=False)
+    times = np.broadcast_to(estimated.step_time, both.shape).reshape(2, -1)
+    fits = np.broadcast_to(estimated.memory_total <= usable_memory(pool), both.shape).reshape(2, -1)[1]
+    worth = fits & (times[1] < times[0] * (1.0 - WORTH))
+    return {
+        dealt: Named(named, seconds)
+        for (dealt, named), is_worth, seconds in zip(
+            named_by_dealt.items(), worth.tolist(), times[1].tolist(), strict=True
+        )
+        if is_worth
+    }
+
+
+def sharpen(job: Job, pool: Pool, constants: Constants, improvable: Sequence[Candidate]) -> list[Candidate]:
+    """Return improvable pipelines with bounds that count whole layers, the least bound first."""
+    if not improvable:
+        return []
+    g = Grid.of(*(c.strategy for c in improvable))
+    segment = Segment.whole(job, pool, constants, g)
+    layers = estimate_layers(segment.context(job, g))
+
+    def seconds(counts: Counts) -> Array:
+        return np.broadcast_to(sum(pass_seconds(counts, layers)), g.shape)[:, None]
+
+    first = seconds({name: n for name, n in segment.layers.items() if name == "embedding"})
+    last = seconds({name: n for name, n in segment.layers.items() if name in ("head", "mtp")})
+    even = seconds(segment.layers) / g.pp[:, None]
+    kinds = [name for name in segment.layers if name not in ("embedding", "head", "mtp")]
+    quickest = largest([-seconds({kind: np.asarray(1.0)}) for kind in kinds]) * -1.0
+    longer = _least_seconds(job.model.num_layers, g.pp[:, None], quickest, first, last, even) - even[:, 0]
+    # Two ranks of DualPipe share their layers: there the even share is all that is known.
+    longer = np.where(g.by_schedule(lambda s: np.asarray(float(s.is_paired))) > 0.0, 0.0, longer)
+    delayed = constants.software * (1.0 + constants.straggle * np.log(g.chips))
+    more = (microbatches(job, g) * longer * delayed).tolist()
+    sharper = [replace(c, step_time=c.step_time + added) for c, added in zip(improvable, more, strict=True)]
+    return sorted(sharper, key=lambda c: c.step_time)
+
+
+def _least_seconds(num_layers: int, pp: Array, layer: Array, first: Array, last: Array, even: Array) -> Array:
+    """Return what the slowest rank takes at least, for each row: layers cannot be halved.
+
+    In B seconds a rank holds as many layers of the quickest kind as fit beside embedding (``first``) and head (``last``); the
+    answer is the least B from the even share on in which all layers find a place.
+    """
+    whole = [np.arange(num_layers + 1) * layer + end for end in (0.0, first, last, first + last)]
+    tries = np.concatenate([even, *whole], axis=1)
+
+    def room(seconds: Array) -> Array:
+        return np.floor(np.maximum(seconds, 0.0) / layer * (1.0 + 1e-12))
+
+    apart = room(tries - first) + room(tries - last) + (pp - 2) * room(tries)
+    together = room(tries - first - last) + (pp - 1) * room(tries)
+    holds = (np.maximum(apart, together) >= num_layers) & (tries >= even)
+    least: Array = np.where(holds, tries, np.inf).min(axis=1)
+    return least
+
+
+def refine_improvable(
+    job: Job, pool: Pool, constants: Constants, improvable: Sequence[Candidate], fastest: Seconds
+) -> dict[Strategy, Named]:
+    """Return the improvable pipelines that beat the ``fastest`` step time with named stages, each faster than those before.
+
+    They come with their bounds, the least first: the first one whose bound is no less than what was found ends the look, or
+    the last of LOOKED.
+    """
+    faster: dict[Strategy, Named] = {}
+    for candidate in improvable[:LOOKED]:
+        if candidate.step_time >= fastest * (1.0 - WORTH):
+            break
+        for dealt, named in refine(job, pool, constants, [candidate.strategy]).items():
+            if named.step_time < fastest * (1.0 - WORTH):
+                faster[dealt], fastest = named, named.step_time
+    return faster
+
+
+def _key(job: Job, s: Strategy) -> tuple[LayerSequence, str, int, int]:
+    return LayerSequence.of(job.model), s.schedule, s.pp, s.vpp
