@@ -164,3 +164,14 @@ def test_a_document_is_made_once_and_notes_go_to_stderr(tmp_path: Path, capsys: 
     assert tianji.read_plan(tmp_path / "p.json") == plan.best.plan
     with pytest.raises(FormatError, match="expected a measured result"):
         tianji.explain(plan)
+
+
+def test_a_mistake_inside_a_document_is_said_and_not_hidden() -> None:
+    def broken() -> dict[str, object]:
+        return {"chips": (None).chips}  # type: ignore[attr-defined]
+
+    answer = tianji.Answer(3, "three", broken)
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'chips'"):
+        _ = answer.document
+    with pytest.raises(AttributeError, match="neither the answer nor its int has 'chips'"):
+        _ = answer.chips

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import tianji
+from tianji.catalog.software import list_known_words
 from tianji.cli import main
 from tianji.parallel.strategy import FIELDS
 from tianji.search.changes import find_changes
@@ -24,11 +25,23 @@ def slow() -> "tianji.Answer[tianji.Result]":
 def test_each_change_is_one_field_and_its_flag_gives_what_it_says(slow: "tianji.Answer[tianji.Result]") -> None:
     changes = slow.document["measured"]["changes"]
     assert {"--etp 1", "--recompute none", "--overlap-dp"} <= {c["flag"] for c in changes}
-    assert all(c["field"] in FIELDS for c in changes)
-    for change in changes:
+    switches = list_known_words(slow.plan.pool.chip.ecosystem)
+    assert all(c["field"] in FIELDS or c["field"] in switches for c in changes)
+    for change in (c for c in changes if c["field"] in FIELDS):
         again = tianji.predict(MODEL, WHERE, chips=64, batch=256, **SLOW | {change["field"]: change["value"]})
         assert again.step_time.nominal == pytest.approx(change["step_time_s"], rel=1e-9)
         assert again.step_time.nominal < slow.step_time.nominal
+
+
+def test_a_switch_of_the_software_is_a_change_too(slow: "tianji.Answer[tianji.Result]") -> None:
+    changes = slow.document["measured"]["changes"]
+    (launch,) = (c for c in changes if c["field"] == "launch")
+    assert launch["flag"] == "--with full-graph"
+    again = tianji.predict(MODEL, WHERE, chips=64, batch=256, with_="full-graph", **SLOW)
+    assert again.step_time.nominal == pytest.approx(launch["step_time_s"], rel=1e-9)
+    assert 0.5 < launch["chance"] <= 1.0
+    # What a field of the strategy says already is not said again as a switch.
+    assert sum("ep" in c["flag"] and "overlap" in c["flag"] for c in changes) <= 1
 
 
 def test_changes_are_ranked_by_gain_and_all_fit(slow: "tianji.Answer[tianji.Result]") -> None:

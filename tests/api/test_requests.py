@@ -116,3 +116,29 @@ def test_what_holds_no_plan_is_refused() -> None:
         tianji.predict(tianji.load_model("llama-3.1-8b"))
     with pytest.raises(FormatError, match="a plan holds its own pool"):
         tianji.predict(Plan(job(), pool(), Strategy(dp=64)), "hgx-h100")
+
+
+@pytest.mark.parametrize(
+    ("pool", "precision", "said"),
+    [
+        ("hgx-h800", "fp8", "number formats fp8, as in the published run (DSV3)"),
+        (
+            "cloudmatrix384",
+            "bf16",
+            "number formats bf16, as no peak in the fp8 of the published run (DSV3) is known of ascend",
+        ),
+    ],
+)
+def test_number_formats_are_those_of_the_published_run_on_chips_that_have_them(
+    pool: str, precision: str, said: str
+) -> None:
+    job = find_request("deepseek-v3", pool, Sizes(), "none").job
+    assert job.precision.name == precision
+    assert any(remark.startswith(said) for remark in job.assumed)
+
+
+def test_number_formats_that_are_said_or_not_known_are_not_assumed() -> None:
+    for model, sizes in (("deepseek-v3", Sizes(precision="bf16")), ("llama-3.1-8b", Sizes())):
+        job = find_request(model, "hgx-h800", sizes, "none").job
+        assert job.precision.name == "bf16"
+        assert not any(remark.startswith("number formats") for remark in job.assumed)

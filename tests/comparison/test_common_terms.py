@@ -1,5 +1,6 @@
 """What both sides share drops out of a ratio; what is bought is whole units; a firm quote ends the doubt of a price."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -72,7 +73,11 @@ def test_whole_units_are_bought_and_what_stays_free_is_said(results: tuple[Resul
     assert a.cost is not None
     assert a.cost_of_run.nominal == pytest.approx(a.cost.nominal)
     rented = assess(results[1])
-    assert rented.capital is None
+    assert rented.capital is not None
+    assert rented.capital.nominal == pytest.approx(a.capital.nominal)
+    for either in (a, rented):
+        assert re.match(r"owning it costs [\d.]+ times renting it", either.own_or_rent)
+    assert a.own_or_rent == rented.own_or_rent
     assert rented.energy_of_run is not None
     assert assess(results[0]).free == ""
 

@@ -30,6 +30,7 @@ def test_four_times_the_chips_are_ahead_and_their_number_decides(
     found = compare([(job, load_pool("hgx-h100", 64)), (job, h100)], calibration)
     assert found.verdicts[0].startswith("256 × hgx-h100 is ahead")
     assert "decided by the number of chips ×4.00" in found.verdicts[0]
+    assert "×1.00" not in found.verdicts[0]
 
 
 def test_no_price_no_verdict_on_cost(job: Job, h100: Pool, calibration: Calibration) -> None:

@@ -19,7 +19,7 @@ from .commands import COMMANDS, run
 from .reading import read_heads, read_tables
 
 WIDE = 1000
-WITH_A_BOTTOM_LINE = ("plan", "prediction", "comparison", "replacement", "sizing", "goodput")
+WITH_A_BOTTOM_LINE = ("plan", "mixture", "prediction", "comparison", "replacement", "sizing", "goodput")
 RULE = re.compile("^─+$")
 BARS = re.compile("[█▏▎▍▌▋▊▉]+")
 
@@ -106,7 +106,7 @@ def test_the_bottom_line_stands_first_in_the_same_words(answer: Answer) -> None:
         ]
         assert shown.bottom[0].startswith(("Yes: ", "No: ", "Open: "))
         assert 0 <= document["bottom_line"]["chance"] <= 1
-        assert re.search(r": (over |under )?\d+ %\. ", shown.bottom[2])
+        assert re.search(r": (at least |over |under )?\d+ %\. ", shown.bottom[2])
 
 
 def test_a_view_is_made_from_the_document_alone(answer: Answer) -> None:

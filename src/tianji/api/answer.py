@@ -57,6 +57,9 @@ class Answer(Generic[T]):
         # An answer that is being copied has no result yet, and a private name is never the result's.
         if name.startswith("_") or "result" not in self.__dict__:
             raise AttributeError(name)
+        if hasattr(type(self), name):
+            # The answer has it, so making it failed: asked again, the mistake inside is said, not this name.
+            return object.__getattribute__(self, name)
         try:
             return getattr(self.result, name)
         except AttributeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple, TypeAlias
 
@@ -11,7 +12,7 @@ from tianji.api.failures import read_loss
 from tianji.api.quantities import Count, Pairs, Quantity, read_money, read_pairs
 from tianji.api.requests import CalibrationLike, File, ModelLike, Sizes, check_model, find_calibration, find_job
 from tianji.api.software import SoftwareOptions, choose_software
-from tianji.catalog import list_pools, load_firm_quotes, load_pool, load_site
+from tianji.catalog import list_pools, load_firm_quotes, load_pool, load_site, site_of
 from tianji.comparison import Assumptions
 from tianji.errors import FormatError, UnknownNameError
 from tianji.hardware import Pool
@@ -22,6 +23,8 @@ from tianji.workload import Job, Model, Precision
 SizedPool: TypeAlias = str | Pool
 """A pool, or the name or file of one with ``COUNTx`` before it and ``@PRECISION`` after it, like ``"64xhgx-h800@fp8"``."""
 
+HOME = "home"
+"""The site that is each vendor's own."""
 _SIZED = re.compile(r"(?:(?P<count>[\d_,]+)\s*[x×]\s*)?(?P<name>[^@]+?)(?:@(?P<precision>[\w-]+))?$", re.IGNORECASE)
 
 
@@ -48,7 +51,7 @@ def read_cases(
     # The batch that is assumed where none is known must be one for all pools: the work is the same.
     chips = max((pool.chips for pool, _ in places), default=0)
     sizes = {own: Sizes(None, batch, seq, tokens, own or precision, **(work or Work())._asdict()) for _, own in places}
-    return [(find_job(model, sizes[own], chips), pool) for pool, own in places]
+    return [(find_job(model, sizes[own], chips, (pool.chip,)), pool) for pool, own in places]
 
 
 def choose_for_cases(
@@ -61,6 +64,18 @@ def choose_for_cases(
     for job, pool in cases:
         choice = choice.rule_out(job, (pool.chip,))
     return [(choice.settle(job, pool.chip), pool) for job, pool in cases], choice.calibration
+
+
+def share_site(cases: Sequence[tuple[Job, Pool]], site: str | None) -> tuple[list[tuple[Job, Pool]], str | None]:
+    """Return the cases and the one site of all pools; the home of the first, which is then assumed, where none was said.
+
+    ``home`` is none: each pool stands at its vendor's.
+    """
+    if site is not None or len(cases) < 2:
+        return list(cases), None if site == HOME else site
+    first = site_of(cases[0][1])
+    note = f"all pools stand in: {first.title}, the home of the first (--site home: each at its own)"
+    return [(replace(job, assumed=(*job.assumed, note)), pool) for job, pool in cases], first.name
 
 
 def _read_pool(pool: SizedPool) -> tuple[Pool, str | None]:
@@ -87,7 +102,7 @@ def read_assumptions(
 
     Raises FormatError for a value that is no price, power or ratio, UnknownNameError for a chip that nobody knows.
     """
-    if site is not None:
+    if site not in (None, HOME):
         load_site(site)
     ratio = None if pue is None else parse(pue, "ratio", "--pue")
     if ratio is not None and not 1 <= ratio <= 5:

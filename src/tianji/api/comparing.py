@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from tianji.api.answer import Answer
-from tianji.api.cases import SizedPool, Work, choose_for_cases, read_assumptions, read_cases
+from tianji.api.cases import SizedPool, Work, choose_for_cases, read_assumptions, read_cases, share_site
 from tianji.api.progress import show_progress
-from tianji.api.quantities import Count, Pairs, Quantity, read_days, read_money
+from tianji.api.quantities import Batches, Count, Pairs, Quantity, read_batches, read_days, read_money
 from tianji.api.requests import CalibrationLike, File, ModelLike
 from tianji.api.software import SoftwareLike, SoftwareOptions, Words
 from tianji.backends.mapping import open_mapper
@@ -23,7 +23,7 @@ from tianji.workload import Model, Precision
 def compare(
     model: ModelLike,
     *pools: SizedPool,
-    batch: Count | None = None,
+    batch: Batches | None = None,
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
@@ -54,19 +54,21 @@ def compare(
     ``"hgx-h800@fp8"`` its own number formats. Each figure has a low, a nominal and a
     high case. There is no verdict where ranges overlap.
 
+    * ``batch="768, 1024"`` sets other batches beside the first; without a list the
+      round ones around it are.
     * ``rent={"h800": 2}``: dollars of a chip-hour; ``buy=True`` owns the pools instead,
       at ``chip_price={"h800": 30000}``, or a whole unit at
       ``unit_price={"cloudmatrix384": 8e6}``; ``quotes="quotes.toml"`` has firm ones.
     * ``power={"h800": "1.3 kW"}``: of one chip with its share of all that serves it.
     * ``site``, ``electricity`` (dollars of 1 kWh) and ``pue`` say where all pools
-      stand.
+      stand, without them at the first one's home; ``site="home"``: each at its own.
     * ``loss="replica"``: a failure stops one replica, not the whole job.
     * ``software="megatron-bridge@26.08"``, ``with_="full-graph"``, ``without=``: what
       runs on pools of its ecosystem; ``{"h800": "nemo@25.04"}`` says it by chip.
 
     What you leave out is the catalog's. Raises InfeasibleError where nothing fits.
     """
-    work = Work(task, lora_rank, lora_targets, teacher, lengths)
+    work, (batch, batches) = Work(task, lora_rank, lora_targets, teacher, lengths), read_batches(batch)
     cases = read_cases(
         model,
         pools,
@@ -76,13 +78,14 @@ def compare(
         precision=precision,
         work=work,
     )
+    cases, site = share_site(cases, site)
     assumptions = read_assumptions(
         site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, quotes=quotes, power=power,
         electricity=electricity, pue=pue, loss=loss, replica_chips=replica_chips,
     )  # fmt: skip
     cases, constants = choose_for_cases(cases, calibration, SoftwareOptions(software, with_, without))
     with show_progress("Pricing strategies") as progress:
-        comparison = compare_pools(cases, constants, assumptions, progress)
+        comparison = compare_pools(cases, constants, assumptions, progress, batches=batches)
     names = ", ".join(f"{a.pool.chips:,} x {a.pool.name}" for a in comparison.assessments)
     summary = f"comparison of {names}: {comparison.verdicts[0]}"
     return Answer(comparison, summary, partial(comparison_document, comparison, constants), constants)
@@ -96,7 +99,7 @@ def replace(
     match: str = "throughput",
     days: Quantity | None = None,
     points: Count = 12,
-    batch: Count | None = None,
+    batch: Batches | None = None,
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
@@ -135,8 +138,9 @@ def replace(
     Raises InfeasibleError where no size is enough, UnknownFigureError where a price or
     a power is needed that nobody published.
     """
-    work = Work(task, lora_rank, lora_targets, teacher, lengths)
+    work, (batch, batches) = Work(task, lora_rank, lora_targets, teacher, lengths), read_batches(batch)
     cases = read_cases(model, (from_, with_), batch=batch, seq=seq, tokens=tokens, precision=precision, work=work)
+    cases, site = share_site(cases, site)
     assumptions = read_assumptions(
         site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, quotes=quotes, power=power,
         electricity=electricity, pue=pue, loss=loss, replica_chips=replica_chips,
@@ -152,7 +156,7 @@ def replace(
     limit = None if days is None else read_days(days)
     with open_mapper(workers) as mapper:
         replacement = replace_pool(
-            first, other, constants, assumptions, match=match, days=limit, points=sizes, mapper=mapper
+            first, other, constants, assumptions, match=match, days=limit, points=sizes, batches=batches, mapper=mapper
         )
     summary = f"replacement: {describe_answer(replacement)}"
     return Answer(replacement, summary, partial(replacement_document, replacement, constants), constants)
@@ -164,7 +168,7 @@ def size(
     *,
     days: Quantity,
     budget: Quantity | None = None,
-    batch: Count | None = None,
+    batch: Batches | None = None,
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
@@ -197,15 +201,16 @@ def size(
     Raises FormatError without tokens, InfeasibleError where the model fits no number of
     chips, UnknownFigureError where a budget needs a price that nobody published.
     """
-    work = Work(task, lora_rank, lora_targets, teacher, lengths)
+    work, (batch, batches) = Work(task, lora_rank, lora_targets, teacher, lengths), read_batches(batch)
     cases = read_cases(model, (pool,), batch=batch, seq=seq, tokens=tokens, precision=precision, work=work)
+    cases, site = share_site(cases, site)
     assumptions = read_assumptions(
         site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, quotes=quotes, power=power,
         electricity=electricity, pue=pue, loss=loss, replica_chips=replica_chips,
     )  # fmt: skip
     ((job, place),), constants = choose_for_cases(cases, calibration, SoftwareOptions(software, with_, without))
     limit = None if budget is None else read_money(budget, "--budget")
-    sizing = size_pool(job, place, constants, read_days(days), assumptions, budget=limit)
+    sizing = size_pool(job, place, constants, read_days(days), assumptions, budget=limit, batches=batches)
     chips = f"{sizing.best.pool.chips:,} chips of {sizing.best.pool.name}"
     outcome = f"{chips} finish in" if sizing.is_met else f"at best {chips}, {sizing.binding[0]}; asked for"
     return Answer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
 from tianji.api.progress import show_progress
-from tianji.api.quantities import Count, Pairs, Quantity, read_margin, read_pairs
+from tianji.api.quantities import Batches, Count, Pairs, Quantity, read_batches, read_margin, read_pairs
 from tianji.api.requests import (
     CalibrationLike,
     File,
@@ -29,11 +29,13 @@ from tianji.api.requests import (
 from tianji.api.software import SoftwareLike, SoftwareOptions, Words, choose_software
 from tianji.api.software_rules import weigh_allowed
 from tianji.backends.mapping import open_mapper
-from tianji.comparison import Assumptions
+from tianji.comparison import Assessment, Assumptions, assess
+from tianji.comparison.batches import AtBatch, weigh_batches
 from tianji.comparison.cheapest_size import OBJECTIVES as CHOOSES_SIZE
 from tianji.comparison.cheapest_size import find_cheapest_size
 from tianji.errors import FormatError, IllegalStrategyError, InfeasibleError, UnknownNameError
 from tianji.formatting import format_duration, format_percent
+from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.mixture import Mixture
 from tianji.parallel.layouts import abbreviate_layout, complete_layout, read_layout
@@ -53,7 +55,7 @@ from tianji.search import plan as search_plans
 from tianji.search.mixed_planner import MixedOutcome, plan_mixture
 from tianji.units import parse_count
 from tianji.validation.expected_gains import weigh_precedents
-from tianji.workload import Model, Precision
+from tianji.workload import Job, Model, Precision
 
 if TYPE_CHECKING:
     from tianji.exporters.runnable import Runnable
@@ -68,7 +70,7 @@ def plan(
     pool: PoolLike | Mixture,
     *,
     chips: Count | None = None,
-    batch: Count | None = None,
+    batch: Batches | None = None,
     seq: Count | None = None,
     tokens: Quantity | None = None,
     precision: str | Precision | None = None,
@@ -104,11 +106,11 @@ def plan(
     """Find the best way to cut a model over a pool; every legal strategy is priced.
 
     ``model`` and ``pool`` are names of the catalog, files, or objects; a mixture of
-    unlike chips gives ``Answer[MixedOutcome]``. Sizes that are left out are those of
-    the model's published run.
+    unlike chips gives ``Answer[MixedOutcome]``. Sizes and formats that
+    are left out are those of the model's published run; bf16 where the chips lack them.
 
-    * ``tokens="15T"`` gives the days of the run; ``precision`` is bf16 unless you say
-      fp8 ...
+    * ``tokens="15T"`` gives the days of the run; ``batch="1024, 2048"`` sets a second
+      batch beside the first.
     * ``objective="cost"`` or ``"energy"`` chooses the number of chips too, by ``rent``
       and ``power`` (``{"h800": 2.0}``: dollars of a chip-hour, watts of a chip).
     * ``fix="tp=8,zero=1"`` holds strategy fields, ``vary="overlap_ep"`` tries a switch
@@ -128,6 +130,7 @@ def plan(
     >>> answer.best.plan.strategy.chips, len(answer.results)
     (8, 5)
     """
+    batch, batches = read_batches(batch)
     sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance, optimizer, main_weights,
                   gradient_dtype, loss_kernel, task, lora_rank, lora_targets, teacher, lengths)  # fmt: skip
     fixed, asked = _read_fixed(fix), SoftwareOptions(software, with_, without)
@@ -145,7 +148,8 @@ def plan(
         find_target(out)
     if (mixture := find_mixture(pool)) is not None:
         _refuse({"--explain": explain, "--out": out, "--vary": vary, "--workers": workers != "local", "--runs-on": runs_on,
-                 "--objective": objective != "time", "--chips": chips}, mixture)  # fmt: skip
+                 "--objective": objective != "time", "--chips": chips, "--batch with several": batches},
+                mixture)  # fmt: skip
         return _plan_mixture(model, mixture, sizes, fixed, find_calibration(calibration), reliability, asked)
     assert not isinstance(pool, Mixture)
     request = find_request(model, pool, sizes, calibration, asked, fixed)
@@ -163,8 +167,9 @@ def plan(
             request = replace(request, pool=cheapest.pool)
         options = SearchOptions(fixed, varied, wanted, margin=reserve, mapper=mapper)
         outcome, runnable = _search(request, runs_on, options)
+        points = _at_batches(request, outcome, batches, runs_on, replace(options, top=1), assumptions)
     beside = {"objective": objective, "explained": explained, "reliability": reliability, "cheapest": cheapest,
-              "assumptions": assumptions}  # fmt: skip
+              "assumptions": assumptions, "batches": points}  # fmt: skip
     return _answer(outcome, runnable, request.calibration, out, beside)
 
 
@@ -202,6 +207,23 @@ def _search(request: Request, runs_on: str | None, options: SearchOptions) -> tu
 
         runnable = plan_for_framework(runs_on, *asked, options)
         return runnable.outcome, runnable
+
+
+def _at_batches(
+    request: Request, outcome: Outcome, batches: Sequence[int], runs_on: str | None, options: SearchOptions, given: Assumptions
+) -> tuple[AtBatch, ...]:  # fmt: skip
+    """Return the best plan at each batch of a list; nothing without one."""
+    if not batches:
+        return ()
+
+    def search(job: Job, pool: Pool) -> Assessment | None:
+        try:
+            return assess(_search(replace(request, job=job, pool=pool), runs_on, options)[0].best, given)
+        except InfeasibleError:
+            return None
+
+    own = assess(outcome.best, given)
+    return weigh_batches((own,), request.job.global_batch_size, batches, search)
 
 
 def _answer(
@@ -253,7 +275,7 @@ def _plan_mixture(
 ) -> Answer[MixedOutcome]:  # fmt: skip
     check_model(model)
     chips = [part.chip for part in mixture.parts]
-    job = find_job(model, sizes, mixture.chips)
+    job = find_job(model, sizes, mixture.chips, chips)
     choice = choose_software(calibration, chips, asked, fixed, has_experts=job.model.moe is not None)
     choice = choice.rule_out(job, chips, fixed)
     calibration, job = choice.calibration, choice.settle(job, chips[0])

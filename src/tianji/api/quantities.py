@@ -15,6 +15,12 @@ Count: TypeAlias = int | str
 """A whole number, or a text like ``"4k"``."""
 Quantity: TypeAlias = float | str
 """A number in SI units, or a text with a unit like ``"30 min"``."""
+Batches: TypeAlias = Count | list[Count] | tuple[Count, ...]
+"""Sequences of a step; of several the first is what the answer is about, the others stand beside it."""
+MOST_BATCHES = 12
+_GROUPED, _LEAST_LISTED, _MOST_GROUPED = re.compile(r"\d{1,3}(,\d{3})+$"), 64, 100_000
+"""A number with commas between thousands, the least figure that may be a batch of a list as well, and the largest number that
+is rather one batch than a list."""
 MARGIN, MOST_MARGIN = 0.03, 0.5
 """Share of the usable memory that a plan leaves free unless told otherwise, and the largest that may be asked for."""
 LONGEST: Seconds = 10_000_000 * DAY
@@ -26,6 +32,38 @@ Pairs: TypeAlias = Mapping[str, Quantity] | str | Iterable[str]
 def read_count(value: Count | None, option: str, default: int = 0) -> int:
     """Return a whole number of at least 1, or ``default`` where nothing was given."""
     return default if value is None else parse_count(value, option)
+
+
+def read_batches(value: Batches | None) -> tuple[Count | None, tuple[int, ...]]:
+    """Return the first batch and, where there are several, all of them.
+
+    >>> read_batches("1024,2048"), read_batches("512,768"), read_batches("1,024"), read_batches([512, "1k"])
+    ((1024, (1024, 2048)), (512, (512, 768)), ('1,024', ()), (512, (512, 1000)))
+
+    Raises FormatError for what is no count, too many of them, or a text that may be a number or a list.
+    """
+    if isinstance(value, str):
+        if _GROUPED.match(value.strip()):
+            parts = value.split(",")
+            may_be_list = all(int(part) >= _LEAST_LISTED and not part.startswith("0") for part in parts)
+            if may_be_list and int(value.replace(",", "")) <= _MOST_GROUPED:
+                raise FormatError(
+                    f"--batch: {value} may be one number or a list; write {value.replace(',', '')}, or"
+                    f" '{', '.join(parts)}' with blanks"
+                )
+            if not may_be_list:
+                return value, ()
+        words: list[Count] = [part.strip() for part in value.split(",")]
+    elif value is None or isinstance(value, int):
+        return value, ()
+    else:
+        words = list(value)
+    if len(words) == 1:
+        return words[0], ()
+    batches = tuple(dict.fromkeys(parse_count(word, "--batch") for word in words))
+    if not 1 <= len(batches) <= MOST_BATCHES:
+        raise FormatError(f"--batch: expected 1 to {MOST_BATCHES} batches, got {len(batches)}")
+    return batches[0], batches
 
 
 def read_quantity(value: Quantity, dimension: str, option: str) -> float:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
 from tianji.api.answer import Answer
 from tianji.api.quantities import Count, Quantity
 from tianji.api.software import NOTHING_SAID, SoftwareOptions, choose_software
-from tianji.catalog import list_models, load_calibration, load_model, load_pool, make_job
+from tianji.catalog import list_models, load_calibration, load_model, load_pool, make_job, usual_precision
 from tianji.catalog.mixtures import is_mixture, load_mixture
 from tianji.errors import FormatError, UnknownNameError
-from tianji.hardware import Pool
+from tianji.hardware import Chip, Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.mixture import Mixture
 from tianji.parallel import Strategy, read_field
@@ -90,7 +90,7 @@ def find_request(
     """
     check_model(model)
     place = find_pool(pool, sizes.chips)
-    job = find_job(model, sizes, place.chips)
+    job = find_job(model, sizes, place.chips, (place.chip,))
     has_experts = job.model.moe is not None
     choice = choose_software(find_calibration(calibration), (place.chip,), asked, fixed, has_experts=has_experts)
     choice = choice.rule_out(job, (place.chip,), fixed or {})
@@ -118,20 +118,25 @@ def find_mixture(pool: PoolLike | Mixture) -> Mixture | None:
     return None if isinstance(pool, Pool) or not is_mixture(pool) else load_mixture(pool)
 
 
-def find_job(model: ModelLike, sizes: Sizes, chips: int) -> Job:
-    """Return the job of a model on so many chips; a job stays as it is."""
+def find_job(model: ModelLike, sizes: Sizes, chips: int, kinds: Sequence[Chip]) -> Job:
+    """Return the job of a model on so many chips of some kinds; a job stays as it is.
+
+    Number formats that nobody says are those of the published run, where the chips compute in them.
+    """
     if isinstance(model, Job):
         sizes.refuse("cannot change a job, which has sizes of its own; name a model, or make another job", ("chips",))
         return model
     if isinstance(model, Model) and model.name in list_models() and load_model(model.name) == model:
         model = model.name  # The published run, whose sizes count where none are given, is found by the name.
     imbalance = 1.0 if sizes.moe_imbalance is None else parse(sizes.moe_imbalance, "ratio", "--moe-imbalance")
-    return make_job(
-        model, sizes.seq, sizes.batch, sizes.tokens, sizes.precision or "bf16",
+    precision, remark = (sizes.precision, "") if sizes.precision else usual_precision(model, kinds, sizes.task)
+    job = make_job(
+        model, sizes.seq, sizes.batch, sizes.tokens, precision,
         moe_imbalance=imbalance, chips=chips, optimizer_dtype=sizes.optimizer_dtype, optimizer=sizes.optimizer,
         main_weights=sizes.main_weights, gradient_dtype=sizes.gradient_dtype, loss_kernel=sizes.loss_kernel, task=sizes.task,
         lora_rank=sizes.lora_rank, lora_targets=sizes.lora_targets, teacher=sizes.teacher, lengths=sizes.lengths,
     )  # fmt: skip
+    return replace(job, assumed=(*job.assumed, f"number formats {remark}")) if remark else job
 
 
 def find_calibration(calibration: CalibrationLike, plan: object = None) -> Calibration:

@@ -85,7 +85,7 @@ def smallest(
                 sizes = Sizes(
                     None, batch, seq, None, precision, task=task, lengths=lengths, lora_rank=rank, lora_targets=targets
                 )
-                job = find_job(model, sizes, place.node)
+                job = find_job(model, sizes, place.node, (place.chip,))
                 searches = {"": fast_search(constants, reserve)} | {
                     engine: framework_search(engine, constants, reserve) for engine in engines
                 }

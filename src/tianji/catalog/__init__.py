@@ -5,7 +5,7 @@ from tianji.catalog.chips import find_chip, list_chips, load_chip
 from tianji.catalog.entries import read_text
 from tianji.catalog.failures import failures_of, list_failure_profiles, load_failures, read_failure_rows
 from tianji.catalog.firm_quotes import FirmQuote, find_firm_quote, load_firm_quotes
-from tianji.catalog.jobs import make_job
+from tianji.catalog.jobs import make_job, usual_precision
 from tianji.catalog.models import list_models, load_model, training_defaults
 from tianji.catalog.pools import list_pools, load_pool
 from tianji.catalog.prices import Quote, load_quotes
@@ -60,5 +60,6 @@ __all__ = [
     "read_text",
     "site_of",
     "training_defaults",
+    "usual_precision",
     "write_calibration",
 ]

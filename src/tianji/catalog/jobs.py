@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 
 from tianji.catalog.models import load_model, training_defaults
 from tianji.errors import FormatError
+from tianji.hardware import Chip
 from tianji.units import parse, parse_count
 from tianji.workload import Formats, Job, Model, Precision, find_precision, make_task
 from tianji.workload.heads import TaskHead
@@ -14,6 +16,7 @@ from tianji.workload.samples import read_lengths
 from tianji.workload.task import HEADS, TrainingTask
 
 USUAL_SEQ_LEN = 4096
+USUAL_PRECISION = "bf16"
 USUAL_TOKENS = 2**22
 """Tokens of a step where no run of the model is known: about 4 million, as the Llama and GPT-3 runs took."""
 MAX_CHIPS_PER_SEQUENCE = 16
@@ -121,6 +124,32 @@ def make_job(
         task=work,
         sample_lengths=samples,
     )
+
+
+def usual_precision(
+    model: Model | str | os.PathLike[str], chips: Sequence[Chip], task: str | None = None
+) -> tuple[str, str]:
+    """Return the recipe of a run on some chips where nobody says one, and what is assumed in words (empty: nothing known).
+
+    It is that of the model's published run where each of the chips computes in it, else bf16. Another task than pre-training
+    is not that run.
+
+    >>> from tianji.catalog import load_chip
+    >>> usual_precision("deepseek-v3", [load_chip("h800")])
+    ('fp8', 'fp8, as in the published run (DSV3)')
+    >>> usual_precision("deepseek-v3", [load_chip("a100-80")])[1]
+    'bf16, as no peak in the fp8 of the published run (DSV3) is known of a100-80'
+    """
+    known = None if isinstance(model, Model) or task not in (None, "pretrain") else training_defaults(model)
+    if known is None or not known["precision"]:
+        return USUAL_PRECISION, ""
+    recipe, run = find_precision(known["precision"]), f"the published run ({known['source']})"
+    lacking = sorted({chip.name for chip in chips if not chip.computes_in(recipe.linear)})
+    if lacking:
+        return USUAL_PRECISION, (
+            f"{USUAL_PRECISION}, as no peak in the {recipe.name} of {run} is known of {', '.join(lacking)}"
+        )
+    return recipe.name, f"{recipe.name}, as in {run}"
 
 
 def _read_task(

@@ -20,6 +20,7 @@ from tianji.errors import FormatError, UnknownNameError
 from tianji.hardware import CONFIDENCES, Figure
 from tianji.workload.huggingface import load_config
 from tianji.workload.model import Model
+from tianji.workload.precision import find_precision
 
 PARTS = ("embedding", "head", "mtp")
 """What a published count may or may not include beyond the layers; makers differ."""
@@ -32,6 +33,8 @@ class TrainingDefaults(TypedDict):
     seq_len: int | None
     global_batch_size: int | None
     tokens: float | None
+    precision: str | None
+    """Its recipe of number formats, by name."""
     source: str
     """Key of a publication of the catalog, or a user's own words."""
     confidence: str
@@ -229,9 +232,12 @@ def _read_training(table: TomlTable) -> TrainingDefaults | None:
         seq_len=run.count("seq_len", 0) or None,
         global_batch_size=run.count("global_batch_size", 0) or None,
         tokens=run.number("tokens", *COUNT, default=0.0) or None,
+        precision=run.text("precision", "") or None,
         source=run.text("source"),
         confidence=run.choice("confidence", CONFIDENCES),
         note=run.text("note", ""),
     )
     run.finish()
+    if defaults["precision"]:
+        find_precision(defaults["precision"])
     return defaults

@@ -56,7 +56,8 @@ job_options = add_options(
     click.option("--seq", metavar="N", help="Tokens of one sequence.  [default: as in the published run]"),
     click.option("--tokens", metavar="COUNT", help='Tokens of the whole run, like 15T: gives the days.'),
     click.option("--precision", metavar="NAME",
-                 help="Number formats of the run: bf16, fp16, fp32, fp8, mxfp8 or fp4.  [default: bf16]"),
+                 help="Number formats of the run: bf16, fp16, fp32, fp8, mxfp8 or fp4.  [default: as in the published run,"
+                      " on chips that have it; else bf16]"),
     click.option("--optimizer-dtype", metavar="NAME",
                  help="Dtype of the optimizer's moments: fp32, bf16, fp16 or fp8.  [default: fp32]"),
     click.option("--moe-imbalance", metavar="X",

@@ -68,6 +68,7 @@ def plan_command(model: str, pool: str, **options: Any) -> Answer[Any]:
       tianji plan ./config.json hgx-h100 --chips 2048 --batch 2048 --seq 8192
       tianji plan llama-3.1-405b hgx-h100 --chips 1024 --fix tp=8,zero=1 --top 10
       tianji plan llama-3.1-70b hgx-h100 --chips 64 --explain tp=8,pp=2
+      tianji plan llama-3.1-70b hgx-h100 --chips 64 --batch 512,1024,2048
       tianji plan llama-3.1-70b hgx-h100 --chips 64 --html plan.html --plots plots --csv tables
       tianji plan deepseek-v3 cloudmatrix384 --chips 1536 --loss replica
       tianji plan deepseek-v3 atlas-900-a3-dies --runs-on mindspeed --out plan.json

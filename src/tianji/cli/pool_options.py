@@ -19,13 +19,16 @@ POWER = click.option(
     help="Watts of one chip with its share of all that serves it, like 1.3kW; repeat for more.",
 )  # fmt: skip
 _POOL_OPTIONS = (
-    click.option("--batch", metavar="N", help="Global batch, in sequences.  [default: as in the published run]"),
+    click.option("--batch", metavar="N[,N...]",
+                 help="Global batch, in sequences; of a list the first is the answer's.  [default: as in the published run]"),
     click.option("--seq", metavar="N", help="Tokens of one sequence.  [default: as in the published run]"),
     click.option("--tokens", metavar="COUNT", help="Tokens of the whole run, like 15T: gives the days."),
     click.option("--precision", metavar="NAME",
-                 help="Number formats of the run; a pool may have its own, like 64xhgx-h800@fp8.  [default: bf16]"),
+                 help="Number formats of the run; a pool may have its own, like 64xhgx-h800@fp8.  [default: as in the"
+                      " published run, on chips that have it; else bf16]"),
     task_options,
-    click.option("--site", metavar="NAME|FILE", help="Where all pools stand.  [default: each at its vendor's home]"),
+    click.option("--site", metavar="NAME|FILE",
+                 help="Where all pools stand; home: each at its vendor's.  [default: the home of the first]"),
     RENT,
     click.option("--buy", is_flag=True, help="Own the pools, in place of renting them."),
     click.option("--unit-price", multiple=True, metavar="POOL=USD", help="Dollars of a whole unit, to own it; repeat for more."),

@@ -29,6 +29,7 @@ def compare_command(model: str, pools: tuple[str, ...], **options: Any) -> Answe
       tianji compare deepseek-v3 2048xhgx-h100 1536xcloudmatrix384
       tianji compare llama-3.1-70b 64xhgx-h100 64xatlas-900-a2 --html compare.html
       tianji compare llama-3.1-405b 1024xhgx-h100 512xgb200-nvl72 --tokens 15T
+      tianji compare llama-3.1-8b 64xhgx-h100 128xatlas-900-a2 --batch 768,1024,3072
       tianji compare deepseek-v3 2048xhgx-h800@fp8 768xcloudmatrix384 --site china --rent h800=2
     """
     from tianji.api.comparing import compare

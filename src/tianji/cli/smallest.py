@@ -24,7 +24,10 @@ if TYPE_CHECKING:
               help="Also the smallest number whose plan this framework runs exactly; repeat for more.")  # fmt: skip
 @click.option("--batch", metavar="N", help="Global batch, in sequences.  [default: usual for each task]")
 @click.option("--seq", metavar="N", help="Tokens of one sequence.  [default: usual for each task]")
-@click.option("--precision", metavar="NAME", help="Number formats of the run.  [default: bf16]")
+@click.option(
+    "--precision", metavar="NAME",
+    help="Number formats of the run.  [default: as in the published run, on chips that have it; else bf16]",
+)  # fmt: skip
 @click.option("--lora-rank", metavar="R", help="Rank of adapters.  [default: 16]")
 @click.option(
     "--lora-targets", metavar="NAMES", help="Matrices with adapters: qkv, proj, mlp, experts.  [default: all]"

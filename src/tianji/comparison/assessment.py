@@ -78,11 +78,20 @@ class Assessment:
     """The bill of one hour of the whole pool."""
     unknown: tuple[str, ...]
     """Figures that nobody published, and how to supply them."""
+    otherwise: PaidPool | None = None
+    """The same pool owned where it is rented, and rented where it is owned; None where no price is known of that."""
+    electricity: float | None = None
+    """Dollars of 1 kWh, where the user states them."""
 
     @property
     def pool(self) -> Pool:
         """The pool of the plan."""
         return self.result.plan.pool
+
+    @property
+    def site_power(self) -> Range | None:
+        """Watts that the site must deliver, with cooling; None where no power is known."""
+        return None if self.power is None else self.power.site
 
     @property
     def idle(self) -> str:
@@ -145,9 +154,26 @@ class Assessment:
 
     @property
     def capital(self) -> Range | None:
-        """Dollars of whole units with their network and storage, spares among them; None for a pool that is rented."""
-        each = self.chip_hour.capital
-        return None if each is None else each * self.bought
+        """Dollars of whole units with their network and storage, spares among them: of a rented pool what owning it takes."""
+        owned = self.chip_hour if self.chip_hour.capital else self.otherwise.chip_hour if self.otherwise else None
+        return None if owned is None or owned.capital is None else owned.capital * self.bought
+
+    @property
+    def own_or_rent(self) -> str:
+        """What owning costs over renting, in words; empty where one of the two has no price."""
+        hour = Range.exactly(HOUR)
+        here, there = (
+            self.cost_per_hour,
+            None if self.otherwise is None else self.otherwise.bill(hour, self.electricity),
+        )
+        if here is None or there is None or there.cost is None or self.chip_hour.basis == "unknown":
+            return ""
+        owned, rented = (there.cost, here) if self.chip_hour.basis == "rent" else (here, there.cost)
+        ratio = owned / rented
+        return (
+            f"owning it costs {ratio.nominal:.2f} times renting it ({format_ends(ratio, '{:.2f}'.format)}), whole units and"
+            " electricity counted"
+        )
 
     def _of_run(self, of_a_bill: Range) -> Range | None:
         tokens = self.result.plan.job.tokens
@@ -168,10 +194,66 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
     Raises EnvelopeError where the closed forms of goodput do not hold.
     """
     given = assumptions or Assumptions()
-    pool = result.plan.pool
-    site = load_site(given.site) if given.site else site_of(pool)
     goodput = expect_goodput(result, given.reliability)
-    paid = replace(pool, chips=pool.chips + goodput.spare_nodes * pool.node)
+    paid = pay_for(result.plan.pool, goodput.spare_nodes, given)
+    unbilled = Assessment(
+        result, goodput, paid.site, paid.chips, paid.power, paid.chip_hour, paid.floor_space, None, None, paid.unknown
+    )
+    bill, hourly_bill = (
+        paid.bill(seconds, given.electricity) for seconds in (TERA / unbilled.useful, Range.exactly(HOUR))
+    )
+    otherwise = pay_for(result.plan.pool, goodput.spare_nodes, _otherwise(given, paid.chip_hour))
+    known = None if otherwise.chip_hour.price is None else otherwise
+    return replace(unbilled, bill=bill, hourly_bill=hourly_bill, otherwise=known, electricity=given.electricity)
+
+
+def _otherwise(given: Assumptions, chip_hour: ChipHour) -> Assumptions:
+    """Return what is stated, but for owning in place of renting, or renting in place of owning."""
+    if chip_hour.basis == "own":
+        return replace(given, own=False, chip_prices={}, unit_prices={}, quotes=_of_rent(given, is_rent=True))
+    return replace(given, own=True, rents={}, quotes=_of_rent(given, is_rent=False))
+
+
+def _of_rent(given: Assumptions, *, is_rent: bool) -> tuple[FirmQuote, ...]:
+    return tuple(quote for quote in given.quotes if (quote.item == "rent") is is_rent)
+
+
+@dataclass(frozen=True, slots=True)
+class PaidPool:
+    """What a pool and its spares take and cost by the hour, whatever runs on them."""
+
+    pool: Pool
+    """Without the spares."""
+    site: Site
+    chips: int
+    """Chips that are paid for, spares among them."""
+    power: PoolPower | None
+    chip_hour: ChipHour
+    floor_space: FloorSpace
+    unknown: tuple[str, ...]
+
+    @property
+    def bought(self) -> int:
+        """Chips of the whole units that hold the pool and its spares."""
+        return self.floor_space.units * self.floor_space.unit_chips
+
+    @property
+    def capital(self) -> Range | None:
+        """Dollars of whole units; None for a pool that is rented."""
+        return None if self.chip_hour.capital is None else self.chip_hour.capital * self.bought
+
+    def bill(self, seconds: Range, electricity: float | None = None) -> Bill | None:
+        """Return what so many seconds cost; None where no power is known."""
+        if self.power is None:
+            return None
+        price = None if electricity is None else Range.exactly(electricity)
+        return price_run(seconds, self.power, self.chip_hour, self.site, electricity=price, bought=self.bought)
+
+
+def pay_for(pool: Pool, spare_nodes: int, given: Assumptions) -> PaidPool:
+    """Return what a pool and so many spare nodes take and cost."""
+    site = load_site(given.site) if given.site else site_of(pool)
+    paid = replace(pool, chips=pool.chips + spare_nodes * pool.node)
     unknown: list[str] = []
     try:
         power = find_power(
@@ -186,17 +268,7 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
     unknown += [
         f"{quote.words}: not taken, {pool.chips:,} chips are fewer" for quote in given.quotes if quote.is_short_of(pool)
     ]
-    unbilled = Assessment(
-        result, goodput, site, paid.chips, power, chip_hour, find_floor_space(paid), None, None, tuple(unknown)
-    )
-    if power is None:
-        return unbilled
-    electricity = None if given.electricity is None else Range.exactly(given.electricity)
-    bill, hourly_bill = (
-        price_run(seconds, power, chip_hour, site, electricity=electricity, bought=unbilled.bought)
-        for seconds in (TERA / unbilled.useful, Range.exactly(HOUR))
-    )
-    return replace(unbilled, bill=bill, hourly_bill=hourly_bill)
+    return PaidPool(pool, site, paid.chips, power, chip_hour, find_floor_space(paid), tuple(unknown))
 
 
 def _find_chip_hour(given: Assumptions, pool: Pool, site: Site) -> ChipHour:

@@ -50,14 +50,14 @@ class Curve:
     def at(self, chips: int) -> Assessment | None:
         """Return what so many chips give, or None where no strategy is legal and fits."""
         if chips not in self.points:
-            self.points[chips] = _assess_size(self.job, self.pool, self.calibration, self.assumptions, chips)
+            self.points[chips] = assess_size(self.job, self.pool, self.calibration, self.assumptions, chips)
             self._keep_rising()
         return self.points[chips]
 
     def fill(self, sizes: Iterable[int]) -> None:
         """Try all of some numbers of chips."""
         fresh = [n for n in sizes if n not in self.points]
-        find = partial(_assess_size, self.job, self.pool, self.calibration, self.assumptions)
+        find = partial(assess_size, self.job, self.pool, self.calibration, self.assumptions)
         answers = map(find, fresh) if self.mapper is None else self.mapper(find, fresh)
         self.points.update(zip(fresh, answers, strict=True))
         self._keep_rising()
@@ -157,9 +157,10 @@ class Curve:
         return None if reached[0] == known[-1][0] else reached[0]
 
 
-def _assess_size(
+def assess_size(
     job: Job, pool: Pool, calibration: Calibration, assumptions: Assumptions, chips: int
 ) -> Assessment | None:
+    """Return the best plan on at most so many chips, narrowly searched; None where no strategy is legal and fits."""
     pool = replace(pool, chips=chips)
     decided = hold_fields(calibration, pool.chip, {})
     best = find_fast(job, pool, calibration.constants(pool.chip), at_most=True, fixed=decided)

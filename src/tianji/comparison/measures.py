@@ -47,7 +47,7 @@ MEASURES = (
     Measure("energy_per_token", "energy of a useful token", "J", "less", 1 / TERA, lambda a: _bill(a, "energy")),
     Measure("cost", "cost of 10¹² useful tokens", "k USD", "less", 1 / KILO, lambda a: a.cost),
     Measure("cost_of_run", "cost of the run", "M USD", "less", 1 / MEGA, lambda a: a.cost_of_run),
-    Measure("capital", "capital expense, whole units with spares", "M USD", "less", 1 / MEGA, lambda a: a.capital),
+    Measure("capital", "capital expense if owned", "M USD", "less", 1 / MEGA, lambda a: a.capital),
     Measure("energy_of_run", "energy of the run", "MWh", "less", 1 / MWH, lambda a: a.energy_of_run),
     Measure("chip_hour", "price of a chip-hour", "USD", "less", 1.0, lambda a: a.chip_hour.price),
     Measure("chips", "chips with spares", "", "", 1.0, lambda a: _count(a.chips)),

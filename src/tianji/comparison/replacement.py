@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
+from tianji.comparison.batches import AtBatch, weigh_round_batches
 from tianji.comparison.curve import Curve
 from tianji.comparison.sensitivity import Sensitivity, choose_best, compute_sensitivities, find_alternative_plans
 from tianji.comparison.side_by_side import Comparison, format_pool, set_side_by_side
@@ -15,6 +16,7 @@ from tianji.errors import InfeasibleError, UnknownNameError
 from tianji.formatting import format_number
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.parallel.plan import Plan
 from tianji.prediction.mapper import Mapper
 from tianji.ranges import Range
 from tianji.units import DAY
@@ -51,11 +53,13 @@ class Replacement:
     """Useful tokens a second that a deadline asks for; None: those of the first pool."""
     nominal: float | None = None
     """The answer with every assumption as it is; None where it has no figure."""
+    batches: tuple[AtBatch, ...] = ()
+    """Both pools at every batch of a list, each with the chips that replace; empty without a list."""
 
 
 def replace_pool(
     first: tuple[Job, Pool], other: tuple[Job, Pool], calibration: Calibration, assumptions: Assumptions | None = None, *,
-    match: str = "throughput", days: float | None = None, points: int = 12,
+    match: str = "throughput", days: float | None = None, points: int = 12, batches: Sequence[int] = (),
     mapper: Mapper | None = None,
 ) -> Replacement:  # fmt: skip
     """Return the smallest number of the other chips that replaces the first pool.
@@ -71,6 +75,7 @@ def replace_pool(
         match: What is equal, one of ``MATCHES``.
         days: The deadline of ``match="deadline"``; None: the days of the first pool.
         points: Sizes that draw each curve.
+        batches: Other batches, at each of which the chips that replace are found, too.
         mapper: Searches the sizes of the curves elsewhere.
 
     Raises:
@@ -82,16 +87,7 @@ def replace_pool(
         raise UnknownNameError("match", match, MATCHES)
     given = assumptions or Assumptions()
     first_curve, other_curve = (Curve(*case, calibration, given, mapper=mapper) for case in (first, other))
-    base = first_curve.at(first[1].chips)
-    if base is None:
-        raise InfeasibleError(
-            f"{first[0].model.name} does not fit {first[1].chips:,} chips of {first[1].name}: no legal strategy holds it; "
-            f"`tianji plan {first[0].model.name} {first[1].name} --chips {first[1].chips}` names the closest"
-        )
-    limit = _deadline(base, days) if match == "deadline" else None
-    smallest = _match(match, base, other_curve, limit)
-    plans = find_alternative_plans(other_curve, smallest)
-    best = other_curve.points[smallest.pool.chips] = choose_best(other_curve, plans, calibration)
+    base, best, limit, plans = _find(first_curve, other_curve, match, days)
     _draw(other_curve, best.pool.chips, BRACKET_POINTS)
     bracket = _bracket(match, base, best, other_curve, limit)
     answer, ratio = _answer(match, base, best)
@@ -101,9 +97,44 @@ def replace_pool(
     # A deadline that is the first pool's own moves with it.
     target = None if limit is None or days is None else base.result.plan.job.tokens / (limit * DAY)
     both = set_side_by_side((base, best), given)
+    both = replace(both, batches=weigh_round_batches(both.assessments, calibration, given))
+    own = first[0].global_batch_size
+    at_batches = {own: AtBatch(own, (base, best))}
+    for batch in batches:
+        if batch not in at_batches:
+            at_batches[batch] = _at_batch(batch, (first_curve, other_curve), match, days)
     return Replacement(
-        match, base, best, bracket, first_curve, other_curve, answer, sensitivities, both, target, ratio(base, best)
-    )
+        match, base, best, bracket, first_curve, other_curve, answer, sensitivities, both, target, ratio(base, best),
+        tuple(at_batches[batch] for batch in sorted(at_batches)) if batches else (),
+    )  # fmt: skip
+
+
+def _find(
+    first_curve: Curve, other_curve: Curve, match: str, days: float | None
+) -> tuple[Assessment, Assessment, float | None, list[Plan]]:
+    """Return the first pool, what replaces it, the deadline, and the plans that win on it under other assumptions."""
+    job, pool = first_curve.job, first_curve.pool
+    base = first_curve.at(pool.chips)
+    if base is None:
+        raise InfeasibleError(
+            f"{job.model.name} does not fit {pool.chips:,} chips of {pool.name}: no legal strategy holds it; "
+            f"`tianji plan {job.model.name} {pool.name} --chips {pool.chips}` names the closest"
+        )
+    limit = _deadline(base, days) if match == "deadline" else None
+    smallest = _match(match, base, other_curve, limit)
+    plans = find_alternative_plans(other_curve, smallest)
+    best = other_curve.points[smallest.pool.chips] = choose_best(other_curve, plans, other_curve.calibration)
+    return base, best, limit, plans
+
+
+def _at_batch(batch: int, curves: tuple[Curve, Curve], match: str, days: float | None) -> AtBatch:
+    """Return both pools at another batch; what nothing replaces has None."""
+    first, other = (replace(c, job=replace(c.job, global_batch_size=batch), points={}) for c in curves)
+    try:
+        base, best, _, _ = _find(first, other, match, days)
+    except InfeasibleError:
+        return AtBatch(batch, (first.points.get(first.pool.chips), None))
+    return AtBatch(batch, (base, best))
 
 
 def _deadline(base: Assessment, days: float | None) -> float:

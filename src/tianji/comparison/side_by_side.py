@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tianji.comparison.assessment import Assessment, Assumptions, assess
+from tianji.comparison.batches import AtBatch, describe_batches, weigh_batches, weigh_round_batches
 from tianji.comparison.common_terms import divide, pin_shared
 from tianji.comparison.measures import MEASURES
-from tianji.errors import FormatError
+from tianji.errors import FormatError, InfeasibleError
 from tianji.formatting import format_ends
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -27,6 +28,8 @@ class Comparison:
     """One sentence for speed and, where the prices are known, one for cost."""
     pinned: tuple[tuple[Assessment, ...], ...] = ()
     """The same with what all pools share at its low, its nominal and its high end."""
+    batches: tuple[AtBatch, ...] = ()
+    """The pools at other batches, and at their own."""
 
     def ratio(self, key: str, place: int, base: int = 0) -> Range | None:
         """Return a measure of one pool over that of another; what both share is the same for both.
@@ -39,6 +42,17 @@ class Comparison:
         pairs = [(every[place], every[base]) for every in self.pinned]
         return divide(measure.of, self.assessments[place], self.assessments[base], pairs)
 
+    @property
+    def batch(self) -> int:
+        """Sequences of a step of all plans."""
+        return self.assessments[0].result.plan.job.global_batch_size
+
+    @property
+    def batch_line(self) -> str:
+        """How the useful tokens of the fastest pool over the second move with the batch, in words."""
+        best, second = rank_by_speed(self.assessments)[:2]
+        return describe_batches(self.batches, self.batch, best, second)
+
     def ratios(self, key: str) -> tuple[Range | None, ...]:
         """Return a measure of each pool over that of the first."""
         return tuple(self.ratio(key, place) for place in range(len(self.assessments)))
@@ -46,17 +60,32 @@ class Comparison:
 
 def compare(
     cases: Sequence[tuple[Job, Pool]], calibration: Calibration, assumptions: Assumptions | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None, *, batches: Sequence[int] = (),
 ) -> Comparison:  # fmt: skip
     """Return the best plan on each pool, exhaustively searched, with what it means.
+
+    ``batches`` are searched alike; without them the round batches around the job's own are, narrowly.
 
     Raises FormatError for fewer than two pools, InfeasibleError where nothing fits.
     """
     if len(cases) < 2:
         raise FormatError("expected at least two pools to compare, like 1024xhgx-h100 768xcloudmatrix384")
-    results = [plan(job, pool, calibration, top=1, progress=progress).results[0] for job, pool in cases]
-    assessments = tuple(assess(result, assumptions) for result in results)
-    return set_side_by_side(assessments, assumptions)
+
+    def search(job: Job, pool: Pool) -> Assessment:
+        return assess(plan(job, pool, calibration, top=1, progress=progress).results[0], assumptions)
+
+    def try_search(job: Job, pool: Pool) -> Assessment | None:
+        try:
+            return search(job, pool)
+        except InfeasibleError:
+            return None
+
+    beside = set_side_by_side([search(*case) for case in cases], assumptions)
+    if batches:
+        points = weigh_batches(beside.assessments, beside.batch, batches, try_search)
+    else:
+        points = weigh_round_batches(beside.assessments, calibration, assumptions)
+    return replace(beside, batches=points)
 
 
 def set_side_by_side(assessments: Sequence[Assessment], assumptions: Assumptions | None = None) -> Comparison:
@@ -120,7 +149,8 @@ def _verdict(
         )
     parts = contest.factors(*pair)
     ranked = sorted(parts, key=lambda name: -abs(math.log(parts[name])))
-    reasons = ", ".join(f"{name} ×{parts[name]:.2f}" for name in ranked[:3])
+    moving = [name for name in ranked if f"{parts[name]:.2f}" != "1.00"] or ranked[:1]
+    reasons = ", ".join(f"{name} ×{parts[name]:.2f}" for name in moving[:3])
     ahead = f"{names[0]} is ahead of {names[1]} on {what}, {times:.2f} times, and the ranges do not overlap"
     return f"{ahead}; it is decided by {reasons}."
 

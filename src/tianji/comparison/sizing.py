@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
+from tianji.comparison.batches import AtBatch
 from tianji.comparison.curve import Curve
 from tianji.errors import FormatError, InfeasibleError
 from tianji.formatting import format_days, format_percent
@@ -33,6 +35,8 @@ class Sizing:
     cautious: int | None
     """Chips that meet the deadline in the low case too; None where none do."""
     binding: tuple[str, ...]
+    batches: tuple[AtBatch, ...] = ()
+    """The smallest pool in time at every batch of a list; empty without a list."""
 
     @property
     def is_met(self) -> bool:
@@ -42,7 +46,7 @@ class Sizing:
 
 def size_pool(
     job: Job, pool: Pool, calibration: Calibration, days: float, assumptions: Assumptions | None = None, *,
-    budget: Dollars | None = None, points: int = 12,
+    budget: Dollars | None = None, points: int = 12, batches: Sequence[int] = (),
 ) -> Sizing:  # fmt: skip
     """Return the smallest pool that trains the job's tokens in so many days, failures included.
 
@@ -54,6 +58,7 @@ def size_pool(
         assumptions: Prices, powers and failures in place of the catalog's.
         budget: Dollars of the whole run; None: whatever it costs.
         points: Sizes that draw the curve around the answer.
+        batches: Other batches, at each of which the smallest pool is found, too.
 
     Raises:
         FormatError: The job states no tokens, or the deadline is out of its bounds.
@@ -81,7 +86,15 @@ def size_pool(
         if cost > budget:
             binding.append(_why_dear(curve, best, cost, budget))
     _draw(curve, best, points)
-    return Sizing(days, budget, best, curve, cost, cautious.pool.chips if cautious else None, tuple(binding))
+    own, at_batches = job.global_batch_size, {}
+    for batch in (own, *batches) if batches else ():
+        other = curve if batch == own else replace(curve, job=replace(job, global_batch_size=batch), points={})
+        enough = smallest if batch == own else other.find_smallest(target, pool.node, curve.most)
+        at_batches[batch] = AtBatch(batch, (enough,))
+    return Sizing(
+        days, budget, best, curve, cost, cautious.pool.chips if cautious else None, tuple(binding),
+        tuple(at_batches[batch] for batch in sorted(at_batches)),
+    )  # fmt: skip
 
 
 def _draw(curve: Curve, best: Assessment, points: int) -> None:

@@ -65,6 +65,11 @@ class Chip:
             raise UnknownFigureError(self.name, f"dense {dtype} peak", known)
         return peak.value
 
+    def computes_in(self, dtype: str) -> bool:
+        """Return whether a dense matrix peak for a dtype is known."""
+        twin = {"bf16": "fp16", "fp16": "bf16"}.get(dtype, dtype)
+        return dtype in self.peak or twin in self.peak
+
     def memory_size(self) -> Bytes:
         """Return the capacity of the chip's memory."""
         return self._need(self.memory, "memory size")

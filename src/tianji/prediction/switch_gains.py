@@ -36,13 +36,16 @@ class SwitchGain:
     word: str
     step_time: Seconds
     saves: Seconds
+    plan: Plan
+    """The plan with the strategy fields that the switch holds."""
+    software: Software
+    """What has the switch."""
 
     @property
     def flag(self) -> str:
         """What a user types.
 
-        >>> SwitchGain("launch", "eager", "full_graph", 1.0, 0.5).flag
-        '--with full-graph'
+        A launch that was eager and becomes a full graph is typed ``--with full-graph``.
         """
         option = "--without" if OFF.get(self.switch) == self.word and self.present else "--with"
         return f"{option} {spell_switch(self.switch, self.present if option == '--without' else self.word)}"
@@ -68,8 +71,10 @@ def weigh_switches(
     present, *times = estimated.step_time.tolist()
     room = max(usable_memory(plan.pool), float(estimated.memory[0]))
     gains = [
-        SwitchGain(name, software.switches.get(name, ""), word, seconds, present - seconds)
-        for (name, word, _, _), seconds, size in zip(changes, times, estimated.memory[1:].tolist(), strict=True)
+        SwitchGain(name, software.switches.get(name, ""), word, seconds, present - seconds, changed, other)
+        for (name, word, changed, other), seconds, size in zip(
+            changes, times, estimated.memory[1:].tolist(), strict=True
+        )
         if size <= room and present - seconds >= SMALL * present
     ]
     best: dict[str, SwitchGain] = {}

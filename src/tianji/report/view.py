@@ -44,7 +44,7 @@ class ViewColumn:
     is_ranged: bool = False
     """Its numbers have a low and a high end, which a file gives columns of their own."""
     rank: int = 0
-    """0 stays at any width. A terminal that is too narrow leaves out the columns of the highest rank first."""
+    """0 stays at any width. On a narrow terminal the columns of the highest rank go first, into a table below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class ViewTable:
     """Value of a full bar; without it the largest of the column."""
     most: int | None = None
     """Rows that a terminal shows; a page and a file have all."""
+    keys: int = 1
+    """Leading columns that say which row it is: where a terminal is too narrow, each part of the table has them."""
     thinning: Literal["first", "even"] = "first"
     """Which rows a terminal shows of more: the first, or evenly chosen ones with both ends."""
 

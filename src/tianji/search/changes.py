@@ -28,13 +28,18 @@ OVERLAPS = ("overlap_dp", "overlap_tp", "overlap_pp", "overlap_ep", "sequence_pa
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One strategy field with another value. Where it is a degree of all chips, data parallelism takes the rest."""
+    """One strategy field with another value, or one switch of the software.
+
+    Where it is a degree of all chips, data parallelism takes the rest.
+    """
 
     field: str
     value: Any
     result: Result
     chance: float = 1.0
     """That it is faster than the plan, over the worlds of what step times may be."""
+    typed: str = ""
+    """What to type for a switch of the software; empty for a field of the strategy."""
 
     @property
     def flag(self) -> str:
@@ -43,6 +48,8 @@ class Change:
         >>> Change("etp", 1, None).flag, Change("overlap_dp", False, None).flag
         ('--etp 1', '--no-overlap-dp')
         """
+        if self.typed:
+            return self.typed
         name = self.field.replace("_", "-")
         if isinstance(self.value, bool):
             return f"--{'' if self.value else 'no-'}{name}"

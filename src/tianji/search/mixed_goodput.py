@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tianji.catalog import failures_of
 from tianji.errors import IllegalStrategyError
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import Strategy
@@ -15,6 +16,7 @@ from tianji.perf.stages import Stage, representative_stages
 from tianji.prediction.goodput import Goodput, expect_goodput, expect_goodput_of_parts, expose
 from tianji.reliability import Reliability
 from tianji.reliability.checkpoints import Exposure
+from tianji.reliability.failure_case import find_joint_case
 from tianji.search.mixed_planner import MixedOutcome
 from tianji.search.mixed_stages import find_stages
 from tianji.units import Bytes
@@ -40,6 +42,15 @@ def expect_mixed_goodput(outcome: MixedOutcome, reliability: Reliability | None 
         reason = REFUSALS[outcome.choice]
         raise IllegalStrategyError(f"a lost replica is priced on a pool of one chip only; of this mixture {reason}")
     return expect_goodput_of_parts(find_exposures(outcome), settings)
+
+
+def find_spares(outcome: MixedOutcome, reliability: Reliability | None = None) -> dict[str, int]:
+    """Return the spare nodes that a mixture's goodput counts on, by the name of their chip: as many as the worst case needs."""
+    settings, parts = reliability or Reliability(), find_exposures(outcome)
+    exposed = [(settings.profile or failures_of(part.pool.chip), part) for part in parts]
+    names = dict.fromkeys(part.pool.chip.name for part in parts)
+    stocks = find_joint_case(settings, exposed, "high").stocks
+    return {name: stock.spares for name, stock in zip(names, stocks, strict=True)}
 
 
 def find_exposures(outcome: MixedOutcome) -> tuple[Exposure, ...]:

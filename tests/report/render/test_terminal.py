@@ -98,12 +98,15 @@ def test_a_deep_pipeline_fits_and_cuts_nothing_off(deep: Result, width: int) -> 
     assert f"stage {deep.worst_stage}" in text or "stages" in text
 
 
-def test_a_narrow_terminal_leaves_out_the_smallest_parts_of_memory(deep: Result) -> None:
+def test_on_a_narrow_terminal_a_table_goes_on_below_with_the_name_of_each_row(deep: Result) -> None:
     table = memory_table(prediction_document(deep, PHYSICS)["plans"][0])
-    assert "no room for: " in printed(draw_table(table, 60), 60)
-    wide = printed(draw_table(table, 200), 200)
-    assert "no room for" not in wide
-    assert all(column.title in wide for column in table.columns)
+    narrow, wide = (printed(draw_table(table, width), width) for width in (60, 200))
+    for text in (narrow, wide):
+        assert "no room for" not in text
+        assert all(column.title in text for column in table.columns)
+    first = table.columns[0].title
+    assert sum(line.startswith(first) for line in narrow.splitlines()) > 1
+    assert sum(line.startswith(first) for line in wide.splitlines()) == 1
 
 
 @pytest.mark.parametrize("explained", [False, True])

@@ -103,6 +103,8 @@ class AssessmentDocument(TypedDict):
     unit_chips: int
     free: str | None
     """How much of the last unit stays free, in words."""
+    own_or_rent: str | None
+    """What owning costs over renting, in words; null where one of the two has no price."""
     measures: dict[str, MeasureDocument]
     bill_usd: dict[str, RangeDocument] | None
     """Of 10¹² useful tokens, by item; without a price there is no item, without a power no bill."""
@@ -140,6 +142,7 @@ def assessment_document(a: Assessment, calibration: Calibration) -> AssessmentDo
         "idle": a.idle or None,
         "units": a.floor_space.units,
         "unit_chips": a.floor_space.unit_chips,
+        "own_or_rent": a.own_or_rent or None,
         "free": a.free or None,
         "measures": {measure.key: measure_document(measure, a) for measure in MEASURES},
         "bill_usd": None if a.bill is None else {name: item.to_dict() for name, item in a.bill.items.items()},

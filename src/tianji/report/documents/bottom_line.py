@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypedDict
+from typing import Protocol, TypedDict
 
 from tianji.comparison import Assessment, Assumptions, Comparison, Replacement, Sizing
 from tianji.comparison.assessment import assess
+from tianji.comparison.measures import MWH
+from tianji.comparison.mixed_assessment import assess_mixture
 from tianji.comparison.replacement import SPENT, describe_answer
 from tianji.comparison.side_by_side import format_pool, rank_by_speed
 from tianji.errors import InputError
@@ -14,6 +16,7 @@ from tianji.formatting import format_days, format_duration, format_ends, format_
 from tianji.prediction.goodput import Goodput
 from tianji.ranges import Range, chance_of_at_least
 from tianji.result import Result
+from tianji.search.mixed_planner import MixedOutcome
 from tianji.units import DAY, HOUR, KILO, MEGA, Dollars
 
 NOT_GIVEN = "days and the bill of the run: give --tokens"
@@ -121,7 +124,59 @@ def sizing_line(sizing: Sizing) -> BottomLineDocument:
     }
 
 
-def amounts(a: Assessment) -> str:
+def mixture_line(outcome: MixedOutcome, given: Assumptions) -> BottomLineDocument:
+    """Return the bottom line of a mixture: whether to mix, and its step.
+
+    The chance is that of the choice, from the ranges of both ways taken for independent; they share their constants, so that it
+    is at least so high.
+    """
+    time, taken = f"{format_range(outcome.step_time, format_duration)} a step", outcome.taken_alone
+    if taken is None:
+        how = "side by side" if outcome.choice == "batches" else "in one pipeline"
+        answer = f"Yes: mix all {outcome.chips:,} chips, {how}; {time}."
+    else:
+        pool = taken.plan.pool
+        answer = f"No: do not mix; {outcome.chips:,} × {pool.name} alone, {time}."
+    try:
+        a = assess_mixture(outcome, given)
+        money = amounts(a) if a.days else f"{amounts(a)}; {NOT_GIVEN}"
+    except InputError as error:
+        money = f"days, cost and power are not known: {error}"
+    basis = f"the step time ({outcome.step_time.leans_on})" if outcome.step_time.leans_on else "a lower bound"
+    chance, what = _chance_of(outcome), "Mixing gains" if taken is None else "Mixing loses"
+    least = "" if chance is None else f"{'' if chance > SURE else 'at least '}{_percent(chance)}"
+    sure = f"{what}: {least}" if least else "No other way fits"
+    return {"answer": answer, "amounts": money, "hinge": f"{sure}. It hangs on {basis}.", "chance": chance}
+
+
+def _chance_of(outcome: MixedOutcome) -> float | None:
+    """Return the chance that the way to take is faster than the best of the other kind; None where there is none."""
+    if outcome.taken_alone is None:
+        alone = [part.result.step_time for part in outcome.alone if part.result]
+        return min((chance_of_at_least(step, outcome.step_time) for step in alone), default=None)
+    times = [way.step_time for way in (outcome.division, outcome.chain) if way is not None]
+    relative = outcome.step_time / outcome.step_time.nominal
+    return min((chance_of_at_least(relative * seconds, outcome.step_time) for seconds in times), default=None)
+
+
+class _Amounts(Protocol):
+    """What has days, money and power: a pool or a mixture with its plan."""
+
+    @property
+    def days(self) -> Range | None: ...
+    @property
+    def cost_of_run(self) -> Range | None: ...
+    @property
+    def cost_per_hour(self) -> Range | None: ...
+    @property
+    def site_power(self) -> Range | None: ...
+    @property
+    def energy_of_run(self) -> Range | None: ...
+    @property
+    def capital(self) -> Range | None: ...
+
+
+def amounts(a: _Amounts) -> str:
     """Return days, money and power of a plan; without a number of tokens the money of a day."""
     days = f"{format_days(a.days.nominal)} days{_ends(a.days, format_days)}" if a.days else ""
     if cost := a.cost_of_run:
@@ -130,8 +185,10 @@ def amounts(a: Assessment) -> str:
         money = f"{_scaled(day * (DAY / HOUR), 'USD')} a day"
     else:
         money = "cost not known, no price is published"
-    power = _scaled(a.power.site, "W") if a.power else "power not known, none is published"
-    return ", ".join(part for part in (days, money, power) if part)
+    power = _scaled(a.site_power, "W") if a.site_power else "power not known, none is published"
+    energy = f"{format_number(a.energy_of_run.nominal / MWH)} MWh" if a.energy_of_run else ""
+    capital = f"{_scaled(a.capital, 'USD')} to own it" if a.days and a.capital else ""
+    return ", ".join(part for part in (days, money, energy, power, capital) if part)
 
 
 def _scaled(span: Range, unit: str) -> str:

@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Literal, TypedDict
 
 from tianji.comparison import Comparison, Replacement, Sizing
+from tianji.comparison.batches import describe_chips
 from tianji.comparison.curve import Curve
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.replacement import describe_answer
@@ -14,6 +15,7 @@ from tianji.comparison.side_by_side import format_pool, rank_by_speed
 from tianji.hardware.calibration import Calibration
 from tianji.ranges import Range, RangeDocument, chance_of_at_least
 from tianji.report.documents.assessment import AssessmentDocument, assessment_document
+from tianji.report.documents.batches import OtherBatchesDocument, other_batches_document
 from tianji.report.documents.bottom_line import (
     BottomLineDocument,
     comparison_line,
@@ -49,6 +51,8 @@ class ComparisonDocument(WorkDocument):
     verdicts: list[str]
     pairs: list[PairDocument]
     """Every two pools, the faster one first."""
+    batches: OtherBatchesDocument | None
+    """The pools at the batches that were listed, or at the round ones around that of the answer."""
     assumptions: list[str]
 
 
@@ -125,6 +129,8 @@ class ReplacementDocument(WorkDocument):
     other: AssessmentDocument
     ratios: dict[str, list[RangeDocument | None]]
     """As in a comparison of the two."""
+    batches: OtherBatchesDocument | None
+    """The same chips at the round batches around that of the answer; for batches that were listed the chips that replace."""
     curves: CurvesDocument
     sensitivity: SensitivityDocument
     verdicts: list[str]
@@ -146,6 +152,8 @@ class SizingDocument(WorkDocument):
     """Chips that are in time in the slow case too; null where none are."""
     cost_of_run_usd: float | None
     best: AssessmentDocument
+    batches: OtherBatchesDocument | None
+    """With several batches: the smallest pool that is in time at each."""
     curve: CurveDocument
     assumptions: list[str]
 
@@ -161,6 +169,7 @@ def comparison_document(comparison: Comparison, calibration: Calibration) -> Com
         "ratios": ratios_document(comparison),
         "verdicts": list(comparison.verdicts),
         "pairs": [pair_document(comparison, *pair) for pair in combinations(rank_by_speed(comparison.assessments), 2)],
+        "batches": other_batches_document(comparison.batches, comparison.batch, comparison.batch_line),
         "assumptions": list(job.assumed),
     }
 
@@ -211,6 +220,7 @@ def replacement_document(replacement: Replacement, calibration: Calibration) -> 
             "swings": [swing_document(sensitivity) for sensitivity in replacement.sensitivities],
         },
         "verdicts": list(replacement.both.verdicts),
+        "batches": _replacement_batches(replacement),
         "assumptions": list(first.result.plan.job.assumed),
     }
 
@@ -225,6 +235,18 @@ def swing_document(sensitivity: Sensitivity) -> SwingDocument:
         "at_high": sensitivity.at_high,
         "flips": sensitivity.flips,
     }
+
+
+def _replacement_batches(replacement: Replacement) -> OtherBatchesDocument | None:
+    both = replacement.both
+    if not replacement.batches:
+        return other_batches_document(both.batches, both.batch, both.batch_line)
+    return other_batches_document(replacement.batches, both.batch, describe_chips(replacement.batches, both.batch))
+
+
+def _sizing_batches(sizing: Sizing) -> OtherBatchesDocument | None:
+    batch = sizing.best.result.plan.job.global_batch_size
+    return other_batches_document(sizing.batches, batch, describe_chips(sizing.batches, batch))
 
 
 def sizing_document(sizing: Sizing, calibration: Calibration) -> SizingDocument:
@@ -243,6 +265,7 @@ def sizing_document(sizing: Sizing, calibration: Calibration) -> SizingDocument:
         "cost_of_run_usd": sizing.cost,
         "best": assessment_document(sizing.best, calibration),
         "curve": curve_document(sizing.curve),
+        "batches": _sizing_batches(sizing),
         "assumptions": list(job.assumed),
     }
 

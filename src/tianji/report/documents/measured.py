@@ -22,11 +22,12 @@ class SuspectDocument(TypedDict):
 
 
 class ChangeDocument(TypedDict):
-    """One change of the layout, all else as it is."""
+    """One change of the layout or of the software, all else as it is."""
 
     flag: str
     """What to type for it."""
     field: str
+    """Of the strategy, or a switch of the software."""
     value: Any
     step_time_s: float
     """Predicted."""

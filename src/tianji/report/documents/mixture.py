@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from tianji.comparison import Assumptions
 from tianji.hardware.calibration import Calibration
 from tianji.reliability import Reliability
+from tianji.report.documents.bottom_line import BottomLineDocument, mixture_line
 from tianji.report.documents.cited_figures import CitedFigureDocument, figures_document
 from tianji.report.documents.goodput_summary import GoodputSummaryDocument, goodput_summary_document
 from tianji.report.documents.ranges import RangeDocument, range_document
@@ -88,6 +90,7 @@ class MixedPlanDocument(WorkDocument):
     """All that ``tianji plan`` answers for a mixture of unlike chips."""
 
     document: Literal["mixture"]
+    bottom_line: BottomLineDocument
     mixture: MixedPoolDocument
     assumptions: list[str]
     software: list[SoftwareDocument | None]
@@ -117,6 +120,7 @@ def mixed_plan_document(
     dtypes = (job.precision.linear, job.precision.high)
     return {
         "document": "mixture",
+        "bottom_line": mixture_line(outcome, Assumptions(reliability=reliability)),
         **work_document(job),
         "mixture": {
             "name": mixture.name,

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from tianji.comparison import Assumptions
+from tianji.comparison.batches import AtBatch
 from tianji.hardware.calibration import Calibration
 from tianji.perf.holdings import stages_of
 from tianji.prediction.switch_gains import SwitchGain
 from tianji.reliability import Reliability
+from tianji.report.documents.batches import OtherBatchesDocument, other_batches_document
 from tianji.report.documents.bottom_line import BottomLineDocument, plan_line
 from tianji.report.documents.choice import (
     MicroBatchDocument,
@@ -141,6 +143,8 @@ class PlanDocument(RequestDocument):
     published: list[PublishedRunDocument]
     nearest: list[NearRunDocument]
     """The nearest published runs, with our error on them."""
+    batches: OtherBatchesDocument | None
+    """With several batches: the best plan at each."""
     chosen: ChosenDocument | None
     runs_on: RunsOnDocument | None
 
@@ -149,6 +153,7 @@ def plan_document(
     outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None,
     reliability: Reliability | None = None, cheapest: CheapestSize | None = None, published: Sequence[Promise] = (),
     runs_on: RunsOnDocument | None = None, assumptions: Assumptions | None = None, switch_gains: Sequence[SwitchGain] = (),
+    batches: Sequence[AtBatch] = (),
 ) -> PlanDocument:  # fmt: skip
     """Return all that a search answers; ``cheapest`` says how its number of chips was chosen."""
     best, searched = outcome.results[0], outcome.search
@@ -176,6 +181,7 @@ def plan_document(
         },
         "nearest": near_run_documents(find_nearest(best.plan, calibration)),
         "published": [published_run_document(promise) for promise in published],
+        "batches": other_batches_document(batches, best.plan.job.global_batch_size),
         "chosen": None if cheapest is None else chosen_document(cheapest),
         "runs_on": runs_on,
     }

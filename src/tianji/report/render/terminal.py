@@ -117,23 +117,51 @@ class _Shape:
 
 
 def draw_table(table: ViewTable, width: int, every_row: bool = False) -> RenderableType:
-    """Return a table that fits a width: ranges go below their numbers, then columns of the highest rank go."""
+    """Return a table that fits a width: ranges go below their numbers, then columns go on in a table below.
+
+    What says which row it is stands in each of these.
+    """
     rows = shown_rows(table, every_row)
-    shapes = {
-        place: _shape(column, [table.rows[row][place] for row in rows]) for place, column in enumerate(table.columns)
-    }
+    keys, left = list(range(table.keys)), list(range(len(table.columns)))
+    drawn: list[RenderableType] = []
+    while left:
+        places, shapes = _choose(table, left, rows, width)
+        lost = [place for place in left if place not in places]
+        if drawn:
+            drawn.append(Text())
+        drawn.append(_draw(table, rows, places, shapes, width, is_first=not drawn))
+        if lost and not set(places) - set(keys):
+            drawn.append(Text(f"no room for: {', '.join(table.columns[place].title for place in lost)}", style="dim"))
+            break
+        left = [*keys, *lost] if lost else []
+    thinned = f"{len(rows):,} of {len(table.rows):,} rows; --html and --csv have all"
+    notes = [*([thinned] if len(rows) < len(table.rows) else []), *([table.note] if table.note else [])]
+    every = [*drawn, *(Text(note, style="dim") for note in notes)]
+    return every[0] if len(every) == 1 else Group(*every)
+
+
+def _choose(table: ViewTable, left: list[int], rows: list[int], width: int) -> tuple[list[int], dict[int, _Shape]]:
+    """Return the columns that there is room for of those that are left, and the shapes of all these."""
+    shapes = {place: _shape(table.columns[place], [table.rows[row][place] for row in rows]) for place in left}
     places = _fitting(table, shapes, width)
-    if len(places) < sum(not column.rank for column in table.columns):  # a column that stays at any width went
+    if len(places) < sum(not table.columns[place].rank for place in left):  # a column that stays at any width went
         shapes = {place: shape if shape.is_number else shape.folded() for place, shape in shapes.items()}
         places = _fitting(table, shapes, width)
+    return places, shapes
+
+
+def _draw(
+    table: ViewTable, rows: list[int], places: list[int], shapes: Mapping[int, _Shape], width: int, *, is_first: bool
+) -> Table:
+    """Return some columns of a table, its bars beside the first ones."""
     room = _bar_room(width, [shapes[place] for place in places])
-    has_bars = table.bar is not None and room >= BAR[0]
+    has_bars = is_first and table.bar is not None and room >= BAR[0]
     left = width - GAP - room if has_bars else width
     is_split = _width(shapes[place].natural for place in places) > left
     is_tight = _width(shapes[place].comfort for place in places) > left
     # Left to itself, rich wraps a last column at one letter more than it has room for.
     widths = _divide(left, [shapes[place] for place in places], is_tight) if is_split else [None] * len(places)
-    drawn = plain_table(table.title)
+    drawn = plain_table(table.title if is_first else "")
     for place, fixed in zip(places, widths, strict=True):
         shape = shapes[place]
         drawn.add_column(
@@ -147,8 +175,7 @@ def draw_table(table: ViewTable, width: int, every_row: bool = False) -> Rendera
             drawn.add_section()
         cells = [Text(_text(table.rows[row][place], is_split)) for place in places]
         drawn.add_row(*cells, *([_bar(table, row, room)] if has_bars else []), style=_style(table, row))
-    notes = [*_left_out(table, len(rows), places), *([table.note] if table.note else [])]
-    return Group(drawn, *(Text(note, style="dim") for note in notes)) if notes else drawn
+    return drawn
 
 
 def _fitting(table: ViewTable, shapes: Mapping[int, _Shape], width: int) -> list[int]:
@@ -189,14 +216,6 @@ def shown_rows(table: ViewTable, every_row: bool = False) -> list[int]:
         return list(range(most))
     even = {round(i * (count - 1) / (most - 1)) for i in range(most)}
     return sorted(even if table.best is None else even | {table.best})
-
-
-def _left_out(table: ViewTable, rows: int, places: list[int]) -> Iterator[str]:
-    if rows < len(table.rows):
-        yield f"{rows:,} of {len(table.rows):,} rows; --html and --csv have all"
-    lost = [column.title for place, column in enumerate(table.columns) if place not in places]
-    if lost:
-        yield f"no room for: {', '.join(lost)}"
 
 
 def _shape(column: ViewColumn, cells: list[Cell]) -> _Shape:

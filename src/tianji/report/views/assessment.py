@@ -83,8 +83,9 @@ def _prices(pool: AssessmentDocument) -> Iterator[tuple[str, str]]:
 
 
 def caveats(pools: Sequence[AssessmentDocument]) -> list[str]:
-    """Return what is assumed of pools larger than one unit, and which chips stand idle."""
-    texts = ((pool, text) for pool in pools for text in (pool["beyond_unit"], pool["idle"], pool["free"]))
+    """Return what is assumed of pools larger than one unit, which chips stand idle or free, and owning against renting."""
+    keys = ("beyond_unit", "idle", "free", "own_or_rent")
+    texts = ((pool, pool[key]) for pool in pools for key in keys)  # type: ignore[literal-required]
     return [f"{pool['pool']}: {text}" for pool, text in texts if text]
 
 
@@ -174,7 +175,7 @@ def measure_table(pools: Sequence[AssessmentDocument], ratios: Ratios | None = N
                 cells.append(ranged_or(ratios[key][place], "{:.2f}".format, ""))
         rows.append(tuple(cells))
     note = "Nominal, with low and high" + ("; ratios to the first." if ratios else ".")
-    return ViewTable("measures", "", tuple(columns), tuple(rows), note)
+    return ViewTable("measures", "", tuple(columns), tuple(rows), note, keys=2)
 
 
 # --- time ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from tianji.formatting import format_count, format_number
 from tianji.report.charts import ChartPoint, ChartSeries, ChartSwing, CurveChart, SwingChart
 from tianji.report.documents.assessment import AssessmentDocument
+from tianji.report.documents.batches import OtherBatchesDocument
 from tianji.report.documents.comparison import (
     ComparisonDocument,
     CurveDocument,
@@ -24,6 +25,7 @@ from tianji.report.views.assessment import (
     measure_table,
     pools_facts,
 )
+from tianji.report.views.batches import batches_lead, batches_section
 from tianji.report.views.cells import count_of, days_of, ranged, ranged_or, share_of
 from tianji.report.views.request_summary import bottom_lines
 from tianji.units import DAY
@@ -43,11 +45,12 @@ def comparison_view(document: ComparisonDocument) -> View:
     pools, ratios = document["pools"], document["ratios"]
     return View(
         f"{_model(document, pools)}: {' against '.join(pool['name'] for pool in pools)}",
-        (*document["verdicts"], *caveats(pools)),
+        (*document["verdicts"], *batches_lead(document["batches"]), *caveats(pools)),
         tuple(_ratio_highlights(document)),
         (
             *((ViewSection("Every pair", (_pairs(document),)),) if len(pools) > MOST_ALONE else ()),
             ViewSection(SIDE_BY_SIDE, (*measure_bars(pools), measure_table(pools, ratios))),
+            *batches_section(document["batches"]),
             *assessment_sections(pools),
         ),
         pools_facts(document, document["assumptions"], pools),
@@ -94,11 +97,12 @@ def replacement_view(document: ReplacementDocument) -> View:
         ViewSection("How many chips give how much", (_two_curves(document), *_curve_tables(document))),
         ViewSection("What would flip the answer", tuple(_tornado(document["sensitivity"]))),
         ViewSection(SIDE_BY_SIDE, (*measure_bars(pools), measure_table(pools, document["ratios"]))),
+        *batches_section(document["batches"], of_chips=_moves_chips(document["batches"])),
         *assessment_sections(pools),
     )
     return View(
         f"{_model(document, pools)}: how many {other['pool']} replace {first['name']}",
-        (*caveats(pools), *document["verdicts"]),
+        (*caveats(pools), *document["verdicts"], *batches_lead(document["batches"])),
         tuple(_replacement_highlights(document)),
         sections,
         pools_facts(document, document["assumptions"], pools),
@@ -117,18 +121,25 @@ def _replacement_highlights(document: ReplacementDocument) -> Iterator[Highlight
     yield Highlight(f"{first['pool']} chips that one replaces", Number(each, f"{each:.2f}"))
 
 
+def _moves_chips(batches: OtherBatchesDocument | None) -> bool:
+    """Return whether the second pool has another number of chips at another batch."""
+    points = batches["points"] if batches else []
+    return len({pool["chips"] for point in points for pool in point["pools"][1:] if pool}) > 1
+
+
 def sizing_view(document: SizingDocument) -> View:
     """Return the view of ``tianji size``."""
     best, pools = document["best"], (document["best"],)
     sections = (
         ViewSection("How many chips give how much", (_one_curve(document), _curve_table(document["curve"], 1, best["chips"]))),
+        *batches_section(document["batches"], of_chips=True),
         ViewSection("All measures", (measure_table(pools),)),
         *assessment_sections(pools),
     )  # fmt: skip
     tokens = format_count(document["job"]["tokens"] or 0.0)
     return View(
         f"{_model(document, pools)}: {tokens} tokens in {document['days_allowed']:g} days on {best['pool']}",
-        (*_sizing_lead(document), *caveats(pools)),
+        (*_sizing_lead(document), *batches_lead(document["batches"]), *caveats(pools)),
         tuple(_sizing_highlights(document)),
         sections,
         pools_facts(document, document["assumptions"], pools),

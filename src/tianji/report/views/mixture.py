@@ -12,7 +12,7 @@ from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, View
 from tianji.report.views.basis import BASIS, calibration_blocks, figure_table, publications, sources_of
 from tianji.report.views.cells import count_of, ranged, size_of, time_of
 from tianji.report.views.plan_result import days_highlights, goodput_highlights, goodput_lead, shorten_layout
-from tianji.report.views.request_summary import describe_job, describe_pool, describe_tier, has_experts
+from tianji.report.views.request_summary import bottom_lines, describe_job, describe_pool, describe_tier, has_experts
 from tianji.report.views.software import describe_software
 from tianji.report.vocabulary import WAYS
 from tianji.units import show
@@ -44,7 +44,9 @@ def mixed_plan_view(document: MixedPlanDocument) -> View:
     job = f"{document['model']['name']} in {document['job']['precision']}"
     title = f"Plan: {job} on {mixture['name']}, {mixture['chips']:,} unlike chips"
     lead = (document["verdict"], *goodput_lead(document["goodput_summary"]))
-    return View(title, lead, tuple(_highlights(document)), sections, _asked(document))
+    return View(
+        title, lead, tuple(_highlights(document)), sections, _asked(document), bottom_lines(document["bottom_line"])
+    )
 
 
 def _asked(document: MixedPlanDocument) -> Facts:

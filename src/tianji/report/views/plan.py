@@ -12,6 +12,7 @@ from tianji.report.documents.plan import ChosenDocument, PlanDocument, Published
 from tianji.report.documents.plan_result import AgainstDocument, PlanResultDocument
 from tianji.report.view import Block, Cell, Facts, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import basis_section
+from tianji.report.views.batches import batches_section
 from tianji.report.views.breakdown import difference_of, swing_of
 from tianji.report.views.cells import count_of, days_of, ranged, share_of, size_of, time_of
 from tianji.report.views.choice import (
@@ -51,6 +52,7 @@ def plan_view(document: PlanDocument) -> View:
     best, pool = document["plans"][0], document["pool"]
     sections = (
         ViewSection("Best plans", (plans_table(document["plans"], document["choice"]),)),
+        *batches_section(document["batches"]),
         *choice_section(document),
         step_section(best, "Where a step of plan 1 goes"),
         memory_section(best, " of plan 1"),
