@@ -97,6 +97,18 @@ def test_mindspore_keeps_no_gradient_of_a_single_micro_batch(batch: str, zero: i
     assert read_strategy(framework="mindformers", global_batch_size=batch).zero == zero
 
 
+@pytest.mark.parametrize(("stated", "share"), [("", 1.0), ("3", 3 / 8), ("99", 1.0)])
+def test_layers_whose_activations_move_are_a_share_of_the_chunk(stated: str, share: float) -> None:
+    row = cells(pool="hgx-h100", layers="16", pp="2", offload="activations", offload_num_layers=stated)
+    found = read_setup(row).strategy.offload_activations
+    assert found == pytest.approx(share)
+
+
+def test_more_chunks_than_layers_give_the_embedding_and_the_head_their_own() -> None:
+    row = cells(pool="hgx-h100", layers="6", pp="2", vpp="4")
+    assert read_setup(row).strategy.stages == "E|(t|)*6L"
+
+
 def test_a_row_states_what_its_stages_hold() -> None:
     even = read_setup(cells(pp="2", tp="1", n_chips="8"))
     uneven = read_setup(cells(pp="2", tp="1", n_chips="8", stages="18,6"))

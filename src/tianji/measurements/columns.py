@@ -161,6 +161,8 @@ LAYOUT = _group(
            words=("0", "1", "2", "3"), empty="needed where data or context ranks are more than one"),
     Column("zero_group", "count", "Ranks of one sharding group", "8", empty="all of them"),
     Column("zero_kind", "word", "What ZeRO gathers at once", "layers", words=ZERO_KINDS, empty="the framework's default"),
+    Column("offload_num_layers", "count", "Layers of each model chunk whose activations move to host memory", "20",
+           empty="all, where `offload` names them"),
     Column("offload_optimizer", "fraction", "Share of the optimizer's state in host memory", "1/2", empty="0"),
     Column("offload_update", "word", "Who updates offloaded state", "host", words=OFFLOAD_UPDATES, empty="host"),
     Column("offload_overlap", "switch", "Copies of an offloaded optimizer run beside its update", "true", empty="false"),

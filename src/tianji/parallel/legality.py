@@ -15,7 +15,7 @@ from tianji.errors import IllegalStrategyError
 from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
 from tianji.parallel.schedules import SCHEDULES, PipelineSchedule, ScheduleRule
-from tianji.parallel.stages import read_stages
+from tianji.parallel.stages import fill_chunks, read_stages
 from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.units import Array
 from tianji.workload import Job
@@ -90,11 +90,11 @@ def describe_misfit(s: Strategy, job: Job) -> str:
 
 def _suggest_ends(s: Strategy, job: Job) -> str:
     """Return how the stages are named in which the embedding or the loss has a chunk of its own, where these are enough."""
-    layers, alone = job.model.num_layers, SCHEDULES[s.schedule].num_chunks(s.pp, s.vpp) - job.model.num_layers
-    if job.model.num_mtp_layers or alone not in (1, 2):
+    filled = fill_chunks(job.model.num_layers, SCHEDULES[s.schedule].num_chunks(s.pp, s.vpp))
+    if job.model.num_mtp_layers or not filled:
         return ""
-    text = f"E|(t|)*{layers}L" if alone == 2 else f"E(t|)*{layers}L"
-    return f" (with {'embedding and loss' if alone == 2 else 'the loss'} in a chunk of their own: stages={text})"
+    alone = "the loss" if filled.layers[0] else "embedding and loss"
+    return f" (with {alone} in a chunk of their own: stages={filled})"
 
 
 def _of_schedule(schedule: PipelineSchedule, rule: ScheduleRule) -> Rule:
