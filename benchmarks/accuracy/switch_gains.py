@@ -1,14 +1,16 @@
 """What one switch bought: published gains of throughput beside predicted ones.
 
 ``catalog/data/software/gains.csv`` holds a job, a layout, and the switches and layout fields before and after. A field like
-``flash_attention=off>on`` of the column ``layout_after`` has a value before and one after.
+``flash_attention=off>on`` of the column ``layout_after`` has a value before and one after; ``shape`` changes sizes of the model,
+and ``guessed`` says what of the job its publisher does not state.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +21,11 @@ from tianji.hardware.calibration import Calibration
 from tianji.measurements.table import Setup
 from tianji.parallel.layouts import complete_layout, read_layout
 from tianji.validation.pricing import forecast
-from tianji.workload import Job
+from tianji.workload import Job, Model
 from tianji.workload.precision import find_precision
 
 FILE = DATA / "software" / "gains.csv"
+SHAPE = {"n_experts": "num_experts", "moe_ffn": "intermediate_size"}
 FAINT = 0.02
 """Gains of less than this either way have no sign that a prediction could get wrong."""
 
@@ -36,6 +39,8 @@ class Gain:
     source: str
     measured: float
     predicted: float
+    guessed: str = ""
+    """What of the job is not stated where the gain is."""
 
     @property
     def has_sign(self) -> bool:
@@ -74,29 +79,48 @@ def predict_gains(calibration: Calibration | None = None) -> Gains:
     times = [f.step_time or float("nan") for f in forecast(setups, calibration)]
     return Gains(
         tuple(
-            Gain(row["name"], _name_job(row), row["source"], float(row["gain"]) / 100.0, before / after - 1.0)
+            Gain(
+                row["name"],
+                _name_job(row),
+                row["source"],
+                float(row["gain"]) / 100.0,
+                before / after - 1.0,
+                row["guessed"],
+            )
             for row, before, after in zip(rows, times[::2], times[1::2], strict=True)
         )
     )
 
 
+def _read_model(row: Mapping[str, str]) -> Model:
+    """Return the model of a line, its shape changed as the line says."""
+    model = load_architecture(row["architecture"])
+    if model is None:
+        raise ValueError(f"gains.csv: {row['architecture']} is no architecture of the catalog")
+    name, equals, value = row["shape"].partition("=")
+    if not equals or model.moe is None:
+        return model
+    changed: dict[str, Any] = {SHAPE[name]: int(value)}
+    return replace(model, moe=replace(model.moe, **changed))
+
+
 def _name_job(row: Mapping[str, str]) -> str:
-    return f"{row['architecture']} on {row['chips']} {row['pool']}, {row['precision']}"
+    shape = f" ({row['shape']})" if row["shape"] else ""
+    return f"{row['architecture']}{shape} on {row['chips']} {row['pool']}, {row['precision']}"
 
 
 def read_side(row: Mapping[str, str], *, after: bool) -> Setup:
     """Return the run before or after the switch."""
-    model = load_architecture(row["architecture"])
-    if model is None:
-        raise ValueError(f"gains.csv: {row['architecture']} is no architecture of the catalog")
+    model = _read_model(row)
     pool = load_pool(row["pool"]).with_chips(int(row["chips"]))
     software, _ = find_software(row["software"], row["after" if after else "before"].split(), pool.chip.ecosystem)
-    fields = read_layout(row["layout"])
+    parts = dict(part.split("=", 1) for part in row["layout"].split(","))
     for part in row["layout_after"].split(",") if row["layout_after"] else ():
         name, _, value = part.partition("=")
         first, arrow, last = value.partition(">")
         if after or arrow:
-            fields |= read_layout(f"{name}={last if arrow and after else first}")
+            parts[name] = last if arrow and after else first
+    fields = read_layout(",".join(f"{name}={value}" for name, value in parts.items()))
     strategy = complete_layout(fields, pool.chips)
     job = Job(model, int(row["seq_len"]), int(row["batch"]), find_precision(row["precision"]))
     return Setup(job, pool, strategy, software, row["architecture"])

@@ -142,6 +142,7 @@ def _held_out(held_out: Mapping[str, Sequence[HeldOut]]) -> list[str]:
 def _gains(gains: Gains | None) -> list[str]:
     if gains is None:
         return []
+    stated = Gains(tuple(g for g in gains.gains if not g.guessed))
     rows = [
         [
             g.name,
@@ -149,6 +150,7 @@ def _gains(gains: Gains | None) -> list[str]:
             signed_percent_of(g.measured),
             signed_percent_of(g.predicted),
             "" if g.has_sign else "no",
+            g.guessed,
             g.source,
         ]
         for g in gains.gains
@@ -156,9 +158,10 @@ def _gains(gains: Gains | None) -> list[str]:
     return [
         "## What a switch buys\n",
         "Published gains of throughput by one switch, and what is predicted for the same job. Settings that a publisher does not "
-        f"state are those of the recipe. Sign right in {percent_of(gains.signs)}, median error of the gain "
-        f"{percent_of(gains.error)}.\n",
-        markdown_table(["switch", "job", "measured", "predicted", "sign", "source"], rows),
+        f"state are guessed. Sign right in {percent_of(gains.signs)}, median error of the gain "
+        f"{percent_of(gains.error)}; of the {len(stated.gains)} whose job is stated in {percent_of(stated.signs)}, "
+        f"{percent_of(stated.error)}.\n",
+        markdown_table(["switch", "job", "measured", "predicted", "sign", "guessed", "source"], rows),
     ]
 
 

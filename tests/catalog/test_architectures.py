@@ -1,6 +1,14 @@
+from dataclasses import replace
+
 import pytest
 
-from tianji.catalog.architectures import ROW_COLUMNS, load_architecture, model_from_row, read_architectures
+from tianji.catalog.architectures import (
+    ROW_COLUMNS,
+    find_mixture,
+    load_architecture,
+    model_from_row,
+    read_architectures,
+)
 from tianji.catalog.models import load_model
 from tianji.errors import FormatError, UnsupportedModelError
 
@@ -123,6 +131,24 @@ def test_an_unknown_architecture_without_a_count_is_gated() -> None:
 def test_a_row_that_describes_no_model_is_refused(change: dict[str, str], said: str) -> None:
     with pytest.raises(FormatError, match=said):
         model_from_row(ROW | {"arch_key": ""} | change)
+
+
+# --- the mixture that a model is -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("qwen3-235b-a22b", "qwen3_235b_a22b"), ("gpt-oss-120b", "gpt_oss_120b"), ("deepseek-v3", "deepseek_v3"),
+        ("moonlight-16b-a3b", "moonlight_16b"), ("deepseek-v2-lite", "deepseek_v2_lite"), ("glm-4.5", "glm-4.5"),
+        ("llama-3.1-8b", None),
+    ],
+)  # fmt: skip
+def test_a_mixture_is_known_by_its_shape_whatever_its_name(name: str, key: str | None) -> None:
+    model = load_model(name)
+    assert find_mixture(model) == key
+    if key in ARCHITECTURES:
+        assert find_mixture(replace(model, name="mine")) == key
+    elif key:
+        assert find_mixture(replace(model, name="mine")) == ""
 
 
 def test_the_columns_of_a_model_are_all_that_a_row_says_of_it() -> None:

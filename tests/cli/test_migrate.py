@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tianji.cli import main
+from tianji.report.views.migration import scan_view
 
 
 def call(*words: str, stdin: str | None = None) -> Result:
@@ -60,8 +61,23 @@ def test_every_target_has_an_answer(target: str, repository: Path) -> None:
     document = json.loads(call("scan", str(repository), "--to", target, "--json").stdout)
     assert (document["mindspore"] is None) == (target != "mindspore")
     if target == "mindspore":
+        page = scan_view(document)
+        assert "written anew for MindSpore" in page.lead[0]
+        assert page.highlights[0].label == "names without a known counterpart"
+        assert page.sections[0].title == "MindSpore"
         assert document["versions"]["versions"]["mindspore"]
         assert document["mindspore"]["counterparts"][0]["torch"].startswith("torch.")
+
+
+def test_examples_that_nothing_reaches_are_no_rows_to_change(repository: Path) -> None:
+    (repository / "examples").mkdir()
+    (repository / "examples" / "other.py").write_text("import torch\nx = torch.zeros(2).cuda()\n")
+    document = json.loads(call("scan", str(repository), "--json").stdout)
+    assert document["files_to_change"] == ["train.py"]
+    assert "examples/other.py" in {finding["path"] for finding in document["findings"]}
+    page = scan_view(document)
+    section = next(section for section in page.sections if section.title == "What to change")
+    assert {str(row[0]).split(":")[0] for row in section.blocks[0].rows} == {"train.py"}
 
 
 def test_a_conflict_and_a_misfit_exit_with_one() -> None:

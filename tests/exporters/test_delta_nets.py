@@ -58,10 +58,33 @@ def test_heads_of_delta_nets_divide() -> None:
         ("qwen3-next-80b-a3b", "nemo", "hgx-h100", "Megatron Bridge 0.3.1 none are written of gated delta net"),
         ("qwen3-next-80b-a3b", "mindspeed", "atlas-900-a2", "MindSpeed-LLM none are written of gated delta net"),
         ("gemma-3-12b", "megatron", "hgx-h100", "Megatron-LM none are written of sandwich norms"),
-        ("nemotron-h-56b", "megatron", "hgx-h100", "Megatron-LM none are written of .*mamba2"),
+        ("nemotron-h-56b", "nemo", "hgx-h100", "Megatron Bridge 0.3.1 none are written of mamba2"),
+        ("nemotron-3-ultra-550b-a55b", "megatron", "hgx-h100", "this mixture of layers"),
         ("deepseek-v4-flash", "megatron", "hgx-h100", "Megatron-LM none are written of hyper-connections"),
     ],
 )
 def test_what_has_no_option_is_named(name: str, target: str, pool: str, lack: str) -> None:
     with pytest.raises(ExportError, match=lack):
         export(name, target, pool)
+
+
+@pytest.mark.parametrize("name", ["nemotron-h-56b", "nemotron-3-nano-30b-a3b"])
+@pytest.mark.parametrize("pp", [1, 2])
+def test_a_hybrid_reads_back_equal(name: str, pp: int, tmp_path: Path) -> None:
+    bundle = export(name, "megatron", pp=pp, dp=8 // pp)
+    path = tmp_path / "pretrain_megatron.sh"
+    path.write_text(bundle.artefacts[0].text)
+    launch, wanted = read_launch(path), load_model(name)
+    read = launch.job.model
+    assert (read.blocks, read.pattern) == (wanted.blocks, wanted.pattern)
+    assert read.num_parameters == wanted.num_parameters
+    assert (launch.strategy.pp, launch.strategy.dp) == (pp, 8 // pp)
+    assert read.mathematics.norm_epsilon == wanted.mathematics.norm_epsilon
+    assert read.mathematics.router_scale == wanted.mathematics.router_scale
+    assert "--position-embedding-type none" in bundle.artefacts[0].text
+    assert "pretrain_hybrid.py" in bundle.artefacts[0].text
+
+
+def test_a_hybrid_is_cut_into_equal_stages() -> None:
+    with pytest.raises(ExportError, match="cut into equal stages"):
+        export("nemotron-h-56b", "megatron", pp=4, dp=2)

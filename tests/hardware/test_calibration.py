@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samples import CHIP
-from tianji.hardware.calibration import UNSEEN, Calibration, Effect, Evidence, Spread
+from tianji.hardware.calibration import UNSEEN, UNSEEN_MIXTURE, Calibration, Effect, Evidence, Spread
 from tianji.hardware.constants import CONSTANT_NAMES, Constants
+from tianji.hardware.software import Software
 from tianji.hardware.uncertainty import DOUBTED, combine
 
 SLOW = Constants(matmul_efficiency=0.5)
@@ -40,6 +41,23 @@ def test_a_framework_that_is_not_known_widens_the_range_by_what_frameworks_diffe
     sure, unsure = fitted.spread(CHIP, traits=("megatron-lm",)), fitted.spread(CHIP, traits=("nobody",))
     assert (sure.low, sure.high) == (0.9, 1.2)
     assert unsure == sure.doubted(0.1) == fitted.spread(CHIP) and unsure.low < sure.low < sure.high < unsure.high
+
+
+def test_a_mixture_takes_what_its_runs_took_and_a_stranger_is_doubted() -> None:
+    fitted = Calibration(
+        chips={CHIP.name: Constants()},
+        spreads={CHIP.name: {"dense": Spread(0.9, 1.2, "measured"), "moe": Spread(0.9, 1.2, "measured")}},
+        software={
+            "nemo": {}, f"nemo@{CHIP.name}": {}, "nemo/grok1": {"software": Effect(1.2, 9, 0.05)},
+            UNSEEN_MIXTURE: {"software": Effect(1.0, 0, 0.08)},
+        },
+    ).under(Software("nemo"))  # fmt: skip
+    known, strange, dense = fitted.training("grok1"), fitted.training(""), fitted.training(None)
+    assert [c.constants(CHIP).software for c in (known, strange, dense)] == pytest.approx([1.2, 1.0, 1.0])
+    sure = dense.spread(CHIP, moe=True)
+    assert known.spread(CHIP, moe=True) == sure and strange.spread(CHIP, moe=True) == sure.doubted(0.08)
+    assert fitted.constants(CHIP, known.traits_on(CHIP)[:-1]) == known.constants(CHIP)
+    assert known.training("grok1") is known
 
 
 def test_the_doubt_about_a_plan_joins_its_chips_constants_and_the_effects_of_its_software() -> None:

@@ -8,9 +8,13 @@ from hypothesis import strategies as st
 from tables import MOE, cells
 
 from tianji.errors import InputError
+from tianji.hardware.calibration import Calibration
 from tianji.measurements.layouts import ONE_CHUNK, read_schedule
-from tianji.measurements.table import read_setup
+from tianji.measurements.table import Row, read_setup
+from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import CHOICES, SWITCHES, Strategy
+from tianji.prediction import predict
+from tianji.validation import predict_rows
 
 DEGREES = st.fixed_dictionaries({n: st.sampled_from([1, 2, 4]) for n in ("tp", "pp", "cp", "vpp", "micro_batch_size")})
 
@@ -91,3 +95,36 @@ def test_one_rank_shards_nothing_and_need_not_say_so() -> None:
 @pytest.mark.parametrize(("batch", "zero"), [("8", 2), ("64", 1)])
 def test_mindspore_keeps_no_gradient_of_a_single_micro_batch(batch: str, zero: int) -> None:
     assert read_strategy(framework="mindformers", global_batch_size=batch).zero == zero
+
+
+@pytest.mark.parametrize(("stated", "share"), [("", 1.0), ("3", 3 / 8), ("99", 1.0)])
+def test_layers_whose_activations_move_are_a_share_of_the_chunk(stated: str, share: float) -> None:
+    row = cells(pool="hgx-h100", layers="16", pp="2", offload="activations", offload_num_layers=stated)
+    found = read_setup(row).strategy.offload_activations
+    assert found == pytest.approx(share)
+
+
+def test_more_chunks_than_layers_give_the_embedding_and_the_head_their_own() -> None:
+    row = cells(pool="hgx-h100", layers="6", pp="2", vpp="4")
+    assert read_setup(row).strategy.stages == "E|(t|)*6L"
+
+
+def test_a_row_states_what_its_stages_hold() -> None:
+    even = read_setup(cells(pp="2", tp="1", n_chips="8"))
+    uneven = read_setup(cells(pp="2", tp="1", n_chips="8", stages="18,6"))
+    assert (even.strategy.stages, uneven.strategy.stages) == ("", "Et*18|t*6L")
+    assert read_strategy(pp="1", stages="24").stages == ""
+    priced = [predict(Plan(s.job, s.pool, s.strategy)).step_time.nominal for s in (even, uneven)]
+    assert priced[1] > priced[0]
+    rows = [Row(name, "", "", "", "pretrain", one, 1.0) for name, one in (("even", even), ("uneven", uneven))]
+    together = [p.step_time for p in predict_rows(rows, Calibration())]
+    apart = [p.step_time for row in rows for p in predict_rows([row], Calibration())]
+    assert together == pytest.approx(apart) and together[1] > together[0]
+
+
+@pytest.mark.parametrize(
+    ("stages", "reason"), [("14,9", "holds 23 layers"), ("8,8,8", "names 3 chunks"), ("Ex*3L", "strategy.stages")]
+)
+def test_stages_that_do_not_fit_the_run_are_refused(stages: str, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        read_strategy(pp="2", tp="1", n_chips="8", stages=stages)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tianji.errors import FormatError
-from tianji.parallel.stages import Stages, add_offsets, read_stages
+from tianji.parallel.stages import Stages, add_offsets, fill_chunks, read_stages
 
 
 @st.composite
@@ -76,3 +76,12 @@ def test_offsets_are_layers_beyond_an_even_share() -> None:
     for offsets in ([1, 0], [9, -9, 0, 0], [0.5, 0, 0, 0]):
         with pytest.raises(FormatError, match="offset"):
             add_offsets(8, 4, offsets)
+
+
+@given(st.integers(1, 200), st.integers(-3, 5))
+def test_one_or_two_chunks_more_than_layers_hold_the_head_and_the_embedding_alone(layers: int, more: int) -> None:
+    filled = fill_chunks(layers, layers + more)
+    assert (filled is not None) == (more in (1, 2))
+    if filled:
+        assert read_stages(str(filled)) == filled
+        assert filled.layers == ((0,) if more == 2 else ()) + (1,) * layers + (0,)

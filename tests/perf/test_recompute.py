@@ -15,6 +15,7 @@ from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import MODULES
 from tianji.perf.memory import layer_activations
+from tianji.perf.recompute import CHECKPOINT_LAUNCHES
 from tianji.perf.step import estimate
 from tianji.units import Array
 from tianji.workload import Job
@@ -109,3 +110,20 @@ def test_modules_need_selective(fields: dict[str, str]) -> None:
         replace(strategy("moe"), **fields)  # type: ignore[arg-type]
     with pytest.raises(FormatError, match="core_attn"):
         strategy("attn")
+
+
+def test_checkpoints_cost_the_host_where_it_is_what_is_waited_for() -> None:
+    """A slow host pays for each checkpoint of each layer, and a fast one for none."""
+    task = JOBS["llama-3.1-8b"]
+    slow, fast = Constants(op_overhead=1.0), Constants(op_overhead=1e-9)
+
+    def seconds(constants: Constants, *modules: str) -> float:
+        kept_all = Strategy(tp=8)
+        chosen = strategy(*modules) if modules else kept_all
+        return one(estimate(task, POOL, constants, Grid.of(chosen)).terms["overhead"])
+
+    calls = {"core_attn": 1, "mlp": 1, "mlp_act": 1, "layernorm": 2, "moe": 0, "moe_act": 0, "mla_up_proj": 0}
+    for module, count in calls.items():
+        more = seconds(slow, module) - seconds(slow)
+        assert more == pytest.approx(CHECKPOINT_LAUNCHES * count * 32 * 8, rel=0.01)
+        assert seconds(fast, module) == pytest.approx(seconds(fast), abs=1e-3)

@@ -9,14 +9,24 @@ import numpy as np
 
 from tianji.calibration.fit import Fit, FitSample, fit_chips
 from tianji.calibration.memory_fit import fit_memory
-from tianji.calibration.parameters import SPECIFIC, fixed_effects, prior_constants, priors
+from tianji.calibration.parameters import SPECIFIC, TRAIT_SPREAD, fixed_effects, prior_constants, priors
 from tianji.calibration.ranges import measure_spreads, widen
 from tianji.catalog import complete_software, list_chips, load_chip
 from tianji.catalog.beliefs import Prior
 from tianji.catalog.software import NEWEST
 from tianji.errors import FormatError
 from tianji.hardware import Chip
-from tianji.hardware.calibration import BLOCKING, OTHER, UNSEEN, UNSEEN_PAIR, Calibration, Effect, Evidence, Spread
+from tianji.hardware.calibration import (
+    BLOCKING,
+    OTHER,
+    UNSEEN,
+    UNSEEN_MIXTURE,
+    UNSEEN_PAIR,
+    Calibration,
+    Effect,
+    Evidence,
+    Spread,
+)
 from tianji.hardware.constants import Constants
 from tianji.hardware.software import Software
 from tianji.measurements.table import Row
@@ -73,6 +83,7 @@ def _complete_effects(fit: Fit) -> dict[str, dict[str, Effect]]:
     families = [e["software"].factor for name, e in fit.effects.items() if "software" in e and "op_overhead" in e]
     effects[UNSEEN]["software"] = Effect(round(float(np.exp(np.mean(np.log(families)))), 4), 0, STRANGER)
     effects[UNSEEN_PAIR] = {"software": Effect(1.0, 0, STRANGE_PAIR)}
+    effects[UNSEEN_MIXTURE] = {"software": Effect(1.0, 0, TRAIT_SPREAD["recipe"])}
     return effects
 
 

@@ -47,7 +47,7 @@ def choose_effects(traits: Iterable[Sequence[str]]) -> dict[tuple[str, str], Pri
     }
     for stated in traits:
         for trait in stated:
-            if "=" in trait:
+            if "=" in trait or trait.endswith("/"):  # A switch, or a mixture without a name.
                 continue
             spread = REGRESSION_SPREAD if trait == REGRESSION else TRAIT_SPREAD[_kind_of(trait, stated[0])]
             effects[(trait, "software")] = Prior(1.0, spread, RESIDUAL)

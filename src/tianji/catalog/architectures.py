@@ -86,6 +86,46 @@ ROW_COLUMNS = (
 """Columns of a measurement table that say what model a row ran."""
 
 
+def find_mixture(model: Model) -> str | None:
+    """Return the key that the tables of measured runs know a mixture of experts by; empty: none does; None: no mixture.
+
+    Its shape tells, whatever its file calls it.
+
+    >>> from tianji.catalog.models import load_model
+    >>> find_mixture(load_model("qwen3-30b-a3b")), find_mixture(load_model("llama-3.1-8b"))
+    ('qwen3_30b_a3b', None)
+    """
+    if model.moe is None:
+        return None
+    alike = _mixtures_by_shape().get(_shape_of(model), [])
+    nearest = max(alike, key=lambda known: _count_equals(known, model), default=None)
+    return nearest.name if nearest else model.name if model.name in list_models() else ""
+
+
+def _shape_of(model: Model) -> tuple[int, ...]:
+    moe = model.moe
+    experts = (moe.num_experts, moe.top_k, moe.intermediate_size) if moe else ()
+    return model.num_layers, model.hidden_size, model.num_attention_heads, *experts
+
+
+def _count_equals(known: Model, model: Model) -> int:
+    """Return how many of the sizes that architectures of one shape differ by are the same."""
+    leading = [m.moe.num_leading_dense for m in (known, model) if m.moe]
+    same_leading = leading[0] == leading[-1]
+    return (known.vocab_size == model.vocab_size) + (known.num_mtp_layers == model.num_mtp_layers) + same_leading
+
+
+@lru_cache(maxsize=1)
+def _mixtures_by_shape() -> dict[tuple[int, ...], list[Model]]:
+    """Return all mixtures whose shape is known, those of one shape together."""
+    known: dict[tuple[int, ...], list[Model]] = {}
+    for key, row in read_architectures().items():
+        if row["n_experts"] and row["params_total_b_formula"]:
+            model = _load_row(key)
+            known.setdefault(_shape_of(model), []).append(model)
+    return known
+
+
 def model_from_row(row: Mapping[str, str]) -> Model:
     """Return the model that a row of a measurement table ran.
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from tianji.catalog.architectures import find_mixture
 from tianji.comparison.assessment import Assessment, Assumptions, assess_predicted
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -41,6 +42,9 @@ class Curve:
     """Sizes that were tried; None where no strategy is legal and fits."""
     mapper: Mapper | None = None
     """Searches many sizes at once, elsewhere; None: one after the other, here."""
+
+    def __post_init__(self) -> None:
+        self.calibration = self.calibration.training(find_mixture(self.job.model))
 
     @property
     def most(self) -> int:

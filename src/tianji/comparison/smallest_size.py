@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tianji.catalog.architectures import find_mixture
 from tianji.errors import IllegalStrategyError, InfeasibleError, InputError, UnknownFigureError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -60,7 +61,7 @@ def fast_search(calibration: Calibration, margin: float) -> Search:
 
     def search(job: Job, pool: Pool, fixed: Mapping[str, Any]) -> Result:
         constants, tight = (
-            calibration.constants(pool.chip),
+            calibration.training(find_mixture(job.model)).constants(pool.chip),
             replace(pool, usable_memory=pool.usable_memory * (1 - margin)),
         )
         if fixed:

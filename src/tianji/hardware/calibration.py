@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -99,6 +99,8 @@ UNSEEN = "*"
 """The entry for software that no run is of: what a framework may do. No trait has this name."""
 UNSEEN_PAIR = "*@*"
 """The entry for known software on a chip that no run of it is on."""
+UNSEEN_MIXTURE = "*/*"
+"""The entry for a mixture of experts that no run of known software is of."""
 MEMORY_ERROR = 0.06
 """Least standard deviation of log bytes of a plan: what a run's allocator and kernels take is known to a few percent at best. Of
 fifteen figures of PaddleNLP (FlagPerf) eleven lie within 10 % once its reserve is known."""
@@ -109,6 +111,15 @@ WIDEST = math.log(100.0)
 """No end of a range lies farther from the nominal value, in the logarithm."""
 WIDENING = 0.02
 """By which an end of the range moves (in the logarithm) for each doubling of the chips beyond the largest measured run."""
+
+
+def mixture_trait(framework: str, architecture: str) -> str:
+    """Return the trait of one mixture of experts under a framework: what its runs take beside what its terms say.
+
+    >>> mixture_trait("megatron-bridge", "qwen3_30b_a3b")
+    'megatron-bridge/qwen3_30b_a3b'
+    """
+    return f"{framework}/{architecture}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,9 @@ class Calibration:
     """Of fitted constants and effects of software; their standard errors stand with their evidence."""
     stated: Mapping[str, Software] = field(default_factory=dict)
     """What a user says that will run (:meth:`under`), by chip or ecosystem; the empty name stands for every chip."""
+    mixture: str | None = None
+    """The mixture of experts that is trained (:meth:`training`): its architecture, empty where nothing measured is of it; None:
+    no mixture."""
 
     def constants(self, chip: Chip, traits: Sequence[str] | None = None) -> Constants:
         """Return the constants of a chip under some software (None: the reference of its ecosystem).
@@ -171,6 +185,8 @@ class Calibration:
     def traits_on(self, chip: Chip, traits: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return the traits of some software on a chip (None: of its ecosystem's reference), with that of the pair of both."""
         stated = self.stack(chip) if traits is None else tuple(traits)
+        if traits is None and stated and self.mixture is not None:
+            stated = (*stated, mixture_trait(stated[0], self.mixture))
         return (*stated, f"{stated[0]}@{chip.name}") if stated else ()
 
     def stack(self, chip: Chip) -> tuple[str, ...]:
@@ -189,6 +205,10 @@ class Calibration:
         """
         return replace(self, stated={**self.stated, **dict.fromkeys(places or ("",), software)})
 
+    def training(self, mixture: str | None) -> Calibration:
+        """Return this calibration for plans of a mixture of experts: what its measured runs took beside their terms counts."""
+        return self if mixture == self.mixture else replace(self, mixture=mixture)
+
     def footprint(self, chip: Chip, traits: Sequence[str] | None = None) -> Footprint:
         """Return the memory that some software takes; software that is not known takes what its ecosystem does."""
         software = self.find_stated(chip) if traits is None else None
@@ -206,7 +226,8 @@ class Calibration:
 
         It widens for each doubling of ``chips`` beyond the largest run that was measured, and by what frameworks are believed
         to differ where none is stated (the first trait) or none that is known: a plan that states none is predicted for the
-        reference, and whoever runs it may use another. Known software on a chip on which it was not seen is a stranger, too.
+        reference, and whoever runs it may use another. Known software on a chip on which it was not seen is a stranger, too, and
+        so is a mixture of experts that was not seen under it.
         """
         spreads = self.spreads.get(chip.name) or self.spreads.get(chip.relative) or self.spreads.get(OTHER) or {}
         base = spreads.get("moe" if moe else "dense", Spread())
@@ -215,17 +236,20 @@ class Calibration:
         doublings = max(math.log2(max(chips, 1) / base.chips), 0.0) if base.chips else 0.0
         wider = math.exp(WIDENING * doublings)
         wide = replace(base, low=base.low / wider, high=base.high * wider)
-        strange = self.software.get(self._find_stranger(chip, traits), {}).get("software")
-        return wide if strange is None else wide.doubted(strange.standard_error)
+        strange = [self.software.get(entry, {}).get("software") for entry in self._find_strangers(chip, traits)]
+        return wide.doubted(math.hypot(*(effect.standard_error for effect in strange if effect)))
 
-    def _find_stranger(self, chip: Chip, traits: Sequence[str] | None) -> str:
-        """Return the entry for what is not known of some software on a chip: the software, or the pair; else nothing."""
+    def _find_strangers(self, chip: Chip, traits: Sequence[str] | None) -> Iterator[str]:
+        """Yield the entries for what is not known of some software on a chip: the software or the pair, and the mixture."""
         *stated, pair = self.traits_on(chip, traits) or ("",)
         software = self.find_stated(chip)
         is_stated = traits is not None or (software is not None and software.chosen is None)
         if not is_stated or not any(trait in self.software for trait in stated[:1]):
-            return UNSEEN
-        return "" if pair in self.software else UNSEEN_PAIR
+            yield UNSEEN
+        elif pair not in self.software:
+            yield UNSEEN_PAIR
+        if any("/" in trait and trait not in self.software for trait in stated):
+            yield UNSEEN_MIXTURE
 
     def doubt(self, chip: Chip, traits: Sequence[str] | None = None) -> Uncertainty:
         """Return how unsure the fitted constants of a chip are under some software (None: the reference of its ecosystem).

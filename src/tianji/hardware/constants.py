@@ -94,6 +94,9 @@ class Constants:
     expert_grouping: float = constant(
         0.0, "switch", 0, 1, "1: one kernel for all experts of a rank pays one half size, and rows in blocks of 128."
     )
+    expert_kernels: float = constant(
+        1.0, "launches", 0, 100, "Launches of one expert forward, where no grouped matmul joins those of a rank."
+    )
     expert_weight_factor: float = constant(
         1.0, "factor", 0.1, 10, "Time of the weight gradients of narrow experts over that of their other passes."
     )

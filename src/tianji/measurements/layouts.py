@@ -7,7 +7,9 @@ from tianji.hardware import Pool
 from tianji.measurements.cells import Cells
 from tianji.measurements.frameworks import Habits
 from tianji.measurements.recomputation import read_recompute
+from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.software_fields import ONCE_A_RANK
+from tianji.parallel.stages import fill_chunks
 from tianji.parallel.strategy import ON_OFF, Strategy
 from tianji.workload import Model
 
@@ -35,13 +37,14 @@ def read_strategy(
         tp=tp, pp=pp, vpp=vpp, cp=cp, ep=cells.count("ep", default=1), etp=_read_etp(cells, model, tp, habits), dp=dp,
         micro_batch_size=cells.count("micro_batch_size"),
         zero=zero, zero_group=group, zero_kind=cells.word("zero_kind") or habits.zero_kind,
-        offload_optimizer=_read_share(cells, parts), offload_activations=float("activations" in parts),
+        offload_optimizer=_read_share(cells, parts),
+        offload_activations=_read_offloaded(cells, parts, model.num_layers / pp / vpp),
         offload_weights="weights" in parts, offload_update=cells.word("offload_update") or "host",
         offload_overlap=_switch(cells, "offload_overlap", False),
         # Every recipe with tensor parallelism since Korthikanti et al. 2022 has it.
         sequence_parallel=_switch(cells, "sequence_parallel", True),
-        recompute=recompute.kind, recompute_layers=recompute.share, recompute_modules="",
-        schedule=schedule, stages="",
+        recompute=recompute.kind, recompute_layers=recompute.share, recompute_modules=recompute.modules,
+        schedule=schedule, stages=_read_stages(cells, model, pp, SCHEDULES[schedule].num_chunks(pp, vpp)),
         cp_kind=cells.word("cp_kind") or habits.cp_kind,
         ep_kind=_read_ep_kind(cells, habits, dispatcher),
         weight_gather=cells.word("weight_gather") or habits.weight_gather,
@@ -65,6 +68,18 @@ def _read_share(cells: Cells, parts: tuple[str, ...]) -> float:
     return (
         float(ON_OFF[stated]) if stated in ON_OFF else cells.fraction("offload_optimizer", float("optimizer" in parts))
     )
+
+
+def _read_stages(cells: Cells, model: Model, pp: int, chunks: int) -> str:
+    """Return the stages of a pipeline: those that are stated, or those that more chunks than layers ask for."""
+    return (cells.text("stages") or str(fill_chunks(model.num_layers, chunks) or "")) if pp > 1 else ""
+
+
+def _read_offloaded(cells: Cells, parts: tuple[str, ...], chunk: float) -> float:
+    """Return the share of a chunk's layers whose activations live in host memory."""
+    if "activations" not in parts:
+        return 0.0
+    return min(1.0, cells.count("offload_num_layers") / chunk) if cells.text("offload_num_layers") else 1.0
 
 
 def _switch(cells: Cells, column: str, default: bool) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tianji.errors import FormatError
 from tianji.measurements.cells import Cells
 from tianji.measurements.columns import MODULES
+from tianji.parallel.strategy import MODULES as PRICED
 from tianji.workload import Model
 from tianji.workload.layers import dense_layer, moe_layer
 from tianji.workload.ops import LayerOps, Role
@@ -18,15 +19,17 @@ class Recompute:
 
     kind: str
     share: float = 1.0
+    modules: str = ""
+    """Those that the strategy prices one by one, joined by ``+``."""
 
 
 def read_recompute(cells: Cells, model: Model, chunk: float, fused: bool) -> Recompute:
     """Return what is recomputed; ``chunk`` are the layers of a model chunk, ``fused`` says whether attention is.
 
     The strategy knows ``full`` and ``selective`` (the memory-bound ops, what MLA expands, and the scores where attention is not
-    fused) for a share of the layers. Named modules become the nearest of these in time: full, for their share of the layers'
-    forward FLOPs, because a matmul or a fused attention computed again costs that part of a full recompute; norms and
-    activation functions alone are selective. ``kept_modules`` leave the rest's share.
+    fused) for a share of the layers, and modules by the names that frameworks have. Other modules, and what ``kept_modules``
+    leave, become the nearest of these in time: full, for their share of the layers' forward FLOPs, because a matmul or a fused
+    attention computed again costs that part of a full recompute.
 
     Raises FormatError when nothing is stated.
     """
@@ -39,8 +42,8 @@ def read_recompute(cells: Cells, model: Model, chunk: float, fused: bool) -> Rec
         return Recompute(kind, share if kind != "none" else 1.0)
     if named and kept:
         raise FormatError("recompute_modules and kept_modules exclude each other; leave one of them empty")
-    if (not fused and "core_attn" in named) or {"mla_up_proj", "layernorm"} <= set(named):
-        return Recompute("selective")
+    if kind == "selective" and named and set(named) <= set(PRICED):
+        return Recompute(kind, share, "+".join(named))
     flops = module_flops(model, cells.count("seq_len"))
     again = sum(flops[name] for name in MODULES if name in (named or kept))
     if kept:

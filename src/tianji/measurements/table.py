@@ -17,6 +17,7 @@ from tianji.catalog.architectures import ROW_COLUMNS, model_from_row
 from tianji.catalog.software import complete_software
 from tianji.errors import FormatError, InputError
 from tianji.hardware import Figure, Pool
+from tianji.hardware.calibration import mixture_trait
 from tianji.hardware.software import Software
 from tianji.measurements.cells import CellError, Cells, read_cells
 from tianji.measurements.columns import AS_PUBLISHED, COLUMNS, suggest_columns
@@ -25,6 +26,7 @@ from tianji.measurements.layouts import read_strategy
 from tianji.measurements.machines import read_pool
 from tianji.measurements.software import read_software
 from tianji.measurements.vocabulary import is_published, translate
+from tianji.parallel.legality import describe_misfit
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.units import Bytes, Seconds
@@ -65,8 +67,8 @@ class Setup:
 
     @property
     def traits(self) -> tuple[str, ...]:
-        """Traits of the software that ran: its framework, its release, its switches, and its recipe for one mixture."""
-        recipe = (f"{self.software.framework}/{self.architecture}",) if self.job.model.moe and self.architecture else ()
+        """Traits of the software that ran: its framework, its release, its switches, and what one mixture takes under it."""
+        recipe = (mixture_trait(self.software.framework, self.architecture),) if self.job.model.moe else ()
         return (*self.software.traits(), *recipe)
 
 
@@ -252,6 +254,8 @@ def read_setup(cells: Cells) -> Setup:
         assumed=assumed,
         task=read_task(cells, software.framework),
     )
+    if strategy.stages and (misfit := describe_misfit(strategy, job)):
+        raise FormatError(misfit)
     return Setup(job, pool, strategy, software, cells.text("arch_key"))
 
 

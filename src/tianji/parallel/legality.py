@@ -15,7 +15,7 @@ from tianji.errors import IllegalStrategyError
 from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
 from tianji.parallel.schedules import SCHEDULES, PipelineSchedule, ScheduleRule
-from tianji.parallel.stages import read_stages
+from tianji.parallel.stages import fill_chunks, read_stages
 from tianji.parallel.strategy import CHOICES, Strategy
 from tianji.units import Array
 from tianji.workload import Job
@@ -71,7 +71,7 @@ def _on_stages(g: Grid, holds: Callable[[Strategy], bool]) -> Array:
     return np.asarray(rows).reshape(columns[0].shape)
 
 
-def _misfit(s: Strategy, job: Job) -> str:
+def describe_misfit(s: Strategy, job: Job) -> str:
     """Return why the stages that a strategy names do not fit its pipeline and the model; nothing where they do."""
     named, model = read_stages(s.stages), job.model
     chunks, layers = SCHEDULES[s.schedule].num_chunks(s.pp, s.vpp), sum(named.layers)
@@ -90,11 +90,11 @@ def _misfit(s: Strategy, job: Job) -> str:
 
 def _suggest_ends(s: Strategy, job: Job) -> str:
     """Return how the stages are named in which the embedding or the loss has a chunk of its own, where these are enough."""
-    layers, alone = job.model.num_layers, SCHEDULES[s.schedule].num_chunks(s.pp, s.vpp) - job.model.num_layers
-    if job.model.num_mtp_layers or alone not in (1, 2):
+    filled = fill_chunks(job.model.num_layers, SCHEDULES[s.schedule].num_chunks(s.pp, s.vpp))
+    if job.model.num_mtp_layers or not filled:
         return ""
-    text = f"E|(t|)*{layers}L" if alone == 2 else f"E(t|)*{layers}L"
-    return f" (with {'embedding and loss' if alone == 2 else 'the loss'} in a chunk of their own: stages={text})"
+    alone = "the loss" if filled.layers[0] else "embedding and loss"
+    return f" (with {alone} in a chunk of their own: stages={filled})"
 
 
 def _of_schedule(schedule: PipelineSchedule, rule: ScheduleRule) -> Rule:
@@ -208,8 +208,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "stages",
-        lambda g, job, pool: _on_stages(g, lambda s: not _misfit(s, job)),
-        lambda s, job, pool: _misfit(s, job),
+        lambda g, job, pool: _on_stages(g, lambda s: not describe_misfit(s, job)),
+        lambda s, job, pool: describe_misfit(s, job),
     ),
     Rule(
         "interleaving",

@@ -99,6 +99,19 @@ def _write_out(text: str, given: str, where: str) -> str:
     return text
 
 
+def fill_chunks(num_layers: int, chunks: int) -> Stages | None:
+    """Return the stages of one layer a chunk where one or two chunks are left for the head alone and the embedding alone.
+
+    Megatron-LM's recipes for Llama 3.1 405B do so (126 layers in 128 chunks). None for any other numbers.
+
+    >>> str(fill_chunks(126, 128))
+    'E|(t|)*126L'
+    """
+    if num_layers < 1 or chunks - num_layers not in (1, 2):
+        return None
+    return Stages((*(0,) * (chunks - num_layers - 1), *(1,) * num_layers, 0))
+
+
 def add_offsets(num_layers: int, pp: int, offsets: object) -> Stages | None:
     """Return the stages of MindFormers' ``offset``: layers of each chunk beyond an even share, a row for each round of chunks.
 

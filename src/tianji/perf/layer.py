@@ -11,7 +11,7 @@ from tianji.parallel.mesh import context_group, expert_group, expert_tensor_grou
 from tianji.perf.adapters import adapter_seconds, count_adapter_ops
 from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, expert_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
-from tianji.perf.recompute import again_seconds
+from tianji.perf.recompute import CHECKPOINT_LAUNCHES, again_seconds, count_checkpoints
 from tianji.units import Array
 from tianji.workload.ops import AttentionOp, ExpertOps, LayerOps, Matmul, Recurrence, Role, Vector
 
@@ -34,6 +34,10 @@ UNALIGNED = 0.1
 ROUTED_KERNELS = 44.0
 """Kernels of a layer with experts forward, beside those of its single experts: a layer takes about 150 forward and backward
 (Qwen3-30B on H100: 463,348 kernels over 3,072 layers and micro-batches). Backward there are twice as many."""
+
+TENSOR_KERNELS = 4.0
+"""Collectives forward that tensor parallelism adds: the layer that was counted had none. In dense layers, whose runs nearly all
+are cut so, what an op takes of the host (`op_overhead`) holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +128,24 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         # Modules that share work (every second matmul, and those of the MLP) never cost more than the whole pass.
         again = np.minimum(again_seconds(_work(layer, forward, expanded, c), c.g), one_way)
         modules = again * c.g.recompute_layers
-        backward["recompute"] = np.where(c.g.recompute_modules > 0, modules, backward["recompute"])
+        is_named = c.g.recompute_modules > 0
+        backward["recompute"] = np.where(is_named, modules, backward["recompute"])
+        # The host runs ahead of the modules' work as of all other, and pays for each checkpoint.
+        host = 2.0 * launches + _checkpoint_seconds(layer, c)
+        waiting = np.maximum(host - back - modules, 2.0 * blocked)
+        backward["overhead"] = np.where(is_named, waiting, backward["overhead"])
     if c.job.task.is_forward_only:
         nothing: Array = np.asarray(0.0)
         return LayerTime(forward, dict.fromkeys(backward, nothing), nothing, (one_way, nothing))
     return LayerTime(forward, backward, m_weight, (one_way, back + backward["overhead"] + backward["recompute"]))
+
+
+def _checkpoint_seconds(layer: LayerOps, c: Context) -> Array:
+    """Return the host time of the checkpoints of one layer's named modules."""
+    has_expansion = any(m.role is Role.EXPANSION for m in layer.matmuls)
+    kinds = {"moe": layer.experts is not None, "dense": layer.experts is None, "latent": has_expansion}
+    calls = count_checkpoints(c.g, kinds) * c.g.recompute_layers
+    return calls * CHECKPOINT_LAUNCHES * c.constants.op_overhead
 
 
 def _work(layer: LayerOps, forward: Terms, expanded: Array, c: Context) -> dict[str, Array]:
@@ -179,8 +196,9 @@ def _num_ops(layer: LayerOps, c: Context) -> Array:
 
 
 def _num_routed(experts: ExpertOps, c: Context) -> Array:
-    """Return the kernels of a layer with experts forward; the matmuls of one expert are launched together."""
-    return ROUTED_KERNELS + (1.0 - c.constants.expert_grouping) * (experts.num_experts / c.g.ep)
+    """Return the kernels of a layer with experts forward."""
+    of_one = c.constants.expert_kernels * (1.0 - c.constants.expert_grouping)
+    return ROUTED_KERNELS + TENSOR_KERNELS * (c.g.tp > 1) + of_one * (experts.num_experts / c.g.ep)
 
 
 def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:

@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from tianji.catalog import load_calibration
+from tianji.catalog.architectures import find_mixture
 from tianji.hardware import Chip, Pool
-from tianji.hardware.calibration import Calibration
+from tianji.hardware.calibration import Calibration, mixture_trait
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import check
@@ -59,7 +60,7 @@ def predict_together(
     job: Job, pool: Pool, strategies: Sequence[Strategy], calibration: Calibration | None = None
 ) -> tuple[Result, ...]:
     """Return what :func:`predict` does for each of some strategies; all that use as many chips are priced at once."""
-    calibration = load_calibration() if calibration is None else calibration
+    calibration = (load_calibration() if calibration is None else calibration).training(find_mixture(job.model))
     results: dict[int, Result] = {}
     for chips in dict.fromkeys(strategy.chips for strategy in strategies):
         places = [i for i, strategy in enumerate(strategies) if strategy.chips == chips]
@@ -166,6 +167,23 @@ def describe_basis(calibration: Calibration, chip: Chip) -> str:
     homes = {e.inherited_from for e in calibration.evidence.get(chip.name, {}).values()} - {""}
     source = f"constants of {', '.join(sorted(homes))}" if homes else "published micro-benchmarks"
     return f"{spread.basis}: no measured run on {chip.title}; {source}" if spread.basis else ""
+
+
+def describe_mixture(calibration: Calibration, chip: Chip) -> str:
+    """Return what runs of the mixture of experts that is trained took beside what its terms say; empty for no mixture.
+
+    >>> from tianji.catalog import load_calibration, load_chip
+    >>> describe_mixture(load_calibration().training("gpt_oss_120b"), load_chip("h100-sxm"))
+    'runs of gpt_oss_120b under megatron-bridge took 1.256 times what its terms say'
+    """
+    stated = calibration.traits_on(chip)
+    if calibration.mixture is None or not stated or not calibration.software:
+        return ""
+    trait = mixture_trait(stated[0], calibration.mixture)
+    effect = calibration.software.get(trait, {}).get("software")
+    if effect is None:
+        return f"no measured run of this mixture of experts under {stated[0]}"
+    return f"runs of {calibration.mixture} under {stated[0]} took {effect.factor:.4g} times what its terms say"
 
 
 def _column(value: Array, count: int) -> list[float]:

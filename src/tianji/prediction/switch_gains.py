@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from tianji.catalog.architectures import find_mixture
 from tianji.catalog.software import list_known_words
 from tianji.errors import InputError
 from tianji.hardware import Chip
@@ -61,6 +62,7 @@ def weigh_switches(
     Strategy fields that a switch holds change with it.
     """
     plan, chip = result.plan, result.plan.pool.chip
+    calibration = calibration.training(find_mixture(plan.job.model))
     software = calibration.find_stated(chip) or replace(Software.of(calibration.stack(chip)), chosen=())
     if not calibration.software or not software.framework:
         return ()

@@ -86,13 +86,24 @@ class ChartPoint:
     stands_out: bool = False
 
 
+MOST_MARKERS = 60
+"""Points of a line up to which each has a marker: more would hide the line, its neighbours and its band."""
+FEW_MARKERS = 12
+"""Markers of a longer line."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChartSeries:
-    """Points by rising x. ``is_line`` joins them."""
+    """Points by rising x. ``is_line`` joins them; a line of many points marks a few, which tell it from the others."""
 
     label: str
     points: tuple[ChartPoint, ...]
     is_line: bool = True
+
+    @property
+    def marked_every(self) -> int:
+        """Of how many points one carries a marker; those that stand out carry theirs all the same."""
+        return -(-len(self.points) // FEW_MARKERS) if self.is_line and len(self.points) > MOST_MARKERS else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tianji.catalog import load_calibration
+from tianji.catalog.architectures import find_mixture
 from tianji.errors import IllegalStrategyError, InfeasibleError, InputError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -92,7 +93,8 @@ def plan_mixture(
         )
     if (fixed or {}).get("stages"):
         raise IllegalStrategyError("stages: a mixture deals its layers out by what its chips can do; leave stages out")
-    calibration, fixed_fields = load_calibration() if calibration is None else calibration, dict(fixed or {})
+    calibration = (load_calibration() if calibration is None else calibration).training(find_mixture(job.model))
+    fixed_fields = dict(fixed or {})
 
     def constants(pool: Pool) -> Constants:
         return calibration.constants(pool.chip)

@@ -8,6 +8,7 @@ from math import gcd, prod
 from typing import Any
 
 from tianji.catalog import load_calibration
+from tianji.catalog.architectures import find_mixture
 from tianji.formatting import format_percent
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -110,7 +111,7 @@ def plan(
     Raises InfeasibleError, with the closest miss, when nothing fits the memory, and IllegalStrategyError when no legal
     strategy has the fixed values.
     """
-    calibration = load_calibration() if calibration is None else calibration
+    calibration = (load_calibration() if calibration is None else calibration).training(find_mixture(job.model))
     options = replace(options or SearchOptions(), **changes)
     options = replace(options, fixed=hold_fields(calibration, pool.chip, options.fixed, options.extra))
     constants, fixed = calibration.constants(pool.chip), options.fixed

@@ -147,3 +147,45 @@ def test_other_programs_are_told_apart(tmp_path: Path) -> None:
         read(tmp_path, "def (", "a.py")
     with pytest.raises(FormatError):
         read(tmp_path, "(" * 5000, "a.py")
+
+
+RAY = """rlhf_type: gkd
+model: Qwen/Qwen3-4B
+dataset: [a]
+micro_batch_size: 1
+global_batch_size: 16
+max_length: 8192
+attention_backend: flash
+train:
+  gpus: 4
+  tuner_type: lora
+  tensor_model_parallel_size: 2
+rollout:
+  gpus: 4
+"""
+
+
+def test_the_part_of_ray_that_trains_is_read(tmp_path: Path) -> None:
+    launch = read(tmp_path, RAY, "ray.yaml")
+    assert (launch.chips, launch.strategy.tp, launch.strategy.dp, launch.job.task.name) == (4, 2, 2, "lora")
+
+
+def test_layers_of_a_plugin_are_those_of_the_checkpoint_that_is_named(tmp_path: Path) -> None:
+    text = (
+        "ray job submit -- python3 train.py --actor-num-nodes 1 --actor-num-gpus-per-node 8 --spec slime_plugins.models.qwen3_5"
+        " get_spec --num-layers {} --hidden-size 5120 --num-attention-heads 24 --ffn-hidden-size 17408 --vocab-size 248320"
+        " --swiglu --hf-checkpoint /models/Qwen3.5-27B --tensor-model-parallel-size 8 --rollout-max-response-len 4096"
+    )
+    assert read(tmp_path, text.format(64)).job.model.name == "qwen3.5-27b"
+    cut = read(tmp_path, text.format(8))
+    assert cut.job.model.num_layers == 8
+    assert any("priced as layers of plain attention" in remark for remark in cut.assumed)
+
+
+def test_activations_in_host_memory_are_read(tmp_path: Path) -> None:
+    (tmp_path / "f.json").write_text(
+        '{"fsdp": "full_shard", "fsdp_config": {"activation_cpu_offload": true, "fsdp_version": 2}}'
+    )
+    text = "NPROC_PER_NODE=2 swift sft --model Qwen/Qwen3-8B --max_length 4096 --fsdp f.json --gradient_checkpointing false"
+    strategy = read(tmp_path, text).strategy
+    assert (strategy.zero, strategy.offload_activations, strategy.recompute) == (3, 1.0, "none")

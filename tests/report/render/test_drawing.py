@@ -101,6 +101,14 @@ def test_no_line_is_drawn_over_a_number() -> None:
     assert order[-2:] == ["halo", "halo"]
 
 
+@pytest.mark.parametrize(("count", "markers"), [(1, 1), (60, 60), (61, 12), (1000, 12)])
+def test_a_long_line_is_not_hidden_below_its_markers(count: int, markers: int) -> None:
+    points = tuple(ChartPoint(float(i), float(i), f"p{i}", stands_out=i == 7) for i in range(count))
+    root = drawn(CurveChart("c", "t", "x", "y", (ChartSeries("s", points),)))
+    assert len(shapes(root, "path", "p")) in (markers - 1, markers, markers + (count > 60))
+    assert count < 8 or shapes(root, "path", "p7")
+
+
 def test_both_ends_on_one_side_keep_their_texts_apart() -> None:
     both = SwingChart(
         "s",

@@ -1,14 +1,15 @@
 """The lines above every answer: sizes, tiers, assumptions, and what the times rest on."""
 
-from tianji.catalog import load_calibration, load_pool, make_job
+from tianji.catalog import load_calibration, load_model, load_pool, make_job
 from tianji.hardware.calibration import Calibration
 from tianji.report.documents.request import calibration_document, pool_document, request_document, work_document
 from tianji.report.views.request_summary import describe_job, describe_pool, describe_trust, request_facts
 
 
-def trust(calibration: Calibration, pool: str) -> str:
+def trust(calibration: Calibration, pool: str, model: str = "llama-3.1-8b") -> str:
     machine = load_pool(pool)
-    return describe_trust(calibration_document(calibration, machine), pool_document(machine))
+    document = calibration_document(calibration, machine, load_model(model))
+    return describe_trust(document, pool_document(machine))
 
 
 def test_a_job_in_a_line() -> None:
@@ -29,6 +30,8 @@ def test_trust_names_its_measurements_or_their_lack() -> None:
     assert "measured: " in trust(calibration, "hgx-h100")
     assert "nobody outside has measured" in trust(calibration, "atlas-950-superpod")
     assert "lower bound" in trust(Calibration(), "hgx-h100")
+    assert "runs of gpt_oss_120b under megatron-bridge took 1.2" in trust(calibration, "hgx-h100", "gpt-oss-120b")
+    assert "no measured run of this mixture of experts" in trust(calibration, "hgx-h100", "ling-1t")
 
 
 def test_what_was_not_stated_stands_there() -> None:

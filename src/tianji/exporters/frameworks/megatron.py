@@ -124,7 +124,7 @@ MEGATRON = Dialect(
             "precision hif8: it has no recipe for it (take --precision fp8)",
         ),
     ),
-    knows_delta_nets=True,
+    knows_patterns=True,
 )
 
 

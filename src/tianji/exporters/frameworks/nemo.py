@@ -81,7 +81,7 @@ RECIPES = {
 }
 
 
-BRIDGE = replace(MEGATRON, name="Megatron Bridge 0.3.1", knows_delta_nets=False)
+BRIDGE = replace(MEGATRON, name="Megatron Bridge 0.3.1", knows_patterns=False)
 REFUSALS = (
     Refusal(lambda s, plan: plan.pool.chip.ecosystem != "cuda", "NeMo drives NVIDIA chips only"),
     Refusal(

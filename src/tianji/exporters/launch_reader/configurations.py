@@ -133,6 +133,7 @@ def read_configuration(
     if kind == "llama-factory-v1":
         return _settle(hugging_face.read_llama_factory_v1(body, where, chips, _reader(file)), chips)
     if kind == "swift":
+        body, chips = _open_train(body, chips)
         values = {f"--{k.replace('_', '-')}": [str(v)] for k, v in body.items() if not isinstance(v, Mapping | list)}
         if "--tensor-model-parallel-size" in values or "--micro-batch-size" in values:
             return options_of.make_swift(settle_switches(values), where)
@@ -222,6 +223,15 @@ def _bare_trainer(
     trainer.batch = hugging_face.whole(settings.get("batch", ""), trainer.batch)
     trainer.recompute = settings.get("recompute", trainer.recompute)
     return trainer
+
+
+def _open_train(body: Mapping[str, Any], chips: int) -> tuple[dict[str, Any], int]:
+    """Return a configuration of ms-swift under Ray with its section of the training at the top, and that section's chips."""
+    train = body.get("train")
+    if not isinstance(train, Mapping):
+        return dict(body), chips
+    gpus = hugging_face.whole(train.get("gpus"))
+    return {**body, **train} | ({"worker_num": gpus} if gpus else {}), chips or gpus
 
 
 def _renamed(settings: Mapping[str, str]) -> dict[str, str]:

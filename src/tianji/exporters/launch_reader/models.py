@@ -173,8 +173,10 @@ def _read_hybrid(options: Options, hidden: int, heads: int, pattern: str, assume
             "moe_intermediate_size": options.count("--moe-ffn-hidden-size", options.count("--ffn-hidden-size", 4 * hidden)),
             "moe_shared_expert_intermediate_size": options.count("--moe-shared-expert-intermediate-size", 0, least=0),
         }  # fmt: skip
-    options.has("--group-query-attention", "--attention-backend")
-    return read_config(config, Path(options.where).stem or "model", options.where)
+    options.has("--group-query-attention", "--attention-backend", "--moe-grouped-gemm")
+    model = read_config(config, Path(options.where).stem or "model", options.where)
+    has_experts = "E" in pattern
+    return replace(model, mathematics=read_options_mathematics(options, has_experts=has_experts, gated=False))
 
 
 def is_encoder_decoder(options: Options) -> bool:

@@ -65,9 +65,9 @@ def refuse_delta_nets(plan: Plan, limits: Limits) -> None:
             limits.refuse(f"tp={s.tp}, cp={s.cp}: the {sizes[what]} heads of gated delta nets must divide by tp * cp")
 
 
-def describe_lack(model: Model, knows_delta_nets: bool) -> str:
+def describe_lack(model: Model, knows_patterns: bool) -> str:
     """Return what of a model with layers of several kinds is not written."""
-    known = ("attention", "dense", "experts", *(("gated_delta_net",) if knows_delta_nets else ()))
+    known = ("attention", "dense", "experts", *(("gated_delta_net", "mamba2") if knows_patterns else ()))
     return ", ".join(dict.fromkeys(_lacks(model, known))) or "this mixture of layers"
 
 
@@ -79,8 +79,8 @@ def _lacks(model: Model, known: tuple[str, ...]) -> Iterator[str]:
     for block in model.blocks:
         for part in (block.mixer, block.mlp):
             if part is None:
-                yield "layers without a mixer or an MLP"
-            elif part.kind not in known:
+                continue
+            if part.kind not in known:
                 yield part.kind.replace("_", " ")
             elif dict(part.sizes).get("window"):
                 yield f"windowed layers of {part.kind.replace('_', ' ')} beside others"

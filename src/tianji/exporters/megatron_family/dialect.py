@@ -45,7 +45,7 @@ class Dialect:
         main_weights: The options of each way to keep master weights.
         abilities: What it offloads, recomputes by name and keeps in which format.
         refusals: What it would run otherwise than priced, beside what the whole family refuses.
-        knows_delta_nets: Whether it has options for gated delta nets in some of the layers.
+        knows_patterns: Whether it has options for gated delta nets and Mamba-2 in some of the layers.
         tuning: Its options for a run that trains adapters.
         tuning_program: The program that such a run starts.
     """
@@ -77,6 +77,6 @@ class Dialect:
     main_weights: Mapping[str, Tree]
     abilities: Abilities
     refusals: tuple[Refusal, ...]
-    knows_delta_nets: bool = False
+    knows_patterns: bool = False
     tuning: Callable[[Plan, Limits], Tree] = lambda plan, limits: ()
     tuning_program: str = "pretrain_gpt.py"

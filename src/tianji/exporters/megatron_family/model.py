@@ -9,6 +9,7 @@ from tianji.exporters.formats.arguments import Argument, Tree
 from tianji.exporters.formats.layer_patterns import format_moe_pattern
 from tianji.exporters.megatron_family.delta_nets import describe_lack, refuse_delta_nets, shape_of_others
 from tianji.exporters.megatron_family.dialect import Dialect
+from tianji.exporters.megatron_family.hybrids import refuse_hybrids, shape_of_hybrid
 from tianji.exporters.megatron_family.mathematics import mathematics_arguments
 from tianji.parallel.plan import Plan
 from tianji.workload import MLA, Job, Model, MoE
@@ -18,12 +19,16 @@ def model_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
     """Return the options that give the model its shape; a model that Megatron cannot build is refused."""
     if not plan.job.model.blocks:
         return _plain_arguments(plan, limits, dialect)
-    shape = shape_of_others(plan.job.model) if dialect.knows_delta_nets else None
+    model = plan.job.model
+    hybrid = shape_of_hybrid(model) if dialect.knows_patterns else None
+    if hybrid is not None:
+        refuse_hybrids(plan, limits)
+        return _hybrid_arguments(replace(plan, job=replace(plan.job, model=hybrid[0])), limits, dialect, hybrid[1])
+    shape = shape_of_others(model) if dialect.knows_patterns else None
     if shape is None:
-        model = plan.job.model
         limits.refuse(
             f"{model.name} is a pattern of layers of its family {model.family}, which the options written here cannot say: for "
-            f"{dialect.name} none are written of {describe_lack(model, dialect.knows_delta_nets)}"
+            f"{dialect.name} none are written of {describe_lack(model, dialect.knows_patterns)}"
         )
         return ()
     refuse_delta_nets(plan, limits)
@@ -32,6 +37,15 @@ def model_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
         "Norms of gated delta nets' models have weights around zero: add --apply-layernorm-1p for their checkpoints."
     )
     return (*_plain_arguments(replace(plan, job=replace(plan.job, model=others)), limits, dialect), *delta)
+
+
+def _hybrid_arguments(plan: Plan, limits: Limits, dialect: Dialect, pattern: Tree) -> Tree:
+    """Return the options of a pattern of layers with one part each: no rotary positions, no lists of layers of a kind."""
+    arguments = _plain_arguments(plan, limits, dialect)
+    left_out = {"--moe-layer-freq", "--rotary-base", "--rotary-percent", "--position-embedding-type", "--num-layers"}
+    limits.notes = [note for note in limits.notes if "--rotary-base" not in note]
+    kept = tuple(argument for argument in arguments if argument.name not in left_out)
+    return (*kept, *pattern, Argument("--position-embedding-type", "none", "its order comes from Mamba"))
 
 
 def _plain_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:

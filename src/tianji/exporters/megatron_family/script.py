@@ -39,7 +39,8 @@ def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]
     ]
     if tuning := dialect.tuning(plan, limits):
         groups.append(OptionGroup("TUNE_ARGS", "adapters on frozen weights", tuning))
-    program = dialect.tuning_program if tuning else "pretrain_gpt.py"
+    is_hybrid = any(argument.name == "--hybrid-layer-pattern" for argument in groups[1].arguments)
+    program = dialect.tuning_program if tuning else "pretrain_hybrid.py" if is_hybrid else "pretrain_gpt.py"
     ask_parser(tuple(a for group in groups[1:] for a in group.arguments), limits, dialect)
     limits.check()
     call = ["torchrun", spread(groups[0]), program, *(spread(g) for g in groups[1:])]

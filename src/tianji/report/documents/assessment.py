@@ -157,7 +157,7 @@ def assessment_document(a: Assessment, calibration: Calibration) -> AssessmentDo
         "precision": precision.name,
         "tiers": pool_document(pool)["tiers"],
         "software": software_document(calibration, pool.chip),
-        "calibration": calibration_document(calibration, pool),
+        "calibration": calibration_document(calibration, pool, a.result.plan.job.model),
         "figures": [*figures_document(pool, (precision.linear, precision.high)), *site_figures_document(pool)],
     }
 

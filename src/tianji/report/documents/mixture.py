@@ -131,7 +131,7 @@ def mixed_plan_document(
         },
         "assumptions": list(job.assumed),
         "software": [software_document(calibration, part.chip) for part in mixture.parts],
-        "calibrations": [calibration_document(calibration, part) for part in mixture.parts],
+        "calibrations": [calibration_document(calibration, part, job.model) for part in mixture.parts],
         "figures": [figure for part in mixture.parts for figure in figures_document(part, dtypes)],
         "choice": outcome.choice,
         "verdict": outcome.verdict,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from tianji.catalog.architectures import find_mixture
 from tianji.hardware import Pool
 from tianji.hardware.calibration import OTHER, Calibration
 from tianji.hardware.constants import Constants
-from tianji.prediction.predict_plan import describe_basis
+from tianji.prediction.predict_plan import describe_basis, describe_mixture
 from tianji.report.documents.cited_figures import CitedFigureDocument, figures_document
 from tianji.report.documents.software import SoftwareDocument, software_document
-from tianji.workload import Job
+from tianji.workload import Job, Model
 from tianji.workload.adapters import num_trained
 
 
@@ -152,7 +153,7 @@ def request_document(job: Job, pool: Pool, calibration: Calibration) -> RequestD
         "pool": pool_document(pool),
         "assumptions": list(job.assumed),
         "software": software_document(calibration, pool.chip),
-        "calibration": calibration_document(calibration, pool),
+        "calibration": calibration_document(calibration, pool, job.model),
         "figures": figures_document(pool, (job.precision.linear, job.precision.high)),
     }
 
@@ -216,9 +217,9 @@ def pool_document(pool: Pool) -> PoolDocument:
     }
 
 
-def calibration_document(calibration: Calibration, pool: Pool) -> CalibrationDocument:
+def calibration_document(calibration: Calibration, pool: Pool, model: Model) -> CalibrationDocument:
     """Return the calibration of an answer: the constants of its chip that differ from pure physics, with evidence."""
-    chip = pool.chip
+    calibration, chip = calibration.training(find_mixture(model)), pool.chip
     owner = next((name for name in (chip.name, chip.relative, OTHER) if name in calibration.chips), "")
     evidence = calibration.evidence.get(owner, {})
     constants = calibration.constants(chip)
@@ -228,10 +229,10 @@ def calibration_document(calibration: Calibration, pool: Pool) -> CalibrationDoc
         "note": calibration.note,
         "of_chip": owner or None,
         "is_bare": constants == Constants(),
-        "leans_on": describe_basis(calibration, chip),
+        "leans_on": "; ".join(filter(None, (describe_basis(calibration, chip), describe_mixture(calibration, chip)))),
         "software": {
             trait if name == "software" else f"{trait} on {name}": effect.factor
-            for trait in calibration.stack(chip)
+            for trait in calibration.traits_on(chip)
             for name, effect in calibration.software.get(trait, {}).items()
         },
         "constants": {

@@ -116,9 +116,11 @@ def _curves(axes: Any, chart: CurveChart) -> None:
         points = series.points
         xs, ys = [p.x for p in points], [p.y for p in points]
         style = ("--" if place % 2 else "-") if series.is_line else ""
+        step = series.marked_every
         axes.plot(
-            xs, ys, style, color=_colour(place), marker=MARKERS[place % len(MARKERS)], markersize=4, label=series.label
-        )
+            xs, ys, style, color=_colour(place), marker=MARKERS[place % len(MARKERS)], markersize=4, label=series.label,
+            markevery=(-(place * step // 2) % step, step), linewidth=1.6 if step == 1 else 1.2,
+        )  # fmt: skip
         ranged = [p for p in points if p.low is not None and p.high is not None]
         if series.is_line and len(ranged) > 1:
             ends: list[Any] = [[p.low for p in ranged], [p.high for p in ranged]]

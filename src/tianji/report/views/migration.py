@@ -13,6 +13,7 @@ from tianji.report.documents.migration_types import (
 )
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
+from tianji.report.views.mindspore import mindspore_blocks, mindspore_highlight, mindspore_lead
 from tianji.report.views.parity import check_table, loss_chart, parity_lead
 
 Document = Mapping[str, Any]
@@ -26,7 +27,7 @@ def scan_view(document: MoveScanDocument) -> View:
     repository, effort = document["repository"], document["effort"]
     sections = [
         ViewSection("What to change", tuple(_changes(document))),
-        ViewSection("Packages", (package_table(document["packages"]),)),
+        ViewSection("Packages", (package_table(document["packages"]),) if document["packages"] else ()),
         ViewSection("Versions", tuple(_versions(document))),
         ViewSection("Launch and installation", tuple(_launch(document["findings"]))),
         ViewSection("PyTorch names that differ", tuple(_apis(document["apis"]))),
@@ -36,10 +37,11 @@ def scan_view(document: MoveScanDocument) -> View:
         ViewSection("Every finding", (finding_table("findings", document["findings"]),), is_detail=True),
     ]
     if document["mindspore"] is not None:
-        sections.insert(4, ViewSection("MindSpore", tuple(_mindspore(document["mindspore"]))))
+        sections[0] = ViewSection("What names CUDA: changed in a move that keeps PyTorch", sections[0].blocks)
+        sections.insert(0, ViewSection("MindSpore", tuple(mindspore_blocks(document["mindspore"]))))
         twin = document["mindspore"]["twin"]
         if twin is not None and twin["made"] is not None and twin["made"]["parity"] is not None:
-            sections.insert(5, ViewSection("The twin's parity", tuple(_parity(twin["made"]))))
+            sections.insert(1, ViewSection("The twin's parity", tuple(_parity(twin["made"]))))
     if document["speed"] is not None:
         sections.insert(1, ViewSection("Speed", tuple(_speed(document["speed"]))))
     return View(
@@ -59,6 +61,8 @@ def _target_of(document: Document) -> str:
 
 
 def _lead(document: Document) -> Iterable[str]:
+    if document["mindspore"] is not None:
+        yield from mindspore_lead(document["mindspore"])
     effort, files = document["effort"], len(document["files_to_change"])
     if effort["route"] == "blocked by a dependency":
         yield f"Blocked: {'; '.join(effort['blockers'])}."
@@ -85,7 +89,9 @@ def _lead(document: Document) -> Iterable[str]:
 
 
 def _highlights(document: Document) -> Iterable[Highlight]:
-    effort, findings = document["effort"], document["findings"]
+    if document["mindspore"] is not None:
+        yield mindspore_highlight(document["mindspore"])
+    effort = document["effort"]
     files = len(document["files_to_change"])
     total = document["repository"]["python_files"]
     yield Highlight("files to change", Number(files, f"{files:,}", span=f"of {total:,} Python files"))
@@ -101,7 +107,7 @@ def _highlights(document: Document) -> Iterable[Highlight]:
         ),
         "kernels apart",
     )
-    to_change = [f for f in findings if f["needs_change"] and f["area"] in CHANGED]
+    to_change = _to_change(document)
     automatic = sum(f["mechanical"] in ("automatic", "one-line") for f in to_change)
     if to_change:
         share = automatic / len(to_change)
@@ -130,8 +136,18 @@ def _asked(document: Document) -> Iterable[tuple[str, str]]:
         yield "Left out", f"{len(repository['left_out'])} files, such as {first['path']}: {first['reason']}"
 
 
+def _to_change(document: Document) -> list[Document]:
+    """Return the findings in the files to change; of what is no Python, those of the same areas."""
+    files = set(document["files_to_change"])
+    return [
+        f
+        for f in document["findings"]
+        if f["needs_change"] and f["area"] in CHANGED and (f["path"] in files or not f["path"].endswith(".py"))
+    ]
+
+
 def _changes(document: Document) -> Iterable[Block]:
-    rows = [f for f in document["findings"] if f["needs_change"] and f["area"] in CHANGED]
+    rows = _to_change(document)
     if not rows:
         yield "Nothing on the training path or in the library names CUDA in a way that has to change."
         return
@@ -224,6 +240,8 @@ def _launch(findings: Iterable[Document]) -> Iterable[Block]:
 
 
 def _apis(apis: Document) -> Iterable[Block]:
+    if not apis["names"]:
+        return
     counts = ", ".join(f"{count:,} {meaning}" for meaning, count in apis["counts"].items())
     unverified = f" {apis['unverified']:,} are not verified on this chip yet." if apis["unverified"] else ""
     yield f"{apis['names']:,} PyTorch names are used: {counts}.{unverified}"
@@ -307,37 +325,6 @@ def area_table(areas: Iterable[Document]) -> ViewTable:
         for g in areas
     )
     return ViewTable("areas", "", columns, rows)
-
-
-def _mindspore(coverage: Document) -> Iterable[Block]:
-    counts = ", ".join(
-        f"{count:,} {relation.replace('_', ' ')}" for relation, count in coverage["counts"].items() if count
-    )
-    yield f"{coverage['names']:,} names: {counts}; {format_percent(coverage['share_of_uses'], 0)} of the uses have a counterpart."
-    columns = (
-        ViewColumn("torch"),
-        ViewColumn("MindSpore"),
-        ViewColumn("relation"),
-        ViewColumn("uses"),
-        ViewColumn("difference", rank=1),
-        ViewColumn("first place", rank=2),
-    )
-    rows = tuple(
-        (
-            c["torch"],
-            c["mindspore"] or "-",
-            c["relation"].replace("_", " ") + (" (our judgement)" if "our inference" in c["source"] else ""),
-            count_of(c["uses"]),
-            c["difference"] or "-",
-            c["place"],
-        )
-        for c in coverage["counterparts"]
-    )
-    yield ViewTable("mindspore", "", columns, rows, most=SHOWN)
-    twin = coverage["twin"]
-    if twin is not None:
-        yield f"A twin under MindSpore: {twin['reason']}."
-        yield Facts(tuple(("Run", command) for command in twin["commands"]))
 
 
 def _parity(twin: Document) -> Iterable[Block]:

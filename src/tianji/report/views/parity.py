@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from tianji.formatting import format_percent
@@ -79,7 +80,7 @@ def loss_chart(document: Document) -> CurveChart:
     """Return both losses over the steps, with a band around the reference."""
     curves = document["curves"]
     series = []
-    for label, key in (("reference", "reference"), ("candidate", "candidate")):
+    for label, key in zip(_labels(document), ("reference", "candidate"), strict=True):
         points = [
             ChartPoint(
                 step,
@@ -91,8 +92,18 @@ def loss_chart(document: Document) -> CurveChart:
             if loss is not None
         ]
         series.append(ChartSeries(label, tuple(points)))
-    note = f"The band is {format_percent(BAND, 0)} around the reference."
-    return CurveChart("losses", "Loss by step", "step", "loss", tuple(series), from_zero=False, note=note)
+    note = f"The band is {format_percent(BAND, 0)} on either side of the reference."
+    divergence = document["divergence"]
+    marks = () if divergence is None else ((1, float(divergence["step"]), f"they part at step {divergence['step']:,}"),)
+    return CurveChart("losses", "Loss by step", "step", "loss", tuple(series), from_zero=False, marks=marks, note=note)
+
+
+def _labels(document: Document) -> tuple[str, str]:
+    """Return what the curves are called: the part that each plays, and the last parts of its path that tell it apart."""
+    paths = [PurePath(document[key]["name"]).parts for key in ("reference", "candidate")]
+    depth = next((d for d in (1, 2, 3) if len({path[-d:] for path in paths}) == 2), 1)
+    first, second = ("/".join(path[-depth:]) for path in paths)
+    return f"reference: {first}", f"candidate: {second}"
 
 
 def dump_view(document: MoveDumpsDocument) -> View:

@@ -61,6 +61,7 @@ class TrainerSettings:
     fused: bool = True
     offload: bool = False
     offload_weights: bool = False
+    offload_activations: bool = False
     is_deepspeed: bool = False
     formats: Formats = field(default_factory=Formats)
     """What the stack keeps otherwise than Megatron does: its loss, gradients and master weights."""
@@ -134,7 +135,8 @@ class TrainerSettings:
             recompute=self.recompute, cp_kind="ulysses", ep_kind="all_to_all",
             weight_gather="hidden" if self.zero == 3 else "exposed",
             overlap_dp=self.overlap, overlap_tp=False, overlap_pp=False, flash_attention=self.fused,
-            offload_optimizer=float(self.offload), offload_weights=self.offload_weights, sequence_parallel=self.tp == 1,
+            offload_optimizer=float(self.offload), offload_weights=self.offload_weights,
+            offload_activations=float(self.offload_activations), sequence_parallel=self.tp == 1,
         )  # fmt: skip
 
 
@@ -211,6 +213,7 @@ def apply_fsdp(trainer: TrainerSettings, body: Mapping[str, Any], kind: str = ""
         trainer.zero = 2
     if truthy(part.get("offload_params")) or "offload" in text.split():
         trainer.offload = trainer.offload_weights = True
+    trainer.offload_activations = truthy(part.get("activation_cpu_offload"))
     if truthy(part.get("activation_checkpointing")):
         trainer.recompute = "full"
     precision = str(body.get("mixed_precision", ""))

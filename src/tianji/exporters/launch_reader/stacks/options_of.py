@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -72,6 +73,7 @@ def read_slime(command: Command, script: Script, where: str) -> Options:
     """Return the options of a training of slime: its model's options are Megatron's, its batches are counted in tokens."""
     values = SLIME_DEFAULTS | group_options(command.words)
     options = Options(where, values | start_options(command, script), stack="slime")
+    _take_layers(options)
     if options.has("--use-dynamic-batch-size", "--max-tokens-per-gpu"):
         cp = options.count("--context-parallel-size", 1)
         tokens = options.count("--max-tokens-per-gpu", 8192) * cp
@@ -91,6 +93,32 @@ def read_slime(command: Command, script: Script, where: str) -> Options:
         options.values["--global-batch-size"] = [str(max(samples // steps, 1))]
     options.remarks.append("slime: the training of the actor alone is priced; the rollout and a critic are not")
     return options
+
+
+SIZES = (
+    "--hidden-size", "--ffn-hidden-size", "--num-attention-heads", "--num-query-groups", "--group-query-attention",
+    "--kv-channels", "--disable-bias-linear", "--qk-layernorm", "--normalization", "--swiglu",
+    "--untie-embeddings-and-output-weights",
+    "--apply-layernorm-1p", "--attention-output-gate", "--use-gated-attention", "--moe-ffn-hidden-size", "--num-experts",
+    "--moe-router-topk", "--moe-shared-expert-intermediate-size", "--moe-layer-freq",
+)  # fmt: skip
+"""Options that say again what a model is that is known by its name."""
+
+
+def _take_layers(options: Options) -> None:
+    """Take the model whose checkpoint is named where its layers are those of a plugin, which no option describes."""
+    spec = options.texts("--spec")
+    if not spec or not spec[0].startswith("slime_plugins"):
+        return
+    entry = find_named_model((options.texts("--hf-checkpoint") or [""])[0])
+    if entry is not None and entry[0].num_layers == options.count("--num-layers", 0):
+        options.has(*SIZES)
+        options.model = replace(entry[0], num_mtp_layers=options.count("--mtp-num-layers", 0, least=0))
+        options.remarks.append(f"the layers are those of {spec[0]}: the model is {entry[0].name}, by its checkpoint")
+    else:
+        options.remarks.append(
+            f"the layers are those of {spec[0]} and not described: priced as layers of plain attention"
+        )
 
 
 def read_verl(command: Command, script: Script, where: str) -> Options:

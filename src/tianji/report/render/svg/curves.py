@@ -82,8 +82,10 @@ def _series(series: ChartSeries, place: int, x_scale: Scale, y_scale: Scale) -> 
     if series.is_line and at:
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in at)
         yield tag("path", class_=f"line s{colour}", d=path, stroke_dasharray="7 3" if place % 2 else None)
-    for x, y, p in at:
-        yield make_marker(x, y, p, place, colour)
+    step = series.marked_every
+    for i, (x, y, p) in enumerate(at):
+        if p.stands_out or (i + place * step // 2) % step == 0:
+            yield make_marker(x, y, p, place, colour)
 
 
 def make_marker(x: float, y: float, point: ChartPoint, place: int, colour: int) -> Element:
