@@ -72,7 +72,8 @@ def compare(
         raise FormatError("expected at least two pools to compare, like 1024xhgx-h100 768xcloudmatrix384")
 
     def search(job: Job, pool: Pool) -> Assessment:
-        return assess_predicted(plan(job, pool, calibration, top=1, progress=progress).results[0], assumptions)
+        best = plan(job, pool, calibration, top=1, names_stages=True, progress=progress).results[0]
+        return assess_predicted(best, assumptions)
 
     def try_search(job: Job, pool: Pool) -> Assessment | None:
         try:
