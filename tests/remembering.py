@@ -40,17 +40,17 @@ def remember_searches(monkeypatch: pytest.MonkeyPatch) -> None:
             "mixture", lambda: mix(job, mixture, calibration, fixed=fixed or {}), job, mixture, calibration, fixed
         )
 
-    def find_fast_once(*words: Any, **named: Any) -> Any:
-        return _once("fast", lambda: find_fast(*words, **named), *words, *named.items())
+    def find_roomy_once(*words: Any, **named: Any) -> Any:
+        return _once("fast", lambda: find_roomy(*words, **named), *words, *named.items())
 
-    predict, find_fast, mix = planner.predict, curve.find_fast, planning.plan_mixture
+    predict, find_roomy, mix = planner.predict, curve.find_roomy, planning.plan_mixture
     monkeypatch.setattr(planner, "explore", explore_once)
     monkeypatch.setattr(coarse, "explore", explore_once)
     monkeypatch.setattr(sizes, "explore", explore_once)
     monkeypatch.setattr(planner, "predict", lambda *words: _once("predict", lambda: predict(*words), *words))
     monkeypatch.setattr(planning, "plan_mixture", plan_mixture_once)
     for room in (curve, sensitivity):
-        monkeypatch.setattr(room, "find_fast", find_fast_once)
+        monkeypatch.setattr(room, "find_roomy", find_roomy_once)
 
 
 class _KeyPickler(pickle.Pickler):

@@ -43,9 +43,9 @@ from tianji.search import exhaustive
 
 price = exhaustive.priced_blocks
 
-def announce(*words):
+def announce(*words, **more):
     Path(sys.argv[1]).touch()
-    return price(*words)
+    return price(*words, **more)
 
 exhaustive.priced_blocks = announce
 main(sys.argv[2:])

@@ -27,6 +27,7 @@ from tianji.reliability import Reliability
 from tianji.report.documents.prediction import LaunchDocument, prediction_document
 from tianji.result import Result
 from tianji.search import plan
+from tianji.search.options import MARGIN
 from tianji.units import Seconds, parse_count
 from tianji.validation.near_errors import NearErrors
 
@@ -125,7 +126,7 @@ def _find_best(result: Result, calibration: Calibration) -> Result | str:
     """Return the fastest plan of the same job on the same chips, or why there is none."""
     allowed, _ = rule_out_overlap(calibration, result.plan.job, result.plan.pool.chip)
     try:
-        return plan(result.plan.job, result.plan.pool, allowed, top=1).best
+        return plan(result.plan.job, result.plan.pool, allowed, top=1, margin=MARGIN).best
     except InputError as error:
         return str(error)
 

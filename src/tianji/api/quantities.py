@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from tianji.errors import FormatError, UnknownNameError
 from tianji.formatting import format_percent
+from tianji.search.options import MARGIN
 from tianji.units import DAY, Dollars, Seconds, parse, parse_count, show
 
 Count: TypeAlias = int | str
@@ -21,8 +22,8 @@ MOST_BATCHES = 12
 _GROUPED, _LEAST_LISTED, _MOST_GROUPED = re.compile(r"\d{1,3}(,\d{3})+$"), 64, 100_000
 """A number with commas between thousands, the least figure that may be a batch of a list as well, and the largest number that
 is rather one batch than a list."""
-MARGIN, MOST_MARGIN = 0.03, 0.5
-"""Share of the usable memory that a plan leaves free unless told otherwise, and the largest that may be asked for."""
+MOST_MARGIN = 0.5
+"""The largest share of the usable memory that a plan may be asked to leave free."""
 LONGEST: Seconds = 10_000_000 * DAY
 """Some 27,000 years: of a longer time, sums over failures have no digit left."""
 Pairs: TypeAlias = Mapping[str, Quantity] | str | Iterable[str]

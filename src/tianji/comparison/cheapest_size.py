@@ -15,6 +15,7 @@ from tianji.hardware.calibration import Calibration
 from tianji.prediction.mapper import Mapper
 from tianji.ranges import Range
 from tianji.search import plan
+from tianji.search.options import MARGIN
 from tianji.units import TERA
 from tianji.workload import Job
 
@@ -64,7 +65,7 @@ def find_cheapest_size(
     fitting = {n: a for n in counts if (a := curve.at(n)) is not None}
     if not fitting and fixed:
         # It raises, with the rule that the fixed strategy breaks.
-        plan(job, pool, calibration, fixed=fixed, top=1)
+        plan(job, pool, calibration, fixed=fixed, top=1, margin=MARGIN)
     if not fitting:
         raise InfeasibleError(
             f"{job.model.name} fits no number of chips of {pool.name} up to {pool.chips:,}; take more chips or a pool with larger"
@@ -79,7 +80,9 @@ def find_cheapest_size(
 
 def _assess_fixed(curve: Curve, chips: int, fixed: Mapping[str, Any]) -> Assessment | None:
     try:
-        outcome = plan(curve.job, replace(curve.pool, chips=chips), curve.calibration, fixed=fixed, top=1)
+        outcome = plan(
+            curve.job, replace(curve.pool, chips=chips), curve.calibration, fixed=fixed, top=1, margin=MARGIN
+        )
     except (IllegalStrategyError, InfeasibleError):
         return None
     return assess(outcome.results[0], curve.assumptions)

@@ -19,7 +19,7 @@ from tianji.parallel.plan import Plan
 from tianji.parallel.software_fields import hold_fields
 from tianji.prediction import predict
 from tianji.prediction.mapper import Mapper
-from tianji.search.coarse import find_fast
+from tianji.search.coarse import find_roomy
 from tianji.workload import Job
 
 MOST_CHIPS = 262_144
@@ -167,7 +167,7 @@ def assess_size(
     """Return the best plan on at most so many chips, narrowly searched; None where no strategy is legal and fits."""
     pool = replace(pool, chips=chips)
     decided = hold_fields(calibration, pool.chip, {})
-    best = find_fast(job, pool, calibration.constants(pool.chip), at_most=True, fixed=decided)
+    best = find_roomy(job, pool, calibration.constants(pool.chip), at_most=True, fixed=decided)
     return assess_predicted(predict(Plan(job, pool, best.strategy), calibration), assumptions) if best else None
 
 

@@ -12,7 +12,7 @@ from tianji.parallel.plan import Plan
 from tianji.parallel.software_fields import hold_fields
 from tianji.prediction import predict
 from tianji.ranges import Range
-from tianji.search.coarse import find_fast
+from tianji.search.coarse import find_roomy
 
 SWING = 0.2
 """Link efficiency and MFU are moved this far to both sides: what separate releases of the same software differ by at most."""
@@ -79,7 +79,7 @@ def find_alternative_plans(curve: Curve, other: Assessment) -> list[Plan]:
     strategies = {other.result.plan.strategy: None}
     decided = hold_fields(curve.calibration, other.pool.chip, {})
     for move in MOVES:
-        fast = find_fast(curve.job, other.pool, _move(curve, *move).constants(other.pool.chip), fixed=decided)
+        fast = find_roomy(curve.job, other.pool, _move(curve, *move).constants(other.pool.chip), fixed=decided)
         strategies |= {fast.strategy: None} if fast else {}
     return [Plan(curve.job, other.pool, strategy) for strategy in strategies]
 

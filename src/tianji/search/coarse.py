@@ -26,7 +26,7 @@ from tianji.perf.memory import usable_memory
 from tianji.search.blocks import priced_blocks
 from tianji.search.candidate import Candidate
 from tianji.search.exhaustive import explore
-from tianji.search.options import SearchOptions
+from tianji.search.options import MARGIN, SearchOptions
 from tianji.search.space import (
     MAX_EXPERT_TENSOR,
     MAX_MICRO_BATCH,
@@ -66,6 +66,15 @@ DEGREES = ("pp", "tp", "cp", "dp")
 COLUMNS = (*DEGREES, "cp_kind")
 Start = tuple[float, dict[str, int]]
 """A dealing of the chips to the degrees, with its step time under a few settings."""
+
+
+def find_roomy(
+    job: Job, pool: Pool, constants: Constants, *, at_most: bool = False, fixed: Mapping[str, Any] | None = None
+) -> Candidate | None:
+    """Return what :func:`find_fast` does of the strategies that leave MARGIN of the memory free; where none does, of all."""
+    tight = replace(pool, usable_memory=pool.usable_memory * (1.0 - MARGIN))
+    roomy = find_fast(job, tight, constants, at_most=at_most, fixed=fixed)
+    return roomy or find_fast(job, pool, constants, at_most=at_most, fixed=fixed)
 
 
 def find_fast(

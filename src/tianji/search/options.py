@@ -11,6 +11,8 @@ from tianji.search.candidate import Smaller
 
 LEADING = 2000
 """Unlike layouts that are weighed under doubt."""
+MARGIN = 0.03
+"""Share of the usable memory that a plan leaves free unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
