@@ -85,3 +85,12 @@ def test_the_bill_of_an_hour_is_that_of_the_run_per_hour(job: Job, h100: Pool, c
     assert a.cost_per_hour.nominal * hours == pytest.approx(a.cost.nominal)
     assert a.chip_hour.price is not None
     assert a.cost_per_hour.high == pytest.approx(a.chip_hour.price.high * a.chips)
+
+
+def test_rented_beside_bought_is_said(job: Job, h100: Pool, calibration: Calibration) -> None:
+    both = compare([(job, h100), (job, h100)], calibration, Assumptions())
+    one, other = both.assessments
+    bought = replace(other, chip_hour=replace(other.chip_hour, basis="own"))
+    assert not any("two kinds" in sentence for sentence in both.verdicts)
+    (said,) = [sentence for sentence in describe_verdicts([one, bought]) if "two kinds" in sentence]
+    assert "is rented" in said and "is bought" in said and "--buy" in said

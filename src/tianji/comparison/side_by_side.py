@@ -108,10 +108,24 @@ def describe_verdicts(
     priced = [i for i in places if assessments[i].cost is not None]
     if len(priced) > 1:
         verdicts.append(_verdict(assessments, priced, pinned, COST))
+        verdicts += _describe_footing([assessments[i] for i in priced])
     if len(priced) < len(assessments):
         lacking = ", ".join(format_pool(a) for a in assessments if a.cost is None)
         verdicts.append(f"No verdict on cost{' with the others' * (len(priced) > 1)}: no price is known of {lacking}.")
     return tuple(verdicts)
+
+
+def _describe_footing(priced: Sequence[Assessment]) -> list[str]:
+    """Return a sentence where some pools are rented and others bought: their costs are of unlike kinds."""
+    rented, bought = ([a for a in priced if a.chip_hour.basis == basis] for basis in ("rent", "own"))
+    if not rented or not bought:
+        return []
+    names = [" and ".join(map(format_pool, pools)) for pools in (rented, bought)]
+    are = ["is" if len(pools) == 1 else "are" for pools in (rented, bought)]
+    return [
+        f"These costs are of two kinds: {names[0]} {are[0]} rented, {names[1]} {are[1]} bought. Buying all of them (--buy) may"
+        " turn the verdict."
+    ]
 
 
 def rank_by_speed(assessments: Sequence[Assessment]) -> list[int]:
