@@ -44,7 +44,7 @@ def leave_sources_out(rows: list[Row], samples: list[FitSample]) -> tuple[Array,
         doubts[mine] = np.sqrt(np.maximum(np.einsum("ij,ji->i", slopes, moved[:, 1:]), 0.0))
         for i in mine:
             stated = [
-                (d, c.text("id")) for d, c in rank_stated(rows[i].plan, NEAR, BELIEVED) if c.text("source") != source
+                (d, c.text("id")) for d, _, c in rank_stated(rows[i].plan, NEAR, BELIEVED) if c.text("source") != source
             ]
             near = list(islice(((d, name) for d, name in stated if name in places), MOST))
             if near:

@@ -135,15 +135,18 @@ def _check_torchtitan(file: str) -> Check:
     return Check((f"configuration of {table.framework}, {table.release}",), tuple(broken))
 
 
-def _answer_check(file: str) -> Answer[Check]:
+def _check_any(file: str) -> Check:
+    """Return what a script or a configuration breaks, each by the rules of its kind."""
     suffix = Path(file).suffix
-    checked = (
-        _check_script(file)
-        if suffix in SCRIPTS
-        else _check_torchtitan(file)
-        if suffix == ".toml" and is_there(Path(file))
-        else check_file(file)
-    )
+    if suffix in SCRIPTS:
+        return _check_script(file)
+    if suffix == ".toml" and is_there(Path(file)):
+        return _check_torchtitan(file)
+    return check_file(file)
+
+
+def _answer_check(file: str) -> Answer[Check]:
+    checked = _check_any(file)
     violations: list[ViolationDocument] = [
         {"rule": v.rule, "where": v.where, "actual": v.actual, "fix": v.fix} for v in checked.violations
     ]

@@ -84,16 +84,13 @@ def describe_batches(points: Sequence[AtBatch], batch: int, one: int, base: int)
     known = {n: ratio.nominal for n, ratio in others.items() if ratio is not None}
     moved = [f"{value:.2f} at {n:,}" for n, value in known.items() if abs(value / own.nominal - 1) >= SAME]
     still = [f"{n:,}" for n, value in known.items() if abs(value / own.nominal - 1) < SAME]
-    sentences = []
-    if moved:
-        sentences.append(
-            f"The batch counts: the answer is {', '.join(moved)} sequences a step instead of {own.nominal:.2f}."
-        )
-    if still:
-        sentences.append(f"At {' and '.join(still)} sequences a step the answer is the same.")
-    if lacking:
-        sentences.append(f"At {' and '.join(lacking)} sequences a step nothing fits one of them.")
-    return " ".join(sentences)
+    return _describe(
+        f"The batch counts: the answer is {', '.join(moved)} sequences a step instead of {own.nominal:.2f}."
+        if moved
+        else "",
+        (still, "the answer is the same"),
+        (lacking, "nothing fits one of them"),
+    )
 
 
 def describe_chips(points: Sequence[AtBatch], batch: int) -> str:
@@ -107,13 +104,16 @@ def describe_chips(points: Sequence[AtBatch], batch: int) -> str:
     ]
     same = [f"{n:,}" for n, a in needed.items() if a is not None and a.pool.chips == own.pool.chips]
     none = [f"{n:,}" for n, a in needed.items() if a is None]
-    sentences = []
-    if moved:
-        sentences.append(
-            f"The batch counts: it takes {', '.join(moved)} sequences a step instead of {own.pool.chips:,} chips."
-        )
-    if same:
-        sentences.append(f"At {' and '.join(same)} sequences a step it takes as many chips.")
-    if none:
-        sentences.append(f"At {' and '.join(none)} sequences a step no number of chips is enough.")
-    return " ".join(sentences)
+    return _describe(
+        f"The batch counts: it takes {', '.join(moved)} sequences a step instead of {own.pool.chips:,} chips."
+        if moved
+        else "",
+        (same, "it takes as many chips"),
+        (none, "no number of chips is enough"),
+    )
+
+
+def _describe(first: str, *rest: tuple[Sequence[str], str]) -> str:
+    """Return a sentence, if there is one, and one for each group of batches, if there are any, with what holds at them."""
+    others = (f"At {' and '.join(batches)} sequences a step {what}." for batches, what in rest if batches)
+    return " ".join(filter(None, (first, *others)))

@@ -40,22 +40,25 @@ class NearRun:
 
 def nearest_rows(plan: Plan, farthest: float, splits: Collection[str]) -> Iterator[tuple[float, Row]]:
     """Yield the published runs of some splits up to a distance from a plan, the nearest first, with their distances."""
-    ranked = rank_stated(plan, farthest, splits)
-    for distance, _, row in _readable((distance, (), cells) for distance, cells in ranked):
+    for distance, _, row in _readable(rank_stated(plan, farthest, splits)):
         yield distance, row
 
 
-def rank_stated(plan: Plan, farthest: float, splits: Collection[str]) -> list[tuple[float, Cells]]:
-    """Return the published runs of some splits up to a distance from a plan, the nearest first, as their tables state them."""
-    asked = ((_compare(plan, run)[0], run.cells) for run in _published() if run.cells.text("split") in splits)
-    return sorted((entry for entry in asked if entry[0] <= farthest), key=lambda entry: entry[0])
+def rank_stated(
+    plan: Plan, farthest: float, splits: Collection[str] | None = None
+) -> list[tuple[float, tuple[str, ...], Cells]]:
+    """Return the published runs of some splits (None: all) up to a distance from a plan, the nearest first.
+
+    Each with its distance, what sets it apart, and what its table states.
+    """
+    runs = (run for run in _published() if splits is None or run.cells.text("split") in splits)
+    ranked = ((*_compare(plan, run), run.cells) for run in runs)
+    return sorted((entry for entry in ranked if entry[0] <= farthest), key=lambda entry: entry[0])
 
 
 def find_nearest(plan: Plan, calibration: Calibration) -> list[NearRun]:
     """Return the nearest published runs of a plan that can be predicted, the nearest first."""
-    ranked = sorted(((*_compare(plan, run), run.cells) for run in _published()), key=lambda entry: entry[0])
-    near = ((distance, differs, cells) for distance, differs, cells in ranked if distance <= FARTHEST)
-    chosen = list(islice(_readable(near), MOST))
+    chosen = list(islice(_readable(rank_stated(plan, FARTHEST)), MOST))
     predictions = predict_rows([row for _, _, row in chosen], calibration)
     return [
         NearRun(prediction, distance, differs)
