@@ -40,7 +40,7 @@ CAUSES = (
     "the "
     "chip waits where that is longer than its work. A constant wait for each layer (the law before) missed a micro-batch of one "
     "sequence on B200 by 33 % and one of four by 5 %.",
-    "**What a mixture takes beside.** GPT-OSS takes 16 % longer under Megatron-Bridge than its matmuls, windows and experts say "
+    "**What a mixture takes beside.** GPT-OSS takes 26 % longer under Megatron-Bridge than its matmuls, windows and experts say "
     "(biases of experts, sinks of attention); on TPU v7 it takes twice as long. An effect of each mixture under a framework "
     "of 8 in "
     "place of 4 % brought mixtures from 10.5 to 7.9 % (median) and architectures that are left out from 29.6 to 31.3 % (90th "
