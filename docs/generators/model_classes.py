@@ -27,6 +27,8 @@ MAPPINGS = (
     "MODEL_MAPPING",
 )
 SCALARS = (bool, int, float, str)
+OWN_HEAD = ("blip-2", "instructblip", "instructblipvideo", "kosmos-2.5", "llama4")
+"""Wholes whose language model is a class with a head of its own: it ties its tables as the text part says."""
 
 
 def main() -> None:
@@ -50,7 +52,7 @@ def _facts_text(families: Mapping[str, FamilyFile], made_with: Mapping[str, str]
     from transformers import CONFIG_MAPPING
 
     known = frozenset(key for family in families.values() for key in family.keys())  # noqa: SIM118
-    types, text_types = {}, {}
+    types, text_types, ties = {}, {}, {}
     for name, family in sorted(families.items()):
         if name in CONFIG_MAPPING:
             fields = {field.name: field.default for field in dataclasses.fields(CONFIG_MAPPING[name])}
@@ -65,9 +67,30 @@ def _facts_text(families: Mapping[str, FamilyFile], made_with: Mapping[str, str]
         kind = getattr(inner, "model_type", "")
         if kind in families:
             text_types[name] = kind
+            ties[name] = ["text"] * 3 if name in OWN_HEAD else _ties(name)
     lines = [f"{json.dumps(name)}: {json.dumps(facts)}" for name, facts in types.items()]
-    head = f'"made_with": {json.dumps(made_with)},\n"text_types": {json.dumps(text_types)},\n"types": {{\n'
-    return "{\n" + head + ",\n".join(lines) + "\n}\n}\n"
+    head = f'"made_with": {json.dumps(made_with)},\n"text_types": {json.dumps(text_types)},\n'
+    head += '"ties": {\n' + ",\n".join(f"{json.dumps(n)}: {json.dumps(t)}" for n, t in ties.items()) + "\n},\n"
+    return "{\n" + head + '"types": {\n' + ",\n".join(lines) + "\n}\n}\n"
+
+
+def _ties(name: str) -> list[str]:
+    """Return what the class of a whole makes of its own ``tie_word_embeddings``: left out, true, false.
+
+    ``tied``, ``untied``, or ``text``: as the text part says.
+    """
+    from transformers import CONFIG_MAPPING
+
+    made = []
+    for top in ({}, {"tie_word_embeddings": True}, {"tie_word_embeddings": False}):
+        whole = {k: v for k, v in CONFIG_MAPPING[name]().to_dict().items() if k != "tie_word_embeddings"}
+        found = []
+        for tied in (True, False):
+            text = {**whole["text_config"], "tie_word_embeddings": tied}
+            config = CONFIG_MAPPING[name].from_dict({**whole, "text_config": text, **top})
+            found.append(bool(getattr(config, "tie_word_embeddings", False)))
+        made.append("text" if found == [True, False] else "tied" if all(found) else "untied")
+    return made
 
 
 def _count(name: str, family: FamilyFile) -> dict[str, Any] | None:
@@ -76,7 +99,8 @@ def _count(name: str, family: FamilyFile) -> dict[str, Any] | None:
     from transformers import CONFIG_MAPPING
     from transformers.models.auto import modeling_auto
 
-    if name not in CONFIG_MAPPING or "text_config" in (getattr(CONFIG_MAPPING[name], "sub_configs", None) or {}):
+    parts = getattr(CONFIG_MAPPING.get(name, None), "sub_configs", None) or {}
+    if name not in CONFIG_MAPPING or {"text_config", "vision_config"} & set(parts):
         return None
     try:
         config = CONFIG_MAPPING[name]()

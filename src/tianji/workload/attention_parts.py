@@ -48,19 +48,15 @@ def attention(
     )  # fmt: skip
 
 
-def cross_attention(
+def source_attention(
     h: int, *, num_heads: int, num_key_value_heads: int, head_dim: int, qkv_bias: bool = False, output_bias: bool = False,
-    qk_norm: str = "", bidirectional: bool = False, source_width: int = 0, source_tokens: int = 0, extra: int = 0,
+    qk_norm: str = "", source_width: int = 0, source_tokens: int = 0, extra: int = 0,
 ) -> LayerPart:  # fmt: skip
-    """Return attention to the own sequence and, after it, to another (Vaswani et al. 2017, section 3.2.3).
+    """Return attention to another sequence alone (the cross-attention layers of Llama 3.2 Vision).
 
     The other sequence has ``source_tokens`` of width ``source_width`` (0: as many, and as wide, as the own); its keys and values
     are computed in this layer. Under a context cut each rank has all of them.
     """
-    own = attention(
-        h, num_heads=num_heads, num_key_value_heads=num_key_value_heads, head_dim=head_dim, qkv_bias=qkv_bias,
-        output_bias=output_bias, qk_norm=qk_norm, bidirectional=bidirectional, extra=extra,
-    )  # fmt: skip
     query, keys = num_heads * head_dim, num_key_value_heads * head_dim
     matmuls = (
         Matmul("cross query", h, query, "column", role=Role.PROJECTION),
@@ -68,22 +64,42 @@ def cross_attention(
         Matmul("cross output", query, h, "row", role=Role.ATTENTION_OUTPUT),
     )
     norms = {"head": 2 * head_dim, "whole": query + keys}.get(qk_norm, 0)
-    small = norms + (query + 2 * keys if qkv_bias else 0) + (h if output_bias else 0)
+    small = norms + (query + 2 * keys if qkv_bias else 0) + (h if output_bias else 0) + extra
     scores = AttentionOp(num_heads, num_key_value_heads, head_dim, head_dim, causal=False, source=source_tokens)
     return LayerPart(
-        "attention", own.matmuls + matmuls, (*own.attention, scores), vectors=own.vectors, small=own.small + small,
-        whole=own.whole, saved=2.0 * own.saved,
+        "attention", matmuls, (scores,), small=small, whole=norms if qk_norm == "head" else 0, saved=2.0 * (query + keys)
+    )
+
+
+def cross_attention(
+    h: int, *, num_heads: int, num_key_value_heads: int, head_dim: int, qkv_bias: bool = False, output_bias: bool = False,
+    qk_norm: str = "", bidirectional: bool = False, source_width: int = 0, source_tokens: int = 0, extra: int = 0,
+) -> LayerPart:  # fmt: skip
+    """Return attention to the own sequence and, after it, to another (Vaswani et al. 2017, section 3.2.3)."""
+    own = attention(
+        h, num_heads=num_heads, num_key_value_heads=num_key_value_heads, head_dim=head_dim, qkv_bias=qkv_bias,
+        output_bias=output_bias, qk_norm=qk_norm, bidirectional=bidirectional, extra=extra,
+    )  # fmt: skip
+    other = source_attention(
+        h, num_heads=num_heads, num_key_value_heads=num_key_value_heads, head_dim=head_dim, qkv_bias=qkv_bias,
+        output_bias=output_bias, qk_norm=qk_norm, source_width=source_width, source_tokens=source_tokens,
+    )  # fmt: skip
+    return LayerPart(
+        "attention", own.matmuls + other.matmuls, own.attention + other.attention, vectors=own.vectors,
+        small=own.small + other.small, whole=own.whole + other.whole, saved=own.saved + other.saved,
     )  # fmt: skip
 
 
 def latent_attention(
     h: int, *, num_heads: int, kv_lora_rank: int, qk_nope_head_dim: int, qk_rope_head_dim: int, v_head_dim: int,
     q_lora_rank: int = 0, window: int = 0, bias: bool = False, gate: str = "", selected: int = 0,
-    index_heads: int = 0, index_size: int = 0, index_source: int = 0, extra: int = 0, down_bias: bool = False,
+    index_heads: int = 0, index_size: int = 0, index_source: int = 0, index_pool: int = 1, extra: int = 0,
+    down_bias: bool = False,
 ) -> LayerPart:  # fmt: skip
     """Return multi-head latent attention (DeepSeek-V2); ``q_lora_rank`` 0 means a full query projection.
 
-    With ``index_heads`` an indexer picks ``selected`` tokens for each query (DeepSeek-V3.2's sparse attention).
+    With ``index_heads`` an indexer picks ``selected`` tokens for each query (DeepSeek-V3.2's sparse attention), from
+    keys of ``index_pool`` tokens at a time (GLM-5.3-Flash).
     """
     qk = qk_nope_head_dim + qk_rope_head_dim
     query, out = num_heads * qk, num_heads * v_head_dim
@@ -112,10 +128,13 @@ def latent_attention(
             Matmul("indexer weights", h, heads, "none", high=True),
         ]
         small += 2 * width
+    if index_heads and index_pool > 1:
+        matmuls.append(Matmul("indexer pool", h, index_size, "none"))
+        small += index_pool * index_size
     bound = min(x for x in (window, selected) if x) if window or selected else 0
     scores = [AttentionOp(num_heads, num_heads, qk, v_head_dim, bound)]
     if index_heads:
-        scores.append(AttentionOp(index_heads, 1, index_size, 0))
+        scores.append(AttentionOp(index_heads, 1, index_size, 0, ratio=index_pool))
     down = h * (latents + qk_rope_head_dim)
     return LayerPart(
         "latent attention", tuple(matmuls), tuple(scores),

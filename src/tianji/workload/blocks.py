@@ -80,7 +80,7 @@ class BlockParts:
     def active_parameters(self) -> int:
         """With the experts of one token."""
         top_k = self.layer.experts.top_k if self.layer.experts else 0
-        idle = self.mixer.idle if self.mixer else 0
+        idle = sum(part.idle for part in (self.mixer, self.mlp) if part)
         return self.parameters - idle + top_k * self.expert_parameters
 
 

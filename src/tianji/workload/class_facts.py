@@ -35,3 +35,13 @@ def text_type(model_type: str) -> str:
     """Return the ``model_type`` of the text part of a model for images or sound that states none; empty if not known."""
     kind: str = _facts()["text_types"].get(model_type, "")
     return kind
+
+
+def ties(model_type: str, stated: object, text: object) -> object:
+    """Return whether the class of a whole ties its tables, by ``tie_word_embeddings`` of the whole and of its text part.
+
+    None where the text part's own class decides.
+    """
+    rules = _facts()["ties"].get(model_type, ("text", "tied", "untied"))
+    rule = rules[0 if stated is None else 1 if stated else 2]
+    return text if rule == "text" else rule == "tied"

@@ -2,8 +2,8 @@
 
 Names are keys; numbers, texts, ``+ - * / %``, ``//`` (which must come out even), ``or`` (the first that is neither missing
 nor null nor 0), comparisons, ``in`` a tuple and ``a if b else c`` are known, nothing else. ``has(key)`` is true where the file
-states the key; ``or_zero(key)`` is its value, 0 for null, and nothing where the file leaves it out. ``first(key)`` and
-``count(key)`` are of a list. ``int(...)`` cuts the fraction off, ``up(a, b)`` is the least multiple of b that is not below a.
+states the key; ``or_zero(key)`` is its value, 0 for null, and nothing where the file leaves it out. ``first(key)``,
+``last(key)`` and ``count(key)`` are of a list. ``int(...)`` cuts the fraction off, ``up(a, b)`` is the least multiple of b that is not below a.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-FUNCTIONS = frozenset({"has", "or_zero", "first", "count", "int", "up"})
+FUNCTIONS = frozenset({"has", "or_zero", "first", "last", "count", "int", "up"})
 
 
 def _divide(a: Any, b: Any) -> Any:
@@ -119,6 +119,8 @@ def _call(name: str, argument: ast.expr, values: Mapping[str, object], stated: M
         return (value or 0) if key in stated else value
     if name == "first":
         return value[0] if isinstance(value, list) and value else value
+    if name == "last":
+        return value[-1] if isinstance(value, list) and value else value
     if name == "count":
         return len(value) if isinstance(value, list | str) else None
     raise SyntaxError(f"not understood in a family's expression: {name}(...)")

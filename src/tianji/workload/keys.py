@@ -214,7 +214,7 @@ def check_spelling(family: FamilyFile, data: Mapping[str, object], known: frozen
     read = family.keys()
     absent = sorted(read.difference(data))
     for key in data:
-        if key in read or key in known or key in NOT_MISSPELT or "__" in key:
+        if key in read or key in known or key in NOT_MISSPELT or "__" in key or key.startswith("_"):
             continue
         near = get_close_matches(key, absent, n=1, cutoff=0.92)
         if near and not any(spelling in data for spelling in (near[0], *family.aliases.get(near[0], ()))):

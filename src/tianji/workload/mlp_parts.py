@@ -34,13 +34,14 @@ def linear(h: int) -> LayerPart:
 def experts(
     h: int, *, num_experts: int, top_k: int, width: int, gated: bool = True, bias: bool = False, shared_width: int = 0,
     shared_gate: bool = False, shared_gated: bool = True, router_bias: bool = False, latent: int = 0, zero_experts: int = 0,
-    num_groups: int = 1, groups_per_token: int = 1, extra: int = 0, dense_width: int = 0, layer_input: int = 0,
+    num_groups: int = 1, groups_per_token: int = 1, extra: int = 0, dense_width: int = 0, layer_input: int = 0, twin_width: int = 0,
 ) -> LayerPart:  # fmt: skip
     """Return a mixture of experts, ``top_k`` of ``num_experts`` MLPs for each token.
 
     ``shared_width`` is the total width of the experts that every token visits. ``zero_experts`` of the choices compute
     nothing (LongCat): of ``top_k`` a share num_experts / (num_experts + zero_experts) does. ``latent`` experts work on a
-    projection of the hidden state to that width (Nemotron 3).
+    projection of the hidden state to that width (Nemotron 3). ``twin_width`` is that of as many experts, with a router of
+    their own, that tokens of images go to and tokens of text do not (ERNIE 4.5 VL): held, not used.
     """
     if num_experts < 1:
         raise FormatError(f"num_experts: expected at least 1 in a layer of experts, got {num_experts}")
@@ -58,17 +59,19 @@ def experts(
     if latent:
         matmuls += [Matmul("latent down", h, latent, "none"), Matmul("latent up", latent, h, "none")]
     inputs = 2 if gated else 1
+    twin = (inputs + 1) * inner * twin_width
+    twin_router = (h + router_bias) * routed if twin_width else 0
     routed_experts = ExpertOps(
         num_experts, top_k, _mlp(inner, width, gated, "expert", Role.PLAIN, Role.PLAIN),
         (_activation(width, gated, "expert"), Vector("permute", 4.0 * inner, "tensor")),
-        (num_groups, groups_per_token), bias=(inputs * width + inner if bias else 0), width=inner,
+        (num_groups, groups_per_token), bias=(inputs * width + inner if bias else 0) + twin, width=inner,
         computing=num_experts / routed,
     )  # fmt: skip
     shared_bias = bias * (inputs * shared_width + h) if shared_width else 0
     return LayerPart(
         "experts", tuple(matmuls), vectors=tuple(vectors), experts=routed_experts,
-        small=(routed if router_bias else 0) + (h if shared_gate else 0) + extra + shared_bias,
-        whole=h * routed + 2 * h * latent, saved=(inputs + 1.0) * (shared_width + dense_width),
+        small=(routed if router_bias else 0) + (h if shared_gate else 0) + extra + shared_bias + twin_router,
+        whole=h * routed + 2 * h * latent + twin_router, idle=twin_router + top_k * twin, saved=(inputs + 1.0) * (shared_width + dense_width),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from tianji.workload.attention_parts import (
     cross_attention,
     expert_attention,
     latent_attention,
+    source_attention,
 )
 from tianji.workload.layer_part import LayerPart
 from tianji.workload.mlp_parts import dense, experts, linear
@@ -29,6 +30,7 @@ __all__ = ["MIXERS", "MLPS", "LayerPart"]
 MIXERS = {
     "attention": attention,
     "cross_attention": cross_attention,
+    "source_attention": source_attention,
     "latent": latent_attention,
     "compressed": compressed_attention,
     "gated_delta_net": gated_delta_net,

@@ -105,7 +105,7 @@ def _pattern(
     )
 
 
-PLAIN_PARTS = ("attention", "cross_attention", "dense", "linear")
+PLAIN_PARTS = ("attention", "cross_attention", "source_attention", "dense", "linear")
 """Parts whose sizes are spelt alike in all families."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tianji.workload.class_facts import text_type
+from tianji.workload.class_facts import text_type, ties
 from tianji.workload.family_files import load_families
 
 TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder_config")
@@ -35,8 +35,9 @@ def find_text_part(data: Mapping[str, object], key: str = "") -> TextPart:
     inner = dict(data[name])  # type: ignore[call-overload]
     if not isinstance(inner.get("model_type"), str) and isinstance(kind, str) and text_type(kind):
         inner["model_type"] = text_type(kind)
-    if "tie_word_embeddings" in data:
-        inner["tie_word_embeddings"] = data["tie_word_embeddings"]
+    tied = ties(str(kind), data.get("tie_word_embeddings"), inner.get("tie_word_embeddings"))
+    if tied is not None:
+        inner["tie_word_embeddings"] = tied
     towers = _towers(data, name)
     named = f" ({', '.join(towers)})" if towers else ""
     found = find_text_part(inner, name)
