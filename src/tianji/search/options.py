@@ -8,6 +8,7 @@ from typing import Any
 
 from tianji.prediction.mapper import Mapper
 from tianji.search.candidate import Smaller
+from tianji.units import Seconds
 
 LEADING = 2000
 """Unlike layouts that are weighed under doubt."""
@@ -31,6 +32,8 @@ class SearchOptions:
     """Sequences that a micro-batch has at most; 0: as many as the space has."""
     smaller: tuple[Smaller, ...] | None = None
     """Smaller numbers of chips to try too; None: those that look as fast as all (:mod:`tianji.search.sizes`)."""
+    reached: Seconds = float("inf")
+    """A step time that some strategy is known to reach: with it the search leaves out sooner what is too slow to be told of."""
     names_stages: bool = False
     """Whether the leading layouts get the best stages of their pipelines (:mod:`tianji.search.stages`)."""
     margin: float = 0.0
