@@ -96,7 +96,8 @@ def find_fast(
         bar = starts[keep - 1][0] if len(starts) >= keep else float("inf")
         smaller = rank_dealings(job, pool, constants, settled, keep, smaller=True, bar=bar)
         starts = sorted([*starts, *smaller], key=lambda pair: pair[0])
-    options, best = SearchOptions(top=1, leading=0, uneven="noted" if names_stages else "dealt"), None
+    options = SearchOptions(top=1, leading=0, uneven="noted" if names_stages else "dealt")
+    best: Candidate | None = None
     searched: list[tuple[Pool, SearchResult]] = []
     for _, degrees in starts[:keep]:
         used = replace(pool, chips=prod(degrees[name] for name in DEGREES))
@@ -104,8 +105,9 @@ def find_fast(
         searched.append((used, full))
         if full.best and (best is None or full.best[0].step_time < best.step_time):
             best = full.best[0]
-    for used, full in searched if best and names_stages else ():
-        best = refine_best(job, used, constants, full, best.step_time) or best
+    if best is not None and names_stages:
+        for used, full in searched:
+            best = refine_best(job, used, constants, full, best.step_time) or best
     return best
 
 
