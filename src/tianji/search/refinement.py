@@ -78,10 +78,10 @@ def refine(
     times = np.broadcast_to(estimated.step_time, both.shape).reshape(2, -1)
     memory = np.broadcast_to(estimated.memory_total, both.shape).reshape(2, -1)[1]
     worth = (memory <= usable_memory(pool)) & (times[1] < times[0] * (1.0 - WORTH))
-    found = map(Candidate, named_by_dealt.values(), times[1].tolist(), memory.tolist())
+    candidates = map(Candidate, named_by_dealt.values(), times[1].tolist(), memory.tolist())
     return {
         dealt: one
-        for dealt, one, is_worth in zip(named_by_dealt, found, worth.tolist(), strict=True)
+        for dealt, one, is_worth in zip(named_by_dealt, candidates, worth.tolist(), strict=True)
         if is_worth and (can_name is None or can_name(one.strategy))
     }
 

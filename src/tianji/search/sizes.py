@@ -79,9 +79,9 @@ def find_near(
     for smaller in sorted(known, key=lambda s: s.chips):
         used = replace(pool, chips=smaller.chips)
         options = SearchOptions(fixed={**smaller.dealings[0], **fixed}, top=1, leading=0, uneven="noted")
-        found = explore(job, used, constants, options)
-        if found.best:
-            best = refine_best(job, used, constants, found, found.best[0].step_time) or found.best[0]
+        search = explore(job, used, constants, options)
+        if search.best:
+            best = refine_best(job, used, constants, search, search.best[0].step_time) or search.best[0]
             if best.step_time <= step_time * (1.0 + NEARLY):
                 return NearSize(smaller.chips, best.step_time)
     return None
