@@ -66,9 +66,9 @@ def fast_search(calibration: Calibration, margin: float) -> Search:
             replace(pool, usable_memory=pool.usable_memory * (1 - margin)),
         )
         if fixed:
-            held = explore(job, tight, constants, SearchOptions(fixed=fixed, top=1, leading=0, uneven="noted"))
-            best = held.best[0] if held.best else None
-            best = refine_best(job, tight, constants, held, best.step_time) or best if best else None
+            explored = explore(job, tight, constants, SearchOptions(fixed=fixed, top=1, leading=0, uneven="noted"))
+            best = explored.best[0] if explored.best else None
+            best = refine_best(job, tight, constants, explored, best.step_time) or best if best else None
         else:
             best = find_fast(job, tight, constants, names_stages=True)
         if best is None:
