@@ -116,7 +116,7 @@ def test_of_equally_fast_strategies_the_smaller_come_first_however_the_space_is_
 @pytest.mark.parametrize("share", [0.5, 1.0, 1.3, 50.0])
 def test_a_known_step_time_changes_no_answer(task: Job, share: float) -> None:
     for where in (pool(16), small(0.3 * GB)):
-        free = search(task, where, top=6, names_stages=True)
-        told = search(task, where, top=6, names_stages=True, reached=share * free.best[0].step_time)
+        free = search(task, where, top=6, uneven="noted")
+        told = search(task, where, top=6, uneven="noted", reached=share * free.best[0].step_time)
         for name in ("candidates", "feasible", "best", "front", "shortlist", "improvable"):
             assert getattr(told, name) == getattr(free, name), name

@@ -70,19 +70,23 @@ Start = tuple[float, dict[str, int]]
 def find_roomy(
     job: Job, pool: Pool, constants: Constants, *, at_most: bool = False, fixed: Mapping[str, Any] | None = None
 ) -> Candidate | None:
-    """Return what :func:`find_fast` does of the strategies that leave MARGIN of the memory free; where none does, of all."""
+    """Return what :func:`find_fast` does of the strategies that leave MARGIN of the memory free; where none does, of all.
+
+    Its stages are named where that makes it faster.
+    """
     tight = replace(pool, usable_memory=pool.usable_memory * (1.0 - MARGIN))
-    roomy = find_fast(job, tight, constants, at_most=at_most, fixed=fixed)
-    return roomy or find_fast(job, pool, constants, at_most=at_most, fixed=fixed)
+    roomy = find_fast(job, tight, constants, at_most=at_most, fixed=fixed, names_stages=True)
+    return roomy or find_fast(job, pool, constants, at_most=at_most, fixed=fixed, names_stages=True)
 
 
 def find_fast(
     job: Job, pool: Pool, constants: Constants, keep: int = KEEP, *, at_most: bool = False,
-    fixed: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None, names_stages: bool = False,
 ) -> Candidate | None:  # fmt: skip
     """Return a strategy that is near the fastest, or None when none is legal and fits the memory.
 
     It uses all chips, or with ``at_most`` as many of them as make it fastest. ``fixed`` holds strategy fields that are no degree.
+    With ``names_stages`` pipelines that their best stages would make the fastest get them.
     """
     settled = dict(fixed or {})
     starts = _rank(job, pool, constants, _layouts(job, pool), settled, keep)
@@ -90,7 +94,8 @@ def find_fast(
         bar = starts[keep - 1][0] if len(starts) >= keep else float("inf")
         smaller = rank_dealings(job, pool, constants, settled, keep, smaller=True, bar=bar)
         starts = sorted([*starts, *smaller], key=lambda pair: pair[0])
-    return find_fastest(job, pool, constants, [settled | degrees for _, degrees in starts[:keep]])
+    dealings = [settled | degrees for _, degrees in starts[:keep]]
+    return find_fastest(job, pool, constants, dealings, names_stages=names_stages)
 
 
 def rank_dealings(

@@ -50,8 +50,8 @@ class SearchResult:
     shortlist: tuple[Candidate, ...] = ()
     """The leading unlike layouts (see :mod:`tianji.search.shortlist`), where the options ask for them, fastest first."""
     improvable: tuple[Candidate, ...] = ()
-    """Where the options name stages: pipelines that equal stages would make faster than the fastest, with the time that these
-    would take at least, the least first (see :mod:`tianji.search.improvable`)."""
+    """Where the options note uneven stages: pipelines that equal stages would make faster than the fastest, with the time that
+    these would take at least, the least first (see :mod:`tianji.search.improvable`)."""
 
 
 @dataclass(slots=True)
@@ -166,7 +166,7 @@ def explore(
             if progress:
                 progress(ledger.candidates)
     else:
-        apart = partial(_price_apart, replace(options, mapper=None, progress=None), job, pool, constants)
+        apart = partial(_price_apart, replace(options, mapper=None, progress=None, can_name=None), job, pool, constants)
         for part in options.mapper(apart, slices):
             ledger.join(part)
             if progress:
@@ -183,7 +183,7 @@ def explore(
 
 
 def _ledger(options: SearchOptions) -> _Ledger:
-    improvable = Improvable() if options.names_stages else None
+    improvable = Improvable() if options.uneven != "dealt" else None
     return _Ledger(max(options.top, 1), Shortlist(options.leading), improvable, options.reached)
 
 
@@ -214,7 +214,7 @@ def _look_through(
         least = least_time(job, pool, constants, grid).min(axis=others)
         worth = np.logical_and(worth, least <= ledger.reach * (1.0 + ROUNDING))
     if worth.any():
-        for block in priced_blocks(job, pool, constants, weighed.keep(worth), weighs_stages=options.names_stages):
+        for block in priced_blocks(job, pool, constants, weighed.keep(worth), weighs_stages=options.uneven != "dealt"):
             ledger.add(block, usable_memory(pool))
 
 

@@ -90,7 +90,7 @@ def find_near(
 ) -> NearSize | None:
     """Return the smallest of the known numbers of chips that takes at most NEARLY longer than a step time; None: none does."""
     for smaller in sorted(known, key=lambda s: s.chips):
-        best = find_fastest(job, pool, constants, [{**smaller.dealings[0], **fixed}])
+        best = find_fastest(job, pool, constants, [{**smaller.dealings[0], **fixed}], names_stages=True)
         if best and best.step_time <= step_time * (1.0 + NEARLY):
             return NearSize(smaller.chips, best.step_time)
     return None

@@ -7,7 +7,7 @@ one row, and what does not fit leaves it before it is priced.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -20,6 +20,8 @@ from tianji.parallel.legality import is_legal
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import Weighed, priced_blocks
 from tianji.search.candidate import Candidate, Spot, name_all
+from tianji.search.improvable import MOST, WORTH
+from tianji.search.refinement import refine_best
 from tianji.search.space import Space
 from tianji.workload import Job
 
@@ -27,27 +29,42 @@ DEGREES = ("tp", "pp", "cp", "dp")
 """The degrees whose product is the number of chips."""
 
 
-def find_fastest(job: Job, pool: Pool, constants: Constants, dealings: Sequence[Mapping[str, Any]]) -> Candidate | None:
+@dataclass(frozen=True, slots=True)
+class _Fastest:
+    """Of one dealing the fastest strategy, and pipelines that equal stages would make faster, with their bounds."""
+
+    pool: Pool
+    best: Candidate
+    improvable: tuple[Candidate, ...]
+
+
+def find_fastest(
+    job: Job, pool: Pool, constants: Constants, dealings: Sequence[Mapping[str, Any]], *, names_stages: bool = False
+) -> Candidate | None:
     """Return the fastest of the strategies that have the fields of some dealings and fit the memory; None where none does.
 
     Each of ``dealings`` holds fields to values, all degrees among them. Of equally fast strategies those of the first dealing
-    count, of these the smallest.
+    count, of these the smallest. With ``names_stages`` pipelines that their best stages would make the fastest get them.
     """
     by_chips: dict[int, list[int]] = {}
     for place, dealing in enumerate(dealings):
         by_chips.setdefault(prod(int(dealing[name]) for name in DEGREES), []).append(place)
-    fastest: dict[int, Spot] = {}
+    found: dict[int, _Fastest] = {}
     for chips, members in by_chips.items():
         used = replace(pool, chips=chips)
-        fastest |= _find_alike(job, used, constants, {place: dealings[place] for place in members})
-    first = min(fastest, key=lambda place: (fastest[place].step_time, place), default=None)
-    return None if first is None else name_all([fastest[first]])[0]
+        found |= _find_alike(job, used, constants, {n: dealings[n] for n in members}, weighs_stages=names_stages)
+    in_order = [found[place] for place in sorted(found)]
+    best = min((one.best for one in in_order), key=lambda c: c.step_time, default=None)
+    if best is not None and names_stages:
+        for one in in_order:
+            best = refine_best(job, one.pool, constants, one.improvable, best.step_time) or best
+    return best
 
 
 def _find_alike(
-    job: Job, pool: Pool, constants: Constants, dealings: Mapping[int, Mapping[str, Any]]
-) -> dict[int, Spot]:
-    """Return for each dealing of all chips of a pool its fastest strategy, where one fits."""
+    job: Job, pool: Pool, constants: Constants, dealings: Mapping[int, Mapping[str, Any]], *, weighs_stages: bool
+) -> dict[int, _Fastest]:
+    """Return what is fastest of each dealing of all chips of a pool, where something fits."""
     rows = [(place, row) for place, dealing in dealings.items() for row in _legal_rows(job, pool, dealing)]
     if not rows:
         return {}
@@ -57,14 +74,22 @@ def _find_alike(
     if not fits.any():
         return {}
     fitting, owners = weighed.keep(fits), owners[fits]
-    blocks = list(priced_blocks(job, pool, constants, fitting))
+    blocks = list(priced_blocks(job, pool, constants, fitting, weighs_stages=weighs_stages))
     seconds, memory = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("step_time", "memory"))
-    fastest: dict[int, Spot] = {}
-    for i in np.lexsort((memory, seconds)).tolist():
-        fastest.setdefault(int(owners[i]), Spot(fitting.grid, i, float(seconds[i]), float(memory[i])))
-        if len(fastest) == len(dealings):
-            break
-    return fastest
+    uneven = np.concatenate([np.zeros(len(b.legal)) if b.uneven is None else b.uneven for b in blocks])
+    found: dict[int, _Fastest] = {}
+    for place in dealings:
+        mine = np.flatnonzero(owners == place)
+        if len(mine):
+            first = mine[np.lexsort((memory[mine], seconds[mine]))[0]]
+            bounds = seconds[mine] - uneven[mine]
+            places = mine[(uneven[mine] > 0.0) & (bounds < seconds[first] * (1.0 - WORTH))]
+            places = places[np.argsort(seconds[places] - uneven[places], kind="stable")][:MOST]
+            columns = zip(places.tolist(), (seconds - uneven)[places].tolist(), memory[places].tolist(), strict=True)
+            best = Spot(fitting.grid, int(first), float(seconds[first]), float(memory[first]))
+            named = name_all([best, *(Spot(fitting.grid, *column) for column in columns)])
+            found[place] = _Fastest(pool, named[0], named[1:])
+    return found
 
 
 def _legal_rows(job: Job, pool: Pool, dealing: Mapping[str, Any]) -> list[Grid]:
