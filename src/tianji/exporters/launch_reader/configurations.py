@@ -247,6 +247,8 @@ def _read_mca(body: Mapping[str, Any], where: str) -> Options:
     values["--max-length"] = [str(body.get("cutoff_len", 2048))]
     values["--micro-batch-size"] = [str(body.get("per_device_train_batch_size", 1))]
     values["--tuner-type"] = [str(body.get("finetuning_type", "full"))]
+    if values.get("--recompute-granularity") == ["full"]:
+        values.setdefault("--recompute-method", ["uniform"])
     values.pop("--global-batch-size", None)
     options = options_of.make_swift(settle_switches(values), where)
     del options.values["--global-batch-size"]
