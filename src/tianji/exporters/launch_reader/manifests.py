@@ -96,8 +96,8 @@ def _find_commands(part: Any, pods: int, role: str, depth: int) -> Iterator[PodC
         yield PodCommand(part["entrypoint"], 1, 0, role)
     trainer = child(part, "trainer")
     if trainer:
-        count = trainer.get("numNodes")
-        nodes = count if isinstance(count, int) and not isinstance(count, bool) else 1
+        number = trainer.get("numNodes")
+        nodes = number if isinstance(number, int) and not isinstance(number, bool) else 1
         chips = _count_chips({"resources": child(trainer, "resourcesPerNode")})
         yield PodCommand(_shell_text(trainer), pods * nodes, chips, "trainer")
     for name, inner in part.items():
