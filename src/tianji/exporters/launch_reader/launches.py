@@ -226,7 +226,7 @@ def doubt_size(where: str, model: Model) -> str:
         return ""
     stated = float(re.sub(r"point|p", ".", named[1])) * GIGA
     ratio = model.num_parameters / stated
-    if 0.6 < ratio < 1.67:
+    if 0.7 < ratio < 1.4:
         return ""
     return (
         f"the file is named for {stated / GIGA:g}B parameters and its options make {model.num_parameters / GIGA:,.1f}B: is a size"

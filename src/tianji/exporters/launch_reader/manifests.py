@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tianji.exporters.lint.nested import child, items
+from tianji.exporters.formats.nested import child, items
 
 CHIPS = re.compile(
     r"(nvidia\.com/(gpu|mig-)|huawei\.com/(npu|Ascend)|amd\.com/gpu|google\.com/tpu|metax|cambricon|iluvatar)", re.I

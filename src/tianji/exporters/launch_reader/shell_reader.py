@@ -14,6 +14,7 @@ from tianji.exporters.launch_reader.shell_arithmetic import calculate
 from tianji.exporters.launch_reader.shell_documents import SHELLS, DocumentReader, end_of_line
 from tianji.exporters.launch_reader.shell_flow import KEYWORDS, Flow
 from tianji.exporters.launch_reader.shell_input import read_input
+from tianji.exporters.launch_reader.shell_matches import settle_match
 from tianji.exporters.launch_reader.shell_outputs import format_words, print_words
 from tianji.exporters.launch_reader.shell_script import LARGEST, Script
 from tianji.exporters.launch_reader.shell_sources import find_source
@@ -145,6 +146,10 @@ class CommandReader(DocumentReader):
             self.script.maps.update(words)
         fed, target, self.fed, self.target = self.fed, self.target, None, ""
         self.declares = self.maps = False
+        if "=~" in words:
+            words, found = settle_match(words)
+            if found:
+                self.script.assign_array("BASH_REMATCH", found, self.where)
         if self.flow.end_command(words, joint) and words not in (["true"], ["false"], ["${((}"]):
             if fed is None:
                 self.obey(words)

@@ -139,6 +139,8 @@ def _read_sharding(options: Options, ranks: int) -> dict[str, int]:
         zero = max(SHARDING[kind], zero)
     if options.has("--use-torch-fsdp2"):
         zero = 3
+    if options.has("--deepspeed") and "--zero-stage" in options.values:
+        zero = min(options.count("--zero-stage", 0, least=0), 3)
     instances = options.count("--num-distributed-optimizer-instances", 1)
     if ranks % instances:
         raise FormatError(
