@@ -139,7 +139,7 @@ def _find_best(result: Result, calibration: Calibration) -> Result | str:
     """Return the fastest plan of the same job on the same chips, or why there is none."""
     allowed, _ = rule_out_overlap(calibration, result.plan.job, result.plan.pool.chip)
     try:
-        return plan(result.plan.job, result.plan.pool, allowed, top=1, margin=MARGIN).best
+        return plan(result.plan.job, result.plan.pool, allowed, top=1, margin=MARGIN, uneven="named").best
     except InputError as error:
         return str(error)
 

@@ -208,7 +208,7 @@ def _search(request: Request, runs_on: str | None, options: SearchOptions) -> tu
     with show_progress("Pricing strategies") as progress:
         options = replace(options, progress=progress)
         if runs_on is None:
-            return search_plans(*asked, replace(options, names_stages=True)), None
+            return search_plans(*asked, replace(options, uneven="named")), None
         from tianji.exporters.runnable import plan_for_framework  # loads every export target
 
         runnable = plan_for_framework(runs_on, *asked, options)

@@ -6,6 +6,7 @@ One TOML file for each family in ``data/families/``. It takes over another with 
   nothing, though another's would;
 * ``[defaults]``: what a left-out key means to the maker's own configuration class; ``[aliases]``: other spellings of a key;
 * ``[model]``: sizes of the whole; ``[mixers.NAME]``, ``[mlps.NAME]``: a kind of ``workload.parts`` with its sizes;
+* ``other_architectures``: classes of other families that build files of these types, too;
 * ``other_types``: a ``model_type`` of another family under which files with these architectures are published, too;
 * ``[same_class]``: for a ``model_type`` the one whose configuration class its makers use;
 * ``[each]``: names whose value differs from layer to layer, with the key that lists them;
@@ -35,7 +36,7 @@ SWITCHES = frozenset(
 """Fields that are on or off."""
 BLOCK_FIELDS = ("hidden_size", "tokens", "num_norms")
 """Fields of a mixer that are the layer's: its width and its tokens, where they are not the model's, and its norms."""
-OF_ONE_FAMILY = ("model_types", "architectures", "same_class", "other_types")
+OF_ONE_FAMILY = ("model_types", "architectures", "same_class", "other_types", "other_architectures")
 """What a file does not take over from the one that it is like."""
 Rule = Any
 """A name, or a table of :func:`tianji.workload.rules.deal_layers`."""
@@ -64,6 +65,8 @@ class FamilyFile:
     """Keys with which the family's code does nothing."""
     other_types: tuple[str, ...] = ()
     """Further ``model_type`` of published files, which are of this family where their architecture is."""
+    other_architectures: tuple[str, ...] = ()
+    """Classes of other families that build files of these types, too."""
     same_class: Mapping[str, str] = field(default_factory=dict)
     """For a ``model_type`` the one whose configuration class its makers use."""
 
@@ -229,6 +232,7 @@ def _make(name: str, table: Mapping[str, Any]) -> FamilyFile:
         each=table.get("each", {}),
         ignored=tuple(table.get("ignored", ())),
         same_class=table.get("same_class", {}),
+        other_architectures=tuple(table.get("other_architectures", ())),
         other_types=tuple(table.get("other_types", ())),
         **parts,
     )

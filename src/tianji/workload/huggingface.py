@@ -18,7 +18,7 @@ from tianji.workload.class_facts import class_defaults, keys_known, text_type
 from tianji.workload.config_file import load_json
 from tianji.workload.description import read_description
 from tianji.workload.family_files import FamilyFile, load_families
-from tianji.workload.foreign_keys import refuse_foreign, unread_keys
+from tianji.workload.foreign_keys import INERT, refuse_foreign, unread_keys
 from tianji.workload.heads import TaskHead, head_of, split_class
 from tianji.workload.keys import Keys, check_spelling
 from tianji.workload.mathematics import read_mathematics
@@ -66,7 +66,7 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
     head = _find_head(data, part.data, kind, family, where, is_part=bool(part.key))
     refuse_foreign(part.data, kind, family, where)
     of_class = family.same_class.get(kind, kind)
-    check_spelling(family, part.data, keys_known(of_class), where)
+    check_spelling(family, part.data, keys_known(of_class) | INERT, where)
     defaults = {**class_defaults(text_type(of_class)), **class_defaults(of_class)}
     if not part.key:
         sizes = {spelling for key in SIZES for spelling in (key, *family.aliases.get(key, ()))}
@@ -140,7 +140,7 @@ def _find_head(
     if not isinstance(names, list) or not names:
         return TaskHead("")
     for name in names:
-        if name in family.architectures:
+        if name in family.architectures or name in family.other_architectures:
             return TaskHead(name)
         head = None if family.is_whole else head_of(name, data)
         if head and (is_part or _plain_name(split_class(name)[0]) in _stems(kind, family)):
