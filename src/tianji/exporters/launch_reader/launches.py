@@ -132,8 +132,8 @@ def _read_manifest(
     launch = _finish(read_command(command, script, file, number or 0, given), number, script)
     if chips or not manifest.chips:
         return launch
-    said = f"{manifest.chips:,} chips: {manifest.pods} pods with {manifest.node} each, as the manifest asks for"
-    return replace(launch, node=manifest.node, assumed=(said, *launch.assumed))
+    counted = f"{manifest.chips:,} chips: {manifest.pods} pods with {manifest.node} each, as the manifest asks for"
+    return replace(launch, node=manifest.node, assumed=(counted, *launch.assumed))
 
 
 def read_options(path: str) -> Options:

@@ -58,21 +58,21 @@ def is_manifest(documents: Sequence[Any]) -> bool:
 def read_manifests(documents: Sequence[Any]) -> ManifestLaunch:
     """Return what the documents of a file start."""
     launch = ManifestLaunch()
-    found: list[PodCommand] = []
+    runs: list[PodCommand] = []
     for body in documents:
         if not isinstance(body, Mapping):
             continue
         if body.get("kind") == "List":
             inner = read_manifests(items(body, "items"))
-            found.append(PodCommand(inner.text, inner.pods, inner.node))
+            runs.append(PodCommand(inner.text, inner.pods, inner.node))
             launch.files |= inner.files
         elif body.get("kind") == "ConfigMap":
             launch.files |= {str(name): text for name, text in child(body, "data").items() if isinstance(text, str)}
         else:
-            found += _find_commands(body, 1, "", 0)
-    busy = [pod for pod in found if pod.chips]
+            runs += _find_commands(body, 1, "", 0)
+    busy = [pod for pod in runs if pod.chips]
     launch.node, launch.pods = max((p.chips for p in busy), default=0), sum(p.pods for p in busy)
-    launch.text = "\n".join(p.text for p in sorted(found, key=lambda p: p.chips))
+    launch.text = "\n".join(p.text for p in sorted(runs, key=lambda p: p.chips))
     return launch
 
 

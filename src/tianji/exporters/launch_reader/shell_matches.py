@@ -26,10 +26,10 @@ def settle_match(words: Sequence[str]) -> tuple[list[str], list[str] | None]:
     if at < 2 or words[0] != "[[":
         return list(words), None
     end = next((i for i in range(at + 1, len(words)) if words[i] in _ENDS), len(words))
-    found = match(words[at - 1], "".join(words[at + 1 : end]))
-    if found is None:
+    taken = match(words[at - 1], "".join(words[at + 1 : end]))
+    if taken is None:
         return list(words), None
-    return [*words[: at - 1], *(HOLDS if found else FAILS), *words[end:]], found
+    return [*words[: at - 1], *(HOLDS if taken else FAILS), *words[end:]], taken
 
 
 def match(text: str, pattern: str) -> list[str] | None:
@@ -41,7 +41,7 @@ def match(text: str, pattern: str) -> list[str] | None:
     if len(re.findall(r"[+*{?]", bare)) > MOST_REPEATS or re.search(r"\)[+*{]", bare):
         return None
     try:
-        found = re.search(plain, text)
+        taken = re.search(plain, text)
     except (re.error, RecursionError, OverflowError):
         return None
-    return [] if found is None else [found[0], *(group or "" for group in found.groups())]
+    return [] if taken is None else [taken[0], *(group or "" for group in taken.groups())]

@@ -147,9 +147,9 @@ class CommandReader(DocumentReader):
         fed, target, self.fed, self.target = self.fed, self.target, None, ""
         self.declares = self.maps = False
         if "=~" in words:
-            words, found = settle_match(words)
-            if found:
-                self.script.assign_array("BASH_REMATCH", found, self.where)
+            words, taken = settle_match(words)
+            if taken:
+                self.script.assign_array("BASH_REMATCH", taken, self.where)
         if self.flow.end_command(words, joint) and words not in (["true"], ["false"], ["${((}"]):
             if fed is None:
                 self.obey(words)

@@ -153,7 +153,7 @@ def _read_sharding(options: Options, ranks: int) -> dict[str, int]:
 def _read_recomputation(options: Options, model: Model, chunks: int, assumed: list[str]) -> dict[str, Any]:
     granularity = options.text("--recompute-granularity")
     modules = {module for text in options.texts("--recompute-modules") for module in text.replace(",", " ").split()}
-    method, count = options.text("--recompute-method"), options.count("--recompute-num-layers", 1)
+    method, count = options.text("--recompute-method"), options.count("--recompute-num-layers", 1, least=0)
     modules |= {"layernorm"} if options.has("--recompute-norm") else set()
     modules |= {"mlp_act", "moe_act"} if options.has("--recompute-activation-function") else set()
     cheap = options.has("--recompute-activations") or (granularity is None and bool(modules))
