@@ -49,11 +49,11 @@ def find_fastest(
     by_chips: dict[int, list[int]] = {}
     for place, dealing in enumerate(dealings):
         by_chips.setdefault(prod(int(dealing[name]) for name in DEGREES), []).append(place)
-    found: dict[int, _Fastest] = {}
+    fastest: dict[int, _Fastest] = {}
     for chips, members in by_chips.items():
         used = replace(pool, chips=chips)
-        found |= _find_alike(job, used, constants, {n: dealings[n] for n in members}, weighs_stages=names_stages)
-    in_order = [found[place] for place in sorted(found)]
+        fastest |= _find_alike(job, used, constants, {n: dealings[n] for n in members}, weighs_stages=names_stages)
+    in_order = [fastest[place] for place in sorted(fastest)]
     best = min((one.best for one in in_order), key=lambda c: c.step_time, default=None)
     if best is not None and names_stages:
         for one in in_order:
@@ -77,7 +77,7 @@ def _find_alike(
     blocks = list(priced_blocks(job, pool, constants, fitting, weighs_stages=weighs_stages))
     seconds, memory = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("step_time", "memory"))
     uneven = np.concatenate([np.zeros(len(b.legal)) if b.uneven is None else b.uneven for b in blocks])
-    found: dict[int, _Fastest] = {}
+    fastest: dict[int, _Fastest] = {}
     for place in dealings:
         mine = np.flatnonzero(owners == place)
         if len(mine):
@@ -88,8 +88,8 @@ def _find_alike(
             columns = zip(places.tolist(), (seconds - uneven)[places].tolist(), memory[places].tolist(), strict=True)
             best = Spot(fitting.grid, int(first), float(seconds[first]), float(memory[first]))
             named = name_all([best, *(Spot(fitting.grid, *column) for column in columns)])
-            found[place] = _Fastest(pool, named[0], named[1:])
-    return found
+            fastest[place] = _Fastest(pool, named[0], named[1:])
+    return fastest
 
 
 def _legal_rows(job: Job, pool: Pool, dealing: Mapping[str, Any]) -> list[Grid]:
