@@ -79,11 +79,11 @@ def _find_alike(
     uneven = np.concatenate([np.zeros(len(b.legal)) if b.uneven is None else b.uneven for b in blocks])
     fastest: dict[int, _Fastest] = {}
     for place in dealings:
-        mine = np.flatnonzero(owners == place)
-        if len(mine):
-            first = mine[np.lexsort((memory[mine], seconds[mine]))[0]]
-            bounds = seconds[mine] - uneven[mine]
-            places = mine[(uneven[mine] > 0.0) & (bounds < seconds[first] * (1.0 - WORTH))]
+        members = np.flatnonzero(owners == place)
+        if len(members):
+            first = members[np.lexsort((memory[members], seconds[members]))[0]]
+            bounds = seconds[members] - uneven[members]
+            places = members[(uneven[members] > 0.0) & (bounds < seconds[first] * (1.0 - WORTH))]
             places = places[np.argsort(seconds[places] - uneven[places], kind="stable")][:MOST]
             columns = zip(places.tolist(), (seconds - uneven)[places].tolist(), memory[places].tolist(), strict=True)
             best = Spot(fitting.grid, int(first), float(seconds[first]), float(memory[first]))
