@@ -69,7 +69,7 @@ def _config(name: str, change: str) -> Any:
     elif change != "default":
         part = text if change.startswith("text") else config
         part.tie_word_embeddings = not part.tie_word_embeddings
-    return config
+    return type(config).from_dict(config.to_dict())  # as it is read from a file
 
 
 def _counted(config: Any) -> dict[str, Any]:

@@ -67,7 +67,12 @@ def source_attention(
     small = norms + (query + 2 * keys if qkv_bias else 0) + (h if output_bias else 0) + extra
     scores = AttentionOp(num_heads, num_key_value_heads, head_dim, head_dim, causal=False, source=source_tokens)
     return LayerPart(
-        "attention", matmuls, (scores,), small=small, whole=norms if qk_norm == "head" else 0, saved=2.0 * (query + keys)
+        "attention",
+        matmuls,
+        (scores,),
+        small=small,
+        whole=norms if qk_norm == "head" else 0,
+        saved=2.0 * (query + keys),
     )
 
 

@@ -1,9 +1,10 @@
 """Small arithmetic over the keys of a ``config.json``, as family files write it: ``2 * linear_num_value_heads``.
 
-Names are keys; numbers, texts, ``+ - * / %``, ``//`` (which must come out even), ``or`` (the first that is neither missing
-nor null nor 0), comparisons, ``in`` a tuple and ``a if b else c`` are known, nothing else. ``has(key)`` is true where the file
+Names are keys; numbers, texts, ``+ - * / %``, ``//`` (which must come out even), ``or`` (the first that is neither missing nor
+null nor 0), comparisons, ``in`` a tuple and ``a if b else c`` are known, nothing else. ``has(key)`` is true where the file
 states the key; ``or_zero(key)`` is its value, 0 for null, and nothing where the file leaves it out. ``first(key)``,
-``last(key)`` and ``count(key)`` are of a list. ``int(...)`` cuts the fraction off, ``up(a, b)`` is the least multiple of b that is not below a.
+``last(key)`` and ``count(key)`` are of a list. ``int(...)`` cuts the fraction off, ``up(a, b)`` is the least multiple of b
+that is not below a.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ def linear(h: int) -> LayerPart:
 def experts(
     h: int, *, num_experts: int, top_k: int, width: int, gated: bool = True, bias: bool = False, shared_width: int = 0,
     shared_gate: bool = False, shared_gated: bool = True, router_bias: bool = False, latent: int = 0, zero_experts: int = 0,
-    num_groups: int = 1, groups_per_token: int = 1, extra: int = 0, dense_width: int = 0, layer_input: int = 0, twin_width: int = 0,
+    num_groups: int = 1, groups_per_token: int = 1, extra: int = 0, dense_width: int = 0, layer_input: int = 0,
+    twin_width: int = 0,
 ) -> LayerPart:  # fmt: skip
     """Return a mixture of experts, ``top_k`` of ``num_experts`` MLPs for each token.
 
@@ -71,7 +72,8 @@ def experts(
     return LayerPart(
         "experts", tuple(matmuls), vectors=tuple(vectors), experts=routed_experts,
         small=(routed if router_bias else 0) + (h if shared_gate else 0) + extra + shared_bias + twin_router,
-        whole=h * routed + 2 * h * latent + twin_router, idle=twin_router + top_k * twin, saved=(inputs + 1.0) * (shared_width + dense_width),
+        whole=h * routed + 2 * h * latent + twin_router, saved=(inputs + 1.0) * (shared_width + dense_width),
+        idle=twin_router + top_k * twin,
     )  # fmt: skip
 
 
