@@ -13,7 +13,7 @@ from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, expert_time,
 from tianji.perf.context import Context, Terms, total
 from tianji.perf.recompute import CHECKPOINT_LAUNCHES, again_seconds, count_checkpoints
 from tianji.units import Array
-from tianji.workload.ops import AttentionOp, ExpertOps, LayerOps, Matmul, Recurrence, Role, Vector
+from tianji.workload.ops import SCAN_CHUNK, AttentionOp, ExpertOps, LayerOps, Matmul, Recurrence, Role, Vector
 
 SCORE_PASSES = 6.0
 """Reads and writes of the score matrix when attention is not fused: scores, mask and softmax, values."""
@@ -296,10 +296,12 @@ def _attention(kinds: tuple[tuple[float, AttentionOp], ...], c: Context) -> tupl
 
 
 def _scans(scans: tuple[Recurrence, ...], c: Context) -> tuple[Array, Array]:
-    """Chunks of a linear recurrence are small matmuls: at the rate of attention over one chunk (Yang et al. 2024)."""
-    flops = sum(s.flops(c.job.causal) for s in scans)
-    forward = c.tokens / c.g.tp * flops / c.machine.attention
-    return forward, ATTENTION_BACKWARD * forward
+    """Chunks of a linear recurrence are small matmuls: at the rate of attention over one chunk (Yang et al. 2024).
+
+    Checked: 50 runs of Nemotron 3 Nano and Super, none of which sets a constant (docs/models.md).
+    """
+    flops = c.tokens / c.g.tp * sum(s.flops(c.job.causal) for s in scans)
+    return attention_time(c.machine, flops, SCAN_CHUNK)
 
 
 def _state_communication(scans: tuple[Recurrence, ...], c: Context) -> Array:
