@@ -34,7 +34,8 @@ def read_architectures() -> dict[str, dict[str, str]]:
 
 def list_architectures() -> tuple[str, ...]:
     """Return the keys of all architectures whose shape is known; a model of the catalog is named like them."""
-    return tuple(sorted(key for key, row in read_architectures().items() if row["catalog_model"] or row["params_total_b_formula"]))
+    known = read_architectures().items()
+    return tuple(sorted(key for key, row in known if row["catalog_model"] or row["params_total_b_formula"]))
 
 
 def load_architecture(arch_key: str) -> Model | None:

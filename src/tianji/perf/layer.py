@@ -9,7 +9,7 @@ import numpy as np
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import context_group, expert_group, expert_tensor_group, tensor_group
 from tianji.perf.adapters import adapter_seconds, count_adapter_ops
-from tianji.perf.compute import ATTENTION_BACKWARD, attention_time, expert_time, matmul_time, vector_time
+from tianji.perf.compute import attention_time, expert_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
 from tianji.perf.recompute import CHECKPOINT_LAUNCHES, again_seconds, count_checkpoints
 from tianji.units import Array
