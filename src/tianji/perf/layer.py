@@ -301,7 +301,7 @@ def _scans(scans: tuple[Recurrence, ...], c: Context) -> tuple[Array, Array]:
     Checked: 50 runs of Nemotron 3 Nano and Super, none of which sets a constant (docs/models.md).
     """
     flops = c.tokens / c.g.tp * sum(s.flops(c.job.causal) for s in scans)
-    return attention_time(c.machine, flops, SCAN_CHUNK)
+    return attention_time(c.machine, flops, np.asarray(float(SCAN_CHUNK)))
 
 
 def _state_communication(scans: tuple[Recurrence, ...], c: Context) -> Array:
