@@ -37,6 +37,8 @@ MEGATRON_KEYS = frozenset(
 RULES = {DEEPSPEED: "deepspeed", LLAMA_FACTORY: "llama_factory", SWIFT: "swift"}
 """The table of a framework's rules, by the schema of its files."""
 OTHERS = "DeepSpeed's JSON or YAML of MindSpore Transformers, LLaMA-Factory or ms-swift"
+COMMON = frozenset({"torch_compile", "compile", "fp16", "bf16", "optimizer", "scheduler", "tensorboard", "wandb"})
+"""Keys of DeepSpeed that other projects' files have too: they alone tell nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def _find_schema(body: Mapping[str, Any], where: str) -> str | None:
     version, kind = body.get("apiVersion"), body.get("kind")
     if version is None and kind is None:
         known = set(read_schema(DEEPSPEED)["properties"]) & set(body)
-        if known and 2 * len(known) >= len(body):
+        if known - COMMON and 2 * len(known) >= len(body):
             return DEEPSPEED
         first = ", ".join(repr(k) for k in list(body)[:3])
         raise FormatError(
