@@ -30,7 +30,7 @@ OMNI_30B = {
 }  # fmt: skip
 """Sizes of Qwen3-Omni-30B-A3B, whose class has defaults that no model can have."""
 BASE = {"qwen3_omni_moe_thinker": OMNI_30B}
-HALF = {"num_hidden_layers": lambda n: max(2, n // 2), "vocab_size": lambda n: n + 64}
+MORE_WORDS = 64
 
 
 def main() -> None:
@@ -60,12 +60,10 @@ def _config(name: str, change: str) -> Any:
         setattr(text, key, value)
     if change == "half":
         layers = text.num_hidden_layers
-        new = {key: make(getattr(text, key)) for key, make in HALF.items()}
+        text.num_hidden_layers, text.vocab_size = max(2, layers // 2), text.vocab_size + MORE_WORDS
         for key, value in list(vars(text).items()):
             if isinstance(value, list) and len(value) == layers:
-                setattr(text, key, value[: new["num_hidden_layers"]])
-        for key, value in new.items():
-            setattr(text, key, value)
+                setattr(text, key, value[: text.num_hidden_layers])
     elif change != "default":
         part = text if change.startswith("text") else config
         part.tie_word_embeddings = not part.tie_word_embeddings
