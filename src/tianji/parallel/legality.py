@@ -267,6 +267,14 @@ RULES: tuple[Rule, ...] = (
         lambda g, job, pool: g.sequence_parallel | (g.tp == 1) | (np.asarray(_num_experts(job)) == 1),
         lambda s, job, pool: "experts under tensor parallelism need sequence_parallel=on",
     ),
+    Rule(
+        "shared layers",
+        lambda g, job, pool: (g.pp == 1) | np.asarray(not any(block.is_shared for block in job.model.blocks)),
+        lambda s, job, pool: (
+            f"pp={s.pp}: layers of {job.model.name} use the weights of earlier ones, which a pipeline would have to keep "
+            "alike on several stages; take pp=1"
+        ),
+    ),
     Rule("teacher", _teacher_holds, _teacher_reason),
 )
 
