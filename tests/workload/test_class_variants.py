@@ -33,7 +33,7 @@ def test_parameters_are_those_of_the_makers_class(name: str) -> None:
 def test_flops_of_a_forward_pass_are_what_pytorch_counts(name: str) -> None:
     row, tokens = MODELS[name], MODELS[name]["seq_len"]
     forward = step_flops(read_config(row["config"], name), tokens, tokens, causal=False) / 3.0
-    assert forward == pytest.approx(row["flops"], rel=0.002)
+    assert forward == pytest.approx(row["flops"], rel=0.003)
 
 
 def test_active_parameters_leave_out_the_experts_that_a_token_does_not_visit() -> None:

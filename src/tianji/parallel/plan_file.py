@@ -45,7 +45,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "Model.num_mtp_layers": (0, 100),
     "Model.num_norms": (0, 100),
     "Model.max_position_embeddings": (0, 10**9),
-    "Model.embedding_extra": (0, 10**13),
+    "Model.embedding_extra": (-(10**13), 10**13),
     "Model.head_extra": (-(10**13), 10**13),
     "MLA": WIDTH,
     "MLA.q_lora_rank": (0, 10**7),

@@ -189,17 +189,28 @@ def _rule_names(rule: Rule) -> Iterator[str]:
         yield from map(str, rule.get(name, {}).values())
 
 
+def load_tables(folder: str) -> dict[str, dict[str, Any]]:
+    """Return the files of a folder of ``data`` by their names, in the order of those."""
+    return {
+        entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text(encoding="utf-8"))
+        for entry in sorted((files("tianji.workload") / "data" / folder).iterdir(), key=lambda e: e.name)
+        if entry.name.endswith(".toml")
+    }
+
+
+@cache
+def tower_types() -> frozenset[str]:
+    """Return the ``model_type`` of the files whose tower is known."""
+    return frozenset(kind for table in load_tables("towers").values() for kind in table["model_types"])
+
+
 @cache
 def load_families() -> dict[str, FamilyFile]:
     """Return all families by ``model_type``, in the order of their files' names."""
-    tables = {
-        entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text(encoding="utf-8"))
-        for entry in sorted((files("tianji.workload") / "data" / "families").iterdir(), key=lambda e: e.name)
-        if entry.name.endswith(".toml")
-    }
+    tables = load_tables("families")
     known: dict[str, FamilyFile] = {}
     for name, table in tables.items():
-        family = _make(name, _complete(name, tables))
+        family = make_family(name, complete_table(name, tables))
         for model_type in table["model_types"]:
             if model_type in known:
                 raise FormatError(f"two family files read model_type {model_type}: {known[model_type].name} and {name}")
@@ -207,12 +218,13 @@ def load_families() -> dict[str, FamilyFile]:
     return known
 
 
-def _complete(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def complete_table(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a file says, on top of the file that it is ``like``."""
     table = dict(tables[name])
     if "like" not in table:
         return table
     base = str(table.pop("like"))
-    inherited = {key: value for key, value in _complete(base, tables).items() if key not in OF_ONE_FAMILY}
+    inherited = {key: value for key, value in complete_table(base, tables).items() if key not in OF_ONE_FAMILY}
     return _lay_over(inherited, table)
 
 
@@ -233,7 +245,8 @@ def _lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
     return whole
 
 
-def _make(name: str, table: Mapping[str, Any]) -> FamilyFile:
+def make_family(name: str, table: Mapping[str, Any]) -> FamilyFile:
+    """Return the family that a completed table says."""
     aliases = {key: tuple(spellings) for key, spellings in table.get("aliases", {}).items()}
     parts = {key: table.get(key, {}) for key in ("defaults", "model", "mixers", "mlps", "layers", "must_be")}
     return FamilyFile(

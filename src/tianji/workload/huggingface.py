@@ -48,8 +48,8 @@ def load_config(path: str | Path) -> Model:
     return read_config(data, name or "model", where=str(file))
 
 
-def read_config(data: Mapping[str, object], name: str, where: str = "config.json") -> Model:
-    """Return the model that the content of a ``config.json`` describes.
+def read_config(data: Mapping[str, object], name: str, where: str = "config.json", *, as_blocks: bool = False) -> Model:
+    """Return the model that the content of a ``config.json`` describes; ``as_blocks`` also where fields would say it.
 
     >>> model = read_config({"model_type": "llama", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
     ...                      "intermediate_size": 16, "vocab_size": 10}, "tiny")
@@ -74,7 +74,8 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
             key: value for key, value in defaults.items() if key not in sizes or family.each or "_class_name" in data
         }
     keys = Keys.of(family, part.data, where, defaults)
-    model = head.on(as_plain(read_patterned(family, keys, name), stated_width(keys)))
+    blocks = read_patterned(family, keys, name)
+    model = head.on(blocks if as_blocks else as_plain(blocks, stated_width(keys)))
     _check_lists(part.data, model, where)
     unread = unread_keys(family, part.data)
     remark = "; ".join(filter(None, (part.remark, head.remark, family.note, loops_of(model), keys.filled(), unread)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tianji.workload.class_facts import text_type
-from tianji.workload.family_files import load_families
+from tianji.workload.family_files import load_families, tower_types
 
 TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder_config")
 OWN_SIZES = ("hidden_size", "d_model", "embed_dim", "depth", "num_hidden_layers", "n_embd", "model_type")
@@ -41,6 +41,8 @@ def find_text_part(data: Mapping[str, object], key: str = "") -> TextPart:
     named = f" ({', '.join(towers)})" if towers else ""
     found = find_text_part(inner, name)
     remark = f"the {name} of a {kind!r:.60} config: towers for images or sound{named} are left out"
+    if kind in tower_types():
+        remark += " (`tianji model tower` sets them before it)"
     return TextPart(found.data, "; ".join(filter(None, (remark, found.remark))), found.key)
 
 
