@@ -118,15 +118,15 @@ def parts_of(block: LayerBlock, hidden_size: int, norm_bias: bool = False) -> Bl
     )
     heads = tuple(a.num_heads for _, a in layer.attention if a.v_dim) + tuple(s.num_heads for s in layer.scans)
     whole = norms + block.extra + block.side + _learned(mixing)
-    held = 0 if block.is_shared else 1
+    own = 0 if block.is_shared else 1
     return BlockParts(
         mixer=mixer,
         mlp=mlp,
         layer=layer,
-        parameters=held * (sum(part.parameters for part in parts) + whole),
-        whole=held * (sum(part.whole for part in parts) + whole),
+        parameters=own * (sum(part.parameters for part in parts) + whole),
+        whole=own * (sum(part.whole for part in parts) + whole),
         num_experts=experts.num_experts if experts else 0,
-        expert_parameters=held * mlp.expert_parameters if mlp else 0,
+        expert_parameters=own * mlp.expert_parameters if mlp else 0,
         heads=heads,
     )
 
