@@ -163,7 +163,8 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
         weights = _frozen_bytes(job, stage, g, gathered) + whole
     else:
         weights = np.where(g.zero >= 3, np.minimum(gathered, whole), whole)
-    buckets = FLAT_BUCKETS * p.activation_size * (g.among("zero_kind", "buckets") & (g.zero > 0) & (g.cp * g.dp > 1))
+    is_flat = g.among("zero_kind", "buckets") | g.among("zero_kind", "modules")
+    buckets = FLAT_BUCKETS * p.activation_size * (is_flat & (g.zero > 0) & (g.cp * g.dp > 1))
     return {
         "weights": weights + buckets,
         "gradients": np.where(g.offload_weights, 0.0, sharded(p.gradient_size, 2)),
