@@ -199,7 +199,7 @@ def _num_ops(layer: LayerOps, c: Context) -> Array:
 
 def _num_routed(experts: ExpertOps, c: Context) -> Array:
     """Return the kernels of a layer with experts forward."""
-    of_one: Array = c.constants.expert_kernels * (1.0 - c.constants.expert_grouping)
+    of_one: Array = np.asarray(c.constants.expert_kernels * (1.0 - c.constants.expert_grouping))
     if np.any(c.g.among("zero_kind", "modules")):
         of_one = np.where(c.g.among("zero_kind", "modules"), np.maximum(of_one, LOOPED_KERNELS), of_one)
     return ROUTED_KERNELS + TENSOR_KERNELS * (c.g.tp > 1) + of_one * (experts.num_experts / c.g.ep)
