@@ -55,7 +55,6 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
     "megatron": [
         *FAMILY,
         ({"pool": ASCEND}, "drives no Ascend chips by itself"),
-        (FULL_EP | {"recompute": "full"}, "with full recomputation"),
         ({"precision": "hif8", "pool": ASCEND}, "precision hif8: it has no recipe"),
     ],
     "mindspeed": [
@@ -82,7 +81,6 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
     "nemo": [
         *FAMILY,
         ({"pool": ASCEND}, "NeMo drives NVIDIA chips only"),
-        (FULL_EP | {"recompute": "full"}, "with full recomputation"),
         ({"precision": "hif8", "pool": ASCEND}, "precision hif8: it has no recipe"),
         ({"precision": "fp32"}, "precision fp32: its recipes are bf16"),
     ],
