@@ -187,7 +187,8 @@ def _frozen_bytes(job: Job, stage: Stage, g: Grid, gathered: Array) -> Array:
     shard = p.weight_size * own.of_level(g, 3)
     if job.task.frozen_size:
         kept = (p.weight_size - job.task.frozen_size) * frozen_matrices(job, stage, g)
-        share = (whole - kept) / whole
+        # The search for stages prices ranks without a layer, too: these have no weights at all.
+        share = (whole - kept) / np.where(whole > 0.0, whole, 1.0)
         whole, shard = whole * share, shard * share
         one = p.activation_size * _largest_matrix(job, stage, g)
         whole, shard = whole + one, shard + one
