@@ -73,7 +73,7 @@ def compare(
         raise FormatError("expected at least two pools to compare, like 1024xhgx-h100 768xcloudmatrix384")
 
     def search(job: Job, pool: Pool) -> Assessment:
-        best = plan(job, pool, calibration, top=1, margin=MARGIN, names_stages=True, progress=progress).results[0]
+        best = plan(job, pool, calibration, top=1, margin=MARGIN, uneven="named", progress=progress).results[0]
         return assess_predicted(best, assumptions)
 
     def try_search(job: Job, pool: Pool) -> Assessment | None:

@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,10 +22,9 @@ from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import CHOICES, SWITCHES, Strategy
 from tianji.perf.compute import ChipRates
 from tianji.perf.memory import usable_memory
-from tianji.search.blocks import priced_blocks
+from tianji.search.blocks import Weighed, priced_blocks
 from tianji.search.candidate import Candidate
-from tianji.search.exhaustive import explore
-from tianji.search.options import MARGIN, SearchOptions
+from tianji.search.options import MARGIN
 from tianji.search.space import (
     MAX_EXPERT_TENSOR,
     MAX_MICRO_BATCH,
@@ -35,6 +33,7 @@ from tianji.search.space import (
     chunk_counts,
     divisors,
 )
+from tianji.search.variants import find_fastest
 from tianji.units import Array, Seconds
 from tianji.workload import Job
 from tianji.workload.model_flops import job_flops
@@ -71,19 +70,23 @@ Start = tuple[float, dict[str, int]]
 def find_roomy(
     job: Job, pool: Pool, constants: Constants, *, at_most: bool = False, fixed: Mapping[str, Any] | None = None
 ) -> Candidate | None:
-    """Return what :func:`find_fast` does of the strategies that leave MARGIN of the memory free; where none does, of all."""
+    """Return what :func:`find_fast` does of the strategies that leave MARGIN of the memory free; where none does, of all.
+
+    Its stages are named where that makes it faster.
+    """
     tight = replace(pool, usable_memory=pool.usable_memory * (1.0 - MARGIN))
-    roomy = find_fast(job, tight, constants, at_most=at_most, fixed=fixed)
-    return roomy or find_fast(job, pool, constants, at_most=at_most, fixed=fixed)
+    roomy = find_fast(job, tight, constants, at_most=at_most, fixed=fixed, names_stages=True)
+    return roomy or find_fast(job, pool, constants, at_most=at_most, fixed=fixed, names_stages=True)
 
 
 def find_fast(
     job: Job, pool: Pool, constants: Constants, keep: int = KEEP, *, at_most: bool = False,
-    fixed: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None, names_stages: bool = False,
 ) -> Candidate | None:  # fmt: skip
     """Return a strategy that is near the fastest, or None when none is legal and fits the memory.
 
     It uses all chips, or with ``at_most`` as many of them as make it fastest. ``fixed`` holds strategy fields that are no degree.
+    With ``names_stages`` pipelines that their best stages would make the fastest get them.
     """
     settled = dict(fixed or {})
     starts = _rank(job, pool, constants, _layouts(job, pool), settled, keep)
@@ -91,13 +94,8 @@ def find_fast(
         bar = starts[keep - 1][0] if len(starts) >= keep else float("inf")
         smaller = rank_dealings(job, pool, constants, settled, keep, smaller=True, bar=bar)
         starts = sorted([*starts, *smaller], key=lambda pair: pair[0])
-    best: Candidate | None = None
-    for _, degrees in starts[:keep]:
-        used = replace(pool, chips=prod(degrees[name] for name in DEGREES))
-        full = explore(job, used, constants, SearchOptions(fixed=settled | degrees, top=1, leading=0))
-        if full.best and (best is None or full.best[0].step_time < best.step_time):
-            best = full.best[0]
-    return best
+    dealings = [settled | degrees for _, degrees in starts[:keep]]
+    return find_fastest(job, pool, constants, dealings, names_stages=names_stages)
 
 
 def rank_dealings(
@@ -150,11 +148,14 @@ class _Settings:
 
 def _fastest(job: Job, pool: Pool, constants: Constants, tried: _Settings, keep: int) -> list[Start]:
     """Return the fastest degrees of some dealings, each with its step time."""
-    limit, width = usable_memory(pool), len(tried.owners[0])
-    least = np.full(width, np.inf)
-    for block in priced_blocks(job, pool, constants, tried.grid):
+    limit, weighed = usable_memory(pool), Weighed.of(job, pool, constants, tried.grid)
+    roomy: Array = np.any(weighed.fits(limit), axis=(0, 1, 2))
+    if not roomy.any():
+        return []
+    least = np.full(len(roomy), np.inf)
+    for block in priced_blocks(job, pool, constants, weighed.keep(roomy)):
         fitting = np.where(block.legal & (block.memory <= limit), block.step_time, np.inf)
-        least = np.minimum(least, fitting.reshape(-1, width).min(axis=0))
+        least[roomy] = np.minimum(least[roomy], fitting.reshape(-1, np.count_nonzero(roomy)).min(axis=0))
     eps, dealings = tried.experts["ep"], tried.dealings
     seconds = np.full((len(eps), len(dealings["dp"])), np.inf)
     np.minimum.at(seconds, tried.owners, least)

@@ -123,7 +123,7 @@ def plan_mixture(
 
 def _alone(job: Job, part: Pool, calibration: Calibration, fixed: Mapping[str, Any]) -> Alone:
     try:
-        return Alone(part, plan(job, part, calibration, SearchOptions(fixed=fixed, top=1)).results[0])
+        return Alone(part, plan(job, part, calibration, SearchOptions(fixed=fixed, top=1, uneven="named")).results[0])
     except InputError as error:
         return Alone(part, None, str(error))
 

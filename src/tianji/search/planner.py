@@ -20,12 +20,12 @@ from tianji.result import Result
 from tianji.search.binding import find_binding
 from tianji.search.candidate import Candidate
 from tianji.search.choice import Choice, choose
-from tianji.search.exhaustive import SearchResult, explore
+from tianji.search.exhaustive import SearchResult, explore, keep_front
 from tianji.search.naive import naive_strategy
 from tianji.search.options import SearchOptions
-from tianji.search.refinement import Named, name_stages
+from tianji.search.refinement import name_stages
 from tianji.search.refusal import explain_failure
-from tianji.search.sizes import MOST, NearSize, find_near, find_smaller, search_smaller
+from tianji.search.sizes import HELD, MOST, NearSize, coarse_time, find_near, find_smaller, search_smaller
 from tianji.search.space import divisors
 from tianji.units import Seconds, show
 from tianji.workload import Job
@@ -118,15 +118,20 @@ def plan(
     # A layout has at most two placements: twice as many are kept, so that enough are left of unlike ones.
     twice = replace(options, top=2 * options.top)
 
-    def search(chips: int) -> tuple[Pool, SearchResult]:
+    def search(chips: int, reached: Seconds = float("inf")) -> tuple[Pool, SearchResult]:
         used = replace(room, chips=chips)
-        return used, explore(job, used, constants, twice)
+        return used, explore(job, used, constants, replace(twice, reached=reached))
 
     room = replace(pool, usable_memory=pool.usable_memory * (1.0 - options.margin))
-    tried, smaller = [search(_wanted(pool, fixed))], options.smaller or ()
+    asks_smaller = options.smaller is None and not _holds_chips(fixed)
+    coarse = coarse_time(job, room, constants, fixed) if asks_smaller else float("inf")
+    tried, smaller = (
+        [search(_wanted(pool, fixed), coarse if fixed.keys() <= HELD else float("inf"))],
+        options.smaller or (),
+    )
     if not _holds_chips(fixed):
-        if options.smaller is None:
-            smaller = find_smaller(job, room, constants, fixed)
+        if asks_smaller:
+            smaller = find_smaller(job, room, constants, fixed, coarse)
         tried += [search_smaller(job, room, constants, twice, s) for s in smaller[:MOST]]
         for chips in _fewer(job, pool) if not any(result.best for _, result in tried) else ():
             tried.append(search(chips))
@@ -226,9 +231,10 @@ def _outcome(
     naive = naive_strategy(job, used, calibration)
     best = ranked[: options.top]
     dealt = [replace(best[0], stages="")] if best[0].stages and named else []
-    shown = [*best, *(c.strategy for c in search.front), *dealt] + ([naive] if naive else [])
+    front_of_all = keep_front(sorted([*search.front, *named.values()], key=lambda c: (c.step_time, c.memory)))
+    shown = [*best, *(c.strategy for c in front_of_all), *dealt] + ([naive] if naive else [])
     predicted = predict_together(job, pool, shown, calibration)
-    results, front = predicted[: len(best)], predicted[len(best) : len(best) + len(search.front)]
+    results, front = predicted[: len(best)], predicted[len(best) : len(best) + len(front_of_all)]
     idle = ""
     if used.chips < pool.chips:
         why = _why_idle(job, pool)
@@ -251,7 +257,7 @@ def rank(
     used: Pool,
     calibration: Calibration,
     search: SearchResult,
-    named: Mapping[Strategy, Named] | None = None,
+    named: Mapping[Strategy, Candidate] | None = None,
 ) -> tuple[Choice | None, tuple[Strategy, ...]]:
     """Return the choice among the leading layouts of a search, and all its strategies, the best first.
 
@@ -283,8 +289,10 @@ def _weigh_micro_batch(
     within = next((s for s in ranked if s.micro_batch_size <= most), None)
     if within is None:
         small = replace(options, most_micro_batch=most)
-        search = explore(plan.job, used, calibration.constants(used.chip), small)
-        within = next(iter(rank(plan.job, used, calibration, search)[1]), None)
+        constants = calibration.constants(used.chip)
+        search = explore(plan.job, used, constants, small)
+        named = name_stages(plan.job, used, constants, search, small) if search.best else {}
+        within = next(iter(rank(plan.job, used, calibration, search, named)[1]), None)
     return MicroBatch(record, predict(replace(plan, strategy=within), calibration) if within else None)
 
 

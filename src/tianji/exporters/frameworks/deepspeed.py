@@ -152,7 +152,7 @@ def _config(plan: Plan) -> Tree:
         Argument("optimizer", (Argument("type", "AdamW"), Argument("params", optimizer))),
         Argument("bf16", (Argument("enabled", p.linear == "bf16"),)),
         Argument("fp16", (Argument("enabled", p.linear == "fp16"),)),
-        Argument("zero_optimization", _zero(plan)),
+        Argument("zero_optimization", zero_arguments(plan)),
     ]
     if p.linear != "fp32":
         wire = "fp32" if p.gradient_wire == 4.0 else p.linear
@@ -168,7 +168,8 @@ def _config(plan: Plan) -> Tree:
     return tuple(arguments)
 
 
-def _zero(plan: Plan) -> Tree:
+def zero_arguments(plan: Plan) -> Tree:
+    """Return the section on ZeRO: its stage, its buckets and what it offloads."""
     s = plan.strategy
     arguments = [
         Argument("stage", s.zero),
