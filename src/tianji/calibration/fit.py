@@ -211,7 +211,7 @@ class _Problem:
         self.weights = np.maximum(share, 1.0) ** -0.25 / NOISE * _cap_sources([s.source for s in samples], share)
         self.free: dict[str, list[str]] = {name: [] for name in self.chips}
         self._settle()
-        self.held = calibration.chips if calibration else None
+        self.shipped = calibration.chips if calibration else None
         if calibration:
             logs = [np.log(calibration.software[trait][name].factor) for trait, name in self.effects]
             self.start[len(self.slots) :] = logs
@@ -265,8 +265,8 @@ class _Problem:
 
     def unpack(self, x: Array) -> dict[str, Constants]:
         """Return constants by chip; what is not free follows the relative, else the prior. A calibration's own are kept."""
-        if self.held is not None:
-            return {chip: self.held[chip] for chip in self.chips}
+        if self.shipped is not None:
+            return {chip: self.shipped[chip] for chip in self.chips}
         constants: dict[str, Constants] = {}
         for chip in sorted(self.chips, key=lambda c: len(self._ancestors(c))):
             values = {n: p.median for n, p in self.believed[chip].items()}

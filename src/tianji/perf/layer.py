@@ -87,14 +87,13 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         cp_forward, cp_backward = cp_forward + passed, cp_backward + passed
     ep_forward, ep_backward = c.once(_expert_communication, layer.experts)
     m_backward = m_input + m_weight
-    # Expert dispatch hides behind what tensor parallelism leaves: no second of work hides two. It runs beside the other
-    # micro-batch's pass, forward beside backward, so that all work of both is there to hide behind.
-    beside_tp, beside_ep = c.constants.tp_overlap_share * c.g.overlap_tp, c.constants.ep_overlap_share * c.g.overlap_ep
+    # Dispatch hides behind what tensor parallelism leaves of another micro-batch's pass, forward beside backward: of all work.
+    beside_tp = c.constants.tp_overlap_share * c.g.overlap_tp
     if layer.experts and np.any(c.g.overlap_ep):
         rest = m_forward + a_forward + v_forward - c.g.overlap_tp * np.minimum(tp_forward, m_forward)
         rest = rest + m_backward + a_backward + v_backward - c.g.overlap_tp * np.minimum(tp_backward, m_backward)
-        dispatch = ep_forward + ep_backward
-        exposed = c.hide(dispatch, rest, beside_ep) / np.maximum(dispatch, TINY)
+        dispatch, share = ep_forward + ep_backward, c.constants.ep_overlap_share * c.g.overlap_ep
+        exposed = c.hide(dispatch, rest, share) / np.maximum(dispatch, TINY)
         ep_forward, ep_backward = ep_forward * exposed, ep_backward * exposed
     tp_forward = c.hide(tp_forward, m_forward, beside_tp)
     tp_backward = c.hide(tp_backward, m_backward, beside_tp)
@@ -137,9 +136,10 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         backward["recompute"] = np.where(is_named, modules, backward["recompute"])
         # The host runs ahead of the modules' work as of all other, and pays for each checkpoint.
         host = 2.0 * launches + _checkpoint_seconds(layer, c)
-        passes = one_way - forward["overhead"], back + modules
-        _, waiting = waiting_seconds((launches, host), passes, blocked, c.g.overlap_ep)
-        backward["overhead"] = np.where(is_named, waiting, backward["overhead"])
+        waits = waiting_seconds(
+            (launches, host), (one_way - forward["overhead"], back + modules), blocked, c.g.overlap_ep
+        )
+        backward["overhead"] = np.where(is_named, waits[1], backward["overhead"])
     if c.job.task.is_forward_only:
         nothing: Array = np.asarray(0.0)
         return LayerTime(forward, dict.fromkeys(backward, nothing), nothing, (one_way, nothing))
