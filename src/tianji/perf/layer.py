@@ -11,7 +11,7 @@ from tianji.parallel.mesh import context_group, expert_group, expert_tensor_grou
 from tianji.perf.adapters import adapter_seconds, count_adapter_ops
 from tianji.perf.compute import attention_time, expert_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
-from tianji.perf.host_waits import TINY, waiting_seconds
+from tianji.perf.host_waits import ROUTED_KERNELS, TENSOR_KERNELS, TINY, waiting_seconds
 from tianji.perf.recompute import CHECKPOINT_LAUNCHES, again_seconds, count_checkpoints
 from tianji.units import Array
 from tianji.workload.ops import SCAN_CHUNK, AttentionOp, ExpertOps, LayerOps, Matmul, Recurrence, Role, Vector
@@ -32,13 +32,6 @@ ALIGNMENT = 8
 """Elements that a head must be a multiple of for batched score matmuls to run on the matrix units."""
 UNALIGNED = 0.1
 """Share of the matrix rate that is left when it is not: the vector units do the work."""
-ROUTED_KERNELS = 44.0
-"""Kernels of a layer with experts forward, beside those of its single experts: a layer takes about 150 forward and backward
-(Qwen3-30B on H100: 463,348 kernels over 3,072 layers and micro-batches). Backward there are twice as many."""
-
-TENSOR_KERNELS = 4.0
-"""Collectives forward that tensor parallelism adds: the layer that was counted had none. In dense layers, whose runs nearly all
-are cut so, what an op takes of the host (`op_overhead`) holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +129,9 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         backward["recompute"] = np.where(is_named, modules, backward["recompute"])
         # The host runs ahead of the modules' work as of all other, and pays for each checkpoint.
         host = 2.0 * launches + _checkpoint_seconds(layer, c)
-        waits = waiting_seconds(
-            (launches, host), (one_way - forward["overhead"], back + modules), blocked, c.g.overlap_ep
-        )
-        backward["overhead"] = np.where(is_named, waits[1], backward["overhead"])
+        passes = one_way - forward["overhead"], back + modules
+        _, waiting = waiting_seconds((launches, host), passes, blocked, c.g.overlap_ep)
+        backward["overhead"] = np.where(is_named, waiting, backward["overhead"])
     if c.job.task.is_forward_only:
         nothing: Array = np.asarray(0.0)
         return LayerTime(forward, dict.fromkeys(backward, nothing), nothing, (one_way, nothing))

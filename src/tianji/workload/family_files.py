@@ -21,7 +21,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
@@ -180,7 +180,7 @@ def load_tables(folder: str) -> dict[str, dict[str, Any]]:
     """Return the files of a folder of ``data`` by their names, in the order of those."""
     return {
         entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text(encoding="utf-8"))
-        for entry in sorted((files("tianji.workload") / "data" / folder).iterdir(), key=lambda e: e.name)
+        for entry in sorted((Path(__file__).parent / "data" / folder).iterdir(), key=lambda e: e.name)
         if entry.name.endswith(".toml")
     }
 
