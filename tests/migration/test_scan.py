@@ -116,7 +116,9 @@ def test_groups_follow_the_imports_from_the_entry_points(scan: ScanFiles) -> Non
     assert groups["tests/test_model.py"] is Area.TESTS
     assert groups["docs/conf.py"] is Area.DOCS
     assert groups["examples/demo_chat.py"] is Area.SCRIPTS
-    assert found.files_to_change == ("pkg/layers.py", "pkg/unused.py", "train.py")
+    on_path = ("pkg/layers.py", "pkg/unused.py", "train.py")
+    assert found.files_on_path == on_path
+    assert found.files_to_change == ("examples/demo_chat.py", "inference.py", *on_path)
     assert found.files_to_start == ("pkg/layers.py",)
 
 
@@ -281,8 +283,9 @@ def test_what_is_past_serves_or_is_cudas_alone_stands_apart(scan: ScanFiles) -> 
     found = scan(files)
     on_path = ("core/new.py", "core/third_party/vllm_v_0_8_5/engine.py")
     assert found.files_on_path == on_path
-    # What others import and that chooses a device is more than a script that someone starts.
-    assert found.files_to_change == ("bin/export_onnx.py", "bin/shared.py", *on_path)
+    # Scripts are changed when a person starts them.
+    scripts = {path for path, area in found.structure.areas.items() if area is Area.SCRIPTS}
+    assert set(found.files_to_change) == {*on_path, *scripts}
     areas = {path: area.value for path, area in found.structure.areas.items()}
     assert areas["core/legacy/old.py"] == areas["core/third_party/vllm_v_0_5_4/engine.py"] == "superseded"
     assert areas["bin/shared.py"] == areas["runtime/gpu/model/1/decoder.py"] == "other scripts"

@@ -48,7 +48,7 @@ def test_what_is_left_out_means_what_the_class_makes_of_it(kind: str) -> None:
     """A file that states no more than its width, depth and vocabulary is the class's own default, or is refused."""
     whole = COUNTED[kind]["config"]
     aliases = {s for key in SIZES for s in load_families()[kind].aliases.get(key, ())}
-    kept = {"model_type", "architectures", *SIZES, *aliases}
+    kept = {"model_type", "architectures", *SIZES, *aliases} | {key for name, key in DERIVED if name == kind}
     try:
         model = read_config({key: value for key, value in whole.items() if key in kept}, kind)
     except FormatError as error:
@@ -57,7 +57,13 @@ def test_what_is_left_out_means_what_the_class_makes_of_it(kind: str) -> None:
         assert model.num_parameters == read_config(whole, kind).num_parameters
 
 
-DERIVED = {("bailing_hybrid", "linear_head_dim")}
+DERIVED = {
+    ("bailing_hybrid", "linear_head_dim"),
+    ("dory", "layer_types"),
+    ("dory", "n_input_layers"),
+    ("dory", "n_output_layers"),
+    ("hrm_text", "num_layers_per_stack"),
+}
 """Keys that the class computes from others, and that it writes changed."""
 
 

@@ -49,16 +49,8 @@ class RepositoryScan:
 
     @property
     def files_to_change(self) -> tuple[str, ...]:
-        """Python files to change: on the training path, in the library, and what serves or converts and others import.
-
-        Of those last the ones that choose a device: they are more than scripts that someone starts by hand.
-        """
-
-        def is_named(finding: Finding) -> bool:
-            serves = finding.area is Area.SCRIPTS and finding.path in self.structure.importers
-            return self.structure.is_changed(finding.path) or (serves and finding.to_start)
-
-        return self._files(is_named)
+        """Python files to change: on the training path, in the library, and scripts apart, which a person starts."""
+        return self._files(lambda f: self.structure.is_changed(f.path) or f.area is Area.SCRIPTS)
 
     @property
     def files_on_path(self) -> tuple[str, ...]:

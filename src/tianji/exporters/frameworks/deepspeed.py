@@ -34,7 +34,7 @@ ABILITIES = Abilities(
     optimizer=always, fraction=lambda plan: plan.strategy.zero == 3, weights=lambda plan: plan.strategy.zero == 3,
     activations=_checkpoints_all,
     why_activations="its cpu_checkpointing moves the inputs of layers that are all recomputed in full",
-    modules=lambda modules: True, zero_kinds=("buckets", "layers"), losses=ANY_LOSS,
+    modules=lambda modules: True, zero_kinds=("buckets", "layers", "modules"), losses=ANY_LOSS,
 )  # fmt: skip
 REFUSALS = (
     Refusal(
@@ -176,7 +176,7 @@ def zero_arguments(plan: Plan) -> Tree:
         Argument("overlap_comm", s.overlap_dp),
         Argument("contiguous_gradients", True),
     ]
-    if s.zero and s.zero_kind == "buckets":
+    if s.zero and s.zero_kind in ("buckets", "modules"):
         arguments.append(Argument("reduce_bucket_size", int(FLAT_BUCKETS / 2)))
         other = "stage3_prefetch_bucket_size" if s.zero == 3 else "allgather_bucket_size"
         arguments.append(Argument(other, int(FLAT_BUCKETS / 2)))
