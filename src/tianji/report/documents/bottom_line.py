@@ -34,7 +34,7 @@ class BottomLineDocument(TypedDict):
     hinge: str
     """How sure it is, and what it hangs on."""
     chance: float | None
-    """Of the answer, from the 80 % ranges; null where nothing is known of it."""
+    """Of the answer, from the 80 % ranges; null where nothing is known of it, or nothing is uncertain."""
 
 
 def plan_line(result: Result, given: Assumptions) -> BottomLineDocument:
@@ -46,8 +46,8 @@ def plan_line(result: Result, given: Assumptions) -> BottomLineDocument:
     basis = f"the step time ({step.leans_on})" if step.leans_on else "the step time, a lower bound without a range"
     return {
         "answer": f"{verdict}; {time}.",
-        "amounts": _amounts_of_plan(result, given),
-        "hinge": f"That it fits: {_percent(chance)}. It hangs on {basis}.",
+        "amounts": amounts_of_plan(result, given),
+        "hinge": f"That it fits: {say_chance(chance)}. It hangs on {basis}.",
         "chance": chance,
     }
 
@@ -65,8 +65,8 @@ def goodput_line(result: Result, goodput: Goodput, price: Dollars | None) -> Bot
     basis = goodput.goodput.leans_on or goodput.profile.title
     return {
         "answer": verdict,
-        "amounts": _amounts_of_plan(result, Assumptions(rents=rents, reliability=goodput.reliability)),
-        "hinge": f"That it fits: {_percent(chance)}. The goodput hangs on the rate of failures ({basis}).",
+        "amounts": amounts_of_plan(result, Assumptions(rents=rents, reliability=goodput.reliability)),
+        "hinge": f"That it fits: {say_chance(chance)}. The goodput hangs on the rate of failures ({basis}).",
         "chance": chance,
     }
 
@@ -83,7 +83,7 @@ def comparison_line(comparison: Comparison) -> BottomLineDocument:
     return {
         "answer": f"{word}: {format_pool(one)} gives {times} times the useful tokens of {format_pool(other)}.",
         "amounts": f"{format_pool(one)}: {amounts(one)}; {format_pool(other)}: {amounts(other)}",
-        "hinge": f"{format_pool(one)} ahead: {_percent(chance)}. It hangs on {_widest(one, other)}.",
+        "hinge": f"{format_pool(one)} ahead: {say_chance(chance)}. It hangs on {_widest(one, other)}.",
         "chance": chance,
     }
 
@@ -100,7 +100,7 @@ def replacement_line(replacement: Replacement) -> BottomLineDocument:
     return {
         "answer": f"Yes: {describe_answer(replacement)}",
         "amounts": f"{format_pool(other)}: {amounts(other)}",
-        "hinge": f"{other.pool.chips:,} {word}: {_percent(chance)}. It hangs on {_widest(first, other)}.",
+        "hinge": f"{other.pool.chips:,} {word}: {say_chance(chance)}. It hangs on {_widest(first, other)}.",
         "chance": chance,
     }
 
@@ -119,7 +119,7 @@ def sizing_line(sizing: Sizing) -> BottomLineDocument:
     return {
         "answer": answer,
         "amounts": f"{amounts(best)}; {sizing.days:g} days allowed",
-        "hinge": f"{chips:,} in time: {_percent(chance)}. It hangs on {_speed(best)}.",
+        "hinge": f"{chips:,} in time: {say_chance(chance)}. It hangs on {_speed(best)}.",
         "chance": chance,
     }
 
@@ -144,7 +144,7 @@ def mixture_line(outcome: MixedOutcome, given: Assumptions) -> BottomLineDocumen
         money = f"days, cost and power are not known: {error}"
     basis = f"the step time ({outcome.step_time.leans_on})" if outcome.step_time.leans_on else "a lower bound"
     chance, what = _chance_of(outcome), "Mixing gains" if taken is None else "Mixing loses"
-    least = "" if chance is None else f"{'' if chance > SURE else 'at least '}{_percent(chance)}"
+    least = "" if chance is None else f"{'' if chance > SURE else 'at least '}{say_chance(chance)}"
     sure = f"{what}: {least}" if least else "No other way fits"
     return {"answer": answer, "amounts": money, "hinge": f"{sure}. It hangs on {basis}.", "chance": chance}
 
@@ -192,14 +192,14 @@ def amounts(a: _Amounts) -> str:
 
 
 def _scaled(span: Range, unit: str) -> str:
-    """Return a range in millions, or in thousands below a tenth of a million.
+    """Return a range in millions, in thousands below a tenth of a million, and in ones below a thousand.
 
-    >>> _scaled(Range(1.5e6, 6.6e6, 35e6), "USD"), _scaled(Range.exactly(58e3), "W")
-    ('6.6 M USD (1.5 to 35)', '58 kW')
+    >>> _scaled(Range(1.5e6, 6.6e6, 35e6), "USD"), _scaled(Range.exactly(58e3), "W"), _scaled(Range.exactly(62.4), "USD")
+    ('6.6 M USD (1.5 to 35)', '58 kW', '62.4 USD')
     """
-    scale, letter = (MEGA, "M") if span.nominal >= MEGA / 10 else (KILO, "k")
+    scale, letter = (MEGA, "M") if span.nominal >= MEGA / 10 else (KILO, "k") if span.nominal >= KILO else (1.0, "")
     shown = span * (1 / scale)
-    gap = " " if unit == "USD" else ""
+    gap = " " if unit == "USD" and letter else ""
     return f"{format_number(shown.nominal)} {letter}{gap}{unit}{_ends(shown, format_number)}"
 
 
@@ -207,12 +207,13 @@ def _ends(span: Range, form: Callable[[float], str]) -> str:
     return "" if span.is_exact else f" ({format_ends(span, form)})"
 
 
-def _amounts_of_plan(result: Result, given: Assumptions) -> str:
+def amounts_of_plan(result: Result, given: Assumptions, asks: str = NOT_GIVEN) -> str:
+    """Return days, money and power of one plan; without a number of tokens, how it is asked for."""
     try:
         a = assess(result, given)
     except InputError as error:
         return f"days, cost and power are not known: {error}"
-    return amounts(a) if a.days else f"{amounts(a)}; {NOT_GIVEN}"
+    return amounts(a) if a.days else f"{amounts(a)}; {asks}"
 
 
 def _widest(*pools: Assessment) -> str:
@@ -230,10 +231,10 @@ def _two(value: float) -> str:
     return f"{value:.2f}"
 
 
-def _percent(chance: float) -> str:
+def say_chance(chance: float) -> str:
     """Return a chance in words.
 
-    >>> _percent(0.553), _percent(0.9999), _percent(0.0)
+    >>> say_chance(0.553), say_chance(0.9999), say_chance(0.0)
     ('55 %', 'over 99 %', 'under 1 %')
     """
     if chance > SURE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -27,6 +27,8 @@ GAP = 2
 """Columns of the terminal between two of a table."""
 BAR = (8, 40)
 """Columns of the longest bar: without room for the fewest there is none."""
+NOTE = 12
+"""Columns that a note beside a number should have."""
 WORDY = 18
 """Columns that a long text should have."""
 LONGEST, TIGHTEST = 36, 12
@@ -62,7 +64,7 @@ def _parts(view: View, width: int, every_row: bool) -> Iterator[RenderableType]:
     if view.lead:
         yield Group(*map(Text, view.lead))
     if view.highlights:
-        yield _highlights(view.highlights)
+        yield _highlights(view.highlights, width)
     for section in view.sections:
         blocks = [] if section.is_detail else list(_blocks(section, width, every_row))
         if blocks:
@@ -80,9 +82,11 @@ def _blocks(section: ViewSection, width: int, every_row: bool) -> Iterator[Rende
             is_first = False
 
 
-def _highlights(highlights: Iterable[Highlight]) -> Table:
+def _highlights(highlights: Sequence[Highlight], width: int) -> Table:
+    """Return the few numbers with their notes; labels go on a second line where they leave no room for a note."""
+    widest = max(len(h.label) for h in highlights) + max(len(h.number.words) for h in highlights)
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="bold cyan", no_wrap=True)
+    table.add_column(style="bold cyan", no_wrap=widest + 2 * GAP + NOTE <= width, overflow="fold")
     table.add_column(no_wrap=True)
     table.add_column(style="dim")
     for highlight in highlights:

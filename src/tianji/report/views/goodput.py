@@ -214,10 +214,28 @@ def _settings(document: GoodputDocument) -> Iterator[tuple[str, str]]:
     for store, seconds in reversed(nominal["checkpoint_intervals_s"].items()):
         steps = max(round(seconds / document["plan"]["step_time_s"]), 1)
         yield f"Save to {STORES.get(store, store)}", f"every {_time(seconds)}, {steps:,} step{'s' * (steps > 1)}"
+    if recommended := describe_recommended(document):
+        yield "Recommended", recommended
     yield "One save", describe_save(nominal)
     yield "Fastest rung", f"{chosen['recovery']} restart"
     is_spare = chosen["replacement"] == "spare"
     yield "Lost nodes", "a spare takes the place" if is_spare else "training shrinks until the repair"
+
+
+def describe_recommended(document: GoodputDocument) -> str:
+    """Return the recommended interval beside the best one, and the reason; nothing where no interval is weighed."""
+    intervals = document["intervals"]
+    longest = next((i for i in intervals if i["is_recommended"]), None)
+    best = next((i for i in intervals if i["is_best"]), None)
+    if longest is None or best is None:
+        return ""
+    every = f"save every {_time(longest['interval_s'])}, {count_of(longest['steps']).text} steps"
+    lost = (best["goodput"]["nominal"] - longest["goodput"]["nominal"]) * 100
+    return (
+        f"{every}: fewer saves spare the storage ({format_percent(longest['writing'])} of the time it writes, in place of"
+        f" {format_percent(best['writing'])} at the best interval, {_time(best['interval_s'])}), and cost"
+        f" {max(lost, 0.0):.2f} points of goodput, which nobody can tell"
+    )
 
 
 def describe_save(case: CaseDocument) -> str:

@@ -12,7 +12,14 @@ from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, View
 from tianji.report.views.basis import BASIS, calibration_blocks, figure_table, publications, sources_of
 from tianji.report.views.cells import count_of, ranged, size_of, time_of
 from tianji.report.views.plan_result import days_highlights, goodput_highlights, goodput_lead, shorten_layout
-from tianji.report.views.request_summary import bottom_lines, describe_job, describe_pool, describe_tier, has_experts
+from tianji.report.views.request_summary import (
+    bottom_lines,
+    describe_job,
+    describe_pool,
+    describe_tier,
+    describe_trust,
+    has_experts,
+)
 from tianji.report.views.software import describe_software
 from tianji.report.vocabulary import WAYS
 from tianji.units import show
@@ -65,6 +72,13 @@ def _asked(document: MixedPlanDocument) -> Facts:
                 for place, one in enumerate(document["software"], 1)
                 if one
             ),
+            *(
+                (f"Trust {place}", describe_trust(calibration, part))
+                for place, (calibration, part) in enumerate(
+                    zip(document["calibrations"], mixture["parts"], strict=True), 1
+                )
+            ),
+            ("Trust", "the mixture itself is not measured: its range is the widest of its parts'"),
         )
     )
 
