@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypedDict
 
-from tianji.comparison import Assessment, Assumptions, Comparison, Replacement, Sizing
+from tianji.comparison import Assumptions, Comparison, Replacement, Sizing
 from tianji.comparison.assessment import assess
-from tianji.comparison.measures import MWH
+from tianji.comparison.measures import MWH, Assessed
 from tianji.comparison.mixed_assessment import assess_mixture
 from tianji.comparison.replacement import SPENT, describe_answer
 from tianji.comparison.side_by_side import format_pool, rank_by_speed
@@ -69,6 +69,28 @@ def goodput_line(result: Result, goodput: Goodput, price: Dollars | None) -> Bot
         "hinge": f"That it fits: {say_chance(chance)}. The goodput hangs on the rate of failures ({basis}).",
         "chance": chance,
     }
+
+
+def mixed_goodput_line(outcome: MixedOutcome, goodput: Goodput, price: Dollars | None) -> BottomLineDocument:
+    """Return the bottom line of a mixture under failures; ``price`` is that of a chip-hour of any part."""
+    spares = goodput.spare_nodes
+    nodes = "no spare node" if not spares else f"{spares:,} spare {'node' if spares == 1 else 'nodes'}"
+    rents = {} if price is None else {part.name: price for part in outcome.mixture.parts}
+    profiles = " and ".join(profile.name for profile in goodput.profiles)
+    return {
+        "answer": f"Yes: {outcome.chips:,} chips and {nodes} keep {format_range(goodput.goodput, format_percent)} of the time.",
+        "amounts": _amounts_of_mixture(outcome, Assumptions(rents=rents, reliability=goodput.reliability)),
+        "hinge": f"A failure in any part stops all of it: no chance is in that. It hangs on the rates of failures ({profiles}).",
+        "chance": None,
+    }
+
+
+def _amounts_of_mixture(outcome: MixedOutcome, given: Assumptions) -> str:
+    try:
+        a = assess_mixture(outcome, given)
+    except InputError as error:
+        return f"days, cost and power are not known: {error}"
+    return amounts(a) if a.days else f"{amounts(a)}; {NOT_GIVEN}"
 
 
 def comparison_line(comparison: Comparison) -> BottomLineDocument:
@@ -137,16 +159,16 @@ def mixture_line(outcome: MixedOutcome, given: Assumptions) -> BottomLineDocumen
     else:
         pool = taken.plan.pool
         answer = f"No: do not mix; {outcome.chips:,} × {pool.name} alone, {time}."
-    try:
-        a = assess_mixture(outcome, given)
-        money = amounts(a) if a.days else f"{amounts(a)}; {NOT_GIVEN}"
-    except InputError as error:
-        money = f"days, cost and power are not known: {error}"
     basis = f"the step time ({outcome.step_time.leans_on})" if outcome.step_time.leans_on else "a lower bound"
     chance, what = _chance_of(outcome), "Mixing gains" if taken is None else "Mixing loses"
     least = "" if chance is None else f"{'' if chance > SURE else 'at least '}{say_chance(chance)}"
     sure = f"{what}: {least}" if least else "No other way fits"
-    return {"answer": answer, "amounts": money, "hinge": f"{sure}. It hangs on {basis}.", "chance": chance}
+    return {
+        "answer": answer,
+        "amounts": _amounts_of_mixture(outcome, given),
+        "hinge": f"{sure}. It hangs on {basis}.",
+        "chance": chance,
+    }
 
 
 def _chance_of(outcome: MixedOutcome) -> float | None:
@@ -174,6 +196,8 @@ class _Amounts(Protocol):
     def energy_of_run(self) -> Range | None: ...
     @property
     def capital(self) -> Range | None: ...
+    @property
+    def bought_words(self) -> str: ...
 
 
 def amounts(a: _Amounts) -> str:
@@ -187,7 +211,8 @@ def amounts(a: _Amounts) -> str:
         money = "cost not known, no price is published"
     power = _scaled(a.site_power, "W") if a.site_power else "power not known, none is published"
     energy = f"{format_number(a.energy_of_run.nominal / MWH)} MWh" if a.energy_of_run else ""
-    capital = f"{_scaled(a.capital, 'USD')} to own it" if a.days and a.capital else ""
+    bought = f" ({a.bought_words})" if a.bought_words else ""
+    capital = f"{_scaled(a.capital, 'USD')} to own it{bought}" if a.days and a.capital else ""
     return ", ".join(part for part in (days, money, energy, power, capital) if part)
 
 
@@ -216,13 +241,13 @@ def amounts_of_plan(result: Result, given: Assumptions, asks: str = NOT_GIVEN) -
     return amounts(a) if a.days else f"{amounts(a)}; {asks}"
 
 
-def _widest(*pools: Assessment) -> str:
+def _widest(*pools: Assessed) -> str:
     """Return the speed that is known worst."""
     return _speed(max(pools, key=lambda a: a.tokens_per_s.high / a.tokens_per_s.low))
 
 
-def _speed(a: Assessment) -> str:
-    span, basis = a.tokens_per_s * (1 / a.tokens_per_s.nominal), a.result.step_time.leans_on
+def _speed(a: Assessed) -> str:
+    span, basis = a.tokens_per_s * (1 / a.tokens_per_s.nominal), a.step_time.leans_on
     why = f"; {basis}" if basis else ""
     return f"the speed of {format_pool(a)} ({format_ends(span, _two)} times the nominal{why})"
 
