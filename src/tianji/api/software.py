@@ -48,10 +48,10 @@ class SoftwareOptions:
         >>> SoftwareOptions(with_="full-graph,deep-ep").add(("dispatcher=all_to_all", "tp_overlap=none")).with_
         ('full-graph', 'deep-ep', 'tp_overlap=none')
         """
-        said = _split(self.with_, self.option)
-        names = {_name_switch(text) for text in (*said, *_split(self.without, "--without"))}
+        given = _split(self.with_, self.option)
+        names = {_name_switch(text) for text in (*given, *_split(self.without, "--without"))}
         more = [word for word in words if word.partition("=")[0] not in names]
-        return replace(self, with_=(*said, *more)) if more else self
+        return replace(self, with_=(*given, *more)) if more else self
 
 
 NOTHING_SAID = SoftwareOptions()
@@ -183,12 +183,12 @@ def _name_switch(text: str) -> str:
 
 def find_layout_words(layout: Strategy, chip: Chip, fixed: Container[str], *, has_experts: bool) -> tuple[str, ...]:
     """Return the switches that a layout read in a script says of its software; what the user says in ``fixed`` is left out."""
-    said = {
+    words_of = {
         "overlap_tp": "" if layout.overlap_tp else "tp_overlap=none",
         "ep_kind": "dispatcher=all_to_all" if has_experts and layout.ep_kind == "all_to_all" else "",
         "overlap_ep": "ep_overlap=one_f_one_b" if has_experts and layout.overlap_ep else "",
     }
-    words = (word for field, word in said.items() if word and field not in fixed)
+    words = (word for field, word in words_of.items() if word and field not in fixed)
     return tuple(word for word in words if is_word_of(word.partition("=")[2], chip.ecosystem))
 
 

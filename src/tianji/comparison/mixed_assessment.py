@@ -42,7 +42,9 @@ class MixedAssessment:
 
     @property
     def name(self) -> str:
-        """The mixture with its chips."""
+        """The mixture with its chips; of a sum of pools its parts."""
+        if "+" in self.place.name:
+            return " + ".join(f"{part.chips:,} × {part.name}" for part in self.place.parts)
         return f"{self.place.name} ({self.place.chips:,} chips)"
 
     @property
@@ -148,7 +150,11 @@ class MixedAssessment:
     def idle(self) -> str:
         """Which chips stand idle, in words."""
         left = self.offered - self.outcome.chips
-        return f"{left:,} of the {self.offered:,} chips stand idle: a part alone is as fast" if left else ""
+        if not left:
+            return ""
+        return f"{left:,} of the {self.offered:,} chips stand idle, as mixing gains nothing: {self.outcome.verdict}".rstrip(
+            "."
+        )
 
     @property
     def free(self) -> str:

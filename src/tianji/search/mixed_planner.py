@@ -121,8 +121,10 @@ def plan_mixture(
     is_refused = best_mix == "alone" or (single is not None and single.step_time.nominal <= times[best_mix])
     choice = "alone" if is_refused else best_mix
     seconds = single.step_time.nominal if choice == "alone" and single else times[choice]
+    # A part alone is a pool, whose range is its own.
+    step_time = single.step_time if choice == "alone" and single else _range(alone, job, calibration, seconds)
     return MixedOutcome(
-        job, mixture, division, chain, alone, choice, _range(alone, job, calibration, seconds),
+        job, mixture, division, chain, alone, choice, step_time,
         _verdict(mixture, division, chain, single, choice, seconds),
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ class SuspectDocument(TypedDict):
     """The predicted seconds and the whole gap; null where a faster run leaves less than nothing."""
 
 
-class CauseDocument(TypedDict):
+class AssumedCauseDocument(TypedDict):
     """Something that is assumed of the run, and the step if it was otherwise."""
 
     cause: str
@@ -67,7 +67,7 @@ class MeasuredDocument(TypedDict):
     """Measured over predicted, less 1."""
     suspects: list[SuspectDocument]
     """The largest part of the step first."""
-    causes: list[CauseDocument]
+    causes: list[AssumedCauseDocument]
     """What is assumed and would make the step longer; the load of the experts, where they are spread over ranks."""
     changes: list[ChangeDocument]
     """Those that gain, the largest gain first."""
@@ -97,7 +97,7 @@ def measured_document(
     }
 
 
-def _cause(at: AtLoad, result: Result, gap: Seconds) -> CauseDocument:
+def _cause(at: AtLoad, result: Result, gap: Seconds) -> AssumedCauseDocument:
     routing = "natural routing" if at.load == NATURAL_IMBALANCE else "worse balance of the experts"
     step = at.result.step_time.nominal
     return {

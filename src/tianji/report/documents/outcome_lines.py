@@ -26,8 +26,8 @@ OF_PLAN = "days, cost and power are those of the plan: CPU processes stood in fo
 
 def smallest_line(sizes: Sequence[SmallestSize]) -> BottomLineDocument:
     """Return the bottom line of the smallest numbers of chips: that of the first task and pool that has one."""
-    found = [size for size in sizes if size.results]
-    if not found:
+    sized = [size for size in sizes if size.results]
+    if not sized:
         return {
             "answer": f"No: no number of chips that was tried holds {sizes[0].job.model.name}.",
             "amounts": "days, cost and power are not known without a plan",
@@ -35,11 +35,11 @@ def smallest_line(sizes: Sequence[SmallestSize]) -> BottomLineDocument:
             "chance": 1.0,
         }
     numbers = "; ".join(f"{_name_task(size)}: {_chips(size)}" for size in sizes)
-    first = found[0].results[0]
+    first = sized[0].results[0]
     chance = 1.0 - (first.misfit_chance or 0.0)
     return {
         "answer": f"Yes: {sizes[0].job.model.name} trains on few chips. {numbers}.",
-        "amounts": f"{_name_task(found[0])}: {amounts_of_plan(first, Assumptions(), OF_RUN)}",
+        "amounts": f"{_name_task(sized[0])}: {amounts_of_plan(first, Assumptions(), OF_RUN)}",
         "hinge": f"That the smallest fits: {say_chance(chance)}. It hangs on the memory of the fullest chip, of which"
         f" {format_percent(1.0 - first.memory_total / first.memory_limit, 0)} stays free.",
         "chance": chance,

@@ -27,6 +27,8 @@ GAP = 2
 """Columns of the terminal between two of a table."""
 BAR = (8, 40)
 """Columns of the longest bar: without room for the fewest there is none."""
+LABEL = 30
+"""Columns of the longest label; a longer one goes on below."""
 NOTE = 12
 """Columns that a note beside a number should have."""
 WORDY = 18
@@ -272,9 +274,10 @@ def plain_table(title: str, *, expand: bool = False) -> Table:
 
 def labelled(lines: Iterable[tuple[str, str]], style: str = "bold cyan") -> Table:
     """Return lines that each start with a label, the texts hanging in a column of their own."""
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style=style, no_wrap=True)
+    rows, table = list(lines), Table.grid(padding=(0, 2, 0, 0))
+    is_long = max((len(name) for name, _ in rows), default=0) > LABEL
+    table.add_column(style=style, no_wrap=not is_long, overflow="fold", max_width=LABEL if is_long else None)
     table.add_column(overflow="fold")
-    for name, text in lines:
+    for name, text in rows:
         table.add_row(Text(name), Text(text))
     return table
