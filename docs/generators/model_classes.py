@@ -15,6 +15,7 @@ from typing import Any
 
 from tianji.workload.class_facts import FILE
 from tianji.workload.family_files import FamilyFile, load_families
+from tianji.workload.foreign_keys import INERT
 
 ROOT = Path(__file__).parents[2]
 COUNTS = ROOT / "tests" / "workload" / "data" / "class_counts.json"
@@ -49,7 +50,6 @@ def main() -> None:
 def _facts_text(families: Mapping[str, FamilyFile], made_with: Mapping[str, str]) -> str:
     from transformers import CONFIG_MAPPING
 
-    known = frozenset(key for family in families.values() for key in family.keys())  # noqa: SIM118
     types, text_types = {}, {}
     for name, family in sorted(families.items()):
         if name in CONFIG_MAPPING:
@@ -59,7 +59,7 @@ def _facts_text(families: Mapping[str, FamilyFile], made_with: Mapping[str, str]
             fields |= {k: fields[v] for k, v in spellings.items() if v in fields}
             fields |= {v: fields[k] for k, v in spellings.items() if k in fields and v not in fields}
             defaults = {k: v for k, v in fields.items() if k in read and (v is None or isinstance(v, SCALARS))}
-            types[name] = {"defaults": defaults, "knows": sorted((set(fields) & known) - read)}
+            types[name] = {"defaults": defaults, "knows": sorted((set(fields) | _written(name)) - read - INERT)}
     for name in CONFIG_MAPPING:
         inner = (getattr(CONFIG_MAPPING[name], "sub_configs", None) or {}).get("text_config")
         kind = getattr(inner, "model_type", "")
@@ -68,6 +68,17 @@ def _facts_text(families: Mapping[str, FamilyFile], made_with: Mapping[str, str]
     lines = [f"{json.dumps(name)}: {json.dumps(facts)}" for name, facts in types.items()]
     head = f'"made_with": {json.dumps(made_with)},\n"text_types": {json.dumps(text_types)},\n"types": {{\n'
     return "{\n" + head + ",\n".join(lines) + "\n}\n}\n"
+
+
+def _written(name: str) -> set[str]:
+    """Return the keys that a class writes into a file."""
+    from transformers import CONFIG_MAPPING
+
+    try:
+        return set(json.loads(CONFIG_MAPPING[name]().to_json_string(use_diff=False)))
+    except Exception as error:  # a class whose own defaults contradict each other
+        print(f"{name}: {type(error).__name__}: {error}"[:160])
+        return set()
 
 
 def _count(name: str, family: FamilyFile) -> dict[str, Any] | None:

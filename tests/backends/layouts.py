@@ -11,11 +11,14 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed.device_mesh import DeviceMesh
 
 from tianji.backends.options import RunOptions
 from tianji.backends.rendezvous import join_store
+from tianji.backends.trainer import device_mesh
 from tianji.backends.trainer.accelerator import choose_accelerator
 from tianji.backends.trainer.context_parallel import UNCUT
+from tianji.backends.trainer.device_mesh import make_mesh
 from tianji.backends.trainer.loop import Trainer
 from tianji.backends.trainer.tokens import Corpus
 from tianji.backends.trainer.traffic import TrafficCounter
@@ -25,6 +28,8 @@ from .samples import BATCH, RATE, SEQ_LEN, STEPS, model_of, plan_of
 
 AXES: dict[str, str] = {}
 """DTensor's caches may go on using the groups of an equal mesh of a layout before."""
+MESHES: dict[tuple[Any, ...], DeviceMesh] = {}
+"""Layouts share what is equal: each group of gloo has a thread that wakes a hundred times a second, and a mesh has four."""
 
 
 def train_plainly(name: str) -> list[float]:
@@ -48,6 +53,13 @@ def train_plainly(name: str) -> list[float]:
     return losses
 
 
+def share_mesh(kind: str, ranks: torch.Tensor, shape: tuple[int, ...], names: tuple[str, ...]) -> DeviceMesh:
+    key = (*ranks.flatten().tolist(), shape, names)
+    if key not in MESHES:
+        MESHES[key] = make_mesh(kind, ranks, shape, names)
+    return MESHES[key]
+
+
 def train_layout(rank: int, name: str, strategy: dict[str, Any]) -> dict[str, Any]:
     accelerator = choose_accelerator(rank, dist.get_world_size(), "cpu")
     torch.set_num_threads(1)
@@ -64,6 +76,7 @@ def train_layout(rank: int, name: str, strategy: dict[str, Any]) -> dict[str, An
 def work(rank: int, world: int, port: int, cases: list[Any]) -> None:
     store = join_store(f"tcp://127.0.0.1:{port}/layouts")
     dist.init_process_group("gloo", store=store, rank=rank, world_size=world)
+    device_mesh.make_mesh = share_mesh
     for name, strategy in cases:
         found = train_layout(rank, name, strategy)
         if rank == 0:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samples import DENSE, SPARSE, job, pool
-from tianji.catalog import load_model
+from tianji.catalog import load_calibration, load_model, load_pool, make_job
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
@@ -22,8 +22,10 @@ from tianji.perf.segments import Segment
 from tianji.perf.stages import every_stage
 from tianji.perf.step import estimate, estimate_memory, fullest
 from tianji.search.blocks import priced_blocks
+from tianji.search.candidate import Candidate
+from tianji.search.coarse import find_fast
 from tianji.search.planner import plan
-from tianji.search.refinement import refine
+from tianji.search.refinement import refine, sharpen
 from tianji.search.space import Space
 from tianji.search.stages import find_stages
 from tianji.workload import Job, Model
@@ -110,13 +112,13 @@ def test_only_what_is_faster_is_named() -> None:
 
 def test_a_plan_names_the_stages_of_its_best_layouts() -> None:
     task, held = job(replace(DENSE, num_layers=12, vocab_size=200_000), batch=64), {"pp": 4}
-    outcome = plan(task, pool(8), fixed=held, names_stages=True)
+    outcome = plan(task, pool(8), fixed=held, uneven="named")
     assert outcome.best.plan.strategy.stages
     assert outcome.dealt is not None
     assert outcome.best.step_time.nominal < outcome.dealt.step_time.nominal
     assert replace(outcome.best.plan.strategy, stages="") == outcome.dealt.plan.strategy
     assert len({r.plan.strategy for r in outcome.results}) == len(outcome.results)
-    plain = plan(task, pool(8), fixed=held | {"stages": ""}, names_stages=True)
+    plain = plan(task, pool(8), fixed=held | {"stages": ""}, uneven="named")
     assert plain.dealt is None
     assert not any(r.plan.strategy.stages for r in plain.results)
 
@@ -134,5 +136,48 @@ def test_a_plan_takes_the_best_of_all_pipelines_with_their_best_stages(num_layer
     refined = refine(task, where, constants, every)
     best = min([fastest, *(one.step_time for one in refined.values())])
     assert best < 0.99 * fastest
-    outcome = plan(task, where, Calibration(), names_stages=True)
+    outcome = plan(task, where, Calibration(), uneven="named")
     assert outcome.best.step_time.nominal == pytest.approx(best, rel=2e-3)
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(PIPELINES), st.integers(8, 14), st.integers(1, 60_000), st.booleans())
+def test_no_named_stages_are_faster_than_the_bound_in_whole_layers(
+    pipeline: tuple[str, int, int], num_layers: int, vocab_size: int, has_module: bool
+) -> None:
+    schedule, pp, vpp = pipeline
+    model = replace(MODULES if has_module else DENSE, num_layers=num_layers, vocab_size=vocab_size)
+    task, where, constants = job(model, batch=64), pool(2 * pp), Constants()
+    strategy = Strategy(pp=pp, vpp=vpp, dp=2, schedule=schedule)
+    cost = estimate(task, where, constants, Grid.of(strategy), by_kind=False, weighs_stages=True)
+    dealt, even = float(np.ravel(cost.step_time)[0]), float(np.ravel(cost.step_time - cost.bubble.uneven)[0])
+    (bound,) = sharpen(task, where, constants, [Candidate(strategy, even, 0.0)])
+    named = refine(task, where, constants, [strategy])
+    best = min([dealt, *(one.step_time for one in named.values())])
+    assert even * (1 - 1e-9) <= bound.step_time <= best * (1 + 1e-9)
+
+
+def test_a_narrow_search_names_the_stages_of_what_is_then_fastest() -> None:
+    where, calibration = load_pool("hgx-h100", 128), load_calibration()
+    task, constants = make_job("qwen3-235b-a22b", 4096, 1024), calibration.constants(where.chip)
+    dealt, named = (find_fast(task, where, constants, names_stages=on) for on in (False, True))
+    assert dealt is not None and named is not None
+    assert named.strategy.stages and not dealt.strategy.stages
+    assert named.step_time < 0.96 * dealt.step_time
+    priced = estimate(task, where, constants, Grid.of(named.strategy), by_kind=False)
+    assert named.step_time == pytest.approx(float(np.ravel(priced.step_time)[0]), rel=1e-9)
+    assert named.memory == pytest.approx(float(np.ravel(priced.memory_total)[0]), rel=1e-9)
+    assert named.memory <= usable_memory(where)
+
+
+def test_stages_that_cannot_be_run_stay_dealt_out() -> None:
+    task, held = job(replace(DENSE, num_layers=12, vocab_size=200_000), batch=64), {"pp": 4}
+    asked: list[Strategy] = []
+
+    def refuse(strategy: Strategy) -> bool:
+        asked.append(strategy)
+        return False
+
+    outcome = plan(task, pool(8), fixed=held, uneven="named", can_name=refuse)
+    assert asked and all(s.stages for s in asked)
+    assert not any(r.plan.strategy.stages for r in (*outcome.results, *outcome.front))

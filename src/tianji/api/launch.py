@@ -13,7 +13,7 @@ from tianji.api.requests import File, PoolLike, find_pool
 from tianji.api.software import NOTHING_SAID, SoftwareOptions, choose_software, find_layout_words
 from tianji.api.software_rules import rule_out_overlap, weigh_allowed
 from tianji.catalog import list_software, load_framework
-from tianji.errors import FormatError, InputError
+from tianji.errors import FormatError, IllegalStrategyError, InputError
 from tianji.exporters.launch_reader.launches import Launch, read_launch
 from tianji.formatting import format_duration
 from tianji.hardware import Pool
@@ -56,6 +56,8 @@ class Outside:
     settings: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
     out: File | None = None
+    has_run: bool = False
+    """A step of it was measured: it ran, whatever a table of rules says."""
 
 
 def read_settings(settings: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
@@ -88,11 +90,14 @@ def predict_launch(
 ) -> LaunchPrediction:
     """Return the prediction of a launch beside the best plan of the same job on the same chips.
 
-    Raises InputError for a launch that cannot be read, and what :func:`tianji.prediction.predict` raises.
+    Raises InputError for a launch that cannot be read, IllegalStrategyError for one at which its framework stops, and what
+    :func:`tianji.prediction.predict` raises.
     """
     outside = outside or Outside()
     number = None if chips is None else parse_count(chips, "--chips")
     launch = read_launch(path, number, outside.settings, outside.arguments)
+    if launch.stops and not outside.has_run:
+        raise IllegalStrategyError(_describe_stops(path, launch))
     assumed = [*launch.broken, *launch.left_out, *launch.assumed]
     if pool is None:
         pool = USUAL_POOLS[launch.framework]
@@ -119,6 +124,14 @@ def predict_launch(
     return LaunchPrediction(launch, result, _find_best(result, free), calibration)
 
 
+def _describe_stops(path: File, launch: Launch) -> str:
+    """Return why a launch does not start: every rule that stops it, with its cure and its place."""
+    return (
+        f"{path}: a launch of {launch.stack} that does not start; it {'; it '.join(launch.stops)}. One that ran all the same is"
+        " priced beside what was measured: --measured TIME"
+    )
+
+
 def _find_base(launch: Launch, pool: Pool) -> str:
     """Return the software that a launch starts; nothing where its switches are known, but not on the chips of the pool."""
     name = SOFTWARE_OF.get(launch.stack, launch.stack)
@@ -130,7 +143,7 @@ def _find_best(result: Result, calibration: Calibration) -> Result | str:
     """Return the fastest plan of the same job on the same chips, or why there is none."""
     allowed, _ = rule_out_overlap(calibration, result.plan.job, result.plan.pool.chip)
     try:
-        return plan(result.plan.job, result.plan.pool, allowed, top=1, margin=MARGIN).best
+        return plan(result.plan.job, result.plan.pool, allowed, top=1, margin=MARGIN, uneven="named").best
     except InputError as error:
         return str(error)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
+from tianji.api.framework_rules import keep_startable, refuse_stopped
 from tianji.api.mixtures import find_mixed_outcome, refuse_options
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Batches, Count, Pairs, Quantity, read_batches, read_margin, read_pairs
@@ -167,6 +168,7 @@ def plan(
             request = replace(request, pool=cheapest.pool)
         options = SearchOptions(fixed, varied, wanted, margin=reserve, mapper=mapper)
         outcome, runnable = _search(request, runs_on, options)
+        outcome = replace(outcome, results=keep_startable(outcome.results, request.calibration))
         outcome = replace(outcome, results=tuple(map(NearErrors(request.calibration), outcome.results)))
         points = _at_batches(request, outcome, batches, runs_on, replace(options, top=1), assumptions)
     beside = {"objective": objective, "explained": explained, "reliability": reliability, "cheapest": cheapest,
@@ -195,7 +197,9 @@ def _predict_layout(layout: StrategyLike, request: Request) -> Result:
     given = find_strategy_fields(fields, {})
     strategy = complete_layout(hold_fields(request.calibration, request.pool.chip, given), request.pool.chips)
     check(strategy, request.job, request.pool)
-    return predict(Plan(request.job, request.pool, strategy), request.calibration)
+    plan = Plan(request.job, request.pool, strategy)
+    refuse_stopped(plan, request.calibration)
+    return predict(plan, request.calibration)
 
 
 def _search(request: Request, runs_on: str | None, options: SearchOptions) -> tuple[Outcome, Runnable | None]:
@@ -203,7 +207,7 @@ def _search(request: Request, runs_on: str | None, options: SearchOptions) -> tu
     with show_progress("Pricing strategies") as progress:
         options = replace(options, progress=progress)
         if runs_on is None:
-            return search_plans(*asked, replace(options, names_stages=True)), None
+            return search_plans(*asked, replace(options, uneven="named")), None
         from tianji.exporters.runnable import plan_for_framework  # loads every export target
 
         runnable = plan_for_framework(runs_on, *asked, options)

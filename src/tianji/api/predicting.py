@@ -7,6 +7,7 @@ from typing import Any
 
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
+from tianji.api.framework_rules import refuse_stopped
 from tianji.api.launch import Outside, answer_launch, explain_launch, predict_launch, read_settings
 from tianji.api.measured import explain_measured
 from tianji.api.quantities import Count, Quantity, read_duration
@@ -29,6 +30,7 @@ from tianji.formatting import format_duration, format_percent
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.prediction import predict as predict_plan
 from tianji.prediction.balance import describe_balance
+from tianji.prediction.uneven_stages import describe_deal
 from tianji.report.documents.prediction import prediction_document
 from tianji.result import Result
 from tianji.validation.near_errors import NearErrors
@@ -83,6 +85,7 @@ def predict(
     stack instead, and says how far it is from the best; ``pool`` says what it runs on,
     ``set_`` (``"NNODES=4"``) and ``arguments`` what the script takes from outside,
     ``out`` writes it as a plan, ``explain`` sets it against the best, term by term.
+    A launch at which its framework stops is refused, with the rule and its source.
 
     ``measured="12.1 s"`` sets a measured step time beside the prediction: inside its
     range or not, what may make the gap, single changes by their gain.
@@ -104,7 +107,7 @@ def predict(
             raise FormatError("--from brings its own model: name only the POOL beside it")
         sizes.refuse("cannot change a launch, which holds its own job", ("chips",))
         changes = find_strategy_fields(strategy, fields)
-        outside = Outside(read_settings(set_), tuple(arguments), out)
+        outside = Outside(read_settings(set_), tuple(arguments), out, seconds is not None)
         if explain and seconds is not None:
             raise FormatError("--measured: leave out --explain, which sets the script against the best plan")
         launch = predict_launch(from_, pool, changes, chips, find_calibration(calibration), outside, asked)
@@ -117,13 +120,15 @@ def predict(
             "expected a plan, or a model and a pool; as in `tianji predict llama-3.1-70b hgx-h100 --tp 8`"
         )
     plan, constants = find_plan("predict", model_or_plan, pool, strategy, fields, sizes, calibration, asked)
+    if seconds is None:
+        refuse_stopped(plan, constants)
     result = NearErrors(constants)(predict_plan(plan, constants))
 
     def make_document() -> Mapping[str, Any]:
         beside = explain_measured(result, constants, seconds)
         gains = weigh_allowed(result, constants)
         document = prediction_document(result, constants, reliability, measured=beside, switch_gains=gains)
-        document["assumptions"] += describe_balance(result, constants)
+        document["assumptions"] += (*describe_deal(plan), *describe_balance(result, constants))
         return document
 
     return Answer(result, _summarize(result), make_document, constants)

@@ -81,7 +81,13 @@ def find_cheapest_size(
 def _assess_fixed(curve: Curve, chips: int, fixed: Mapping[str, Any]) -> Assessment | None:
     try:
         outcome = plan(
-            curve.job, replace(curve.pool, chips=chips), curve.calibration, fixed=fixed, top=1, margin=MARGIN
+            curve.job,
+            replace(curve.pool, chips=chips),
+            curve.calibration,
+            fixed=fixed,
+            top=1,
+            margin=MARGIN,
+            uneven="named",
         )
     except (IllegalStrategyError, InfeasibleError):
         return None

@@ -78,7 +78,7 @@ def compare(
     def search(job: Job, pool: Pool | Mixture) -> Assessed:
         if isinstance(pool, Mixture):
             return assess_mixture(plan_mixture(job, pool, calibration, progress=progress), assumptions)
-        best = plan(job, pool, calibration, top=1, margin=MARGIN, names_stages=True, progress=progress).results[0]
+        best = plan(job, pool, calibration, top=1, margin=MARGIN, uneven="named", progress=progress).results[0]
         return assess_predicted(best, assumptions)
 
     def try_search(job: Job, pool: Pool | Mixture) -> Assessed | None:

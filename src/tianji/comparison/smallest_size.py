@@ -17,6 +17,7 @@ from tianji.result import Result
 from tianji.search import SearchOptions
 from tianji.search.coarse import find_fast
 from tianji.search.exhaustive import explore
+from tianji.search.refinement import refine_best
 from tianji.units import Bytes
 from tianji.workload import Formats, Job, make_task
 from tianji.workload.adapters import num_trained
@@ -65,10 +66,11 @@ def fast_search(calibration: Calibration, margin: float) -> Search:
             replace(pool, usable_memory=pool.usable_memory * (1 - margin)),
         )
         if fixed:
-            found = explore(job, tight, constants, SearchOptions(fixed=fixed, top=1, leading=0)).best
-            best = found[0] if found else None
+            explored = explore(job, tight, constants, SearchOptions(fixed=fixed, top=1, leading=0, uneven="noted"))
+            best = explored.best[0] if explored.best else None
+            best = refine_best(job, tight, constants, explored, best.step_time) or best if best else None
         else:
-            best = find_fast(job, tight, constants)
+            best = find_fast(job, tight, constants, names_stages=True)
         if best is None:
             raise InfeasibleError(f"no plan of {job.model.name} fits {pool.chips:,} chips")
         return predict(Plan(job, pool, best.strategy), calibration)

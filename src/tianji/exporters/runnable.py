@@ -9,15 +9,21 @@ from typing import Any
 
 from tianji.backends.support import check_support
 from tianji.catalog import load_calibration
+from tianji.catalog.architectures import find_mixture
 from tianji.errors import ExportError, IllegalStrategyError, InfeasibleError, InputError, UnknownNameError
 from tianji.exporters.targets import TARGETS, render_plan
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.parallel.plan import Plan
+from tianji.parallel.strategy import Strategy
+from tianji.prediction import predict, predict_together
 from tianji.result import Result
 from tianji.search import SearchOptions, plan
 from tianji.search.binding import find_binding
+from tianji.search.candidate import Candidate
 from tianji.search.choice import Choice, choose
 from tianji.search.planner import Outcome
+from tianji.search.refinement import NAMED, name_stages
 from tianji.search.sizes import find_smaller
 from tianji.search.space import ON_REQUEST
 from tianji.workload import Job
@@ -65,7 +71,7 @@ def plan_for_framework(
     known = load_calibration() if calibration is None else calibration
     # The same numbers of chips as without a framework, so that a framework is never the faster one.
     smaller = find_smaller(job, pool, known.constants(pool.chip), options.fixed)
-    wider = replace(options, top=max(options.top, TRIED), smaller=smaller)
+    wider = replace(options, top=max(options.top, TRIED), smaller=smaller, uneven="noted")
     for part in _parts(framework, job, dict(options.fixed)):
         try:
             outcomes.append(plan(job, pool, known, replace(wider, fixed=part)))
@@ -73,7 +79,7 @@ def plan_for_framework(
             failures.append(error)
     if not outcomes:
         raise failures[0]
-    return _choose(framework, outcomes, options.top, known)
+    return _choose(framework, outcomes, options, known)
 
 
 def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -98,12 +104,13 @@ def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str
         yield part
 
 
-def _choose(framework: str, outcomes: list[Outcome], top: int, calibration: Calibration) -> Runnable:
+def _choose(framework: str, outcomes: list[Outcome], options: SearchOptions, calibration: Calibration) -> Runnable:
+    top, calibration = options.top, calibration.training(find_mixture(outcomes[0].best.plan.job.model))
     unlike = {r.plan.strategy: r for o in outcomes for r in o.results}
     chosen: list[Result] = []
     refused, why = 0, ""
     for result in sorted(unlike.values(), key=lambda r: r.step_time.nominal):
-        reason = _refusal(framework, result)
+        reason = _refusal(framework, result.plan)
         if reason is None:
             chosen.append(result)
             if len(chosen) == max(top, TRIED):
@@ -113,25 +120,50 @@ def _choose(framework: str, outcomes: list[Outcome], top: int, calibration: Cali
     if not chosen:
         raise ExportError(f"{why} (so are the {refused - 1:,} next; another framework, or --fix what it has)")
     best = next(o for o in outcomes if any(r.plan == chosen[0].plan for r in o.results))
-    front = tuple(r for r in best.front if _refusal(framework, r) is None)
+    front = tuple(r for r in best.front if _refusal(framework, r.plan) is None)
     searched = replace(
         best.search,
         candidates=sum(o.search.candidates for o in outcomes),
         feasible=sum(o.search.feasible for o in outcomes),
         seconds=sum(o.search.seconds for o in outcomes),
     )
-    choice, ranked = _rank(chosen, calibration)
+    named = _name_stages(framework, chosen, outcomes, options, calibration)
+    choice, ranked = _rank([*(r for r in chosen if r.plan.strategy not in named), *named.values()], calibration)
     results = tuple(ranked[:top])
+    dealt = next(
+        (predict(replace(results[0].plan, strategy=s), calibration) for s in named if named[s] is results[0]), None
+    )
     binding = find_binding(results[0], searched.feasible, searched.candidates)
     kept = best.micro_batch if results[0] == best.results[0] else None
     outcome = replace(
-        best, results=results, front=front, search=searched, choice=choice, binding=binding, near=None, micro_batch=kept
-    )
+        best, results=results, front=front, search=searched, choice=choice, binding=binding, near=None, micro_batch=kept,
+        dealt=dealt,
+    )  # fmt: skip
     return Runnable(framework, outcome, refused, why)
 
 
-def _rank(chosen: list[Result], calibration: Calibration) -> tuple[Choice | None, list[Result]]:
+def _name_stages(
+    framework: str, chosen: list[Result], outcomes: list[Outcome], options: SearchOptions, calibration: Calibration
+) -> dict[Strategy, Result]:
+    """Return the plans that are faster with uneven stages that the framework takes, by what they are with layers dealt out."""
+    plan = chosen[0].plan
+    used = replace(plan.pool, chips=plan.strategy.chips)
+    alike = [r for r in chosen if r.plan.strategy.chips == used.chips]
+    leading = [
+        Candidate(r.plan.strategy, r.step_time.nominal, r.memory_total) for r in alike[: max(options.top, NAMED)]
+    ]
+    improvable = [c for o in outcomes for c in o.search.improvable if c.strategy.chips == used.chips]
+    search = replace(outcomes[0].search, best=tuple(leading), shortlist=(), improvable=tuple(improvable))
+    can_name = lambda s: _refusal(framework, replace(plan, strategy=s)) is None  # noqa: E731
+    asked = replace(options, uneven="named", can_name=can_name)
+    named = name_stages(plan.job, used, calibration.constants(used.chip), search, asked)
+    results = predict_together(plan.job, plan.pool, [c.strategy for c in named.values()], calibration) if named else ()
+    return dict(zip(named, results, strict=True))
+
+
+def _rank(runnable: list[Result], calibration: Calibration) -> tuple[Choice | None, list[Result]]:
     """Return the choice among the plans that run, on as many chips as the fastest, and these plans, the best first."""
+    chosen = sorted(runnable, key=lambda r: r.step_time.nominal)
     plan = chosen[0].plan
     alike = [r for r in chosen if r.plan.strategy.chips == plan.strategy.chips]
     used = replace(plan.pool, chips=plan.strategy.chips)
@@ -142,12 +174,12 @@ def _rank(chosen: list[Result], calibration: Calibration) -> tuple[Choice | None
     return choice, sorted(chosen, key=lambda r: place.get(r.plan.strategy, len(place)))
 
 
-def _refusal(framework: str, result: Result) -> str | None:
+def _refusal(framework: str, plan: Plan) -> str | None:
     try:
         if framework == OWN:
-            check_support(result.plan)
+            check_support(plan)
         else:
-            render_plan(result.plan, framework)
+            render_plan(plan, framework)
     except (ExportError, InputError) as error:
         return str(error)
     return None

@@ -96,7 +96,7 @@ def estimate_speed(
 
     Raises InfeasibleError where no plan fits, and what the search raises.
     """
-    best = plan(job, target, calibration).results[0]
+    best = plan(job, target, calibration, uneven="named").results[0]
     now, chips = None, None
     if present is not None:
         answer = replace_pool(present, (job, target), calibration, points=2)

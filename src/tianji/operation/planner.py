@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from tianji.errors import InputError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.operation.protocols import Proposal
 from tianji.parallel.plan import Plan
+from tianji.parallel.strategy import Strategy
 from tianji.reliability import best_interval
 from tianji.search import plan
 from tianji.units import Seconds
@@ -45,18 +47,22 @@ class SearchPlanner:
     def _search(self, chips: int) -> Proposal | None:
         pool = replace(self.pool, chips=chips)
         try:
-            results = plan(self.job, pool, self.calibration, top=TRIED).results
+            can_name = partial(self._can_run, pool)
+            results = plan(self.job, pool, self.calibration, top=TRIED, uneven="named", can_name=can_name).results
         except InputError as error:
             self.refusal = str(error)
             return None
-        for result in results:
-            try:
-                if self.check:
-                    self.check(result.plan)
-                return Proposal(result.plan, result.step_time.nominal)
-            except InputError as error:
-                self.refusal = str(error)
-        return None
+        runs = (r for r in results if self._can_run(pool, r.plan.strategy))
+        return next((Proposal(r.plan, r.step_time.nominal) for r in runs), None)
+
+    def _can_run(self, pool: Pool, strategy: Strategy) -> bool:
+        try:
+            if self.check:
+                self.check(Plan(self.job, pool, strategy))
+        except InputError as error:
+            self.refusal = str(error)
+            return False
+        return True
 
     def space_checkpoints(self, proposal: Proposal, slowdown: float, failures: int, elapsed: Seconds) -> int:
         """Return the steps between two checkpoints: the reliability model's best interval for the failures seen so far.

@@ -12,7 +12,7 @@ from tianji.parallel.stages import read_stages
 from tianji.parallel.strategy import DEGREES, FIELDS, Strategy, read_field
 
 _DEFAULT = Strategy()
-ROOM = 30
+ROOM = 60
 """Letters that a table has for stages."""
 SHORT = {"mbs": "micro_batch_size", "layout": "stages"}
 """Spellings that are understood beside the fields' own."""

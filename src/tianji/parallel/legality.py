@@ -107,6 +107,9 @@ def _of_schedule(schedule: PipelineSchedule, rule: ScheduleRule) -> Rule:
 
 _CHUNKED = [schedule.name for schedule in SCHEDULES.values() if schedule.is_chunked]
 
+WHOLE_LAYERS_OVERLAP = ("cann",)
+"""Ecosystems with a framework that hides the experts' exchange of layers recomputed whole (MindSpeed's --moe-fb-overlap)."""
+
 _SHAPE = ("heads", "key-value heads", "width", "blocks", "ulysses heads", "layers", "experts", "expert width")
 """Rules that ask what a degree cuts of a model."""
 
@@ -266,6 +269,17 @@ RULES: tuple[Rule, ...] = (
         "sequence-parallel experts",
         lambda g, job, pool: g.sequence_parallel | (g.tp == 1) | (np.asarray(_num_experts(job)) == 1),
         lambda s, job, pool: "experts under tensor parallelism need sequence_parallel=on",
+    ),
+    Rule(
+        "overlapped experts",
+        lambda g, job, pool: (
+            np.asarray(pool.chip.ecosystem in WHOLE_LAYERS_OVERLAP)
+            | ~(g.overlap_ep & (g.ep > 1) & g.among("recompute", "full") & (g.recompute_layers > 0))
+        ),
+        lambda s, job, pool: (
+            "overlap_ep with recompute=full: Megatron-LM stops at it (megatron/core/transformer/transformer_config.py); take"
+            " recompute=selective or none, or overlap_ep=off"
+        ),
     ),
     Rule("teacher", _teacher_holds, _teacher_reason),
 )

@@ -8,14 +8,16 @@ and data axes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from tianji.identity import remember
 from tianji.parallel.grid import Grid
 from tianji.units import Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RankGroup:
     """The ranks of one axis: one or more nested runs of ``size`` ranks, ``stride`` chips apart.
 
@@ -25,7 +27,7 @@ class RankGroup:
 
     runs: tuple[tuple[Array, Array], ...]
 
-    @property
+    @cached_property
     def size(self) -> Array:
         """Ranks of the group."""
         total: Array = np.asarray(1)
@@ -71,6 +73,7 @@ def data_group(g: Grid) -> RankGroup:
     return RankGroup(((g.cp, g.tp), (g.dp, _data_stride(g))))
 
 
+@remember(2)
 def shard_group(g: Grid) -> RankGroup:
     """Return the group that shards the state of the dense parameters: ``zero_group`` ranks of the data group, or all."""
     wanted = np.where(g.zero_group > 0, np.minimum(g.zero_group, g.cp * g.dp), g.cp * g.dp)
@@ -95,6 +98,7 @@ def expert_tensor_group(g: Grid) -> RankGroup:
     return _spread(g, g.etp, np.asarray(1))
 
 
+@remember(2)
 def expert_data_group(g: Grid) -> RankGroup:
     """Return the group that reduces the gradients of one expert."""
     used = g.ep * g.etp

@@ -45,6 +45,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "Model.num_mtp_layers": (0, 100),
     "Model.num_norms": (0, 100),
     "Model.max_position_embeddings": (0, 10**9),
+    "Model.embedding_extra": (-(10**13), 10**13),
+    "Model.head_extra": (-(10**13), 10**13),
     "MLA": WIDTH,
     "MLA.q_lora_rank": (0, 10**7),
     "MLA.qk_nope_head_dim": (0, 10**7),

@@ -13,6 +13,7 @@ import numpy as np
 
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
+from tianji.identity import remember
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, shard_group
 from tianji.perf.context import add_up, largest
@@ -94,6 +95,7 @@ class RankParameters:
         return parameters
 
 
+@remember(16)
 def parameters_of_rank(job: Job, stage: Stage, g: Grid) -> RankParameters:
     """Return the parameters of one chip of a stage."""
     model = job.model

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tianji.identity import remember
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import CHOICES, FIELDS, Strategy
 from tianji.perf.context import add_up
@@ -213,6 +214,7 @@ def _varies(g: Grid, axis: int) -> bool:
 _Pipeline = tuple[LayerSequence, str, int, int, str]
 
 
+@remember(2)
 def _pipelines(model: Model, g: Grid) -> tuple[list[_Pipeline], Array]:
     """Return the unlike arguments of :func:`hold_most`, and which of them each place has, on the axes that a pipeline needs."""
     leading = model.moe.num_leading_dense if model.moe else 0

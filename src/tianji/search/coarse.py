@@ -25,8 +25,9 @@ from tianji.perf.compute import ChipRates
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import priced_blocks
 from tianji.search.candidate import Candidate
-from tianji.search.exhaustive import explore
+from tianji.search.exhaustive import SearchResult, explore
 from tianji.search.options import MARGIN, SearchOptions
+from tianji.search.refinement import refine_best
 from tianji.search.space import (
     MAX_EXPERT_TENSOR,
     MAX_MICRO_BATCH,
@@ -71,19 +72,23 @@ Start = tuple[float, dict[str, int]]
 def find_roomy(
     job: Job, pool: Pool, constants: Constants, *, at_most: bool = False, fixed: Mapping[str, Any] | None = None
 ) -> Candidate | None:
-    """Return what :func:`find_fast` does of the strategies that leave MARGIN of the memory free; where none does, of all."""
+    """Return what :func:`find_fast` does of the strategies that leave MARGIN of the memory free; where none does, of all.
+
+    Its stages are named where that makes it faster.
+    """
     tight = replace(pool, usable_memory=pool.usable_memory * (1.0 - MARGIN))
-    roomy = find_fast(job, tight, constants, at_most=at_most, fixed=fixed)
-    return roomy or find_fast(job, pool, constants, at_most=at_most, fixed=fixed)
+    roomy = find_fast(job, tight, constants, at_most=at_most, fixed=fixed, names_stages=True)
+    return roomy or find_fast(job, pool, constants, at_most=at_most, fixed=fixed, names_stages=True)
 
 
 def find_fast(
     job: Job, pool: Pool, constants: Constants, keep: int = KEEP, *, at_most: bool = False,
-    fixed: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None, names_stages: bool = False,
 ) -> Candidate | None:  # fmt: skip
     """Return a strategy that is near the fastest, or None when none is legal and fits the memory.
 
     It uses all chips, or with ``at_most`` as many of them as make it fastest. ``fixed`` holds strategy fields that are no degree.
+    With ``names_stages`` pipelines that their best stages would make the fastest get them.
     """
     settled = dict(fixed or {})
     starts = _rank(job, pool, constants, _layouts(job, pool), settled, keep)
@@ -91,12 +96,18 @@ def find_fast(
         bar = starts[keep - 1][0] if len(starts) >= keep else float("inf")
         smaller = rank_dealings(job, pool, constants, settled, keep, smaller=True, bar=bar)
         starts = sorted([*starts, *smaller], key=lambda pair: pair[0])
+    options = SearchOptions(top=1, leading=0, uneven="noted" if names_stages else "dealt")
     best: Candidate | None = None
+    searched: list[tuple[Pool, SearchResult]] = []
     for _, degrees in starts[:keep]:
         used = replace(pool, chips=prod(degrees[name] for name in DEGREES))
-        full = explore(job, used, constants, SearchOptions(fixed=settled | degrees, top=1, leading=0))
+        full = explore(job, used, constants, replace(options, fixed=settled | degrees))
+        searched.append((used, full))
         if full.best and (best is None or full.best[0].step_time < best.step_time):
             best = full.best[0]
+    if best is not None and names_stages:
+        for used, full in searched:
+            best = refine_best(job, used, constants, full, best.step_time) or best
     return best
 
 

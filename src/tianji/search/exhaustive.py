@@ -46,8 +46,8 @@ class SearchResult:
     shortlist: tuple[Candidate, ...] = ()
     """The leading unlike layouts (see :mod:`tianji.search.shortlist`), where the options ask for them, fastest first."""
     improvable: tuple[Candidate, ...] = ()
-    """Where the options name stages: pipelines that equal stages would make faster than the fastest, with the time that these
-    would take at least, the least first (see :mod:`tianji.search.improvable`)."""
+    """Where the options note uneven stages: pipelines that equal stages would make faster than the fastest, with the time that
+    these would take at least, the least first (see :mod:`tianji.search.improvable`)."""
 
 
 @dataclass(slots=True)
@@ -147,12 +147,12 @@ def explore(
     slices = Space(job, pool, options.fixed, options.extra, options.most_micro_batch).slices()
     if options.mapper is None:
         for grid in slices:
-            for block in priced_blocks(job, pool, constants, grid, weighs_stages=options.names_stages):
+            for block in priced_blocks(job, pool, constants, grid, weighs_stages=options.uneven != "dealt"):
                 ledger.add(grid, block, limit)
             if progress:
                 progress(ledger.candidates)
     else:
-        apart = partial(_price_apart, replace(options, mapper=None, progress=None), job, pool, constants)
+        apart = partial(_price_apart, replace(options, mapper=None, progress=None, can_name=None), job, pool, constants)
         for part in options.mapper(apart, slices):
             ledger.join(part)
             if progress:
@@ -167,13 +167,13 @@ def explore(
 
 
 def _ledger(options: SearchOptions) -> _Ledger:
-    return _Ledger(max(options.top, 1), Shortlist(options.leading), Improvable() if options.names_stages else None)
+    return _Ledger(max(options.top, 1), Shortlist(options.leading), Improvable() if options.uneven != "dealt" else None)
 
 
 def _price_apart(options: SearchOptions, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
     """Return the ledger of one slice alone."""
     ledger, limit = _ledger(options), usable_memory(pool)
-    for block in priced_blocks(job, pool, constants, grid, weighs_stages=options.names_stages):
+    for block in priced_blocks(job, pool, constants, grid, weighs_stages=options.uneven != "dealt"):
         ledger.add(grid, block, limit)
     return ledger
 

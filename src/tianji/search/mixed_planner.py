@@ -88,7 +88,7 @@ def plan_mixture(
     """Return the fastest way to train a job on a mixture.
 
     Both kinds of mixing use every chip; a part alone lets the others stand idle and is taken only where mixing is no faster.
-    ``is_narrow`` looks at fewer cuts, divisions and splits, in about a tenth of the time.
+    ``is_narrow`` looks at fewer cuts, divisions and splits, in about a quarter of the time.
 
     Raises InfeasibleError when neither mixing nor any part alone has a plan that fits, IllegalStrategyError for held stages.
     """
@@ -131,7 +131,7 @@ def plan_mixture(
 
 def _alone(job: Job, part: Pool, calibration: Calibration, fixed: Mapping[str, Any]) -> Alone:
     try:
-        return Alone(part, plan(job, part, calibration, SearchOptions(fixed=fixed, top=1)).results[0])
+        return Alone(part, plan(job, part, calibration, SearchOptions(fixed=fixed, top=1, uneven="named")).results[0])
     except InputError as error:
         return Alone(part, None, str(error))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from tianji.parallel.strategy import Strategy
 from tianji.prediction.mapper import Mapper
 from tianji.search.candidate import Smaller
 
@@ -31,8 +32,11 @@ class SearchOptions:
     """Sequences that a micro-batch has at most; 0: as many as the space has."""
     smaller: tuple[Smaller, ...] | None = None
     """Smaller numbers of chips to try too; None: those that look as fast as all (:mod:`tianji.search.sizes`)."""
-    names_stages: bool = False
-    """Whether the leading layouts get the best stages of their pipelines (:mod:`tianji.search.stages`)."""
+    uneven: Literal["dealt", "noted", "named"] = "dealt"
+    """What becomes of pipelines that uneven stages make faster: layers stay dealt out, a search notes those that may then be the
+    fastest, or the leading ones get their best stages, too (:mod:`tianji.search.refinement`)."""
+    can_name: Callable[[Strategy], bool] | None = None
+    """Whether a strategy with named stages can be run; None: every one. Those that cannot stay dealt out."""
     margin: float = 0.0
     """Share of the usable memory that a plan leaves free; where none can, the answer says so."""
     progress: Callable[[int], None] | None = None

@@ -20,10 +20,10 @@ from tianji.result import Result
 from tianji.search.binding import find_binding
 from tianji.search.candidate import Candidate
 from tianji.search.choice import Choice, choose
-from tianji.search.exhaustive import SearchResult, explore
+from tianji.search.exhaustive import SearchResult, explore, keep_front
 from tianji.search.naive import naive_strategy
 from tianji.search.options import SearchOptions
-from tianji.search.refinement import Named, name_stages
+from tianji.search.refinement import name_stages
 from tianji.search.refusal import explain_failure
 from tianji.search.sizes import MOST, NearSize, find_near, find_smaller, search_smaller
 from tianji.search.space import divisors
@@ -226,9 +226,10 @@ def _outcome(
     naive = naive_strategy(job, used, calibration)
     best = ranked[: options.top]
     dealt = [replace(best[0], stages="")] if best[0].stages and named else []
-    shown = [*best, *(c.strategy for c in search.front), *dealt] + ([naive] if naive else [])
+    front_of_all = keep_front(sorted([*search.front, *named.values()], key=lambda c: (c.step_time, c.memory)))
+    shown = [*best, *(c.strategy for c in front_of_all), *dealt] + ([naive] if naive else [])
     predicted = predict_together(job, pool, shown, calibration)
-    results, front = predicted[: len(best)], predicted[len(best) : len(best) + len(search.front)]
+    results, front = predicted[: len(best)], predicted[len(best) : len(best) + len(front_of_all)]
     idle = ""
     if used.chips < pool.chips:
         why = _why_idle(job, pool)
@@ -251,7 +252,7 @@ def rank(
     used: Pool,
     calibration: Calibration,
     search: SearchResult,
-    named: Mapping[Strategy, Named] | None = None,
+    named: Mapping[Strategy, Candidate] | None = None,
 ) -> tuple[Choice | None, tuple[Strategy, ...]]:
     """Return the choice among the leading layouts of a search, and all its strategies, the best first.
 
@@ -283,8 +284,10 @@ def _weigh_micro_batch(
     within = next((s for s in ranked if s.micro_batch_size <= most), None)
     if within is None:
         small = replace(options, most_micro_batch=most)
-        search = explore(plan.job, used, calibration.constants(used.chip), small)
-        within = next(iter(rank(plan.job, used, calibration, search)[1]), None)
+        constants = calibration.constants(used.chip)
+        search = explore(plan.job, used, constants, small)
+        named = name_stages(plan.job, used, constants, search, small) if search.best else {}
+        within = next(iter(rank(plan.job, used, calibration, search, named)[1]), None)
     return MicroBatch(record, predict(replace(plan, strategy=within), calibration) if within else None)
 
 

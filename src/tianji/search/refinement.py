@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,35 +29,43 @@ NAMED = 12
 """Leading layouts whose best stages are looked for in any case."""
 LOOKED = 16
 """Further pipelines that are looked at, at most: those of the least bounds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A strategy with its best stages, and what its step takes with them."""
-
-    strategy: Strategy
-    step_time: Seconds
+FEW = 4
+"""Pipelines of a dealing that a narrow search looks at, at most."""
 
 
 def name_stages(
     job: Job, pool: Pool, constants: Constants, search: SearchResult, options: SearchOptions
-) -> dict[Strategy, Named]:
+) -> dict[Strategy, Candidate]:
     """Return the pipelines of a search that are faster with named stages, each with the best ones.
 
     The leading layouts are looked at, and all that may then be the fastest.
     """
-    if not options.names_stages or "stages" in options.fixed:
+    if options.uneven != "named" or "stages" in options.fixed:
         return {}
     leading = [c.strategy for c in (*search.best, *search.shortlist[:NAMED])]
     room = replace(pool, usable_memory=pool.usable_memory * (1.0 - options.margin))
-    named = refine(job, room, constants, leading)
+    named = refine(job, room, constants, leading, options.can_name)
     fastest = min([search.best[0].step_time, *(one.step_time for one in named.values())])
     others = sharpen(job, room, constants, [c for c in search.improvable if c.strategy not in leading])
-    return named | refine_improvable(job, room, constants, others, fastest)
+    return named | refine_improvable(job, room, constants, others, fastest, options.can_name)
 
 
-def refine(job: Job, pool: Pool, constants: Constants, strategies: Sequence[Strategy]) -> dict[Strategy, Named]:
-    """Return those of some strategies whose step is shorter with stages that are named, each with its stages."""
+def refine_best(job: Job, pool: Pool, constants: Constants, search: SearchResult, fastest: Seconds) -> Candidate | None:
+    """Return the fastest pipeline of a search that noted uneven stages, with its best ones; None: none beats ``fastest``."""
+    bar = fastest * (1.0 - WORTH)
+    sharper = sharpen(job, pool, constants, [c for c in search.improvable if c.step_time < bar])
+    named = refine_improvable(job, pool, constants, sharper, fastest, most=FEW)
+    return min(named.values(), key=lambda c: c.step_time, default=None)
+
+
+def refine(
+    job: Job, pool: Pool, constants: Constants, strategies: Sequence[Strategy],
+    can_name: Callable[[Strategy], bool] | None = None,
+) -> dict[Strategy, Candidate]:  # fmt: skip
+    """Return those of some strategies whose step is shorter with stages that are named, each with its stages.
+
+    Those that ``can_name`` is False for are left out.
+    """
     named_by_dealt: dict[Strategy, Strategy] = {}
     for strategy in dict.fromkeys(s for s in strategies if s.pp > 1 and not s.stages):
         stages = find_stages(job, pool, constants, strategy)
@@ -68,14 +76,13 @@ def refine(job: Job, pool: Pool, constants: Constants, strategies: Sequence[Stra
     both = Grid.of(*named_by_dealt, *named_by_dealt.values())
     estimated = estimate(job, pool, constants, both, by_kind=False)
     times = np.broadcast_to(estimated.step_time, both.shape).reshape(2, -1)
-    fits = np.broadcast_to(estimated.memory_total <= usable_memory(pool), both.shape).reshape(2, -1)[1]
-    worth = fits & (times[1] < times[0] * (1.0 - WORTH))
+    memory = np.broadcast_to(estimated.memory_total, both.shape).reshape(2, -1)[1]
+    worth = (memory <= usable_memory(pool)) & (times[1] < times[0] * (1.0 - WORTH))
+    candidates = map(Candidate, named_by_dealt.values(), times[1].tolist(), memory.tolist())
     return {
-        dealt: Named(named, seconds)
-        for (dealt, named), is_worth, seconds in zip(
-            named_by_dealt.items(), worth.tolist(), times[1].tolist(), strict=True
-        )
-        if is_worth
+        dealt: one
+        for dealt, one, is_worth in zip(named_by_dealt, candidates, worth.tolist(), strict=True)
+        if is_worth and (can_name is None or can_name(one.strategy))
     }
 
 
@@ -95,21 +102,25 @@ def sharpen(job: Job, pool: Pool, constants: Constants, improvable: Sequence[Can
     even = seconds(segment.layers) / g.pp[:, None]
     kinds = [name for name in segment.layers if name not in ("embedding", "head", "mtp")]
     quickest = largest([-seconds({kind: np.asarray(1.0)}) for kind in kinds]) * -1.0
-    longer = _least_seconds(job.model.num_layers, g.pp[:, None], quickest, first, last, even) - even[:, 0]
-    # Two ranks of DualPipe share their layers: there the even share is all that is known.
-    longer = np.where(g.by_schedule(lambda s: np.asarray(float(s.is_paired))) > 0.0, 0.0, longer)
+    # Two ranks of DualPipe share their layers, and each takes half of their work.
+    shared = np.broadcast_to(1.0 + g.by_schedule(lambda s: np.asarray(float(s.is_paired))), g.shape)[:, None]
+    longer = _least_seconds(job.model.num_layers, g.pp[:, None], quickest, first, last, even, shared) - even[:, 0]
     delayed = constants.software * (1.0 + constants.straggle * np.log(g.chips))
     more = (microbatches(job, g) * longer * delayed).tolist()
     sharper = [replace(c, step_time=c.step_time + added) for c, added in zip(improvable, more, strict=True)]
     return sorted(sharper, key=lambda c: c.step_time)
 
 
-def _least_seconds(num_layers: int, pp: Array, layer: Array, first: Array, last: Array, even: Array) -> Array:
+def _least_seconds(
+    num_layers: int, pp: Array, layer: Array, first: Array, last: Array, even: Array, shared: Array
+) -> Array:
     """Return what the slowest rank takes at least, for each row: layers cannot be halved.
 
     In B seconds a rank holds as many layers of the quickest kind as fit beside embedding (``first``) and head (``last``); the
-    answer is the least B from the even share on in which all layers find a place.
+    answer is the least B from the even share on in which all layers find a place. ``shared`` ranks (1 or 2) hold the same layers
+    and part their work.
     """
+    pp, layer, first, last = pp / shared, layer / shared, first / shared, last / shared
     whole = [np.arange(num_layers + 1) * layer + end for end in (0.0, first, last, first + last)]
     tries = np.concatenate([even, *whole], axis=1)
 
@@ -118,24 +129,27 @@ def _least_seconds(num_layers: int, pp: Array, layer: Array, first: Array, last:
 
     apart = room(tries - first) + room(tries - last) + (pp - 2) * room(tries)
     together = room(tries - first - last) + (pp - 1) * room(tries)
-    holds = (np.maximum(apart, together) >= num_layers) & (tries >= even)
+    # Of two ranks that share their layers the first pair holds both ends.
+    room_of_all = np.where(shared > 1.0, together, np.maximum(apart, together))
+    holds = (room_of_all >= num_layers) & (tries >= even)
     least: Array = np.where(holds, tries, np.inf).min(axis=1)
     return least
 
 
 def refine_improvable(
-    job: Job, pool: Pool, constants: Constants, improvable: Sequence[Candidate], fastest: Seconds
-) -> dict[Strategy, Named]:
+    job: Job, pool: Pool, constants: Constants, improvable: Sequence[Candidate], fastest: Seconds,
+    can_name: Callable[[Strategy], bool] | None = None, most: int = LOOKED,
+) -> dict[Strategy, Candidate]:  # fmt: skip
     """Return the improvable pipelines that beat the ``fastest`` step time with named stages, each faster than those before.
 
     They come with their bounds, the least first: the first one whose bound is no less than what was found ends the look, or
-    the last of LOOKED.
+    the last of ``most``.
     """
-    faster: dict[Strategy, Named] = {}
-    for candidate in improvable[:LOOKED]:
+    faster: dict[Strategy, Candidate] = {}
+    for candidate in improvable[:most]:
         if candidate.step_time >= fastest * (1.0 - WORTH):
             break
-        for dealt, named in refine(job, pool, constants, [candidate.strategy]).items():
+        for dealt, named in refine(job, pool, constants, [candidate.strategy], can_name).items():
             if named.step_time < fastest * (1.0 - WORTH):
                 faster[dealt], fastest = named, named.step_time
     return faster

@@ -17,6 +17,7 @@ from tianji.search.candidate import Candidate, Smaller
 from tianji.search.coarse import DEGREES, rank_dealings
 from tianji.search.exhaustive import SearchResult, explore, keep_front
 from tianji.search.options import SearchOptions
+from tianji.search.refinement import refine_best
 from tianji.units import Seconds
 from tianji.workload import Job
 
@@ -76,10 +77,13 @@ def find_near(
 ) -> NearSize | None:
     """Return the smallest of the known numbers of chips that takes at most NEARLY longer than a step time; None: none does."""
     for smaller in sorted(known, key=lambda s: s.chips):
-        options = SearchOptions(fixed={**smaller.dealings[0], **fixed}, top=1, leading=0)
-        best = explore(job, replace(pool, chips=smaller.chips), constants, options).best
-        if best and best[0].step_time <= step_time * (1.0 + NEARLY):
-            return NearSize(smaller.chips, best[0].step_time)
+        used = replace(pool, chips=smaller.chips)
+        options = SearchOptions(fixed={**smaller.dealings[0], **fixed}, top=1, leading=0, uneven="noted")
+        search = explore(job, used, constants, options)
+        if search.best:
+            best = refine_best(job, used, constants, search, search.best[0].step_time) or search.best[0]
+            if best.step_time <= step_time * (1.0 + NEARLY):
+                return NearSize(smaller.chips, best.step_time)
     return None
 
 

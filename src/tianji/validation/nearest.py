@@ -9,13 +9,15 @@ from functools import lru_cache
 from itertools import islice
 from math import log2
 
+import numpy as np
+
 from tianji.catalog import load_pool
 from tianji.errors import InputError
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.cells import Cells
 from tianji.measurements.table import Row, read_row
 from tianji.parallel.plan import Plan
-from tianji.units import GIGA
+from tianji.units import GIGA, Array
 from tianji.validation.pricing import Prediction, predict_rows
 from tianji.validation.published_runs import read_shipped
 
@@ -23,7 +25,9 @@ MOST = 3
 """Published runs that are shown, the nearest first."""
 OTHER_CHIP, OTHER_CLASS, OTHER_MODEL, OTHER_PRECISION = 4.0, 3.0, 1.0, 0.5
 """What another chip, class of model, model and other number formats add to a distance, in doublings of the chips."""
-FARTHEST = 8.0
+REACHES = (2.0, 4.0, 8.0)
+"""Distances up to which runs are looked for, one after the other until there are enough."""
+FARTHEST = REACHES[-1]
 """A run farther away says nothing."""
 
 
@@ -51,14 +55,17 @@ def rank_stated(
 
     Each with its distance, what sets it apart, and what its table states.
     """
-    runs = (run for run in _published() if splits is None or run.cells.text("split") in splits)
+    runs = (run for run in _published().within(plan, farthest) if splits is None or run.cells.text("split") in splits)
     ranked = ((*_compare(plan, run), run.cells) for run in runs)
     return sorted((entry for entry in ranked if entry[0] <= farthest), key=lambda entry: entry[0])
 
 
 def find_nearest(plan: Plan, calibration: Calibration) -> list[NearRun]:
     """Return the nearest published runs of a plan that can be predicted, the nearest first."""
-    chosen = list(islice(_readable(rank_stated(plan, FARTHEST)), MOST))
+    for reach in REACHES:
+        chosen = list(islice(_readable(rank_stated(plan, reach)), MOST))
+        if len(chosen) == MOST:
+            break
     predictions = predict_rows([row for _, _, row in chosen], calibration)
     return [
         NearRun(prediction, distance, differs)
@@ -84,25 +91,55 @@ class _StatedRun:
     """Layers and hidden size."""
     parameters: float
     is_moe: bool
-    chip: str
     dtype: str
-    chips: float
-    batch: float
-    tokens: float
+    sizes: tuple[float, float, float]
+    """Chips, sequences of a step, tokens of a sequence."""
+
+    @property
+    def chip(self) -> str:
+        """The name of its chip; empty where its pool is unknown."""
+        return _chip_of(self.cells.text("pool"))
+
+
+WEIGHTS = (1.0, 0.5, 0.5)
+"""Of a doubling of each of the sizes of a run."""
+SIZES = ("chips", "sequences a step", "tokens a sequence")
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """Runs, with the numbers of all in arrays: most are too far from a plan, and none of these is looked at alone."""
+
+    runs: tuple[_StatedRun, ...]
+    sizes: Array
+    """Logarithms of base 2: (runs, 3)."""
+    shapes: Array
+    is_moe: Array
+
+    def within(self, plan: Plan, farthest: float) -> list[_StatedRun]:
+        """Return all runs up to a distance from a plan, chip, number formats and size of the model left out, and few others."""
+        wanted = (plan.strategy.chips, plan.job.global_batch_size, plan.job.seq_len)
+        model = plan.job.model
+        distances = np.abs(self.sizes - np.log2(wanted)) @ np.asarray(WEIGHTS)
+        distances += OTHER_MODEL * (self.shapes != (model.num_layers, model.hidden_size)).any(axis=1)
+        distances += OTHER_CLASS * (self.is_moe != (model.moe is not None))
+        return [self.runs[i] for i in np.flatnonzero(distances <= farthest + 1e-6).tolist()]
 
 
 @lru_cache(maxsize=1)
-def _published() -> tuple[_StatedRun, ...]:
+def _published() -> _Published:
     """Return the shipped pre-training runs that say on how many chips and with which batch they ran."""
     usable = (c for c in read_shipped() if c.text("quality") in ("A", "B") and c.text("task") in ("", "pretrain"))
-    return tuple(run for run in map(_read, usable) if run.chips and run.batch and run.tokens)
+    runs = tuple(run for run in map(_read, usable) if all(run.sizes))
+    sizes, shapes = np.asarray([run.sizes for run in runs]), np.asarray([run.shape for run in runs])
+    return _Published(runs, np.log2(sizes), shapes, np.asarray([run.is_moe for run in runs]))
 
 
 def _read(cells: Cells) -> _StatedRun:
     return _StatedRun(
         cells, cells.text("arch_key") or cells.text("model"), (_number(cells, "layers"), _number(cells, "hidden")),
-        _number(cells, "params_total_b") * GIGA, cells.text("n_experts") not in ("", "0"), _chip_of(cells.text("pool")),
-        cells.text("precision"), _number(cells, "n_chips"), _number(cells, "global_batch_size"), _number(cells, "seq_len"),
+        _number(cells, "params_total_b") * GIGA, cells.text("n_experts") not in ("", "0"), cells.text("precision"),
+        (_number(cells, "n_chips"), _number(cells, "global_batch_size"), _number(cells, "seq_len")),
     )  # fmt: skip
 
 
@@ -122,12 +159,8 @@ def _compare(plan: Plan, run: _StatedRun) -> tuple[float, tuple[str, ...]]:
     if run.dtype != job.precision.name:
         distance += OTHER_PRECISION
         differs.append(run.dtype)
-    sizes = (
-        (run.chips, plan.strategy.chips, 1.0, "chips"),
-        (run.batch, job.global_batch_size, 0.5, "sequences a step"),
-        (run.tokens, job.seq_len, 0.5, "tokens a sequence"),
-    )
-    for stated, wanted, weight, name in sizes:
+    wanted_sizes = (plan.strategy.chips, job.global_batch_size, job.seq_len)
+    for stated, wanted, weight, name in zip(run.sizes, wanted_sizes, WEIGHTS, SIZES, strict=True):
         distance += weight * abs(log2(stated / wanted))
         if stated != wanted:
             differs.append(f"{stated:,.0f} {name}")

@@ -27,7 +27,7 @@ def class_defaults(model_type: str) -> Mapping[str, object]:
 
 
 def keys_known(model_type: str) -> frozenset[str]:
-    """Return the keys that the class of a ``model_type`` has, that its family file does not read, and that others read."""
+    """Return the keys that the class of a ``model_type`` has and its family file does not read; inert ones are left out."""
     return frozenset(_facts()["types"].get(model_type, {}).get("knows", ()))
 
 

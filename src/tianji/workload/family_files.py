@@ -6,6 +6,7 @@ One TOML file for each family in ``data/families/``. It takes over another with 
   nothing, though another's would;
 * ``[defaults]``: what a left-out key means to the maker's own configuration class; ``[aliases]``: other spellings of a key;
 * ``[model]``: sizes of the whole; ``[mixers.NAME]``, ``[mlps.NAME]``: a kind of ``workload.parts`` with its sizes;
+* ``other_architectures``: classes of other families that build files of these types, too;
 * ``other_types``: a ``model_type`` of another family under which files with these architectures are published, too;
 * ``[same_class]``: for a ``model_type`` the one whose configuration class its makers use;
 * ``[each]``: names whose value differs from layer to layer, with the key that lists them;
@@ -35,7 +36,7 @@ SWITCHES = frozenset(
 """Fields that are on or off."""
 BLOCK_FIELDS = ("hidden_size", "tokens", "num_norms")
 """Fields of a mixer that are the layer's: its width and its tokens, where they are not the model's, and its norms."""
-OF_ONE_FAMILY = ("model_types", "architectures", "same_class", "other_types")
+OF_ONE_FAMILY = ("model_types", "architectures", "same_class", "other_types", "other_architectures")
 """What a file does not take over from the one that it is like."""
 Rule = Any
 """A name, or a table of :func:`tianji.workload.rules.deal_layers`."""
@@ -64,6 +65,8 @@ class FamilyFile:
     """Keys with which the family's code does nothing."""
     other_types: tuple[str, ...] = ()
     """Further ``model_type`` of published files, which are of this family where their architecture is."""
+    other_architectures: tuple[str, ...] = ()
+    """Classes of other families that build files of these types, too."""
     same_class: Mapping[str, str] = field(default_factory=dict)
     """For a ``model_type`` the one whose configuration class its makers use."""
 
@@ -173,17 +176,28 @@ def _rule_names(rule: Rule) -> Iterator[str]:
         yield from map(str, rule.get(name, {}).values())
 
 
+def load_tables(folder: str) -> dict[str, dict[str, Any]]:
+    """Return the files of a folder of ``data`` by their names, in the order of those."""
+    return {
+        entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text(encoding="utf-8"))
+        for entry in sorted((files("tianji.workload") / "data" / folder).iterdir(), key=lambda e: e.name)
+        if entry.name.endswith(".toml")
+    }
+
+
+@cache
+def tower_types() -> frozenset[str]:
+    """Return the ``model_type`` of the files whose tower is known."""
+    return frozenset(kind for table in load_tables("towers").values() for kind in table["model_types"])
+
+
 @cache
 def load_families() -> dict[str, FamilyFile]:
     """Return all families by ``model_type``, in the order of their files' names."""
-    tables = {
-        entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text(encoding="utf-8"))
-        for entry in sorted((files("tianji.workload") / "data" / "families").iterdir(), key=lambda e: e.name)
-        if entry.name.endswith(".toml")
-    }
+    tables = load_tables("families")
     known: dict[str, FamilyFile] = {}
     for name, table in tables.items():
-        family = _make(name, _complete(name, tables))
+        family = make_family(name, complete_table(name, tables))
         for model_type in table["model_types"]:
             if model_type in known:
                 raise FormatError(f"two family files read model_type {model_type}: {known[model_type].name} and {name}")
@@ -191,12 +205,13 @@ def load_families() -> dict[str, FamilyFile]:
     return known
 
 
-def _complete(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def complete_table(name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a file says, on top of the file that it is ``like``."""
     table = dict(tables[name])
     if "like" not in table:
         return table
     base = str(table.pop("like"))
-    inherited = {key: value for key, value in _complete(base, tables).items() if key not in OF_ONE_FAMILY}
+    inherited = {key: value for key, value in complete_table(base, tables).items() if key not in OF_ONE_FAMILY}
     return _lay_over(inherited, table)
 
 
@@ -217,7 +232,8 @@ def _lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
     return whole
 
 
-def _make(name: str, table: Mapping[str, Any]) -> FamilyFile:
+def make_family(name: str, table: Mapping[str, Any]) -> FamilyFile:
+    """Return the family that a completed table says."""
     aliases = {key: tuple(spellings) for key, spellings in table.get("aliases", {}).items()}
     parts = {key: table.get(key, {}) for key in ("defaults", "model", "mixers", "mlps", "layers", "must_be")}
     return FamilyFile(
@@ -229,6 +245,7 @@ def _make(name: str, table: Mapping[str, Any]) -> FamilyFile:
         each=table.get("each", {}),
         ignored=tuple(table.get("ignored", ())),
         same_class=table.get("same_class", {}),
+        other_architectures=tuple(table.get("other_architectures", ())),
         other_types=tuple(table.get("other_types", ())),
         **parts,
     )

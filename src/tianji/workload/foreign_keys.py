@@ -169,4 +169,6 @@ def unread_keys(family: FamilyFile, data: Mapping[str, object]) -> str:
         and not key.endswith(INERT_ENDS)
         and not PART.fullmatch(key)
     ]
+    if data.get("tie_word_embeddings") is True and family.model.get("tied") is False:
+        loud.append("tie_word_embeddings")
     return f"not read: {', '.join(sorted(loud))}" if loud else ""

@@ -18,7 +18,7 @@ from tianji.workload.class_facts import class_defaults, keys_known, text_type
 from tianji.workload.config_file import load_json
 from tianji.workload.description import read_description
 from tianji.workload.family_files import FamilyFile, load_families
-from tianji.workload.foreign_keys import refuse_foreign, unread_keys
+from tianji.workload.foreign_keys import INERT, refuse_foreign, unread_keys
 from tianji.workload.heads import TaskHead, head_of, split_class
 from tianji.workload.keys import Keys, check_spelling
 from tianji.workload.mathematics import read_mathematics
@@ -48,8 +48,8 @@ def load_config(path: str | Path) -> Model:
     return read_config(data, name or "model", where=str(file))
 
 
-def read_config(data: Mapping[str, object], name: str, where: str = "config.json") -> Model:
-    """Return the model that the content of a ``config.json`` describes.
+def read_config(data: Mapping[str, object], name: str, where: str = "config.json", *, as_blocks: bool = False) -> Model:
+    """Return the model that the content of a ``config.json`` describes; ``as_blocks`` also where fields would say it.
 
     >>> model = read_config({"model_type": "llama", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
     ...                      "intermediate_size": 16, "vocab_size": 10}, "tiny")
@@ -66,7 +66,7 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
     head = _find_head(data, part.data, kind, family, where, is_part=bool(part.key))
     refuse_foreign(part.data, kind, family, where)
     of_class = family.same_class.get(kind, kind)
-    check_spelling(family, part.data, keys_known(of_class), where)
+    check_spelling(family, part.data, keys_known(of_class) | INERT, where)
     defaults = {**class_defaults(text_type(of_class)), **class_defaults(of_class)}
     if not part.key:
         sizes = {spelling for key in SIZES for spelling in (key, *family.aliases.get(key, ()))}
@@ -74,7 +74,8 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
             key: value for key, value in defaults.items() if key not in sizes or family.each or "_class_name" in data
         }
     keys = Keys.of(family, part.data, where, defaults)
-    model = head.on(as_plain(read_patterned(family, keys, name), stated_width(keys)))
+    blocks = read_patterned(family, keys, name)
+    model = head.on(blocks if as_blocks else as_plain(blocks, stated_width(keys)))
     _check_lists(part.data, model, where)
     unread = unread_keys(family, part.data)
     remark = "; ".join(filter(None, (part.remark, head.remark, keys.filled(), unread)))
@@ -140,7 +141,7 @@ def _find_head(
     if not isinstance(names, list) or not names:
         return TaskHead("")
     for name in names:
-        if name in family.architectures:
+        if name in family.architectures or name in family.other_architectures:
             return TaskHead(name)
         head = None if family.is_whole else head_of(name, data)
         if head and (is_part or _plain_name(split_class(name)[0]) in _stems(kind, family)):

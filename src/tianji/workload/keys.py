@@ -209,7 +209,7 @@ class _Watched(dict[str, object]):
 def check_spelling(family: FamilyFile, data: Mapping[str, object], known: frozenset[str], where: str) -> None:
     """Refuse a key that looks like a misspelt one of the family's: it would silently be taken for left out.
 
-    Raises FormatError naming both.
+    ``known`` are keys that mean something of their own. Raises FormatError naming both.
     """
     read = family.keys()
     absent = sorted(read.difference(data))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from tianji.identity import remember
 from tianji.units import Flops
 from tianji.workload.blocks import BlockParts, LayerBlock
 from tianji.workload.model import Model
@@ -80,6 +81,7 @@ class _AttentionBlock(NamedTuple):
         return cls(_attention_matmuls(model), _attention(model), _layer_vectors(model))
 
 
+@remember(8)
 def model_layers(model: Model) -> dict[str, LayerOps]:
     """Return a layer of each kind that the model has: ``dense``, ``moe``, ``mtp``, and ``embedding`` and ``head``.
 
@@ -139,6 +141,7 @@ class Widths(NamedTuple):
     """Of a sequence, where they are not the job's."""
 
 
+@remember(8)
 def layer_sizes(model: Model) -> dict[str, LayerSize]:
     """Return the sizes of one layer of each kind, by the names of :func:`model_layers`."""
     if model.blocks:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tianji.workload.class_facts import text_type
-from tianji.workload.family_files import load_families
+from tianji.workload.family_files import load_families, tower_types
 
 TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder_config")
 OWN_SIZES = ("hidden_size", "d_model", "embed_dim", "depth", "num_hidden_layers", "n_embd", "model_type")
@@ -35,13 +35,22 @@ def find_text_part(data: Mapping[str, object], key: str = "") -> TextPart:
     inner = dict(data[name])  # type: ignore[call-overload]
     if not isinstance(inner.get("model_type"), str) and isinstance(kind, str) and text_type(kind):
         inner["model_type"] = text_type(kind)
-    if "tie_word_embeddings" in data:
+    if "tie_word_embeddings" in data and not (_builds_text(data, inner) and "tie_word_embeddings" in inner):
         inner["tie_word_embeddings"] = data["tie_word_embeddings"]
     towers = _towers(data, name)
     named = f" ({', '.join(towers)})" if towers else ""
     found = find_text_part(inner, name)
     remark = f"the {name} of a {kind!r:.60} config: towers for images or sound{named} are left out"
+    if kind in tower_types():
+        remark += " (`tianji model tower` sets them before it)"
     return TextPart(found.data, "; ".join(filter(None, (remark, found.remark))), found.key)
+
+
+def _builds_text(data: Mapping[str, object], inner: Mapping[str, object]) -> bool:
+    """Return whether the file's class is that of the text part alone: such a class asks the part whether its tables are one."""
+    names, family = data.get("architectures"), load_families().get(str(inner.get("model_type")))
+    first = names[0] if isinstance(names, list) and names else ""
+    return str(first).endswith("ForCausalLM") and family is not None and first in family.architectures
 
 
 def _towers(data: Mapping[str, object], but: str) -> list[str]:

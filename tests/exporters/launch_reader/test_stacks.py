@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tianji.api.predicting import predict
-from tianji.errors import FormatError, InputError
+from tianji.errors import FormatError, IllegalStrategyError, InputError
 from tianji.exporters.launch_reader.launches import Launch, read_launch
 
 SIZES = """--num-layers 32 --hidden-size 4096 --num-attention-heads 32 --group-query-attention --num-query-groups 8
@@ -334,10 +334,30 @@ def test_a_configuration_says_whether_it_trains(tmp_path: Path) -> None:
         ("--tp-comm-overlap", "--tp-comm-overlap without --sequence-parallel"),
     ],
 )
-def test_what_the_framework_stops_at_is_said_first(options: str, rule: str, tmp_path: Path) -> None:
+def test_a_launch_that_its_framework_stops_is_refused(options: str, rule: str, tmp_path: Path) -> None:
     file = tmp_path / "run.sh"
     file.write_text(plain(options))
-    answer = predict(from_=file, pool="hgx-h100")
+    for explain in (False, True):
+        with pytest.raises(IllegalStrategyError, match="it would stop: ") as refused:
+            predict(from_=file, pool="hgx-h100", explain=explain)
+        assert rule in str(refused.value)
+        assert "(it takes " in str(refused.value)
+        assert "transformer_config.py" in str(refused.value) or "arguments.py" in str(refused.value)
+
+
+def test_a_launch_that_ran_is_priced_whatever_a_table_says(tmp_path: Path) -> None:
+    file = tmp_path / "run.sh"
+    file.write_text(plain("--fp16"))
+    answer = predict(from_=file, pool="hgx-h100", measured="12 s")
     assert answer.notes[0].startswith("would stop: ")
-    assert rule in answer.notes[0]
     assert answer.document["assumptions"][0] == answer.notes[0]
+    assert answer.document["bottom_line"]["answer"].startswith("No: it does not start as it is")
+
+
+def test_checks_of_a_command_line_bind_only_stacks_that_read_one(tmp_path: Path) -> None:
+    swift = "megatron sft --model Qwen/Qwen3-8B --max_length 4096 --tuner_type full --optimizer_cpu_offload true"
+    assert read(tmp_path, {"run.sh": f"NPROC_PER_NODE=8 {swift}"}).stops == ()
+    (said,) = read(tmp_path, {"run.sh": f"NPROC_PER_NODE=8 {swift} --recompute_granularity full"}).stops
+    assert "without --recompute-method" in said
+    (said,) = read(tmp_path, {"run.sh": plain("--optimizer-cpu-offload")}).stops
+    assert "without --use-precision-aware-optimizer" in said

@@ -9,6 +9,9 @@ from tianji.exporters.rules.tables import load_rules
 from tianji.workload.expressions import names_in
 
 SIZES = "--num-layers 32 --hidden-size 4096 --num-attention-heads 32 --seq-length 4096"
+OVERLAP = (
+    "--num-experts 8 --expert-model-parallel-size 4 --overlap-moe-expert-parallel-comm --moe-token-dispatcher-type"
+)
 BREAKS = [
     ("megatron", "--num-layers 30 --pipeline-model-parallel-size 4", "do not divide into the pipeline stages"),
     ("megatron", "--num-layers 46 --pipeline-model-parallel-size 4", "do not divide into the pipeline stages"),
@@ -17,9 +20,11 @@ BREAKS = [
     ("megatron", "--recompute-granularity full", "without --recompute-method"),
     (
         "megatron",
-        "--overlap-moe-expert-parallel-comm --recompute-granularity full --recompute-method uniform",
+        f"{OVERLAP} alltoall --recompute-granularity full --recompute-method uniform",
         "with full recomputation",
     ),
+    ("megatron", f"{OVERLAP} allgather", "without several expert ranks"),
+    ("megatron", f"{OVERLAP} alltoall --pipeline-model-parallel-size 2 --num-layers 32", "without virtual stages"),
     ("megatron", "--overlap-param-gather --overlap-grad-reduce", "without the distributed optimizer"),
     ("mindspeed", "--fp8-format e4m3 --transformer-impl local --use-flash-attn", "--transformer-impl is local"),
     ("mindspeed", "--use-ascend-coc --fp8-format e4m3 --use-flash-attn", "has no CoC"),

@@ -36,9 +36,9 @@ class Meshes:
         expert_data = s.tp * s.cp * s.dp // s.ep
         expert_shard = 1 if s.zero == 0 else min(expert_data, shard)
         return cls(
-            dense=_mesh(kind, ranks, (s.pp, s.cp * s.dp // shard, shard, s.tp), ("pp", "replicate", "shard", "tp")),
-            sequence=_mesh(kind, ranks, (s.pp, s.dp, s.cp, s.tp), ("pp", "dp", "cp", "tp")),
-            expert=_mesh(
+            dense=make_mesh(kind, ranks, (s.pp, s.cp * s.dp // shard, shard, s.tp), ("pp", "replicate", "shard", "tp")),
+            sequence=make_mesh(kind, ranks, (s.pp, s.dp, s.cp, s.tp), ("pp", "dp", "cp", "tp")),
+            expert=make_mesh(
                 kind, ranks, (s.pp, expert_data // expert_shard, expert_shard, s.ep), ("pp", "replicate", "shard", "ep")
             ),
         )
@@ -64,7 +64,8 @@ def number_ranks(s: Strategy) -> torch.Tensor:
     return torch.arange(s.chips).reshape(s.dp, s.pp, s.cp, s.tp).transpose(0, 1)
 
 
-def _mesh(kind: str, ranks: torch.Tensor, shape: tuple[int, ...], names: tuple[str, ...]) -> DeviceMesh:
+def make_mesh(kind: str, ranks: torch.Tensor, shape: tuple[int, ...], names: tuple[str, ...]) -> DeviceMesh:
+    """Return a mesh of a shape over ranks, with a group of its own for each axis."""
     # A backend that is named gets groups of its own; else axes that span all ranks would share the default group.
     backends = tuple((COLLECTIVES.get(kind), None) for _ in names)
     return DeviceMesh(kind, ranks.reshape(shape).contiguous(), mesh_dim_names=names, backend_override=backends)

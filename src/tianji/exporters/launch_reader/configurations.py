@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -129,7 +130,9 @@ def read_configuration(
     if kind == "llama-factory" and "tensor_model_parallel_size" in body:
         return _read_mca(body, where)
     if kind == "llama-factory":
-        return _settle(hugging_face.read_llama_factory(body, where, chips, _reader(file)), chips)
+        trainer = hugging_face.read_llama_factory(body, where, chips, _reader(file))
+        _take_comments(trainer, body, text, _reader(file))
+        return _settle(trainer, chips)
     if kind == "llama-factory-v1":
         return _settle(hugging_face.read_llama_factory_v1(body, where, chips, _reader(file)), chips)
     if kind == "swift":
@@ -234,6 +237,20 @@ def _open_train(body: Mapping[str, Any], chips: int) -> tuple[dict[str, Any], in
     return {**body, **train} | ({"worker_num": gpus} if gpus else {}), chips or gpus
 
 
+def _take_comments(
+    trainer: hugging_face.TrainerSettings, body: Mapping[str, Any], text: str, read_file: hugging_face.ReadFile
+) -> None:
+    """Take accelerate's file into a training whose comments say how it is launched, and that shards nothing by itself."""
+    if body.get("deepspeed") or body.get("fsdp"):
+        return
+    named = re.search(r"^\s*#.*--config_file[ =](\S{1,200}\.ya?ml)", text, re.MULTILINE)
+    if named and read_file(named[1]) is not None:
+        trainers.take_starter(trainer, {"--config-file": [named[1]]}, read_file)
+        trainer.assumed.append(f"launched with {named[1]}, as its comment says")
+    else:
+        trainer.assumed.append("it names neither DeepSpeed nor FSDP: every chip holds the whole model")
+
+
 def _renamed(settings: Mapping[str, str]) -> dict[str, str]:
     """Return settings under the names that the files have."""
     names = {"model": "model_name_or_path", "seq": "cutoff_len"}
@@ -247,6 +264,8 @@ def _read_mca(body: Mapping[str, Any], where: str) -> Options:
     values["--max-length"] = [str(body.get("cutoff_len", 2048))]
     values["--micro-batch-size"] = [str(body.get("per_device_train_batch_size", 1))]
     values["--tuner-type"] = [str(body.get("finetuning_type", "full"))]
+    if values.get("--recompute-granularity") == ["full"]:
+        values.setdefault("--recompute-method", ["uniform"])
     values.pop("--global-batch-size", None)
     options = options_of.make_swift(settle_switches(values), where)
     del options.values["--global-batch-size"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tianji.catalog.entries import is_there
 from tianji.errors import FormatError
+from tianji.exporters.formats.yaml_text import check_size, parse_documents
 from tianji.exporters.frameworks.megatron import MEGATRON
 from tianji.exporters.frameworks.mindspeed import MINDSPEED
 from tianji.exporters.launch_reader.adapters import read_options_task
@@ -23,6 +25,7 @@ from tianji.exporters.launch_reader.configurations import (
 )
 from tianji.exporters.launch_reader.counts import count_chips
 from tianji.exporters.launch_reader.left_out import describe_left_out
+from tianji.exporters.launch_reader.manifests import is_manifest, read_manifests
 from tianji.exporters.launch_reader.models import is_encoder_decoder, read_model
 from tianji.exporters.launch_reader.options import REQUIRED, Options
 from tianji.exporters.launch_reader.precisions import read_precision
@@ -41,7 +44,10 @@ DIALECTS = {"megatron": MEGATRON, "mindspeed": MINDSPEED}
 EXPECTED = "a launch script or the configuration of a training"
 EFFECTS = {"stops": "would stop", "differs": "runs otherwise", "unsupported": "not supported"}
 """What a broken rule does to the run."""
+CONFIGURE_CORE = ("swift-megatron", "verl", "llama-factory", "bridge")
+"""Stacks that configure Megatron's library themselves: the checks of its command line are not asked there."""
 CONFIGURATIONS = (".yaml", ".yml", ".json", ".toml")
+"""Endings of configurations; all but the last may hold a manifest of Kubernetes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,11 @@ class Launch:
     """What the framework's own checks would stop at, or run otherwise."""
     stack: str = "megatron"
     """The project whose launch it is."""
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Of what is broken that at which the framework stops before the first step."""
+        return tuple(text for text in self.broken if text.startswith(EFFECTS["stops"]))
 
 
 def read_launch(
@@ -85,6 +96,10 @@ def read_launch(
     if not is_there(file) and (named := read_named(where, chips or 0, given, arguments)):
         return _finish(named, chips)
     text = read_text(file, EXPECTED)
+    if file.suffix in CONFIGURATIONS[:3] and "apiVersion" in text:
+        documents = parse_documents(text, where, file.suffix == ".json", last_counts=True)
+        if is_manifest(documents):
+            return _read_manifest(documents, file, chips, given, arguments)
     if file.suffix in CONFIGURATIONS:
         return _finish(read_configuration(text, file, chips or 0, given, arguments), chips)
     if file.suffix == ".py":
@@ -98,6 +113,27 @@ def read_launch(
         raise FormatError(_describe_none(where, script))
     reading = read_command(command, script, file, chips or 0, given)
     return _finish(reading, chips, script)
+
+
+def _read_manifest(
+    documents: list[Any], file: Path, chips: int | None, given: Mapping[str, str], arguments: Sequence[str]
+) -> Launch:
+    """Return what the pods of a Kubernetes manifest start, on the chips that they ask for.
+
+    Raises FormatError for a manifest whose pods start no training.
+    """
+    check_size(documents, str(file))
+    manifest = read_manifests(documents)
+    script = read_script(manifest.text, str(file), given, arguments, file, manifest.files)
+    command = find_training(script)
+    if command is None:
+        raise FormatError(_describe_none(str(file), script))
+    number = chips or manifest.chips or None
+    launch = _finish(read_command(command, script, file, number or 0, given), number, script)
+    if chips or not manifest.chips:
+        return launch
+    counted = f"{manifest.chips:,} chips: {manifest.pods} pods with {manifest.node} each, as the manifest asks for"
+    return replace(launch, node=manifest.node, assumed=(counted, *launch.assumed))
 
 
 def read_options(path: str) -> Options:
@@ -118,7 +154,8 @@ def read_options(path: str) -> Options:
 def _describe_none(where: str, script: Script) -> str:
     if other := describe_other(script):
         return f"{where}: no training: it {other}; expected a script that starts one"
-    missing = f" (it takes in {', '.join(script.missing[:3])}, not beside it)" if script.missing else ""
+    names = [*script.missing, *script.absent]
+    missing = f" (it takes in {', '.join(names[:3])}, not beside it)" if names else ""
     return (
         f"{where}: no launch command of a training that is known{missing}; expected one with options such as"
         f" {' '.join(REQUIRED[:3])}, as in `torchrun ... pretrain_gpt.py --num-layers 32 ...`"
@@ -175,7 +212,8 @@ def _of_options(options: Options, chips: int | None, script: Script | None) -> L
     left_out, ignored = describe_left_out(options)
     table = load_rules(framework)
     facts = {} if options.model is None else model_facts(model)
-    broken = describe_broken(table, table.broken(options.values, facts))
+    rules = (r for r in table.broken(options.values, facts) if not (r.is_of_parser and options.stack in CONFIGURE_CORE))
+    broken = describe_broken(table, rules)
     return Launch(
         job, strategy, strategy.chips, node, framework, tuple(assumed), ignored, left_out, broken, options.stack
     )  # fmt: skip
@@ -188,7 +226,7 @@ def doubt_size(where: str, model: Model) -> str:
         return ""
     stated = float(re.sub(r"point|p", ".", named[1])) * GIGA
     ratio = model.num_parameters / stated
-    if 0.6 < ratio < 1.67:
+    if 0.7 < ratio < 1.4:
         return ""
     return (
         f"the file is named for {stated / GIGA:g}B parameters and its options make {model.num_parameters / GIGA:,.1f}B: is a size"

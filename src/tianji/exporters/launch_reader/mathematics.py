@@ -21,7 +21,7 @@ def read_options_mathematics(options: Options, *, has_experts: bool, gated: bool
     fields: dict[str, object] = {
         "rope_theta": theta, "rope_share": share or 1.0, **scaling,
         "norm_epsilon": number(options, "--norm-epsilon"), "initializer_range": number(options, "--init-method-std"),
-        "activation": "silu" if options.has("--swiglu") else "gelu" if gated or options.has("--geglu") else "",
+        "activation": "silu" if options.has("--swiglu") else "gelu" if gated else "",
     }  # fmt: skip
     if has_experts:
         fields |= _read_router(options)

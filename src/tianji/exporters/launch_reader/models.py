@@ -15,6 +15,9 @@ from tianji.exporters.launch_reader.options import Options
 from tianji.workload import MLA, Model
 from tianji.workload.huggingface import read_config
 
+GATED = ("--swiglu", "--geglu", "--gelu-tanh", "--quick-geglu")
+"""Activations with a gate: Megatron-LM's, and MindSpeed-LLM's, whose ``--gelu-tanh`` sets one too (core/transformer/mlp.py)."""
+
 
 def read_model(options: Options, name: str, assumed: list[str]) -> Model:
     """Return the model; what the framework takes where the script is silent is added to ``assumed``.
@@ -29,7 +32,7 @@ def read_model(options: Options, name: str, assumed: list[str]) -> Model:
     if is_encoder_decoder(options):
         return _read_encoder_decoder(options, hidden, heads, assumed)
     layers = _count_layers(options, assumed)
-    gated = options.has("--swiglu", "--geglu")
+    gated = options.has(*GATED)
     mla = _read_mla(options) if options.has("--multi-latent-attention") else None
     window = _read_window(options)
     grouped = options.has("--group-query-attention")
@@ -39,7 +42,8 @@ def read_model(options: Options, name: str, assumed: list[str]) -> Model:
         options.text("--position-embedding-type", "learned_absolute") == "learned_absolute"
     )
     qkv, others = _read_biases(options)
-    intermediate = options.count("--ffn-hidden-size", _usual_width(hidden, gated))
+    width = "--ffn-hidden-size" if "--ffn-hidden-size" in options.values else "--intermediate-size"
+    intermediate = options.count(width, _usual_width(hidden, gated))
     moe = read_moe(options, layers, intermediate, assumed)
     return Model(
         name=name,

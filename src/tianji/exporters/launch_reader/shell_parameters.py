@@ -61,7 +61,8 @@ def _default(
 
 def _expand_array(form: re.Match[str], script: Script, expand: Callable[[str], str], unknown: list[str]) -> list[str]:
     mark, name, index, rest = form[1], form[2], form[3], form[4]
-    if name not in script.arrays and (known := script.items(name)):
+    known = script.items(name)
+    if name not in script.arrays and (known or name in script.maps):
         return _expand_map(form, known, script, expand, unknown)
     items = script.arrays.get(name)
     if items is None:

@@ -14,6 +14,7 @@ from tianji.exporters.launch_reader.shell_arithmetic import calculate
 from tianji.exporters.launch_reader.shell_documents import SHELLS, DocumentReader, end_of_line
 from tianji.exporters.launch_reader.shell_flow import KEYWORDS, Flow
 from tianji.exporters.launch_reader.shell_input import read_input
+from tianji.exporters.launch_reader.shell_matches import settle_match
 from tianji.exporters.launch_reader.shell_outputs import format_words, print_words
 from tianji.exporters.launch_reader.shell_script import LARGEST, Script
 from tianji.exporters.launch_reader.shell_sources import find_source
@@ -21,6 +22,10 @@ from tianji.input_files import read_text
 
 DEEPEST = 3
 """Commands within commands (``bash -c "..."``, a script fed to sbatch) that are followed."""
+STARTERS = frozenset(
+    {"srun", "sbatch", "mpirun", "mpiexec", "nohup", "exec", "time", "env", "numactl", "ray", "pdsh", "torchrun"}
+)
+"""Commands that start the shell script that is named behind them."""
 DEEPEST_CALL = 20
 """Functions that call functions, and files that take in files."""
 
@@ -37,6 +42,7 @@ def read_script(
     settings: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
     file: Path | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Script:
     """Return the commands of a shell script, each as expanded words.
 
@@ -46,6 +52,7 @@ def read_script(
         settings: Variables that hold whatever the script assigns to them.
         arguments: Words that it is started with.
         file: Where it lies, so that files beside it can be taken in.
+        files: Further files that it can start, by their names.
 
     Raises FormatError for an unclosed quote or bracket and for a script that grows or runs beyond all bounds.
     """
@@ -53,7 +60,7 @@ def read_script(
         raise FormatError(f"{where}: {len(text):,} characters; a launch script has fewer than {LARGEST:,}")
     given = dict(settings or {})
     script = Script(variables=given, fixed=frozenset(given), positional=list(arguments), file=file, output=read_output)
-    script.is_counted = bool(arguments)
+    script.is_counted, script.written = bool(arguments), dict(files or {})
     CommandReader(text.replace("\r\n", "\n"), where, script).run()
     return script
 
@@ -139,6 +146,10 @@ class CommandReader(DocumentReader):
             self.script.maps.update(words)
         fed, target, self.fed, self.target = self.fed, self.target, None, ""
         self.declares = self.maps = False
+        if "=~" in words:
+            words, taken = settle_match(words)
+            if taken:
+                self.script.assign_array("BASH_REMATCH", taken, self.where)
         if self.flow.end_command(words, joint) and words not in (["true"], ["false"], ["${((}"]):
             if fed is None:
                 self.obey(words)
@@ -199,13 +210,30 @@ class CommandReader(DocumentReader):
         script.positional, script.file = positional, around
 
     def follow(self, words: list[str]) -> None:
-        """Read what a command has another shell do: ``bash -c "..."``."""
+        """Read what a command has another shell do: ``bash -c "..."``, ``srun bash train.sh 8``, ``./train.sh``."""
         texts: list[str] = []
         for i in range(len(words) - 2):
             if words[i] in SHELLS:
                 texts = [b for a, b in zip(words[i + 1 :], words[i + 2 :], strict=False) if re.fullmatch(r"-\w*c", a)]
         for text in texts[:1]:
             self.read_inner(text)
+        place = find_script(words)
+        if not texts and place >= 0 and self.calls < DEEPEST_CALL:
+            self.start_script(words[place], words[place + 1 :])
+
+    def start_script(self, name: str, arguments: list[str]) -> None:
+        """Read a script that another one starts, where it writes it itself or where it lies beside it."""
+        own = self.script
+        key = next((k for k in (name, name.rpartition("/")[2]) if k in own.written), "")
+        file = None if key else find_source(name, own.file) or find_source(name.rpartition("/")[2], own.file)
+        if not key and file is None:
+            own.absent.append(name)
+            return
+        text = own.written[key] if file is None else read_text(file, "a file of a launch script", LARGEST)
+        positional, around, known = own.positional, own.file, own.is_counted
+        own.positional, own.file, own.is_counted = arguments, file or around, True
+        self.read_inner(text.replace("\r\n", "\n"))
+        own.positional, own.file, own.is_counted = positional, around, known
 
     def read_inner(self, text: str) -> None:
         """Read a script within this one, which changes none of its variables; what cannot be read is no script."""
@@ -300,6 +328,22 @@ class CommandReader(DocumentReader):
                 self.at += 1
             else:
                 items += self.read_word()
+
+
+def find_script(words: Sequence[str]) -> int:
+    """Return where a command names the shell script that it starts, -1 where it starts none.
+
+    >>> find_script(["srun", "-N", "2", "bash", "-x", "train.sh", "8"]), find_script(["python", "train.py", "run.sh"])
+    (5, -1)
+    """
+    for i, word in enumerate(words):
+        if word.endswith(".py") or "=" in word:
+            return -1
+        if word in SHELLS:
+            return next((j for j in range(i + 1, len(words)) if not words[j].startswith("-")), -1)
+        if word.endswith((".sh", ".sbatch", ".slurm")):
+            return i if i == 0 or words[0] in STARTERS else -1
+    return -1
 
 
 def read_output(text: str, where: str, script: Script, nested: int) -> str | None:

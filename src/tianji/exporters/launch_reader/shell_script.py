@@ -43,6 +43,8 @@ class Script:
     """Files that were taken in."""
     missing: list[str] = field(default_factory=list)
     """Files that it takes in and that do not lie beside it."""
+    absent: list[str] = field(default_factory=list)
+    """Scripts that it starts and that do not lie beside it."""
     asked: set[str] = field(default_factory=set)
     """Variables and arguments that were looked up and are not known."""
     written: dict[str, str] = field(default_factory=dict)

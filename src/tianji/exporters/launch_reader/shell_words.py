@@ -130,7 +130,7 @@ class WordReader:
             return [self.value(special)]
         if special == "?":  # of the last command: a script is read as one whose commands succeed
             return ["0"]
-        return [f"${{{special}}}"] if special else ["$"]
+        return [f"${{{special}}}"] if special in ("!", "-", "$") else ["$"]
 
     def capture(self, inner: str) -> list[str]:
         """Return what a command prints, where that follows from the script alone."""

@@ -139,6 +139,8 @@ def _read_sharding(options: Options, ranks: int) -> dict[str, int]:
         zero = max(SHARDING[kind], zero)
     if options.has("--use-torch-fsdp2"):
         zero = 3
+    if options.has("--deepspeed") and "--zero-stage" in options.values:
+        zero = min(options.count("--zero-stage", 0, least=0), 3)
     instances = options.count("--num-distributed-optimizer-instances", 1)
     if ranks % instances:
         raise FormatError(
@@ -151,7 +153,7 @@ def _read_sharding(options: Options, ranks: int) -> dict[str, int]:
 def _read_recomputation(options: Options, model: Model, chunks: int, assumed: list[str]) -> dict[str, Any]:
     granularity = options.text("--recompute-granularity")
     modules = {module for text in options.texts("--recompute-modules") for module in text.replace(",", " ").split()}
-    method, count = options.text("--recompute-method"), options.count("--recompute-num-layers", 1)
+    method, count = options.text("--recompute-method"), options.count("--recompute-num-layers", 1, least=0)
     modules |= {"layernorm"} if options.has("--recompute-norm") else set()
     modules |= {"mlp_act", "moe_act"} if options.has("--recompute-activation-function") else set()
     cheap = options.has("--recompute-activations") or (granularity is None and bool(modules))

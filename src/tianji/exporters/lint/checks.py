@@ -21,6 +21,8 @@ KINDS = ", ".join(f"{kind} ({version})" for version, kind in SCHEMAS)
 
 SCHEMATA = {"deepspeed": DEEPSPEED, "mindformers": MINDFORMERS}
 """Schemas of configurations that have no apiVersion and no kind."""
+COMMON = frozenset({"torch_compile", "compile", "fp16", "bf16", "optimizer", "scheduler", "tensorboard", "wandb"})
+"""Keys of DeepSpeed that other projects' files have too: they alone tell nothing."""
 OTHERS = "DeepSpeed's JSON or MindSpore Transformers' YAML"
 
 
@@ -83,7 +85,7 @@ def _find_schema(body: Mapping[str, Any], where: str) -> str | None:
     version, kind = body.get("apiVersion"), body.get("kind")
     if version is None and kind is None:
         known = set(read_schema(DEEPSPEED)["properties"]) & set(body)
-        if known and 2 * len(known) >= len(body):
+        if known - COMMON and 2 * len(known) >= len(body):
             return DEEPSPEED
         first = ", ".join(repr(k) for k in list(body)[:3])
         raise FormatError(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tianji.exporters.lint.nested import child, count, items
+from tianji.exporters.formats.nested import child, count, items
 from tianji.exporters.lint.schemas import describe_path
 from tianji.exporters.lint.violations import Violation
 

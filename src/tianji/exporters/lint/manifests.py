@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.exporters.formats.nested import child, items
 from tianji.exporters.formats.yaml_text import DEEPEST, LARGEST_DOCUMENT, parse_documents
-from tianji.exporters.lint.nested import child, items
 from tianji.exporters.lint.violations import Violation
 from tianji.input_files import read_text
 from tianji.units import MB

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
+from tianji.exporters.formats.nested import child, items
 from tianji.exporters.lint.manifests import Manifest
-from tianji.exporters.lint.nested import child, items
 from tianji.exporters.lint.violations import Violation
 from tianji.exporters.plan_facts.hosts import largest_divisor
 from tianji.exporters.schedulers.mindcluster import A5, NODE, POLICIES, RACK_BLOCKS, RECOVERIES, UNBOUND, SchedulePolicy

@@ -25,15 +25,8 @@ def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]
     limits.apply((*FAMILY_REFUSALS, *dialect.refusals), plan)
     dialect.abilities.apply(plan, limits)
     hosts = count_hosts(plan, limits)
-    is_narrow = plan.job.precision.linear in NARROW
-    implementation = dialect.narrow_implementation if is_narrow else dialect.implementation
-    groups = [
-        torchrun_group(hosts),
-        OptionGroup("MODEL_ARGS", "model", (*implementation, *model_arguments(plan, limits, dialect))),
-        OptionGroup("PARALLEL_ARGS", "strategy", degree_arguments(plan, dialect)),
-        OptionGroup("MEMORY_ARGS", "sharding and recomputation", memory_arguments(plan, limits, dialect)),
-        OptionGroup("OVERLAP_ARGS", "communication beside computation", overlap_arguments(plan, limits, dialect)),
-        OptionGroup("PRECISION_ARGS", "number formats", precision_arguments(plan, limits, dialect)),
+    groups = [torchrun_group(hosts), *plan_groups(plan, limits, dialect)]
+    groups += [
         OptionGroup("TRAINING_ARGS", "batch and optimizer", _training(plan)),
         OptionGroup("DATA_ARGS", "data, checkpoints and log", _data(plan, limits, dialect)),
     ]
@@ -50,6 +43,19 @@ def write_launch(plan: Plan, limits: Limits, dialect: Dialect) -> list[Artefact]
     needs = (*host_needs(hosts), *_needs(plan))
     script = write_script(dialect.script, title, header_lines(plan, limits), needs, environment, groups, call)
     return [script, Artefact("ranks.tsv", rank_table(plan, limits))]
+
+
+def plan_groups(plan: Plan, limits: Limits, dialect: Dialect) -> list[OptionGroup]:
+    """Return the options that say a plan: model, strategy and number formats."""
+    is_narrow = plan.job.precision.linear in NARROW
+    implementation = dialect.narrow_implementation if is_narrow else dialect.implementation
+    return [
+        OptionGroup("MODEL_ARGS", "model", (*implementation, *model_arguments(plan, limits, dialect))),
+        OptionGroup("PARALLEL_ARGS", "strategy", degree_arguments(plan, dialect)),
+        OptionGroup("MEMORY_ARGS", "sharding and recomputation", memory_arguments(plan, limits, dialect)),
+        OptionGroup("OVERLAP_ARGS", "communication beside computation", overlap_arguments(plan, limits, dialect)),
+        OptionGroup("PRECISION_ARGS", "number formats", precision_arguments(plan, limits, dialect)),
+    ]
 
 
 def _needs(plan: Plan) -> Tree:

@@ -29,6 +29,8 @@ SETTLED = "auto"
 """Where Hugging Face's Trainer puts its own value into a file of DeepSpeed."""
 LONGEST = 500
 """Letters of the sections around a value."""
+PARSER = "megatron/training/arguments.py"
+"""Where Megatron-LM checks what its command line says."""
 PLAN = "plan"
 """Key of what `tianji plan` takes in place of ``fix``."""
 
@@ -44,6 +46,11 @@ class ReleaseRule:
     effect: str
     plan: str = ""
     """What `tianji plan` is told to avoid it."""
+
+    @property
+    def is_of_parser(self) -> bool:
+        """Only Megatron-LM's own reading of its command line has the check, not its library, which other stacks configure."""
+        return all(place.strip().startswith(PARSER) for place in self.source.split(";"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.exporters.launch_reader.adapters import USUAL_RANK, read_targets
 from tianji.exporters.launch_reader.named_models import find_in_file_name, find_named_model
+from tianji.exporters.launch_reader.stacks.generated import GENERATING, read_lengths
 from tianji.exporters.rules.tables import flatten_values
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Formats, Job, Model, TrainingTask, find_precision, make_task
@@ -274,8 +275,9 @@ def read_swift_options(values: Mapping[str, list[str]], where: str, chips: int, 
     get = {k[2:].replace("-", "_"): (v[0] if v else "true") for k, v in values.items()}
     trainer = TrainerSettings(where, "swift", get.get("model", ""), chips=chips)
     trainer.seq_len = whole(get.get("max_length"))
-    if trainer.seq_len and "max_completion_length" in get:
-        trainer.seq_len += whole(get["max_completion_length"])
+    if (kind := get.get("rlhf_type", "")) in GENERATING:
+        trainer.seq_len, remark = read_lengths(kind, lambda name, default: whole(get.get(name), default))
+        trainer.assumed.append(remark)
     trainer.micro_batch = whole(get.get("per_device_train_batch_size"), 1)
     trainer.cp = whole(get.get("sequence_parallel_size"), 1)
     dp = max(chips // trainer.cp, 1)

@@ -13,6 +13,7 @@ from tianji.exporters.launch_reader.commands import Command, words_before
 from tianji.exporters.launch_reader.named_models import find_in_file_name, find_named_model
 from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
 from tianji.exporters.launch_reader.shell_script import Script
+from tianji.exporters.launch_reader.stacks.generated import GENERATING, read_lengths
 from tianji.exporters.launch_reader.starters import read_starter
 
 SWIFT_DEFAULTS: dict[str, list[str]] = {
@@ -59,6 +60,9 @@ def make_swift(values: dict[str, list[str]], where: str) -> Options:
         options.values["--fp16" if dtype == "float16" else "--bf16"] = []
     _take_model(options, (options.texts("--model") or options.texts("--mcore-model") or [""])[0], "--model")
     options.has("--mcore-model", "--model-type", "--load-safetensors", "--save-safetensors")
+    kind = (options.texts("--rlhf-type") or [""])[0]
+    if kind in GENERATING:
+        _take_lengths(options, kind)
     if "--seq-length" not in options.values:
         options.values["--seq-length"] = [str(options.model.max_position_embeddings or 4096 if options.model else 4096)]
         options.remarks.append(
@@ -67,6 +71,19 @@ def make_swift(values: dict[str, list[str]], where: str) -> Options:
     if options.texts("--train-type")[:1] not in ([], ["full"]):
         options.values["--lora-r"] = options.texts("--lora-rank") or ["8"]
     return options
+
+
+def _take_lengths(options: Options, kind: str) -> None:
+    """Set the length of samples that are generated."""
+
+    def count(name: str, default: int) -> int:
+        name = f"--{name.replace('_', '-')}"
+        return options.count(SWIFT_NAMES.get(name, name), default)
+
+    tokens, remark = read_lengths(kind, count)
+    multiple = 2 * options.count("--context-parallel-size", 1)
+    options.values["--seq-length"] = [str(-(-tokens // multiple) * multiple)]
+    options.remarks.append(remark)
 
 
 def read_slime(command: Command, script: Script, where: str) -> Options:

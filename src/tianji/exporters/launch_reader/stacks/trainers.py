@@ -43,7 +43,7 @@ def read_trainer(
     trainer.precision = "bf16" if truthy(get.get("bf16")) else "fp16" if truthy(get.get("fp16")) else "fp32"
     trainer.fused = get.get("attn_implementation", "sdpa") != "eager"
     trainer.formats = Formats(loss_kernel="chunked" if truthy(get.get("use_liger_kernel")) else "torch")
-    _take_starter(trainer, starter, read_file)
+    take_starter(trainer, starter, read_file)
     if "deepspeed" in get and get["deepspeed"] != "true":
         find_deepspeed(trainer, get["deepspeed"], read_file)
     elif "zero_stage" in get:  # DeepSpeed's own example programs write the file themselves
@@ -59,7 +59,7 @@ def read_trainer(
     return trainer
 
 
-def _take_starter(trainer: TrainerSettings, starter: Mapping[str, list[str]], read_file: ReadFile) -> None:
+def take_starter(trainer: TrainerSettings, starter: Mapping[str, list[str]], read_file: ReadFile) -> None:
     """Take accelerate's file and options into a training."""
     text = {k: (v or ["true"])[0] for k, v in starter.items()}
     body = read_file(text.get("--config-file", "")) or {}
