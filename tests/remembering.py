@@ -47,9 +47,14 @@ def remember_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_roomy_once(*words: Any, **named: Any) -> Any:
         return _once("fast", lambda: find_roomy(*words, **named), *words, *named.items())
 
+    def find_fastest_once(*words: Any, **named: Any) -> Any:
+        return _once("variants", lambda: find_fastest(*words, **named), *words, *named.items())
+
     predict, find_roomy, mix = planner.predict, curve.find_roomy, mixtures.plan_mixture
+    find_fastest = coarse.find_fastest
     monkeypatch.setattr(planner, "explore", explore_once)
-    monkeypatch.setattr(coarse, "explore", explore_once)
+    monkeypatch.setattr(coarse, "find_fastest", find_fastest_once)
+    monkeypatch.setattr(sizes, "find_fastest", find_fastest_once)
     monkeypatch.setattr(sizes, "explore", explore_once)
     monkeypatch.setattr(planner, "predict", lambda *words: _once("predict", lambda: predict(*words), *words))
     for room in (mixtures, side_by_side, batches, curve):

@@ -110,3 +110,13 @@ def test_of_equally_fast_strategies_the_smaller_come_first_however_the_space_is_
     monkeypatch.setattr("tianji.search.space.SLICE", 500)
     found.append(search(job(SPARSE), pool(16), top=200).best)
     assert [(c.step_time, c.memory) for c in found[0]] == [(c.step_time, c.memory) for c in found[1]]
+
+
+@pytest.mark.parametrize("task", [job(), job(SPARSE)])
+@pytest.mark.parametrize("share", [0.5, 1.0, 1.3, 50.0])
+def test_a_known_step_time_changes_no_answer(task: Job, share: float) -> None:
+    for where in (pool(16), small(0.3 * GB)):
+        free = search(task, where, top=6, uneven="noted")
+        told = search(task, where, top=6, uneven="noted", reached=share * free.best[0].step_time)
+        for name in ("candidates", "feasible", "best", "front", "shortlist", "improvable"):
+            assert getattr(told, name) == getattr(free, name), name

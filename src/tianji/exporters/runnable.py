@@ -24,7 +24,7 @@ from tianji.search.candidate import Candidate
 from tianji.search.choice import Choice, choose
 from tianji.search.planner import Outcome
 from tianji.search.refinement import NAMED, name_stages
-from tianji.search.sizes import find_smaller
+from tianji.search.sizes import coarse_time, find_smaller
 from tianji.search.space import ON_REQUEST
 from tianji.workload import Job
 
@@ -70,7 +70,9 @@ def plan_for_framework(
     options = replace(options or SearchOptions(), **changes)
     known = load_calibration() if calibration is None else calibration
     # The same numbers of chips as without a framework, so that a framework is never the faster one.
-    smaller = find_smaller(job, pool, known.constants(pool.chip), options.fixed)
+    constants = known.constants(pool.chip)
+    on_all = coarse_time(job, pool, constants, options.fixed)
+    smaller = find_smaller(job, pool, constants, options.fixed, on_all)
     wider = replace(options, top=max(options.top, TRIED), smaller=smaller, uneven="noted")
     for part in _parts(framework, job, dict(options.fixed)):
         try:

@@ -83,6 +83,21 @@ class Grid:
         """The shape that all fields broadcast to."""
         return np.broadcast_shapes(*{getattr(self, name).shape for name in FIELDS})
 
+    def keep(self, kept: Array) -> Grid:
+        """Return the grid whose last axes, as many as ``kept`` has, are one axis of the places that are kept, in their order."""
+        index = np.nonzero(kept)
+        return Grid(**{name: keep_places(getattr(self, name), index) for name in FIELDS})
+
+    @classmethod
+    def join(cls, rows: Sequence[Grid]) -> Grid:
+        """Return some grids of one axis as one, in their order."""
+        lengths = [row.shape for row in rows]
+
+        def column(name: str) -> Array:
+            return np.concatenate([np.broadcast_to(getattr(r, name), n) for r, n in zip(rows, lengths, strict=True)])
+
+        return cls(**{name: column(name) for name in FIELDS})
+
     @property
     def chips(self) -> Array:
         """Chips that each strategy uses."""
@@ -122,6 +137,15 @@ class Grid:
         """Return where a module is named among those to recompute."""
         is_named: Array = np.bitwise_and(self.recompute_modules, 1 << MODULES.index(module)) > 0
         return is_named
+
+
+def keep_places(values: Array, index: tuple[Array, ...]) -> Array:
+    """Return an array whose last axes, one for each of ``index``, are one axis of the places there; one of length 1 stays so."""
+    lead, tail = values.shape[: -len(index)], values.shape[-len(index) :]
+    if all(n == 1 for n in tail):
+        return values.reshape((*lead, 1))
+    places: Array = values[(..., *(i if n > 1 else 0 for i, n in zip(index, tail, strict=True)))]
+    return places
 
 
 def _code(name: str, value: object) -> object:

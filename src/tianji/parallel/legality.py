@@ -285,6 +285,20 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+OF_LAYOUTS = ("heads", "key-value heads", "width", "blocks", "ulysses heads", "sequence", "sequence-parallel experts")
+"""Rules that ask for nothing but the cuts of one replica's tensors and sequences: ``tp``, ``cp``, ``cp_kind`` and
+``sequence_parallel``."""
+
+
+def has_legal_cuts(g: Grid, job: Job, pool: Pool) -> Array:
+    """Return where the rules of OF_LAYOUTS hold: elsewhere nothing is legal, whatever the other fields are."""
+    holds: Array = np.asarray(True)
+    for rule in RULES:
+        if rule.name in OF_LAYOUTS:
+            holds = holds & rule.holds(g, job, pool)
+    return holds
+
+
 def is_legal(g: Grid, job: Job, pool: Pool) -> Array:
     """Return where all rules hold."""
     legal: Array = np.asarray(True)

@@ -69,8 +69,13 @@ class Segment:
 
     def context(self, job: Job, g: Grid) -> Context:
         """Return what the formulas of a layer need."""
-        rates = ChipRates.of(self.pool.chip, job.precision, self.constants)
-        return Context(job, rates, Links.of(self.pool, self.constants), self.constants, g)
+        return pool_context(job, self.pool, self.constants, g)
+
+
+def pool_context(job: Job, pool: Pool, constants: Constants, g: Grid) -> Context:
+    """Return what the formulas of a layer need on the chips of a pool."""
+    rates = ChipRates.of(pool.chip, job.precision, constants)
+    return Context(job, rates, Links.of(pool, constants), constants, g)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,7 @@ def block_counts(model: Model, before: Array, count: Array) -> dict[str, Array]:
     return counts
 
 
+@remember(2)
 def representative_stages(model: Model, g: Grid) -> list[Stage]:
     """Return what ranks hold among which is the slowest and the fullest of every pipeline of a grid.
 

@@ -22,9 +22,9 @@ from tianji.parallel.grid import Grid
 from tianji.perf.context import Terms, largest, total
 from tianji.perf.memory import activation_bytes, fixed_bytes, host_bytes, kept_of_kinds, state_bytes
 from tianji.perf.offload import is_offloading
-from tianji.perf.passes import COMPUTATION, Pace, add_delay, computation
-from tianji.perf.segments import Segment, SegmentTime, joint_send_time, segment_time
-from tianji.perf.stages import Bubble, PassTime, Stage, Variants
+from tianji.perf.passes import COMPUTATION, Pace, add_delay, all_counts, computation, estimate_layers, pass_seconds
+from tianji.perf.segments import Segment, SegmentTime, joint_send_time, pool_context, segment_time
+from tianji.perf.stages import Bubble, PassTime, Stage, Variants, representative_stages
 from tianji.perf.teacher import teacher_bytes, teacher_job
 from tianji.units import Array
 from tianji.workload import Job
@@ -71,13 +71,6 @@ class Estimate:
         """Bytes of the host's memory that the fullest chip takes."""
         return fullest(self.host)
 
-    def fits_host(self, chip: Chip) -> Array:
-        """Return where the host's memory holds what is offloaded; everywhere if nothing is, or nobody published its size."""
-        if not self.host or chip.host_memory is None:
-            return np.asarray(True)
-        fits: Array = self.host_total <= chip.host_memory.value
-        return fits
-
 
 def estimate(
     job: Job, pool: Pool, constants: Constants, g: Grid, *, by_kind: bool = True, weighs_stages: bool = False
@@ -89,18 +82,36 @@ def estimate(
 
     Raises UnknownFigureError when the chip or a tier lacks a figure that the job needs.
     """
-    segment = Segment.whole(job, pool, constants, g)
-    parts, bubble = assemble(job, [segment], None, g, by_kind=by_kind, weighs_stages=weighs_stages)
-    parts, bubble = _with_teacher(job, pool, constants, g, (parts, bubble), by_kind=by_kind)
-    stages = segment.stages
+    parts, bubble = estimate_parts(job, pool, constants, g, by_kind=by_kind, weighs_stages=weighs_stages)
+    stages = representative_stages(job.model, g)
     return Estimate(parts, bubble, estimate_memory(job, constants, g, stages), estimate_host(job, g, stages))
+
+
+def estimate_parts(
+    job: Job, pool: Pool, constants: Constants, g: Grid, *, by_kind: bool = True, weighs_stages: bool = False
+) -> tuple[Terms, Bubble]:
+    """Return what :func:`estimate` does without the memory: the parts of a step, and its bubble."""
+    segment = Segment.whole(job, pool, constants, g)
+    plain = assemble(job, [segment], None, g, by_kind=by_kind, weighs_stages=weighs_stages)
+    return _with_teacher(job, pool, constants, g, plain, by_kind=by_kind)
 
 
 def estimate_time(job: Job, pool: Pool, constants: Constants, g: Grid) -> Terms:
     """Return seconds of a step by kind; constants may be arrays too, on axes before the grid's."""
-    plain = assemble(job, [Segment.whole(job, pool, constants, g)], None, g)
-    parts, bubble = _with_teacher(job, pool, constants, g, plain)
-    return Estimate(parts, bubble, []).terms
+    return Estimate(*estimate_parts(job, pool, constants, g), []).terms
+
+
+def least_time(job: Job, pool: Pool, constants: Constants, g: Grid) -> Array:
+    """Return seconds below which no step is, however its layers are dealt out: an even share of all passes.
+
+    A fraction of what :func:`estimate` takes; 0 where chips share processors, as one that waits then lends its own to others.
+    """
+    if constants.sharing != 1.0:
+        return np.asarray(0.0)
+    layers = estimate_layers(pool_context(job, pool, constants, g))
+    forward, backward = pass_seconds(all_counts(job.model), layers)
+    least: Array = microbatches(job, g) * (forward + backward) * (constants.software / g.pp)
+    return least
 
 
 def _with_teacher(
@@ -233,6 +244,14 @@ def estimate_memory(job: Job, constants: Constants, g: Grid, stages: Sequence[St
 def estimate_host(job: Job, g: Grid, stages: Sequence[Stage]) -> list[dict[str, Array]]:
     """Return bytes of the host's memory by part for each of the given stages; nothing where nothing is offloaded."""
     return [host_bytes(job, s, g, microbatches(job, g)) for s in stages] if is_offloading(g) else []
+
+
+def fits_host(job: Job, chip: Chip, g: Grid, stages: Sequence[Stage]) -> Array:
+    """Return where the host's memory holds what is offloaded; everywhere if nothing is, or nobody published its size."""
+    if chip.host_memory is None or not is_offloading(g):
+        return np.asarray(True)
+    fits: Array = fullest(estimate_host(job, g, stages)) <= chip.host_memory.value
+    return fits
 
 
 def fullest(stages: Sequence[dict[str, Array]]) -> Array:

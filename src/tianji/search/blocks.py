@@ -1,5 +1,7 @@
 """A priced grid, block by block: sums over all axes are taken a cacheful at a time.
 
+A grid is weighed first: where it is legal, and what each chip holds. What is then left of it is priced.
+
 The terms of a price keep the small shapes that they depend on. Added up over a whole grid they would fill arrays far larger than
 the processor's cache, and moving those would take most of the time of a search.
 """
@@ -14,11 +16,12 @@ import numpy as np
 
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
-from tianji.parallel.grid import Grid
+from tianji.parallel.grid import Grid, keep_places
 from tianji.parallel.legality import is_legal
-from tianji.perf.context import add_up
-from tianji.perf.step import estimate
-from tianji.units import Array
+from tianji.perf.context import add_up, largest
+from tianji.perf.stages import representative_stages
+from tianji.perf.step import estimate_memory, estimate_parts, fits_host
+from tianji.units import Array, Bytes
 from tianji.workload import Job
 
 BLOCK = 100_000
@@ -32,6 +35,7 @@ Index = tuple[int | slice, ...]
 class Block:
     """Strategies of a grid that stand side by side in it, in its order, along one axis."""
 
+    grid: Grid
     start: int
     """Place of the first one in the whole grid, all axes laid end to end."""
     legal: Array
@@ -41,23 +45,69 @@ class Block:
     """Seconds of a step by which the slowest stage works longer than an even share, where they were asked for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A grid of which is known what is legal and what it holds."""
+
+    grid: Grid
+    legal: Array
+    """Where a strategy keeps all rules, and the host's memory holds what is offloaded to it."""
+    stages: list[list[Array]]
+    """Bytes of each stage that was looked at, as summands."""
+
+    @classmethod
+    def of(cls, job: Job, pool: Pool, constants: Constants, grid: Grid, legal: Array | None = None) -> Weighed:
+        """Return a grid with its memory; ``legal`` where the rules were asked before."""
+        stages, shape = representative_stages(job.model, grid), grid.shape
+        memory = estimate_memory(job, constants, grid, stages)
+        by_rules = is_legal(grid, job, pool) if legal is None else legal
+        return cls(
+            grid,
+            by_rules & fits_host(job, pool.chip, grid, stages),
+            [_shorten(parts.values(), shape) for parts in memory],
+        )
+
+    def memory(self, index: Index) -> Array:
+        """Return the bytes on the fullest chip in a block."""
+        return largest([add_up(_take(terms, index)) for terms in self.stages])
+
+    def fits(self, limit: Bytes) -> Array:
+        """Return where a strategy is legal and fits so much memory, over the whole grid."""
+        fits = np.empty(self.grid.shape, dtype=bool)
+        for index, _ in _indices(fits.shape):
+            fits[index] = self.memory(index) <= limit
+        fits &= self.legal
+        return fits
+
+    def keep(self, kept: Array) -> Weighed:
+        """Return what is kept of the last axes, as many as ``kept`` has, along one axis."""
+        index = np.nonzero(kept)
+        stages = [[keep_places(term, index) for term in terms] for terms in self.stages]
+        return Weighed(self.grid.keep(kept), keep_places(self.legal, index), stages)
+
+    def smallest(self) -> tuple[int, Bytes]:
+        """Return the place of the legal strategy that needs least memory, all axes laid end to end, and its bytes."""
+        shape = self.grid.shape
+        memory = np.concatenate([np.broadcast_to(self.memory(index), part).ravel() for index, part in _indices(shape)])
+        place = int(np.argmin(np.where(np.broadcast_to(self.legal, shape).ravel(), memory, np.inf)))
+        return place, float(memory[place])
+
+
 def priced_blocks(
-    job: Job, pool: Pool, constants: Constants, grid: Grid, *, weighs_stages: bool = False
+    job: Job, pool: Pool, constants: Constants, weighed: Weighed, *, weighs_stages: bool = False
 ) -> Iterator[Block]:
     """Yield all strategies of a grid, legal or not, with time and memory, and how uneven their stages are."""
-    cost, shape = estimate(job, pool, constants, grid, by_kind=False, weighs_stages=weighs_stages), grid.shape
-    bubble = cost.bubble
-    legal = is_legal(grid, job, pool) & cost.fits_host(pool.chip)
-    parts = _shorten(cost.parts.values(), shape)
-    stages = [_shorten(parts.values(), shape) for parts in cost.memory]
+    grid, shape = weighed.grid, weighed.grid.shape
+    terms, bubble = estimate_parts(job, pool, constants, grid, by_kind=False, weighs_stages=weighs_stages)
+    parts = _shorten(terms.values(), shape)
     start = 0
     for index, part in _indices(shape):
-        memory = _largest([add_up(_take(terms, index)) for terms in stages])
+        memory = weighed.memory(index)
         time = add_up([*_take(parts, index), bubble.put_together(_take(bubble.factors, index))])
-        values_of_block = [*_take([legal], index), time, memory]
+        values_of_block = [*_take([weighed.legal], index), time, memory]
         if weighs_stages:
             values_of_block += _take([np.asarray(bubble.uneven)], index)
-        yield Block(start, *(np.broadcast_to(values, part).ravel() for values in values_of_block))
+        yield Block(grid, start, *(np.broadcast_to(values, part).ravel() for values in values_of_block))
         start += prod(part)
 
 
@@ -89,10 +139,3 @@ def _take(terms: Sequence[Array], index: Index) -> list[Array]:
         t[tuple(i if size > 1 else one[isinstance(i, slice)] for i, size in zip(index, t.shape, strict=False))]
         for t in terms
     ]
-
-
-def _largest(values: list[Array]) -> Array:
-    first, *rest = values
-    for other in rest:
-        first = np.maximum(first, other)
-    return first

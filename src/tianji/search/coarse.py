@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,9 @@ from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import CHOICES, SWITCHES, Strategy
 from tianji.perf.compute import ChipRates
 from tianji.perf.memory import usable_memory
-from tianji.search.blocks import priced_blocks
+from tianji.search.blocks import Weighed, priced_blocks
 from tianji.search.candidate import Candidate
-from tianji.search.exhaustive import SearchResult, explore
-from tianji.search.options import MARGIN, SearchOptions
-from tianji.search.refinement import refine_best
+from tianji.search.options import MARGIN
 from tianji.search.space import (
     MAX_EXPERT_TENSOR,
     MAX_MICRO_BATCH,
@@ -36,6 +33,7 @@ from tianji.search.space import (
     chunk_counts,
     divisors,
 )
+from tianji.search.variants import find_fastest
 from tianji.units import Array, Seconds
 from tianji.workload import Job
 from tianji.workload.model_flops import job_flops
@@ -96,19 +94,8 @@ def find_fast(
         bar = starts[keep - 1][0] if len(starts) >= keep else float("inf")
         smaller = rank_dealings(job, pool, constants, settled, keep, smaller=True, bar=bar)
         starts = sorted([*starts, *smaller], key=lambda pair: pair[0])
-    options = SearchOptions(top=1, leading=0, uneven="noted" if names_stages else "dealt")
-    best: Candidate | None = None
-    searched: list[tuple[Pool, SearchResult]] = []
-    for _, degrees in starts[:keep]:
-        used = replace(pool, chips=prod(degrees[name] for name in DEGREES))
-        full = explore(job, used, constants, replace(options, fixed=settled | degrees))
-        searched.append((used, full))
-        if full.best and (best is None or full.best[0].step_time < best.step_time):
-            best = full.best[0]
-    if best is not None and names_stages:
-        for used, full in searched:
-            best = refine_best(job, used, constants, full, best.step_time) or best
-    return best
+    dealings = [settled | degrees for _, degrees in starts[:keep]]
+    return find_fastest(job, pool, constants, dealings, names_stages=names_stages)
 
 
 def rank_dealings(
@@ -161,11 +148,14 @@ class _Settings:
 
 def _fastest(job: Job, pool: Pool, constants: Constants, tried: _Settings, keep: int) -> list[Start]:
     """Return the fastest degrees of some dealings, each with its step time."""
-    limit, width = usable_memory(pool), len(tried.owners[0])
-    least = np.full(width, np.inf)
-    for block in priced_blocks(job, pool, constants, tried.grid):
+    limit, weighed = usable_memory(pool), Weighed.of(job, pool, constants, tried.grid)
+    roomy: Array = np.any(weighed.fits(limit), axis=(0, 1, 2))
+    if not roomy.any():
+        return []
+    least = np.full(len(roomy), np.inf)
+    for block in priced_blocks(job, pool, constants, weighed.keep(roomy)):
         fitting = np.where(block.legal & (block.memory <= limit), block.step_time, np.inf)
-        least = np.minimum(least, fitting.reshape(-1, width).min(axis=0))
+        least[roomy] = np.minimum(least[roomy], fitting.reshape(-1, np.count_nonzero(roomy)).min(axis=0))
     eps, dealings = tried.experts["ep"], tried.dealings
     seconds = np.full((len(eps), len(dealings["dp"])), np.inf)
     np.minimum.at(seconds, tried.owners, least)

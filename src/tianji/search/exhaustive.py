@@ -12,18 +12,22 @@ import numpy as np
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
+from tianji.parallel.legality import is_legal
 from tianji.perf.memory import usable_memory
-from tianji.search.blocks import Block, priced_blocks
+from tianji.perf.step import estimate, least_time
+from tianji.search.blocks import Block, Weighed, priced_blocks
 from tianji.search.candidate import Candidate, Some, Spot, name_all
 from tianji.search.improvable import Improvable
 from tianji.search.options import SearchOptions
 from tianji.search.shortlist import Shortlist
-from tianji.search.space import Space
+from tianji.search.space import COLUMNS, Space
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job
 
 C = TypeVar("C", Candidate, Spot)
 _DEFAULT = SearchOptions()
+ROUNDING = 1e-9
+"""By which a bound may come out above what it bounds."""
 FRONT_WINDOW = 2.0
 """The Pareto front goes up to this many times the best step time."""
 
@@ -42,7 +46,7 @@ class SearchResult:
     front: tuple[Candidate, ...]
     """Pareto front: none is both faster and smaller. Fastest first."""
     closest: Candidate | None
-    """The legal strategy that needs least memory."""
+    """Where nothing fits, the legal strategy that needs least memory."""
     shortlist: tuple[Candidate, ...] = ()
     """The leading unlike layouts (see :mod:`tianji.search.shortlist`), where the options ask for them, fastest first."""
     improvable: tuple[Candidate, ...] = ()
@@ -55,6 +59,8 @@ class _Ledger:
     top: int
     shortlist: Shortlist
     improvable: Improvable | None = None
+    reached: float = np.inf
+    """A step time that some strategy is known to reach."""
     candidates: int = 0
     feasible: int = 0
     best: list[Spot] = field(default_factory=list)
@@ -71,20 +77,36 @@ class _Ledger:
         """Step time up to which the front goes."""
         return FRONT_WINDOW * self.best[0].step_time if self.best else np.inf
 
-    def add(self, grid: Grid, block: Block, limit: Bytes) -> None:
-        fits = block.legal & (block.memory <= limit)
-        self.candidates += int(np.count_nonzero(block.legal))
+    @property
+    def reach(self) -> float:
+        """Step time up to which a newcomer may be told of."""
+        return min(max(self.bar, self.slowest), FRONT_WINDOW * self.reached)
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether nothing was left out for ``reached`` that should be told of."""
+        return self.reached == np.inf or (self.bar <= self.slowest <= FRONT_WINDOW * self.reached * (1.0 + ROUNDING))
+
+    def count(self, weighed: Weighed, fits: Array) -> None:
+        """Count a grid that holds something legal; as long as nothing fits, note what needs least memory."""
+        self.candidates += int(np.count_nonzero(np.broadcast_to(weighed.legal, fits.shape)))
         self.feasible += int(np.count_nonzero(fits))
-        if not self.feasible and block.legal.any():
-            self._note_closest(grid, block)
-        places = np.flatnonzero(fits & (block.step_time <= max(self.bar, self.slowest)))
+        if not self.feasible:
+            place, memory = weighed.smallest()
+            if self.closest is None or memory < self.closest.memory:
+                self.closest = Spot(weighed.grid, place, np.inf, memory)
+
+    def add(self, block: Block, limit: Bytes) -> None:
+        """Take in the strategies of a block that fit."""
+        fits = block.legal & (block.memory <= limit)
+        places = np.flatnonzero(fits & (block.step_time <= self.reach))
         if len(places):
-            chosen = Some(grid, block.start + places, block.step_time[places], block.memory[places])
+            chosen = Some(block.grid, block.start + places, block.step_time[places], block.memory[places])
             self.shortlist.add(chosen)
             self._keep_best(chosen)
             self._keep_front(chosen)
         if self.improvable is not None and self.best and block.uneven is not None:
-            self.improvable.add(grid, block, fits, self.best[0].step_time)
+            self.improvable.add(block, fits, self.best[0].step_time)
 
     def join(self, later: _Ledger) -> None:
         """Take in the ledger of a later slice, as if that slice had been added here."""
@@ -99,13 +121,6 @@ class _Ledger:
         self.best = sorted([*self.best, *later.best], key=_order)[: self.top]
         if self.best:
             self.front = _front([*self.front, *later.front], self.slowest)
-
-    def _note_closest(self, grid: Grid, block: Block) -> None:
-        memory = np.where(block.legal, block.memory, np.inf)
-        place = int(np.argmin(memory))
-        if self.closest is None or memory[place] < self.closest.memory:
-            at = np.asarray([place])
-            self.closest = Some(grid, block.start + at, block.step_time[at], block.memory[at]).spots()[0]
 
     def _keep_best(self, chosen: Some) -> None:
         order = np.flatnonzero(chosen.step_time < self.bar)
@@ -143,12 +158,11 @@ def explore(
 ) -> SearchResult:
     """Return the fastest strategies of a job on all chips of a pool, with the Pareto front of time against memory."""
     started = time.perf_counter()
-    ledger, limit, progress = _ledger(options), usable_memory(pool), options.progress
+    ledger, progress = _ledger(options), options.progress
     slices = Space(job, pool, options.fixed, options.extra, options.most_micro_batch).slices()
     if options.mapper is None:
         for grid in slices:
-            for block in priced_blocks(job, pool, constants, grid, weighs_stages=options.uneven != "dealt"):
-                ledger.add(grid, block, limit)
+            _look_through(grid, ledger, job, pool, constants, options)
             if progress:
                 progress(ledger.candidates)
     else:
@@ -157,8 +171,10 @@ def explore(
             ledger.join(part)
             if progress:
                 progress(ledger.candidates)
+    if not ledger.is_complete:
+        return explore(job, pool, constants, replace(options, reached=float("inf")))
     best, front = name_all(ledger.best), name_all(ledger.front)
-    closest = name_all([ledger.closest])[0] if ledger.closest else None
+    closest = _price_closest(job, pool, constants, ledger.closest) if ledger.closest and not best else None
     improvable = ledger.improvable.candidates(best[0].step_time) if ledger.improvable and best else ()
     seconds = time.perf_counter() - started
     return SearchResult(
@@ -167,15 +183,46 @@ def explore(
 
 
 def _ledger(options: SearchOptions) -> _Ledger:
-    return _Ledger(max(options.top, 1), Shortlist(options.leading), Improvable() if options.uneven != "dealt" else None)
+    improvable = Improvable() if options.uneven != "dealt" else None
+    return _Ledger(max(options.top, 1), Shortlist(options.leading), improvable, options.reached)
 
 
 def _price_apart(options: SearchOptions, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
     """Return the ledger of one slice alone."""
-    ledger, limit = _ledger(options), usable_memory(pool)
-    for block in priced_blocks(job, pool, constants, grid, weighs_stages=options.uneven != "dealt"):
-        ledger.add(grid, block, limit)
+    ledger = _ledger(options)
+    _look_through(grid, ledger, job, pool, constants, options)
     return ledger
+
+
+def _look_through(
+    grid: Grid, ledger: _Ledger, job: Job, pool: Pool, constants: Constants, options: SearchOptions
+) -> None:
+    """Take a slice into a ledger.
+
+    Micro-batch, experts and layout are a column of it: the rest varies along the other axes. All is weighed, and what is priced
+    are the columns in which something fits, and which with equal stages are not too slow to be told of.
+    """
+    legal = is_legal(grid, job, pool)
+    if not legal.any():
+        return
+    weighed = Weighed.of(job, pool, constants, grid, legal)
+    fits = weighed.fits(usable_memory(pool))
+    ledger.count(weighed, fits)
+    others = tuple(range(fits.ndim - COLUMNS))
+    worth: Array = np.any(fits, axis=others)
+    if np.isfinite(ledger.reach):
+        least = least_time(job, pool, constants, grid).min(axis=others)
+        worth = np.logical_and(worth, least <= ledger.reach * (1.0 + ROUNDING))
+    if worth.any():
+        for block in priced_blocks(job, pool, constants, weighed.keep(worth), weighs_stages=options.uneven != "dealt"):
+            ledger.add(block, usable_memory(pool))
+
+
+def _price_closest(job: Job, pool: Pool, constants: Constants, closest: Spot) -> Candidate:
+    """Return the strategy of the closest miss with its step time."""
+    (candidate,) = name_all([closest])
+    cost = estimate(job, pool, constants, Grid.of(candidate.strategy))
+    return replace(candidate, step_time=float(cost.step_time[0]))
 
 
 def keep_front(candidates: list[Candidate]) -> tuple[Candidate, ...]:

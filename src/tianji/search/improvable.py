@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tianji.parallel.grid import Grid
 from tianji.search.blocks import Block
 from tianji.search.candidate import Candidate, Spot, name_all
 from tianji.units import Array, Seconds
@@ -28,7 +27,7 @@ class Improvable:
 
     spots: list[Spot] = field(default_factory=list)
 
-    def add(self, grid: Grid, block: Block, fits: Array, fastest: Seconds) -> None:
+    def add(self, block: Block, fits: Array, fastest: Seconds) -> None:
         """Take in the pipelines of a block that fit and may beat the ``fastest`` plan so far."""
         assert block.uneven is not None
         bounds = block.step_time - block.uneven
@@ -42,7 +41,7 @@ class Improvable:
             kept = zip(
                 (block.start + places).tolist(), bounds[places].tolist(), block.memory[places].tolist(), strict=True
             )
-            self._keep([Spot(grid, *one) for one in kept])
+            self._keep([Spot(block.grid, *one) for one in kept])
 
     def join(self, later: Improvable) -> None:
         """Take in what a later part of the space kept."""

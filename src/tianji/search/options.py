@@ -9,6 +9,7 @@ from typing import Any, Literal
 from tianji.parallel.strategy import Strategy
 from tianji.prediction.mapper import Mapper
 from tianji.search.candidate import Smaller
+from tianji.units import Seconds
 
 LEADING = 2000
 """Unlike layouts that are weighed under doubt."""
@@ -32,6 +33,8 @@ class SearchOptions:
     """Sequences that a micro-batch has at most; 0: as many as the space has."""
     smaller: tuple[Smaller, ...] | None = None
     """Smaller numbers of chips to try too; None: those that look as fast as all (:mod:`tianji.search.sizes`)."""
+    reached: Seconds = float("inf")
+    """A step time that some strategy is known to reach: with it the search leaves out sooner what is too slow to be told of."""
     uneven: Literal["dealt", "noted", "named"] = "dealt"
     """What becomes of pipelines that uneven stages make faster: layers stay dealt out, a search notes those that may then be the
     fastest, or the leading ones get their best stages, too (:mod:`tianji.search.refinement`)."""

@@ -25,7 +25,7 @@ from tianji.search.naive import naive_strategy
 from tianji.search.options import SearchOptions
 from tianji.search.refinement import name_stages
 from tianji.search.refusal import explain_failure
-from tianji.search.sizes import MOST, NearSize, find_near, find_smaller, search_smaller
+from tianji.search.sizes import HELD, MOST, NearSize, coarse_time, find_near, find_smaller, search_smaller
 from tianji.search.space import divisors
 from tianji.units import Seconds, show
 from tianji.workload import Job
@@ -118,15 +118,20 @@ def plan(
     # A layout has at most two placements: twice as many are kept, so that enough are left of unlike ones.
     twice = replace(options, top=2 * options.top)
 
-    def search(chips: int) -> tuple[Pool, SearchResult]:
+    def search(chips: int, reached: Seconds = float("inf")) -> tuple[Pool, SearchResult]:
         used = replace(room, chips=chips)
-        return used, explore(job, used, constants, twice)
+        return used, explore(job, used, constants, replace(twice, reached=reached))
 
     room = replace(pool, usable_memory=pool.usable_memory * (1.0 - options.margin))
-    tried, smaller = [search(_wanted(pool, fixed))], options.smaller or ()
+    asks_smaller = options.smaller is None and not _holds_chips(fixed)
+    coarse = coarse_time(job, room, constants, fixed) if asks_smaller else float("inf")
+    tried, smaller = (
+        [search(_wanted(pool, fixed), coarse if fixed.keys() <= HELD else float("inf"))],
+        options.smaller or (),
+    )
     if not _holds_chips(fixed):
-        if options.smaller is None:
-            smaller = find_smaller(job, room, constants, fixed)
+        if asks_smaller:
+            smaller = find_smaller(job, room, constants, fixed, coarse)
         tried += [search_smaller(job, room, constants, twice, s) for s in smaller[:MOST]]
         for chips in _fewer(job, pool) if not any(result.best for _, result in tried) else ():
             tried.append(search(chips))

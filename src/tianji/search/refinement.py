@@ -50,10 +50,12 @@ def name_stages(
     return named | refine_improvable(job, room, constants, others, fastest, options.can_name)
 
 
-def refine_best(job: Job, pool: Pool, constants: Constants, search: SearchResult, fastest: Seconds) -> Candidate | None:
-    """Return the fastest pipeline of a search that noted uneven stages, with its best ones; None: none beats ``fastest``."""
+def refine_best(
+    job: Job, pool: Pool, constants: Constants, improvable: Sequence[Candidate], fastest: Seconds
+) -> Candidate | None:
+    """Return the fastest of the pipelines that a search noted, with its best stages; None: none beats ``fastest``."""
     bar = fastest * (1.0 - WORTH)
-    sharper = sharpen(job, pool, constants, [c for c in search.improvable if c.step_time < bar])
+    sharper = sharpen(job, pool, constants, [c for c in improvable if c.step_time < bar])
     named = refine_improvable(job, pool, constants, sharper, fastest, most=FEW)
     return min(named.values(), key=lambda c: c.step_time, default=None)
 

@@ -13,11 +13,12 @@ from typing import Any
 
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
+from tianji.parallel.strategy import SWITCHES
 from tianji.search.candidate import Candidate, Smaller
-from tianji.search.coarse import DEGREES, rank_dealings
+from tianji.search.coarse import COLUMNS, DEGREES, rank_dealings
 from tianji.search.exhaustive import SearchResult, explore, keep_front
 from tianji.search.options import SearchOptions
-from tianji.search.refinement import refine_best
+from tianji.search.variants import find_fastest
 from tianji.units import Seconds
 from tianji.workload import Job
 
@@ -33,6 +34,10 @@ NEARLY = 0.02
 """A smaller number does nearly as well where its step takes longer by so much at most."""
 
 
+HELD = {*COLUMNS, *SWITCHES, "ep_kind"}
+"""Fields that the coarse search holds where they are fixed; with others its step times may be of none of the strategies."""
+
+
 @dataclass(frozen=True, slots=True)
 class NearSize:
     """The smallest number of chips that does nearly as well as the best plan's."""
@@ -41,13 +46,21 @@ class NearSize:
     step_time: Seconds
 
 
-def find_smaller(job: Job, pool: Pool, constants: Constants, fixed: Mapping[str, Any]) -> tuple[Smaller, ...]:
+def coarse_time(job: Job, pool: Pool, constants: Constants, fixed: Mapping[str, Any]) -> Seconds:
+    """Return the step time of the fastest dealing of all chips, under a few settings; infinity where none fits."""
+    whole = rank_dealings(job, pool, constants, fixed, 1, smaller=False)
+    return whole[0][0] if whole else float("inf")
+
+
+def find_smaller(
+    job: Job, pool: Pool, constants: Constants, fixed: Mapping[str, Any], on_all: Seconds
+) -> tuple[Smaller, ...]:
     """Return the smaller numbers of chips that may be as fast as all of a pool's, the most promising first.
 
-    ``fixed`` holds strategy fields to values. Where no dealing of all chips fits, all smaller ones are promising.
+    ``fixed`` holds strategy fields to values. ``on_all`` is :func:`coarse_time`: where no dealing of all chips fits, all smaller
+    ones are promising.
     """
-    whole = rank_dealings(job, pool, constants, fixed, 1, smaller=False)
-    bar = whole[0][0] * CLOSE_BY if whole else float("inf")
+    bar = on_all * CLOSE_BY
     by_size: dict[int, list[tuple[Seconds, Mapping[str, int]]]] = {}
     for seconds, degrees in rank_dealings(job, pool, constants, fixed, DEALINGS, smaller=True, bar=bar):
         if seconds <= bar:
@@ -77,13 +90,9 @@ def find_near(
 ) -> NearSize | None:
     """Return the smallest of the known numbers of chips that takes at most NEARLY longer than a step time; None: none does."""
     for smaller in sorted(known, key=lambda s: s.chips):
-        used = replace(pool, chips=smaller.chips)
-        options = SearchOptions(fixed={**smaller.dealings[0], **fixed}, top=1, leading=0, uneven="noted")
-        search = explore(job, used, constants, options)
-        if search.best:
-            best = refine_best(job, used, constants, search, search.best[0].step_time) or search.best[0]
-            if best.step_time <= step_time * (1.0 + NEARLY):
-                return NearSize(smaller.chips, best.step_time)
+        best = find_fastest(job, pool, constants, [{**smaller.dealings[0], **fixed}], names_stages=True)
+        if best and best.step_time <= step_time * (1.0 + NEARLY):
+            return NearSize(smaller.chips, best.step_time)
     return None
 
 

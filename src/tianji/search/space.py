@@ -30,6 +30,7 @@ import numpy as np
 
 from tianji.hardware import Pool
 from tianji.parallel.grid import Grid
+from tianji.parallel.legality import has_legal_cuts
 from tianji.parallel.mesh import data_group
 from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.stages import read_stages
@@ -41,10 +42,12 @@ MAX_MICRO_BATCH = 16
 MAX_MICRO_TOKENS = 65_536
 MIN_CONTEXT = 128
 MAX_EXPERT_TENSOR = 4
-SLICE = 1_000_000
+SLICE = 3_000_000
 """Strategies of one grid: enough to make the cost of a call small, few enough for the cache that its terms share."""
 ON_REQUEST = ("all_gather", *(s.name for s in SCHEDULES.values() if s.on_request))
 """Words that a search takes only when they are asked for: few engines know them, and no published run checks their price."""
+COLUMNS = 3
+"""The last axes of a grid: micro-batches, experts and layouts."""
 LAYOUT = ("dp", "tp", "cp", "cp_kind", "placement", "sequence_parallel")
 
 Axis = dict[str, Array]
@@ -67,7 +70,7 @@ class Space:
         for pp in self._choices("pp", [p for p in divisors(self.pool.chips) if p <= self.job.model.num_layers]):
             settings = {k: v for k, v in self.fixed.items() if k not in DEGREES and k != "micro_batch_size"}
             defaults = Strategy(**settings | {"pp": pp})
-            layouts = self._layouts(pp)
+            layouts = self._legal(self._layouts(pp), defaults)
             groups = self._sharding_groups(layouts, defaults)
             for levels, places in self._alike(pp, layouts, groups).items():
                 axes = (
@@ -80,6 +83,12 @@ class Space:
                     batches = {"micro_batch_size": np.asarray(sizes)}
                     grid = Grid.product((*axes[:-1], batches, axes[-1], part), defaults)
                     yield self._shard(grid, [groups[i] for i in rows])
+
+    def _legal(self, layouts: Axis, defaults: Strategy) -> Axis:
+        """Leave out layouts that are illegal whatever else is chosen."""
+        g = Grid.product((layouts,), defaults)
+        kept = np.broadcast_to(has_legal_cuts(g, self.job, self.pool), g.shape)
+        return {name: values[kept] for name, values in layouts.items()}
 
     def _alike(self, pp: int, layouts: Axis, groups: list[tuple[int, ...]]) -> dict[tuple[int, ...], list[int]]:
         """Return the places of the layouts by the ZeRO levels they can have: one grid holds those alike."""
