@@ -63,11 +63,13 @@ def test_a_key_that_nobody_knows_is_none() -> None:
 
 
 @pytest.mark.parametrize("key", HYBRID)
-def test_a_hybrid_is_refused_with_what_it_is(key: str) -> None:
-    with pytest.raises(UnsupportedModelError, match=r"hybrid|linear attention|not looked up"):
-        load_architecture(key)
-    with pytest.raises(UnsupportedModelError):
-        model_from_row(ROW | {"arch_key": key})
+def test_a_hybrid_is_the_one_of_the_catalog(key: str) -> None:
+    row = {column: "" for column in ROW} | {"arch_key": key}
+    known, name = load_architecture(key), ARCHITECTURES[key]["catalog_model"]
+    assert known == replace(load_model(name), name=key)
+    assert model_from_row(row) == known
+    with pytest.raises(UnsupportedModelError, match=r"layers 2, but .* which of its layers ran is not known"):
+        model_from_row(row | {"layers": "2"})
 
 
 def test_a_row_of_a_known_architecture() -> None:

@@ -34,7 +34,8 @@ def read_architectures() -> dict[str, dict[str, str]]:
 
 def list_architectures() -> tuple[str, ...]:
     """Return the keys of all architectures whose shape is known; a model of the catalog is named like them."""
-    return tuple(sorted(key for key, row in read_architectures().items() if row["params_total_b_formula"]))
+    known = read_architectures().items()
+    return tuple(sorted(key for key, row in known if row["catalog_model"] or row["params_total_b_formula"]))
 
 
 def load_architecture(arch_key: str) -> Model | None:
@@ -43,7 +44,9 @@ def load_architecture(arch_key: str) -> Model | None:
     >>> load_architecture("llama3_8b").num_key_value_heads
     8
 
-    Raises UnsupportedModelError for a hybrid of attention and state-space layers, which :class:`Model` cannot describe.
+    A hybrid of attention and state-space layers is named in the table and described in the catalog.
+
+    Raises UnsupportedModelError for an architecture whose shape nobody has looked up.
     """
     if arch_key in read_architectures():
         return _load_row(arch_key)
@@ -53,6 +56,8 @@ def load_architecture(arch_key: str) -> Model | None:
 @lru_cache(maxsize=1024)
 def _load_row(arch_key: str) -> Model:
     row = read_architectures()[arch_key]
+    if row["catalog_model"]:
+        return replace(load_model(row["catalog_model"]), name=arch_key)
     if not row["params_total_b_formula"]:
         raise UnsupportedModelError(f"architecture {arch_key}: {row['notes'] or 'its shape is not stated'}")
     size = _Sizes(row, f"architecture {arch_key}")
@@ -139,6 +144,8 @@ def model_from_row(row: Mapping[str, str]) -> Model:
     known = load_architecture(row.get("arch_key") or "")
     if known is None:
         return _guess(size, row)
+    if known.blocks:
+        return _same_blocks(known, size)
     layers = size.find("layers") or known.num_layers
     notes = read_architectures().get(known.name, {}).get("notes", "")
     positions = size.find("seq_len") if LEARNED_POSITIONS in notes else None
@@ -155,6 +162,20 @@ def model_from_row(row: Mapping[str, str]) -> Model:
         learned_positions=positions or known.learned_positions,
     )
     return replace(model, moe=_override(known.moe, size, layers))
+
+
+def _same_blocks(known: Model, size: _Sizes) -> Model:
+    """Return a model of several kinds of layers as the catalog has it.
+
+    Raises UnsupportedModelError for a row that ran other sizes: which layers it left out is not known.
+    """
+    sizes = {"layers": known.num_layers, "hidden": known.hidden_size, "heads": known.num_attention_heads}
+    for column, expected in sizes.items():
+        if (stated := size.find(column)) not in (None, expected):
+            raise UnsupportedModelError(
+                f"{size.where}: {column} {stated}, but {known.name} has {expected}; which of its layers ran is not known"
+            )
+    return known
 
 
 class _Sizes:
