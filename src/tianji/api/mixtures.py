@@ -30,9 +30,9 @@ def find_mixed_outcome(
     calibration, job = choice.calibration, choice.settle(job, chips[0])
     # Both parts run one strategy: what all of them hold is held.
     decided = [hold_fields(calibration, chip, {}) for chip in chips]
-    held = {name: value for name, value in decided[0].items() if all(h.get(name) == value for h in decided)}
+    common = {name: value for name, value in decided[0].items() if all(h.get(name) == value for h in decided)}
     with show_progress("Pricing strategies on all parts") as progress:
-        outcome = plan_mixture(job, mixture, calibration, fixed=held | dict(fixed), progress=progress)
+        outcome = plan_mixture(job, mixture, calibration, fixed=common | dict(fixed), progress=progress)
     return outcome, calibration
 
 

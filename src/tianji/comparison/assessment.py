@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tianji.catalog import FirmQuote, Ownership, PowerFigures, Site, find_firm_quote, load_site, site_of
+from tianji.comparison.whole_units import describe_bought, describe_free
 from tianji.economics import (
     Bill,
     ChipHour,
@@ -15,11 +16,10 @@ from tianji.economics import (
     find_chip_hour,
     find_floor_space,
     find_power,
-    find_smaller_product,
     price_run,
 )
 from tianji.errors import UnknownFigureError
-from tianji.formatting import format_ends, format_percent
+from tianji.formatting import format_ends
 from tianji.hardware import Pool
 from tianji.prediction.goodput import Goodput, expect_goodput
 from tianji.ranges import Range
@@ -28,8 +28,6 @@ from tianji.result import Result
 from tianji.units import DAY, HOUR, TERA
 from tianji.workload import Job
 
-MUCH = 0.1
-"""Share of what is bought from which on it is said beside the money that it stays free."""
 QUOTED = ("rent", "unit", "chip")
 """The kinds of firm quotes in the order in which they count."""
 
@@ -193,7 +191,7 @@ class Assessment:
     @property
     def bought_words(self) -> str:
         """What the capital expense buys, in a few words, where much of it stays free; else empty."""
-        return describe_bought(self.parts)
+        return describe_bought((part.pool, part.chips, part.floor_space) for part in self.parts)
 
     @property
     def tokens_per_s(self) -> Range:
@@ -321,15 +319,7 @@ class PaidPool:
     @property
     def free(self) -> str:
         """How much of the last unit stays free, in words; empty where nothing does."""
-        left, units = self.bought - self.chips, self.floor_space
-        if not left:
-            return ""
-        smaller = find_smaller_product(self.pool, self.chips)
-        instead = f"; {smaller.name} is sold in units of {smaller.unit:,}" if smaller else ""
-        return (
-            f"{_count_units(units)} {'leaves' if units.units == 1 else 'leave'} {left:,} chips free"
-            f" ({format_percent(left / self.bought, 0)}): {self.chips:,} are used, spares counted{instead}"
-        )
+        return describe_free(self.pool, self.chips, self.floor_space)
 
     @property
     def capital(self) -> Range | None:
@@ -342,22 +332,6 @@ class PaidPool:
             return None
         price = None if electricity is None else Range.exactly(electricity)
         return price_run(seconds, self.power, self.chip_hour, self.site, electricity=price, bought=self.bought)
-
-
-def _count_units(units: FloorSpace) -> str:
-    return f"{units.units:,} {'unit' if units.units == 1 else 'units'} of {units.unit_chips:,} chips"
-
-
-def describe_bought(parts: Sequence[PaidPool]) -> str:
-    """Return what is bought and what stays free of it, where that is much; else nothing."""
-    words = []
-    for part in parts:
-        left = (part.bought - part.chips) / part.bought
-        if left >= MUCH:
-            smaller = find_smaller_product(part.pool, part.chips)
-            instead = f", smaller: {smaller.name} with units of {smaller.unit:,}" if smaller else ""
-            words.append(f"{_count_units(part.floor_space)}, {format_percent(left, 0)} of it free{instead}")
-    return "; ".join(words)
 
 
 def pay_for(pool: Pool, spare_nodes: int, given: Assumptions) -> PaidPool:

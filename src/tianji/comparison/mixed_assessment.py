@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tianji.comparison.assessment import Assumptions, PaidPool, describe_bought, pay_for
+from tianji.comparison.assessment import Assumptions, PaidPool, pay_for
+from tianji.comparison.whole_units import describe_bought
 from tianji.economics.space import FloorSpace
 from tianji.hardware import Pool
 from tianji.hardware.mixture import Mixture
@@ -70,10 +71,10 @@ class MixedAssessment:
     @property
     def headroom(self) -> float | None:
         """Share of memory that is left on the fullest chip of any part."""
-        return min((1.0 - held / limit for _, held, limit in self.held), default=None)
+        return min((1.0 - filled / limit for _, filled, limit in self.fullest), default=None)
 
     @property
-    def held(self) -> tuple[tuple[str, float, float], ...]:
+    def fullest(self) -> tuple[tuple[str, float, float], ...]:
         """Of each part that works its name, the bytes on its fullest chip, and the usable bytes of one."""
         outcome = self.outcome
         if taken := outcome.taken_alone:
@@ -164,7 +165,7 @@ class MixedAssessment:
     @property
     def bought_words(self) -> str:
         """What the capital expense buys, in a few words, where much of it stays free; else empty."""
-        return describe_bought(self.parts)
+        return describe_bought((part.pool, part.chips, part.floor_space) for part in self.parts)
 
     @property
     def own_or_rent(self) -> str:

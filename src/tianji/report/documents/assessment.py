@@ -259,7 +259,7 @@ def _part(a: MixedAssessment, part: PaidPool, calibration: Calibration) -> PartD
         "chip": pool.chip.name,
         "chips": pool.chips,
         "chips_with_spares": part.chips,
-        "memory_total_bytes": next((held for name, held, _ in a.held if name == pool.name), None),
+        "memory_total_bytes": next((filled for name, filled, _ in a.fullest if name == pool.name), None),
         "bill_usd": None if bill is None else {name: item.to_dict() for name, item in bill.items.items()},
         "price": price_document(part.chip_hour),
         "power": None if part.power is None else power_document(part.power),

@@ -312,9 +312,9 @@ def plan_table(pools: Sequence[AssessmentDocument]) -> ViewTable:
 
 def _memory_of(pool: AssessmentDocument) -> Cell:
     """Return the memory of the fullest chip, of a mixture's fullest part."""
-    held = [part["memory_total_bytes"] for part in pool["parts"] if part["memory_total_bytes"]]
-    held += [pool["plan"]["memory_total_bytes"]] if pool["plan"] else []
-    return size_of(max(held)) if held else ""
+    sizes = [part["memory_total_bytes"] for part in pool["parts"] if part["memory_total_bytes"]]
+    sizes += [pool["plan"]["memory_total_bytes"]] if pool["plan"] else []
+    return size_of(max(sizes)) if sizes else ""
 
 
 def power_table(pools: Sequence[Kind]) -> ViewTable:
