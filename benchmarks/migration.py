@@ -3,8 +3,8 @@
 Usage: .venv/bin/python benchmarks/migration.py --clones FOLDER [--write] [NAME]...
 FOLDER holds clones, bare or not, as NAME, OWNER/NAME or OWNER+NAME/repo of the repositories in migration_cases.toml:
 git clone https://github.com/OWNER/NAME FOLDER/NAME. Only text files of the revision are unpacked, into a temporary folder.
---write puts the table into docs/migrate.md. Recall is over existing Python files that the commit changed; precision over
-`files_to_change` of the scan. A case with a folder is scanned and scored in that folder alone.
+--write puts the tables into docs/migrate.md. Recall is over existing Python files that the commit changed; precision over
+`files_to_change` of the scan, and over `files_to_start`. A case with a folder is scanned and scored in that folder alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import subprocess
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -33,8 +34,14 @@ KINDS = {
     "fit": "Seven supports on which rules were widened",
     "check": "Seven supports of which only numbers were looked at",
     "fit2": "Six later supports on which rules were widened",
-    "check2": "Six later supports that nobody looked into",
+    "check2": "Six later supports of which only numbers were looked at",
+    "fit3": "Fourteen repositories that had not been seen, on which rules were widened",
+    "again": "Further commits in repositories that had been read",
+    "check3": "Fourteen repositories that had not been seen, scanned once when the rules stood",
 }
+TO_START, WHEN_USED = "to start", "when used"
+LEAST_CASES = 5
+"""Cases from which on a share is shown."""
 TEXT = re.compile(r"\.(?:py|sh|bash|slurm|ya?ml|toml|cfg|txt|in|cu|cuh)$|dockerfile|/version$", re.IGNORECASE)
 
 
@@ -47,6 +54,10 @@ class Outcome:
     framework: bool
     truth: frozenset[str]
     flagged: frozenset[str]
+    start: frozenset[str]
+    """Files to start with."""
+    named: Mapping[str, str]
+    """Each file with something to change, wherever it stands: whether to start with, when used, or its area."""
     misses: tuple[tuple[str, str], ...]
     answer: str
     expected: Sequence[str]
@@ -66,9 +77,21 @@ class Outcome:
         return len(self.truth & self.flagged) / len(self.flagged) if self.flagged else 0.0
 
     @property
+    def start_precision(self) -> float | None:
+        """Share of the files to start with that the commit changed."""
+        if not self.truth:
+            return None
+        return len(self.truth & self.start) / len(self.start) if self.start else 0.0
+
+    @property
+    def recall_of_all(self) -> float | None:
+        """Share of the changed files that the scan names, those apart among them."""
+        return len(self.truth & set(self.named)) / len(self.truth) if self.truth else None
+
+    @property
     def is_right(self) -> bool:
-        """Whether class or route is the expected one."""
-        return self.answer in self.expected
+        """Whether class or route is the expected one; a later commit has none."""
+        return not self.expected or self.answer in self.expected
 
 
 class Clone:
@@ -137,12 +160,26 @@ def measure(name: str, case: dict[str, Any], clone: Clone) -> Outcome:
     changed = clone.changed(commit) if commit else frozenset()
     truth = frozenset(path.removeprefix(inside) for path in changed if path.startswith(inside))
     flagged = frozenset(effort.files_to_change)
-    misses = tuple((path, str(scan.structure.areas.get(path, "not read"))) for path in sorted(truth - flagged))
+    start = frozenset(effort.files_to_start)
+    needing = {f.path: f.area.value for f in scan.findings if f.needs_change and f.path.endswith(".py")}
+    named = {
+        path: TO_START if path in start else WHEN_USED if path in flagged else area for path, area in needing.items()
+    }
+    named |= {path: WHEN_USED for path in flagged - set(named)}
+    found = {f.path for f in scan.findings}
+    misses = tuple((path, cause_of(path, scan, path in needing, path in found)) for path in sorted(truth - flagged))
     answer = answer_of(scan, effort, case["expected"])
     return Outcome(
-        name, case.get("set", "open"), case.get("framework", False), truth, flagged, misses, answer, case["expected"], seconds,
-        scan.num_lines,
+        name, case.get("set", "open"), case.get("framework", False), truth, flagged, start, named, misses, answer,
+        case["expected"], seconds, scan.num_lines,
     )  # fmt: skip
+
+
+def cause_of(path: str, scan: RepositoryScan, needs_change: bool, is_found: bool) -> str:
+    """Return why a changed file is not among those to change."""
+    if not is_found:
+        return "names nothing of CUDA"
+    return str(scan.structure.areas[path]) if needs_change else "names only what may stay"
 
 
 def answer_of(scan: RepositoryScan, effort: Effort, expected: Sequence[str]) -> str:
@@ -153,26 +190,63 @@ def answer_of(scan: RepositoryScan, effort: Effort, expected: Sequence[str]) -> 
 
 
 def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    yield "| case | lines | changed by the commit | to change by the scan | recall | precision | answer | expected | seconds |"
-    yield "|---|--:|--:|--:|--:|--:|---|---|--:|"
+    yield (
+        "| case | lines | changed by the commit | to change by the scan | recall | precision | to start | precision"
+        " | recall with those apart | answer | expected | seconds |"
+    )
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|---|---|--:|"
     for o in outcomes:
-        recall = "-" if o.recall is None else f"{o.recall:.2f}"
-        precision = "-" if o.precision is None else f"{o.precision:.2f}"
+        recall, precision = share(o.recall), share(o.precision)
+        first, whole = share(o.start_precision), share(o.recall_of_all)
         mark = "" if o.is_right else " (wrong)"
         name = o.name + (" (framework)" if o.framework else "")
         numbers = f"{o.lines:,} | {len(o.truth) or '-'} | {len(o.flagged)} | {recall} | {precision}"
-        yield f"| {name} | {numbers} | {o.answer}{mark} | {' or '.join(o.expected)} | {o.seconds:.1f} |"
+        numbers += f" | {len(o.start)} | {first} | {whole}"
+        yield f"| {name} | {numbers} | {o.answer}{mark} | {' or '.join(o.expected) or '-'} | {o.seconds:.1f} |"
+
+
+def share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def rates(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Yield how often a commit changed a file, by what the scan says of it: means over the cases that have such files."""
+    yield "| what the scan says of a file with something to change | cases | files | changed, mean of the cases |"
+    yield "|---|--:|--:|--:|"
+    kinds = dict.fromkeys((TO_START, WHEN_USED, *sorted({k for o in outcomes for k in o.named.values()})))
+    for kind in kinds:
+        parts = [({p for p, k in o.named.items() if k == kind}, o.truth) for o in outcomes if o.truth]
+        parts = [(files, truth) for files, truth in parts if files]
+        if len(parts) >= LEAST_CASES:
+            mean = sum(len(files & truth) / len(files) for files, truth in parts) / len(parts)
+            yield f"| {kind} | {len(parts)} | {sum(len(files) for files, _ in parts):,} | {mean:.0%} |".replace(
+                "%", " %"
+            )
+
+
+def causes(outcomes: Sequence[Outcome]) -> str:
+    """Return how the missed files divide over their causes."""
+    counts = Counter(cause for o in outcomes for _, cause in o.misses)
+    total = sum(len(o.truth) for o in outcomes)
+    parts = ", ".join(f"{count} {cause}" for cause, count in counts.most_common())
+    return f"Of {total:,} changed files {sum(counts.values()):,} are not among those to change: {parts}."
 
 
 def summary(outcomes: Sequence[Outcome], title: str) -> str:
     scored = [o for o in outcomes if o.truth]
     plain = [o.precision or 0.0 for o in scored if not o.framework]
     framed = [o.precision or 0.0 for o in scored if o.framework]
-    right = sum(o.is_right for o in outcomes)
+    first = [o.start_precision or 0.0 for o in scored]
+    whole = [o.recall_of_all or 0.0 for o in scored]
+    judged = [o for o in outcomes if o.expected]
+    right = sum(o.is_right for o in judged)
     parts = [f"median recall {median(o.recall or 0.0 for o in scored):.2f}"] if scored else []
     parts += [f"median precision {median(plain):.2f}"] if plain else []
     parts += [f"{median(framed):.2f} where a framework chooses the device"] if framed else []
-    return f"{title}: {', '.join(parts)}; the right class or route in {right} of {len(outcomes)}."
+    parts += [f"{median(first):.2f} of the files to start with"] if first else []
+    parts += [f"median recall with those apart {median(whole):.2f}"] if whole else []
+    answers = f"; the right class or route in {right} of {len(judged)}" if judged else ""
+    return f"{title}: {', '.join(parts)}{answers}."
 
 
 def page(outcomes: Sequence[Outcome]) -> str:
@@ -181,7 +255,9 @@ def page(outcomes: Sequence[Outcome]) -> str:
         part = [o for o in outcomes if o.kind == kind]
         if part:
             lines += [f"**{title}.** {summary(part, 'All of them')}", "", *table(part), ""]
-    lines += ["Files that a commit changed and the scan did not name, with the area in which it puts them:", ""]
+    lines += ["**How often a commit changed what the scan names.**", "", *rates(outcomes), ""]
+    lines += [f"**What is missed.** {causes(outcomes)}", ""]
+    lines += ["Files that a commit changed and the scan does not name among those to change, with the cause:", ""]
     for o in outcomes:
         if o.misses:
             shown = ", ".join(f"`{path}` ({area})" for path, area in o.misses[:6])

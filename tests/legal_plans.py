@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 import tianji
 from tianji.parallel.legality import refusals
 from tianji.parallel.plan import Plan
-from tianji.workload import Job
+from tianji.workload import Formats, Job
 
 MODELS = ("llama-3.1-8b", "deepseek-v3", "qwen3-30b-a3b", "gpt3-175b", "gemma2-9b", "qwen2.5-7b", "gpt-oss-20b")
 POOLS = ("hgx-h100", "gb200-nvl72", "atlas-950-superpod", "atlas-900-a2", "atlas-900-a3-superpod")
@@ -23,6 +24,18 @@ def models() -> tuple[str, ...]:
     """Return those of MODELS that the catalog has."""
     known = tianji.list_models()
     return tuple(m for m in MODELS if m in known)
+
+
+TRAINERS = ("llama-factory", "swift")
+"""Targets whose loss is PyTorch's own."""
+
+
+def with_its_loss(plan: Plan, target: str) -> Plan:
+    """Return a plan with a loss that a target has, where it has no other."""
+    if target not in TRAINERS:
+        return plan
+    precision = Formats(loss_kernel="torch").apply(plan.job.precision)
+    return replace(plan, job=replace(plan.job, precision=precision))
 
 
 @st.composite

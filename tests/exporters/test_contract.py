@@ -34,5 +34,5 @@ def test_all_refusals_come_together_and_each_once() -> None:
 
 def test_one_line_for_each_target() -> None:
     assert len(MODULES) == len(TARGETS) == len(set(MODULES))
-    assert [module.rpartition(".")[2] for module in MODULES] == list(TARGETS)
+    assert [module.rpartition(".")[2].replace("_", "-") for module in MODULES] == list(TARGETS)
     assert all(target.about for target in TARGETS.values())

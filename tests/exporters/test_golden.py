@@ -1,14 +1,17 @@
 """Golden files: what each target writes for one plan, word for word. ``TIANJI_WRITE_GOLDEN=1`` writes them anew."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import tianji
+from legal_plans import TRAINERS, with_its_loss
 from tianji.exporters import TARGETS, render_plan
 from tianji.exporters.lint.checks import check_file
 from tianji.parallel.plan import Plan
+from tianji.workload import make_task
 
 GOLDEN = Path(__file__).parent / "golden"
 DENSE = {"tp": 4, "pp": 2, "vpp": 2, "dp": 2, "schedule": "interleaved", "recompute": "full", "recompute_layers": 0.5}
@@ -24,7 +27,11 @@ CASES = {
     "mindformers": ("deepseek-v3", "atlas-950-superpod", {"pp": 4, "ep": 4, "dp": 4, "recompute": "full"}),
     "torchtitan": ("llama-3.1-8b", "hgx-h100", {"tp": 2, "pp": 2, "dp": 4, "zero": 3, "recompute": "selective"}),
     "deepspeed": ("llama-3.1-8b", "hgx-h100", {"dp": 16, "zero": 3, "overlap_tp": False}),
+    **dict.fromkeys(
+        TRAINERS, ("llama-3.1-8b", "hgx-h100", {"dp": 16, "zero": 3, "zero_kind": "buckets", "recompute": "full"})
+    ),
 }
+TASKS = {"llama-factory": make_task("qlora", 16, "qkv,proj"), "swift": make_task("lora", 8)}
 
 
 def test_every_target_has_a_golden_file() -> None:
@@ -34,8 +41,12 @@ def test_every_target_has_a_golden_file() -> None:
 @pytest.mark.parametrize("target", CASES)
 def test_the_files_are_the_golden_ones(target: str) -> None:
     model, pool, strategy = CASES[target]
-    job = tianji.make_job(model, seq_len=4096, global_batch_size=64, tokens="1T")
-    plan = Plan(job, tianji.load_pool(pool, 16), tianji.Strategy(**{"overlap_tp": False} | strategy))
+    job = replace(
+        tianji.make_job(model, seq_len=4096, global_batch_size=64, tokens="1T"), task=TASKS.get(target, make_task())
+    )
+    plan = with_its_loss(
+        Plan(job, tianji.load_pool(pool, 16), tianji.Strategy(**{"overlap_tp": False} | strategy)), target
+    )
     bundle = render_plan(plan, target)
     # A plan's own file holds figures of the catalog, which change with it.
     texts = {a.name: a.text for a in bundle.artefacts if a.name != "plan.json"}

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legal_plans import plans
+from legal_plans import plans, with_its_loss
 from tianji.errors import ExportError
 from tianji.exporters import TARGETS, FileBundle, render_plan
 from tianji.exporters.launch_reader.launches import read_launch
@@ -25,7 +25,7 @@ from tianji.workload.mathematics import Mathematics
 
 def rendered(plan: Plan, target: str) -> FileBundle | None:
     try:
-        return render_plan(plan, target)
+        return render_plan(with_its_loss(plan, target), target)
     except ExportError as error:
         assert str(error).startswith(f"--to {target} would run another plan: ")
         return None
@@ -85,7 +85,8 @@ def test_a_name_of_any_characters_is_quoted(target: str, name: str, plan: Plan) 
         check_syntax(bundle)
 
 
-CHECKED = {"volcano": "job.yaml", "jobset": "jobset.yaml", "rayjob": "rayjob.yaml", "deepspeed": "ds_config.json"}
+CHECKED = {"volcano": "job.yaml", "jobset": "jobset.yaml", "rayjob": "rayjob.yaml", "deepspeed": "ds_config.json",
+           "llama-factory": "llama_factory.yaml", "swift": "swift.yaml"}  # fmt: skip
 
 
 @pytest.mark.parametrize(("target", "name"), CHECKED.items())

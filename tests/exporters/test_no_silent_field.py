@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import tianji
+from legal_plans import TRAINERS, with_its_loss
 from tianji.errors import ExportError, TianjiError
 from tianji.exporters import TARGETS, render_plan
 from tianji.parallel.legality import refusals
@@ -37,6 +38,7 @@ CASES = {
     "mindspeed": ("atlas-950-superpod", ("llama-3.1-8b", "qwen3-30b-a3b")),
     "mindformers": ("atlas-950-superpod", ("qwen3-8b", "qwen3-30b-a3b")),
     "deepspeed": ("hgx-h100", ("llama-3.1-8b",)),
+    **dict.fromkeys(TRAINERS, ("hgx-h100", ("llama-3.1-8b",))),
 }
 USUAL = {
     "overlap_ep": (False,),
@@ -90,7 +92,7 @@ def framework_plans(draw: st.DrawFn, target: str) -> Plan:
         assume(False)
         raise
     job = tianji.make_job(model, seq_len=2048, global_batch_size=strategy.dp * 16, tokens="1T")
-    return Plan(job, tianji.load_pool(pool, strategy.chips), strategy)
+    return with_its_loss(Plan(job, tianji.load_pool(pool, strategy.chips), strategy), target)
 
 
 def render(plan: Plan, target: str) -> tuple[list[str], tuple[str, ...]] | None:

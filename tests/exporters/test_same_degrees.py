@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from legal_plans import plans
+from legal_plans import plans, with_its_loss
 from tianji.errors import ExportError
 from tianji.exporters import TARGETS, FileBundle, render_plan
 from tianji.exporters.launch_reader.shell_reader import read_script
@@ -114,6 +114,17 @@ def read_deepspeed(bundle: FileBundle) -> Degrees:
     }  # fmt: skip
 
 
+def read_trainer(bundle: FileBundle) -> Degrees:
+    config = yaml.safe_load(text_of(bundle, ".yaml"))
+    world = dict(re.findall(r"^export (N\w+)=(\d+)", text_of(bundle, ".sh"), re.MULTILINE))
+    cp, micro = config.get("sequence_parallel_size", 1), config["per_device_train_batch_size"]
+    dp = int(world["NPROC_PER_NODE"]) * int(world["NNODES"]) // cp
+    return {
+        "tp": 1, "pp": 1, "vpp": 1, "cp": cp, "dp": dp, "ep": 1, "etp": 1, "micro_batch_size": micro,
+        "batch": dp * micro * config["gradient_accumulation_steps"],
+    }  # fmt: skip
+
+
 def read_torchrun(bundle: FileBundle) -> Degrees:
     fields = dict(re.findall(r"^export TIANJI_(\w+)=(\S+)", text_of(bundle, "launch.sh"), re.MULTILINE))
     return {n: int(fields[n.upper()]) for n in NAMES} | {"batch": int(fields["GLOBAL_BATCH_SIZE"])}
@@ -138,7 +149,7 @@ def read_rayjob(bundle: FileBundle) -> Degrees:
 READERS: dict[str, Callable[[FileBundle], Degrees]] = {
     "megatron": read_family, "mindspeed": read_family, "nemo": read_nemo, "torchtitan": read_torchtitan,
     "mindformers": read_mindformers, "deepspeed": read_deepspeed, "torchrun": read_torchrun, "slurm": read_inner,
-    "volcano": read_inner, "jobset": read_inner, "rayjob": read_rayjob,
+    "volcano": read_inner, "jobset": read_inner, "rayjob": read_rayjob, "llama-factory": read_trainer, "swift": read_trainer,
 }  # fmt: skip
 
 
@@ -177,7 +188,7 @@ def test_the_degrees_are_the_plans_or_it_is_refused(target: str) -> None:
     @given(plan=plans(POOLS.get(target, ("hgx-h100", "gb200-nvl72")), TARGETS[target].space), data=st.data())
     def compare(plan: Plan, data: st.DataObject) -> None:
         try:
-            bundle = render_plan(plan, target)
+            bundle = render_plan(with_its_loss(plan, target), target)
         except ExportError as error:
             assert len(str(error)) > len(f"--to {target} would run another plan: ")
             assume(False)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tianji.migration import RepositoryScan, estimate_effort
-from tianji.migration.effort import CLASSES, EffortClass, Route, lines_a_file
+from tianji.migration.effort import Route
+from tianji.migration.measured_moves import CLASSES, EffortClass, lines_a_file
 
 from .conftest import TRAIN
 
@@ -78,3 +79,29 @@ def test_breakage_stands_in_the_usual_order_with_places_here(scan: ScanFiles) ->
 def test_lines_a_file_are_quartiles_of_what_was_measured() -> None:
     low, mid, high = lines_a_file()
     assert 2 < low < mid < high < 20
+
+
+def test_kernels_compiled_on_demand_do_not_decide(scan: ScanFiles) -> None:
+    source = "".join(f"__global__ void kernel_{i}() {{}}\n" for i in range(30))
+    files = {"csrc/ops.cu": source, "train.py": TRAIN}
+    assert estimate_effort(scan(files)).effort_class is EffortClass.D
+    loaded = files | {"ops.py": "from torch.utils.cpp_extension import load\nload('ops', ['csrc/ops.cu'])\n"}
+    effort = estimate_effort(scan(loaded))
+    assert (effort.effort_class, effort.num_cuda_kernels) == (EffortClass.A, 30)
+    built = "from torch.utils.cpp_extension import CUDAExtension\nCUDAExtension('ops', ['csrc/ops.cu'])\n"
+    assert estimate_effort(scan(loaded | {"setup.py": built})).effort_class is EffortClass.D
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"readme.sh": "echo\n"}, "no Python was found"),
+        ({"train.py": "print 'x'\n"}, "could be read"),
+        ({"train.py": "import jax\n"}, "imports PyTorch"),
+    ],
+)
+def test_what_cannot_be_judged_is_not_called_small(files: dict[str, str], why: str, scan: ScanFiles) -> None:
+    effort = estimate_effort(scan(files))
+    assert effort.route is Route.UNREAD
+    assert why in effort.answer
+    assert estimate_effort(scan(files | {"go.py": TRAIN})).route is Route.CODE

@@ -116,7 +116,10 @@ def test_groups_follow_the_imports_from_the_entry_points(scan: ScanFiles) -> Non
     assert groups["tests/test_model.py"] is Area.TESTS
     assert groups["docs/conf.py"] is Area.DOCS
     assert groups["examples/demo_chat.py"] is Area.SCRIPTS
-    assert found.files_to_change == ("pkg/layers.py", "pkg/unused.py", "train.py")
+    on_path = ("pkg/layers.py", "pkg/unused.py", "train.py")
+    assert found.files_on_path == on_path
+    assert found.files_to_change == ("examples/demo_chat.py", "inference.py", *on_path)
+    assert found.files_to_start == ("pkg/layers.py",)
 
 
 def test_an_entry_narrows_what_is_reached(scan: ScanFiles) -> None:
@@ -278,7 +281,38 @@ def test_what_is_past_serves_or_is_cudas_alone_stands_apart(scan: ScanFiles) -> 
         "bin/shared.py": code,
     }
     found = scan(files)
-    assert found.files_to_change == ("core/new.py", "core/third_party/vllm_v_0_8_5/engine.py")
+    on_path = ("core/new.py", "core/third_party/vllm_v_0_8_5/engine.py")
+    assert found.files_on_path == on_path
+    # Scripts are changed when a person starts them.
+    scripts = {path for path, area in found.structure.areas.items() if area is Area.SCRIPTS}
+    assert set(found.files_to_change) == {*on_path, *scripts}
     areas = {path: area.value for path, area in found.structure.areas.items()}
     assert areas["core/legacy/old.py"] == areas["core/third_party/vllm_v_0_5_4/engine.py"] == "superseded"
     assert areas["bin/shared.py"] == areas["runtime/gpu/model/1/decoder.py"] == "other scripts"
+
+
+def test_what_chooses_a_device_is_to_start_with(scan: ScanFiles) -> None:
+    weak = "import torch\n@torch.autocast('cuda')\ndef step(x):\n    return x\n"
+    files = {
+        "train.py": "import torch, pkg.step, pkg.rank\nif __name__ == '__main__':\n    pass\n",
+        "pkg/__init__.py": "",
+        "pkg/step.py": weak,
+        "pkg/rank.py": "import torch\ntorch.cuda.set_device(0)\n",
+    }
+    found = scan(files)
+    assert found.files_to_change == ("pkg/rank.py", "pkg/step.py")
+    assert found.files_to_start == ("pkg/rank.py",)
+    assert scan(files | {"pkg/rank.py": ""}).files_to_start == ("pkg/step.py",)
+
+
+def test_memory_is_freed_for_others_or_by_a_loop(scan: ScanFiles) -> None:
+    free = "import torch\ndef free():\n    torch.cuda.empty_cache()\n"
+    files = {"pkg/__init__.py": "", "pkg/memory.py": free, "train.py": "import pkg.memory\n"}
+    assert scan(files).files_to_change == ()
+    found = scan(files | {f"pkg/model_{i}.py": "import pkg.memory\n" for i in range(2)})
+    assert found.files_to_change == ("pkg/memory.py",)
+
+
+def test_an_input_is_no_npu(scan: ScanFiles) -> None:
+    assert not scan({"train.py": "from pkg import input_shape, read_input\n"}).has_npu
+    assert scan({"train.py": "from pkg import is_npu_available\n"}).has_npu

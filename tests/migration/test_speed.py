@@ -31,7 +31,7 @@ def test_the_speed_is_that_of_the_fastest_plan(scan: ScanFiles) -> None:
     pool, calibration = load_pool("atlas-900-a2", 16), load_calibration("default")
     job = make_job("llama-3.1-8b", chips=16)
     speed = estimate_speed(found, job, "--model", pool, calibration)
-    assert speed.target.step_time == plan(job, pool, calibration).results[0].step_time
+    assert speed.target.step_time == plan(job, pool, calibration, uneven="named").results[0].step_time
     assert speed.present is None
     assert speed.lost == ("xformers",)
     names = [s.switch for s in find_switches(found, 16)]

@@ -13,8 +13,14 @@ from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import RULES, check, is_legal, refusals
 from tianji.workload import Job, make_task
+from tianji.workload.huggingface import read_config
 
 ODD = replace(DENSE, name="odd", num_attention_heads=6, num_key_value_heads=2)
+LOOPED = read_config(
+    {"model_type": "dory", "hidden_size": 512, "num_hidden_layers": 8, "num_attention_heads": 8, "num_key_value_heads": 4,
+     "head_dim": 64, "intermediate_size": 1024, "vocab_size": 1000, "n_input_layers": 2, "n_output_layers": 2},
+    "looped",
+)  # fmt: skip
 BROKEN: dict[str, tuple[Strategy, Job, str]] = {
     "chips": (Strategy(dp=128), job(batch=128), "tp·pp·cp·dp = 1·1·1·128 = 128 chips, but the pool has 64"),
     "heads": (Strategy(tp=3), job(), "tp=3 does not divide the 8 attention heads"),
@@ -41,6 +47,9 @@ BROKEN: dict[str, tuple[Strategy, Job, str]] = {
     "offloaded weights": (Strategy(dp=8, offload_weights=True), job(), "only sharded weights"),
     "sequence-parallel experts": (
         Strategy(tp=2, sequence_parallel=False), job(SPARSE), "experts under tensor parallelism need sequence_parallel=on",
+    ),
+    "shared layers": (
+        Strategy(pp=2), job(LOOPED), "use the weights of earlier ones, which a pipeline would have to keep alike",
     ),
     "overlapped experts": (
         Strategy(ep=4, dp=8, overlap_ep=True, recompute="full"), job(SPARSE), "overlap_ep with recompute=full: Megatron-LM stops",

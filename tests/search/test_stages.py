@@ -1,5 +1,6 @@
 """The best stages are those of all that could be named: held to every split of small pipelines, in time and under a memory."""
 
+import warnings
 from dataclasses import replace
 from itertools import combinations
 
@@ -28,7 +29,7 @@ from tianji.search.planner import plan
 from tianji.search.refinement import refine, sharpen
 from tianji.search.space import Space
 from tianji.search.stages import find_stages
-from tianji.workload import Job, Model
+from tianji.workload import Job, Model, make_task
 
 PIPELINES = [
     ("1f1b", 3, 1), ("1f1b", 4, 1), ("zero-bubble", 2, 1), ("interleaved", 2, 2), ("dualpipe", 4, 1), ("dualpipev", 2, 1),
@@ -181,3 +182,11 @@ def test_stages_that_cannot_be_run_stay_dealt_out() -> None:
     outcome = plan(task, pool(8), fixed=held, uneven="named", can_name=refuse)
     assert asked and all(s.stages for s in asked)
     assert not any(r.plan.strategy.stages for r in (*outcome.results, *outcome.front))
+
+
+def test_stages_on_a_quantized_base_are_found_without_a_division_by_nothing() -> None:
+    task = replace(job(DENSE), task=make_task("qlora"))
+    strategy = Strategy(pp=4, dp=2, schedule="dualpipe")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert find_stages(task, pool(8), Constants(), strategy) is not None

@@ -37,3 +37,15 @@ def test_twice_the_batch_is_half_a_doubling_farther() -> None:
     more = replace(plan, job=replace(plan.job, global_batch_size=2 * plan.job.global_batch_size))
     apart = {n.prediction.row.id: n.distance for n in find_nearest(more, load_calibration())}
     assert min(apart.values()) <= 0.5
+
+
+@pytest.mark.parametrize(("task", "shown"), [("lora", {"lora"}), ("sft", {"sft"}), ("reward", {"pretrain"})])
+def test_beside_a_task_stand_runs_of_the_same_task_where_there_are_any(task: str, shown: set[str]) -> None:
+    plan = tianji.predict("llama-3.1-70b", "gb300-nvl72", chips=8, batch=32, tp=2, pp=4, task=task).plan
+    near = find_nearest(plan, load_calibration())
+    own = {n.prediction.row.job.task.name if n.prediction.row.job.task.is_frozen else n.prediction.row.id for n in near}
+    assert near
+    said = {d for n in near for d in n.differs if d.startswith("task ")}
+    assert said == ({"task pretrain"} if task == "reward" else set())
+    if task == "lora":
+        assert own == shown

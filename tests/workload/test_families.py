@@ -26,6 +26,11 @@ CONTRADICTORY = {
 SIZES = ("hidden_size", "num_hidden_layers", "vocab_size")
 
 
+def read_json(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "configs" / f"{name}.json").read_text())
+    return found
+
+
 @pytest.mark.parametrize("kind", COUNTED)
 def test_parameters_are_those_of_the_makers_class(kind: str) -> None:
     row = COUNTED[kind]
@@ -43,7 +48,7 @@ def test_what_is_left_out_means_what_the_class_makes_of_it(kind: str) -> None:
     """A file that states no more than its width, depth and vocabulary is the class's own default, or is refused."""
     whole = COUNTED[kind]["config"]
     aliases = {s for key in SIZES for s in load_families()[kind].aliases.get(key, ())}
-    kept = {"model_type", "architectures", *SIZES, *aliases}
+    kept = {"model_type", "architectures", *SIZES, *aliases} | {key for name, key in DERIVED if name == kind}
     try:
         model = read_config({key: value for key, value in whole.items() if key in kept}, kind)
     except FormatError as error:
@@ -52,7 +57,13 @@ def test_what_is_left_out_means_what_the_class_makes_of_it(kind: str) -> None:
         assert model.num_parameters == read_config(whole, kind).num_parameters
 
 
-DERIVED = {("bailing_hybrid", "linear_head_dim")}
+DERIVED = {
+    ("bailing_hybrid", "linear_head_dim"),
+    ("dory", "layer_types"),
+    ("dory", "n_input_layers"),
+    ("dory", "n_output_layers"),
+    ("hrm_text", "num_layers_per_stack"),
+}
 """Keys that the class computes from others, and that it writes changed."""
 
 
@@ -87,3 +98,20 @@ def test_no_two_files_claim_an_architecture() -> None:
 def test_every_family_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
     assert [kind for kind in load_families() if f"`{kind}`" not in page] == []
+
+
+def test_another_type_of_a_published_file_is_read_by_its_architecture() -> None:
+    config = read_json("DeepSeek-V4-Flash")
+    assert replace(read_config(config | {"model_type": "deepseek_ref"}, "one"), remark="") == replace(
+        read_config(config, "one"), remark=""
+    )
+
+
+def test_experts_may_be_counted_by_either_key_and_must_agree() -> None:
+    config = COUNTED["glm_moe_dsa"]["config"]
+    count = config["n_routed_experts"]
+    assert (
+        read_config(config | {"num_experts": count}, "one").num_parameters == read_config(config, "one").num_parameters
+    )
+    with pytest.raises(FormatError, match="contradict each other"):
+        read_config(config | {"num_experts": count + 1}, "one")

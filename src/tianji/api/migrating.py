@@ -31,6 +31,7 @@ from tianji.migration import (
     write_constraints,
     write_dockerfile,
 )
+from tianji.migration.effort import Route
 from tianji.migration.judging.packages import PackageVerdict
 from tianji.migration.mindspore import offer_twin
 from tianji.migration.parity import (
@@ -146,10 +147,9 @@ def scan(
             else make_and_run(source, twin, weights or "", RunOptions(steps=20, learning_rate=1e-4))
         )
         offered = twin_offer_document(offer, None if made is None else twin_document(*made))
-    summary = (
-        f"move of {move.scan.root} to {to}: {count_noun(len(move.effort.files_to_change), 'file')} to change,"
-        f" class {move.effort.effort_class.value}"
-    )
+    files = f"{count_noun(len(move.effort.files_to_change), 'file')} to change, class {move.effort.effort_class.value}"
+    outcome = "not judged" if move.effort.route is Route.UNREAD else files
+    summary = f"move of {move.scan.root} to {to}: {outcome}"
     make_document = partial(scan_document, move, None if speed is None else speed_document(speed), offered)
     return Answer(move, summary, make_document, notes=(*notes, *([why] if why else ())))
 

@@ -74,6 +74,8 @@ def _lacking(block: LayerBlock) -> Iterator[str]:
         yield f"layers with {block.num_norms} norms around {count} parts"
     others = {
         "parameters beside mixer, MLP and norms": block.extra > 0,
+        "small matrices beside mixer and MLP": block.side > 0,
+        "layers with the weights of earlier ones": block.is_shared,
         "hyper-connections": block.residual_streams > 1,
         "layers of a width or of tokens of their own": bool(block.hidden_size or block.tokens),
     }

@@ -135,7 +135,7 @@ _HELP = {
     "micro_batch_size": "Sequences of one micro-batch.",
     "zero": "Sharded over data ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights.",
     "zero_group": "Ranks of one sharding group (HSDP); 0: all of them.",
-    "zero_kind": "What ZeRO gathers at once: layers (FSDP), matrices (XLA), buckets (DeepSpeed).",
+    "zero_kind": "What ZeRO gathers at once: layers (FSDP), matrices (XLA), buckets (DeepSpeed), modules (its looped experts).",
     "sequence_parallel": "Cut the activations between the matmuls too.",
     "recompute": "Activations computed again in the backward pass.",
     "recompute_layers": "Fraction of the layers that are recomputed.",

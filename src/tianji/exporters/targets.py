@@ -20,6 +20,8 @@ MODULES = (
     "frameworks.torchtitan",
     "frameworks.nemo",
     "frameworks.mindformers",
+    "frameworks.llama_factory",
+    "frameworks.swift",
     "frameworks.deepspeed",
     "frameworks.torchrun",
     "schedulers.slurm",

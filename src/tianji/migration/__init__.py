@@ -1,6 +1,7 @@
 """A training repository moves to Ascend: what breaks, which versions fit, what it costs, how fast it is, and proof."""
 
-from tianji.migration.effort import Effort, EffortClass, Route, estimate_effort
+from tianji.migration.effort import Effort, Route, estimate_effort
+from tianji.migration.measured_moves import EffortClass
 from tianji.migration.move import Move, plan_move
 from tianji.migration.scan import RepositoryScan, scan_repository
 from tianji.migration.versions import (

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
-from tianji.catalog.migration import expand_source, read_rows
-from tianji.migration.facts import Guard
+from tianji.catalog.migration import read_rows
+from tianji.formatting import count_noun
+from tianji.migration.facts import FileKind, Guard
 from tianji.migration.judging.api_support import release_key
 from tianji.migration.judging.packages import Package, load_packages, package_of
+from tianji.migration.measured_moves import CLASSES, EffortClass, Neighbour, find_neighbours, lines_a_file
 from tianji.migration.resolving import Area
 from tianji.migration.resolving.import_graph import ImportGraph
 from tianji.migration.scan import RepositoryScan
@@ -26,25 +26,10 @@ class Route(StrEnum):
     """A package patches it at import; its own code stays."""
     NATIVE = "supported by itself"
     BLOCKED = "blocked by a dependency"
+    UNREAD = "not judged"
+    """No Python could be read, or none of it uses PyTorch: what a scan does not see it does not call small."""
 
 
-class EffortClass(StrEnum):
-    """The four classes that fit the measured first supports, by the lines they added."""
-
-    A = "A"
-    B = "B"
-    C = "C"
-    D = "D"
-
-
-CLASSES: Mapping[EffortClass, tuple[str, int, int]] = {
-    EffortClass.A: ("device layer only", 10, 200),
-    EffortClass.B: ("several parallel back-ends", 200, 600),
-    EffortClass.C: ("platform abstraction or patch stack", 1000, 2700),
-    EffortClass.D: ("own kernels, counted apart", 10, 600),
-}
-"""Class: what it is, and the lines that first supports of that class added; of D, those beside the kernels."""
-LINES_A_KERNEL = (150, 300)
 FILES_OF_B = 22
 """From this many files to change on, the measured repositories needed more than a device layer."""
 FILES_OF_C = 40
@@ -54,19 +39,6 @@ KERNELS_A_LINE = 0.0007
 _COUNTED = (Area.TRAINING, Area.LIBRARY)
 """Groups whose occurrences count towards lines, and whose imports can block."""
 _ENGINES = ("ray", "vllm", "sglang", "megatron-core", "megatron-lm", "deepspeed")
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A measured repository that this one resembles."""
-
-    project: str
-    effort_class: EffortClass
-    code_added: int
-    follow_ups: int | None
-    """Commits about NPUs in the year after the first support, None where not counted."""
-    duration: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +56,8 @@ class Effort:
     num_cuda_kernels: int
     files_to_change: tuple[str, ...]
     """Those of the scan; where own kernels decide, also the files that hold them or choose among them."""
+    files_to_start: tuple[str, ...]
+    """Those of them without which nothing starts; the rest is met when it is used."""
     neighbours: tuple[Neighbour, ...]
     blockers: tuple[str, ...]
     checklist: tuple[tuple[str, str, int, tuple[str, ...]], ...]
@@ -96,8 +70,9 @@ def estimate_effort(scan: RepositoryScan) -> Effort:
     blockers = find_blockers(scan)
     own = find_own_package(scan)
     route, answer = _choose_route(scan, own, blockers)
-    kind, reason = _choose_class(scan, triton + cuda)
-    low, mid, high = estimate_lines(scan, kind)
+    kind, reason = _choose_class(scan, triton + (cuda if _builds_kernels(scan) else 0))
+    engines = {name.split("-")[0] for name in engines_of(scan)} | set(scan.frameworks)
+    low, mid, high = (0, 0, 0) if route is Route.UNREAD else estimate_lines(scan, kind)
     return Effort(
         route,
         kind,
@@ -109,7 +84,8 @@ def estimate_effort(scan: RepositoryScan) -> Effort:
         triton,
         cuda,
         _files_to_change(scan, kind),
-        find_neighbours(scan, kind),
+        scan.files_to_start,
+        find_neighbours(scan.num_lines, len(scan.files_on_path), engines, kind),
         blockers,
         check_breakage(scan),
     )
@@ -122,6 +98,16 @@ def count_kernels(scan: RepositoryScan) -> tuple[int, int]:
     triton = sum(facts.num_kernels for facts in files if facts.path.endswith(".py"))
     cuda = sum(max(facts.num_kernels, 1) for facts in files if facts.path.endswith((".cu", ".cuh")))
     return triton, cuda
+
+
+def _builds_kernels(scan: RepositoryScan) -> bool:
+    """Return whether kernels in CUDA are built with the package, or no code compiles them once they are asked for.
+
+    Kernels that are compiled on demand stand in no one's way: what does not ask for them runs without.
+    """
+    symbols = {f.symbol for f in scan.findings if f.path.rsplit("/", 1)[-1] == "setup.py"}
+    loads = any(f.symbol == "torch.utils.cpp_extension.load" and f.area is not Area.TESTS for f in scan.findings)
+    return "torch.utils.cpp_extension.CUDAExtension" in symbols or not loads
 
 
 def _files_to_change(scan: RepositoryScan, kind: EffortClass) -> tuple[str, ...]:
@@ -175,6 +161,8 @@ def own_version(scan: RepositoryScan) -> str:
 
 
 def _choose_route(scan: RepositoryScan, own: Package | None, blockers: Sequence[str]) -> tuple[Route, str]:
+    if why := describe_unread(scan):
+        return Route.UNREAD, why
     if blockers:
         return Route.BLOCKED, "; ".join(blockers)
     if own is not None and own.status in ("plugin", "works"):
@@ -185,6 +173,23 @@ def _choose_route(scan: RepositoryScan, own: Package | None, blockers: Sequence[
         if own.status == "works" and needed and reaches and scan.has_npu:
             return Route.NATIVE, f"{own.name} {version} runs on NPUs by itself (from {own.from_version})"
     return Route.CODE, ""
+
+
+def describe_unread(scan: RepositoryScan) -> str:
+    """Return why a repository cannot be judged and what to do about it, or an empty text where it can."""
+    python = [facts for facts in scan.files if facts.kind is FileKind.PYTHON and not facts.problem]
+    if scan.findings or any(package_of(entry.module) for facts in python for entry in facts.imports):
+        return ""
+    advice = "A scan judges training code for PyTorch: give the folder that holds it"
+    if python:
+        return (
+            f"none of its {count_noun(len(python), 'Python file')} imports PyTorch or a library built on it. {advice}"
+        )
+    unread = [f"{path} {reason}" for path, reason in scan.left_out if path.endswith(".py")]
+    if unread:
+        return f"none of its {count_noun(len(unread), 'Python file')} could be read, such as {unread[0]}"
+    rest = f"; left out: {scan.left_out[0][0]}, {scan.left_out[0][1]}" if scan.left_out else ""
+    return f"no Python was found{rest}. {advice}"
 
 
 def _first_version(text: str) -> str:
@@ -205,7 +210,7 @@ def _is_at_least(version: str, needed: str) -> bool:
 
 
 def _choose_class(scan: RepositoryScan, kernels: int) -> tuple[EffortClass, str]:
-    files = len(scan.files_to_change)
+    files = len(scan.files_on_path)
     engines = engines_of(scan)
     if kernels >= KERNELS_OF_D and kernels >= scan.num_lines * KERNELS_A_LINE:
         return EffortClass.D, f"{kernels} kernels of its own in {scan.num_lines:,} lines: they decide"
@@ -233,50 +238,9 @@ def estimate_lines(scan: RepositoryScan, kind: EffortClass) -> tuple[int, int, i
     the class needed.
     """
     _, least, most = CLASSES[kind]
-    files = len(scan.files_to_change)
+    files = len(scan.files_on_path)
     low, mid, high = (max(least, min(most, round(files * ratio))) for ratio in lines_a_file())
     return low, mid, high
-
-
-@lru_cache(maxsize=1)
-def lines_a_file() -> tuple[float, float, float]:
-    """Return the quartiles of added lines for each file to change, over the measured supports without own kernels."""
-    from statistics import quantiles
-
-    ratios = [int(r["code_added"]) / int(r["files_to_change"]) for r in _measured() if r["class"] != EffortClass.D]
-    low, mid, high = quantiles(ratios, n=4)
-    return low, mid, high
-
-
-@lru_cache(maxsize=1)
-def _measured() -> tuple[Mapping[str, str], ...]:
-    return tuple(read_rows("repositories"))
-
-
-def find_neighbours(scan: RepositoryScan, kind: EffortClass) -> tuple[Neighbour, ...]:
-    """Return the three measured repositories that are nearest in size, in occurrences and in engines."""
-    engines = {name.split("-")[0] for name in engines_of(scan)} | set(scan.frameworks)
-    files = len(scan.files_to_change)
-
-    def distance(row: Mapping[str, str]) -> float:
-        size = abs(math.log(max(scan.num_lines, 1) / float(row["num_lines"])))
-        occurrences = abs(math.log(max(files, 1) / float(row["files_to_change"])))
-        other = set(row["engines"].split()) - {"torch", "fsdp"}
-        unlike = len(engines ^ other) / max(len(engines | other), 1)
-        return size + 1.5 * occurrences + 2 * unlike + (2 if row["class"] != kind else 0)
-
-    nearest = sorted(_measured(), key=distance)[:3]
-    return tuple(
-        Neighbour(
-            row["project"],
-            EffortClass(row["class"]),
-            int(row["code_added"]),
-            int(row["follow_ups_365"]) if row["follow_ups_365"] else None,
-            row["duration"],
-            expand_source(row["source"]),
-        )
-        for row in nearest
-    )
 
 
 def check_breakage(scan: RepositoryScan) -> tuple[tuple[str, str, int, tuple[str, ...]], ...]:

@@ -127,6 +127,5 @@ class FileFacts:
     has_main: bool = False
     is_settings: bool = False
     """Python that only assigns values: a configuration written as code."""
-    mentions_npu: bool = False
     problem: str = ""
     """Why the file could not be read, empty where it could."""

@@ -15,10 +15,12 @@ from tianji.migration.judging.availability import judge_availability
 from tianji.migration.judging.findings import Finding, judge_occurrence
 from tianji.migration.judging.frameworks import framework_of, frameworks_of, own_names
 from tianji.migration.judging.libraries import judge_libraries
+from tianji.migration.judging.memory_helpers import judge_memory_helpers
 from tianji.migration.judging.packages import PackageVerdict, judge_packages
 from tianji.migration.reading import read_file, walk_repository
 from tianji.migration.resolving import Area, Structure, resolve_structure
 
+_NPU = re.compile(r"(?:^|_)npu|npu(?:_|$)")
 Progress = Callable[[int, int], None]
 """Called with files read and files in all."""
 
@@ -47,13 +49,27 @@ class RepositoryScan:
 
     @property
     def files_to_change(self) -> tuple[str, ...]:
-        """Python files that a first support has to change: on the training path or in the library, examples among them."""
-        paths = {
-            finding.path
-            for finding in self.findings
-            if finding.needs_change and finding.path.endswith(".py") and self.structure.is_changed(finding.path)
-        }
-        return tuple(sorted(paths))
+        """Python files to change: on the training path, in the library, and scripts apart, which a person starts."""
+        return self._files(lambda f: self.structure.is_changed(f.path) or f.area is Area.SCRIPTS)
+
+    @property
+    def files_on_path(self) -> tuple[str, ...]:
+        """Those of them that are on the training path or in the library, examples among them: a move's size."""
+        return self._files(lambda f: self.structure.is_changed(f.path))
+
+    @property
+    def files_to_start(self) -> tuple[str, ...]:
+        """Those of them that nothing starts without: reached from an entry point, and choosing the device or its back-end.
+
+        All of those on the path where no file chooses; the rest is met when it is used.
+        """
+        reached = self.structure.reached if self.structure.entries else frozenset(self.files_on_path)
+        choosing = self._files(lambda f: f.to_start and f.path in reached and self.structure.is_changed(f.path))
+        return choosing or self.files_on_path
+
+    def _files(self, is_named: Callable[[Finding], bool]) -> tuple[str, ...]:
+        named = {f.path for f in self.findings if f.needs_change and f.path.endswith(".py") and is_named(f)}
+        return tuple(sorted(named))
 
     @property
     def num_occurrences(self) -> int:
@@ -65,7 +81,7 @@ class RepositoryScan:
     def has_npu(self) -> bool:
         """Whether the repository already has code for NPUs on its training path."""
         return any(
-            entry.module.split(".")[0] in ("torch_npu", "mindspeed") or "npu" in entry.name.lower()
+            entry.module.split(".")[0] in ("torch_npu", "mindspeed") or _NPU.search(entry.name.lower())
             for facts in self.files
             for entry in facts.imports
             if self.structure.is_changed(facts.path)
@@ -138,6 +154,7 @@ def scan_repository(
                 findings.append(finding)
         findings += judge_libraries(facts, area, family.key, own)
     findings += judge_availability(files, structure.areas)
+    findings = judge_memory_helpers(findings, structure)
     packages = tuple(judge_packages(files, structure, own))
     pin = pinned_torch(packages) if torch_version is None else ""
     version, note = choose_version(torch_version or pin or None)

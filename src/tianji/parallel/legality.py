@@ -271,6 +271,14 @@ RULES: tuple[Rule, ...] = (
         lambda s, job, pool: "experts under tensor parallelism need sequence_parallel=on",
     ),
     Rule(
+        "shared layers",
+        lambda g, job, pool: (g.pp == 1) | np.asarray(not any(block.is_shared for block in job.model.blocks)),
+        lambda s, job, pool: (
+            f"pp={s.pp}: layers of {job.model.name} use the weights of earlier ones, which a pipeline would have to keep "
+            "alike on several stages; take pp=1"
+        ),
+    ),
+    Rule(
         "overlapped experts",
         lambda g, job, pool: (
             np.asarray(pool.chip.ecosystem in WHOLE_LAYERS_OVERLAP)

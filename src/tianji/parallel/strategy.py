@@ -18,7 +18,7 @@ EP_KINDS = ("deduplicated", "all_to_all")
 WEIGHT_GATHERS = ("hidden", "exposed", "broadcasts")
 PLACEMENTS = ("dp-inside", "pp-inside")
 OFFLOAD_UPDATES = ("host", "chip")
-ZERO_KINDS = ("layers", "matrices", "buckets")
+ZERO_KINDS = ("layers", "matrices", "buckets", "modules")
 MODULES = ("core_attn", "layernorm", "mla_up_proj", "mlp_act", "moe_act", "mlp", "moe", "shared_experts", "ops")
 """Parts of a layer that can be computed again by themselves; an array of strategies holds one bit for each."""
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -74,8 +74,8 @@ class Strategy:
     zero_group: int = 0
     """Ranks of one sharding group when it is smaller than all data-parallel ranks (HSDP); 0: all of them."""
     zero_kind: str = "layers"
-    """What ZeRO gathers and keeps at once: whole layers (FSDP), single matrices (XLA), or layers beside flat buckets
-    (DeepSpeed)."""
+    """What ZeRO gathers and keeps at once: whole layers (FSDP), single matrices (XLA), layers beside flat buckets
+    (DeepSpeed), or the same with each matrix of each expert by itself (DeepSpeed, experts in a loop)."""
     sequence_parallel: bool = True
     """Activations between the matmuls are cut over the tensor-parallel ranks too."""
     recompute: str = "none"

@@ -7,6 +7,7 @@ import numpy as np
 from tianji.parallel.mesh import expert_data_group, replica_group, shard_group
 from tianji.perf.context import Context
 from tianji.perf.memory import parameters_of_rank, trained_of_rank
+from tianji.perf.module_fetches import fetch_time
 from tianji.perf.stages import Stage
 from tianji.units import Array
 
@@ -30,7 +31,9 @@ def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple
     g, p = c.g, c.job.precision
     work_forward, work_backward = work
     trained = trained_of_rank(c.job, s, g)
-    groups = ((trained.dense, shard_group(g)), (trained.expert, expert_data_group(g)))
+    # Experts that are fetched one by one have a time of their own.
+    by_module = g.among("zero_kind", "modules") & (g.zero == 3)
+    groups = ((trained.dense, shard_group(g)), (trained.expert * ~by_module, expert_data_group(g)))
     # One broadcast from each rank moves what a gather moves, and pays the latency once for each.
     one_by_one = g.among("weight_gather", "broadcasts") & (g.zero < 3)
     delayed = g.among("weight_gather", "hidden") | (g.zero == 3)
@@ -56,6 +59,10 @@ def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple
     once = c.hide(reduced, work_backward, g.overlap_dp)
     gathered = c.hide(np.where(level[3], gather_all, gather), work_forward, g.overlap_dp & delayed)
     every_forward = np.where(level[3], gathered, 0.0)
+    if np.any(by_module):
+        forward, backward = fetch_time(s, c)
+        every_forward = every_forward + forward * by_module
+        every_backward = every_backward + backward * by_module
     return every_forward, every_backward, once + np.where(level[1] | level[2], gathered, 0.0)
 
 
@@ -64,7 +71,8 @@ def _gather_frozen(s: Stage, c: Context) -> Array:
     own, g = parameters_of_rank(c.job, s, c.g), c.g
     size = c.job.task.frozen_size or c.job.precision.weight_wire
     seconds: Array = np.asarray(0.0)
-    for parameters, group in ((own.dense, shard_group(g)), (own.expert, expert_data_group(g))):
+    expert = own.expert * ~g.among("zero_kind", "modules")
+    for parameters, group in ((own.dense, shard_group(g)), (expert, expert_data_group(g))):
         pieces = np.maximum(s.layers, 1.0) * (parameters > 0.0)
         seconds = seconds + c.network.all_gather(group, parameters * size, pieces)
     return seconds

@@ -31,6 +31,8 @@ ALIGNMENT = 8
 """Elements that a head must be a multiple of for batched score matmuls to run on the matrix units."""
 UNALIGNED = 0.1
 """Share of the matrix rate that is left when it is not: the vector units do the work."""
+LOOPED_KERNELS = 7.0
+"""Kernels of one expert that a model's code runs by itself, as under ``experts=looped``."""
 ROUTED_KERNELS = 44.0
 """Kernels of a layer with experts forward, beside those of its single experts: a layer takes about 150 forward and backward
 (Qwen3-30B on H100: 463,348 kernels over 3,072 layers and micro-batches). Backward there are twice as many."""
@@ -197,7 +199,9 @@ def _num_ops(layer: LayerOps, c: Context) -> Array:
 
 def _num_routed(experts: ExpertOps, c: Context) -> Array:
     """Return the kernels of a layer with experts forward."""
-    of_one = c.constants.expert_kernels * (1.0 - c.constants.expert_grouping)
+    of_one: Array = np.asarray(c.constants.expert_kernels * (1.0 - c.constants.expert_grouping))
+    if np.any(c.g.among("zero_kind", "modules")):
+        of_one = np.where(c.g.among("zero_kind", "modules"), np.maximum(of_one, LOOPED_KERNELS), of_one)
     return ROUTED_KERNELS + TENSOR_KERNELS * (c.g.tp > 1) + of_one * (experts.num_experts / c.g.ep)
 
 

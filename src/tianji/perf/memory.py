@@ -163,7 +163,8 @@ def state_bytes(job: Job, stage: Stage, g: Grid) -> dict[str, Array]:
         weights = _frozen_bytes(job, stage, g, gathered) + whole
     else:
         weights = np.where(g.zero >= 3, np.minimum(gathered, whole), whole)
-    buckets = FLAT_BUCKETS * p.activation_size * (g.among("zero_kind", "buckets") & (g.zero > 0) & (g.cp * g.dp > 1))
+    is_flat = g.among("zero_kind", "buckets") | g.among("zero_kind", "modules")
+    buckets = FLAT_BUCKETS * p.activation_size * (is_flat & (g.zero > 0) & (g.cp * g.dp > 1))
     return {
         "weights": weights + buckets,
         "gradients": np.where(g.offload_weights, 0.0, sharded(p.gradient_size, 2)),
@@ -186,7 +187,8 @@ def _frozen_bytes(job: Job, stage: Stage, g: Grid, gathered: Array) -> Array:
     shard = p.weight_size * own.of_level(g, 3)
     if job.task.frozen_size:
         kept = (p.weight_size - job.task.frozen_size) * frozen_matrices(job, stage, g)
-        share = (whole - kept) / whole
+        # The search for stages prices ranks without a layer, too: these have no weights at all.
+        share = (whole - kept) / np.where(whole > 0.0, whole, 1.0)
         whole, shard = whole * share, shard * share
         one = p.activation_size * _largest_matrix(job, stage, g)
         whole, shard = whole + one, shard + one

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tianji.identity import remember
-from tianji.parallel.grid import Grid
+from tianji.parallel.grid import Grid, number_alike
 from tianji.parallel.strategy import CHOICES, FIELDS, Strategy
 from tianji.perf.context import add_up
 from tianji.perf.holdings import Holding, LayerSequence, hold_all, hold_most, tail_layers
@@ -220,14 +220,14 @@ def _pipelines(model: Model, g: Grid) -> tuple[list[_Pipeline], Array]:
     """Return the unlike arguments of :func:`hold_most`, and which of them each place has, on the axes that a pipeline needs."""
     leading = model.moe.num_leading_dense if model.moe else 0
     step = model.moe.layer_step if model.moe else 1
-    texts, named = np.unique(g.stages, return_inverse=True)
-    named = named.reshape(g.stages.shape)
+    texts = sorted(set(g.stages.ravel().tolist()))
+    named = np.asarray([texts.index(text) for text in g.stages.ravel().tolist()]).reshape(g.stages.shape)
     columns = np.broadcast_arrays(g.pp, g.vpp, g.schedule, model.num_layers, leading, step, tail_layers(model), named)
     flat = [np.ravel(column) for column in columns]
     packed = np.zeros(columns[0].size, dtype=np.int64)
     for column in flat:
         packed = packed * (int(column.max()) + 1) + column
-    _, firsts, inverse = np.unique(packed, return_index=True, return_inverse=True)
+    firsts, inverse = number_alike(packed)
     names, modules = CHOICES["schedule"], model.num_mtp_layers
     keys: list[_Pipeline] = []
     for pp, vpp, code, num_layers, first, every, tail, text in zip(
@@ -237,7 +237,7 @@ def _pipelines(model: Model, g: Grid) -> tuple[list[_Pipeline], Array]:
         if not model.blocks:
             behind = (num_layers - first) // every if model.moe else 0
             sequence = LayerSequence(num_layers, modules, first, behind / max(num_layers - first, 1), tail=tail)
-        keys.append((sequence, names[code], pp, vpp, str(texts[text])))
+        keys.append((sequence, names[code], pp, vpp, texts[text]))
     return keys, inverse.reshape(columns[0].shape)
 
 

@@ -250,7 +250,7 @@ def _experts(job: Job) -> dict[str, Array]:
 def _micro_batches(job: Job, dp: Array) -> Array:
     """Return a few micro-batches of each dealing: (micro-batches, dealings)."""
     most = max(MAX_MICRO_BATCH, MAX_MICRO_TOKENS // job.seq_len)
-    sizes = {n: _some([b for b in divisors(job.global_batch_size // n) if b <= most]) for n in np.unique(dp).tolist()}
+    sizes = {n: _some([b for b in divisors(job.global_batch_size // n) if b <= most]) for n in set(dp.tolist())}
     return np.asarray([sizes[n] for n in dp.tolist()]).reshape(len(dp), SMALL + LARGE).T
 
 
@@ -266,6 +266,6 @@ def _some(sizes: list[int]) -> list[int]:
 
 def _chunks(job: Job, pp: Array, schedules: Schedules) -> Array:
     """Return the chunks of each schedule and dealing: (schedules, dealings)."""
-    counts = {n: chunk_counts(job.model.num_layers, n) or [1] for n in np.unique(pp).tolist()}
+    counts = {n: chunk_counts(job.model.num_layers, n) or [1] for n in set(pp.tolist())}
     rows = [[counts[n][-min(place, len(counts[n]))] if place else 1 for n in pp.tolist()] for _, place in schedules]
     return np.asarray(rows).reshape(len(schedules), len(pp))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tianji.parallel.grid import Grid
+from tianji.parallel.grid import Grid, number_alike
 from tianji.parallel.strategy import Strategy
 from tianji.search.candidate import Candidate, Some
 from tianji.units import Array
@@ -86,7 +86,7 @@ class Shortlist:
             np.concatenate([getattr(part.members, name) for part in self.parts]) for name in ("step_time", "memory")
         )
         order = np.lexsort((memory, times))
-        _, first = np.unique(np.concatenate([part.layouts for part in self.parts])[order], return_index=True)
+        first, _ = number_alike(np.concatenate([part.layouts for part in self.parts])[order])
         unlike = np.zeros(len(times), dtype=bool)
         unlike[order[first]] = True
         if np.count_nonzero(unlike) > self.most:

@@ -19,7 +19,7 @@ import numpy as np
 
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
-from tianji.parallel.grid import Grid
+from tianji.parallel.grid import Grid, number_alike
 from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.stages import Stages
 from tianji.parallel.strategy import Strategy
@@ -167,8 +167,9 @@ def _intervals(sequence: LayerSequence) -> tuple[Array, Array]:
     """Return the unlike counts of layers by kind between any two places of a sequence, and which of them each two have."""
     before = np.asarray(sequence.counts_before())
     counts = np.maximum(before[None, :] - before[:, None], 0.0)
-    unlike, which = np.unique(counts.reshape(-1, counts.shape[-1]), axis=0, return_inverse=True)
-    return unlike, which.reshape(counts.shape[:2])
+    rows = counts.reshape(-1, counts.shape[-1])
+    firsts, which = number_alike(rows)
+    return rows[firsts], which.reshape(counts.shape[:2])
 
 
 def _lengths(size: int) -> Array:

@@ -21,7 +21,7 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import CONSTANTS, Constants, limit
 from tianji.hardware.uncertainty import Uncertainty
-from tianji.parallel.grid import Grid
+from tianji.parallel.grid import Grid, number_alike
 from tianji.parallel.strategy import Strategy
 from tianji.perf.context import total
 from tianji.perf.step import estimate_time
@@ -120,10 +120,10 @@ def draw_errors(grid: Grid, random: np.random.Generator, draws: int) -> Array:
     """Return errors of log time, (draws, strategies): a sum over fields, each value of a field with its own."""
     errors = np.zeros((draws, *grid.shape))
     for name in APART:
-        values, codes = np.unique(np.broadcast_to(getattr(grid, name), grid.shape), return_inverse=True)
+        values, codes = number_alike(np.broadcast_to(getattr(grid, name), grid.shape))
         normal = _mirrored(random, draws, len(values))
         if len(values) > 1:
-            errors += SCATTER * normal[:, codes.ravel()]
+            errors += SCATTER * normal[:, codes]
     return errors
 
 

@@ -20,6 +20,7 @@ from tianji.parallel.plan import Plan
 from tianji.units import GIGA, Array
 from tianji.validation.pricing import Prediction, predict_rows
 from tianji.validation.published_runs import read_shipped
+from tianji.workload.task import ADAPTED
 
 MOST = 3
 """Published runs that are shown, the nearest first."""
@@ -29,6 +30,11 @@ REACHES = (2.0, 4.0, 8.0)
 """Distances up to which runs are looked for, one after the other until there are enough."""
 FARTHEST = REACHES[-1]
 """A run farther away says nothing."""
+
+
+PRETRAIN = ("", "pretrain")
+LIKE: dict[str, tuple[str, ...]] = {"sft": ("sft",), "lora": ADAPTED, "qlora": ADAPTED}
+"""Of tasks beside pre-training those whose published runs are shown; where there are none, pre-training is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +55,41 @@ def nearest_rows(plan: Plan, farthest: float, splits: Collection[str]) -> Iterat
 
 
 def rank_stated(
-    plan: Plan, farthest: float, splits: Collection[str] | None = None
+    plan: Plan, farthest: float, splits: Collection[str] | None = None, tasks: tuple[str, ...] = PRETRAIN
 ) -> list[tuple[float, tuple[str, ...], Cells]]:
-    """Return the published runs of some splits (None: all) up to a distance from a plan, the nearest first.
+    """Return the published runs of some splits (None: all) and tasks up to a distance from a plan, the nearest first.
 
     Each with its distance, what sets it apart, and what its table states.
     """
-    runs = (run for run in _published().within(plan, farthest) if splits is None or run.cells.text("split") in splits)
+    runs = (
+        run for run in _published(tasks).within(plan, farthest) if splits is None or run.cells.text("split") in splits
+    )
     ranked = ((*_compare(plan, run), run.cells) for run in runs)
     return sorted((entry for entry in ranked if entry[0] <= farthest), key=lambda entry: entry[0])
 
 
 def find_nearest(plan: Plan, calibration: Calibration) -> list[NearRun]:
-    """Return the nearest published runs of a plan that can be predicted, the nearest first."""
-    for reach in REACHES:
-        chosen = list(islice(_readable(rank_stated(plan, reach)), MOST))
-        if len(chosen) == MOST:
-            break
+    """Return the nearest published runs of a plan that can be predicted, the nearest first.
+
+    They are of the plan's task where there are any, else of pre-training.
+    """
+    chosen = _choose(plan, LIKE.get(plan.job.task.name, PRETRAIN)) or _choose(plan, PRETRAIN)
     predictions = predict_rows([row for _, _, row in chosen], calibration)
     return [
         NearRun(prediction, distance, differs)
         for (distance, differs, _), prediction in zip(chosen, predictions, strict=True)
         if prediction.step_time is not None
     ]
+
+
+def _choose(plan: Plan, tasks: tuple[str, ...]) -> list[tuple[float, tuple[str, ...], Row]]:
+    """Return the nearest runs of some tasks, up to the first reach that has enough of them."""
+    chosen: list[tuple[float, tuple[str, ...], Row]] = []
+    for reach in REACHES:
+        chosen = list(islice(_readable(rank_stated(plan, reach, tasks=tasks)), MOST))
+        if len(chosen) == MOST:
+            break
+    return chosen
 
 
 def _readable(near: Iterable[tuple[float, tuple[str, ...], Cells]]) -> Iterator[tuple[float, tuple[str, ...], Row]]:
@@ -126,10 +144,10 @@ class _Published:
         return [self.runs[i] for i in np.flatnonzero(distances <= farthest + 1e-6).tolist()]
 
 
-@lru_cache(maxsize=1)
-def _published() -> _Published:
-    """Return the shipped pre-training runs that say on how many chips and with which batch they ran."""
-    usable = (c for c in read_shipped() if c.text("quality") in ("A", "B") and c.text("task") in ("", "pretrain"))
+@lru_cache(maxsize=4)
+def _published(tasks: tuple[str, ...]) -> _Published:
+    """Return the shipped runs of some tasks that say on how many chips and with which batch they ran."""
+    usable = (c for c in read_shipped() if c.text("quality") in ("A", "B") and c.text("task") in tasks)
     runs = tuple(run for run in map(_read, usable) if all(run.sizes))
     sizes, shapes = np.asarray([run.sizes for run in runs]), np.asarray([run.shape for run in runs])
     return _Published(runs, np.log2(sizes), shapes, np.asarray([run.is_moe for run in runs]))
@@ -156,6 +174,8 @@ def _compare(plan: Plan, run: _StatedRun) -> tuple[float, tuple[str, ...]]:
     if run.chip != plan.pool.chip.name:
         distance += OTHER_CHIP
         differs.append(f"chip {run.chip}")
+    if (task := run.cells.text("task") or "pretrain") != job.task.name:
+        differs.append(f"task {task}")
     if run.dtype != job.precision.name:
         distance += OTHER_PRECISION
         differs.append(run.dtype)

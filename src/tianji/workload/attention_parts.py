@@ -13,9 +13,11 @@ def attention(
     h: int, *, num_heads: int, num_key_value_heads: int, head_dim: int, v_head_dim: int = 0, window: int = 0,
     qkv_bias: bool = False, output_bias: bool = False, qk_norm: str = "", gate: str = "", sinks: bool = False,
     shared_keys: bool = False, values_are_keys: bool = False, extra: int = 0, selected: int = 0,
-    index_heads: int = 0, index_size: int = 0, bidirectional: bool = False,
+    index_heads: int = 0, index_size: int = 0, bidirectional: bool = False, input_width: int = 0,
 ) -> LayerPart:  # fmt: skip
     """Return grouped-query attention; ``window`` tokens bound the context (0: all of it).
+
+    ``input_width`` is that of its input (0: the hidden size): Zamba's is the hidden state beside the embedding.
 
     ``qk_norm``: ``head`` (one norm of head_dim for queries, one for keys), ``each`` (one for each head), ``whole`` (over all
     heads together). ``gate``: ``element`` (a gate as wide as the output), ``head`` (one value for each head). Layers with
@@ -27,7 +29,7 @@ def attention(
     made = (0 if shared_keys else keys) + (0 if shared_keys or values_are_keys else values)
     gates = {"element": out, "head": num_heads}.get(gate, 0)
     matmuls = [
-        Matmul("qkv", h, query + made + gates, "column", role=Role.PROJECTION),
+        Matmul("qkv", input_width or h, query + made + gates, "column", role=Role.PROJECTION),
         Matmul("attention output", out, h, "row", role=Role.ATTENTION_OUTPUT),
     ]
     small = (query + made + gates if qkv_bias else 0) + (h if output_bias else 0) + (num_heads if sinks else 0) + extra
@@ -80,8 +82,11 @@ def latent_attention(
     h: int, *, num_heads: int, kv_lora_rank: int, qk_nope_head_dim: int, qk_rope_head_dim: int, v_head_dim: int,
     q_lora_rank: int = 0, window: int = 0, bias: bool = False, gate: str = "", selected: int = 0,
     index_heads: int = 0, index_size: int = 0, index_source: int = 0, extra: int = 0, down_bias: bool = False,
+    latent_gate: bool = False,
 ) -> LayerPart:  # fmt: skip
     """Return multi-head latent attention (DeepSeek-V2); ``q_lora_rank`` 0 means a full query projection.
+
+    With ``latent_gate`` queries, and a gate as wide as the output, are made of the latent before and after its norm (A.X-K2).
 
     With ``index_heads`` an indexer picks ``selected`` tokens for each query (DeepSeek-V3.2's sparse attention).
     """
@@ -92,7 +97,9 @@ def latent_attention(
         *(
             (
                 Matmul("q down", h, q_lora_rank, "none", role=Role.PROJECTION),
-                Matmul("q up", q_lora_rank, query, "column", role=Role.EXPANSION),
+                Matmul(
+                    "q up", (1 + latent_gate) * q_lora_rank, query + latent_gate * out, "column", role=Role.EXPANSION
+                ),
             )
             if q_lora_rank
             else (Matmul("q", h, query, "column", role=Role.PROJECTION),)
@@ -120,7 +127,8 @@ def latent_attention(
     return LayerPart(
         "latent attention", tuple(matmuls), tuple(scores),
         vectors=(Vector("positions", 2.0 * num_heads * qk_rope_head_dim, "tensor"),),
-        small=small, whole=down + latents, saved=2.0 * query + 2.0 * out, saved_whole=latents + qk_rope_head_dim,
+        small=small, whole=down + latents, saved=2.0 * query + (2.0 + latent_gate) * out,
+        saved_whole=latents + qk_rope_head_dim,
     )  # fmt: skip
 
 

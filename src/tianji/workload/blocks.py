@@ -46,6 +46,11 @@ class LayerBlock:
     """Tokens of a sequence in it, where they are not the job's (patches of an image, frames of sound)."""
     residual_streams: int = 1
     """Residual streams side by side, mixed before and after mixer and MLP by hyper-connections (DeepSeek-V4)."""
+    side: int = 0
+    """Weights of small matrices that each token goes through beside mixer and MLP: gates of norms, hyper-connections of another
+    form than DeepSeek-V4's, layer embeddings. No tensor cut divides them."""
+    is_shared: bool = False
+    """Its weights are those of an earlier layer: it computes and holds none (looped models)."""
 
     @property
     def title(self) -> str:
@@ -80,13 +85,13 @@ class BlockParts:
     def active_parameters(self) -> int:
         """With the experts of one token."""
         top_k = self.layer.experts.top_k if self.layer.experts else 0
-        idle = self.mixer.idle if self.mixer else 0
+        idle = self.mixer.idle if self.mixer and self.parameters else 0
         return self.parameters - idle + top_k * self.expert_parameters
 
 
 @lru_cache(maxsize=512)
 def parts_of(block: LayerBlock, hidden_size: int, norm_bias: bool = False) -> BlockParts:
-    """Return the ops and parameters of a block.
+    """Return the ops and parameters of a block; one with the weights of an earlier layer has ops alone.
 
     Raises FormatError for a kind or a size that is not known.
     """
@@ -101,8 +106,9 @@ def parts_of(block: LayerBlock, hidden_size: int, norm_bias: bool = False) -> Bl
     )
     experts = mlp.experts if mlp else None
     mixing = _hyper_connections(block, hidden_size) * len(parts)
+    beside = (Matmul("beside", hidden_size, block.side // hidden_size, "none"),) if block.side >= hidden_size else ()
     layer = LayerOps(
-        (*(m for part in parts for m in part.matmuls), *mixing),
+        (*(m for part in parts for m in part.matmuls), *mixing, *beside),
         tuple((1.0, a) for part in parts for a in part.attention),
         vectors,
         experts,
@@ -111,14 +117,16 @@ def parts_of(block: LayerBlock, hidden_size: int, norm_bias: bool = False) -> Bl
         block.hidden_size,
     )
     heads = tuple(a.num_heads for _, a in layer.attention if a.v_dim) + tuple(s.num_heads for s in layer.scans)
+    whole = norms + block.extra + block.side + _learned(mixing)
+    own = 0 if block.is_shared else 1
     return BlockParts(
         mixer=mixer,
         mlp=mlp,
         layer=layer,
-        parameters=sum(part.parameters for part in parts) + norms + block.extra + _learned(mixing),
-        whole=sum(part.whole for part in parts) + norms + block.extra + _learned(mixing),
+        parameters=own * (sum(part.parameters for part in parts) + whole),
+        whole=own * (sum(part.whole for part in parts) + whole),
         num_experts=experts.num_experts if experts else 0,
-        expert_parameters=mlp.expert_parameters if mlp else 0,
+        expert_parameters=own * mlp.expert_parameters if mlp else 0,
         heads=heads,
     )
 
@@ -126,7 +134,7 @@ def parts_of(block: LayerBlock, hidden_size: int, norm_bias: bool = False) -> Bl
 def _hyper_connections(block: LayerBlock, hidden_size: int) -> tuple[Matmul, ...]:
     """Return the ops of n streams of width h around one part: their weights, n h by n (n + 2), and their mixing, n by n."""
     n = block.residual_streams
-    if n == 1:
+    if n == 1 or block.side:
         return ()
     weights = Matmul("hyper-connection", n * hidden_size, n * (n + 2), "none", high=True)
     return weights, Matmul("stream mixing", n * n, hidden_size, "none", high=True, role=Role.MIXING)

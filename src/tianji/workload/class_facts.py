@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-FILE = files("tianji.workload") / "data" / "classes.json"
+FILE = Path(__file__).parent / "data" / "classes.json"
 
 
 @cache

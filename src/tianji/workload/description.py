@@ -42,8 +42,10 @@ def write_description(model: Model) -> str:
         lines += ["", "[[blocks]]"]
         lines += [
             f"{key} = {getattr(block, key)}"
-            for key in ("num_norms", "extra", "hidden_size", "tokens", "residual_streams")
+            for key in ("num_norms", "extra", "hidden_size", "tokens", "residual_streams", "side")
         ]
+        if block.is_shared:
+            lines.append("is_shared = true")
         for name, part in (("mixer", block.mixer), ("mlp", block.mlp)):
             if part:
                 sizes = ", ".join(f"{key} = {int(value)}" for key, value in (*part.sizes,))
@@ -103,10 +105,14 @@ def _tables(table: Mapping[str, Any], key: str, where: str) -> list[Mapping[str,
 
 
 def _block(entry: Mapping[str, Any], where: str) -> LayerBlock:
-    sizes = {key: _number(entry, key, where) for key in ("num_norms", "extra", "hidden_size", "tokens")}
+    sizes = {key: _number(entry, key, where) for key in ("num_norms", "extra", "hidden_size", "tokens", "side")}
     streams = _number(entry, "residual_streams", where) or 1
     return LayerBlock(
-        _part(entry.get("mixer"), where), _part(entry.get("mlp"), where), residual_streams=streams, **sizes
+        _part(entry.get("mixer"), where),
+        _part(entry.get("mlp"), where),
+        residual_streams=streams,
+        is_shared=entry.get("is_shared") is True,
+        **sizes,
     )
 
 

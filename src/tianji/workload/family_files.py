@@ -8,7 +8,11 @@ One TOML file for each family in ``data/families/``. It takes over another with 
 * ``[model]``: sizes of the whole; ``[mixers.NAME]``, ``[mlps.NAME]``: a kind of ``workload.parts`` with its sizes;
 * ``other_architectures``: classes of other families that build files of these types, too;
 * ``other_types``: a ``model_type`` of another family under which files with these architectures are published, too;
+* ``[before]``: for a mixer the mixer and the MLP of a layer that comes before each of its layers, and the mixer that has the
+  weights of an earlier such layer; the first ``before_own`` of ``[model]`` have their own (Zamba's shared transformer);
+* ``note``: what the answer says of every model of the family;
 * ``[same_class]``: for a ``model_type`` the one whose configuration class its makers use;
+* ``layer_overrides``: the key of an object that gives, for the number of a layer, the keys that are otherwise there;
 * ``[each]``: names whose value differs from layer to layer, with the key that lists them;
 * ``[layers]``: a rule for each of ``mixer`` and ``mlp`` that names one of them for every layer.
 
@@ -21,7 +25,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
@@ -31,11 +35,13 @@ WORDS = ("qk_norm", "gate")
 """Fields of a mixer that are words, not sizes."""
 SWITCHES = frozenset(
     {"qkv_bias", "output_bias", "bias", "gated", "sinks", "shared_keys", "values_are_keys", "shared_gate", "router_bias",
-     "conv_bias", "bidirectional", "receptance", "low_rank", "norm", "tied", "norm_bias", "final_norm", "embedding_norm"}
+     "conv_bias", "bidirectional", "latent_gate", "receptance", "low_rank", "norm", "tied", "norm_bias", "final_norm",
+     "embedding_norm"}
 )  # fmt: skip
 """Fields that are on or off."""
-BLOCK_FIELDS = ("hidden_size", "tokens", "num_norms")
-"""Fields of a mixer that are the layer's: its width and its tokens, where they are not the model's, and its norms."""
+BLOCK_FIELDS = ("hidden_size", "tokens", "num_norms", "side", "is_shared")
+"""Fields of a mixer that are the layer's: its width and its tokens, where they are not the model's, its norms, small matrices
+beside it (an MLP may have some, too), and whether its weights are those of an earlier layer."""
 OF_ONE_FAMILY = ("model_types", "architectures", "same_class", "other_types", "other_architectures")
 """What a file does not take over from the one that it is like."""
 Rule = Any
@@ -61,6 +67,12 @@ class FamilyFile:
     """The family reads the whole file, also where a part of it describes a language model."""
     each: Mapping[str, str] = field(default_factory=dict)
     """For a name the key that lists its value for each layer; of an object NAME__INNER."""
+    before: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    """For a mixer the mixer and the MLP of a layer before each of its layers, and the mixer with an earlier one's weights."""
+    note: str = ""
+    """What the answer says of every model of the family."""
+    layer_overrides: str = ""
+    """The key of an object that gives, for the number of a layer, the keys that are otherwise there; empty without."""
     ignored: tuple[str, ...] = ()
     """Keys with which the family's code does nothing."""
     other_types: tuple[str, ...] = ()
@@ -78,6 +90,7 @@ class FamilyFile:
     def _keys(self) -> frozenset[str]:
         read = {name for text in self._texts for name in names_in(text)} | set(self.defaults) | set(self.must_be)
         read |= {key for rule in self.layers.values() for key in _rule_keys(rule)} | {"max_position_embeddings"}
+        read |= {self.layer_overrides} - {""}
         read |= set(self.each.values()) | {name.partition("__")[0] for name in read if "__" in name}
         return frozenset(read | {spelling for many in self.aliases.values() for spelling in many} | set(self.aliases))
 
@@ -89,7 +102,7 @@ class FamilyFile:
     def dealt(self, part: str) -> Mapping[str, Mapping[str, object]]:
         """Return the mixers or the MLPs that the rule of a part can give a layer; others are there for families like this."""
         known = self.mixers if part == "mixer" else self.mlps
-        names = set(_rule_names(self.layers[part]))
+        names = set(_rule_names(self.layers[part])) | {name for names in self.before.values() for name in names}
         return {name: table for name, table in known.items() if name in names}
 
     @cached_property
@@ -180,7 +193,7 @@ def load_tables(folder: str) -> dict[str, dict[str, Any]]:
     """Return the files of a folder of ``data`` by their names, in the order of those."""
     return {
         entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text(encoding="utf-8"))
-        for entry in sorted((files("tianji.workload") / "data" / folder).iterdir(), key=lambda e: e.name)
+        for entry in sorted((Path(__file__).parent / "data" / folder).iterdir(), key=lambda e: e.name)
         if entry.name.endswith(".toml")
     }
 
@@ -243,6 +256,9 @@ def make_family(name: str, table: Mapping[str, Any]) -> FamilyFile:
         aliases=aliases,
         is_whole=bool(table.get("is_whole")),
         each=table.get("each", {}),
+        before={mixer: tuple(names) for mixer, names in table.get("before", {}).items()},
+        note=str(table.get("note", "")),
+        layer_overrides=str(table.get("layer_overrides", "")),
         ignored=tuple(table.get("ignored", ())),
         same_class=table.get("same_class", {}),
         other_architectures=tuple(table.get("other_architectures", ())),

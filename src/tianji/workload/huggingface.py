@@ -78,7 +78,7 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
     model = head.on(blocks if as_blocks else as_plain(blocks, stated_width(keys)))
     _check_lists(part.data, model, where)
     unread = unread_keys(family, part.data)
-    remark = "; ".join(filter(None, (part.remark, head.remark, keys.filled(), unread)))
+    remark = "; ".join(filter(None, (part.remark, head.remark, family.note, loops_of(model), keys.filled(), unread)))
     mathematics = read_mathematics(part.data, has_experts=model.num_moe_layers > 0)
     return replace(model, family=kind, remark=remark, mathematics=mathematics)
 
@@ -158,10 +158,20 @@ def _stems(kind: str, family: FamilyFile) -> set[str]:
 
 def _check_lists(data: Mapping[str, object], model: Model, where: str) -> None:
     listed = data.get("layer_types")
-    if isinstance(listed, list) and len(listed) < model.num_layers:
-        raise FormatError(
-            f"{where}: layer_types has {len(listed)} entries, but the model has {model.num_layers} layers"
-        )
+    own = sum(not model.blocks[i].is_shared for i in model.pattern) if model.blocks else model.num_layers
+    if isinstance(listed, list) and len(listed) < own:
+        raise FormatError(f"{where}: layer_types has {len(listed)} entries, but the model has {own} layers")
+
+
+def loops_of(model: Model) -> str:
+    """Return a remark on layers that are passed several times; empty where there are none."""
+    passes = sum(model.blocks[i].is_shared for i in model.pattern)
+    own = model.num_layers - passes
+    return (
+        f"{own} layers, passed {model.num_layers} times: {passes} passes use the weights of earlier ones"
+        if passes
+        else ""
+    )
 
 
 def _plain_name(name: str) -> str:

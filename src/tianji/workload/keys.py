@@ -69,12 +69,16 @@ class Keys:
         keys._check(family)
         return keys
 
-    def of_layer(self, each: Mapping[str, str], index: int) -> Keys:
-        """Return the keys as one layer has them: those that a list states for each layer.
+    def of_layer(self, each: Mapping[str, str], index: int, overrides: str = "") -> Keys:
+        """Return the keys as one layer has them: those that a list states for each layer, or an object for some.
 
         Raises FormatError for a list that is too short.
         """
         values = dict(self.values)
+        listed = self.values.get(overrides)
+        for number, own in listed.items() if isinstance(listed, Mapping) else ():
+            if str(number).isdecimal() and int(number) == index and isinstance(own, Mapping):
+                values |= own
         for name, key in each.items():
             listed = self.values.get(key)
             if not isinstance(listed, list):

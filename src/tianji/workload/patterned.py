@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tianji.errors import FormatError, UnsupportedModelError
@@ -39,7 +40,7 @@ def read_patterned(family: FamilyFile, keys: Keys, name: str) -> Model:
     for word, layers in (("num_layers", num_layers), ("num_mtp_layers", num_mtp_layers)):
         if not 0 <= layers <= MOST_LAYERS:
             raise FormatError(f"{where}: {word}: expected at most {MOST_LAYERS:,}, got {layers:,}")
-    blocks, pattern = _pattern(family, keys, sizes, num_layers)
+    blocks, pattern = _looped(*_pattern(family, keys, sizes, num_layers), sizes, where)
     _check_signature(family, keys, blocks)
     norm_bias = bool(sizes.get("norm_bias"))
     parts = [parts_of(block, hidden, norm_bias) for block in blocks]
@@ -53,7 +54,7 @@ def read_patterned(family: FamilyFile, keys: Keys, name: str) -> Model:
         name=name,
         family=str(keys.stated.get("model_type") or next(iter(family.model_types), family.name)),
         hidden_size=hidden,
-        num_layers=num_layers,
+        num_layers=len(pattern),
         num_attention_heads=heads,
         num_key_value_heads=max([a.num_key_value_heads for a in attention], default=heads),
         head_dim=max([a.qk_dim for a in attention], default=0) or hidden // heads,
@@ -89,20 +90,58 @@ def _pattern(
     family: FamilyFile, keys: Keys, sizes: Mapping[str, Any], num_layers: int
 ) -> tuple[tuple[LayerBlock, ...], tuple[int, ...]]:
     """Return the blocks of a model and, for each layer, which it is."""
-    if any(isinstance(keys.values.get(key), list) for key in family.each.values()):
+    overrides = keys.values.get(family.layer_overrides)
+    own_keys = any(isinstance(keys.values.get(key), list) for key in family.each.values())
+    if own_keys or (isinstance(overrides, Mapping) and overrides):
         made = []
         for i in range(num_layers):
-            own = keys.of_layer(family.each, i)
+            own = keys.of_layer(family.each, i, family.layer_overrides)
             mixer, mlp = (deal_layers(family.layers[part], own, num_layers)[i] for part in ("mixer", "mlp"))
             made.append(_block(family, own, mixer, mlp, sizes))
         blocks = list(dict.fromkeys(made))
         return tuple(blocks), tuple(blocks.index(block) for block in made)
     names = list(zip(*(deal_layers(family.layers[part], keys, num_layers) for part in ("mixer", "mlp")), strict=True))
+    names = _with_layers_before(family, names, _number(sizes, "before_own", keys.where))
     distinct = list(dict.fromkeys(names))
     return (
         tuple(_block(family, keys, mixer, mlp, sizes) for mixer, mlp in distinct),
         tuple(distinct.index(pair) for pair in names),
     )
+
+
+def _with_layers_before(family: FamilyFile, names: list[tuple[str, str]], num_own: int) -> list[tuple[str, str]]:
+    """Return the mixers and MLPs of all layers, those that a family puts before some of them included."""
+    whole: list[tuple[str, str]] = []
+    count = 0
+    for mixer, mlp in names:
+        if mixer in family.before:
+            own, dense, shared = family.before[mixer]
+            whole.append((own if count < num_own else shared, dense))
+            count += 1
+        whole.append((mixer, mlp))
+    return whole
+
+
+def _looped(
+    blocks: tuple[LayerBlock, ...], pattern: tuple[int, ...], sizes: Mapping[str, Any], where: str
+) -> tuple[tuple[LayerBlock, ...], tuple[int, ...]]:
+    """Return the blocks and the pattern with each pass through looped layers; later passes have no weights of their own.
+
+    Raises FormatError for loops that go beyond the layers.
+    """
+    start, count, passes = (_number(sizes, word, where) for word in ("loop_start", "loop_layers", "loop_passes"))
+    if not count or passes < 2:
+        return blocks, pattern
+    if start < 0 or not 0 < count <= len(pattern) - start or len(pattern) + (passes - 1) * count > MOST_LAYERS:
+        raise FormatError(
+            f"{where}: {count} looped layers from layer {start} on, {passes} times; the model has {len(pattern)} layers"
+        )
+    looped = pattern[start : start + count]
+    kinds = list(dict.fromkeys(looped))
+    again = tuple(len(blocks) + kinds.index(i) for i in looped) * (passes - 1)
+    shared = tuple(replace(blocks[i], is_shared=True) for i in kinds)
+    end = start + count
+    return (*blocks, *shared), (*pattern[:end], *again, *pattern[end:])
 
 
 PLAIN_PARTS = ("attention", "cross_attention", "dense", "linear")
@@ -205,7 +244,8 @@ def _block(family: FamilyFile, keys: Keys, mixer: str, mlp: str, sizes: Mapping[
     elif not all(specs):
         norms //= 2
     hidden = own["hidden_size"] if own["hidden_size"] != sizes["hidden_size"] else 0
-    return LayerBlock(*specs, norms, extra, hidden, own["tokens"], streams)
+    side = own["side"] + keys.whole(family.mlps.get(mlp, {}).get("side", 0)) + _number(sizes, "side", keys.where)
+    return LayerBlock(*specs, norms, extra, hidden, own["tokens"], streams, side, bool(own["is_shared"]))
 
 
 def _spec(known: Mapping[str, Mapping[str, object]], name: str, keys: Keys) -> PartSizes | None:

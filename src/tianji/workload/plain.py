@@ -131,12 +131,20 @@ def _is_plain(
     words = {word for block in model.blocks if block.mixer for word in block.mixer.words if word[1]}
     same = not dense or not experts or all(dense.get(n, d) == experts.get(n, d) for n, d in (("gated", 1), ("bias", 0)))
     plain_words = not words or (kind == "attention" and words == {("qk_norm", "head")})
-    alike = len({(b.num_norms, b.extra, b.residual_streams, b.hidden_size, b.tokens) for b in model.blocks}) == 1
+    alike = (
+        len(
+            {
+                (b.num_norms, b.extra, b.residual_streams, b.hidden_size, b.tokens, b.side, b.is_shared)
+                for b in model.blocks
+            }
+        )
+        == 1
+    )
     first = model.blocks[0]
     whole_heads = kind == "latent" or model.num_attention_heads % model.num_key_value_heads == 0
     regular = (
         first.num_norms in (2, 4)
-        and not first.extra
+        and not (first.extra or first.side)
         and (first.residual_streams, first.hidden_size, first.tokens) == (1, 0, 0)
     )
     own = not model.head_extra

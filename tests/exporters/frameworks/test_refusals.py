@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 import tianji
-from tianji.errors import ExportError
+from legal_plans import TRAINERS
+from tianji.errors import ExportError, IllegalStrategyError
 from tianji.exporters import TARGETS, render_plan
 from tianji.exporters.contract import Refusal
-from tianji.exporters.frameworks import deepspeed, mindformers, nemo, torchtitan
+from tianji.exporters.frameworks import deepspeed, llama_factory, mindformers, nemo, swift, torchtitan, trainer_files
 from tianji.exporters.frameworks.megatron import MEGATRON, NO_ASCEND
 from tianji.exporters.frameworks.mindspeed import ASCEND_ONLY, MINDSPEED
 from tianji.exporters.megatron_family.refusals import FAMILY_REFUSALS
@@ -23,15 +24,20 @@ TABLES: dict[str, tuple[Refusal, ...]] = {
     "torchtitan": torchtitan.REFUSALS,
     "mindformers": mindformers.REFUSALS,
     "deepspeed": deepspeed.REFUSALS,
+    "llama-factory": (*trainer_files.REFUSALS, *llama_factory.OWN_REFUSALS),
+    "swift": (*trainer_files.REFUSALS, *swift.OWN_REFUSALS),
 }
 CUDA, ASCEND = "hgx-h100", "atlas-950-superpod"
 POOLS = {"mindspeed": ASCEND, "mindformers": ASCEND}
 DENSE, EXPERTS = {"mindformers": "qwen3-8b"}, "qwen3-30b-a3b"
+TRAINED = {"tp": 1, "overlap_tp": False, "zero_kind": "buckets", "weight_gather": "exposed", "cp_kind": "ulysses"}
 GOOD: dict[str, dict[str, Any]] = {
     "torchtitan": {"zero": 3},
     "deepspeed": {"overlap_tp": False, "sequence_parallel": False, "cp_kind": "ulysses"},
     "mindspeed": {"ep_kind": "all_to_all"},
     "mindformers": {"ep_kind": "all_to_all", "overlap_tp": False},
+    "llama-factory": TRAINED,
+    "swift": TRAINED,
 }
 """Strategy fields of the plan that each framework takes, beside tp 2 and dp 4."""
 
@@ -55,7 +61,7 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
     "megatron": [
         *FAMILY,
         ({"pool": ASCEND}, "drives no Ascend chips by itself"),
-        (FULL_EP | {"recompute": "full"}, "with full recomputation"),
+        (FULL_EP | {"recompute": "full"}, "overlap_ep with recompute=full"),
         ({"precision": "hif8", "pool": ASCEND}, "precision hif8: it has no recipe"),
     ],
     "mindspeed": [
@@ -82,7 +88,7 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
     "nemo": [
         *FAMILY,
         ({"pool": ASCEND}, "NeMo drives NVIDIA chips only"),
-        (FULL_EP | {"recompute": "full"}, "with full recomputation"),
+        (FULL_EP | {"recompute": "full"}, "overlap_ep with recompute=full"),
         ({"precision": "hif8", "pool": ASCEND}, "precision hif8: it has no recipe"),
         ({"precision": "fp32"}, "precision fp32: its recipes are bf16"),
     ],
@@ -137,6 +143,25 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"moments": 8.0}, "8 bytes of optimizer state"),
     ],
 }
+TRAINER: list[tuple[dict[str, Any], str]] = [
+    ({"tp": 2}, "tp=2, pp=1: the Trainer cuts no tensors"),
+    ({"model": EXPERTS, "ep": 4}, "experts lie whole on each rank"),
+    ({"recompute": "selective"}, "it recomputes all of them in full, or none"),
+    ({"weight_gather": "hidden"}, "take weight_gather=exposed"),
+    ({"zero": 0, "overlap_dp": False}, "overlap_dp=off with zero=0"),
+    ({"zero": 3, "zero_group": 2}, "zero_group=2: it has no groups"),
+    (MEMORY, "offload_optimizer with zero=0"),
+    ({"precision": "fp8"}, "precision fp8: it has bf16, fp16 and fp32"),
+    ({"moments": 8.0}, "8 bytes of optimizer state"),
+    ({"loss": "plain"}, "plan with --loss-kernel torch or chunked"),
+]
+CASES["llama-factory"] = [*TRAINER, ({"cp": 2}, "its Trainer cuts no sequences")]
+CASES["swift"] = [
+    *TRAINER,
+    ({"cp": 2, "cp_kind": "ring"}, "cp_kind=ring: its sequence parallelism is Ulysses"),
+    ({"zero": 0}, "zero=0 with all weights trained"),
+    ({"lengths": True, "flash_attention": False}, "it packs for FlashAttention alone"),
+]
 ROWS = [(target, fields, words) for target, rows in CASES.items() for fields, words in rows]
 
 
@@ -151,8 +176,12 @@ def make_plan(target: str, fields: dict[str, Any]) -> Plan:
     precision = replace(job.precision, **{k: v for k, v in sizes.items() if v is not None})
     if name != plain:
         precision = replace(precision, name=name, block_scaled=True)
+    if target in TRAINERS:
+        precision = replace(precision, loss=given.pop("loss", "torch"))
+    packed = ((1024, 1.0),) if given.pop("lengths", False) else ()
     strategy = tianji.Strategy(**given)
-    return Plan(replace(job, precision=precision), tianji.load_pool(pool, strategy.chips), strategy)
+    job = replace(job, precision=precision, sample_lengths=packed)
+    return Plan(job, tianji.load_pool(pool, strategy.chips), strategy)
 
 
 @pytest.mark.parametrize("target", TABLES)
@@ -162,7 +191,7 @@ def test_the_plan_without_any_of_it_is_taken(target: str) -> None:
 
 @pytest.mark.parametrize(("target", "fields", "words"), ROWS)
 def test_the_plan_is_refused_with_its_sentence(target: str, fields: dict[str, Any], words: str) -> None:
-    with pytest.raises(ExportError) as raised:
+    with pytest.raises((ExportError, IllegalStrategyError)) as raised:
         render_plan(make_plan(target, fields), target)
     assert words in str(raised.value)
     assert "{" not in str(raised.value)
@@ -178,4 +207,4 @@ def test_every_row_is_met_by_a_plan(target: str) -> None:
 def test_every_framework_has_a_table() -> None:
     assert set(TABLES) == {name for name, target in TARGETS.items() if target.space is not None}
     for name in TABLES:
-        assert import_module(f"tianji.exporters.frameworks.{name}").TARGET is TARGETS[name]
+        assert import_module(f"tianji.exporters.frameworks.{name.replace('-', '_')}").TARGET is TARGETS[name]

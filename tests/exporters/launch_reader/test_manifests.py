@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from tianji.errors import FormatError
 from tianji.exporters.launch_reader.launches import Launch, read_launch
+from tianji.exporters.lint.checks import check_file
 
 TRAIN = (
     "pretrain_gpt.py --num-layers 8 --hidden-size 512 --num-attention-heads 8 --seq-length 1024 --max-position-embeddings 1024"
@@ -85,3 +87,18 @@ def test_a_script_that_starts_another_is_read_through(tmp_path: Path) -> None:
         outer.write_text(f"#SBATCH --nodes=2\nexport EXTRA='--context-parallel-size 2'\n{line}\n")
         launch = read_launch(outer)
         assert (launch.chips, launch.strategy.tp, launch.strategy.cp) == (16, 4, 2), line
+
+
+def test_scripts_that_start_themselves_have_an_end(tmp_path: Path) -> None:
+    (tmp_path / "self.sh").write_text("bash self.sh\n./self.sh\n" * 3)
+    with pytest.raises(FormatError, match="no launch command"):
+        read_launch(tmp_path / "self.sh")
+
+
+@pytest.mark.parametrize("count", ["²", "9" * 5000, "-1", "8.0"])
+def test_a_count_that_is_none_is_no_chips(count: str, tmp_path: Path) -> None:
+    job = {"kind": "Job", "spec": pod({"limits": {"nvidia.com/gpu": count}}, command=["torchrun", *TRAIN.split()])}
+    assert read(tmp_path, job, chips=8).chips == 8
+    (tmp_path / "again.yaml").write_text(yaml.safe_dump({"apiVersion": "batch/v1", **job}))
+    with contextlib.suppress(FormatError):
+        check_file(str(tmp_path / "again.yaml"))

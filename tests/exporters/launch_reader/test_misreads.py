@@ -63,3 +63,42 @@ def test_a_comment_says_with_which_file_accelerate_starts(tmp_path: Path) -> Non
 def test_megatron_under_deepspeed_shards_by_its_stage(tmp_path: Path) -> None:
     assert read(tmp_path, {"run.sh": plain("--deepspeed --zero-stage 2")}).strategy.zero == 2
     assert read(tmp_path, {"run.sh": plain("--zero-stage 2")}).strategy.zero != 2
+
+
+def test_megatron_under_deepspeed_shards_by_the_file_that_its_script_writes(tmp_path: Path) -> None:
+    written = 'cat > ds.json <<EOT\n{"zero_optimization": {"stage": 2}}\nEOT\n'
+    line = plain("--deepspeed --deepspeed_config ds.json --deepspeed-activation-checkpointing")
+    launch = read(tmp_path, {"run.sh": written + line})
+    assert (launch.strategy.zero, launch.strategy.recompute) == (2, "full")
+    (tmp_path / "beside.json").write_text('{"zero_optimization": {"stage": 1}}')
+    beside = read(tmp_path, {"run.sh": plain("--deepspeed --deepspeed_config beside.json")})
+    assert (beside.strategy.zero, beside.strategy.recompute) == (1, "none")
+
+
+TRAINER = (
+    "torchrun --nproc_per_node 8 train.py --model_name_or_path Qwen/Qwen2.5-7B --per_device_train_batch_size 1 --bf16"
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "task"),
+    [
+        ("--use_qlora True --lora_r 8", "qlora of rank 8"), ("--lora_dim 64 --only_optimize_lora", "lora of rank 64"),
+        ("--use_lora --lora_rank 4", "lora of rank 4"), ("--lora_r 8", "pretrain"),
+    ],
+)  # fmt: skip
+def test_programs_name_their_adapters_in_many_ways(words: str, task: str, tmp_path: Path) -> None:
+    launch = read(tmp_path, {"run.sh": f"{TRAINER} --max_seq_length 1024 {words}\n"})
+    assert launch.job.task.describe().startswith(task)
+
+
+def test_rollouts_of_a_program_set_its_lengths_and_its_batch(tmp_path: Path) -> None:
+    words = "--response_length 4096 --max_prompt_token_length 2048 --num_unique_prompts_rollout 48"
+    line = f"{TRAINER} {words} --num_samples_per_prompt_rollout 16 --deepspeed_stage 3\n"
+    launch = read(tmp_path, {"run.sh": line})
+    assert (launch.job.seq_len, launch.job.global_batch_size, launch.strategy.zero) == (6144, 768, 3)
+
+
+def test_no_recomputed_layers_are_none(tmp_path: Path) -> None:
+    words = "--recompute-granularity full --recompute-method block --recompute-num-layers 0"
+    assert read(tmp_path, {"run.sh": plain(words)}).strategy.recompute_layers == 0

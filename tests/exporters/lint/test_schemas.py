@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 import tianji
 from tianji.exporters.lint import schemas
 from tianji.exporters.lint.schemas import (
+    CONFIGURATIONS,
     DEEPSPEED,
     KUBERNETES,
     MINDFORMERS,
@@ -87,7 +88,7 @@ def test_every_reference_within_the_schemas_is_met(name: str) -> None:
 
 
 def test_every_file_is_in_use() -> None:
-    used = {s.partition("#")[0] for s in SCHEMAS.values()} | {DEEPSPEED, MINDFORMERS, KUBERNETES.partition("#")[0]}
+    used = {s.partition("#")[0] for s in SCHEMAS.values()} | {*CONFIGURATIONS, KUBERNETES.partition("#")[0]}
     assert used == set(NAMES)
 
 

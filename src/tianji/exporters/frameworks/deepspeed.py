@@ -34,7 +34,7 @@ ABILITIES = Abilities(
     optimizer=always, fraction=lambda plan: plan.strategy.zero == 3, weights=lambda plan: plan.strategy.zero == 3,
     activations=_checkpoints_all,
     why_activations="its cpu_checkpointing moves the inputs of layers that are all recomputed in full",
-    modules=lambda modules: True, zero_kinds=("buckets", "layers"), losses=ANY_LOSS,
+    modules=lambda modules: True, zero_kinds=("buckets", "layers", "modules"), losses=ANY_LOSS,
 )  # fmt: skip
 REFUSALS = (
     Refusal(
@@ -152,7 +152,7 @@ def _config(plan: Plan) -> Tree:
         Argument("optimizer", (Argument("type", "AdamW"), Argument("params", optimizer))),
         Argument("bf16", (Argument("enabled", p.linear == "bf16"),)),
         Argument("fp16", (Argument("enabled", p.linear == "fp16"),)),
-        Argument("zero_optimization", _zero(plan)),
+        Argument("zero_optimization", zero_arguments(plan)),
     ]
     if p.linear != "fp32":
         wire = "fp32" if p.gradient_wire == 4.0 else p.linear
@@ -168,14 +168,15 @@ def _config(plan: Plan) -> Tree:
     return tuple(arguments)
 
 
-def _zero(plan: Plan) -> Tree:
+def zero_arguments(plan: Plan) -> Tree:
+    """Return the section on ZeRO: its stage, its buckets and what it offloads."""
     s = plan.strategy
     arguments = [
         Argument("stage", s.zero),
         Argument("overlap_comm", s.overlap_dp),
         Argument("contiguous_gradients", True),
     ]
-    if s.zero and s.zero_kind == "buckets":
+    if s.zero and s.zero_kind in ("buckets", "modules"):
         arguments.append(Argument("reduce_bucket_size", int(FLAT_BUCKETS / 2)))
         other = "stage3_prefetch_bucket_size" if s.zero == 3 else "allgather_bucket_size"
         arguments.append(Argument(other, int(FLAT_BUCKETS / 2)))

@@ -137,7 +137,7 @@ def read_configuration(
         return _settle(hugging_face.read_llama_factory_v1(body, where, chips, _reader(file)), chips)
     if kind == "swift":
         body, chips = _open_train(body, chips)
-        values = {f"--{k.replace('_', '-')}": [str(v)] for k, v in body.items() if not isinstance(v, Mapping | list)}
+        values = {f"--{k.replace('_', '-')}": _texts(v) for k, v in body.items() if not isinstance(v, Mapping)}
         if "--tensor-model-parallel-size" in values or "--micro-batch-size" in values:
             return options_of.make_swift(settle_switches(values), where)
         return _settle(hugging_face.read_swift_options(values, where, chips, _reader(file)), chips)
@@ -180,10 +180,15 @@ def _with_configuration(command: Command, file: Path, where: str) -> Command:
     if not name:
         return command
     body = _load(_beside(name, file, where), find_source(name, file) or file)
-    plain = [(k, v) for k, v in body.items() if not isinstance(v, Mapping | list) and v is not None]
-    words = [word for key, value in plain for word in (f"--{key}", str(value))]
+    plain = [(k, v) for k, v in body.items() if not isinstance(v, Mapping) and v is not None]
+    words = [word for key, value in plain for word in (f"--{key}", *_texts(value))]
     own = [w for w in command.words if w.startswith("--") or w not in (name,)]
     return Command(command.stack, (*words, *own), command.before)
+
+
+def _texts(value: Any) -> list[str]:
+    """Return a value of a configuration as the words of a command line."""
+    return [str(v) for v in value] if isinstance(value, list) else [str(value)]
 
 
 # --- parts --------------------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ STARTERS = frozenset(
     {"srun", "sbatch", "mpirun", "mpiexec", "nohup", "exec", "time", "env", "numactl", "ray", "pdsh", "torchrun"}
 )
 """Commands that start the shell script that is named behind them."""
+MOST_STARTS = 40
+"""Scripts that are started, in loops and by one another: one that starts itself has an end."""
 DEEPEST_CALL = 20
 """Functions that call functions, and files that take in files."""
 
@@ -218,12 +220,13 @@ class CommandReader(DocumentReader):
         for text in texts[:1]:
             self.read_inner(text)
         place = find_script(words)
-        if not texts and place >= 0 and self.calls < DEEPEST_CALL:
+        if not texts and place >= 0 and len(self.script.started) < MOST_STARTS:
             self.start_script(words[place], words[place + 1 :])
 
     def start_script(self, name: str, arguments: list[str]) -> None:
         """Read a script that another one starts, where it writes it itself or where it lies beside it."""
         own = self.script
+        own.started.append(name)
         key = next((k for k in (name, name.rpartition("/")[2]) if k in own.written), "")
         file = None if key else find_source(name, own.file) or find_source(name.rpartition("/")[2], own.file)
         if not key and file is None:

@@ -45,6 +45,8 @@ class Script:
     """Files that it takes in and that do not lie beside it."""
     absent: list[str] = field(default_factory=list)
     """Scripts that it starts and that do not lie beside it."""
+    started: list[str] = field(default_factory=list)
+    """Scripts that were started, each as often as it was."""
     asked: set[str] = field(default_factory=set)
     """Variables and arguments that were looked up and are not known."""
     written: dict[str, str] = field(default_factory=dict)

@@ -18,6 +18,8 @@ CONTEXT_KINDS = {
 }  # fmt: skip
 
 
+WHOLE_LAYERS = ("--checkpoint-activations", "--deepspeed-activation-checkpointing")
+"""Full recomputation as older releases of Megatron-LM and Megatron-DeepSpeed have it."""
 SWAPPED = 0.5
 """Of what a layer keeps: the attention's part (`--swap-modules` input_norm, self_attention, post_attention_norm by default)."""
 FINE_MODULES = 6
@@ -152,6 +154,8 @@ def _read_sharding(options: Options, ranks: int) -> dict[str, int]:
 
 def _read_recomputation(options: Options, model: Model, chunks: int, assumed: list[str]) -> dict[str, Any]:
     granularity = options.text("--recompute-granularity")
+    if granularity is None and options.has(*WHOLE_LAYERS):
+        return {"recompute": "full"}
     modules = {module for text in options.texts("--recompute-modules") for module in text.replace(",", " ").split()}
     method, count = options.text("--recompute-method"), options.count("--recompute-num-layers", 1, least=0)
     modules |= {"layernorm"} if options.has("--recompute-norm") else set()

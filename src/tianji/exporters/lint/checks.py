@@ -12,18 +12,33 @@ from tianji.exporters.formats.kinds import TITLES, find_kind
 from tianji.exporters.lint.field_rules import check_counts
 from tianji.exporters.lint.manifests import RESOURCES, read_documents, read_manifest
 from tianji.exporters.lint.mindcluster_rules import check_manifest
-from tianji.exporters.lint.schemas import CONFIGURATIONS, DEEPSPEED, MINDFORMERS, SCHEMAS, check_document, read_schema
+from tianji.exporters.lint.schemas import (
+    CONFIGURATIONS,
+    DEEPSPEED,
+    LLAMA_FACTORY,
+    MINDFORMERS,
+    SCHEMAS,
+    SWIFT,
+    check_document,
+    read_schema,
+)
 from tianji.exporters.lint.violations import Violation
 from tianji.exporters.rules.tables import flatten_values, load_rules
 
 KINDS = ", ".join(f"{kind} ({version})" for version, kind in SCHEMAS)
 
 
-SCHEMATA = {"deepspeed": DEEPSPEED, "mindformers": MINDFORMERS}
+SCHEMATA = {"deepspeed": DEEPSPEED, "mindformers": MINDFORMERS, "llama-factory": LLAMA_FACTORY, "swift": SWIFT}
 """Schemas of configurations that have no apiVersion and no kind."""
+MEGATRON_KEYS = frozenset(
+    {"attention_backend", "micro_batch_size", "tensor_model_parallel_size", "recompute_granularity", "train", "rollout"}
+)
+"""Keys of ms-swift's Megatron part and of its trainings under Ray, which have other names than the schema."""
+RULES = {DEEPSPEED: "deepspeed", LLAMA_FACTORY: "llama_factory", SWIFT: "swift"}
+"""The table of a framework's rules, by the schema of its files."""
+OTHERS = "DeepSpeed's JSON or YAML of MindSpore Transformers, LLaMA-Factory or ms-swift"
 COMMON = frozenset({"torch_compile", "compile", "fp16", "bf16", "optimizer", "scheduler", "tensorboard", "wandb"})
 """Keys of DeepSpeed that other projects' files have too: they alone tell nothing."""
-OTHERS = "DeepSpeed's JSON or MindSpore Transformers' YAML"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +63,8 @@ def check_file(path: str) -> Check:
         body, where = document.body, document.where
         violations += document.violations
         kind = "" if {"apiVersion", "kind"} & set(body) else find_kind(body)
-        if kind and kind not in SCHEMATA:
+        is_megatron = kind == "swift" and bool(MEGATRON_KEYS & set(body))
+        if kind and (kind not in SCHEMATA or is_megatron):
             kinds.append(f"{TITLES[kind]} (known by its keys; there is no schema for it)")
             num_jobs += 1
             continue
@@ -56,7 +72,7 @@ def check_file(path: str) -> Check:
         if schema:
             kinds.append(CONFIGURATIONS.get(schema) or str(body["kind"]))
             violations += check_document(body, schema, where)
-            violations += _check_rules(body, schema, where)
+            violations += _check_rules(body, RULES.get(schema, ""), where)
             num_jobs += schema != SCHEMAS["v1", "ConfigMap"]
         manifest = read_manifest(body, where)
         if manifest.num_chips or "sp-block" in manifest.annotations:
@@ -72,11 +88,11 @@ def check_file(path: str) -> Check:
     return Check(tuple(dict.fromkeys(kinds)), tuple(dict.fromkeys(violations)))
 
 
-def _check_rules(body: Mapping[str, Any], schema: str, where: str) -> list[Violation]:
+def _check_rules(body: Mapping[str, Any], table: str, where: str) -> list[Violation]:
     """Return what a configuration breaks of its framework's own rules."""
-    if schema != DEEPSPEED:
+    if not table:
         return []
-    broken = load_rules("deepspeed").broken_by(flatten_values(body))
+    broken = load_rules(table).broken_by(flatten_values(body))
     return [Violation(rule.says, where, f"{rule.effect}: {rule.source}", rule.fix) for rule in broken]
 
 

@@ -16,6 +16,8 @@ from tianji.input_files import read_text
 from tianji.units import MB
 
 LARGEST_FILE = 5 * MB
+LONGEST_COUNT = 10
+"""Digits of a number of chips that is read; one with more is no count."""
 RESOURCES = ("huawei.com/npu", "huawei.com/Ascend910", "nvidia.com/gpu")
 
 
@@ -167,8 +169,9 @@ def _read_pods(role: str, replicas: int, pod: Mapping[str, Any]) -> Pods:
     for container in items(pod, "containers"):
         for side, chips in wanted.items():
             for name, count in child(child(container, "resources"), side).items():
-                if name in RESOURCES and str(count).isdigit():
-                    chips[name] = chips.get(name, 0) + int(count)
+                text = str(count)
+                if name in RESOURCES and text.isascii() and text.isdigit() and len(text) < LONGEST_COUNT:
+                    chips[name] = chips.get(name, 0) + int(text)
     resource = next((r for r in RESOURCES if r in wanted["limits"] or r in wanted["requests"]), "")
     requests, limits = wanted["requests"].get(resource), wanted["limits"].get(resource)
     return Pods(role, replicas, resource, requests, limits, pod.get("hostNetwork") is True)

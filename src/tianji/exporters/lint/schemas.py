@@ -31,7 +31,10 @@ DEEPSPEED = "deepspeed.json"
 SETTLED = "auto"
 """Where Hugging Face's Trainer puts its own value into a file of DeepSpeed."""
 MINDFORMERS = "mindformers.json"
-CONFIGURATIONS = {DEEPSPEED: "DeepSpeed", MINDFORMERS: "MindSpore Transformers"}
+LLAMA_FACTORY, SWIFT = "llama-factory.json", "swift.json"
+CONFIGURATIONS = {
+    DEEPSPEED: "DeepSpeed", MINDFORMERS: "MindSpore Transformers", LLAMA_FACTORY: "LLaMA-Factory", SWIFT: "ms-swift",
+}  # fmt: skip
 """Configurations that have no apiVersion and no kind, and what they are called."""
 WORDS = {
     "string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list",

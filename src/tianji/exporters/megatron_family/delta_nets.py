@@ -87,7 +87,7 @@ def _lacks(model: Model, known: tuple[str, ...]) -> Iterator[str]:
 
 
 def _is_strange(block: LayerBlock) -> bool:
-    return (block.num_norms, block.extra, block.hidden_size, block.tokens, block.residual_streams) != (2, 0, 0, 0, 1)
+    return block != LayerBlock(block.mixer, block.mlp)
 
 
 def _is_plain(attention: PartSizes, mlp: PartSizes) -> bool:

@@ -70,13 +70,7 @@ def refuse_hybrids(plan: Plan, limits: Limits) -> None:
 def _only_part(block: LayerBlock) -> PartSizes | None:
     """Return the one part of a layer, where options say all of it."""
     parts = [part for part in (block.mixer, block.mlp) if part]
-    if len(parts) != 1 or (block.num_norms, block.extra, block.hidden_size, block.tokens, block.residual_streams) != (
-        1,
-        0,
-        0,
-        0,
-        1,
-    ):
+    if len(parts) != 1 or block != LayerBlock(block.mixer, block.mlp, num_norms=1):
         return None
     part = parts[0]
     known = SIZES.get(part.kind)

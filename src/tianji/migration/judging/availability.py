@@ -49,4 +49,5 @@ def _finding(path: str, line: int, areas: Mapping[str, Area]) -> Finding:
         areas[path],
         Guard.NONE,
         expand_source(row.source),
+        to_start=row.to_start,
     )

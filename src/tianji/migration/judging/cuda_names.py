@@ -19,6 +19,8 @@ class CudaName:
     mechanical: str
     """automatic, one-line, rewrite or impossible."""
     needs_change: bool
+    to_start: bool
+    """It chooses, counts, names or waits for a device, its back-end or its random state: nothing starts before it is changed."""
     route: str
     trap: str
     a2_a3: str
@@ -69,7 +71,8 @@ def load_cuda_names() -> CudaNames:
                 row["category"],
                 row["answer"],
                 row["mechanical"],
-                row["needs_change"] == "y",
+                row["needs_change"] in ("y", "start"),
+                row["needs_change"] == "start",
                 row["route"],
                 row["trap"],
                 row["a2_a3"],

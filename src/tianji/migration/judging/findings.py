@@ -28,7 +28,10 @@ class Impact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One occurrence with its judgement; ``needs_change`` counts it towards the files that a first support changes."""
+    """One occurrence with its judgement; ``needs_change`` counts it towards the files to change.
+
+    ``to_start``: it needs a change before anything starts, not first when its file is used.
+    """
 
     path: str
     line: int
@@ -45,6 +48,7 @@ class Finding:
     source: str
     count: int = 1
     """Places in the file that say the same, of which ``line`` is the first."""
+    to_start: bool = False
 
 
 HANDLED = (
@@ -122,11 +126,13 @@ def judge_occurrence(
         area,
         occurrence.guard,
         expand_source(row.source),
+        to_start=needs_change and row.to_start,
     )
 
 
 def _judge_unlisted(occurrence: Occurrence, area: Area) -> Finding:
     is_cuda = occurrence.symbol.startswith("torch.cuda")
+    needs_change = occurrence.guard not in HARMLESS and (not is_cuda or occurrence.symbol != "torch.cuda")
     answer = (
         occurrence.symbol.replace("torch.cuda", "torch.npu", 1) + " may exist; the table does not list it"
         if is_cuda
@@ -142,10 +148,11 @@ def _judge_unlisted(occurrence: Occurrence, area: Area) -> Finding:
         "one-line",
         "",
         "torch.cuda" if is_cuda else "code idiom",
-        occurrence.guard not in HARMLESS and (not is_cuda or occurrence.symbol != "torch.cuda"),
+        needs_change,
         area,
         occurrence.guard,
         "our inference, no page",
+        to_start=needs_change and not is_cuda,
     )
 
 

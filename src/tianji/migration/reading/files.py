@@ -73,6 +73,8 @@ def walk_repository(root: str | os.PathLike[str]) -> Walk:
         raise FormatError(f"{str(root)[:200]}: no such folder; expected the folder of a repository")
     walk = Walk(place)
     _walk_folder(walk, place, "", 0)
+    if walk.left_out and not walk.num_entries:
+        raise FormatError(f"{place}: {walk.left_out[0][1]}; expected the folder of a repository")
     if not walk.num_entries:
         raise FormatError(f"{place}: is empty; expected the folder of a repository")
     return walk

@@ -52,8 +52,6 @@ def read_python(path: str, text: str) -> FileFacts:
     The text is parsed and never executed or imported.
     """
     facts = FileFacts(path, FileKind.PYTHON, num_lines=text.count("\n") + 1)
-    lower = text.lower()
-    facts.mentions_npu = "npu" in lower or "ascend" in lower
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # An odd escape in a stranger's text is his business.

@@ -89,8 +89,6 @@ def read_cuda(path: str, text: str) -> FileFacts:
 def _lines(facts: FileFacts, text: str) -> list[tuple[int, str]]:
     lines = text.splitlines()
     facts.num_lines = len(lines)
-    lower = text.lower()
-    facts.mentions_npu = "npu" in lower or "ascend" in lower
     return [(number, line[:LONGEST_LINE]) for number, line in enumerate(lines, 1) if line.strip()]
 
 

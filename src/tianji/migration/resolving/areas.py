@@ -112,6 +112,8 @@ class Structure:
     entries: tuple[str, ...]
     areas: Mapping[str, Area]
     reached: frozenset[str]
+    importers: Mapping[str, int]
+    """Files that import each file, as far as any does."""
 
     def is_changed(self, path: str) -> bool:
         """Return whether a file stands where a first support makes its changes; of the examples, entry points."""
@@ -136,12 +138,12 @@ def resolve_structure(files: Sequence[FileFacts], entries: Sequence[str] = ()) -
             raise FormatError(f"--entry {entry}: no Python file of that path in the repository{hint}")
     starts = asked or _find_entries(files, graph)
     reached = graph.reach(starts)
-    imported = graph.imported()
+    importers = graph.count_importers()
     folders = {part for facts in files for part in facts.path.split("/")[:-1]}
     aside = _find_aside(graph, reached, frozenset(starts))
-    layout = Layout(reached, imported, folders, frozenset(starts), aside)
+    layout = Layout(reached, frozenset(importers), folders, frozenset(starts), aside)
     areas = {facts.path: _area_of(facts, layout) for facts in files}
-    return Structure(starts, areas, reached)
+    return Structure(starts, areas, reached, importers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from tianji.migration.facts import FileFacts, FileKind
@@ -60,8 +61,8 @@ class ImportGraph:
                 rest.extend(self.arrows[path] - seen)
         return frozenset(seen)
 
-    def imported(self) -> frozenset[str]:
-        """Return the files that another file imports; a package that hands a name on does not count."""
-        return frozenset(
+    def count_importers(self) -> Mapping[str, int]:
+        """Return how many files import each file that is imported; a package that hands a name on does not count."""
+        return Counter(
             target for path, targets in self.arrows.items() if not path.endswith("__init__.py") for target in targets
         )

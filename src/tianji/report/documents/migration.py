@@ -10,8 +10,9 @@ from typing import Any, cast
 
 from tianji.catalog.migration import load_snapshots
 from tianji.migration import Conflict, Move, VersionSet
-from tianji.migration.effort import CLASSES, LINES_A_KERNEL, own_version
+from tianji.migration.effort import Effort, Route, own_version
 from tianji.migration.judging import Finding, Impact
+from tianji.migration.measured_moves import CLASSES, LINES_A_KERNEL
 from tianji.migration.mindspore import RELATIONS, Coverage, TwinOffer
 from tianji.migration.versions.environment import Environment, Misfit
 from tianji.report.documents.checked_lines import scan_line, versions_line
@@ -63,6 +64,7 @@ def scan_document(
         "target": {"key": scan.target.key, "title": scan.target.title, "torch": scan.torch_version},
         "notes": list(scan.notes),
         "files_to_change": list(effort.files_to_change),
+        "files_to_start": list(effort.files_to_start),
         "findings": [finding_document(f) for f in sorted(scan.findings, key=lambda f: (f.path, f.line, f.symbol))],
         "areas": _areas(scan.findings),
         "apis": _apis(move),
@@ -89,8 +91,13 @@ def scan_document(
         "speed": speed,
         "snapshots": [{"table": s.table, "title": s.title, "date": s.date} for s in load_snapshots().tables.values()],
         "route": effort.route.value,
-        "effort_class": effort.effort_class.value,
+        "effort_class": _class_of(effort),
     }
+
+
+def _class_of(effort: Effort) -> str:
+    """Return the class, empty where nothing could be judged."""
+    return "" if effort.route is Route.UNREAD else effort.effort_class.value
 
 
 def finding_document(finding: Finding) -> FindingDocument:
@@ -106,6 +113,7 @@ def finding_document(finding: Finding) -> FindingDocument:
         "trap": finding.trap,
         "category": finding.category,
         "needs_change": finding.needs_change,
+        "to_start": finding.to_start,
         "area": finding.area.value,
         "guard": finding.guard.value,
         "source": finding.source,
@@ -167,8 +175,8 @@ def _effort(move: Move) -> EffortDocument:
     effort = move.effort
     return {
         "route": effort.route.value,
-        "effort_class": effort.effort_class.value,
-        "class_title": CLASSES[effort.effort_class][0],
+        "effort_class": _class_of(effort),
+        "class_title": CLASSES[effort.effort_class][0] if _class_of(effort) else "",
         "reason": effort.reason,
         "answer": effort.answer,
         "blockers": list(effort.blockers),

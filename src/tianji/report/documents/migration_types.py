@@ -26,6 +26,8 @@ class FindingDocument(TypedDict):
     trap: str
     category: str
     needs_change: bool
+    to_start: bool
+    """It chooses, counts or waits for a device or its back-end: changed before anything starts."""
     area: str
     guard: str
     source: str
@@ -214,6 +216,8 @@ class MoveScanDocument(TypedDict):
     target: MoveTargetDocument
     notes: list[str]
     files_to_change: list[str]
+    files_to_start: list[str]
+    """Those without which nothing starts; the rest is met when it is used."""
     findings: list[FindingDocument]
     areas: list[AreaDocument]
     apis: ApisDocument

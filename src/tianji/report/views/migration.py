@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tianji.formatting import format_percent
+from tianji.formatting import count_noun, format_percent
 from tianji.report.documents.migration_types import (
     MoveScanDocument,
     MoveVersionsDocument,
@@ -18,6 +18,7 @@ from tianji.report.views.parity import check_table, loss_chart, parity_lead
 from tianji.report.views.request_summary import bottom_lines
 
 Document = Mapping[str, Any]
+UNREAD = "not judged"
 SHOWN = 20
 """Rows of a long table that a terminal shows."""
 CHANGED = ("training path", "library", "examples")
@@ -27,14 +28,13 @@ def scan_view(document: MoveScanDocument) -> View:
     """Return what is shown of ``scan_document``."""
     repository, effort = document["repository"], document["effort"]
     sections = [
-        ViewSection("What to change", tuple(_changes(document))),
+        ViewSection("What to change", () if effort["route"] == UNREAD else tuple(_changes(document))),
         ViewSection("Packages", (package_table(document["packages"]),) if document["packages"] else ()),
         ViewSection("Versions", tuple(_versions(document))),
         ViewSection("Launch and installation", tuple(_launch(document["findings"]))),
         ViewSection("PyTorch names that differ", tuple(_apis(document["apis"]))),
-        ViewSection("In the usual order of breakage", (breakage_table(effort["breakage"]),)),
-        ViewSection("Measured moves that it resembles", tuple(_neighbours(effort))),
-        ViewSection("Apart", (area_table(document["areas"]),)),
+        *(() if effort["route"] == UNREAD else _experience(effort)),
+        ViewSection("Apart", (area_table(document["areas"]),) if document["areas"] else ()),
         ViewSection("Every finding", (finding_table("findings", document["findings"]),), is_detail=True),
     ]
     if document["mindspore"] is not None:
@@ -55,6 +55,11 @@ def scan_view(document: MoveScanDocument) -> View:
     )
 
 
+def _experience(effort: Document) -> Iterable[ViewSection]:
+    yield ViewSection("In the usual order of breakage", (breakage_table(effort["breakage"]),))
+    yield ViewSection("Measured moves that it resembles", tuple(_neighbours(effort)))
+
+
 def _target_of(document: Document) -> str:
     target = document["target"]
     if document["mindspore"] is not None:
@@ -66,6 +71,9 @@ def _lead(document: Document) -> Iterable[str]:
     if document["mindspore"] is not None:
         yield from mindspore_lead(document["mindspore"])
     effort, files = document["effort"], len(document["files_to_change"])
+    if effort["route"] == UNREAD:
+        yield f"Not judged: {effort['answer']}."
+        return
     if effort["route"] == "blocked by a dependency":
         yield f"Blocked: {'; '.join(effort['blockers'])}."
         own = f"{effort['effort_class']} ({effort['class_title']}: {effort['reason']})"
@@ -93,10 +101,14 @@ def _lead(document: Document) -> Iterable[str]:
 def _highlights(document: Document) -> Iterable[Highlight]:
     if document["mindspore"] is not None:
         yield mindspore_highlight(document["mindspore"])
-    effort = document["effort"]
-    files = len(document["files_to_change"])
-    total = document["repository"]["python_files"]
-    yield Highlight("files to change", Number(files, f"{files:,}", span=f"of {total:,} Python files"))
+    effort, total = document["effort"], document["repository"]["python_files"]
+    if effort["route"] == UNREAD:
+        yield Highlight("Python files", count_of(total), "none that a scan can judge")
+        return
+    files, start = len(document["files_to_change"]), len(document["files_to_start"])
+    yield Highlight(
+        "files to change", Number(files, f"{files:,}", span=f"of {total:,} Python files"), f"{start:,} of them to start"
+    )
     lines = effort["lines"]
     yield Highlight(
         "lines to add",
@@ -124,7 +136,8 @@ def _highlights(document: Document) -> Iterable[Highlight]:
 
 def _asked(document: Document) -> Iterable[tuple[str, str]]:
     repository = document["repository"]
-    yield "Read", f"{repository['files_read']:,} files, {repository['python_lines']:,} lines of Python; nothing was run"
+    read = count_noun(repository["files_read"], "file")
+    yield "Read", f"{read}, {repository['python_lines']:,} lines of Python; nothing was run"
     entries = repository["entries"]
     shown = ", ".join(entries[:4]) + (f" and {len(entries) - 4} more" if len(entries) > 4 else "")
     yield "Entry points", shown or "none was found: all modules count"
@@ -135,17 +148,19 @@ def _asked(document: Document) -> Iterable[tuple[str, str]]:
         yield "Note", note
     if repository["left_out"]:
         first = repository["left_out"][0]
-        yield "Left out", f"{len(repository['left_out'])} files, such as {first['path']}: {first['reason']}"
+        number = count_noun(len(repository["left_out"]), "file")
+        yield "Left out", f"{number}, such as {first['path']}: {first['reason']}"
 
 
 def _to_change(document: Document) -> list[Document]:
-    """Return the findings in the files to change; of what is no Python, those of the same areas."""
-    files = set(document["files_to_change"])
-    return [
+    """Return the findings in the files to change, those to start with first; of what is no Python, those of the same areas."""
+    files, start = set(document["files_to_change"]), set(document["files_to_start"])
+    changes = [
         f
         for f in document["findings"]
-        if f["needs_change"] and f["area"] in CHANGED and (f["path"] in files or not f["path"].endswith(".py"))
+        if f["needs_change"] and (f["path"] in files or (f["area"] in CHANGED and not f["path"].endswith(".py")))
     ]
+    return sorted(changes, key=lambda f: f["path"] not in start)
 
 
 def _changes(document: Document) -> Iterable[Block]:
@@ -153,14 +168,15 @@ def _changes(document: Document) -> Iterable[Block]:
     if not rows:
         yield "Nothing on the training path or in the library names CUDA in a way that has to change."
         return
-    yield finding_table("changes", rows)
+    yield finding_table("changes", rows, frozenset(document["files_to_start"]))
     yield "One new file is usual: a small device helper that the changed files import."
 
 
-def finding_table(name: str, findings: Iterable[Document]) -> ViewTable:
-    """Return findings as rows."""
+def finding_table(name: str, findings: Iterable[Document], start: frozenset[str] | None = None) -> ViewTable:
+    """Return findings as rows, with whether their files are to start with where those are given."""
     columns = (
         ViewColumn("place"),
+        *(() if start is None else (ViewColumn("when", rank=1),)),
         ViewColumn("symbol"),
         ViewColumn("meaning"),
         ViewColumn("answer"),
@@ -171,6 +187,7 @@ def finding_table(name: str, findings: Iterable[Document]) -> ViewTable:
     rows = tuple(
         (
             f"{f['path']}:{f['line']}",
+            *(() if start is None else ("to start" if f["path"] in start else "when used",)),
             f["symbol"].removeprefix("idiom:").removeprefix("env:"),
             f["meaning"],
             f["answer"],

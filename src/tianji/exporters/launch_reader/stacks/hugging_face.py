@@ -31,8 +31,8 @@ SHARDING = {
 BUCKET = 5e8
 """Elements of DeepSpeed's reduce_bucket_size where a file is silent."""
 LOOPED = (
-    "experts that transformers runs one by one (before release 5) are priced as one multiplication: time errs low, under ZeRO-3"
-    " up to twenty times"
+    "experts that transformers runs one by one (before release 5) are priced as one multiplication: time errs low, under"
+    " DeepSpeed's ZeRO-3 up to twenty times (--zero-kind modules prices them)"
 )
 SWIFT_STAGES = {"zero0": 0, "zero1": 1, "zero2": 2, "zero3": 3, "zero2_offload": 2, "zero3_offload": 3}
 """Files that ms-swift has under these names."""

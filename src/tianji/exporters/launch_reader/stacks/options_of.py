@@ -13,8 +13,10 @@ from tianji.exporters.launch_reader.commands import Command, words_before
 from tianji.exporters.launch_reader.named_models import find_in_file_name, find_named_model
 from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
 from tianji.exporters.launch_reader.shell_script import Script
+from tianji.exporters.launch_reader.shell_sources import find_source
 from tianji.exporters.launch_reader.stacks.generated import GENERATING, read_lengths
 from tianji.exporters.launch_reader.starters import read_starter
+from tianji.input_files import read_text
 
 SWIFT_DEFAULTS: dict[str, list[str]] = {
     "--micro-batch-size": ["1"], "--global-batch-size": ["16"], "--use-distributed-optimizer": [],
@@ -42,7 +44,20 @@ PRIMUS_DEFAULTS: dict[str, list[str]] = {
 
 def read_megatron(command: Command, script: Script, where: str) -> Options:
     """Return the options of a plain Megatron or MindSpeed command."""
-    return Options(where, group_options(command.words) | start_options(command, script))
+    options = Options(where, group_options(command.words) | start_options(command, script))
+    name = (options.values.get("--deepspeed-config") or [""])[0]
+    if name and "--zero-stage" not in options.values and (stage := _read_stage(name, script)) is not None:
+        options.values["--zero-stage"] = [str(stage)]
+        options.has("--deepspeed-config")
+    return options
+
+
+def _read_stage(name: str, script: Script) -> int | None:
+    """Return the stage of ZeRO in a file of DeepSpeed that a script writes or that lies beside it; None where it is neither."""
+    place = find_source(name, script.file)
+    text = script.written.get(name) or (read_text(place, "a file of DeepSpeed") if place else "")
+    stage = re.search(r'"stage"\s*:\s*"?([0-3])\b', text)
+    return int(stage[1]) if stage else 0 if "{" in text else None
 
 
 def read_swift(command: Command, script: Script, where: str) -> Options:

@@ -26,6 +26,14 @@ LENGTH = (
 """Names under which programs take the length of a sequence."""
 
 
+STAGES = ("zero_stage", "deepspeed_stage")
+"""Names under which programs take the stage of DeepSpeed that they write into a file themselves."""
+TUNING = ("use_peft", "use_lora", "lora_enable", "use_qlora", "lora")
+"""Names of the switch that trains adapters."""
+RANKS = ("lora_r", "lora_rank", "lora_dim")
+"""Names of the rank of adapters."""
+
+
 def read_trainer(
     values: Mapping[str, list[str]], starter: Mapping[str, list[str]], where: str, chips: int, read_file: ReadFile
 ) -> TrainerSettings:
@@ -46,17 +54,43 @@ def read_trainer(
     take_starter(trainer, starter, read_file)
     if "deepspeed" in get and get["deepspeed"] != "true":
         find_deepspeed(trainer, get["deepspeed"], read_file)
-    elif "zero_stage" in get:  # DeepSpeed's own example programs write the file themselves
-        apply_deepspeed(trainer, {"zero_optimization": {"stage": whole(get["zero_stage"])}})
+    elif stage := next((get[k] for k in STAGES if k in get), ""):  # such programs write the file themselves
+        apply_deepspeed(trainer, {"zero_optimization": {"stage": whole(stage)}})
         trainer.offload = trainer.offload or truthy(get.get("offload"))
         trainer.precision = {"fp16": "fp16", "fp32": "fp32"}.get(get.get("dtype", "bf16"), "bf16")
     elif "fsdp" in get:
         config = get.get("fsdp_config", "")
         apply_fsdp(trainer, (read_file(config) or {}) if config else {}, get["fsdp"])
-    if truthy(get.get("use_peft", get.get("use_lora", get.get("lora_enable", "false")))):
-        rank = get.get("lora_r") or get.get("lora_rank")
-        take_adapters(trainer, "lora", rank, narrow=truthy(get.get("load_in_4bit")) or get.get("bits") == "4")
+    _take_rollouts(trainer, get)
+    _take_tuning(trainer, get)
     return trainer
+
+
+def _take_tuning(trainer: TrainerSettings, get: Mapping[str, str]) -> None:
+    """Take adapters into a training, under the names that programs have for them."""
+    is_narrow = truthy(get.get("load_in_4bit")) or get.get("bits") == "4" or truthy(get.get("use_qlora"))
+    rank = next((get[k] for k in RANKS if whole(get.get(k))), "")
+    if truthy(next((get[k] for k in TUNING if k in get), "false")) or is_narrow:
+        take_adapters(trainer, "lora", rank, narrow=is_narrow)
+    elif truthy(get.get("only_optimize_lora")) and rank:
+        take_adapters(trainer, "lora", rank)
+    elif rank and "lora_dim" in get:
+        trainer.left_out.append("--lora_dim beside trained weights: the adapters are left out: memory and time err low")
+
+
+def _take_rollouts(trainer: TrainerSettings, get: Mapping[str, str]) -> None:
+    """Take the lengths and the batch of a training that generates its samples (open-instruct's GRPO)."""
+    answer, each = whole(get.get("response_length")), whole(get.get("num_samples_per_prompt_rollout"), 1)
+    prompts = whole(get.get("num_unique_prompts_rollout"))
+    if not answer or not prompts:
+        return
+    trainer.seq_len = whole(get.get("pack_length")) or answer + whole(get.get("max_prompt_token_length"), 256)
+    trainer.batch = max(prompts * each // whole(get.get("num_mini_batches"), 1), 1)
+    trainer.precision = "bf16"
+    trainer.assumed.append(
+        f"one update is priced, {trainer.batch:,} samples of {trainer.seq_len:,} tokens at the longest; the rollout and a"
+        " reference are not; packed or shorter answers make it faster"
+    )
 
 
 def take_starter(trainer: TrainerSettings, starter: Mapping[str, list[str]], read_file: ReadFile) -> None:

@@ -1,0 +1,118 @@
+"""ms-swift: the YAML of ``swift sft`` and ``swift pt``, the file of DeepSpeed beside it, and a launcher.
+
+Names and limits: modelscope/ms-swift 3602360a (August 2026), ``swift/arguments``, ``swift/trainers/arguments.py`` and
+``swift/cli/main.py``. Its Megatron part (``megatron sft``) has the options of Megatron-LM and is read, not written.
+"""
+
+from __future__ import annotations
+
+from tianji.exporters.contract import Limits, Refusal, Target
+from tianji.exporters.formats.arguments import Argument, Artefact, Tree
+from tianji.exporters.formats.serialize import comment_lines, to_yaml
+from tianji.exporters.formats.shell_scripts import write_script
+from tianji.exporters.frameworks.trainer_files import (
+    ABILITIES,
+    REFUSALS,
+    SCALE,
+    SPACE,
+    TASKS,
+    deepspeed_files,
+    launch_environment,
+    model_argument,
+    name_targets,
+    note_runtime,
+    step_arguments,
+)
+from tianji.exporters.plan_facts.asked_rules import ask_rules
+from tianji.exporters.plan_facts.environments import collective_environment
+from tianji.exporters.plan_facts.header import header_lines
+from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
+from tianji.exporters.plan_facts.torchrun_options import host_needs
+from tianji.parallel.plan import Plan
+
+FILE = "swift.yaml"
+DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+OWN_REFUSALS = (
+    Refusal(
+        lambda s, plan: s.cp > 1 and s.cp_kind != "ulysses",
+        "cp_kind={s.cp_kind}: its sequence parallelism is Ulysses (take --fix cp_kind=ulysses)",
+    ),
+    Refusal(
+        lambda s, plan: s.zero == 0 and plan.job.task.trains_all and plan.job.precision.linear != "fp32",
+        "zero=0 with all weights trained: without DeepSpeed its weights and moments are of 16 bits alone (take --fix zero=1)",
+    ),
+    Refusal(
+        lambda s, plan: bool(plan.job.sample_lengths) and not s.flash_attention,
+        "packed samples without fused attention: it packs for FlashAttention alone",
+    ),
+)
+
+
+def write(plan: Plan, limits: Limits) -> list[Artefact]:
+    """Return the configuration, DeepSpeed's file, the launcher and the table of ranks."""
+    limits.apply((*REFUSALS, *OWN_REFUSALS), plan)
+    ABILITIES.apply(plan, limits)
+    hosts = count_hosts(plan, limits)
+    note_runtime(plan, limits)
+    tree = (
+        model_argument("model", plan),
+        Argument("torch_dtype", DTYPES.get(plan.job.precision.linear, "bfloat16")),
+        Argument("attn_impl", _attention(plan)),
+        *_tuner(plan, limits),
+        *_data(plan),
+        *step_arguments(plan, limits),
+        Argument("gradient_checkpointing", plan.strategy.recompute == "full"),
+        Argument("use_liger_kernel", plan.job.precision.loss == "chunked"),
+        *([Argument("sequence_parallel_size", plan.strategy.cp, "Ulysses")] if plan.strategy.cp > 1 else []),
+    )
+    ask_rules("swift", tree, plan, limits)
+    limits.check()
+    facts = header_lines(plan, limits)
+    header = comment_lines("ms-swift configuration, written by Tianji.", "", *facts) + "\n"
+    environment = (*collective_environment(plan), *launch_environment(hosts))
+    title = "Launcher for ms-swift, written by Tianji. Start it on every node, in this folder."
+    verb = "pt" if plan.job.task.name == "pretrain" else "sft"
+    script = write_script("run_swift.sh", title, facts, host_needs(hosts), environment, [], [f"swift {verb}", FILE])
+    ranks = Artefact("ranks.tsv", rank_table(plan, limits))
+    return [Artefact(FILE, to_yaml(tree, header)), *deepspeed_files(plan), script, ranks]
+
+
+def _attention(plan: Plan) -> str:
+    if not plan.strategy.flash_attention:
+        return "eager"
+    return "flash_attention_2" if plan.job.sample_lengths else "sdpa"
+
+
+def _tuner(plan: Plan, limits: Limits) -> Tree:
+    task = plan.job.task
+    if not task.adapter_rank:
+        return (Argument("tuner_type", "full"),)
+    bits = (Argument("quant_method", "bnb"), Argument("quant_bits", 4, "the frozen base"))
+    return (
+        Argument("tuner_type", "lora"),
+        Argument("lora_rank", task.adapter_rank),
+        Argument("lora_alpha", SCALE * task.adapter_rank, "yours to choose: it scales the adapters"),
+        Argument("target_modules", name_targets(plan, limits) or ["all-linear"], "matrices with an adapter"),
+        *(bits if task.name == "qlora" else ()),
+    )
+
+
+def _data(plan: Plan) -> Tree:
+    job = plan.job
+    packing = Argument("packing", True, "samples fill sequences and do not see each other, as priced")
+    if not job.sample_lengths:
+        packing = Argument("packing", False, "the plan counts samples of the whole length; shorter ones are faster")
+    return (
+        Argument("dataset", "FILL-IN", "FILL IN: a dataset, by name or path"),
+        Argument("max_length", job.seq_len, "tokens of a sequence"),
+        packing,
+    )
+
+
+TARGET = Target(
+    "swift",
+    "YAML, DeepSpeed's file and launcher for ms-swift",
+    write,
+    space={**SPACE, "cp_kind": ("ulysses",)},
+    tasks=TASKS,
+)
