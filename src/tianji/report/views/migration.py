@@ -388,10 +388,8 @@ def versions_view(document: MoveVersionsDocument) -> View:
     highlights = [Highlight("components in the set", count_of(len(chosen["versions"])))]
     if environment is not None:
         highlights.append(Highlight("misfits of the environment", count_of(len(environment["misfits"]))))
-    return View(
-        f"Versions for {document['target']['title']}", tuple(lead), tuple(highlights), tuple(sections),
-        bottom=bottom_lines(document["bottom_line"]),
-    )  # fmt: skip
+    title, bottom = f"Versions for {document['target']['title']}", bottom_lines(document["bottom_line"])
+    return View(title, tuple(lead), tuple(highlights), tuple(sections), bottom=bottom)
 
 
 def _environment(environment: Document) -> Iterable[Block]:
