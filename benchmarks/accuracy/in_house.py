@@ -11,6 +11,7 @@ from tianji.parallel.layouts import complete_layout, read_layout
 from tianji.units import Seconds
 from tianji.validation.pricing import Forecast, forecast
 from tianji.workload import Job
+from tianji.workload.formats import Formats
 from tianji.workload.precision import find_precision
 
 CLOSE = 0.20
@@ -30,6 +31,8 @@ RUNS: tuple[tuple[str, str, str, int, str, int, int, str, Seconds, str], ...] = 
      "Pangu Ultra MoE report: 1.46 M tokens/s on 6,000 chips"),
 )  # fmt: skip
 """Name, model, pool, chips, precision, sequence, batch, layout, seconds of a step, source."""
+FORMATS = {"DeepSeek-V3": Formats(optimizer_dtype="bf16")}
+"""What a maker keeps in formats other than the recipe's (DeepSeek-V3 report, 3.3.3: both moments of AdamW in bf16)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,11 @@ class InHouse:
 def predict_in_house(calibration: Calibration | None = None) -> list[InHouse]:
     """Return all of them."""
     setups = []
-    for _, model, pool_name, chips, precision, seq_len, batch, layout, _, _ in RUNS:
+    for name, model, pool_name, chips, precision, seq_len, batch, layout, _, _ in RUNS:
         pool = load_pool(pool_name).with_chips(chips)
         software, _ = find_software("in-house", ecosystem=pool.chip.ecosystem)
-        job = Job(load_model(model), seq_len, batch, find_precision(precision))
+        formats = FORMATS.get(name, Formats()).apply(find_precision(precision))
+        job = Job(load_model(model), seq_len, batch, formats)
         setups.append(Setup(job, pool, complete_layout(read_layout(layout), chips), software))
     found = forecast(setups, calibration)
     return [

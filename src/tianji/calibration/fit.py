@@ -9,7 +9,7 @@ one job count less the more of them there are, so that a table of a thousand sma
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from tianji.calibration.least_squares import solve
 from tianji.calibration.parameters import FREE, MAX_FREE, ROWS_FOR_EACH, choose_effects, fixed_effects, priors
 from tianji.catalog.beliefs import Prior
 from tianji.hardware import Chip
-from tianji.hardware.calibration import BLOCKING, Effect
+from tianji.hardware.calibration import BLOCKING, Calibration, Effect
 from tianji.hardware.constants import CONSTANT_NAMES, Constants, limit
 from tianji.hardware.uncertainty import Unknown
 from tianji.parallel.plan import Plan
@@ -121,6 +121,46 @@ def fit_chips(samples: Sequence[FitSample]) -> Fit:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class EffectFit:
+    """Effects of software that were fitted alone, and which rows they touch."""
+
+    effects: Mapping[str, Mapping[str, Effect]]
+    """By trait and constant."""
+    rows: Sequence[bool]
+
+
+def fit_effects(
+    samples: Sequence[FitSample], calibration: Calibration, choose: Callable[[str], bool]
+) -> EffectFit:  # fmt: skip
+    """Return the effects of the traits that ``choose`` picks, with all other constants and effects as a calibration has them.
+
+    The standard errors are those with the others certain: a little too small.
+    """
+    problem = _Problem(samples, calibration)
+    places = [i for i, (trait, _) in enumerate(problem.effects) if choose(trait)]
+    columns = np.asarray(places, dtype=int) + len(problem.slots)
+
+    def whole(part: Array) -> Array:
+        x = problem.start.copy()
+        x[columns] = part
+        return x
+
+    x = solve(
+        lambda part: problem.residuals(whole(part)),
+        lambda part: problem.jacobian(whole(part))[:, columns],
+        problem.start[columns], problem.low[columns], problem.high[columns],
+    )  # fmt: skip
+    slopes = problem.jacobian(whole(x))[:, columns]
+    deviations = np.sqrt(np.diag(np.linalg.inv(slopes.T @ slopes)))
+    effects: dict[str, dict[str, Effect]] = {}
+    for place, log_factor, error in zip(places, x, deviations, strict=True):
+        trait, name = list(problem.effects)[place]
+        rows = int(problem.mask[:, place].sum())
+        effects.setdefault(trait, {})[name] = Effect(round(float(np.exp(log_factor)), 4), rows, round(float(error), 4))
+    return EffectFit(effects, [float(count) > 0.0 for count in problem.mask[:, places].sum(axis=1)])
+
+
 def _correlate(unknowns: Sequence[Unknown], correlations: Array) -> dict[Unknown, dict[Unknown, float]]:
     """Return the correlations of at least FAINT, each pair under the one that comes first."""
     pairs: dict[Unknown, dict[Unknown, float]] = {}
@@ -156,7 +196,7 @@ def _cap_sources(sources: Sequence[str], share: Array) -> Array:
 class _Problem:
     """The least-squares problem: unknowns are log constants, chip by chip, then log effects of software."""
 
-    def __init__(self, samples: Sequence[FitSample]) -> None:
+    def __init__(self, samples: Sequence[FitSample], calibration: Calibration | None = None) -> None:
         kinds: dict[str, Chip] = {s.plan.pool.chip.name: s.plan.pool.chip for s in samples}
         self.chips = {name: kinds[name] for name in sorted(kinds)}
         self.believed: dict[str, dict[str, Prior]] = {name: priors(chip) for name, chip in self.chips.items()}
@@ -171,6 +211,11 @@ class _Problem:
         self.weights = np.maximum(share, 1.0) ** -0.25 / NOISE * _cap_sources([s.source for s in samples], share)
         self.free: dict[str, list[str]] = {name: [] for name in self.chips}
         self._settle()
+        self.shipped = calibration.chips if calibration else None
+        if calibration:
+            logs = [np.log(calibration.software[trait][name].factor) for trait, name in self.effects]
+            self.start[len(self.slots) :] = logs
+            return
         self.free = self._choose_free(samples)
         self._settle()
 
@@ -219,7 +264,9 @@ class _Problem:
             self.prior[i, i], self.centre[i] = 1.0 / effect.spread, self.start[i] / effect.spread
 
     def unpack(self, x: Array) -> dict[str, Constants]:
-        """Return constants by chip; what is not free follows the relative, else the prior."""
+        """Return constants by chip; what is not free follows the relative, else the prior. A calibration's own are kept."""
+        if self.shipped is not None:
+            return {chip: self.shipped[chip] for chip in self.chips}
         constants: dict[str, Constants] = {}
         for chip in sorted(self.chips, key=lambda c: len(self._ancestors(c))):
             values = {n: p.median for n, p in self.believed[chip].items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -80,11 +80,18 @@ def _complete_effects(fit: Fit) -> dict[str, dict[str, Effect]]:
     for (trait, constant), value in {**fixed_effects(), (BLOCKING, "op_blocking"): 1.0}.items():
         effects.setdefault(trait, {})[constant] = Effect(value, sets=True)
     effects[UNSEEN] = {constant: Effect(1.0, 0, spread) for constant, spread in SPECIFIC.items()}
-    families = [e["software"].factor for name, e in fit.effects.items() if "software" in e and "op_overhead" in e]
-    effects[UNSEEN]["software"] = Effect(round(float(np.exp(np.mean(np.log(families)))), 4), 0, STRANGER)
+    effects[UNSEEN]["software"] = Effect(average_families(fit.effects), 0, STRANGER)
     effects[UNSEEN_PAIR] = {"software": Effect(1.0, 0, STRANGE_PAIR)}
     effects[UNSEEN_MIXTURE] = {"software": Effect(1.0, 0, TRAIT_SPREAD["recipe"])}
     return effects
+
+
+def average_families(effects: Mapping[str, Mapping[str, Effect]]) -> float:
+    """Return the mean effect on time of all frameworks that runs were fitted to."""
+    families = [
+        e["software"].factor for name, e in effects.items() if "software" in e and "op_overhead" in e and name != UNSEEN
+    ]
+    return round(float(np.exp(np.mean(np.log(families)))), 4)
 
 
 def choose_rows(rows: Iterable[Row]) -> list[Row]:

@@ -11,6 +11,7 @@ from tianji.parallel.mesh import context_group, expert_group, expert_tensor_grou
 from tianji.perf.adapters import adapter_seconds, count_adapter_ops
 from tianji.perf.compute import attention_time, expert_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
+from tianji.perf.host_waits import ROUTED_KERNELS, TENSOR_KERNELS, TINY, waiting_seconds
 from tianji.perf.recompute import CHECKPOINT_LAUNCHES, again_seconds, count_checkpoints
 from tianji.units import Array
 from tianji.workload.ops import SCAN_CHUNK, AttentionOp, ExpertOps, LayerOps, Matmul, Recurrence, Role, Vector
@@ -33,13 +34,6 @@ UNALIGNED = 0.1
 """Share of the matrix rate that is left when it is not: the vector units do the work."""
 LOOPED_KERNELS = 7.0
 """Kernels of one expert that a model's code runs by itself, as under ``experts=looped``."""
-ROUTED_KERNELS = 44.0
-"""Kernels of a layer with experts forward, beside those of its single experts: a layer takes about 150 forward and backward
-(Qwen3-30B on H100: 463,348 kernels over 3,072 layers and micro-batches). Backward there are twice as many."""
-
-TENSOR_KERNELS = 4.0
-"""Collectives forward that tensor parallelism adds: the layer that was counted had none. In dense layers, whose runs nearly all
-are cut so, what an op takes of the host (`op_overhead`) holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +82,16 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         cp_forward, cp_backward = cp_forward + passed, cp_backward + passed
     ep_forward, ep_backward = c.once(_expert_communication, layer.experts)
     m_backward = m_input + m_weight
-    # Expert dispatch hides behind what tensor parallelism leaves: no second of work hides two.
-    beside_tp, beside_ep = c.constants.tp_overlap_share * c.g.overlap_tp, c.constants.ep_overlap_share * c.g.overlap_ep
-    rest_forward = m_forward + a_forward - c.g.overlap_tp * np.minimum(tp_forward, m_forward)
-    rest_backward = m_backward + a_backward - c.g.overlap_tp * np.minimum(tp_backward, m_backward)
+    # Dispatch hides behind what tensor parallelism leaves of another micro-batch's pass, forward beside backward: of all work.
+    beside_tp = c.constants.tp_overlap_share * c.g.overlap_tp
+    if layer.experts and np.any(c.g.overlap_ep):
+        rest = m_forward + a_forward + v_forward - c.g.overlap_tp * np.minimum(tp_forward, m_forward)
+        rest = rest + m_backward + a_backward + v_backward - c.g.overlap_tp * np.minimum(tp_backward, m_backward)
+        dispatch, share = ep_forward + ep_backward, c.constants.ep_overlap_share * c.g.overlap_ep
+        exposed = c.hide(dispatch, rest, share) / np.maximum(dispatch, TINY)
+        ep_forward, ep_backward = ep_forward * exposed, ep_backward * exposed
     tp_forward = c.hide(tp_forward, m_forward, beside_tp)
     tp_backward = c.hide(tp_backward, m_backward, beside_tp)
-    ep_forward = c.hide(ep_forward, rest_forward, beside_ep)
-    ep_backward = c.hide(ep_backward, rest_backward, beside_ep)
     forward = {
         "matmul": m_forward,
         "attention": a_forward,
@@ -119,8 +115,9 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         routed = c.constants.kernel_launch * _num_routed(layer.experts, c)
         launches, blocked = launches + routed, blocked + np.maximum(waits, c.constants.kernel_blocking) * routed
     one_way, back = total(forward), total(backward)
-    forward["overhead"] = np.maximum(launches - one_way, blocked)
-    backward["overhead"] = np.maximum(2.0 * launches - back, 2.0 * blocked)
+    forward["overhead"], backward["overhead"] = waiting_seconds(
+        (launches, 2.0 * launches), (one_way, back), blocked, c.g.overlap_ep
+    )
     one_way = one_way + forward["overhead"]
     expanded = _matmuls(tuple(m for m in layer.matmuls if m.role is Role.EXPANSION), c)[0]
     backward["recompute"] = np.asarray(0.0)
@@ -134,7 +131,8 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         backward["recompute"] = np.where(is_named, modules, backward["recompute"])
         # The host runs ahead of the modules' work as of all other, and pays for each checkpoint.
         host = 2.0 * launches + _checkpoint_seconds(layer, c)
-        waiting = np.maximum(host - back - modules, 2.0 * blocked)
+        passes = one_way - forward["overhead"], back + modules
+        _, waiting = waiting_seconds((launches, host), passes, blocked, c.g.overlap_ep)
         backward["overhead"] = np.where(is_named, waiting, backward["overhead"])
     if c.job.task.is_forward_only:
         nothing: Array = np.asarray(0.0)

@@ -1,0 +1,44 @@
+"""What a chip waits for its host, where kernels are launched one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tianji.units import Array
+
+ROUTED_KERNELS = 44.0
+"""Kernels of a layer with experts forward, beside those of its single experts: a layer takes about 150 forward and backward
+(Qwen3-30B on H100: 463,348 kernels over 3,072 layers and micro-batches). Backward there are twice as many."""
+
+TENSOR_KERNELS = 4.0
+"""Collectives forward that tensor parallelism adds: the layer that was counted had none. In dense layers, whose runs nearly all
+are cut so, what an op takes of the host (`op_overhead`) holds them."""
+TINY = 1e-30
+"""Seconds; keeps a share of nothing from being undefined."""
+
+
+def waiting_seconds(
+    host: tuple[Array, Array], chip: tuple[Array, Array], blocked: Array, is_joint: Array
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return what the chip waits for its host in a layer's passes forward and back.
+
+    Args:
+        host: Seconds in which the host launches each pass.
+        chip: Seconds in which the chip works on each.
+        blocked: What the chip waits forward even when its work is longer; backward twice as much.
+        is_joint: The passes of two micro-batches run side by side. The host launches both in turn, and is late only for both.
+
+    The host runs ahead of the chip: max(host - chip, blocked) for each pass, or for both together.
+
+    >>> [float(s) for s in waiting_seconds((3.0, 6.0), (4.0, 4.0), 0.1, np.asarray(False))]
+    [0.1, 2.0]
+    >>> [round(float(s), 2) for s in waiting_seconds((3.0, 6.0), (4.0, 4.0), 0.1, np.asarray(True))]
+    [0.33, 0.67]
+    """
+    apart = np.maximum(host[0] - chip[0], blocked), np.maximum(host[1] - chip[1], 2.0 * blocked)
+    if not np.any(is_joint):
+        return apart
+    both = host[0] + host[1]
+    joint = np.maximum(both - chip[0] - chip[1], 3.0 * blocked)
+    share = host[0] / np.maximum(both, TINY)
+    return np.where(is_joint, share * joint, apart[0]), np.where(is_joint, (1.0 - share) * joint, apart[1])
