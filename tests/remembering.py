@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tianji.api import planning
-from tianji.comparison import curve, sensitivity
+from tianji.api import mixtures
+from tianji.comparison import batches, curve, sensitivity, side_by_side
 from tianji.search import SearchOptions, SearchResult, coarse, planner, sizes
 
 _ANSWERS: dict[bytes, Any] = {}
@@ -35,10 +35,14 @@ def remember_searches(monkeypatch: pytest.MonkeyPatch) -> None:
             options.progress(result.candidates)
         return result
 
-    def plan_mixture_once(job: Any, mixture: Any, calibration: Any, *, fixed: Any = None, progress: Any = None) -> Any:
+    def plan_mixture_once(
+        job: Any, mixture: Any, calibration: Any, *, fixed: Any = None, progress: Any = None, is_narrow: bool = False
+    ) -> Any:
+        fields = dict(fixed or {})
         return _once(
-            "mixture", lambda: mix(job, mixture, calibration, fixed=fixed or {}), job, mixture, calibration, fixed
-        )
+            "mixture", lambda: mix(job, mixture, calibration, fixed=fields, is_narrow=is_narrow),
+            job, mixture, calibration, fields, is_narrow,
+        )  # fmt: skip
 
     def find_roomy_once(*words: Any, **named: Any) -> Any:
         return _once("fast", lambda: find_roomy(*words, **named), *words, *named.items())
@@ -46,14 +50,15 @@ def remember_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_fastest_once(*words: Any, **named: Any) -> Any:
         return _once("variants", lambda: find_fastest(*words, **named), *words, *named.items())
 
-    predict, find_roomy, mix = planner.predict, curve.find_roomy, planning.plan_mixture
+    predict, find_roomy, mix = planner.predict, curve.find_roomy, mixtures.plan_mixture
     find_fastest = coarse.find_fastest
     monkeypatch.setattr(planner, "explore", explore_once)
     monkeypatch.setattr(coarse, "find_fastest", find_fastest_once)
     monkeypatch.setattr(sizes, "find_fastest", find_fastest_once)
     monkeypatch.setattr(sizes, "explore", explore_once)
     monkeypatch.setattr(planner, "predict", lambda *words: _once("predict", lambda: predict(*words), *words))
-    monkeypatch.setattr(planning, "plan_mixture", plan_mixture_once)
+    for room in (mixtures, side_by_side, batches, curve):
+        monkeypatch.setattr(room, "plan_mixture", plan_mixture_once)
     for room in (curve, sensitivity):
         monkeypatch.setattr(room, "find_roomy", find_roomy_once)
 

@@ -42,6 +42,7 @@ def write_example(calibration: Calibration) -> str:
     cm, atlas = load_pool("cloudmatrix384", 1536), load_pool("atlas-950-superpod")
     given = Assumptions(site="china")
     comparison = compare([(fp8, h800), (bf16, cm), (fp8, atlas)], calibration, given)
+    pools = tuple(a for a in comparison.assessments if isinstance(a, Assessment))  # none is a mixture
     answers = [
         replace_pool((fp8, h800), (job, pool), calibration, given, match=match)
         for job, pool in ((bf16, load_pool("cloudmatrix384")), (fp8, atlas))
@@ -49,10 +50,10 @@ def write_example(calibration: Calibration) -> str:
     ]
     parts = (
         HEAD.format(name=calibration.name, date=calibration.date),
-        _makers(made, calibration, comparison.assessments[0]),
+        _makers(made, calibration, pools[0]),
         "## Side by side\n\n"
         + COMPARE
-        + _side_by_side(comparison.assessments)
+        + _side_by_side(pools)
         + "\n"
         + "\n".join(f"* {v}" for v in comparison.verdicts),
         "## How many replace the 2,048 H800\n\n" + REPLACE + "\n".join(_answer(a) for a in answers),

@@ -114,3 +114,26 @@ def test_a_script_is_measured_as_a_plan_is(tmp_path: Path) -> None:
     both = CliRunner().invoke(main, [*words, "--explain"])
     assert both.exit_code == 2
     assert "leave out --explain" in both.output
+
+
+def test_natural_routing_is_a_cause_of_the_gap(slow: "tianji.Answer[tianji.Result]") -> None:
+    said = slow.document["measured"]
+    natural, *worse = said["causes"]
+    assert natural["cause"].startswith("natural routing")
+    load = float(natural["flag"].split()[-1])
+    again = tianji.predict(MODEL, WHERE, chips=64, batch=256, moe_imbalance=load, measured="60 s", **SLOW)
+    assert again.step_time.nominal == pytest.approx(natural["step_time_s"], rel=1e-9)
+    assert again.document["measured"]["causes"] == [], "the load was stated"
+    assert len(worse) == 2 and worse[0]["step_time_s"] <= worse[1]["step_time_s"]
+    assert natural["of_gap"] * said["gap_s"] == pytest.approx(natural["step_time_s"] - slow.step_time.nominal)
+
+
+def test_the_stack_of_a_script_is_what_the_script_says(tmp_path: Path) -> None:
+    plan = tianji.predict(MODEL, WHERE, chips=64, batch=256, ep_kind="all_to_all", overlap_tp=False, **SLOW).plan
+    tianji.export(plan, "megatron", out=str(tmp_path))
+    answer = tianji.predict(from_=str(next(tmp_path.rglob("*.sh"))), pool=WHERE, chips=64)
+    switches = answer.document["software"]["switches"]
+    assert (switches["dispatcher"], switches["tp_overlap"]) == ("all_to_all", "none")
+    assert any("experts in perfect balance" in text for text in answer.document["assumptions"])
+    said = tianji.predict(from_=str(next(tmp_path.rglob("*.sh"))), pool=WHERE, chips=64, with_="deep-ep")
+    assert said.document["software"]["switches"]["dispatcher"] == "deep_ep", "what the user says goes before the script"

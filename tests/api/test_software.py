@@ -159,3 +159,13 @@ def test_each_pool_of_a_comparison_has_its_own() -> None:
     dispatchers = [s.dispatcher for _, pool in settled if (s := calibration.find_stated(pool.chip))]
     assert dispatchers == ["deep_ep", "hccl_fused"]
     assert all("(on " in note for note in settled[0][0].assumed[-1:])
+
+
+@pytest.mark.parametrize("software", [None, "megatron-bridge"])
+def test_hidden_dispatch_costs_the_same_as_a_field_and_as_a_switch(software: str | None) -> None:
+    job = ("qwen3-30b-a3b", "hgx-h100", "ep=16,zero=1")
+    as_field = predict(*job, chips=16, batch=256, seq=4096, software=software, overlap_ep=True)
+    as_switch = predict(*job, chips=16, batch=256, seq=4096, software=software, with_="one-f-one-b")
+    without = predict(*job, chips=16, batch=256, seq=4096, software=software)
+    assert as_field.step_time == as_switch.step_time != without.step_time
+    assert as_field.document["software"] == as_switch.document["software"]

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from tianji.backends.explanation import explain_gap
+from tianji.backends.explanation import count_sends, explain_gap
 from tianji.errors import FormatError
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
+from tianji.prediction.traffic import predict_traffic
 from tianji.ranges import Range
 from tianji.result import Measurement, Result, Traffic
 
@@ -84,3 +85,25 @@ def test_a_measurement_without_step_times_is_refused(times: tuple[float, ...]) -
     assert run.measurement is not None
     with pytest.raises(FormatError, match="step_times"):
         replace(run.measurement, step_times=times)
+
+
+def test_sends_are_counted_as_this_trainer_makes_them() -> None:
+    plan = plan_of("qwen-moe", {"pp": 2, "dp": 2, "ep": 2, "micro_batch_size": 1})
+    counted, tokens = count_sends(plan), plan.job.seq_len * plan.strategy.micro_batch_size
+    # The first stage passes each micro-batch's activations on, and every copy of a token crosses with chance 1/2.
+    assert counted["pp"] == plan.num_microbatches * tokens * plan.job.model.hidden_size * 4
+    assert counted["ep"] > predict_traffic(plan)["ep"]
+    every_copy = replace(plan, strategy=replace(plan.strategy, ep_kind="all_to_all"))
+    assert counted["ep"] == predict_traffic(every_copy)["ep"]
+    assert "pp" not in count_sends(plan_of("llama", {"dp": 2}))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "vpp", "pp", "sends"), [("1f1b", 1, 4, 2), ("interleaved", 2, 2, 3), ("zbv", 1, 2, 2)]
+)
+def test_a_pipeline_rank_sends_where_a_neighbour_is_on_another_rank(
+    schedule: str, vpp: int, pp: int, sends: int
+) -> None:
+    plan = plan_of("llama", {"pp": pp, "vpp": vpp, "schedule": schedule, "micro_batch_size": 1})
+    once = plan.num_microbatches * plan.job.seq_len * plan.job.model.hidden_size * 4
+    assert count_sends(plan)["pp"] == sends * once

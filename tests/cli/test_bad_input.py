@@ -63,10 +63,13 @@ def refusal(*arguments: str) -> str:
             ["plan", "llama-3.1-8b", "atlas-960-superpod", "--precision", "fp8"],
             "fp8, fp4, whose jobs keep parts in bf16",
         ),
-        (["compare", "llama-3.1-8b", "a100-h100", "hgx-h100"], "There is a mixture of that name"),
+        (["smallest", "llama-3.1-8b", "a100-h100"], "a100-h100 is a mixture of unlike chips"),
         (["plan", "llama-3.1-8b", "a100-h100", "--objective", "cost"], "--objective goes with a pool of one chip"),
         (["plan", *JOB, "--rent", "h100-sxm=2"], "--rent counts only with --objective cost or energy"),
-        (["predict", "llama-3.1-8b", str(DATA / "mixtures" / "a100-h100.toml")], "`tianji plan` alone takes mixtures"),
+        (
+            ["predict", "llama-3.1-8b", str(DATA / "mixtures" / "a100-h100.toml")],
+            "`tianji plan MODEL MIXTURE` finds how",
+        ),
         (["plan", *JOB, "--replica-chips", "8"], "--replica-chips counts only with --loss replica"),
         (["plan", *JOB, "--objective", "cost", "--rent", "h100-sxm=-2"], "--rent: expected an amount above zero"),
         (

@@ -133,9 +133,10 @@ def test_a_page_is_light_and_dark_as_the_system_is(name: str, driver: Any, pages
     assert chart - ground > 100
 
 
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_tables_are_whole_on_a_laptop(name: str, driver: Any, pages: dict[str, Path]) -> None:
-    open_page(driver, pages[name], LAPTOP)
+def test_tables_are_whole(name: str, size: tuple[int, int, bool], driver: Any, pages: dict[str, Path]) -> None:
+    open_page(driver, pages[name], size)
     script = """return [...document.querySelectorAll('.scroll')].filter(t => t.scrollWidth > t.clientWidth + 1)
       .map(t => t.getAttribute('aria-label'));"""
     assert driver.execute_script(script) == []

@@ -13,15 +13,21 @@ from tianji.api.quantities import Count, Pairs, Quantity, read_money, read_pairs
 from tianji.api.requests import CalibrationLike, File, ModelLike, Sizes, check_model, find_calibration, find_job
 from tianji.api.software import SoftwareOptions, choose_software
 from tianji.catalog import list_pools, load_firm_quotes, load_pool, load_site, site_of
+from tianji.catalog.mixtures import is_mixture, load_mixture
 from tianji.comparison import Assumptions
-from tianji.errors import FormatError, UnknownNameError
-from tianji.hardware import Pool
+from tianji.errors import FormatError, IllegalStrategyError, UnknownNameError
+from tianji.hardware import Chip, Pool
 from tianji.hardware.calibration import Calibration
+from tianji.hardware.mixture import Mixture
 from tianji.units import parse, parse_count
 from tianji.workload import Job, Model, Precision
 
-SizedPool: TypeAlias = str | Pool
-"""A pool, or the name or file of one with ``COUNTx`` before it and ``@PRECISION`` after it, like ``"64xhgx-h800@fp8"``."""
+SizedPool: TypeAlias = str | Pool | Mixture
+"""A pool, or the name or file of one with ``COUNTx`` before it and ``@PRECISION`` after it, like ``"64xhgx-h800@fp8"``.
+
+Where unlike chips are allowed: a mixture, its name or file, or a sum of pools like ``"64xhgx-a100+64xhgx-h100"``.
+"""
+Case: TypeAlias = tuple[Job, Pool | Mixture]
 
 HOME = "home"
 """The site that is each vendor's own."""
@@ -41,7 +47,7 @@ class Work(NamedTuple):
 def read_cases(
     model: ModelLike, pools: Sequence[SizedPool], *, batch: Count | None, seq: Count | None, tokens: Quantity | None,
     precision: str | Precision | None, work: Work | None = None,
-) -> list[tuple[Job, Pool]]:  # fmt: skip
+) -> list[Case]:  # fmt: skip
     """Return the same work on each pool.
 
     Raises InputError for anything that cannot be used.
@@ -51,37 +57,58 @@ def read_cases(
     # The batch that is assumed where none is known must be one for all pools: the work is the same.
     chips = max((pool.chips for pool, _ in places), default=0)
     sizes = {own: Sizes(None, batch, seq, tokens, own or precision, **(work or Work())._asdict()) for _, own in places}
-    return [(find_job(model, sizes[own], chips, (pool.chip,)), pool) for pool, own in places]
+    return [(find_job(model, sizes[own], chips, chips_of(pool)), pool) for pool, own in places]
+
+
+def chips_of(place: Pool | Mixture) -> tuple[Chip, ...]:
+    """Return the chips of a pool, which are of one kind, or of a mixture."""
+    return tuple(part.chip for part in place.parts) if isinstance(place, Mixture) else (place.chip,)
+
+
+def require_pool(case: Case, what: str, instead: str) -> tuple[Job, Pool]:
+    """Return a case on a pool of one chip.
+
+    Raises IllegalStrategyError for a mixture; ``what`` says what takes none, ``instead`` what to do.
+    """
+    job, place = case
+    if isinstance(place, Mixture):
+        raise IllegalStrategyError(
+            f"{what} asks how many chips of one kind, and {place.name} is a mixture, whose numbers are fixed: {instead}"
+        )
+    return job, place
 
 
 def choose_for_cases(
-    cases: Sequence[tuple[Job, Pool]], calibration: CalibrationLike, asked: SoftwareOptions
-) -> tuple[list[tuple[Job, Pool]], Calibration]:
+    cases: Sequence[Case], calibration: CalibrationLike, asked: SoftwareOptions
+) -> tuple[list[Case], Calibration]:
     """Return the cases and the calibration under the software that is said: for each pool what goes with its chip."""
-    chips = [pool.chip for _, pool in cases]
+    chips = [chip for _, place in cases for chip in chips_of(place)]
     has_experts = any(job.model.moe for job, _ in cases)
     choice = choose_software(find_calibration(calibration), chips, asked, has_experts=has_experts)
-    for job, pool in cases:
-        choice = choice.rule_out(job, (pool.chip,))
-    return [(choice.settle(job, pool.chip), pool) for job, pool in cases], choice.calibration
+    for job, place in cases:
+        choice = choice.rule_out(job, chips_of(place))
+    return [(choice.settle(job, chips_of(place)[0]), place) for job, place in cases], choice.calibration
 
 
-def share_site(cases: Sequence[tuple[Job, Pool]], site: str | None) -> tuple[list[tuple[Job, Pool]], str | None]:
+def share_site(cases: Sequence[Case], site: str | None) -> tuple[list[Case], str | None]:
     """Return the cases and the one site of all pools; the home of the first, which is then assumed, where none was said.
 
     ``home`` is none: each pool stands at its vendor's.
     """
     if site is not None or len(cases) < 2:
         return list(cases), None if site == HOME else site
-    first = site_of(cases[0][1])
+    place = cases[0][1]
+    first = site_of(place.parts[0] if isinstance(place, Mixture) else place)
     note = f"all pools stand in: {first.title}, the home of the first (--site home: each at its own)"
     return [(replace(job, assumed=(*job.assumed, note)), pool) for job, pool in cases], first.name
 
 
-def _read_pool(pool: SizedPool) -> tuple[Pool, str | None]:
-    """Return a pool and the precision that it has of its own."""
-    if isinstance(pool, Pool):
+def _read_pool(pool: SizedPool) -> tuple[Pool | Mixture, str | None]:
+    """Return a pool or a mixture, and the precision that it has of its own."""
+    if not isinstance(pool, str):
         return pool, None
+    if is_mixture(pool):
+        return load_mixture(pool), None
     sized = _SIZED.match(pool.strip())
     count, name, precision = (sized["count"], sized["name"], sized["precision"]) if sized else (None, pool, None)
     place = load_pool(name, None if count is None else parse_count(count, pool))

@@ -6,7 +6,7 @@ import dataclasses
 from functools import partial
 
 from tianji.api.answer import Answer
-from tianji.api.cases import SizedPool, Work, choose_for_cases, read_assumptions, read_cases, share_site
+from tianji.api.cases import SizedPool, Work, choose_for_cases, read_assumptions, read_cases, require_pool, share_site
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Batches, Count, Pairs, Quantity, read_batches, read_days, read_money
 from tianji.api.requests import CalibrationLike, File, ModelLike
@@ -54,7 +54,8 @@ def compare(
     """Set the best plan on each pool side by side, for the same work.
 
     A pool is an object, a name or a file; ``"1024xhgx-h100"`` says how many chips,
-    ``"hgx-h800@fp8"`` its own number formats. Each figure has a low, a nominal and a
+    ``"hgx-h800@fp8"`` its own number formats, ``"64xhgx-a100+64xhgx-h100"`` is a
+    mixture. Each figure has a low, a nominal and a
     high case. There is no verdict where ranges overlap.
 
     * ``batch="768, 1024"`` sets other batches beside the first; without a list the
@@ -90,7 +91,7 @@ def compare(
     assumptions = _with_errors(assumptions, constants)
     with show_progress("Pricing strategies") as progress:
         comparison = compare_pools(cases, constants, assumptions, progress, batches=batches)
-    names = ", ".join(f"{a.pool.chips:,} x {a.pool.name}" for a in comparison.assessments)
+    names = ", ".join(a.name.replace("×", "x") for a in comparison.assessments)
     summary = f"comparison of {names}: {comparison.verdicts[0]}"
     return Answer(comparison, summary, partial(comparison_document, comparison, constants), constants)
 
@@ -159,9 +160,10 @@ def replace(
     if days is not None and match != "deadline":
         raise FormatError("--days counts only with --match deadline; give both, or neither")
     limit = None if days is None else read_days(days)
+    asked = require_pool(other, "--with", "`tianji compare MODEL FROM WITH` sets it beside the other as it is")
     with open_mapper(workers) as mapper:
         replacement = replace_pool(
-            first, other, constants, assumptions, match=match, days=limit, points=sizes, batches=batches, mapper=mapper
+            first, asked, constants, assumptions, match=match, days=limit, points=sizes, batches=batches, mapper=mapper
         )
     summary = f"replacement: {describe_answer(replacement)}"
     return Answer(replacement, summary, partial(replacement_document, replacement, constants), constants)
@@ -213,7 +215,8 @@ def size(
         site=site, rent=rent, buy=buy, chip_price=chip_price, unit_price=unit_price, quotes=quotes, power=power,
         electricity=electricity, pue=pue, loss=loss, replica_chips=replica_chips,
     )  # fmt: skip
-    ((job, place),), constants = choose_for_cases(cases, calibration, SoftwareOptions(software, with_, without))
+    (case,), constants = choose_for_cases(cases, calibration, SoftwareOptions(software, with_, without))
+    job, place = require_pool(case, "size", "`tianji plan MODEL MIXTURE --tokens` says how many days it takes")
     assumptions = _with_errors(assumptions, constants)
     limit = None if budget is None else read_money(budget, "--budget")
     sizing = size_pool(job, place, constants, read_days(days), assumptions, budget=limit, batches=batches)

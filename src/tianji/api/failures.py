@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from tianji.api.answer import Answer
+from tianji.api.mixtures import find_mixed_outcome, refuse_options
 from tianji.api.quantities import Count, Quantity, read_count, read_money, read_optional, read_quantity
-from tianji.api.requests import CalibrationLike, File, ModelLike, PlanLike, PoolLike, Sizes, StrategyLike, find_plan
+from tianji.api.requests import (
+    CalibrationLike,
+    File,
+    ModelLike,
+    PlanLike,
+    PoolLike,
+    Sizes,
+    StrategyLike,
+    find_calibration,
+    find_mixture,
+    find_plan,
+    find_strategy_fields,
+)
+from tianji.api.software import NOTHING_SAID
 from tianji.catalog import load_failures
 from tianji.errors import FormatError
 from tianji.formatting import format_percent
+from tianji.hardware.calibration import Calibration
 from tianji.hardware.failure_profile import FailureProfile
+from tianji.hardware.mixture import Mixture
+from tianji.parallel.plan import Plan
 from tianji.prediction import predict
 from tianji.prediction.goodput import Goodput, expect_goodput
 from tianji.prediction.remedies import weigh_choices, weigh_intervals, weigh_spares
 from tianji.reliability import Reliability
 from tianji.report.documents.goodput import Remedies, goodput_document
-from tianji.units import parse_count
+from tianji.report.documents.mixed_goodput import mixed_goodput_document
+from tianji.result import Result
+from tianji.search.mixed_goodput import expect_mixed_goodput
+from tianji.units import Dollars, parse_count
 from tianji.validation.near_errors import NearErrors
 from tianji.workload import Precision
 
@@ -35,7 +55,7 @@ def read_loss(loss: str, replica_chips: Count | None) -> Reliability:
 
 def goodput(
     model_or_plan: ModelLike | PlanLike,
-    pool: PoolLike | None = None,
+    pool: PoolLike | Mixture | None = None,
     strategy: StrategyLike | None = None,
     *,
     failures: File | FailureProfile | None = None,
@@ -75,7 +95,8 @@ def goodput(
 
     Takes a plan, or a model and a pool with a strategy, as ``tianji.predict`` does.
     Failure rates, recovery times and bandwidths that you leave out are those of
-    ``failures``, a profile of the catalog (default: the chip's own).
+    ``failures``, a profile of the catalog (default: the chip's own). On a mixture of
+    unlike chips the plan that ``tianji.plan`` takes counts.
 
     * ``loss="replica"``: a failure stops one data-parallel replica, not the whole job.
     * ``recovery`` is the fastest rung in use: in-process, process, pod or job.
@@ -112,8 +133,15 @@ def goodput(
         horizon=read_quantity(horizon, "time", "--horizon"),
     )
     dollars = None if price is None else read_money(price, "--price")
+    if pool is not None and (mixture := find_mixture(pool)) is not None:
+        refuse_options({"--chips": chips, "--method": method == "montecarlo"}, mixture)
+        fixed = find_strategy_fields(strategy, fields)
+        sizes = Sizes(None, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
+        assert not isinstance(model_or_plan, (Plan, Result, Answer)), "a plan holds its own pool"
+        return _of_mixture(model_or_plan, mixture, sizes, fixed, find_calibration(calibration), reliability, dollars)
     how: dict[str, Any] = {"method": method, "jobs": parse_count(runs, "--runs"), "seed": seed}
     sizes = Sizes(chips, batch, seq, tokens, precision, optimizer_dtype, moe_imbalance)
+    assert not isinstance(pool, Mixture)
     plan, constants = find_plan("goodput", model_or_plan, pool, strategy, fields, sizes, calibration)
     result = NearErrors(constants)(predict(plan, constants))
     expected = expect_goodput(result, reliability, **how)
@@ -130,3 +158,24 @@ def goodput(
     return Answer(
         expected, summary, partial(goodput_document, result, expected, remedies, constants, dollars), constants
     )
+
+
+def _of_mixture(
+    model: ModelLike, mixture: Mixture, sizes: Sizes, fixed: Mapping[str, Any], calibration: Calibration,
+    reliability: Reliability, price: Dollars | None,
+) -> Answer[Goodput]:  # fmt: skip
+    """Return the goodput of what is taken of a mixture: failures of all parts together, by the closed forms."""
+    outcome, calibration = find_mixed_outcome(model, mixture, sizes, fixed, calibration, NOTHING_SAID)
+    expected = expect_mixed_goodput(outcome, reliability)
+    remedies = Remedies(
+        choices=weigh_choices(outcome, reliability, expect=expect_mixed_goodput),
+        intervals=weigh_intervals(outcome, reliability, expect=expect_mixed_goodput),
+        spares={},
+    )
+    share = expected.goodput
+    summary = (
+        f"goodput of {outcome.job.model.name} on the mixture {mixture.name}: {format_percent(share.nominal)}"
+        f" ({format_percent(share.low)} to {format_percent(share.high)})"
+    )
+    make_document = partial(mixed_goodput_document, outcome, expected, remedies, calibration, price)
+    return Answer(expected, summary, make_document, calibration)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from tianji.api.answer import Answer
 from tianji.api.measured import explain_measured
 from tianji.api.quantities import Count
 from tianji.api.requests import File, PoolLike, find_pool
-from tianji.api.software import NOTHING_SAID, SoftwareOptions, choose_software
+from tianji.api.software import NOTHING_SAID, SoftwareOptions, choose_software, find_layout_words
 from tianji.api.software_rules import rule_out_overlap, weigh_allowed
 from tianji.catalog import list_software, load_framework
 from tianji.errors import FormatError, IllegalStrategyError, InputError
@@ -23,6 +22,7 @@ from tianji.parallel.layouts import complete_layout
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import write_plan
 from tianji.prediction import predict
+from tianji.prediction.balance import describe_balance
 from tianji.reliability import Reliability
 from tianji.report.documents.prediction import LaunchDocument, prediction_document
 from tianji.result import Result
@@ -109,7 +109,11 @@ def predict_launch(
     if changes:
         kept = {k: v for k, v in strategy.as_dict().items() if k not in changes and k != "dp"}
         strategy = complete_layout({**kept, **changes}, launch.chips)
-    choice = choose_software(calibration, (place.chip,), asked, changes, _find_base(launch, place), strategy)
+    base = "" if asked.is_empty else _find_base(launch, place)
+    words = find_layout_words(strategy, place.chip, changes, has_experts=launch.job.model.moe is not None)
+    choice = choose_software(calibration, (place.chip,), asked.add(words), changes, base, strategy)
+    # The best plan may have what the script switches off, so it is searched under what the user says alone.
+    free = choose_software(calibration, (place.chip,), asked, changes, base).calibration
     calibration = choice.calibration
     strategy = replace(strategy, **choice.fields)
     job = choice.settle(replace(launch.job, assumed=tuple(assumed)), place.chip)
@@ -117,7 +121,7 @@ def predict_launch(
     result = NearErrors(calibration)(predict(plan_read, calibration))
     if outside.out is not None:
         write_plan(plan_read, outside.out)
-    return LaunchPrediction(launch, result, _find_best(result, calibration), calibration)
+    return LaunchPrediction(launch, result, _find_best(result, free), calibration)
 
 
 def _describe_stops(path: File, launch: Launch) -> str:
@@ -172,9 +176,13 @@ def answer_launch(
     }  # fmt: skip
     beside = explain_measured(result, prediction.calibration, measured)
     constants = prediction.calibration
-    make_document = partial(
-        prediction_document, result, constants, reliability, read, best, beside, weigh_allowed(result, constants)
-    )
+
+    def make_document() -> Mapping[str, Any]:
+        gains = weigh_allowed(result, constants)
+        document = prediction_document(result, constants, reliability, read, best, beside, gains)
+        document["assumptions"] += describe_balance(result, constants)
+        return document
+
     notes = [*launch.broken, *(f"left out: {text}" for text in launch.left_out)]
     if launch.ignored:
         notes.append(f"ignored, as nothing is known of them: {' '.join(launch.ignored)}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from tianji.api.software_rules import weigh_allowed
 from tianji.hardware.calibration import Calibration
 from tianji.prediction import predict
+from tianji.prediction.balance import weigh_balance
 from tianji.prediction.switch_gains import SwitchGain
 from tianji.report.documents.measured import MeasuredDocument, measured_document
 from tianji.result import Result
@@ -22,7 +23,8 @@ def explain_measured(result: Result, calibration: Calibration, measured: Seconds
         return None
     changes = find_changes(result.plan, calibration)
     every = (*changes, *_switched(result, calibration, changes))
-    return measured_document(result, measured, sorted(every, key=lambda change: change.step_time))
+    ordered = sorted(every, key=lambda change: change.step_time)
+    return measured_document(result, measured, ordered, weigh_balance(result, calibration))
 
 
 def _switched(result: Result, calibration: Calibration, changes: tuple[Change, ...]) -> Iterator[Change]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tianji.api.cases import SizedPool, read_cases
+from tianji.api.cases import SizedPool, read_cases, require_pool
 from tianji.api.quantities import Count
 from tianji.api.requests import ModelLike
 from tianji.catalog import list_pools, load_calibration
 from tianji.errors import FormatError, TianjiError
 from tianji.exporters.launch_reader.launches import read_launch
-from tianji.hardware import Pool
 from tianji.migration import Move
 from tianji.migration.facts import FileKind
 from tianji.migration.speed import Speed, estimate_speed, find_model
@@ -43,7 +42,7 @@ def find_speed(
         cases = read_cases(name, _pools(target, present, chips), batch=None, seq=None, tokens=None, precision="bf16")
         if launched is not None:
             cases = [(launched[0], where) for _, where in cases]
-        (job, where), *rest = cases
+        (job, where), *rest = (require_pool(case, "a move", "name one of its pools") for case in cases)
         return estimate_speed(move.scan, job, place, where, load_calibration("default"), rest[0] if rest else None), ""
     except TianjiError as error:
         if asked:
@@ -56,7 +55,7 @@ def _pools(target: str, present: SizedPool | None, chips: Count | None) -> tuple
     pool = target if target in list_pools() else USUAL_POOL
     if present is None:
         return (f"{chips}x{pool}" if chips else pool,)
-    words = f"{present.chips}" if isinstance(present, Pool) else present.partition("x")[0]
+    words = present.partition("x")[0] if isinstance(present, str) else f"{present.chips}"
     count = chips or (words if words.isdigit() else "")
     return (f"{count}x{pool}" if count else pool, present)
 

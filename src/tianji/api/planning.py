@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
 from tianji.api.framework_rules import keep_startable, refuse_stopped
+from tianji.api.mixtures import find_mixed_outcome, refuse_options
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Batches, Count, Pairs, Quantity, read_batches, read_margin, read_pairs
 from tianji.api.requests import (
@@ -20,21 +21,19 @@ from tianji.api.requests import (
     Request,
     Sizes,
     StrategyLike,
-    check_model,
     find_calibration,
-    find_job,
     find_mixture,
     find_request,
     find_strategy_fields,
 )
-from tianji.api.software import SoftwareLike, SoftwareOptions, Words, choose_software
+from tianji.api.software import SoftwareLike, SoftwareOptions, Words
 from tianji.api.software_rules import weigh_allowed
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Assessment, Assumptions, assess
 from tianji.comparison.batches import AtBatch, weigh_batches
 from tianji.comparison.cheapest_size import OBJECTIVES as CHOOSES_SIZE
 from tianji.comparison.cheapest_size import find_cheapest_size
-from tianji.errors import FormatError, IllegalStrategyError, InfeasibleError, UnknownNameError
+from tianji.errors import FormatError, InfeasibleError, UnknownNameError
 from tianji.formatting import format_duration, format_percent
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -53,7 +52,7 @@ from tianji.report.documents.plan import RunsOnDocument, plan_document
 from tianji.result import Result
 from tianji.search import Outcome, SearchOptions
 from tianji.search import plan as search_plans
-from tianji.search.mixed_planner import MixedOutcome, plan_mixture
+from tianji.search.mixed_planner import MixedOutcome
 from tianji.units import parse_count
 from tianji.validation.expected_gains import weigh_precedents
 from tianji.validation.near_errors import NearErrors
@@ -149,7 +148,7 @@ def plan(
     if out is not None:
         find_target(out)
     if (mixture := find_mixture(pool)) is not None:
-        _refuse({"--explain": explain, "--out": out, "--vary": vary, "--workers": workers != "local", "--runs-on": runs_on,
+        refuse_options({"--explain": explain, "--out": out, "--vary": vary, "--workers": workers != "local", "--runs-on": runs_on,
                  "--objective": objective != "time", "--chips": chips, "--batch with several": batches},
                 mixture)  # fmt: skip
         return _plan_mixture(model, mixture, sizes, fixed, find_calibration(calibration), reliability, asked)
@@ -222,7 +221,8 @@ def _at_batches(
     if not batches:
         return ()
 
-    def search(job: Job, pool: Pool) -> Assessment | None:
+    def search(job: Job, pool: Pool | Mixture) -> Assessment | None:
+        assert isinstance(pool, Pool)
         try:
             return assess(_search(replace(request, job=job, pool=pool), runs_on, options)[0].best, given)
         except InfeasibleError:
@@ -266,31 +266,10 @@ def _summarize(outcome: Outcome) -> str:
     )
 
 
-# --- mixtures -------------------------------------------------------------------------------------------------
-def _refuse(options: Mapping[str, object], mixture: Mixture) -> None:
-    """Raise IllegalStrategyError for an option that only a pool of one chip takes."""
-    for name, value in options.items():
-        if value:
-            why = "; its file says how many chips each part has" if name == "--chips" else ""
-            raise IllegalStrategyError(f"{name} goes with a pool of one chip, and {mixture.name} is a mixture{why}")
-
-
 def _plan_mixture(
     model: ModelLike, mixture: Mixture, sizes: Sizes, fixed: Mapping[str, Any], calibration: Calibration,
     reliability: Reliability, asked: SoftwareOptions,
 ) -> Answer[MixedOutcome]:  # fmt: skip
-    check_model(model)
-    chips = [part.chip for part in mixture.parts]
-    job = find_job(model, sizes, mixture.chips, chips)
-    choice = choose_software(calibration, chips, asked, fixed, has_experts=job.model.moe is not None)
-    choice = choice.rule_out(job, chips, fixed)
-    calibration, job = choice.calibration, choice.settle(job, chips[0])
-    # Both parts run one strategy: what all of them hold is held.
-    decided = [hold_fields(calibration, chip, {}) for chip in chips]
-    fixed = {name: value for name, value in decided[0].items() if all(h.get(name) == value for h in decided)} | dict(
-        fixed
-    )
-    with show_progress("Pricing strategies on all parts") as progress:
-        outcome = plan_mixture(job, mixture, calibration, fixed=fixed, progress=progress)
-    summary = f"plan of {job.model.name} on the mixture {mixture.name}: {outcome.verdict}"
+    outcome, calibration = find_mixed_outcome(model, mixture, sizes, fixed, calibration, asked)
+    summary = f"plan of {outcome.job.model.name} on the mixture {mixture.name}: {outcome.verdict}"
     return Answer(outcome, summary, partial(mixed_plan_document, outcome, calibration, reliability), calibration)

@@ -12,7 +12,7 @@ from tianji.api.quantities import Count, Quantity
 from tianji.api.software import NOTHING_SAID, SoftwareOptions, choose_software
 from tianji.catalog import list_models, load_calibration, load_model, load_pool, make_job, usual_precision
 from tianji.catalog.mixtures import is_mixture, load_mixture
-from tianji.errors import FormatError, UnknownNameError
+from tianji.errors import FormatError, IllegalStrategyError, UnknownNameError
 from tianji.hardware import Chip, Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.mixture import Mixture
@@ -106,6 +106,11 @@ def check_model(model: ModelLike) -> None:
 def find_pool(pool: PoolLike, chips: Count | None = None) -> Pool:
     """Return a pool, with a number of chips or its own."""
     number = None if chips is None else parse_count(chips, "--chips")
+    if not isinstance(pool, Pool) and is_mixture(pool):
+        raise IllegalStrategyError(
+            f"{pool} is a mixture of unlike chips, and a pool of one chip is asked for: `tianji plan MODEL MIXTURE` finds how to"
+            " divide the work; `tianji compare`, `tianji goodput` and `tianji replace --from` take it too"
+        )
     if not isinstance(pool, Pool):
         return load_pool(pool, number)
     return pool if number is None else pool.with_chips(number)

@@ -42,6 +42,17 @@ class SoftwareOptions:
         """Nothing was said."""
         return self.software in (None, ()) and self.with_ in ((), None) and self.without in ((), None)
 
+    def add(self, words: Sequence[str]) -> SoftwareOptions:
+        """Return the options with further switches, those left out that are said already.
+
+        >>> SoftwareOptions(with_="full-graph,deep-ep").add(("dispatcher=all_to_all", "tp_overlap=none")).with_
+        ('full-graph', 'deep-ep', 'tp_overlap=none')
+        """
+        given = _split(self.with_, self.option)
+        names = {_name_switch(text) for text in (*given, *_split(self.without, "--without"))}
+        more = [word for word in words if word.partition("=")[0] not in names]
+        return replace(self, with_=(*given, *more)) if more else self
+
 
 NOTHING_SAID = SoftwareOptions()
 
@@ -105,7 +116,8 @@ def choose_software(
 
     Raises FormatError for what means no software or switch, contradicts itself, or fits none of the chips.
     """
-    if asked.is_empty:
+    hides_dispatch = bool((fixed or {}).get("overlap_ep")) and has_experts and bool(calibration.software)
+    if asked.is_empty and not hides_dispatch:
         return SoftwareChoice(calibration)
     kinds = {chip.name: chip for chip in chips}
     keys = {name for chip in kinds.values() for name in (chip.name, chip.ecosystem)}
@@ -119,7 +131,8 @@ def choose_software(
     for chip in kinds.values():
         framework = _choose_framework(frameworks, chip)
         words_here, off_here = _choose_words(words, chip, asked.option), [wish for wish in off if wish.is_for(chip)]
-        if framework is None and not words_here and not off_here:
+        is_said = hides_dispatch and is_word_of("one_f_one_b", chip.ecosystem)
+        if framework is None and not words_here and not off_here and not is_said:
             continue
         software, note = _find(framework or base, words_here, chip)
         software, words_here = _switch_off(software, off_here, words_here)
@@ -156,6 +169,27 @@ def _split_key(text: str, keys: Iterable[str]) -> tuple[str, str]:
     """Return the chip or ecosystem before a sign of equality, where it is one that is asked about, and the rest."""
     head, equals, rest = text.partition("=")
     return (head.strip().lower(), rest.strip()) if equals and head.strip().lower() in keys else ("", text)
+
+
+def _name_switch(text: str) -> str:
+    """Return the switch of a word, which a chip may stand before; empty where it names none."""
+    for word in (text, text.partition("=")[2]):
+        try:
+            return find_switch(word)[0]
+        except FormatError:
+            continue
+    return ""
+
+
+def find_layout_words(layout: Strategy, chip: Chip, fixed: Container[str], *, has_experts: bool) -> tuple[str, ...]:
+    """Return the switches that a layout read in a script says of its software; what the user says in ``fixed`` is left out."""
+    words_of = {
+        "overlap_tp": "" if layout.overlap_tp else "tp_overlap=none",
+        "ep_kind": "dispatcher=all_to_all" if has_experts and layout.ep_kind == "all_to_all" else "",
+        "overlap_ep": "ep_overlap=one_f_one_b" if has_experts and layout.overlap_ep else "",
+    }
+    words = (word for field, word in words_of.items() if word and field not in fixed)
+    return tuple(word for word in words if is_word_of(word.partition("=")[2], chip.ecosystem))
 
 
 def _read_frameworks(given: SoftwareLike | None, keys: set[str]) -> list[_Wish]:
@@ -211,11 +245,17 @@ def _find(named: str | Software, words: Sequence[str], chip: Chip) -> tuple[Soft
 
 
 def _finish(software: Software, words: Sequence[str], fixed: Mapping[str, Any]) -> Software:
-    """Return software that says which switches were said, if it is assumed, and else hides dispatch where the strategy does."""
-    stated = Software("").switch(*words).switches
+    """Return software that hides dispatch where the strategy does, and says which switches were said, if it is assumed.
+
+    ``--overlap-ep`` and ``--with one-f-one-b`` are one mechanism and cost the same.
+    """
+    stated, overlaps = dict(Software("").switch(*words).switches), fixed.get("overlap_ep")
+    if "ep_overlap" not in stated and (software.chosen is None or overlaps):
+        software = say_overlap(software, overlaps)
+        stated |= {"ep_overlap": software.ep_overlap} if overlaps else {}
     if software.chosen is not None:
         return replace(software, chosen=tuple(dict.fromkeys((*software.chosen, *stated))))
-    return software if "ep_overlap" in stated else say_overlap(software, fixed.get("overlap_ep"))
+    return software
 
 
 def _runs_on(wish: _Wish, chip: Chip) -> bool:

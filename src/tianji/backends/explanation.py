@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
+import numpy as np
+
+from tianji.backends.support import V_SHAPED
 from tianji.errors import FormatError
 from tianji.formatting import format_percent
+from tianji.parallel.grid import Grid
+from tianji.parallel.plan import Plan
+from tianji.perf.segments import sent_bytes
 from tianji.prediction.traffic import predict_traffic
 from tianji.result import Result
 from tianji.units import Bytes, Seconds
@@ -78,7 +86,7 @@ def explain_gap(measured: Result, predicted: Result) -> Explanation:
     terms = [term for term in terms if term.predicted or term.measured]
     if not seen:
         terms = [Term("whole step", predicted.step_time.nominal, measured.step_time.nominal)]
-    counted = predict_traffic(measured.plan)
+    counted = count_sends(measured.plan)
     traffic = {
         axis: (counted[axis], facts.traffic[axis].bytes if axis in facts.traffic else 0.0)
         for axis in counted
@@ -88,6 +96,27 @@ def explain_gap(measured: Result, predicted: Result) -> Explanation:
     return Explanation(
         measured, predicted, ordered, traffic if facts.traffic else {}, _remarks(measured, predicted, ordered)
     )
+
+
+def count_sends(plan: Plan) -> dict[str, Bytes]:
+    """Return the bytes that one chip sends in a step under this trainer, by axis: the chip that sends most.
+
+    Its all_to_all carries every copy of a token, whatever dispatcher the plan is priced with. A pipeline rank sends activations
+    forward and their gradients back, for each micro-batch and each of its chunks that has a neighbour on another rank.
+    """
+    counted = predict_traffic(replace(plan, strategy=replace(plan.strategy, ep_kind="all_to_all")))
+    s = plan.strategy
+    if s.pp == 1:
+        return counted
+    is_v = s.schedule in V_SHAPED
+    num_stages = s.pp * (2 if is_v else s.vpp)
+    rank_of = [2 * s.pp - 1 - i if is_v and i >= s.pp else i % s.pp for i in range(num_stages)]
+    sends: Counter[int] = Counter()
+    for one, other in pairwise(rank_of):
+        if one != other:
+            sends.update((one, other))
+    passed = plan.num_microbatches * float(np.ravel(sent_bytes(plan.job, Grid.of(s)))[0])
+    return counted | {"pp": passed * max(sends.values())}
 
 
 def _groups(recomputed: bool) -> list[tuple[str, tuple[str, ...]]]:
@@ -130,6 +159,13 @@ def _remarks(measured: Result, predicted: Result, terms: tuple[Term, ...]) -> tu
         remarks.append(f"the measured step lies {'inside' if inside else 'outside'} the predicted 80 % range")
     if measured.plan.strategy.recompute != "none" and facts.traffic:
         remarks.append("predicted sends leave out those of the second forward pass")
+    strategy = measured.plan.strategy
+    if strategy.ep > 1 and strategy.ep_kind == "deduplicated" and "ep" in facts.traffic:
+        priced = predict_traffic(measured.plan)["ep"] / count_sends(measured.plan)["ep"]
+        remarks.append(
+            "predicted ep sends are those of this trainer, which sends every copy of a token; the plan is priced for a"
+            f" dispatcher that sends a token once to each rank: {format_percent(priced, 0)} of these bytes"
+        )
     if facts.profiled_time:
         slower = facts.profiled_time / measured.step_time.nominal - 1.0
         remarks.append(

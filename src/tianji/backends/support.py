@@ -28,6 +28,9 @@ MODEL_LIMITS: tuple[tuple[Callable[[Model], bool], str], ...] = (
 SPLIT = ("zero-bubble", "zbv", "dualpipe", "dualpipev")
 """Schedules that compute the gradients of inputs and of weights apart."""
 
+V_SHAPED = ("zbv", "dualpipe", "dualpipev")
+"""Two chunks a rank: the first ranks hold the first and the last layers."""
+
 STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy, Model], bool], str], ...] = (
     (lambda s, m: s.etp > 1, "etp above 1: an expert lies whole on a rank here; take a larger ep"),
     (
@@ -56,7 +59,7 @@ STRATEGY_LIMITS: tuple[tuple[Callable[[Strategy, Model], bool], str], ...] = (
         " only; take recompute=full or none, or the schedule 1f1b or interleaved",
     ),
     (
-        lambda s, m: s.pp > 1 and s.schedule in ("zbv", "dualpipe", "dualpipev") and 2 * s.pp > m.num_layers,
+        lambda s, m: s.pp > 1 and s.schedule in V_SHAPED and 2 * s.pp > m.num_layers,
         "a V-shaped schedule, which needs two layers on each pipeline rank",
     ),
     (

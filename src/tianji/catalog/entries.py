@@ -113,10 +113,15 @@ def find_entry(kind: str, name: str | os.PathLike[str], beside: Path | None = No
     if others:
         hint = f"There is a {_SINGULAR[others[0]]} of that name (`tianji browse {others[0]} {wanted}`). {hint}"
     if kind == "pools" and wanted in list_entries("mixtures"):
-        hint = f"There is a mixture of that name, and `tianji plan` alone takes mixtures. {hint}"
+        hint = f"There is a mixture of that name, and a pool of one chip is asked for: `tianji plan` takes mixtures. {hint}"
     counted = re.fullmatch(r"([\d_,]+)\s*[x×]\s*(.+)", wanted)
     if counted and counted[2] in list_entries(kind):
         hint = f"The number of chips is an option here: {counted[2]} --chips {counted[1]}. {hint}"
+    if kind == "pools" and "+" in wanted:
+        hint = (
+            "Unlike chips are a mixture: pools with their chips, like 256xhgx-h800+128xatlas-900-a2, or a file"
+            " (`tianji browse mixtures`; docs/catalog.md)."
+        )
     raise UnknownNameError(_SINGULAR[kind], text, list_entries(kind), hint)
 
 

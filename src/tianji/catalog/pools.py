@@ -56,7 +56,9 @@ def _load(entry: CatalogEntry, version: tuple[str, int, int], chips: int | None)
 def read_pool(table: TomlTable, chips: int | None = None) -> Pool:
     """Return the pool that a table describes; where it has ``sizes``, as it is when so many chips work."""
     if "parts" in table.content:
-        raise FormatError(f"{table.file}: a mixture, with [[parts]]; `tianji plan` alone takes mixtures")
+        raise FormatError(
+            f"{table.file}: a mixture, with [[parts]], and a pool of one chip is asked for: `tianji plan` takes mixtures"
+        )
     whole, table = table, _choose_size(table, chips)
     figures = {key: table.figure(key, *bounds) for key, bounds in FIGURES.items()}
     usable = table.figure("usable_memory", *USABLE_MEMORY)

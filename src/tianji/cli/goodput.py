@@ -64,8 +64,8 @@ reliability_options = add_options(
 def goodput_command(model_or_plan: str, pool: str | None, **options: Any) -> Answer[Any]:
     r"""Say how much of a plan's time becomes lasting progress, and where the rest goes.
 
-    Takes a plan file or a MODEL and a POOL with a strategy, as `tianji predict` does. Failure rates, recovery times and
-    bandwidths come from a failure profile with sources; the range is that of the rates.
+    Takes a plan file or a MODEL and a POOL with a strategy, as `tianji predict` does, or a mixture of unlike chips. Failure
+    rates, recovery times and bandwidths come from a failure profile with sources; the range is that of the rates.
 
     \b
     Examples:

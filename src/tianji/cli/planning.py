@@ -59,8 +59,9 @@ if TYPE_CHECKING:
 def plan_command(model: str, pool: str, **options: Any) -> Answer[Any]:
     r"""Find the best way to cut MODEL over POOL.
 
-    MODEL is a name of the catalog or the path of a config.json, POOL a name or the path of a TOML file. Every legal
-    strategy is priced; the fastest that fit are shown, with where the time and the memory go.
+    MODEL is a name of the catalog or the path of a config.json, POOL a name or the path of a TOML file, or unlike chips in a
+    sum like 64xhgx-a100+64xhgx-h100. Every legal strategy is priced; the fastest that fit are shown, with where the time and the
+    memory go.
 
     \b
     Examples:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tianji.catalog import FirmQuote, Ownership, PowerFigures, Site, find_firm_quote, load_site, site_of
+from tianji.comparison.whole_units import describe_bought, describe_free
 from tianji.economics import (
     Bill,
     ChipHour,
@@ -15,17 +16,17 @@ from tianji.economics import (
     find_chip_hour,
     find_floor_space,
     find_power,
-    find_smaller_product,
     price_run,
 )
 from tianji.errors import UnknownFigureError
-from tianji.formatting import format_ends, format_percent
+from tianji.formatting import format_ends
 from tianji.hardware import Pool
 from tianji.prediction.goodput import Goodput, expect_goodput
 from tianji.ranges import Range
 from tianji.reliability import Reliability
 from tianji.result import Result
 from tianji.units import DAY, HOUR, TERA
+from tianji.workload import Job
 
 QUOTED = ("rent", "unit", "chip")
 """The kinds of firm quotes in the order in which they count."""
@@ -91,6 +92,80 @@ class Assessment:
         return self.result.plan.pool
 
     @property
+    def place(self) -> Pool:
+        """What the plan was searched on."""
+        return self.pool
+
+    @property
+    def name(self) -> str:
+        """The pool with its chips, like ``1,024 × hgx-h100``."""
+        return f"{self.pool.chips:,} × {self.pool.name}"
+
+    @property
+    def job(self) -> Job:
+        """What is trained."""
+        return self.result.plan.job
+
+    @property
+    def step_time(self) -> Range:
+        """Seconds of a step."""
+        return self.result.step_time
+
+    @property
+    def offered(self) -> int:
+        """Chips of the pool, without spares."""
+        return self.pool.chips
+
+    @property
+    def mfu(self) -> Range | None:
+        """MFU with its range."""
+        return self.tokens_per_s * (self.result.mfu / self.result.tokens_per_s)
+
+    @property
+    def headroom(self) -> float | None:
+        """Share of the fullest chip's memory that is left."""
+        return 1.0 - self.result.memory_total / self.result.memory_limit
+
+    @property
+    def energy(self) -> Range | None:
+        """Joules of 10¹² useful tokens, with the site's cooling."""
+        return None if self.bill is None else self.bill.energy
+
+    @property
+    def carbon(self) -> Range | None:
+        """Kilograms of CO2 of 10¹² useful tokens."""
+        return None if self.bill is None else self.bill.carbon
+
+    @property
+    def busy_power(self) -> Range | None:
+        """Watts in training, before cooling."""
+        return None if self.power is None else self.power.busy
+
+    @property
+    def idle_power(self) -> Range | None:
+        """Watts of chips that wait, before cooling."""
+        return None if self.power is None else self.power.idle
+
+    @property
+    def hour_price(self) -> Range | None:
+        """Dollars of one chip-hour."""
+        return self.chip_hour.price
+
+    @property
+    def basis(self) -> str:
+        """``rent``, ``own`` or ``unknown``."""
+        return self.chip_hour.basis
+
+    @property
+    def parts(self) -> tuple[PaidPool, ...]:
+        """The pools that are paid for."""
+        return (PaidPool(self.pool, self.site, self.chips, self.power, self.chip_hour, self.floor_space, self.unknown),)
+
+    def under(self, given: Assumptions) -> Assessment:
+        """Return the same plan under other assumptions."""
+        return assess(self.result, given)
+
+    @property
     def site_power(self) -> Range | None:
         """Watts that the site must deliver, with cooling; None where no power is known."""
         return None if self.power is None else self.power.site
@@ -111,16 +186,12 @@ class Assessment:
     @property
     def free(self) -> str:
         """How much of the last unit stays free, in words; empty where nothing does."""
-        left, units = self.bought - self.chips, self.floor_space
-        if not left:
-            return ""
-        size = f"{units.units:,} {'unit' if units.units == 1 else 'units'} of {units.unit_chips:,} chips"
-        smaller = find_smaller_product(self.pool, self.chips)
-        instead = f"; {smaller.name} is sold in units of {smaller.unit:,}" if smaller else ""
-        return (
-            f"{size} {'leaves' if units.units == 1 else 'leave'} {left:,} chips free ({format_percent(left / self.bought, 0)}):"
-            f" {self.chips:,} are used, spares counted{instead}"
-        )
+        return self.parts[0].free
+
+    @property
+    def bought_words(self) -> str:
+        """What the capital expense buys, in a few words, where much of it stays free; else empty."""
+        return describe_bought((part.pool, part.chips, part.floor_space) for part in self.parts)
 
     @property
     def tokens_per_s(self) -> Range:
@@ -244,6 +315,11 @@ class PaidPool:
     def bought(self) -> int:
         """Chips of the whole units that hold the pool and its spares."""
         return self.floor_space.units * self.floor_space.unit_chips
+
+    @property
+    def free(self) -> str:
+        """How much of the last unit stays free, in words; empty where nothing does."""
+        return describe_free(self.pool, self.chips, self.floor_space)
 
     @property
     def capital(self) -> Range | None:

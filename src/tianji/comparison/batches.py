@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tianji.comparison.assessment import Assessment, Assumptions
+from tianji.comparison.assessment import Assumptions
 from tianji.comparison.curve import assess_size
+from tianji.comparison.measures import Assessed
+from tianji.comparison.mixed_assessment import assess_mixture
+from tianji.errors import InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.hardware.mixture import Mixture
 from tianji.ranges import Range
+from tianji.search.mixed_planner import plan_mixture
 from tianji.workload import Job
 
 SAME = 0.02
 """Answers at two batches that differ by less are the same."""
-Assess = Callable[[Job, Pool], Assessment | None]
+Assess = Callable[[Job, Pool | Mixture], Assessed | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class AtBatch:
     """Every pool at one batch; None where no strategy is legal and fits."""
 
     batch: int
-    assessments: tuple[Assessment | None, ...]
+    assessments: tuple[Assessed | None, ...]
 
     def ratio(self, one: int, base: int) -> Range | None:
         """Return useful tokens of one pool over those of another."""
@@ -47,28 +52,33 @@ def round_batches(batch: int) -> tuple[int, ...]:
 
 
 def weigh_batches(
-    assessments: Sequence[Assessment | None], batch: int, batches: Iterable[int], assess: Assess
+    assessments: Sequence[Assessed | None], batch: int, batches: Iterable[int], assess: Assess
 ) -> tuple[AtBatch, ...]:
     """Return what the pools of some plans give at other batches, those of the plans' own ``batch`` among them, by rising batch.
 
     ``assess`` finds the best plan of a job on a pool.
     """
     points = {batch: AtBatch(batch, tuple(assessments))}
-    asked = [a.result.plan for a in assessments if a is not None]
+    asked = [(a.job, a.place) for a in assessments if a is not None]
     for other in batches:
         if other not in points:
-            assessed = (assess(replace(plan.job, global_batch_size=other), plan.pool) for plan in asked)
+            assessed = (assess(replace(job, global_batch_size=other), place) for job, place in asked)
             points[other] = AtBatch(other, tuple(assessed))
     return tuple(points[n] for n in sorted(points))
 
 
 def weigh_round_batches(
-    assessments: Sequence[Assessment], calibration: Calibration, assumptions: Assumptions | None = None
+    assessments: Sequence[Assessed], calibration: Calibration, assumptions: Assumptions | None = None
 ) -> tuple[AtBatch, ...]:
     """Return what the pools of some plans give at the round batches around their own."""
-    given, batch = assumptions or Assumptions(), assessments[0].result.plan.job.global_batch_size
+    given, batch = assumptions or Assumptions(), assessments[0].job.global_batch_size
 
-    def assess(job: Job, pool: Pool) -> Assessment | None:
+    def assess(job: Job, pool: Pool | Mixture) -> Assessed | None:
+        if isinstance(pool, Mixture):
+            try:
+                return assess_mixture(plan_mixture(job, pool, calibration, is_narrow=True), given)
+            except InfeasibleError:
+                return None
         return assess_size(job, pool, calibration, given, pool.chips)
 
     return weigh_batches(assessments, batch, round_batches(batch), assess)
@@ -99,13 +109,11 @@ def describe_chips(points: Sequence[AtBatch], batch: int) -> str:
     own = needed.pop(batch, None)
     if own is None or not needed:
         return ""
-    moved = [
-        f"{a.pool.chips:,} at {n:,}" for n, a in needed.items() if a is not None and a.pool.chips != own.pool.chips
-    ]
-    same = [f"{n:,}" for n, a in needed.items() if a is not None and a.pool.chips == own.pool.chips]
+    moved = [f"{a.offered:,} at {n:,}" for n, a in needed.items() if a is not None and a.offered != own.offered]
+    same = [f"{n:,}" for n, a in needed.items() if a is not None and a.offered == own.offered]
     none = [f"{n:,}" for n, a in needed.items() if a is None]
     return _describe(
-        f"The batch counts: it takes {', '.join(moved)} sequences a step instead of {own.pool.chips:,} chips."
+        f"The batch counts: it takes {', '.join(moved)} sequences a step instead of {own.offered:,} chips."
         if moved
         else "",
         (same, "it takes as many chips"),

@@ -13,13 +13,17 @@ from functools import partial
 
 from tianji.catalog.architectures import find_mixture
 from tianji.comparison.assessment import Assessment, Assumptions, assess_predicted
+from tianji.comparison.mixed_assessment import MixedAssessment, assess_mixture
+from tianji.errors import InfeasibleError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.hardware.mixture import Mixture
 from tianji.parallel.plan import Plan
 from tianji.parallel.software_fields import hold_fields
 from tianji.prediction import predict
 from tianji.prediction.mapper import Mapper
 from tianji.search.coarse import find_roomy
+from tianji.search.mixed_planner import plan_mixture
 from tianji.workload import Job
 
 MOST_CHIPS = 262_144
@@ -50,6 +54,10 @@ class Curve:
     def most(self) -> int:
         """The largest number of chips that the architecture joins."""
         return self.pool.max_chips or MOST_CHIPS
+
+    def at_batch(self, batch: int) -> Curve:
+        """Return the curve of the same job at another batch, with no size tried."""
+        return replace(self, job=replace(self.job, global_batch_size=batch), points={})
 
     def at(self, chips: int) -> Assessment | None:
         """Return what so many chips give, or None where no strategy is legal and fits."""
@@ -159,6 +167,35 @@ class Curve:
                 continue
             reached = (n, value)
         return None if reached[0] == known[-1][0] else reached[0]
+
+
+@dataclass(slots=True)
+class FixedCurve:
+    """One job on a mixture, whose numbers of chips are fixed: a curve of one point."""
+
+    job: Job
+    pool: Mixture
+    calibration: Calibration
+    assumptions: Assumptions
+    points: dict[int, MixedAssessment | None] = field(default_factory=dict)
+
+    def at_batch(self, batch: int) -> FixedCurve:
+        """Return the same job at another batch."""
+        return replace(self, job=replace(self.job, global_batch_size=batch), points={})
+
+    def at(self, chips: int) -> MixedAssessment | None:
+        """Return what the mixture gives, or None where nothing fits it."""
+        if chips not in self.points:
+            try:
+                outcome = plan_mixture(self.job, self.pool, self.calibration)
+                self.points[chips] = assess_mixture(outcome, self.assumptions)
+            except InfeasibleError:
+                self.points[chips] = None
+        return self.points[chips]
+
+    def knee(self) -> None:
+        """Return None: one point has no knee."""
+        return None
 
 
 def assess_size(

@@ -6,16 +6,22 @@ take either. Each part is paid for by its own price, with spares of its own chip
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tianji.comparison.assessment import Assumptions, PaidPool, pay_for
+from tianji.comparison.whole_units import describe_bought
+from tianji.economics.space import FloorSpace
 from tianji.hardware import Pool
+from tianji.hardware.mixture import Mixture
+from tianji.parallel.layouts import abbreviate_layout
+from tianji.perf.memory import usable_memory
 from tianji.prediction.goodput import Goodput
 from tianji.ranges import Range
 from tianji.search.mixed_goodput import expect_mixed_goodput, find_spares
 from tianji.search.mixed_planner import MixedOutcome
 from tianji.units import DAY, HOUR, TERA
+from tianji.workload import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,146 @@ class MixedAssessment:
     owned: tuple[PaidPool, ...]
     """The same, owned."""
     given: Assumptions
+
+    @property
+    def place(self) -> Mixture:
+        """What the plan was searched on."""
+        return self.outcome.mixture
+
+    @property
+    def name(self) -> str:
+        """The mixture with its chips; of a sum of pools its parts."""
+        if "+" in self.place.name:
+            return " + ".join(f"{part.chips:,} × {part.name}" for part in self.place.parts)
+        return f"{self.place.name} ({self.place.chips:,} chips)"
+
+    @property
+    def job(self) -> Job:
+        """What is trained."""
+        return self.outcome.job
+
+    @property
+    def step_time(self) -> Range:
+        """Seconds of a step."""
+        return self.outcome.step_time
+
+    @property
+    def offered(self) -> int:
+        """Chips of all parts, without spares."""
+        return self.place.chips
+
+    @property
+    def mfu(self) -> Range | None:
+        """None: shares of unlike peaks are no share of one."""
+        return None
+
+    @property
+    def headroom(self) -> float | None:
+        """Share of memory that is left on the fullest chip of any part."""
+        return min((1.0 - filled / limit for _, filled, limit in self.fullest), default=None)
+
+    @property
+    def fullest(self) -> tuple[tuple[str, float, float], ...]:
+        """Of each part that works its name, the bytes on its fullest chip, and the usable bytes of one."""
+        outcome = self.outcome
+        if taken := outcome.taken_alone:
+            return ((taken.plan.pool.name, taken.memory_total, taken.memory_limit),)
+        if outcome.choice == "stages" and outcome.chain:
+            pairs = zip(outcome.chain.pools, outcome.chain.memory, strict=True)
+            return tuple((pool.name, memory, usable_memory(pool)) for pool, memory in pairs)
+        shares = outcome.division.shares if outcome.division else ()
+        return tuple((share.pool.name, share.memory, usable_memory(share.pool)) for share in shares)
+
+    @property
+    def layout(self) -> str:
+        """The way that is taken, with the layout of each part."""
+        outcome = self.outcome
+        if taken := outcome.taken_alone:
+            return f"{taken.plan.pool.name} alone: {abbreviate_layout(taken.plan.strategy)}"
+        if outcome.choice == "stages" and outcome.chain:
+            layers = " + ".join(f"{sum(layers)} on {pool.name}" for pool, layers in
+                                zip(outcome.chain.pools, outcome.chain.layers, strict=True))  # fmt: skip
+            return f"in one pipeline, layers {layers}: {abbreviate_layout(outcome.chain.strategy)}"
+        shares = outcome.division.shares if outcome.division else ()
+        each = (f"{s.pool.name} {s.batch:,} sequences, {abbreviate_layout(s.strategy)}" for s in shares)
+        return f"side by side: {'; '.join(each)}"
+
+    @property
+    def bill(self) -> None:
+        """None: each part has a bill of its own."""
+        return None
+
+    @property
+    def energy(self) -> Range | None:
+        """Joules of 10¹² useful tokens, with cooling."""
+        return self._bill(TERA / self.useful, lambda part, seconds: _energy(part, seconds, self.given))
+
+    @property
+    def carbon(self) -> Range | None:
+        """Kilograms of CO2 of 10¹² useful tokens."""
+        return self._bill(TERA / self.useful, lambda part, seconds: _carbon(part, seconds, self.given))
+
+    @property
+    def busy_power(self) -> Range | None:
+        """Watts in training, before cooling."""
+        return _total(None if part.power is None else part.power.busy for part in self.parts)
+
+    @property
+    def idle_power(self) -> Range | None:
+        """Watts of chips that wait, before cooling."""
+        return _total(None if part.power is None else part.power.idle for part in self.parts)
+
+    @property
+    def hour_price(self) -> Range | None:
+        """Dollars of one chip-hour, over all parts."""
+        known = [(part.chips, part.chip_hour.price) for part in self.parts]
+        whole = _total(None if price is None else price * chips for chips, price in known)
+        return None if whole is None else whole * (1.0 / self.chips)
+
+    @property
+    def basis(self) -> str:
+        """``rent`` or ``own``, where all parts are alike; else ``unknown``."""
+        bases = {part.chip_hour.basis for part in self.parts}
+        return bases.pop() if len(bases) == 1 else "unknown"
+
+    @property
+    def floor_space(self) -> FloorSpace:
+        """What the parts take together; a unit is no product of one kind."""
+        spaces = [part.floor_space for part in self.parts]
+        cabinets, area, optics = (_sum([getattr(s, name) for s in spaces]) for name in ("cabinets", "area", "optics"))
+        return FloorSpace(
+            sum(s.units for s in spaces), 0, None if cabinets is None else int(cabinets), area,
+            None if optics is None else int(optics),
+        )  # fmt: skip
+
+    @property
+    def idle(self) -> str:
+        """Which chips stand idle, in words."""
+        left = self.offered - self.outcome.chips
+        if not left:
+            return ""
+        return f"{left:,} of the {self.offered:,} chips stand idle, as mixing gains nothing: {self.outcome.verdict}".rstrip(
+            "."
+        )
+
+    @property
+    def free(self) -> str:
+        """How much of the last units stays free, in words; empty where nothing does."""
+        return "; ".join(f"{part.pool.name}: {part.free}" for part in self.parts if part.free)
+
+    @property
+    def bought_words(self) -> str:
+        """What the capital expense buys, in a few words, where much of it stays free; else empty."""
+        return describe_bought((part.pool, part.chips, part.floor_space) for part in self.parts)
+
+    @property
+    def own_or_rent(self) -> str:
+        """Empty: it is said of each pool."""
+        return ""
+
+    def under(self, given: Assumptions) -> MixedAssessment:
+        """Return the same plan under other assumptions."""
+        return assess_mixture(self.outcome, given)
 
     @property
     def chips(self) -> int:
@@ -75,8 +221,7 @@ class MixedAssessment:
     @property
     def energy_of_run(self) -> Range | None:
         """Joules of the job's tokens, with cooling."""
-        tokens = self.outcome.job.tokens
-        energy = self._bill(TERA / self.useful, lambda part, seconds: _energy(part, seconds, self.given))
+        tokens, energy = self.outcome.job.tokens, self.energy
         return energy * (tokens / TERA) if tokens and energy is not None else None
 
     @property
@@ -130,6 +275,16 @@ def _cost(part: PaidPool, seconds: Range, given: Assumptions) -> Range | None:
 def _energy(part: PaidPool, seconds: Range, given: Assumptions) -> Range | None:
     bill = part.bill(seconds, given.electricity)
     return None if bill is None else bill.energy
+
+
+def _carbon(part: PaidPool, seconds: Range, given: Assumptions) -> Range | None:
+    bill = part.bill(seconds, given.electricity)
+    return None if bill is None else bill.carbon
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def _total(ranges: Iterable[Range | None]) -> Range | None:

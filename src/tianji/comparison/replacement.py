@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tianji.comparison.assessment import Assessment, Assumptions, ask_cost
 from tianji.comparison.batches import AtBatch, weigh_round_batches
-from tianji.comparison.curve import Curve
+from tianji.comparison.curve import Curve, FixedCurve
+from tianji.comparison.flip_price import FlipPrice, find_flip_price
+from tianji.comparison.measures import Assessed
 from tianji.comparison.sensitivity import Sensitivity, choose_best, compute_sensitivities, find_alternative_plans
 from tianji.comparison.side_by_side import Comparison, format_pool, set_side_by_side
 from tianji.economics import ask_power
-from tianji.errors import InfeasibleError, UnknownNameError
+from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
 from tianji.formatting import format_number
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.hardware.mixture import Mixture
 from tianji.parallel.plan import Plan
 from tianji.prediction.mapper import Mapper
 from tianji.ranges import Range
@@ -39,10 +42,10 @@ class Replacement:
     """
 
     match: str
-    first: Assessment
+    first: Assessed
     other: Assessment
     chips: tuple[float | None, float, float | None]
-    first_curve: Curve
+    first_curve: Curve | FixedCurve
     other_curve: Curve
     answer: str
     """What the sensitivities move: a ratio of the other pool over the first, in words."""
@@ -53,14 +56,16 @@ class Replacement:
     """Useful tokens a second that a deadline asks for; None: those of the first pool."""
     nominal: float | None = None
     """The answer with every assumption as it is; None where it has no figure."""
+    price: FlipPrice = field(default_factory=FlipPrice)
+    """What the other pool's chip-hour may cost."""
     batches: tuple[AtBatch, ...] = ()
     """Both pools at every batch of a list, each with the chips that replace; empty without a list."""
 
 
 def replace_pool(
-    first: tuple[Job, Pool], other: tuple[Job, Pool], calibration: Calibration, assumptions: Assumptions | None = None, *,
-    match: str = "throughput", days: float | None = None, points: int = 12, batches: Sequence[int] = (),
-    mapper: Mapper | None = None,
+    first: tuple[Job, Pool | Mixture], other: tuple[Job, Pool], calibration: Calibration,
+    assumptions: Assumptions | None = None, *, match: str = "throughput", days: float | None = None, points: int = 12,
+    batches: Sequence[int] = (), mapper: Mapper | None = None,
 ) -> Replacement:  # fmt: skip
     """Return the smallest number of the other chips that replaces the first pool.
 
@@ -68,7 +73,7 @@ def replace_pool(
     that these allow.
 
     Args:
-        first: The job and the pool to replace, with its chips.
+        first: The job and the pool to replace, with its chips, or a mixture.
         other: The job and the pool that replaces it; its number of chips is not looked at.
         calibration: Of both pools.
         assumptions: Prices, powers and failures in place of the catalog's.
@@ -86,16 +91,23 @@ def replace_pool(
     if match not in MATCHES:
         raise UnknownNameError("match", match, MATCHES)
     given = assumptions or Assumptions()
-    first_curve, other_curve = (Curve(*case, calibration, given, mapper=mapper) for case in (first, other))
+    other_curve = Curve(*other, calibration, given, mapper=mapper)
+    job, place = first
+    first_curve = (
+        FixedCurve(job, place, calibration, given)
+        if isinstance(place, Mixture)
+        else Curve(job, place, calibration, given, mapper=mapper)
+    )
     base, best, limit, plans = _find(first_curve, other_curve, match, days)
     _draw(other_curve, best.pool.chips, BRACKET_POINTS)
     bracket = _bracket(match, base, best, other_curve, limit)
     answer, ratio = _answer(match, base, best)
     sensitivities = compute_sensitivities(other_curve, base, best, ratio, plans)
-    _draw(first_curve, base.pool.chips, points)
+    if isinstance(first_curve, Curve):
+        _draw(first_curve, base.offered, points)
     _draw(other_curve, best.pool.chips, points)
     # A deadline that is the first pool's own moves with it.
-    target = None if limit is None or days is None else base.result.plan.job.tokens / (limit * DAY)
+    target = None if limit is None or days is None else base.job.tokens / (limit * DAY)
     both = set_side_by_side((base, best), given)
     both = replace(both, batches=weigh_round_batches(both.assessments, calibration, given))
     own = first[0].global_batch_size
@@ -105,16 +117,17 @@ def replace_pool(
             at_batches[batch] = _at_batch(batch, (first_curve, other_curve), match, days)
     return Replacement(
         match, base, best, bracket, first_curve, other_curve, answer, sensitivities, both, target, ratio(base, best),
+        find_flip_price(base, best, given),
         tuple(at_batches[batch] for batch in sorted(at_batches)) if batches else (),
     )  # fmt: skip
 
 
 def _find(
-    first_curve: Curve, other_curve: Curve, match: str, days: float | None
-) -> tuple[Assessment, Assessment, float | None, list[Plan]]:
+    first_curve: Curve | FixedCurve, other_curve: Curve, match: str, days: float | None
+) -> tuple[Assessed, Assessment, float | None, list[Plan]]:
     """Return the first pool, what replaces it, the deadline, and the plans that win on it under other assumptions."""
     job, pool = first_curve.job, first_curve.pool
-    base = first_curve.at(pool.chips)
+    base: Assessed | None = first_curve.at(pool.chips)
     if base is None:
         raise InfeasibleError(
             f"{job.model.name} does not fit {pool.chips:,} chips of {pool.name}: no legal strategy holds it; "
@@ -127,9 +140,9 @@ def _find(
     return base, best, limit, plans
 
 
-def _at_batch(batch: int, curves: tuple[Curve, Curve], match: str, days: float | None) -> AtBatch:
+def _at_batch(batch: int, curves: tuple[Curve | FixedCurve, Curve], match: str, days: float | None) -> AtBatch:
     """Return both pools at another batch; what nothing replaces has None."""
-    first, other = (replace(c, job=replace(c.job, global_batch_size=batch), points={}) for c in curves)
+    first, other = curves[0].at_batch(batch), curves[1].at_batch(batch)
     try:
         base, best, _, _ = _find(first, other, match, days)
     except InfeasibleError:
@@ -137,18 +150,18 @@ def _at_batch(batch: int, curves: tuple[Curve, Curve], match: str, days: float |
     return AtBatch(batch, (base, best))
 
 
-def _deadline(base: Assessment, days: float | None) -> float:
+def _deadline(base: Assessed, days: float | None) -> float:
     limit = days if days is not None else None if base.days is None else base.days.nominal
     if limit is None:
         raise InfeasibleError("--match deadline needs the work: give --tokens, like --tokens 15T")
     return limit
 
 
-def _match(match: str, base: Assessment, curve: Curve, limit: float | None) -> Assessment:
+def _match(match: str, base: Assessed, curve: Curve, limit: float | None) -> Assessment:
     if match == "throughput":
         return _smallest(curve, base.useful.nominal, "gives as many useful tokens a second")
     if limit is not None:
-        target = base.result.plan.job.tokens / (limit * DAY)
+        target = base.job.tokens / (limit * DAY)
         if not target:
             raise InfeasibleError("--match deadline needs the work: give --tokens, like --tokens 15T")
         return _smallest(curve, target, f"finishes in {format_number(limit)} days")
@@ -159,19 +172,23 @@ def _match(match: str, base: Assessment, curve: Curve, limit: float | None) -> A
     )
 
 
-def _hourly(a: Assessment) -> Range:
+def _hourly(a: Assessed) -> Range:
     if a.cost_per_hour is None:
-        raise ask_cost(a)
+        raise (
+            ask_cost(a)
+            if isinstance(a, Assessment)
+            else UnknownFigureError(a.name, "price of a part", "; ".join(a.unknown))
+        )
     return a.cost_per_hour
 
 
-def _watts(a: Assessment) -> Range:
-    if a.power is None:
-        raise ask_power(a.pool)
-    return a.power.site
+def _watts(a: Assessed) -> Range:
+    if a.site_power is None:
+        raise ask_power(next(part.pool for part in a.parts if part.power is None))
+    return a.site_power
 
 
-SPENT: dict[str, Callable[[Assessment], Range]] = {"cost": _hourly, "power": _watts}
+SPENT: dict[str, Callable[[Assessed], Range]] = {"cost": _hourly, "power": _watts}
 """What the two pools take equally much of."""
 
 
@@ -213,7 +230,7 @@ def _draw(curve: Curve, chips: int, points: int) -> None:
 
 
 def _bracket(
-    match: str, base: Assessment, best: Assessment, curve: Curve, limit: float | None
+    match: str, base: Assessed, best: Assessment, curve: Curve, limit: float | None
 ) -> tuple[float | None, float, float | None]:
     nominal = float(best.pool.chips)
     if match in SPENT:
@@ -224,14 +241,14 @@ def _bracket(
     target = base.useful
     if limit is not None and base.days is not None:
         # A deadline that is the first pool's own moves with it; one that was given does not.
-        target = target if limit == base.days.nominal else Range.exactly(base.result.plan.job.tokens / (limit * DAY))
+        target = target if limit == base.days.nominal else Range.exactly(base.job.tokens / (limit * DAY))
     return curve.solve(target.low, "high"), nominal, curve.solve(target.high, "low")
 
 
-Ratio = Callable[[Assessment, Assessment], float | None]
+Ratio = Callable[[Assessed, Assessment], float | None]
 
 
-def _answer(match: str, base: Assessment, best: Assessment) -> tuple[str, Ratio]:
+def _answer(match: str, base: Assessed, best: Assessment) -> tuple[str, Ratio]:
     if match in SPENT:
         what = "money" if match == "cost" else "power"
         return f"useful tokens for the same {what}, the other pool over the first", partial(_yield_ratio, SPENT[match])
@@ -240,16 +257,16 @@ def _answer(match: str, base: Assessment, best: Assessment) -> tuple[str, Ratio]
     return "energy of a useful token, the other pool over the first", _energy_ratio
 
 
-def _yield_ratio(spent: Callable[[Assessment], Range], a: Assessment, b: Assessment) -> float:
+def _yield_ratio(spent: Callable[[Assessed], Range], a: Assessed, b: Assessment) -> float:
     return b.useful.nominal / spent(b).nominal * spent(a).nominal / a.useful.nominal
 
 
-def _cost_ratio(a: Assessment, b: Assessment) -> float | None:
+def _cost_ratio(a: Assessed, b: Assessment) -> float | None:
     return None if a.cost is None or b.cost is None else b.cost.nominal / a.cost.nominal
 
 
-def _energy_ratio(a: Assessment, b: Assessment) -> float | None:
-    return None if a.bill is None or b.bill is None else b.bill.energy.nominal / a.bill.energy.nominal
+def _energy_ratio(a: Assessed, b: Assessment) -> float | None:
+    return None if a.energy is None or b.energy is None else b.energy.nominal / a.energy.nominal
 
 
 def describe_answer(replacement: Replacement) -> str:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 from tianji.comparison.assessment import Assessment, Assumptions, assess, assess_predicted
 from tianji.comparison.curve import Curve
+from tianji.comparison.measures import Assessed
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
 from tianji.parallel.software_fields import hold_fields
 from tianji.prediction import predict
 from tianji.ranges import Range
 from tianji.search.coarse import find_roomy
+from tianji.units import HOUR, TERA
 
 SWING = 0.2
 """Link efficiency and MFU are moved this far to both sides: what separate releases of the same software differ by at most."""
@@ -44,11 +46,11 @@ class Sensitivity:
         return abs(self.at_high - self.at_low)
 
 
-Answer = Callable[[Assessment, Assessment], float | None]
+Answer = Callable[[Assessed, Assessment], float | None]
 
 
 def compute_sensitivities(
-    curve: Curve, first: Assessment, other: Assessment, answer: Answer, alternatives: Sequence[Plan]
+    curve: Curve, first: Assessed, other: Assessment, answer: Answer, alternatives: Sequence[Plan]
 ) -> tuple[Sensitivity, ...]:
     """Return how the answer moves with each assumption about the other pool, the widest first.
 
@@ -63,6 +65,7 @@ def compute_sensitivities(
         ("failure rate", "most", "fewest", *_failures(curve, other)),
         ("rent", *_rents(curve, other)),
         ("purchase price", *_prices(curve, other)),
+        ("renting or owning", *_ways_to_pay(other)),
         ("electricity price", *_electricity(curve, other)),
         ("power of a chip, with its share", *_powers(curve, other)),
     )
@@ -91,7 +94,7 @@ def choose_best(curve: Curve, plans: Sequence[Plan], calibration: Calibration) -
 
 
 def _sensitivity(
-    name: str, low: str, high: str, a: Assessment | None, b: Assessment | None, first: Assessment, answer: Answer
+    name: str, low: str, high: str, a: Assessment | None, b: Assessment | None, first: Assessed, answer: Answer
 ) -> Sensitivity | None:
     if a is None or b is None:
         return None
@@ -157,6 +160,19 @@ def _prices(curve: Curve, other: Assessment) -> Ends:
         "{:,.0f} USD",
         lambda usd: replace(given, chip_prices={pool.name: usd}),
     )
+
+
+def _ways_to_pay(other: Assessment) -> Ends:
+    """Return the pool rented and owned, where both have a price."""
+    basis, otherwise = other.chip_hour.basis, other.otherwise
+    if basis == "unknown" or otherwise is None or otherwise.chip_hour.price is None or not other.own_or_rent:
+        return NO_RANGE
+    # The bill of the other way, under the same plan.
+    bill, hourly = (
+        otherwise.bill(seconds, other.electricity) for seconds in (TERA / other.useful, Range.exactly(HOUR))
+    )
+    turned = replace(other, bill=bill, hourly_bill=hourly)
+    return ("rented", "owned", other, turned) if basis == "rent" else ("rented", "owned", turned, other)
 
 
 def _electricity(curve: Curve, other: Assessment) -> Ends:

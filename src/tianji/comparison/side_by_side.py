@@ -6,16 +6,19 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tianji.comparison.assessment import Assessment, Assumptions, assess_predicted
+from tianji.comparison.assessment import Assumptions, assess_predicted
 from tianji.comparison.batches import AtBatch, describe_batches, weigh_batches, weigh_round_batches
 from tianji.comparison.common_terms import divide, pin_shared
-from tianji.comparison.measures import MEASURES
+from tianji.comparison.measures import MEASURES, Assessed
+from tianji.comparison.mixed_assessment import MixedAssessment, assess_mixture
 from tianji.errors import FormatError, InfeasibleError
 from tianji.formatting import format_ends
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.hardware.mixture import Mixture
 from tianji.ranges import Range
 from tianji.search import plan
+from tianji.search.mixed_planner import plan_mixture
 from tianji.search.options import MARGIN
 from tianji.workload import Job
 
@@ -24,10 +27,10 @@ from tianji.workload import Job
 class Comparison:
     """The best plan on each pool, the first being the one that the others are set against."""
 
-    assessments: tuple[Assessment, ...]
+    assessments: tuple[Assessed, ...]
     verdicts: tuple[str, ...]
     """One sentence for speed and, where the prices are known, one for cost."""
-    pinned: tuple[tuple[Assessment, ...], ...] = ()
+    pinned: tuple[tuple[Assessed, ...], ...] = ()
     """The same with what all pools share at its low, its nominal and its high end."""
     batches: tuple[AtBatch, ...] = ()
     """The pools at other batches, and at their own."""
@@ -38,7 +41,7 @@ class Comparison:
         None where one of them is not known, and of MFUs of unlike peaks: shares of unlike wholes have no ratio.
         """
         measure = next(m for m in MEASURES if m.key == key)
-        if key == "mfu" and self.assessments[place].result.peak != self.assessments[base].result.peak:
+        if key == "mfu" and _peak(self.assessments[place]) != _peak(self.assessments[base]):
             return None
         pairs = [(every[place], every[base]) for every in self.pinned]
         return divide(measure.of, self.assessments[place], self.assessments[base], pairs)
@@ -46,7 +49,7 @@ class Comparison:
     @property
     def batch(self) -> int:
         """Sequences of a step of all plans."""
-        return self.assessments[0].result.plan.job.global_batch_size
+        return self.assessments[0].job.global_batch_size
 
     @property
     def batch_line(self) -> str:
@@ -60,7 +63,7 @@ class Comparison:
 
 
 def compare(
-    cases: Sequence[tuple[Job, Pool]], calibration: Calibration, assumptions: Assumptions | None = None,
+    cases: Sequence[tuple[Job, Pool | Mixture]], calibration: Calibration, assumptions: Assumptions | None = None,
     progress: Callable[[int], None] | None = None, *, batches: Sequence[int] = (),
 ) -> Comparison:  # fmt: skip
     """Return the best plan on each pool, exhaustively searched, with what it means.
@@ -72,11 +75,13 @@ def compare(
     if len(cases) < 2:
         raise FormatError("expected at least two pools to compare, like 1024xhgx-h100 768xcloudmatrix384")
 
-    def search(job: Job, pool: Pool) -> Assessment:
+    def search(job: Job, pool: Pool | Mixture) -> Assessed:
+        if isinstance(pool, Mixture):
+            return assess_mixture(plan_mixture(job, pool, calibration, progress=progress), assumptions)
         best = plan(job, pool, calibration, top=1, margin=MARGIN, uneven="named", progress=progress).results[0]
         return assess_predicted(best, assumptions)
 
-    def try_search(job: Job, pool: Pool) -> Assessment | None:
+    def try_search(job: Job, pool: Pool | Mixture) -> Assessed | None:
         try:
             return search(job, pool)
         except InfeasibleError:
@@ -90,15 +95,13 @@ def compare(
     return replace(beside, batches=points)
 
 
-def set_side_by_side(assessments: Sequence[Assessment], assumptions: Assumptions | None = None) -> Comparison:
+def set_side_by_side(assessments: Sequence[Assessed], assumptions: Assumptions | None = None) -> Comparison:
     """Return a comparison of plans that are known."""
     pinned = pin_shared(assessments, assumptions)
     return Comparison(tuple(assessments), describe_verdicts(assessments, pinned), pinned)
 
 
-def describe_verdicts(
-    assessments: Sequence[Assessment], pinned: Sequence[Sequence[Assessment]] = ()
-) -> tuple[str, ...]:
+def describe_verdicts(assessments: Sequence[Assessed], pinned: Sequence[Sequence[Assessed]] = ()) -> tuple[str, ...]:
     """Return a sentence on speed and one on cost: who is ahead and what decides it, or that the ranges overlap.
 
     Where a price is unknown, a sentence says of which pools.
@@ -115,9 +118,9 @@ def describe_verdicts(
     return tuple(verdicts)
 
 
-def _describe_footing(priced: Sequence[Assessment]) -> list[str]:
+def _describe_footing(priced: Sequence[Assessed]) -> list[str]:
     """Return a sentence where some pools are rented and others bought: their costs are of unlike kinds."""
-    rented, bought = ([a for a in priced if a.chip_hour.basis == basis] for basis in ("rent", "own"))
+    rented, bought = ([a for a in priced if a.basis == basis] for basis in ("rent", "own"))
     if not rented or not bought:
         return []
     names = [" and ".join(map(format_pool, pools)) for pools in (rented, bought)]
@@ -128,14 +131,19 @@ def _describe_footing(priced: Sequence[Assessment]) -> list[str]:
     ]
 
 
-def rank_by_speed(assessments: Sequence[Assessment]) -> list[int]:
+def rank_by_speed(assessments: Sequence[Assessed]) -> list[int]:
     """Return the places of some plans, the most useful tokens first."""
     return sorted(range(len(assessments)), key=lambda i: -assessments[i].useful.nominal)
 
 
-def format_pool(a: Assessment) -> str:
+def format_pool(a: Assessed) -> str:
     """Return a pool with its chips, like ``1,024 × hgx-h100``."""
-    return f"{a.pool.chips:,} × {a.pool.name}"
+    return a.name
+
+
+def _peak(a: Assessed) -> float | None:
+    """Return the FLOP/s that an MFU is of; None for a mixture, whose peaks are unlike."""
+    return None if isinstance(a, MixedAssessment) else a.result.peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +151,13 @@ class _Contest:
     """What a verdict is about."""
 
     what: str
-    of: Callable[[Assessment], Range | None]
+    of: Callable[[Assessed], Range | None]
     is_cost: bool
-    factors: Callable[[Assessment, Assessment], dict[str, float]]
+    factors: Callable[[Assessed, Assessed], dict[str, float]]
 
 
 def _verdict(
-    assessments: Sequence[Assessment], places: Sequence[int], pinned: Sequence[Sequence[Assessment]], contest: _Contest
+    assessments: Sequence[Assessed], places: Sequence[int], pinned: Sequence[Sequence[Assessed]], contest: _Contest
 ) -> str:
     spans = {i: span for i in places if (span := contest.of(assessments[i])) is not None}
     best, second = sorted(spans, key=lambda i: spans[i].nominal, reverse=not contest.is_cost)[:2]
@@ -171,7 +179,7 @@ def _verdict(
     return f"{ahead}; it is decided by {reasons}."
 
 
-def _decider(pair: tuple[Assessment, Assessment], spans: tuple[Range, Range], is_cost: bool) -> str:
+def _decider(pair: tuple[Assessed, Assessed], spans: tuple[Range, Range], is_cost: bool) -> str:
     """Return which figure, if it were known, would narrow two ranges most, and whether that would decide."""
     every = [(i, name, factor) for i, a in enumerate(pair) for name, factor in _uncertain_factors(a, is_cost).items()]
     place, name, widest = max(every, key=lambda one: one[2].high / one[2].low)
@@ -180,9 +188,10 @@ def _decider(pair: tuple[Assessment, Assessment], spans: tuple[Range, Range], is
     known = Range(min(low, span.nominal), span.nominal, max(high, span.nominal))
     after = "would still overlap" if known.overlaps(spans[1 - place]) else "would no longer overlap"
     a, ends = pair[place], f"{widest.low / widest.nominal:.2f} to {widest.high / widest.nominal:.2f} times the nominal"
-    asked = {"step time": f"a measured step of {a.result.plan.job.model.name} on {a.pool.name}", "goodput": "its failure rate",
-             "price": f"a firm price of {a.pool.chip.name}"}[name]  # fmt: skip
-    why = f", {a.result.step_time.leans_on}" if name == "step time" and a.result.step_time.leans_on else ""
+    chips = " and ".join(dict.fromkeys(part.pool.chip.name for part in a.parts))
+    asked = {"step time": f"a measured step of {a.job.model.name} on {a.place.name}", "goodput": "its failure rate",
+             "price": f"a firm price of {chips}"}[name]  # fmt: skip
+    why = f", {a.step_time.leans_on}" if name == "step time" and a.step_time.leans_on else ""
     words = "speed" if name == "step time" else name
     return (
         f"The widest part is the {words} of {format_pool(a)} ({ends}{why}): {asked} would narrow it most; if it proved"
@@ -190,7 +199,7 @@ def _decider(pair: tuple[Assessment, Assessment], spans: tuple[Range, Range], is
     )
 
 
-def _uncertain_factors(a: Assessment, is_cost: bool) -> dict[str, Range]:
+def _uncertain_factors(a: Assessed, is_cost: bool) -> dict[str, Range]:
     """Return the factors of a plan's useful throughput, or of the cost of a useful token, that have a range."""
     factors = {"step time": a.tokens_per_s, "goodput": a.goodput.goodput}
     if not is_cost:
@@ -199,8 +208,12 @@ def _uncertain_factors(a: Assessment, is_cost: bool) -> dict[str, Range]:
     return factors if a.cost_per_hour is None else factors | {"price": a.cost_per_hour}
 
 
-def _speed_factors(a: Assessment, b: Assessment) -> dict[str, float]:
+def _speed_factors(a: Assessed, b: Assessed) -> dict[str, float]:
     """Return the factors of a / b in useful tokens; they multiply to it."""
+    if isinstance(a, MixedAssessment) or isinstance(b, MixedAssessment):
+        chips, good = a.offered / b.offered, a.goodput.goodput.nominal / b.goodput.goodput.nominal
+        rest = a.useful.nominal / b.useful.nominal / chips / good
+        return {"the number of chips": chips, "tokens/s of one chip": rest, "goodput": good}
     peaks, shares = a.result.peak / b.result.peak, a.result.mfu / b.result.mfu
     speed = {"MFU": shares} if peaks == 1 else {"FLOP/s of a chip": peaks * shares}
     flops = [x.result.model_flops / x.result.plan.job.tokens_per_step for x in (a, b)]
@@ -212,7 +225,7 @@ def _speed_factors(a: Assessment, b: Assessment) -> dict[str, float]:
     }
 
 
-def _cost_factors(a: Assessment, b: Assessment) -> dict[str, float]:
+def _cost_factors(a: Assessed, b: Assessed) -> dict[str, float]:
     """Return the factors of b / a in dollars of a useful token; they multiply to it."""
     assert a.cost is not None
     assert b.cost is not None

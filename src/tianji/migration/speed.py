@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tianji.catalog import load_model
 from tianji.catalog.migration import expand_source, read_rows
-from tianji.comparison import replace_pool
+from tianji.comparison import Assessment, replace_pool
 from tianji.errors import TianjiError
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
@@ -100,7 +100,8 @@ def estimate_speed(
     now, chips = None, None
     if present is not None:
         answer = replace_pool(present, (job, target), calibration, points=2)
-        now, chips = answer.first.result, answer.chips
+        base = answer.first
+        now, chips = base.result if isinstance(base, Assessment) else None, answer.chips
     fallbacks = [(u.name, f"{u.places[0][0]}:{u.places[0][1]}") for u in scan.apis if u.meaning is Impact.CPU_FALLBACK]
     lost = [
         v.name + (" (runs in part)" if v.status == "partial" else "")

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from tianji.hardware.failure_profile import RUNGS
 from tianji.prediction.goodput import Goodput, expect_goodput
+from tianji.ranges import Range
 from tianji.reliability import Reliability
 from tianji.result import Result
 from tianji.units import Seconds
 
+
+class Stepping(Protocol):
+    """What has a step time: a result, or the plan of a mixture."""
+
+    @property
+    def step_time(self) -> Range:
+        """Seconds of a step."""
+
+
+Expect = Callable[..., Goodput]
+"""Returns the goodput of something that steps, under some settings; as :func:`expect_goodput`."""
 TOLERANCE = 0.001
 """Goodput that a longer interval may cost: a tenth of a point is less than anybody can tell, and fewer saves wear less."""
 MOST_WRITING = 0.5
@@ -24,7 +36,9 @@ LONGEST = 4096.0
 """Times the best interval, beyond which none is tried."""
 
 
-def weigh_choices(result: Result, reliability: Reliability | None = None, **how: Any) -> dict[str, Goodput]:
+def weigh_choices(
+    result: Stepping, reliability: Reliability | None = None, *, expect: Expect = expect_goodput, **how: Any
+) -> dict[str, Goodput]:
     """Return the goodput with each rung of the ladder, and with each further choice, in place of the settings' own.
 
     A rung is the fastest in use; with ``+ peer memory`` its restarts load from the memory of another node. ``how`` goes to
@@ -36,10 +50,11 @@ def weigh_choices(result: Result, reliability: Reliability | None = None, **how:
     choices["process restart + peer memory"] = replace(settings, recovery="process", loss="job", stores=memory)
     choices["in-process restart + peer memory"] = replace(settings, recovery="in-process", loss="job", stores=memory)
     choices["synchronous saves"] = replace(settings, asynchronous=False)
-    choices["shrink instead of spares"] = replace(settings, replacement="shrink")
-    if result.plan.strategy.dp > 1:
+    if isinstance(result, Result):  # a mixture loses its job and takes a spare
+        choices["shrink instead of spares"] = replace(settings, replacement="shrink")
+    if isinstance(result, Result) and result.plan.strategy.dp > 1:
         choices["lost replica, not lost job"] = replace(settings, loss="replica")
-    return {name: expect_goodput(result, choice, **how) for name, choice in choices.items()}
+    return {name: expect(result, choice, **how) for name, choice in choices.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +71,22 @@ class IntervalChoice:
     """The longest that keeps the best goodput but a tenth of a point, at the nominal failure rate."""
 
 
-def weigh_intervals(result: Result, reliability: Reliability | None = None, **how: Any) -> list[IntervalChoice]:
+def weigh_intervals(
+    result: Stepping, reliability: Reliability | None = None, *, expect: Expect = expect_goodput, **how: Any
+) -> list[IntervalChoice]:
     """Return checkpoint intervals around the best one, and the recommended one among them, by length.
 
     The recommended one is never so short that the storage writes more than half of the time. Empty where a failure stops a
     replica and not the job: then no finished step is lost. ``how`` goes to :func:`expect_goodput`.
     """
     settings = reliability or Reliability()
-    best = expect_goodput(result, replace(settings, interval=None), **how)
+    best = expect(result, replace(settings, interval=None), **how)
     shortest = best.nominal.intervals.get("storage")
     if shortest is None:
         return []
 
     def weigh(interval: Seconds) -> IntervalChoice:
-        goodput = expect_goodput(result, replace(settings, interval=interval), **how)
+        goodput = expect(result, replace(settings, interval=interval), **how)
         return IntervalChoice(interval, goodput, goodput.nominal.drain_time / interval)
 
     least = max(best.nominal.drain_time / MOST_WRITING, result.step_time.nominal)

@@ -19,6 +19,7 @@ VIEWS = {
     "export": "tianji.report.views.export:export_view",
     "check": "tianji.report.views.export:check_view",
     "goodput": "tianji.report.views.goodput:goodput_view",
+    "mixed_goodput": "tianji.report.views.mixed_goodput:mixed_goodput_view",
     "comparison": "tianji.report.views.comparison:comparison_view",
     "replacement": "tianji.report.views.comparison:replacement_view",
     "sizing": "tianji.report.views.comparison:sizing_view",

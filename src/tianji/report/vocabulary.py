@@ -77,6 +77,17 @@ def signed_percent_of(value: float | None) -> str:
     return "" if value is None else f"{value * 100:+.1f} %"
 
 
+def describe_error(error: float) -> str:
+    """Return an error of a predicted time in words: which way it is off.
+
+    >>> describe_error(0.062), describe_error(-0.04), describe_error(0.0)
+    ('6.2 % too slow', '4.0 % too fast', 'what was measured')
+    """
+    if abs(error) < 0.0005:
+        return "what was measured"
+    return f"{format_percent(abs(error))} too {'slow' if error > 0 else 'fast'}"
+
+
 def describe_difference(ratio: float) -> str:
     """Return a relative difference with its sign; a dot where a tenth of a percent shows nothing.
 

@@ -64,9 +64,15 @@ class Change:
 def find_changes(plan: Plan, calibration: Calibration) -> tuple[Change, ...]:
     """Return the single changes of a plan that are legal, fit the memory and gain, the fastest first.
 
-    Of each field the value that gains most.
+    Of each field the value that gains most. ``overlap_ep`` is left to the switch of the software that it is (one-f-one-b), where
+    the calibration knows what that costs.
     """
-    tried = {(name, value): changed for name, value, changed in _neighbours(plan) if changed != plan.strategy}
+    known_to_software = ("overlap_ep",) if calibration.software else ()
+    tried = {
+        (name, value): changed
+        for name, value, changed in _neighbours(plan)
+        if changed != plan.strategy and name not in known_to_software
+    }
     if not tried:
         return ()
     legal = np.broadcast_to(is_legal(Grid.of(*tried.values()), plan.job, plan.pool), (len(tried),))

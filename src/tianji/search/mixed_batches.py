@@ -37,6 +37,9 @@ MOST_ROUNDS = 4
 MOST_CUTS = 16
 """Cuts that are tried on every division of the batch: those that finish a sequence soonest, all parts together."""
 
+FEW = (3, 1, 2)
+"""Cuts, moves and rounds of a narrow search."""
+
 Cut = tuple[int, int, int, int]
 """tp, pp, ep and etp: what decides which rank holds which part of a weight."""
 
@@ -68,16 +71,19 @@ def divide_batch(
     constants: Callable[[Pool], Constants],
     fixed: Mapping[str, Any],
     progress: Callable[[int], None] | None = None,
+    *,
+    is_narrow: bool = False,
 ) -> Division | None:
     """Return the fastest division of the batch over the parts, or None when no common cut is legal and fits everywhere."""
     unit = max(d for d in divisors(job.global_batch_size) if d <= max(job.global_batch_size // FINENESS, 1))
     tables = _Tables(job, mixture.parts, constants, fixed, progress)
     batches = _proportional([p.chips * p.chip.matrix_peak(job.precision.linear) for p in mixture.parts], job, unit)
-    tables.keep_fastest(job.global_batch_size)
+    most, moves, rounds = FEW if is_narrow else (MOST_CUTS, MOVES, MOST_ROUNDS)
+    tables.keep_fastest(job.global_batch_size, most)
     best: Division | None = None
-    for _ in range(MOST_ROUNDS):
+    for _ in range(rounds):
         before = best
-        for trial in [batches, *_neighbours(batches, unit)]:
+        for trial in [batches, *_neighbours(batches, unit, moves)]:
             if best is not None and tables.bound(trial) >= best.step_time:
                 continue
             division = _evaluate(job, mixture, constants, tables, trial)
@@ -108,7 +114,7 @@ class _Tables:
         """Sequences a second of each part at its best."""
         self.priced = 0
 
-    def keep_fastest(self, batch: int) -> None:
+    def keep_fastest(self, batch: int, most: int) -> None:
         """Estimate every cut once, each part at a batch near the whole that its chips divide, and go on with the fastest."""
         options = [self._fastest(part, _near(batch, part.chips)) for part in self.parts]
         common = set(options[0]).intersection(*options[1:])
@@ -117,7 +123,7 @@ class _Tables:
             """Seconds of a sequence when all parts share the work as their speeds with this cut allow."""
             return 1.0 / sum(table[cut].batch / table[cut].seconds for table in options)
 
-        self.cuts = tuple(sorted(common, key=finish)[:MOST_CUTS])
+        self.cuts = tuple(sorted(common, key=finish)[:most])
         self.speeds = [max((t[cut].batch / t[cut].seconds for cut in self.cuts), default=1.0) for t in options]
 
     def bound(self, batches: tuple[int, ...]) -> Seconds:
@@ -229,10 +235,10 @@ def _proportional(weights: list[float], job: Job, unit: int) -> tuple[int, ...]:
     return tuple(c * unit for c in counts)
 
 
-def _neighbours(batches: tuple[int, ...], unit: int) -> Iterator[tuple[int, ...]]:
+def _neighbours(batches: tuple[int, ...], unit: int, moves: int) -> Iterator[tuple[int, ...]]:
     for giver in range(len(batches)):
         for taker in range(len(batches)):
-            for moved in range(1, MOVES + 1) if giver != taker else ():
+            for moved in range(1, moves + 1) if giver != taker else ():
                 trial = list(batches)
                 trial[giver] -= moved * unit
                 trial[taker] += moved * unit

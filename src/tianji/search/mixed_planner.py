@@ -13,8 +13,11 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
 from tianji.hardware.mixture import Mixture
+from tianji.parallel.plan import Plan
+from tianji.prediction import predict
 from tianji.ranges import Range
 from tianji.result import Result
+from tianji.search.coarse import find_roomy
 from tianji.search.mixed_batches import Division, divide_batch
 from tianji.search.mixed_stages import Chain, chain_stages
 from tianji.search.options import SearchOptions
@@ -80,10 +83,12 @@ def plan_mixture(
     *,
     fixed: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
+    is_narrow: bool = False,
 ) -> MixedOutcome:
     """Return the fastest way to train a job on a mixture.
 
     Both kinds of mixing use every chip; a part alone lets the others stand idle and is taken only where mixing is no faster.
+    ``is_narrow`` looks at fewer cuts, divisions and splits, in about a quarter of the time.
 
     Raises InfeasibleError when neither mixing nor any part alone has a plan that fits, IllegalStrategyError for held stages.
     """
@@ -99,9 +104,10 @@ def plan_mixture(
     def constants(pool: Pool) -> Constants:
         return calibration.constants(pool.chip)
 
-    alone = tuple(_alone(job, part, calibration, fixed_fields) for part in mixture.parts)
-    division = divide_batch(job, mixture, constants, fixed_fields, progress)
-    chain = chain_stages(job, mixture, constants, fixed_fields, progress)
+    find_alone = _alone_narrowly if is_narrow else _alone
+    alone = tuple(find_alone(job, part, calibration, fixed_fields) for part in mixture.parts)
+    division = divide_batch(job, mixture, constants, fixed_fields, progress, is_narrow=is_narrow)
+    chain = chain_stages(job, mixture, constants, fixed_fields, progress, is_narrow=is_narrow)
     single = _fastest_alone(alone)
     times: dict[str, Seconds] = {}
     if division:
@@ -115,8 +121,10 @@ def plan_mixture(
     is_refused = best_mix == "alone" or (single is not None and single.step_time.nominal <= times[best_mix])
     choice = "alone" if is_refused else best_mix
     seconds = single.step_time.nominal if choice == "alone" and single else times[choice]
+    # A part alone is a pool, whose range is its own.
+    step_time = single.step_time if choice == "alone" and single else _range(alone, job, calibration, seconds)
     return MixedOutcome(
-        job, mixture, division, chain, alone, choice, _range(alone, job, calibration, seconds),
+        job, mixture, division, chain, alone, choice, step_time,
         _verdict(mixture, division, chain, single, choice, seconds),
     )  # fmt: skip
 
@@ -126,6 +134,13 @@ def _alone(job: Job, part: Pool, calibration: Calibration, fixed: Mapping[str, A
         return Alone(part, plan(job, part, calibration, SearchOptions(fixed=fixed, top=1, uneven="named")).results[0])
     except InputError as error:
         return Alone(part, None, str(error))
+
+
+def _alone_narrowly(job: Job, part: Pool, calibration: Calibration, fixed: Mapping[str, Any]) -> Alone:
+    best = find_roomy(job, part, calibration.constants(part.chip), fixed=fixed)
+    if best is None:
+        return Alone(part, None, "nothing that was looked at is legal and fits")
+    return Alone(part, predict(Plan(job, part, best.strategy), calibration))
 
 
 def _fastest_alone(alone: tuple[Alone, ...]) -> Result | None:

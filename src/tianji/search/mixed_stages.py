@@ -52,13 +52,15 @@ def chain_stages(
     constants: Callable[[Pool], Constants],
     fixed: Mapping[str, Any],
     progress: Callable[[int], None] | None = None,
+    *,
+    is_narrow: bool = False,
 ) -> Chain | None:
     """Return the fastest pipeline through all parts, in their order or the other way round; None when none fits."""
     best: Chain | None = None
     priced = 0
     for pools in (mixture.parts, mixture.parts[::-1]):
         for grid, stages in _grids(job, pools, fixed):
-            for layers in _splits(job, pools, stages):
+            for layers in _splits(job, pools, stages, 0 if is_narrow else NEARBY):
                 chain = _fastest(job, mixture, pools, constants, grid, layers, best)
                 best = chain or best
                 priced += int(np.prod(grid.shape))
@@ -81,21 +83,23 @@ def _grids(job: Job, pools: tuple[Pool, ...], fixed: Mapping[str, Any]) -> Itera
                 yield grid, stages
 
 
-def _splits(job: Job, pools: tuple[Pool, ...], stages: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], ...]]:
+def _splits(
+    job: Job, pools: tuple[Pool, ...], stages: tuple[int, ...], nearby: int
+) -> Iterator[tuple[tuple[int, ...], ...]]:
     """Yield layers of every stage: in proportion to the chips' peaks, and a few layers either way."""
     total = job.model.num_layers
     speeds = [n * pool.chip.matrix_peak(job.precision.linear) for n, pool in zip(stages, pools, strict=True)]
     fair = [s / sum(speeds) * total for s in speeds[:-1]]
-    choices = [sorted({round(f) + move for move in _moves(n)}) for f, n in zip(fair, stages, strict=False)]
+    choices = [sorted({round(f) + move for move in _moves(n, nearby)}) for f, n in zip(fair, stages, strict=False)]
     for firsts in np.array(np.meshgrid(*choices)).T.reshape(-1, len(fair)):
         counts = [*map(int, firsts), total - int(firsts.sum())]
         if all(count >= n for count, n in zip(counts, stages, strict=True)):
             yield tuple(_deal(count, n) for count, n in zip(counts, stages, strict=True))
 
 
-def _moves(stages: int) -> list[int]:
+def _moves(stages: int, nearby: int) -> list[int]:
     """Layers more or fewer: single ones, and whole rounds over all stages of the part."""
-    return [0, *(sign * k * step for k in range(1, NEARBY + 1) for step in {1, stages} for sign in (1, -1))]
+    return [0, *(sign * k * step for k in range(1, nearby + 1) for step in {1, stages} for sign in (1, -1))]
 
 
 def _deal(layers: int, stages: int) -> tuple[int, ...]:

@@ -41,6 +41,11 @@ class Promise:
         return self.prediction.row.measured_step_time / (ours * (1.0 + self.optimism)) - 1.0
 
     @property
+    def gain_of_layout(self) -> float:
+        """What the layout makes of the gain: our time for the published layout over that for the best plan, less 1."""
+        return self.same.step_time.nominal / self.best.step_time.nominal - 1.0
+
+    @property
     def layout(self) -> str:
         """The best plan's layout."""
         return abbreviate_layout(self.best.plan.strategy)

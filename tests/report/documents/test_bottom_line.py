@@ -10,7 +10,7 @@ MODEL, WHERE = "llama-3.1-8b", "hgx-h100"
 
 def test_the_price_that_was_given_is_the_one_that_is_counted() -> None:
     answer = tianji.goodput(MODEL, WHERE, chips=16, batch=64, tp=8, price="2 USD", spares=0)
-    assert "0.768 k USD a day" in answer.document["bottom_line"]["amounts"]
+    assert "768 USD a day" in answer.document["bottom_line"]["amounts"]
 
 
 def test_a_plan_that_does_not_fit_is_a_no() -> None:

@@ -127,3 +127,9 @@ def test_published_runs_of_the_job_are_on_the_page(tmp_path: Path) -> None:
     assert run["id"] == "MLPF-012" and not run["is_doubtful"]
     assert run["id"] in text and f"{run['gain_promised'] * 100:+.1f} %" in text
     assert "measure it before you count on it" not in text
+    # The three parts of the gain multiply to it.
+    parts = (1 + run["gain_of_layout"]) / (1 + run["correction"]) / (1 + run["error"])
+    assert run["gain_promised"] == pytest.approx(parts - 1, rel=1e-9)
+    assert all(
+        words in text for words in ("its layout", "the correction for having been chosen", "our error on this run")
+    )

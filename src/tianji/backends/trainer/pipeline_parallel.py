@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 from torch.distributed.pipelining import PipelineStage, schedules
 
+from tianji.backends.support import V_SHAPED
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
 from tianji.parallel.stages import read_stages
@@ -25,8 +26,6 @@ SCHEDULES: dict[str, type[Any]] = {
     "dualpipe": schedules.ScheduleDualPipeV,
     "dualpipev": schedules.ScheduleDualPipeV,
 }
-V_SHAPED = ("zbv", "dualpipe", "dualpipev")
-"""Two chunks a rank: the first ranks hold the first and the last layers."""
 
 
 def chunks_of(strategy: Strategy) -> int:

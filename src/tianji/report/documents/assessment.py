@@ -6,10 +6,13 @@ from typing import Literal, TypedDict
 
 from tianji.catalog import Site
 from tianji.comparison import Assessment
-from tianji.comparison.measures import MEASURES, Measure
+from tianji.comparison.assessment import PaidPool
+from tianji.comparison.measures import MEASURES, Assessed, Measure
+from tianji.comparison.mixed_assessment import MixedAssessment
 from tianji.comparison.side_by_side import format_pool
 from tianji.economics import ChipHour, PoolPower
 from tianji.hardware.calibration import Calibration
+from tianji.parallel.layouts import abbreviate_layout
 from tianji.ranges import Range, RangeDocument
 from tianji.report.documents.cited_figures import (
     CitedFigureDocument,
@@ -22,6 +25,7 @@ from tianji.report.documents.cited_figures import (
 )
 from tianji.report.documents.goodput_summary import describe_loss
 from tianji.report.documents.plan_result import PlanResultDocument, plan_result_document
+from tianji.report.documents.ranges import range_document
 from tianji.report.documents.request import (
     CalibrationDocument,
     TierDocument,
@@ -29,6 +33,7 @@ from tianji.report.documents.request import (
     pool_document,
 )
 from tianji.report.documents.software import SoftwareDocument, software_document
+from tianji.units import TERA
 
 
 class MeasureDocument(TypedDict):
@@ -82,8 +87,35 @@ class SiteDocument(TypedDict):
     """``electricity`` (USD of 1 kWh), ``carbon`` (kg of CO2 of 1 kWh), ``exchange`` (CNY for a dollar)."""
 
 
+class PartDocument(TypedDict):
+    """One part of a mixture that works: what it is, and what its figures stand on."""
+
+    name: str
+    """The pool with its chips."""
+    pool: str
+    title: str
+    status: str
+    chip: str
+    chips: int
+    chips_with_spares: int
+    memory_total_bytes: float | None
+    """On its fullest chip; null where the plan says none."""
+    bill_usd: dict[str, RangeDocument] | None
+    """Of 10¹² useful tokens of the whole mixture, by item."""
+    price: PriceDocument
+    power: PowerDocument | None
+    site: SiteDocument
+    tiers: list[TierDocument]
+    software: SoftwareDocument | None
+    calibration: CalibrationDocument
+    figures: list[CitedFigureDocument]
+
+
 class AssessmentDocument(TypedDict):
-    """The best plan on one pool, and what it means."""
+    """The best plan on one pool or on a mixture of pools, and what it means.
+
+    Of a mixture the keys that hold for one kind of chip are null, and ``parts`` has them of each.
+    """
 
     name: str
     """The pool with its chips, like ``1,024 × hgx-h100``."""
@@ -100,7 +132,7 @@ class AssessmentDocument(TypedDict):
     """How many chips no plan uses, in words."""
     units: int
     """Nodes, racks or pods, as sold, spares counted."""
-    unit_chips: int
+    unit_chips: int | None
     free: str | None
     """How much of the last unit stays free, in words."""
     own_or_rent: str | None
@@ -108,9 +140,9 @@ class AssessmentDocument(TypedDict):
     measures: dict[str, MeasureDocument]
     bill_usd: dict[str, RangeDocument] | None
     """Of 10¹² useful tokens, by item; without a price there is no item, without a power no bill."""
-    price: PriceDocument
+    price: PriceDocument | None
     power: PowerDocument | None
-    site: SiteDocument
+    site: SiteDocument | None
     replicas: int
     """Of which a failure stops only one; 1: it stops the job."""
     loss_in_words: str
@@ -118,16 +150,27 @@ class AssessmentDocument(TypedDict):
     """Shares of wall-clock time that are no progress, by kind."""
     unknown: list[str]
     """Figures that nobody published, and how to state them."""
-    plan: PlanResultDocument
+    plan: PlanResultDocument | None
+    layout: str
+    step_time_range_s: RangeDocument
+    leans_on: str
+    """What the step time rests on."""
     precision: str
     tiers: list[TierDocument]
     software: SoftwareDocument | None
     """What is said, or assumed, to run it."""
-    calibration: CalibrationDocument
+    calibration: CalibrationDocument | None
     figures: list[CitedFigureDocument]
+    parts: list[PartDocument]
+    """Of a mixture; else empty."""
 
 
-def assessment_document(a: Assessment, calibration: Calibration) -> AssessmentDocument:
+def assessment_document(a: Assessed, calibration: Calibration) -> AssessmentDocument:
+    """Return a plan with all measures, bills and sources: of one pool, or of a mixture."""
+    return _of_mixture(a, calibration) if isinstance(a, MixedAssessment) else _of_pool(a, calibration)
+
+
+def _of_pool(a: Assessment, calibration: Calibration) -> AssessmentDocument:
     """Return one pool's plan with all measures, bills and sources."""
     pool, precision = a.pool, a.result.plan.job.precision
     return {
@@ -154,15 +197,81 @@ def assessment_document(a: Assessment, calibration: Calibration) -> AssessmentDo
         "goodput_losses": dict(a.goodput.nominal.losses),
         "unknown": list(a.unknown),
         "plan": plan_result_document(a.result, a.goodput.reliability),
+        "layout": abbreviate_layout(a.result.plan.strategy),
+        "step_time_range_s": range_document(a.step_time),
+        "leans_on": a.step_time.leans_on,
         "precision": precision.name,
         "tiers": pool_document(pool)["tiers"],
         "software": software_document(calibration, pool.chip),
         "calibration": calibration_document(calibration, pool, a.result.plan.job.model),
         "figures": [*figures_document(pool, (precision.linear, precision.high)), *site_figures_document(pool)],
+        "parts": [],
     }
 
 
-def measure_document(measure: Measure, a: Assessment) -> MeasureDocument:
+def _of_mixture(a: MixedAssessment, calibration: Calibration) -> AssessmentDocument:
+    """Return the plan of a mixture; what holds for one kind of chip stands in its parts."""
+    mixture, taken = a.place, a.outcome.taken_alone
+    return {
+        "name": a.name,
+        "pool": mixture.name,
+        "title": mixture.title,
+        "status": "mixture",
+        "beyond_unit": None,
+        "chip": " and ".join(part.chip.name for part in mixture.parts),
+        "chips": a.offered,
+        "chips_with_spares": a.chips,
+        "idle": a.idle or None,
+        "units": a.floor_space.units,
+        "unit_chips": None,
+        "own_or_rent": a.own_or_rent or None,
+        "free": a.free or None,
+        "measures": {measure.key: measure_document(measure, a) for measure in MEASURES},
+        "bill_usd": None,
+        "price": None,
+        "power": None,
+        "site": None,
+        "replicas": a.goodput.replicas,
+        "loss_in_words": describe_loss(a.goodput),
+        "goodput_losses": dict(a.goodput.nominal.losses),
+        "unknown": list(a.unknown),
+        "plan": None if taken is None else plan_result_document(taken, a.goodput.reliability),
+        "layout": a.layout,
+        "step_time_range_s": range_document(a.step_time),
+        "leans_on": a.step_time.leans_on,
+        "precision": a.job.precision.name,
+        "tiers": [],
+        "software": None,
+        "calibration": None,
+        "figures": [],
+        "parts": [_part(a, part, calibration) for part in a.parts],
+    }
+
+
+def _part(a: MixedAssessment, part: PaidPool, calibration: Calibration) -> PartDocument:
+    pool, precision = part.pool, a.job.precision
+    bill = part.bill(TERA / a.useful, a.given.electricity)
+    return {
+        "name": f"{pool.chips:,} × {pool.name}",
+        "pool": pool.name,
+        "title": pool.title,
+        "status": pool.status,
+        "chip": pool.chip.name,
+        "chips": pool.chips,
+        "chips_with_spares": part.chips,
+        "memory_total_bytes": next((filled for name, filled, _ in a.fullest if name == pool.name), None),
+        "bill_usd": None if bill is None else {name: item.to_dict() for name, item in bill.items.items()},
+        "price": price_document(part.chip_hour),
+        "power": None if part.power is None else power_document(part.power),
+        "site": site_document(part.site),
+        "tiers": pool_document(pool)["tiers"],
+        "software": software_document(calibration, pool.chip),
+        "calibration": calibration_document(calibration, pool, a.job.model),
+        "figures": [*figures_document(pool, (precision.linear, precision.high)), *site_figures_document(pool)],
+    }
+
+
+def measure_document(measure: Measure, a: Assessed) -> MeasureDocument:
     """Return one measure in its own unit, so that a table and a plot need no further conversion."""
     value = measure.of(a)
     scaled = None if value is None else (value * measure.scale).to_dict()

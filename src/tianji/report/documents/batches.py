@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from tianji.comparison.assessment import Assessment
 from tianji.comparison.batches import AtBatch
+from tianji.comparison.measures import Assessed
+from tianji.comparison.mixed_assessment import MixedAssessment
 from tianji.comparison.side_by_side import format_pool
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.ranges import RangeDocument
@@ -22,7 +23,8 @@ class PoolAtBatchDocument(TypedDict):
     step_time_s: float
     useful_tokens_per_s: RangeDocument
     """After failures."""
-    mfu: float
+    mfu: float | None
+    """null for a mixture, whose peaks are unlike."""
     over_first: RangeDocument | None
     """Useful tokens over those of the first pool; null where nothing fits that one."""
 
@@ -62,13 +64,13 @@ def _at_batch(point: AtBatch, batch: int) -> AtBatchDocument:
     return {"batch": point.batch, "is_answer": point.batch == batch, "pools": pools}
 
 
-def _pool_at_batch(a: Assessment, first: Assessment | None) -> PoolAtBatchDocument:
+def _pool_at_batch(a: Assessed, first: Assessed | None) -> PoolAtBatchDocument:
     return {
         "pool": format_pool(a),
-        "chips": a.pool.chips,
-        "layout": abbreviate_layout(a.result.plan.strategy),
-        "step_time_s": a.result.step_time.nominal,
+        "chips": a.offered,
+        "layout": a.layout if isinstance(a, MixedAssessment) else abbreviate_layout(a.result.plan.strategy),
+        "step_time_s": a.step_time.nominal,
         "useful_tokens_per_s": a.useful.to_dict(),
-        "mfu": a.result.mfu,
+        "mfu": a.mfu.nominal if a.mfu else None,
         "over_first": None if first is None else (a.useful / first.useful).to_dict(),
     }

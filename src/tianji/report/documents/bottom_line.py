@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypedDict
 
-from tianji.comparison import Assessment, Assumptions, Comparison, Replacement, Sizing
+from tianji.comparison import Assumptions, Comparison, Replacement, Sizing
 from tianji.comparison.assessment import assess
-from tianji.comparison.measures import MWH
+from tianji.comparison.measures import MWH, Assessed
 from tianji.comparison.mixed_assessment import assess_mixture
 from tianji.comparison.replacement import SPENT, describe_answer
 from tianji.comparison.side_by_side import format_pool, rank_by_speed
@@ -34,7 +34,7 @@ class BottomLineDocument(TypedDict):
     hinge: str
     """How sure it is, and what it hangs on."""
     chance: float | None
-    """Of the answer, from the 80 % ranges; null where nothing is known of it."""
+    """Of the answer, from the 80 % ranges; null where nothing is known of it, or nothing is uncertain."""
 
 
 def plan_line(result: Result, given: Assumptions) -> BottomLineDocument:
@@ -46,8 +46,8 @@ def plan_line(result: Result, given: Assumptions) -> BottomLineDocument:
     basis = f"the step time ({step.leans_on})" if step.leans_on else "the step time, a lower bound without a range"
     return {
         "answer": f"{verdict}; {time}.",
-        "amounts": _amounts_of_plan(result, given),
-        "hinge": f"That it fits: {_percent(chance)}. It hangs on {basis}.",
+        "amounts": amounts_of_plan(result, given),
+        "hinge": f"That it fits: {say_chance(chance)}. It hangs on {basis}.",
         "chance": chance,
     }
 
@@ -65,10 +65,32 @@ def goodput_line(result: Result, goodput: Goodput, price: Dollars | None) -> Bot
     basis = goodput.goodput.leans_on or goodput.profile.title
     return {
         "answer": verdict,
-        "amounts": _amounts_of_plan(result, Assumptions(rents=rents, reliability=goodput.reliability)),
-        "hinge": f"That it fits: {_percent(chance)}. The goodput hangs on the rate of failures ({basis}).",
+        "amounts": amounts_of_plan(result, Assumptions(rents=rents, reliability=goodput.reliability)),
+        "hinge": f"That it fits: {say_chance(chance)}. The goodput hangs on the rate of failures ({basis}).",
         "chance": chance,
     }
+
+
+def mixed_goodput_line(outcome: MixedOutcome, goodput: Goodput, price: Dollars | None) -> BottomLineDocument:
+    """Return the bottom line of a mixture under failures; ``price`` is that of a chip-hour of any part."""
+    spares = goodput.spare_nodes
+    nodes = "no spare node" if not spares else f"{spares:,} spare {'node' if spares == 1 else 'nodes'}"
+    rents = {} if price is None else {part.name: price for part in outcome.mixture.parts}
+    profiles = " and ".join(profile.name for profile in goodput.profiles)
+    return {
+        "answer": f"Yes: {outcome.chips:,} chips and {nodes} keep {format_range(goodput.goodput, format_percent)} of the time.",
+        "amounts": _amounts_of_mixture(outcome, Assumptions(rents=rents, reliability=goodput.reliability)),
+        "hinge": f"A failure in any part stops all of it: no chance is in that. It hangs on the rates of failures ({profiles}).",
+        "chance": None,
+    }
+
+
+def _amounts_of_mixture(outcome: MixedOutcome, given: Assumptions) -> str:
+    try:
+        a = assess_mixture(outcome, given)
+    except InputError as error:
+        return f"days, cost and power are not known: {error}"
+    return amounts(a) if a.days else f"{amounts(a)}; {NOT_GIVEN}"
 
 
 def comparison_line(comparison: Comparison) -> BottomLineDocument:
@@ -83,7 +105,7 @@ def comparison_line(comparison: Comparison) -> BottomLineDocument:
     return {
         "answer": f"{word}: {format_pool(one)} gives {times} times the useful tokens of {format_pool(other)}.",
         "amounts": f"{format_pool(one)}: {amounts(one)}; {format_pool(other)}: {amounts(other)}",
-        "hinge": f"{format_pool(one)} ahead: {_percent(chance)}. It hangs on {_widest(one, other)}.",
+        "hinge": f"{format_pool(one)} ahead: {say_chance(chance)}. It hangs on {_widest(one, other)}.",
         "chance": chance,
     }
 
@@ -100,7 +122,7 @@ def replacement_line(replacement: Replacement) -> BottomLineDocument:
     return {
         "answer": f"Yes: {describe_answer(replacement)}",
         "amounts": f"{format_pool(other)}: {amounts(other)}",
-        "hinge": f"{other.pool.chips:,} {word}: {_percent(chance)}. It hangs on {_widest(first, other)}.",
+        "hinge": f"{other.pool.chips:,} {word}: {say_chance(chance)}. It hangs on {_widest(first, other)}.",
         "chance": chance,
     }
 
@@ -119,7 +141,7 @@ def sizing_line(sizing: Sizing) -> BottomLineDocument:
     return {
         "answer": answer,
         "amounts": f"{amounts(best)}; {sizing.days:g} days allowed",
-        "hinge": f"{chips:,} in time: {_percent(chance)}. It hangs on {_speed(best)}.",
+        "hinge": f"{chips:,} in time: {say_chance(chance)}. It hangs on {_speed(best)}.",
         "chance": chance,
     }
 
@@ -137,16 +159,16 @@ def mixture_line(outcome: MixedOutcome, given: Assumptions) -> BottomLineDocumen
     else:
         pool = taken.plan.pool
         answer = f"No: do not mix; {outcome.chips:,} × {pool.name} alone, {time}."
-    try:
-        a = assess_mixture(outcome, given)
-        money = amounts(a) if a.days else f"{amounts(a)}; {NOT_GIVEN}"
-    except InputError as error:
-        money = f"days, cost and power are not known: {error}"
     basis = f"the step time ({outcome.step_time.leans_on})" if outcome.step_time.leans_on else "a lower bound"
     chance, what = _chance_of(outcome), "Mixing gains" if taken is None else "Mixing loses"
-    least = "" if chance is None else f"{'' if chance > SURE else 'at least '}{_percent(chance)}"
+    least = "" if chance is None else f"{'' if chance > SURE else 'at least '}{say_chance(chance)}"
     sure = f"{what}: {least}" if least else "No other way fits"
-    return {"answer": answer, "amounts": money, "hinge": f"{sure}. It hangs on {basis}.", "chance": chance}
+    return {
+        "answer": answer,
+        "amounts": _amounts_of_mixture(outcome, given),
+        "hinge": f"{sure}. It hangs on {basis}.",
+        "chance": chance,
+    }
 
 
 def _chance_of(outcome: MixedOutcome) -> float | None:
@@ -174,6 +196,8 @@ class _Amounts(Protocol):
     def energy_of_run(self) -> Range | None: ...
     @property
     def capital(self) -> Range | None: ...
+    @property
+    def bought_words(self) -> str: ...
 
 
 def amounts(a: _Amounts) -> str:
@@ -187,19 +211,20 @@ def amounts(a: _Amounts) -> str:
         money = "cost not known, no price is published"
     power = _scaled(a.site_power, "W") if a.site_power else "power not known, none is published"
     energy = f"{format_number(a.energy_of_run.nominal / MWH)} MWh" if a.energy_of_run else ""
-    capital = f"{_scaled(a.capital, 'USD')} to own it" if a.days and a.capital else ""
+    bought = f" ({a.bought_words})" if a.bought_words else ""
+    capital = f"{_scaled(a.capital, 'USD')} to own it{bought}" if a.days and a.capital else ""
     return ", ".join(part for part in (days, money, energy, power, capital) if part)
 
 
 def _scaled(span: Range, unit: str) -> str:
-    """Return a range in millions, or in thousands below a tenth of a million.
+    """Return a range in millions, in thousands below a tenth of a million, and in ones below a thousand.
 
-    >>> _scaled(Range(1.5e6, 6.6e6, 35e6), "USD"), _scaled(Range.exactly(58e3), "W")
-    ('6.6 M USD (1.5 to 35)', '58 kW')
+    >>> _scaled(Range(1.5e6, 6.6e6, 35e6), "USD"), _scaled(Range.exactly(58e3), "W"), _scaled(Range.exactly(62.4), "USD")
+    ('6.6 M USD (1.5 to 35)', '58 kW', '62.4 USD')
     """
-    scale, letter = (MEGA, "M") if span.nominal >= MEGA / 10 else (KILO, "k")
+    scale, letter = (MEGA, "M") if span.nominal >= MEGA / 10 else (KILO, "k") if span.nominal >= KILO else (1.0, "")
     shown = span * (1 / scale)
-    gap = " " if unit == "USD" else ""
+    gap = " " if unit == "USD" and letter else ""
     return f"{format_number(shown.nominal)} {letter}{gap}{unit}{_ends(shown, format_number)}"
 
 
@@ -207,21 +232,22 @@ def _ends(span: Range, form: Callable[[float], str]) -> str:
     return "" if span.is_exact else f" ({format_ends(span, form)})"
 
 
-def _amounts_of_plan(result: Result, given: Assumptions) -> str:
+def amounts_of_plan(result: Result, given: Assumptions, asks: str = NOT_GIVEN) -> str:
+    """Return days, money and power of one plan; without a number of tokens, how it is asked for."""
     try:
         a = assess(result, given)
     except InputError as error:
         return f"days, cost and power are not known: {error}"
-    return amounts(a) if a.days else f"{amounts(a)}; {NOT_GIVEN}"
+    return amounts(a) if a.days else f"{amounts(a)}; {asks}"
 
 
-def _widest(*pools: Assessment) -> str:
+def _widest(*pools: Assessed) -> str:
     """Return the speed that is known worst."""
     return _speed(max(pools, key=lambda a: a.tokens_per_s.high / a.tokens_per_s.low))
 
 
-def _speed(a: Assessment) -> str:
-    span, basis = a.tokens_per_s * (1 / a.tokens_per_s.nominal), a.result.step_time.leans_on
+def _speed(a: Assessed) -> str:
+    span, basis = a.tokens_per_s * (1 / a.tokens_per_s.nominal), a.step_time.leans_on
     why = f"; {basis}" if basis else ""
     return f"the speed of {format_pool(a)} ({format_ends(span, _two)} times the nominal{why})"
 
@@ -230,10 +256,10 @@ def _two(value: float) -> str:
     return f"{value:.2f}"
 
 
-def _percent(chance: float) -> str:
+def say_chance(chance: float) -> str:
     """Return a chance in words.
 
-    >>> _percent(0.553), _percent(0.9999), _percent(0.0)
+    >>> say_chance(0.553), say_chance(0.9999), say_chance(0.0)
     ('55 %', 'over 99 %', 'under 1 %')
     """
     if chance > SURE:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from tianji.hardware.calibration import Calibration, Evidence
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.outcome_lines import calibration_line
 
 
 class FittedConstantDocument(TypedDict):
@@ -34,6 +36,7 @@ class FittedCalibrationDocument(TypedDict):
     """A calibration fitted to measured runs, and the file that it went to."""
 
     document: Literal["calibration"]
+    bottom_line: BottomLineDocument
     out: str
     rows: int
     """Rows that set constants."""
@@ -54,6 +57,7 @@ def calibration_document(calibration: Calibration, out: str, rows: int, skipped:
     fitted = [chip for chip, proofs in sorted(calibration.evidence.items()) if any(map(_is_own, proofs.values()))]
     return {
         "document": "calibration",
+        "bottom_line": calibration_line(calibration, fitted, rows, skipped, out),
         "out": out,
         "rows": rows,
         "skipped": skipped,

@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 
 from tianji.comparison import Comparison, Replacement, Sizing
 from tianji.comparison.batches import describe_chips
-from tianji.comparison.curve import Curve
+from tianji.comparison.curve import Curve, FixedCurve
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.replacement import describe_answer
 from tianji.comparison.sensitivity import Sensitivity
@@ -63,7 +63,8 @@ class CurvePointDocument(TypedDict):
     useful_tokens_per_s: RangeDocument
     """After failures."""
     tokens_per_s: float
-    mfu: float
+    mfu: float | None
+    """null for a mixture, whose peaks are unlike."""
     goodput: float
 
 
@@ -99,6 +100,17 @@ class SwingDocument(TypedDict):
     """The answer crosses 1 between the two ends."""
 
 
+class FlipPriceDocument(TypedDict):
+    """The price of the other pool at which a useful token costs as much on both."""
+
+    break_even_usd: float | None
+    """Of one chip-hour, electricity in it; null where no price makes it, or that of the first pool is not known."""
+    known_usd: RangeDocument | None
+    """What is known of the price: published or stated, or the bracket of owning."""
+    says: str
+    """In a sentence."""
+
+
 class SensitivityDocument(TypedDict):
     """What would flip the answer, the widest swing first."""
 
@@ -106,6 +118,7 @@ class SensitivityDocument(TypedDict):
     """What the swings move, in words."""
     nominal_answer: float | None
     """With every assumption as it is; null where it has no figure."""
+    price: FlipPriceDocument
     swings: list[SwingDocument]
 
 
@@ -160,7 +173,7 @@ class SizingDocument(WorkDocument):
 
 def comparison_document(comparison: Comparison, calibration: Calibration) -> ComparisonDocument:
     """Return all of a comparison."""
-    job = comparison.assessments[0].result.plan.job
+    job = comparison.assessments[0].job
     return {
         "document": "comparison",
         "bottom_line": comparison_line(comparison),
@@ -200,7 +213,7 @@ def replacement_document(replacement: Replacement, calibration: Calibration) -> 
     return {
         "document": "replacement",
         "bottom_line": replacement_line(replacement),
-        **work_document(first.result.plan.job),
+        **work_document(first.job),
         "match": replacement.match,
         "answer": describe_answer(replacement),
         "chips": other.pool.chips,
@@ -217,11 +230,21 @@ def replacement_document(replacement: Replacement, calibration: Calibration) -> 
         "sensitivity": {
             "answer": replacement.answer,
             "nominal_answer": replacement.nominal,
+            "price": _price_document(replacement),
             "swings": [swing_document(sensitivity) for sensitivity in replacement.sensitivities],
         },
         "verdicts": list(replacement.both.verdicts),
         "batches": _replacement_batches(replacement),
-        "assumptions": list(first.result.plan.job.assumed),
+        "assumptions": list(first.job.assumed),
+    }
+
+
+def _price_document(replacement: Replacement) -> FlipPriceDocument:
+    price = replacement.price
+    return {
+        "break_even_usd": price.break_even,
+        "known_usd": None if price.known is None else price.known.to_dict(),
+        "says": price.says,
     }
 
 
@@ -270,7 +293,7 @@ def sizing_document(sizing: Sizing, calibration: Calibration) -> SizingDocument:
     }
 
 
-def curve_document(curve: Curve) -> CurveDocument:
+def curve_document(curve: Curve | FixedCurve) -> CurveDocument:
     """Return the sizes that were tried, ascending."""
     return {
         "pool": curve.pool.name,
@@ -278,8 +301,8 @@ def curve_document(curve: Curve) -> CurveDocument:
             {
                 "chips": n,
                 "useful_tokens_per_s": a.useful.to_dict(),
-                "tokens_per_s": a.result.tokens_per_s,
-                "mfu": a.result.mfu,
+                "tokens_per_s": a.tokens_per_s.nominal,
+                "mfu": a.mfu.nominal if a.mfu else None,
                 "goodput": a.goodput.goodput.nominal,
             }
             for n, a in sorted(curve.points.items())

@@ -6,6 +6,8 @@ from typing import Any, Literal, TypedDict
 
 from tianji.backends.explanation import Explanation
 from tianji.parallel.records import encode
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.outcome_lines import explanation_line
 
 
 class BothDocument(TypedDict):
@@ -28,6 +30,7 @@ class ExplanationDocument(TypedDict):
     """A measured result beside a predicted one; the terms add up to both step times, largest gap first."""
 
     document: Literal["explanation"]
+    bottom_line: BottomLineDocument
     model: str
     pool: str
     chip: str
@@ -53,6 +56,7 @@ def explanation_document(explanation: Explanation) -> ExplanationDocument:
     assert facts is not None, "explain_gap takes measured results only"
     return {
         "document": "explanation",
+        "bottom_line": explanation_line(explanation),
         "model": plan.job.model.name,
         "pool": plan.pool.name,
         "chip": facts.chip,

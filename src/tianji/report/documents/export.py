@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.checked_lines import check_line
+
 
 class TargetDocument(TypedDict):
     """An engine or a scheduler that a plan can be written for."""
@@ -57,6 +60,7 @@ class CheckDocument(TypedDict):
     """All that ``tianji export --check FILE`` answers."""
 
     document: Literal["check"]
+    bottom_line: BottomLineDocument
     file: str
     schemas: list[str]
     """Kinds of objects in the file that have a schema."""
@@ -79,4 +83,10 @@ def export_document(
 
 def check_document(file: str, schemas: Sequence[str], violations: Sequence[ViolationDocument]) -> CheckDocument:
     """Return what a manifest breaks."""
-    return {"document": "check", "file": file, "schemas": list(schemas), "violations": list(violations)}
+    return {
+        "document": "check",
+        "bottom_line": check_line(file, [v["rule"] for v in violations], schemas),
+        "file": file,
+        "schemas": list(schemas),
+        "violations": list(violations),
+    }

@@ -26,6 +26,7 @@ from tianji.report.documents.goodput_summary import days_with_failures, describe
 from tianji.report.documents.plan_result import PlanResultDocument, plan_result_document
 from tianji.report.documents.request import RequestDocument, request_document
 from tianji.result import Result
+from tianji.search.mixed_planner import MixedOutcome
 from tianji.units import DAY, HOUR, Dollars
 
 MONTH = 30 * DAY / HOUR
@@ -145,12 +146,14 @@ class FailureProfileDocument(TypedDict):
     sources: list[PublicationDocument]
 
 
-class GoodputDocument(RequestDocument):
-    """How much of a plan's time becomes lasting progress."""
+class LastingDocument(TypedDict):
+    """What lasts of a job's time, on a pool of one chip or on a mixture."""
 
-    document: Literal["goodput"]
     bottom_line: BottomLineDocument
-    plan: PlanResultDocument
+    step_time_s: float
+    tokens_per_s: float
+    """While nothing fails."""
+    days_without_failures: float | None
     goodput: RangeDocument
     leans_on: str
     """What the goodput rests on."""
@@ -166,10 +169,17 @@ class GoodputDocument(RequestDocument):
     intervals: list[IntervalDocument]
     """Empty where a failure stops a replica and not the job."""
     spares: list[SparesDocument]
-    """Empty where lost nodes are not replaced."""
+    """Empty where lost nodes are not replaced, and on a mixture, whose parts have spares of their own."""
     price_usd_per_chip_hour: float | None
     reliability: dict[str, Any]
     """How the job is run under failures, as it was chosen."""
+
+
+class GoodputDocument(RequestDocument, LastingDocument):
+    """How much of a plan's time becomes lasting progress."""
+
+    document: Literal["goodput"]
+    plan: PlanResultDocument
     failure_domains: dict[str, int]
     """Chips that one failure of a component takes down."""
     failure_profile: FailureProfileDocument
@@ -179,13 +189,30 @@ def goodput_document(
     result: Result, goodput: Goodput, remedies: Remedies, calibration: Calibration, price: Dollars | None
 ) -> GoodputDocument:
     """Return the goodput of a plan; ``price`` is that of one chip-hour."""
-    plan, days = result.plan, days_with_failures(result, goodput)
-    chosen = {f.name: getattr(goodput.reliability, f.name) for f in fields(goodput.reliability) if f.name != "profile"}
+    plan = result.plan
     return {
         "document": "goodput",
-        "bottom_line": goodput_line(result, goodput, price),
         **request_document(plan.job, plan.pool, calibration),
+        **lasting_document(result, goodput, remedies, price, goodput_line(result, goodput, price)),
         "plan": plan_result_document(result, goodput.reliability),
+        "failure_domains": {
+            name: domain_chips(name, plan.pool, plan.strategy.chips) for name in goodput.nominal.failures
+        },
+        "failure_profile": profile_document(goodput.profile),
+    }
+
+
+def lasting_document(
+    result: Result | MixedOutcome, goodput: Goodput, remedies: Remedies, price: Dollars | None, line: BottomLineDocument
+) -> LastingDocument:
+    """Return what lasts of a plan's time, on a pool or on a mixture."""
+    days, step = days_with_failures(result, goodput), result.step_time.nominal
+    chosen = {f.name: getattr(goodput.reliability, f.name) for f in fields(goodput.reliability) if f.name != "profile"}
+    return {
+        "bottom_line": line,
+        "step_time_s": step,
+        "tokens_per_s": result.tokens_per_s,
+        "days_without_failures": result.days,
         "goodput": goodput.goodput.to_dict(),
         "leans_on": goodput.goodput.leans_on,
         "useful_tokens_per_s": result.tokens_per_s * goodput.goodput.nominal,
@@ -200,14 +227,10 @@ def goodput_document(
             "few_failures": case_document(goodput.high),
         },
         "choices": [choice_document(name, goodput, choice, price) for name, choice in remedies.choices.items()],
-        "intervals": [interval_document(choice, result.step_time.nominal) for choice in remedies.intervals],
+        "intervals": [interval_document(choice, step) for choice in remedies.intervals],
         "spares": [spares_document(count, choice) for count, choice in remedies.spares.items()],
         "price_usd_per_chip_hour": price,
         "reliability": chosen,
-        "failure_domains": {
-            name: domain_chips(name, plan.pool, plan.strategy.chips) for name in goodput.nominal.failures
-        },
-        "failure_profile": profile_document(goodput.profile),
     }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
 from tianji.backends.microbenchmarks.measure_machine import Size
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.checked_lines import machine_line
 
 
 class FittedDocument(TypedDict):
@@ -43,6 +45,7 @@ class MachineDocument(TypedDict):
     """A machine as a pool."""
 
     document: Literal["machine"]
+    bottom_line: BottomLineDocument
     pool: str
     """The file of the pool."""
     calibration: str
@@ -52,8 +55,11 @@ class MachineDocument(TypedDict):
 
 def machine_document(sizes: Sequence[Size], pool: str, calibration: str) -> MachineDocument:
     """Return what was measured as plain values, in SI units."""
+    largest = sizes[-1]
+    noise, misfit = (max(getattr(size.findings, name) for size in sizes) for name in ("noise", "misfit"))
     return {
         "document": "machine",
+        "bottom_line": machine_line(largest.chips, largest.survey.chip, noise, misfit),
         "pool": pool,
         "calibration": calibration,
         "sizes": [_size_document(size) for size in sizes],

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from tianji.formatting import format_percent
+from tianji.measurements.table import NATURAL_IMBALANCE
+from tianji.prediction.balance import AtLoad
 from tianji.report.vocabulary import KINDS
 from tianji.result import Result
 from tianji.search.changes import Change
@@ -19,6 +21,20 @@ class SuspectDocument(TypedDict):
     predicted_s: float
     alone_s: float | None
     """The predicted seconds and the whole gap; null where a faster run leaves less than nothing."""
+
+
+class AssumedCauseDocument(TypedDict):
+    """Something that is assumed of the run, and the step if it was otherwise."""
+
+    cause: str
+    flag: str
+    """What to type, if the run had it."""
+    step_time_s: float
+    """Predicted with it."""
+    longer_ratio: float
+    """Over the step as it is predicted, less 1."""
+    of_gap: float
+    """Its share of the gap; below zero where it widens the gap."""
 
 
 class ChangeDocument(TypedDict):
@@ -51,14 +67,18 @@ class MeasuredDocument(TypedDict):
     """Measured over predicted, less 1."""
     suspects: list[SuspectDocument]
     """The largest part of the step first."""
+    causes: list[AssumedCauseDocument]
+    """What is assumed and would make the step longer; the load of the experts, where they are spread over ranks."""
     changes: list[ChangeDocument]
     """Those that gain, the largest gain first."""
     measure_next: list[str]
     """What would tell most."""
 
 
-def measured_document(result: Result, measured: Seconds, changes: Sequence[Change]) -> MeasuredDocument:
-    """Return a measured step time beside the prediction of its layout."""
+def measured_document(
+    result: Result, measured: Seconds, changes: Sequence[Change], loads: Sequence[AtLoad] = ()
+) -> MeasuredDocument:
+    """Return a measured step time beside the prediction of its layout; ``loads`` are those of unbalanced experts."""
     span, gap = result.step_time, measured - result.step_time.nominal
     ordered = sorted(result.breakdown.items(), key=lambda item: -item[1])
     return {
@@ -71,8 +91,21 @@ def measured_document(result: Result, measured: Seconds, changes: Sequence[Chang
             for kind, seconds in ordered
             if seconds > 0
         ],
+        "causes": [_cause(at, result, gap) for at in loads],
         "changes": [_change(change, result, measured) for change in changes],
         "measure_next": list(_next(result, measured, changes, ordered[0][0])),
+    }
+
+
+def _cause(at: AtLoad, result: Result, gap: Seconds) -> AssumedCauseDocument:
+    routing = "natural routing" if at.load == NATURAL_IMBALANCE else "worse balance of the experts"
+    step = at.result.step_time.nominal
+    return {
+        "cause": f"{routing}, {at.load:g} times the mean load",
+        "flag": f"--moe-imbalance {at.load:g}",
+        "step_time_s": step,
+        "longer_ratio": at.longer,
+        "of_gap": (step - result.step_time.nominal) / gap if gap else 0.0,
     }
 
 

@@ -15,6 +15,7 @@ from tianji.migration.judging import Finding, Impact
 from tianji.migration.measured_moves import CLASSES, LINES_A_KERNEL
 from tianji.migration.mindspore import RELATIONS, Coverage, TwinOffer
 from tianji.migration.versions.environment import Environment, Misfit
+from tianji.report.documents.checked_lines import scan_line, versions_line
 from tianji.report.documents.migration_types import (
     ApisDocument,
     AreaDocument,
@@ -41,6 +42,14 @@ def scan_document(
     num_python = sum(facts.path.endswith(".py") for facts in scan.files)
     return {
         "document": "migration_scan",
+        "bottom_line": scan_line(
+            effort.effort_class.value,
+            CLASSES[effort.effort_class][0],
+            len(effort.files_to_change),
+            (effort.lines_low, effort.lines_mid, effort.lines_high),
+            effort.blockers,
+            len(effort.neighbours),
+        ),
         "repository": {
             "name": Path(scan.root).resolve().name,
             "version": own_version(scan) or None,
@@ -244,10 +253,12 @@ def versions_document(
     target: str, answer: VersionSet | Conflict, environment: Environment | None, misfits: list[Misfit]
 ) -> MoveVersionsDocument:
     """Return which versions fit together on a target, and how an environment stands to it."""
+    chosen, snapshot = versions_of(answer), load_snapshots().tables["versions"].date
     return {
         "document": "migration_versions",
+        "bottom_line": versions_line(chosen["name"], chosen["fits"], chosen["conflicts"], len(misfits), snapshot),
         "target": {"key": target, "title": load_snapshots().targets[target].title},
-        "set": versions_of(answer),
+        "set": chosen,
         "environment": None
         if environment is None
         else {
@@ -256,5 +267,5 @@ def versions_document(
             "misfits": [{"what": m.what, "expected": m.expected, "source": m.source} for m in misfits],
             "fits": not misfits,
         },
-        "snapshot": load_snapshots().tables["versions"].date,
+        "snapshot": snapshot,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.move_speed import MoveSpeedDocument
 from tianji.report.documents.ranges import RangeDocument
 from tianji.report.documents.twin import MoveTwinDocument
@@ -210,6 +211,7 @@ class MoveScanDocument(TypedDict):
     """What a move of a repository meets, and what it takes."""
 
     document: Literal["migration_scan"]
+    bottom_line: BottomLineDocument
     repository: RepositoryDocument
     target: MoveTargetDocument
     notes: list[str]
@@ -259,6 +261,7 @@ class MoveVersionsDocument(TypedDict):
     """Which versions fit together on a target."""
 
     document: Literal["migration_versions"]
+    bottom_line: BottomLineDocument
     target: FamilyDocument
     set: VersionSetDocument
     environment: EnvironmentDocument | None

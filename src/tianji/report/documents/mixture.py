@@ -86,11 +86,9 @@ class AloneDocument(TypedDict):
     reason: str | None
 
 
-class MixedPlanDocument(WorkDocument):
-    """All that ``tianji plan`` answers for a mixture of unlike chips."""
+class MixedRequestDocument(WorkDocument):
+    """A job on a mixture: what was asked, what was assumed, and what the parts' figures rest on."""
 
-    document: Literal["mixture"]
-    bottom_line: BottomLineDocument
     mixture: MixedPoolDocument
     assumptions: list[str]
     software: list[SoftwareDocument | None]
@@ -98,6 +96,13 @@ class MixedPlanDocument(WorkDocument):
     calibrations: list[CalibrationDocument]
     """One for each part."""
     figures: list[CitedFigureDocument]
+
+
+class MixedPlanDocument(MixedRequestDocument):
+    """All that ``tianji plan`` answers for a mixture of unlike chips."""
+
+    document: Literal["mixture"]
+    bottom_line: BottomLineDocument
     choice: str
     """The way to take: ``batches``, ``stages`` or ``alone``."""
     verdict: str
@@ -112,15 +117,11 @@ class MixedPlanDocument(WorkDocument):
     alone: list[AloneDocument]
 
 
-def mixed_plan_document(
-    outcome: MixedOutcome, calibration: Calibration, reliability: Reliability | None = None
-) -> MixedPlanDocument:
-    """Return all ways to train a job on a mixture, and which to take."""
-    job, mixture, step = outcome.job, outcome.mixture, outcome.step_time
+def mixed_request_document(outcome: MixedOutcome, calibration: Calibration) -> MixedRequestDocument:
+    """Return a job on a mixture with all that its times rest on."""
+    job, mixture = outcome.job, outcome.mixture
     dtypes = (job.precision.linear, job.precision.high)
     return {
-        "document": "mixture",
-        "bottom_line": mixture_line(outcome, Assumptions(reliability=reliability)),
         **work_document(job),
         "mixture": {
             "name": mixture.name,
@@ -133,6 +134,18 @@ def mixed_plan_document(
         "software": [software_document(calibration, part.chip) for part in mixture.parts],
         "calibrations": [calibration_document(calibration, part, job.model) for part in mixture.parts],
         "figures": [figure for part in mixture.parts for figure in figures_document(part, dtypes)],
+    }
+
+
+def mixed_plan_document(
+    outcome: MixedOutcome, calibration: Calibration, reliability: Reliability | None = None
+) -> MixedPlanDocument:
+    """Return all ways to train a job on a mixture, and which to take."""
+    step = outcome.step_time
+    return {
+        "document": "mixture",
+        "bottom_line": mixture_line(outcome, Assumptions(reliability=reliability)),
+        **mixed_request_document(outcome, calibration),
         "choice": outcome.choice,
         "verdict": outcome.verdict,
         "step_time_s": step.nominal,

@@ -7,6 +7,8 @@ from typing import Literal, TypedDict
 from tianji.operation.accounting import Account
 from tianji.operation.folder import EVENTS
 from tianji.operation.operating import OperationOutcome
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.outcome_lines import operation_line
 
 
 class AccountDocument(TypedDict):
@@ -32,6 +34,7 @@ class OperationDocument(AccountDocument):
     """How an operation ended, and its account."""
 
     document: Literal["operation"]
+    bottom_line: BottomLineDocument
     state: str
     reason: str
     """Why it was given up, or what stopped it; empty for one that is done."""
@@ -59,6 +62,7 @@ def operation_document(outcome: OperationOutcome) -> OperationDocument:
     """Return how an operation ended, with its account."""
     return {
         "document": "operation",
+        "bottom_line": operation_line(outcome.state.value, outcome.account, outcome.reason),
         "state": outcome.state.value,
         "reason": outcome.reason,
         "folder": str(outcome.folder),

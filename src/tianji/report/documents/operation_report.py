@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from tianji.operation.history import OperationHistory, seconds_of
+from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.operation import AccountDocument, account_document
+from tianji.report.documents.outcome_lines import operation_line
 
 MOST_POINTS = 60
 """Steps of an attempt that the document lists; of more, evenly chosen ones with both ends."""
@@ -51,6 +53,7 @@ class OperationReportDocument(TypedDict):
     """All that ``tianji operate report`` answers."""
 
     document: Literal["operation_report"]
+    bottom_line: BottomLineDocument
     folder: str
     state: str
     began: str | None
@@ -66,6 +69,7 @@ def operation_report_document(history: OperationHistory) -> OperationReportDocum
     origin = seconds_of(first) if first else 0.0
     return {
         "document": "operation_report",
+        "bottom_line": operation_line(history.state, history.account),
         "folder": str(history.folder),
         "state": history.state,
         "began": first["time"] if first else None,

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from tianji.operation.history import ENDED, OperationHistory
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.outcome_lines import operation_line
 
 
 class OperationStatusDocument(TypedDict):
     """All that ``tianji operate status`` answers."""
 
     document: Literal["operation_status"]
+    bottom_line: BottomLineDocument
     folder: str
     state: str
     is_operated: bool
@@ -48,6 +51,7 @@ def operation_status_document(history: OperationHistory) -> OperationStatusDocum
     last = history.events[-1] if history.events else {}
     return {
         "document": "operation_status",
+        "bottom_line": operation_line(state, history.account),
         "folder": str(history.folder),
         "state": state,
         "is_operated": history.is_operated,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
 from tianji.migration.parity import DumpComparison, Parity
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.checked_lines import dumps_line, parity_line
 
 POINTS = 400
 """Points of a curve that a document keeps: more than a plot can show."""
@@ -54,6 +56,7 @@ class MoveParityDocument(TypedDict):
     """A run judged by a reference."""
 
     document: Literal["migration_parity"]
+    bottom_line: BottomLineDocument
     outcome: str
     reference: ComparedRunDocument
     candidate: ComparedRunDocument
@@ -91,6 +94,7 @@ class MoveDumpsDocument(TypedDict):
     """Two dumps of msprobe, compared call by call."""
 
     document: Literal["migration_dumps"]
+    bottom_line: BottomLineDocument
     outcome: str
     reference: str
     candidate: str
@@ -108,6 +112,13 @@ def parity_document(parity: Parity) -> MoveParityDocument:
     divergence = parity.divergence
     return {
         "document": "migration_parity",
+        "bottom_line": parity_line(
+            parity.outcome.value,
+            sum(check.outcome.value == "fail" for check in parity.checks),
+            len(parity.checks),
+            len(parity.steps),
+            parity.num_repeats,
+        ),
         "outcome": parity.outcome.value,
         "reference": {
             "name": parity.reference.name,
@@ -166,14 +177,17 @@ def _thin(steps: Sequence[int]) -> list[int]:
 def dump_document(reference: str, candidate: str, compared: DumpComparison) -> MoveDumpsDocument:
     """Return how the calls of two dumps compare; only those with a flag are listed."""
     flagged = [call for call in compared.calls if call.flag]
+    outcome, yellow = "fail" if compared.num_red or compared.first else "pass", len(flagged) - compared.num_red
+    first = compared.first.name if compared.first else None
     return {
         "document": "migration_dumps",
-        "outcome": "fail" if compared.num_red or compared.first else "pass",
+        "bottom_line": dumps_line(outcome, len(compared.calls), compared.num_red, yellow, first),
+        "outcome": outcome,
         "reference": reference,
         "candidate": candidate,
         "calls": len(compared.calls),
         "red": compared.num_red,
-        "yellow": len(flagged) - compared.num_red,
+        "yellow": yellow,
         "close": sum(call.is_close for call in compared.calls),
         "missing": list(compared.missing),
         "first": None

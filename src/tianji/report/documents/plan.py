@@ -76,7 +76,12 @@ class PublishedRunDocument(TypedDict):
     error: float | None
     """Predicted over measured, less 1."""
     gain_promised: float
-    """Of the best plan, in tokens/s, its step time corrected for having been chosen."""
+    """Of the best plan over the measured run, in tokens/s: what the layout gains, less the correction for having been chosen and
+    less our error on this run."""
+    gain_of_layout: float
+    """The first of the three: the published layout's predicted time over that of the best plan, less 1."""
+    correction: float
+    """The second: the share by which the best plan's time is too small for having been chosen."""
     is_doubtful: bool
     """More than tuned runs leave."""
     saved_mostly_s: dict[str, float]
@@ -232,6 +237,8 @@ def published_run_document(promise: Promise) -> PublishedRunDocument:
         "predicted_step_time_s": promise.prediction.step_time,
         "error": promise.prediction.error,
         "gain_promised": promise.gain,
+        "gain_of_layout": promise.gain_of_layout,
+        "correction": promise.optimism,
         "is_doubtful": promise.is_doubtful,
         "saved_mostly_s": dict(promise.savings()),
     }

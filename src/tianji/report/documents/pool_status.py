@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.checked_lines import pool_line
+
 if TYPE_CHECKING:
     from tianji.backends.ray_cluster.pool_control import PoolStatus
 
@@ -23,6 +26,7 @@ class PoolStatusDocument(TypedDict):
     """All that ``tianji pool status`` answers."""
 
     document: Literal["pool_status"]
+    bottom_line: BottomLineDocument
     address: str
     nodes: list[HostDocument]
     chips: int
@@ -35,6 +39,9 @@ def pool_status_document(status: PoolStatus) -> PoolStatusDocument:
     """Return what a pool holds now."""
     return {
         "document": "pool_status",
+        "bottom_line": pool_line(
+            status.address, len(status.nodes), sum(not n.is_alive for n in status.nodes), status.chips, status.free
+        ),
         "address": status.address,
         "nodes": [
             {"host": n.host, "is_alive": n.is_alive, "chips": n.chips, "cpus": n.cpus, "place": n.place}

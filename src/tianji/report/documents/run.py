@@ -6,6 +6,8 @@ from typing import Any, Literal, TypedDict
 
 from tianji.backends.explanation import HOSTS
 from tianji.parallel.records import encode
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.outcome_lines import run_line
 from tianji.report.documents.ranges import RangeDocument, range_document
 from tianji.result import Result
 
@@ -21,6 +23,7 @@ class RunDocument(TypedDict):
     """A measured run. Its folder has the same in ``result.json``, with the whole plan (docs/running.md)."""
 
     document: Literal["run"]
+    bottom_line: BottomLineDocument
     model: str
     pool: str
     strategy: dict[str, Any]
@@ -72,13 +75,15 @@ def run_document(result: Result) -> RunDocument:
     if facts is None:
         raise ValueError("only a measured result can be shown as a run")
     chip = plan.pool.chip
+    stands_in = facts.chip == "cpu" and chip.vendor.lower() not in HOSTS
     return {
         "document": "run",
+        "bottom_line": run_line(result, stands_in=stands_in),
         "model": plan.job.model.name,
         "pool": plan.pool.name,
         "strategy": encode(plan.strategy),
         "plan_chip": chip.name,
-        "stands_in": facts.chip == "cpu" and chip.vendor.lower() not in HOSTS,
+        "stands_in": stands_in,
         "chips": plan.strategy.chips,
         "engine": facts.engine,
         "chip": facts.chip,

@@ -7,6 +7,8 @@ from typing import Literal, TypedDict
 
 from tianji.comparison.smallest_size import SmallestSize
 from tianji.parallel.layouts import abbreviate_layout
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.outcome_lines import smallest_line
 from tianji.report.documents.request import JobDocument, ModelDocument, work_document
 from tianji.result import Result
 
@@ -57,6 +59,7 @@ class SmallestSizeDocument(TypedDict):
     """The smallest numbers of chips."""
 
     document: Literal["smallest"]
+    bottom_line: BottomLineDocument
     model: ModelDocument
     margin: float
     """Share of the usable memory that a plan must leave free."""
@@ -67,6 +70,7 @@ def smallest_size_document(sizes: Sequence[SmallestSize], margin: float) -> Smal
     """Return all answers; there is at least one."""
     return {
         "document": "smallest",
+        "bottom_line": smallest_line(sizes),
         "model": work_document(sizes[0].job)["model"],
         "margin": margin,
         "answers": [smallest_document(size) for size in sizes],

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from tianji.migration.twin import Twin, TwinRun
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.checked_lines import twin_line
 from tianji.report.documents.parity import MoveParityDocument, parity_document
 from tianji.result import Result
 
@@ -43,6 +45,7 @@ class MoveTwinDocument(TypedDict):
     """One model, trained by PyTorch and by MindSpore from the same weights."""
 
     document: Literal["migration_twin"]
+    bottom_line: BottomLineDocument
     model: str
     family: str
     layers: int
@@ -69,6 +72,7 @@ def twin_document(twin: Twin, ran: TwinRun | None) -> MoveTwinDocument:
     runs = () if ran is None else (("torch", ran.reference), ("mindspore", ran.candidate))
     return {
         "document": "migration_twin",
+        "bottom_line": twin_line(model.name, len(runs), None if ran is None else ran.parity.outcome.value),
         "model": model.name,
         "family": model.family,
         "layers": model.num_layers,

@@ -7,6 +7,8 @@ from typing import Literal, TypedDict
 
 from tianji.measurements.table import Skipped
 from tianji.parallel.layouts import format_layout
+from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.outcome_lines import validation_line
 from tianji.units import GIB
 from tianji.validation import Accuracy, MemoryAccuracy, Prediction, Ranking, Sweep, Verdict, find_sweeps
 
@@ -125,6 +127,7 @@ class ValidationDocument(TypedDict):
     """Measured runs beside their predictions."""
 
     document: Literal["validation"]
+    bottom_line: BottomLineDocument
     rows: list[ValidationRowDocument]
     summary: ValidationSummaryDocument
 
@@ -132,7 +135,12 @@ class ValidationDocument(TypedDict):
 def verdict_document(verdict: Verdict, groups: Sequence[str] = ()) -> ValidationDocument:
     """Return every row, skipped ones included, and the summary with the accuracy of the given groupings."""
     rows = [prediction_row(p) for p in verdict.predictions] + [skipped_row(s) for s in verdict.skipped]
-    return {"document": "validation", "rows": rows, "summary": summary_document(verdict, groups)}
+    return {
+        "document": "validation",
+        "bottom_line": validation_line(verdict),
+        "rows": rows,
+        "summary": summary_document(verdict, groups),
+    }
 
 
 def prediction_row(p: Prediction) -> ValidationRowDocument:

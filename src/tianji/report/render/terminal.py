@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -27,6 +27,10 @@ GAP = 2
 """Columns of the terminal between two of a table."""
 BAR = (8, 40)
 """Columns of the longest bar: without room for the fewest there is none."""
+LABEL = 30
+"""Columns of the longest label; a longer one goes on below."""
+NOTE = 12
+"""Columns that a note beside a number should have."""
 WORDY = 18
 """Columns that a long text should have."""
 LONGEST, TIGHTEST = 36, 12
@@ -62,7 +66,7 @@ def _parts(view: View, width: int, every_row: bool) -> Iterator[RenderableType]:
     if view.lead:
         yield Group(*map(Text, view.lead))
     if view.highlights:
-        yield _highlights(view.highlights)
+        yield _highlights(view.highlights, width)
     for section in view.sections:
         blocks = [] if section.is_detail else list(_blocks(section, width, every_row))
         if blocks:
@@ -80,9 +84,11 @@ def _blocks(section: ViewSection, width: int, every_row: bool) -> Iterator[Rende
             is_first = False
 
 
-def _highlights(highlights: Iterable[Highlight]) -> Table:
+def _highlights(highlights: Sequence[Highlight], width: int) -> Table:
+    """Return the few numbers with their notes; labels go on a second line where they leave no room for a note."""
+    widest = max(len(h.label) for h in highlights) + max(len(h.number.words) for h in highlights)
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="bold cyan", no_wrap=True)
+    table.add_column(style="bold cyan", no_wrap=widest + 2 * GAP + NOTE <= width, overflow="fold")
     table.add_column(no_wrap=True)
     table.add_column(style="dim")
     for highlight in highlights:
@@ -268,9 +274,10 @@ def plain_table(title: str, *, expand: bool = False) -> Table:
 
 def labelled(lines: Iterable[tuple[str, str]], style: str = "bold cyan") -> Table:
     """Return lines that each start with a label, the texts hanging in a column of their own."""
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style=style, no_wrap=True)
+    rows, table = list(lines), Table.grid(padding=(0, 2, 0, 0))
+    is_long = max((len(name) for name, _ in rows), default=0) > LABEL
+    table.add_column(style=style, no_wrap=not is_long, overflow="fold", max_width=LABEL if is_long else None)
     table.add_column(overflow="fold")
-    for name, text in lines:
+    for name, text in rows:
         table.add_row(Text(name), Text(text))
     return table

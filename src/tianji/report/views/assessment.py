@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tianji.formatting import format_days, format_duration, format_number, format_percent
 from tianji.report.charts import BarChart, ChartBar
-from tianji.report.documents.assessment import AssessmentDocument
+from tianji.report.documents.assessment import AssessmentDocument, PartDocument
 from tianji.report.documents.cited_figures import CitedFigureDocument
 from tianji.report.documents.ranges import RangeDocument
 from tianji.report.documents.request import WorkDocument
@@ -46,7 +46,7 @@ POWERS = (
     ("busy_w", "all, busy, before cooling"), ("idle_w", "all, idle, before cooling"),
     ("site_w", "all, with cooling, at most"),
 )  # fmt: skip
-NOT_PUBLISHED = "not published"
+NOT_PUBLISHED, UNLIKE = "not published", "unlike peaks"
 
 
 # --- what was asked, and what each pool stands on --------------------------------------------------------------
@@ -54,32 +54,48 @@ def pools_facts(document: WorkDocument, assumptions: Sequence[str], pools: Seque
     """Return the job, what was assumed, and what each pool's figures rest on."""
     rows = [("Job", describe_job(document)), *([("Assumed", "; ".join(assumptions))] if assumptions else [])]
     for pool in pools:
-        rows += [(pool["name"], describe_standing(pool)), *_software(document, pool), *_prices(pool)]
+        if pool["parts"]:
+            rows.append((pool["name"], f"a mixture; times: {pool['leans_on']}"))
+        for part in _kinds([pool]):
+            rows += [(part["name"], describe_standing(part)), *_software(document, part), *_prices(part)]
+        if pool["replicas"] > 1:
+            rows.append(("Loss", pool["loss_in_words"]))
+        rows += [("Unknown", text) for text in pool["unknown"]]
     return Facts(tuple(rows))
 
 
-def describe_standing(pool: AssessmentDocument) -> str:
+Kind = AssessmentDocument | PartDocument
+"""Chips of one kind: a pool, or a part of a mixture."""
+
+
+def _kinds(pools: Sequence[AssessmentDocument]) -> list[Kind]:
+    """Return the pools, and in place of a mixture its parts."""
+    kinds: list[Kind] = []
+    for pool in pools:
+        kinds += pool["parts"] or [pool]
+    return kinds
+
+
+def describe_standing(pool: Kind) -> str:
     """Return where a pool stands and what its times rest on."""
-    times = pool["calibration"]["leans_on"] or "bare datasheet peaks, a lower bound without a range"
-    return f"stands in: {pool['site']['title']}; times: {times}"
+    leans_on = pool["calibration"]["leans_on"] if pool["calibration"] else ""
+    site = f"stands in: {pool['site']['title']}; " if pool["site"] else ""
+    return f"{site}times: {leans_on or 'bare datasheet peaks, a lower bound without a range'}"
 
 
-def _software(document: WorkDocument, pool: AssessmentDocument) -> Iterator[tuple[str, str]]:
+def _software(document: WorkDocument, pool: Kind) -> Iterator[tuple[str, str]]:
     if pool["software"]:
         yield "Stack", describe_software(pool["software"], has_experts=has_experts(document))
 
 
-def _prices(pool: AssessmentDocument) -> Iterator[tuple[str, str]]:
+def _prices(pool: Kind) -> Iterator[tuple[str, str]]:
     price, power = pool["price"], pool["power"]
-    if price["basis"] != "unknown":
+    if price and price["basis"] != "unknown":
         yield "Price", f"{price['basis']}: {'; '.join(price['sources'])}"
     if power:
         figure = power["figure"]
         sources = ", ".join(source["key"] or source["title"] for source in figure["sources"])
         yield "Power", f"{BASES[power['basis']]}: {sources} ({figure['confidence']}) {figure['note']}".strip()
-    if pool["replicas"] > 1:
-        yield "Loss", pool["loss_in_words"]
-    yield from (("Unknown", text) for text in pool["unknown"])
 
 
 def caveats(pools: Sequence[AssessmentDocument]) -> list[str]:
@@ -91,38 +107,43 @@ def caveats(pools: Sequence[AssessmentDocument]) -> list[str]:
 
 def assessment_sections(pools: Sequence[AssessmentDocument]) -> tuple[ViewSection, ...]:
     """Return the sections that all answers on pools have: the plans, where time and money go, what it stands on."""
-    bills = [pool for pool in pools if pool["bill_usd"]]
+    bills = [kind for kind in _kinds(pools) if kind["bill_usd"]]
     money = ViewSection("The bill of 10¹² useful tokens", (bill_chart(bills), bill_table(bills)), is_detail=True)
+    # A mixture's parts take their steps side by side, which add up to none.
+    planned = [pool for pool in pools if pool["plan"]]
+    steps = ViewSection("Where a step goes", (step_chart(planned), step_table(planned)))
     return (
         ViewSection("The best plan on each pool", (plan_table(pools),)),
-        ViewSection("Where a step goes", (step_chart(pools), step_table(pools))),
+        *((steps,) if planned else ()),
         ViewSection("Time lost to failures, checkpoints and stragglers", (loss_chart(pools), loss_table(pools))),
         *((money,) if bills else ()),
-        ViewSection("Power", (power_table(pools),), is_detail=True),
+        ViewSection("Power", (power_table(_kinds(pools)),), is_detail=True),
         _basis(pools),
     )
 
 
 def _basis(pools: Sequence[AssessmentDocument]) -> ViewSection:
     blocks: list[Block] = []
-    for place, pool in enumerate(pools, 1):
-        blocks.append(Facts(tuple(_pool_facts(pool))))
-        blocks += calibration_blocks(pool["calibration"], f"calibration-{place}")
-    figures = _unique([figure for pool in pools for figure in (*pool["figures"], *_site_and_power_figures(pool))])
-    sources = [*sources_of(figures), *(source for pool in pools for source in pool["price"]["publications"])]
+    kinds = _kinds(pools)
+    for place, kind in enumerate(kinds, 1):
+        blocks.append(Facts(tuple(_pool_facts(kind))))
+        blocks += calibration_blocks(kind["calibration"], f"calibration-{place}") if kind["calibration"] else []
+    blocks.append(Facts(tuple((f"Loss, {pool['pool']}", pool["loss_in_words"]) for pool in pools)))
+    figures = _unique([figure for kind in kinds for figure in (*kind["figures"], *_site_and_power_figures(kind))])
+    prices = [kind["price"] for kind in kinds if kind["price"]]
+    sources = [*sources_of(figures), *(source for price in prices for source in price["publications"])]
     return ViewSection(BASIS, (*blocks, figure_table(figures), publications(sources)), is_detail=True)
 
 
-def _pool_facts(pool: AssessmentDocument) -> Iterator[tuple[str, str]]:
+def _pool_facts(pool: Kind) -> Iterator[tuple[str, str]]:
     status = "" if pool["status"] == "shipping" else f" ({pool['status']})"
     yield "Pool", f"{pool['name']}: {pool['title']}{status}, {pool['chips_with_spares']:,} chips with spares"
     yield from (("Tier", describe_tier(tier)) for tier in pool["tiers"])
-    yield "Loss", pool["loss_in_words"]
 
 
-def _site_and_power_figures(pool: AssessmentDocument) -> Iterator[CitedFigureDocument]:
-    for name, figure in pool["site"]["figures"].items():
-        yield {"of": pool["site"]["name"], "name": name, **figure}
+def _site_and_power_figures(pool: Kind) -> Iterator[CitedFigureDocument]:
+    for name, figure in pool["site"]["figures"].items() if pool["site"] else ():
+        yield {"of": pool["site"]["name"] if pool["site"] else "", "name": name, **figure}
     if pool["power"]:
         yield {"of": pool["chip"], "name": "power with its share of all else", **pool["power"]["figure"]}
 
@@ -143,7 +164,8 @@ def measure_bars(pools: Sequence[AssessmentDocument]) -> Iterator[BarChart]:
         lacking = [pool["name"] for pool in pools if pool["measures"][key]["value"] is None]
         note = f"Not known of {', '.join(lacking)}: see what it stands on." if lacking else ""
         name, title = key.replace("_", "-"), f"{title[0].upper()}{title[1:]}"
-        yield BarChart(name, title, UNITS.get(unit, unit), bars, note=note)
+        # A pool keeps its colour in each chart, also where it has no bar in one.
+        yield BarChart(name, title, UNITS.get(unit, unit), bars, note=note, legend=tuple(p["name"] for p in pools))
 
 
 def _form(unit: str) -> Callable[[float], str]:
@@ -170,7 +192,8 @@ def measure_table(pools: Sequence[AssessmentDocument], ratios: Ratios | None = N
             continue
         cells: list[Cell] = [measure["title"], measure["unit"]]
         for place, value in enumerate(values):
-            cells.append(ranged_or(value, _form(measure["unit"]), NOT_PUBLISHED))
+            lacking = UNLIKE if key == "mfu" and pools[place]["parts"] else NOT_PUBLISHED
+            cells.append(ranged_or(value, _form(measure["unit"]), lacking))
             if place and ratios:
                 cells.append(ranged_or(ratios[key][place], "{:.2f}".format, ""))
         rows.append(tuple(cells))
@@ -181,10 +204,10 @@ def measure_table(pools: Sequence[AssessmentDocument], ratios: Ratios | None = N
 # --- time ------------------------------------------------------------------------------------------------------
 def _step_shares(pool: AssessmentDocument) -> dict[str, float]:
     """Return the shares of a step by class, computing first."""
-    shares = dict.fromkeys((*CLASSES.values(), LINKS), 0.0)
-    for kind, seconds in pool["plan"]["breakdown_s"].items():
+    shares, plan = dict.fromkeys((*CLASSES.values(), LINKS), 0.0), pool["plan"]
+    for kind, seconds in plan["breakdown_s"].items() if plan else ():
         name = LINKS if kind.endswith("_comm") else CLASSES.get(kind, kind)
-        shares[name] = shares.get(name, 0.0) + seconds / pool["plan"]["step_time_s"]
+        shares[name] = shares.get(name, 0.0) + seconds / (plan["step_time_s"] if plan else 1.0)
     return shares
 
 
@@ -201,7 +224,7 @@ def step_chart(pools: Sequence[AssessmentDocument]) -> BarChart:
         ChartBar(
             pool["name"],
             tuple((name, share * 100) for name, share in shares.items() if share),
-            format_duration(pool["plan"]["step_time_s"]),
+            format_duration(pool["step_time_range_s"]["nominal"]),
         )
         for pool, shares in zip(pools, every, strict=True)
     )
@@ -243,18 +266,20 @@ def _share_table(
 
 
 # --- money and power -------------------------------------------------------------------------------------------
-def bill_chart(pools: Sequence[AssessmentDocument]) -> BarChart:
+def bill_chart(pools: Sequence[Kind]) -> BarChart:
     """Return the line items of each bill, stacked, with the range of the whole."""
     bars = []
     for pool in pools:
-        cost, items = pool["measures"]["cost"]["value"], pool["bill_usd"]
-        if cost and items:
+        if items := pool["bill_usd"]:
             parts = tuple((name.replace("_", " "), item["nominal"] / KILO) for name, item in items.items())
-            bars.append(ChartBar(pool["name"], parts, ranged(cost, format_number).words, cost["low"], cost["high"]))
+            ends = (sum(item[end] for item in items.values()) / KILO for end in ("low", "nominal", "high"))
+            low, nominal, high = ends
+            words = ranged({"low": low, "nominal": nominal, "high": high}, format_number).words
+            bars.append(ChartBar(pool["name"], parts, words, low, high))
     return BarChart("bill", "Cost of 10¹² useful tokens, by item", "thousand USD", tuple(bars))
 
 
-def bill_table(pools: Sequence[AssessmentDocument]) -> ViewTable:
+def bill_table(pools: Sequence[Kind]) -> ViewTable:
     """Return the line items of each bill."""
     bills = [pool["bill_usd"] or {} for pool in pools]
     columns = (ViewColumn("item"), *(ViewColumn(f"{pool['name']}, USD", "USD", is_ranged=True) for pool in pools))
@@ -275,17 +300,24 @@ def plan_table(pools: Sequence[AssessmentDocument]) -> ViewTable:
         (
             pool["name"],
             pool["precision"],
-            shorten_layout(pool["plan"]["strategy"]),
-            ranged(pool["plan"]["step_time_range_s"], format_duration),
-            share_of(pool["plan"]["mfu"]),
-            size_of(pool["plan"]["memory_total_bytes"]),
+            shorten_layout(pool["plan"]["strategy"]) if pool["plan"] else pool["layout"],
+            ranged(pool["step_time_range_s"], format_duration),
+            share_of(pool["plan"]["mfu"]) if pool["plan"] else "",
+            _memory_of(pool),
         )
         for pool in pools
     )
     return ViewTable("plans", "", columns, rows)
 
 
-def power_table(pools: Sequence[AssessmentDocument]) -> ViewTable:
+def _memory_of(pool: AssessmentDocument) -> Cell:
+    """Return the memory of the fullest chip, of a mixture's fullest part."""
+    sizes = [part["memory_total_bytes"] for part in pool["parts"] if part["memory_total_bytes"]]
+    sizes += [pool["plan"]["memory_total_bytes"]] if pool["plan"] else []
+    return size_of(max(sizes)) if sizes else ""
+
+
+def power_table(pools: Sequence[Kind]) -> ViewTable:
     """Return the power of each pool from the chip to the site."""
     columns = (ViewColumn("power of"), *(ViewColumn(pool["name"], "W", is_ranged=True) for pool in pools))
     rows = []

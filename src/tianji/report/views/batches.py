@@ -70,7 +70,7 @@ def _row(batch: int, pool: PoolAtBatchDocument | None, several: bool) -> tuple[C
         pool["pool"],
         time_of(pool["step_time_s"]),
         ranged(pool["useful_tokens_per_s"], "{:,.0f}".format),
-        share_of(pool["mfu"]),
+        "" if pool["mfu"] is None else share_of(pool["mfu"]),
         pool["layout"],
     )
     return (*cells, ranged_or(pool["over_first"], "{:.2f}".format, "")) if several else cells

@@ -11,6 +11,7 @@ from tianji.report.documents.calibration import (
 )
 from tianji.report.view import Cell, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of, share_of
+from tianji.report.views.request_summary import bottom_lines
 
 CONSTANTS = (
     ViewColumn("constant"),
@@ -43,7 +44,13 @@ def calibration_view(document: FittedCalibrationDocument) -> View:
     sections = [ViewSection(chip, (_constants(chip, constants),)) for chip, constants in chips.items()]
     if document["software"]:
         sections.append(ViewSection("Software: factors on constants", (_effects(document["software"]),)))
-    return View(f"Calibration {document['name']} of {document['date']}", lead, highlights, tuple(sections))
+    return View(
+        f"Calibration {document['name']} of {document['date']}",
+        lead,
+        highlights,
+        tuple(sections),
+        bottom=bottom_lines(document["bottom_line"]),
+    )
 
 
 def _constants(chip: str, constants: Mapping[str, FittedConstantDocument]) -> ViewTable:

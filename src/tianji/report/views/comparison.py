@@ -224,7 +224,7 @@ def _curve_table(curve: CurveDocument, place: int, chosen: int, most: float | No
             count_of(p["chips"]),
             ranged(p["useful_tokens_per_s"], "{:,.0f}".format),
             count_of(p["useful_tokens_per_s"]["nominal"] / p["chips"]),
-            share_of(p["mfu"]),
+            "" if p["mfu"] is None else share_of(p["mfu"]),
             share_of(p["goodput"]),
         )
         for p in curve["points"]
@@ -240,6 +240,7 @@ def _curve_table(curve: CurveDocument, place: int, chosen: int, most: float | No
 # --- sensitivity -----------------------------------------------------------------------------------------------
 def _tornado(sensitivity: SensitivityDocument) -> Iterator[Block]:
     swings, answer = sensitivity["swings"], sensitivity["answer"]
+    yield sensitivity["price"]["says"]
     if not swings or sensitivity["nominal_answer"] is None:
         yield "No assumption moves the answer."
         return

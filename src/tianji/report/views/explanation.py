@@ -8,6 +8,7 @@ from tianji.report.view import Cell, Highlight, View, ViewColumn, ViewSection, V
 from tianji.report.views.breakdown import difference_of, swing_of
 from tianji.report.views.cells import bytes_of, count_of, time_of
 from tianji.report.views.plan_result import shorten_layout
+from tianji.report.views.request_summary import bottom_lines
 
 
 def explanation_view(document: ExplanationDocument) -> View:
@@ -25,7 +26,9 @@ def explanation_view(document: ExplanationDocument) -> View:
         Highlight("predicted step", time_of(step["predicted"])),
         Highlight("measured step", time_of(step["measured"])),
     )
-    return View(title, (f"{lead} the predicted step.",), highlights, sections)
+    return View(
+        title, (f"{lead} the predicted step.",), highlights, sections, bottom=bottom_lines(document["bottom_line"])
+    )
 
 
 def gap_chart(document: ExplanationDocument) -> SwingChart:

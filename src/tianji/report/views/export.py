@@ -5,6 +5,7 @@ from __future__ import annotations
 from tianji.report.documents.export import CheckDocument, ExportDocument, TargetsDocument
 from tianji.report.view import Facts, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
+from tianji.report.views.request_summary import bottom_lines
 
 
 def targets_view(document: TargetsDocument) -> View:
@@ -33,10 +34,11 @@ def export_view(document: ExportDocument) -> View:
 def check_view(document: CheckDocument) -> View:
     """Return the view of ``tianji export --check FILE``."""
     title, violations = f"Check of {document['file']}", document["violations"]
+    bottom = bottom_lines(document["bottom_line"])
     if not violations:
         fits = f"It fits the schema of {', '.join(document['schemas'])}. " if document["schemas"] else ""
-        return View(title, (f"{fits}It keeps all rules of its scheduler that Tianji knows.",), (), ())
+        return View(title, (f"{fits}It keeps all rules of its scheduler that Tianji knows.",), (), (), bottom=bottom)
     rows = tuple((v["where"], v["actual"], v["rule"], v["fix"]) for v in violations)
     columns = (ViewColumn("where"), ViewColumn("what stands there"), ViewColumn("rule"), ViewColumn("fix"))
     count = f"{len(rows)} broken rule{'s' * (len(rows) != 1)}"
-    return View(title, (), (), (ViewSection(count, (ViewTable("violations", "", columns, rows),)),))
+    return View(title, (), (), (ViewSection(count, (ViewTable("violations", "", columns, rows),)),), bottom=bottom)

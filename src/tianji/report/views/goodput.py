@@ -8,7 +8,13 @@ from tianji.formatting import format_bytes, format_number, format_percent
 from tianji.ranges import Range
 from tianji.report.charts import BarChart, ChartBar, SwingChart
 from tianji.report.documents.cited_figures import CitedFigureDocument
-from tianji.report.documents.goodput import CaseDocument, FailureProfileDocument, GoodputDocument, ProfileFigureDocument
+from tianji.report.documents.goodput import (
+    CaseDocument,
+    FailureProfileDocument,
+    GoodputDocument,
+    LastingDocument,
+    ProfileFigureDocument,
+)
 from tianji.report.documents.ranges import RangeDocument
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import basis_section, publications
@@ -30,19 +36,14 @@ def goodput_view(document: GoodputDocument) -> View:
     plan, profile = document["plan"], document["failure_profile"]
     step = (breakdown_chart(plan["breakdown_s"], "Where a step goes"), breakdown_table(plan["breakdown_s"]))
     sections = (
-        ViewSection("Where the time goes", (loss_chart(document), loss_table(document))),
-        ViewSection("What fails", (failure_chart(document), failure_table(document))),
-        ViewSection("Checkpoints and spares", (Facts(tuple(_settings(document))), *remedy_tables(document))),
-        ViewSection(
-            "What each choice is worth beside yours, in 30 days", (choice_chart(document), choice_table(document))
-        ),
+        *lasting_sections(document),
         ViewSection("The step without failures", step, is_detail=True),
-        basis_section(document, _profile(profile), profile_figures(profile)),
+        basis_section(document, profile_blocks(profile), profile_figures(profile)),
     )
     failures = (("Failures", profile["title"]), *(("Note", note) for note in profile["notes"]))
     asked = request_facts(document, failures)
     return View(
-        title_of("Goodput", document), tuple(_lead(document)), tuple(_highlights(document)), sections, asked,
+        title_of("Goodput", document), tuple(_lead(document)), tuple(lasting_highlights(document)), sections, asked,
         bottom_lines(document["bottom_line"]),
     )  # fmt: skip
 
@@ -56,11 +57,23 @@ def _lead(document: GoodputDocument) -> Iterator[str]:
         yield f"This plan does not fit: {format_bytes(over)} over the usable {format_bytes(plan['memory_limit_bytes'])}."
 
 
-def _highlights(document: GoodputDocument) -> Iterator[Highlight]:
+def lasting_sections(document: LastingDocument) -> tuple[ViewSection, ...]:
+    """Return where the time goes, what fails, and what each choice is worth."""
+    worth = (choice_chart(document), choice_table(document))
+    return (
+        ViewSection("Where the time goes", (loss_chart(document), loss_table(document))),
+        ViewSection("What fails", (failure_chart(document), failure_table(document))),
+        ViewSection("Checkpoints and spares", (Facts(tuple(_settings(document))), *remedy_tables(document))),
+        ViewSection("What each choice is worth beside yours, in 30 days", worth),
+    )
+
+
+def lasting_highlights(document: LastingDocument) -> Iterator[Highlight]:
+    """Yield the few numbers that most readers come for."""
     nominal, many, few = _cases(document)
     sampled = f"sampled, ± {_fine_percent(nominal['standard_error'])}" if nominal["standard_error"] else ""
     yield Highlight("goodput", ranged(document["goodput"], format_percent), sampled)
-    speed = f"of {document['plan']['tokens_per_s']:,.0f} without failures"
+    speed = f"of {document['tokens_per_s']:,.0f} without failures"
     yield Highlight("useful tokens/s", count_of(document["useful_tokens_per_s"]), speed)
     between: RangeDocument = {"low": many["mtbf_s"], "nominal": nominal["mtbf_s"], "high": few["mtbf_s"]}
     yield Highlight("between failures", ranged(between, _time), f"{_time(nominal['recovery_time_s'])} to recover")
@@ -68,7 +81,7 @@ def _highlights(document: GoodputDocument) -> Iterator[Highlight]:
     note = f"{needed} needed at few / nominal / many failures"
     yield Highlight("spare nodes", count_of(document["spare_nodes"]), note)
     if document["days_range"] is not None:
-        without = f"{document['plan']['days']:,.1f} without" if document["plan"]["days"] else ""
+        without = f"{document['days_without_failures']:,.1f} without" if document["days_without_failures"] else ""
         yield Highlight("days with failures", days_of(document["days_range"]), without)
 
 
@@ -80,7 +93,7 @@ def _time(seconds: float) -> str:
     return show(seconds, "time")
 
 
-def _cases(document: GoodputDocument) -> tuple[CaseDocument, CaseDocument, CaseDocument]:
+def _cases(document: LastingDocument) -> tuple[CaseDocument, CaseDocument, CaseDocument]:
     """Return the cases in the order of the columns."""
     cases = document["cases"]
     return cases["nominal_failures"], cases["many_failures"], cases["few_failures"]
@@ -94,11 +107,11 @@ def _rows(parts: Sequence[Mapping[str, float]]) -> Rows:
     return [(kind, values) for kind, values in rows if any(values)]
 
 
-def _losses(document: GoodputDocument) -> Rows:
+def _losses(document: LastingDocument) -> Rows:
     return [(LOSSES.get(kind, kind), row) for kind, row in _rows([case["losses"] for case in _cases(document)])]
 
 
-def _failures(document: GoodputDocument) -> Rows:
+def _failures(document: LastingDocument) -> Rows:
     rows = _rows([case["failures_per_day"] for case in _cases(document)])
     return [(COMPONENTS.get(part, part), row) for part, row in rows]
 
@@ -113,13 +126,13 @@ def _bars(rows: Rows, what: str, form: Callable[[float], str], scale: float) -> 
     return tuple(bars)
 
 
-def loss_chart(document: GoodputDocument) -> BarChart:
+def loss_chart(document: LastingDocument) -> BarChart:
     """Return the lost time by kind, the longest first."""
     bars = _bars(_losses(document), "lost", _fine_percent, 100.0)
     return BarChart("losses", "Lost time, with few and with many failures", "% of wall-clock time", bars)
 
 
-def loss_table(document: GoodputDocument) -> ViewTable:
+def loss_table(document: LastingDocument) -> ViewTable:
     """Return the shares of wall-clock time; with the goodput they add up to all of it."""
     rows: list[tuple[Cell, ...]] = [
         (kind, *(share_of(share, 2) for share in shares)) for kind, shares in _losses(document)
@@ -129,13 +142,13 @@ def loss_table(document: GoodputDocument) -> ViewTable:
     return ViewTable("losses", "", columns, tuple(rows), has_total=True, bar=1)
 
 
-def failure_chart(document: GoodputDocument) -> BarChart:
+def failure_chart(document: LastingDocument) -> BarChart:
     """Return the failures of a day by what fails."""
     bars = _bars(_failures(document), "failures", format_number, 1.0)
     return BarChart("failures", "Failures that stop training, by what fails", "failures in a day", bars)
 
 
-def failure_table(document: GoodputDocument) -> ViewTable:
+def failure_table(document: LastingDocument) -> ViewTable:
     """Return the same in numbers."""
     rows: list[tuple[Cell, ...]] = [
         (part, *(Number(value, format_number(value)) for value in values)) for part, values in _failures(document)
@@ -145,7 +158,7 @@ def failure_table(document: GoodputDocument) -> ViewTable:
 
 
 # --- choices ---------------------------------------------------------------------------------------------------
-def choice_chart(document: GoodputDocument) -> SwingChart:
+def choice_chart(document: LastingDocument) -> SwingChart:
     """Return what each choice adds to the goodput, or takes from it."""
     swings = []
     for choice in document["choices"]:
@@ -159,7 +172,7 @@ def choice_chart(document: GoodputDocument) -> SwingChart:
     )  # fmt: skip
 
 
-def choice_table(document: GoodputDocument) -> ViewTable:
+def choice_table(document: LastingDocument) -> ViewTable:
     """Return the goodput of each choice and what it gains in 30 days."""
     has_price = document["price_usd_per_chip_hour"] is not None
     columns = (
@@ -179,7 +192,7 @@ def choice_table(document: GoodputDocument) -> ViewTable:
     return ViewTable("choices", "", columns, tuple(rows))
 
 
-def remedy_tables(document: GoodputDocument) -> tuple[ViewTable, ...]:
+def remedy_tables(document: LastingDocument) -> tuple[ViewTable, ...]:
     """Return what other checkpoint intervals and other numbers of spare nodes leave."""
     tables = []
     if document["intervals"]:
@@ -209,15 +222,35 @@ def remedy_tables(document: GoodputDocument) -> tuple[ViewTable, ...]:
 
 
 # --- settings and the failure profile --------------------------------------------------------------------------
-def _settings(document: GoodputDocument) -> Iterator[tuple[str, str]]:
+def _settings(document: LastingDocument) -> Iterator[tuple[str, str]]:
     nominal, chosen = document["cases"]["nominal_failures"], document["reliability"]
     for store, seconds in reversed(nominal["checkpoint_intervals_s"].items()):
-        steps = max(round(seconds / document["plan"]["step_time_s"]), 1)
-        yield f"Save to {STORES.get(store, store)}", f"every {_time(seconds)}, {steps:,} step{'s' * (steps > 1)}"
+        steps = max(round(seconds / document["step_time_s"]), 1)
+        chosen_by = "the best for goodput, which is counted here" if chosen["interval"] is None else "as you set it"
+        every = f"every {_time(seconds)}, {steps:,} step{'s' * (steps > 1)}"
+        yield f"Save to {STORES.get(store, store)}", f"{every}: {chosen_by}"
+    if recommended := describe_recommended(document):
+        yield "Recommended", recommended
     yield "One save", describe_save(nominal)
     yield "Fastest rung", f"{chosen['recovery']} restart"
     is_spare = chosen["replacement"] == "spare"
     yield "Lost nodes", "a spare takes the place" if is_spare else "training shrinks until the repair"
+
+
+def describe_recommended(document: LastingDocument) -> str:
+    """Return the recommended interval beside the best one, and the reason; nothing where no interval is weighed."""
+    intervals = document["intervals"]
+    longest = next((i for i in intervals if i["is_recommended"]), None)
+    best = next((i for i in intervals if i["is_best"]), None)
+    if longest is None or best is None:
+        return ""
+    every = f"save every {_time(longest['interval_s'])}, {count_of(longest['steps']).text} steps"
+    lost = (best["goodput"]["nominal"] - longest["goodput"]["nominal"]) * 100
+    return (
+        f"{every}: fewer saves spare the storage ({format_percent(longest['writing'])} of the time it writes, in place of"
+        f" {format_percent(best['writing'])} at the best interval, {_time(best['interval_s'])}), and cost"
+        f" {max(lost, 0.0):.2f} points of goodput, which nobody can tell"
+    )
 
 
 def describe_save(case: CaseDocument) -> str:
@@ -246,7 +279,8 @@ def _cited(of: str, name: str, figure: ProfileFigureDocument) -> CitedFigureDocu
     }  # fmt: skip
 
 
-def _profile(profile: FailureProfileDocument) -> list[Block]:
+def profile_blocks(profile: FailureProfileDocument) -> list[Block]:
+    """Return how the failures of a profile divide, and its sources."""
     rows = tuple((c["name"], c["component"], count_of(c["count"]), c["per"], c["source"]) for c in profile["causes"])
     columns = tuple(map(ViewColumn, ("cause", "component", "events", "grows with", "source")))
     table = ViewTable("causes", "How the failures divide", columns, rows)

@@ -8,6 +8,7 @@ from tianji.formatting import format_percent
 from tianji.report.documents.machine import FittedDocument, MachineDocument, MeasuredSizeDocument
 from tianji.report.view import Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import share_of
+from tianji.report.views.request_summary import bottom_lines
 from tianji.units import GB, TERA
 
 NOISY, MISSED = 0.1, 0.5
@@ -30,7 +31,8 @@ def machine_view(document: MachineDocument) -> View:
         ViewSection("Constants", (constant_table(sizes),)),
     )
     title = f"This machine as a pool of {largest['chips']} x {largest['chip']}"
-    return View(title, tuple(lead), highlights, sections, Facts((("Plan with it", command),)))
+    asked = Facts((("Plan with it", command),))
+    return View(title, tuple(lead), highlights, sections, asked, bottom_lines(document["bottom_line"]))
 
 
 def _warnings(sizes: Sequence[MeasuredSizeDocument]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tianji.formatting import format_duration
 from tianji.report.documents.measured import MeasuredDocument
 from tianji.report.documents.plan_result import PlanResultDocument
-from tianji.report.view import Facts, ViewColumn, ViewSection, ViewTable
+from tianji.report.view import Facts, Number, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import share_of, time_of
 from tianji.report.vocabulary import KINDS, signed_percent_of
 
@@ -33,6 +33,8 @@ def measured_sections(measured: MeasuredDocument | None) -> Iterator[ViewSection
         return
     gap = f"{'+' if measured['gap_s'] >= 0 else '-'}{format_duration(abs(measured['gap_s']))}"
     yield ViewSection("The gap", (_suspects(measured, gap),))
+    if measured["causes"]:
+        yield ViewSection("What is assumed of the run", (_causes(measured),))
     yield ViewSection("One change at a time", (_changes(measured),) if measured["changes"] else ("None gains.",))
     yield ViewSection("What to measure next", (Facts(tuple(("", text) for text in measured["measure_next"])),))
 
@@ -49,6 +51,26 @@ def _suspects(measured: MeasuredDocument, gap: str) -> ViewTable:
     columns = (ViewColumn("term"), ViewColumn("predicted", "s"), ViewColumn("if it made the gap", "s"))
     note = f"The gap is {gap}; the last column is what a term would take if it alone had made it."
     return ViewTable("gap", "", columns, rows, note)
+
+
+def _causes(measured: MeasuredDocument) -> ViewTable:
+    rows = tuple(
+        (
+            c["cause"],
+            time_of(c["step_time_s"]),
+            Number(c["longer_ratio"], signed_percent_of(c["longer_ratio"])),
+            share_of(c["of_gap"], 0),
+            c["flag"],
+        )
+        for c in measured["causes"]
+    )
+    columns = (
+        ViewColumn("if it had"), ViewColumn("predicted", "s"), ViewColumn("longer", "1"), ViewColumn("of the gap", "1"),
+        ViewColumn("flag"),
+    )  # fmt: skip
+    return ViewTable(
+        "causes", "", columns, rows, "The experts are taken in perfect balance, as forced routing has them."
+    )
 
 
 def _changes(measured: MeasuredDocument) -> ViewTable:

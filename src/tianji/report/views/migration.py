@@ -15,6 +15,7 @@ from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, View
 from tianji.report.views.cells import count_of
 from tianji.report.views.mindspore import mindspore_blocks, mindspore_highlight, mindspore_lead
 from tianji.report.views.parity import check_table, loss_chart, parity_lead
+from tianji.report.views.request_summary import bottom_lines
 
 Document = Mapping[str, Any]
 UNREAD = "not judged"
@@ -50,6 +51,7 @@ def scan_view(document: MoveScanDocument) -> View:
         tuple(_highlights(document)),
         tuple(section for section in sections if section.blocks),
         Facts(tuple(_asked(document))),
+        bottom_lines(document["bottom_line"]),
     )
 
 
@@ -386,7 +388,8 @@ def versions_view(document: MoveVersionsDocument) -> View:
     highlights = [Highlight("components in the set", count_of(len(chosen["versions"])))]
     if environment is not None:
         highlights.append(Highlight("misfits of the environment", count_of(len(environment["misfits"]))))
-    return View(f"Versions for {document['target']['title']}", tuple(lead), tuple(highlights), tuple(sections))
+    title, bottom = f"Versions for {document['target']['title']}", bottom_lines(document["bottom_line"])
+    return View(title, tuple(lead), tuple(highlights), tuple(sections), bottom=bottom)
 
 
 def _environment(environment: Document) -> Iterable[Block]:

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 
 from tianji.formatting import format_duration
 from tianji.report.charts import BarChart, ChartBar
-from tianji.report.documents.mixture import BatchesDocument, MixedPlanDocument, StagesDocument
+from tianji.report.documents.mixture import BatchesDocument, MixedPlanDocument, MixedRequestDocument, StagesDocument
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.basis import BASIS, calibration_blocks, figure_table, publications, sources_of
 from tianji.report.views.cells import count_of, ranged, size_of, time_of
 from tianji.report.views.plan_result import days_highlights, goodput_highlights, goodput_lead, shorten_layout
-from tianji.report.views.request_summary import bottom_lines, describe_job, describe_pool, describe_tier, has_experts
+from tianji.report.views.request_summary import (
+    bottom_lines,
+    describe_job,
+    describe_pool,
+    describe_tier,
+    describe_trust,
+    has_experts,
+)
 from tianji.report.views.software import describe_software
 from tianji.report.vocabulary import WAYS
 from tianji.units import show
@@ -39,17 +46,23 @@ def mixed_plan_view(document: MixedPlanDocument) -> View:
         ViewSection("Ways to use these chips", (chart, _ways_table(document, ways))),
         *_batches(document["batches"]),
         *_stages(document["stages"]),
-        _basis(document),
+        mixture_basis(document),
     )
     job = f"{document['model']['name']} in {document['job']['precision']}"
     title = f"Plan: {job} on {mixture['name']}, {mixture['chips']:,} unlike chips"
     lead = (document["verdict"], *goodput_lead(document["goodput_summary"]))
     return View(
-        title, lead, tuple(_highlights(document)), sections, _asked(document), bottom_lines(document["bottom_line"])
+        title,
+        lead,
+        tuple(_highlights(document)),
+        sections,
+        mixture_facts(document),
+        bottom_lines(document["bottom_line"]),
     )
 
 
-def _asked(document: MixedPlanDocument) -> Facts:
+def mixture_facts(document: MixedRequestDocument, more: tuple[tuple[str, str], ...] = ()) -> Facts:
+    """Return the question and its assumptions, part by part; ``more`` follows."""
     mixture, assumptions = document["mixture"], document["assumptions"]
     joint = (
         f"{mixture['joint']}, {show(mixture['joint_bandwidth_bytes_per_s'], 'bandwidth')} for each chip, one direction"
@@ -65,6 +78,14 @@ def _asked(document: MixedPlanDocument) -> Facts:
                 for place, one in enumerate(document["software"], 1)
                 if one
             ),
+            *(
+                (f"Trust {place}", describe_trust(calibration, part))
+                for place, (calibration, part) in enumerate(
+                    zip(document["calibrations"], mixture["parts"], strict=True), 1
+                )
+            ),
+            ("Trust", "the mixture itself is not measured: its range is the widest of its parts'"),
+            *more,
         )
     )
 
@@ -131,7 +152,8 @@ def _stages(stages: StagesDocument | None) -> Iterator[ViewSection]:
     yield ViewSection("In one pipeline: layers that take equal time", (table,))
 
 
-def _basis(document: MixedPlanDocument) -> ViewSection:
+def mixture_basis(document: MixedRequestDocument) -> ViewSection:
+    """Return what the parts' figures stand on."""
     tiers = (("Tier", describe_tier(tier)) for part in document["mixture"]["parts"] for tier in part["tiers"])
     blocks: list[Block] = [Facts((("Model", document["model"]["source"]), *tiers))]
     for place, calibration in enumerate(document["calibrations"], 1):

@@ -7,6 +7,7 @@ from tianji.report.charts import BarChart, ChartBar
 from tianji.report.documents.operation import AccountDocument, OperationDocument
 from tianji.report.view import Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of, share_of, time_of
+from tianji.report.views.request_summary import bottom_lines
 
 
 def operation_view(document: OperationDocument) -> View:
@@ -15,7 +16,8 @@ def operation_view(document: OperationDocument) -> View:
     highlights = account_highlights(document)
     sections = (ViewSection("Where the time went", (time_chart(document), account_table(document))),)
     asked = Facts((("events", document["events"]),))
-    return View(f"Operation in {document['folder']}", (f"State {state}.",), highlights, sections, asked)
+    bottom = bottom_lines(document["bottom_line"])
+    return View(f"Operation in {document['folder']}", (f"State {state}.",), highlights, sections, asked, bottom)
 
 
 def account_highlights(document: AccountDocument) -> tuple[Highlight, ...]:

@@ -11,6 +11,7 @@ from tianji.report.view import Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of, time_of
 from tianji.report.views.operation import account_highlights, account_table, time_chart
 from tianji.report.views.operation_status import describe_chips
+from tianji.report.views.request_summary import bottom_lines
 
 Place = Callable[[AttemptDocument, int], tuple[float, float]]
 """Where one of the listed steps of an attempt lies in a chart."""
@@ -27,7 +28,7 @@ def operation_report_view(document: OperationReportDocument) -> View:
     began = f", begun {document['began']}" if document["began"] else ""
     return View(
         f"Operation in {document['folder']}", (f"State {document['state']}{began}.",), account_highlights(account),
-        tuple(sections),
+        tuple(sections), bottom=bottom_lines(document["bottom_line"]),
     )  # fmt: skip
 
 

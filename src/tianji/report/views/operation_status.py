@@ -8,6 +8,7 @@ from tianji.formatting import format_duration
 from tianji.report.documents.operation_status import OperationStatusDocument
 from tianji.report.view import Highlight, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of, time_of
+from tianji.report.views.request_summary import bottom_lines
 
 
 def operation_status_view(document: OperationStatusDocument) -> View:
@@ -24,7 +25,11 @@ def operation_status_view(document: OperationStatusDocument) -> View:
     now = ViewTable("status", "", columns, tuple(_rows(document)))
     lead = f"State {document['state']}."
     return View(
-        f"Operation in {document['folder']}", (lead,), tuple(highlights), (ViewSection("How it stands", (now,)),)
+        f"Operation in {document['folder']}",
+        (lead,),
+        tuple(highlights),
+        (ViewSection("How it stands", (now,)),),
+        bottom=bottom_lines(document["bottom_line"]),
     )
 
 

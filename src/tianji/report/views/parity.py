@@ -11,6 +11,7 @@ from tianji.report.charts import ChartPoint, ChartSeries, CurveChart
 from tianji.report.documents.parity import MoveDumpsDocument, MoveParityDocument
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
+from tianji.report.views.request_summary import bottom_lines
 
 Document = Mapping[str, Any]
 BAND = 0.01
@@ -40,7 +41,8 @@ def parity_view(document: MoveParityDocument) -> View:
         )
     )
     sections = tuple(section for section in parity_sections(document) if section.blocks)
-    return View("Parity of two runs", parity_lead(document), tuple(highlights), sections, asked)
+    bottom = bottom_lines(document["bottom_line"])
+    return View("Parity of two runs", parity_lead(document), tuple(highlights), sections, asked, bottom)
 
 
 def parity_lead(document: Document) -> tuple[str, ...]:
@@ -149,7 +151,8 @@ def dump_view(document: MoveDumpsDocument) -> View:
         Highlight("within assert_close", count_of(document["close"]), "by their statistics"),
     )
     asked = Facts((("Reference", document["reference"]), ("Candidate", document["candidate"])))
-    return View("Parity of two dumps", tuple(lead), highlights, tuple(s for s in sections if s.blocks), asked)
+    shown, bottom = tuple(s for s in sections if s.blocks), bottom_lines(document["bottom_line"])
+    return View("Parity of two dumps", tuple(lead), highlights, shown, asked, bottom)
 
 
 def _difference(value: float | None) -> Cell:

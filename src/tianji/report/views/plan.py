@@ -34,7 +34,14 @@ from tianji.report.views.plan_result import (
 )
 from tianji.report.views.request_summary import bottom_lines, request_facts, title_of
 from tianji.report.views.software import switch_gains_sections
-from tianji.report.vocabulary import KINDS, describe_changes, describe_difference, explain_gain, signed_percent_of
+from tianji.report.vocabulary import (
+    KINDS,
+    describe_changes,
+    describe_difference,
+    describe_error,
+    explain_gain,
+    signed_percent_of,
+)
 from tianji.units import GB
 
 NEGLIGIBLE = 1e-4
@@ -222,9 +229,15 @@ def _published(runs: Sequence[PublishedRunDocument]) -> Iterator[ViewSection]:
 def describe_published(run: PublishedRunDocument) -> str:
     """Return what was measured, how well it is predicted, and what plan 1 promises over it and why."""
     measured = f"{run['source']}: {format_duration(run['measured_step_time_s'])} a step with {run['layout']}"
-    promise = f"Plan 1 promises {signed_percent_of(run['gain_promised'])} more tokens/s"
+    of_run = f"our time for that layout is {describe_error(run['error'])}" if run["error"] is not None else ""
+    promise = f"Plan 1 over what was measured: {signed_percent_of(run['gain_promised'])} tokens/s"
+    layout = f"its layout {signed_percent_of(run['gain_of_layout'])}"
+    chosen = (
+        f"the correction for having been chosen {signed_percent_of(-run['correction'] / (1.0 + run['correction']))}"
+    )
+    ours = f"our error on this run {signed_percent_of(-(run['error'] or 0.0) / (1.0 + (run['error'] or 0.0)))}"
     why = explain_gain(run["gain_promised"], run["saved_mostly_s"].items(), run["is_doubtful"])
-    return f"{measured}; predicted {signed_percent_of(run['error'])}. {promise}{why}."
+    return f"{measured}; {of_run}. {promise} ({layout}, {chosen}, {ours}){why}."
 
 
 def _against(document: PlanDocument) -> Iterator[ViewSection]:

@@ -11,6 +11,7 @@ from tianji.report.view import Facts, Highlight, Number, View, ViewColumn, ViewS
 from tianji.report.views.breakdown import breakdown_chart, breakdown_table
 from tianji.report.views.cells import bytes_of, count_of, ranged, time_of
 from tianji.report.views.plan_result import shorten_layout
+from tianji.report.views.request_summary import bottom_lines
 
 
 def run_view(document: RunDocument) -> View:
@@ -32,6 +33,7 @@ def run_view(document: RunDocument) -> View:
         tuple(_highlights(document)),
         tuple(sections),
         Facts((("files", document["folder"]),)),
+        bottom_lines(document["bottom_line"]),
     )
 
 

@@ -8,7 +8,7 @@ from tianji.formatting import format_percent
 from tianji.report.documents.smallest_size import SizeDocument, SmallestDocument, SmallestSizeDocument
 from tianji.report.view import Cell, Facts, Highlight, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of, share_of, size_of, time_of
-from tianji.report.views.request_summary import describe_model
+from tianji.report.views.request_summary import bottom_lines, describe_model
 
 HEAD = (
     ViewColumn("chips"), ViewColumn("layout"), ViewColumn("step", "s"), ViewColumn("tokens/s", rank=1),
@@ -34,7 +34,7 @@ def smallest_size_view(document: SmallestSizeDocument) -> View:
     highlights = tuple(Highlight(_name(a), count_of(a["chips"])) for a in answers if a["chips"] is not None)
     sections = tuple(ViewSection(_name(a), tuple(_blocks(a))) for a in answers)
     title = f"Smallest numbers of chips: {document['model']['name']}"
-    return View(title, tuple(map(_lead, answers)), highlights, sections, asked)
+    return View(title, tuple(map(_lead, answers)), highlights, sections, asked, bottom_lines(document["bottom_line"]))
 
 
 def _name(answer: SmallestDocument) -> str:

@@ -9,6 +9,7 @@ from tianji.report.documents.twin import MoveTwinDocument
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
 from tianji.report.views.parity import parity_lead, parity_sections
+from tianji.report.views.request_summary import bottom_lines
 
 Document = Mapping[str, Any]
 
@@ -40,6 +41,7 @@ def twin_view(document: MoveTwinDocument) -> View:
         tuple(highlights),
         tuple(section for section in sections if section.blocks),
         Facts(tuple(_asked(document))),
+        bottom_lines(document["bottom_line"]),
     )
 
 

@@ -17,6 +17,7 @@ from tianji.report.documents.validation import (
 )
 from tianji.report.view import Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
+from tianji.report.views.request_summary import bottom_lines
 from tianji.report.vocabulary import percent_of, signed_percent_of
 
 INSIDE = 0.9
@@ -69,7 +70,7 @@ def validation_view(document: ValidationDocument) -> View:
         sections.append(
             ViewSection("Columns that are not read", (Facts(tuple(("", hint) for hint in summary["hints"])),))
         )
-    return View("Predicted against measured", lead, kept, tuple(sections))
+    return View("Predicted against measured", lead, kept, tuple(sections), bottom=bottom_lines(document["bottom_line"]))
 
 
 def scatter_chart(rows: Sequence[ValidationRowDocument]) -> ScatterChart:

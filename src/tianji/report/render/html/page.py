@@ -107,8 +107,10 @@ def _blocks(blocks: Iterable[Block], heading: str) -> Iterator[Element]:
 def _table(table: ViewTable, heading: str) -> Element:
     is_number = [_holds_numbers(table.rows, place) for place in range(len(table.columns))]
     head = tag("tr", *(_head(column, right) for column, right in zip(table.columns, is_number, strict=True)))
+    # A narrow screen shows a row as a card, each cell with its head; the first cell is the card's own.
+    heads = [None, *(column.title or None for column in table.columns[1:])]
     rows = [
-        tag("tr", *map(_cell, row, is_number), class_="best" if place in _strong_rows(table) else None)
+        tag("tr", *map(_cell, row, is_number, heads), class_="best" if place in _strong_rows(table) else None)
         for place, row in enumerate(table.rows)
     ]
     caption = tag("caption", table.title) if table.title else None
@@ -136,10 +138,11 @@ def _head(column: ViewColumn, right: bool) -> Element:
     return tag("th", column.title, class_="n" if right else None, scope="col")
 
 
-def _cell(cell: Cell, right: bool) -> Element:
+def _cell(cell: Cell, right: bool, head: str | None) -> Element:
     if isinstance(cell, Number):
-        return tag("td", _data(cell), tag("small", cell.span) if cell.span else None, class_="n")
-    return tag("td", cell, class_="w" if len(cell) > LONG else "n" if right else None)
+        span = tag("small", cell.span) if cell.span else None
+        return tag("td", _data(cell), span, class_="n", data_head=head)
+    return tag("td", cell, class_="w" if len(cell) > LONG else "n" if right else None, data_head=head)
 
 
 def _data(number: Number) -> Element:

@@ -1,0 +1,206 @@
+"""The bottom line of what was counted, measured or operated, in the three lines that every answer begins with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tianji.backends.explanation import Explanation
+from tianji.comparison import Assumptions
+from tianji.comparison.smallest_size import SmallestSize
+from tianji.formatting import format_duration, format_number, format_percent, format_range
+from tianji.hardware.calibration import Calibration
+from tianji.operation.accounting import Account
+from tianji.ranges import TENTH
+from tianji.report.documents.bottom_line import BottomLineDocument, amounts_of_plan, say_chance
+from tianji.result import Result
+from tianji.validation import Accuracy, Verdict
+
+CLOSE = 0.05
+"""Share by which a measured step may differ from that of an endless run and still count as the same."""
+PROMISED = 0.8
+"""Share of measured runs that belongs inside the range."""
+OF_RUN = "days and the bill of the run: `tianji plan` with --chips and --tokens"
+OF_PLAN = "days, cost and power are those of the plan: CPU processes stood in for its chips"
+
+
+def smallest_line(sizes: Sequence[SmallestSize]) -> BottomLineDocument:
+    """Return the bottom line of the smallest numbers of chips: that of the first task and pool that has one."""
+    sized = [size for size in sizes if size.results]
+    if not sized:
+        return {
+            "answer": f"No: no number of chips that was tried holds {sizes[0].job.model.name}.",
+            "amounts": "days, cost and power are not known without a plan",
+            "hinge": f"That none fits: over 99 %. It hangs on the memory of a chip ({sizes[0].reason}).",
+            "chance": 1.0,
+        }
+    numbers = "; ".join(f"{_name_task(size)}: {_chips(size)}" for size in sizes)
+    first = sized[0].results[0]
+    chance = 1.0 - (first.misfit_chance or 0.0)
+    return {
+        "answer": f"Yes: {sizes[0].job.model.name} trains on few chips. {numbers}.",
+        "amounts": f"{_name_task(sized[0])}: {amounts_of_plan(first, Assumptions(), OF_RUN)}",
+        "hinge": f"That the smallest fits: {say_chance(chance)}. It hangs on the memory of the fullest chip, of which"
+        f" {format_percent(1.0 - first.memory_total / first.memory_limit, 0)} stays free.",
+        "chance": chance,
+    }
+
+
+def _name_task(size: SmallestSize) -> str:
+    engine = f" under {size.runs_on}" if size.runs_on else ""
+    return f"{size.job.task.name} on {size.pool.name}{engine}"
+
+
+def _chips(size: SmallestSize) -> str:
+    """Return the smallest number, and the first that is sure to fit where that is another."""
+    if not size.results:
+        return "none"
+    few = size.results[0].plan.strategy.chips
+    sure = next((r.plan.strategy.chips for r in size.results if (r.misfit_chance or 0.0) < 1.0 - PROMISED), None)
+    many = f", {sure:,} to be sure" if sure and sure != few else "" if sure else ", and more to be sure"
+    return f"{few:,} chip{'s' * (few > 1)}{many}"
+
+
+def validation_line(verdict: Verdict) -> BottomLineDocument:
+    """Return the bottom line of predictions beside measured runs: whether the 80 % range keeps what it promises."""
+    step, memory = verdict.step_time, verdict.memory
+    if not step.count:
+        return {
+            "answer": "Open: no row has a step time that could be predicted.",
+            "amounts": f"{_rows(len(verdict.skipped))} skipped, each with its reason",
+            "hinge": "How sure is not known. It hangs on the columns of the table (tianji validate --template).",
+            "chance": None,
+        }
+    chance = _chance_of_coverage(step)
+    inside = f"{format_percent(step.coverage or 0.0, 0)} of {step.count:,} measured runs lie inside the 80 % range"
+    word = "Yes" if chance >= 0.5 else "No" if chance < 0.1 else "Open"
+    slow = "slow" if (step.bias or 0.0) > 0 else "fast"
+    median, tenth = (format_percent(error or 0.0) for error in (step.median, step.p90))
+    errors = f"step time off by {median} at the median, by {tenth} or more for one in ten"
+    stored = f"; memory by {format_percent(memory.median or 0.0)}" if memory.count else ""
+    worst = _worst_chip(verdict)
+    return {
+        "answer": f"{word}: {inside}.",
+        "amounts": f"{errors}, mostly too {slow}{stored}; a validation has no days, cost or power",
+        "hinge": f"That the range holds {format_percent(PROMISED, 0)} of such runs: {say_chance(chance)}. It hangs on {worst}.",
+        "chance": chance,
+    }
+
+
+def _chance_of_coverage(accuracy: Accuracy) -> float:
+    """Return the chance that at least the promised share lies inside: a normal one, with two rows more each way."""
+    count = accuracy.count + 4
+    share = ((accuracy.coverage or 0.0) * accuracy.count + 2) / count
+    deviation = math.sqrt(share * (1.0 - share) / count)
+    return 0.5 * (1.0 + math.erf((share - PROMISED) / deviation / math.sqrt(2.0)))
+
+
+def _worst_chip(verdict: Verdict) -> str:
+    groups = [
+        (name, time) for name, (time, _) in verdict.group("chip").items() if time.count and time.median is not None
+    ]
+    name, time = max(groups, key=lambda pair: pair[1].median or 0.0)
+    return f"{name}, the chip that is predicted worst (median error {format_percent(time.median or 0.0)}, {time.count:,} rows)"
+
+
+def calibration_line(
+    calibration: Calibration, chips: Sequence[str], rows: int, skipped: int, out: str
+) -> BottomLineDocument:
+    """Return the bottom line of a fit: what it moved, and that of its effects which is known worst."""
+    effects = [(trait, e) for trait, named in calibration.software.items() for e in named.values() if e.rows]
+    moved = f"{len(chips):,} chip{'s' * (len(chips) != 1)} and {len(effects):,} effects of software"
+    widest = max(effects, key=lambda pair: pair[1].standard_error, default=None)
+    basis = (
+        f"{widest[0]}, the effect that these rows tell least of (± {format_percent(widest[1].standard_error)})"
+        if widest else "rows of your own: without them all stays as it was"
+    )  # fmt: skip
+    return {
+        "answer": f"{'Yes' if rows else 'No'}: {rows:,} rows set the constants of {moved}; {_rows(skipped)} skipped.",
+        "amounts": f"it is in {out}; a calibration has no days, cost or power",
+        "hinge": f"How sure each constant is stands beside it; `tianji validate TABLE --calibration {out}` says it of runs."
+        f" It hangs on {basis}.",
+        "chance": None,
+    }
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row is" if count == 1 else f"{count:,} rows are"
+
+
+def run_line(result: Result, *, stands_in: bool) -> BottomLineDocument:
+    """Return the bottom line of a real run: that it trained, how fast, and how near a longer run would come."""
+    facts = result.measurement
+    assert facts is not None
+    losses, chips = facts.losses, result.plan.strategy.chips
+    learnt = bool(losses) and math.isfinite(losses[-1]) and losses[-1] < losses[0]
+    time = f"{format_range(result.step_time, format_duration)} a step"
+    loss = f"the loss went from {losses[0]:.4f} to {losses[-1]:.4f}" if losses else "no loss was written"
+    ranks = f"{chips:,} rank{'s' * (chips > 1)}"
+    answer = f"Yes: {ranks} trained; {time}; {loss}." if learnt else f"Open: {ranks} ran, {time}; {loss}."
+    chance, count = _chance_of_median(facts.noise, len(facts.step_times)), len(facts.step_times)
+    return {
+        "answer": answer,
+        "amounts": OF_PLAN if stands_in else amounts_of_plan(result, Assumptions()),
+        "hinge": f"That a longer run takes the same step, within {format_percent(CLOSE, 0)}: {say_chance(chance)}. It hangs on"
+        f" the noise of {count:,} step{'s' * (count > 1)} ({format_percent(facts.noise)}); --steps takes more.",
+        "chance": chance,
+    }
+
+
+def _chance_of_median(noise: float, steps: int) -> float:
+    """Return the chance that a median of so many steps is near that of endlessly many: its error is 1.25 σ / √n."""
+    if steps < 2:
+        return 0.5
+    return 1.0 if not noise else math.erf(CLOSE / (1.2533 * noise / math.sqrt(steps)) / math.sqrt(2.0))
+
+
+def explanation_line(explanation: Explanation) -> BottomLineDocument:
+    """Return the bottom line of a run beside its prediction: inside the range or not, and the largest part of the gap."""
+    predicted, measured = explanation.predicted.step_time, explanation.measured.step_time.nominal
+    is_inside = predicted.low <= measured <= predicted.high
+    gap = measured - predicted.nominal
+    largest = max(explanation.terms, key=lambda term: term.gap * (1 if gap > 0 else -1), default=None)
+    basis = f"{largest.name} ({largest.gap:+.3g} s of {gap:+.3g} s)" if largest else "the whole step"
+    chance = _chance_so_far(measured, predicted.low, predicted.nominal, predicted.high)
+    sure = (
+        "How sure is not known, as the prediction has no range"
+        if chance is None else f"A run so far from a prediction that holds: {say_chance(chance)}"
+    )  # fmt: skip
+    return {
+        "answer": f"{'Yes' if is_inside else 'No'}: the run took {explanation.ratio:.3g} times the predicted step, which is"
+        f" {'inside' if is_inside else 'outside'} its 80 % range.",
+        "amounts": f"{format_duration(measured)} a step where {format_range(predicted, format_duration)} was predicted;"
+        f" {explanation.measured.tokens_per_s:,.0f} tokens/s",
+        "hinge": f"{sure}. It hangs on {basis}.",
+        "chance": chance,
+    }
+
+
+def _chance_so_far(measured: float, low: float, nominal: float, high: float) -> float | None:
+    """Return how often a run lies at least so far from its prediction, where the 80 % range is right; None without a range."""
+    end = high if measured > nominal else low
+    if end == nominal:
+        return None
+    far = abs(math.log(measured / nominal) / math.log(end / nominal)) * TENTH
+    return math.erfc(far / math.sqrt(2.0))
+
+
+def operation_line(state: str, account: Account, reason: str = "") -> BottomLineDocument:
+    """Return the bottom line of an operation: how it stands, what its time went into, and what cost most."""
+    ended = {
+        "done": "Yes: the job is done",
+        "failed": "No: the operation was given up",
+        "stopped": "Open: it was stopped",
+    }
+    why = f" ({reason})" if reason else ""
+    steps = f"{account.steps:,} steps last, {account.lost_steps:,} were done again"
+    failures = f"{account.failures:,} failure{'s' * (account.failures != 1)}"
+    left = max(1.0 - account.goodput, 0.0)
+    return {
+        "answer": f"{ended.get(state, f'Open: it is {state}')}{why}; {steps}.",
+        "amounts": f"{format_duration(account.seconds)} in all, {format_duration(account.step_time)} a step; goodput"
+        f" {format_percent(account.goodput)}; cost and power are not measured",
+        "hinge": f"All of it is measured: no chance is in it. It hangs on {failures} and the starts, which with their"
+        f" recoveries took {format_percent(left)} of the time ({format_number(account.recovery_time)} s to recover).",
+        "chance": None,
+    }
