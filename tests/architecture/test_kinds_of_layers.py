@@ -22,6 +22,7 @@ MAMBA = {"num_heads": 6, "head_dim": 10, "state_size": 8, "num_groups": 2, "kern
 BESIDE = GROUPED | {f"mamba_{name}": value for name, value in (("heads", 6), ("head_dim", 10))}
 SAMPLES: dict[str, tuple[dict[str, int], dict[str, int]]] = {
     "attention": (GROUPED, {}),
+    "source_attention": (GROUPED, {}),
     "cross_attention": (GROUPED, {}),
     "expert_attention": (GROUPED | {"num_experts": 8, "top_k": 2}, {"E": 8}),
     "latent": (
