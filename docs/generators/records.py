@@ -5,7 +5,7 @@ Usage: python docs/generators/records.py
 For each chip, class of model and dtype the run of the highest MFU, as Tianji counts it (model FLOPs over the dense peak of that
 dtype), where all weights were trained. For each class the runs of the largest micro-batches: none that is left out had more
 sequences in a micro-batch with a model and sequences at least as large. Rows of quality C, and times that were put together from
-parts, set no record.
+parts, set no record; nor do models with recurrences, which are of neither class.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def main() -> None:
 def write_records(rows: Iterable[Row]) -> str:
     """Return the table of records as CSV."""
     whole = [row for row in rows if not row.job.task.is_frozen]
-    kept = [row for row in whole if row.quality in ("A", "B") and row.source not in COMPOSED]
+    alike = [row for row in whole if not any(part.layer.scans for part in row.job.model.block_parts)]
+    kept = [row for row in alike if row.quality in ("A", "B") and row.source not in COMPOSED]
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     table.writeheader()
