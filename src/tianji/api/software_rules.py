@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import replace
 
+from tianji.api.framework_rules import find_stop
 from tianji.errors import FormatError
 from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration
@@ -78,4 +79,8 @@ def rule_out_overlap(
 def weigh_allowed(result: Result, calibration: Calibration) -> tuple[SwitchGain, ...]:
     """Return what single switches would buy of a plan, those left out that its software's rules refuse."""
     job = result.plan.job
-    return weigh_switches(result, calibration, lambda software, word: not find_refusal(job, software, word))
+    return weigh_switches(
+        result,
+        calibration,
+        lambda software, word, plan: not find_refusal(job, software, word) and not find_stop(plan, software),
+    )

@@ -115,8 +115,9 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         routed = c.constants.kernel_launch * _num_routed(layer.experts, c)
         launches, blocked = launches + routed, blocked + np.maximum(waits, c.constants.kernel_blocking) * routed
     one_way, back = total(forward), total(backward)
+    is_joint = c.g.overlap_ep & (c.g.ep > 1)
     forward["overhead"], backward["overhead"] = waiting_seconds(
-        (launches, 2.0 * launches), (one_way, back), blocked, c.g.overlap_ep
+        (launches, 2.0 * launches), (one_way, back), blocked, is_joint
     )
     one_way = one_way + forward["overhead"]
     expanded = _matmuls(tuple(m for m in layer.matmuls if m.role is Role.EXPANSION), c)[0]
@@ -132,7 +133,7 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         # The host runs ahead of the modules' work as of all other, and pays for each checkpoint.
         host = 2.0 * launches + _checkpoint_seconds(layer, c)
         passes = one_way - forward["overhead"], back + modules
-        _, waiting = waiting_seconds((launches, host), passes, blocked, c.g.overlap_ep)
+        _, waiting = waiting_seconds((launches, host), passes, blocked, is_joint)
         backward["overhead"] = np.where(is_named, waiting, backward["overhead"])
     if c.job.task.is_forward_only:
         nothing: Array = np.asarray(0.0)

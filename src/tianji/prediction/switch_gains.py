@@ -53,20 +53,22 @@ class SwitchGain:
 
 
 def weigh_switches(
-    result: Result, calibration: Calibration, allows: Callable[[Software, str], bool] | None = None
+    result: Result, calibration: Calibration, allows: Callable[[Software, str, Plan], bool] | None = None
 ) -> tuple[SwitchGain, ...]:
     """Return the switches that would save most of a plan's step, each alone, the largest saving first.
 
     Only words count that some framework has on the chip's ecosystem, of each switch the best one; a word that breaks a rule of
-    the strategy or that takes more memory than there is does not, nor one that ``allows`` refuses for the software that has it.
-    Strategy fields that a switch holds change with it.
+    the strategy or that takes more memory than there is does not, nor one that ``allows`` refuses for the software and the plan
+    that have it. Strategy fields that a switch holds change with it.
     """
     plan, chip = result.plan, result.plan.pool.chip
     calibration = calibration.training(find_mixture(plan.job.model))
     software = calibration.find_stated(chip) or replace(Software.of(calibration.stack(chip)), chosen=())
     if not calibration.software or not software.framework:
         return ()
-    changes = [change for change in _change(plan, software) if allows is None or allows(change[3], change[1])]
+    changes = [
+        change for change in _change(plan, software) if allows is None or allows(change[3], change[1], change[2])
+    ]
     plans = [plan, *(changed for _, _, changed, _ in changes)]
     under = [calibration, *(calibration.under(other, chip.name) for _, _, _, other in changes)]
     estimated = predict_many(bundle(plans), partial(_same, stack_constants([c.constants(chip) for c in under])))
