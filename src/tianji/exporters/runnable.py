@@ -156,7 +156,10 @@ def _name_stages(
     ]
     improvable = [c for o in outcomes for c in o.search.improvable if c.strategy.chips == used.chips]
     search = replace(outcomes[0].search, best=tuple(leading), shortlist=(), improvable=tuple(improvable))
-    can_name = lambda s: _refusal(framework, replace(plan, strategy=s)) is None  # noqa: E731
+
+    def can_name(strategy: Strategy) -> bool:
+        return _refusal(framework, replace(plan, strategy=strategy)) is None
+
     asked = replace(options, uneven="named", can_name=can_name)
     named = name_stages(plan.job, used, calibration.constants(used.chip), search, asked)
     results = predict_together(plan.job, plan.pool, [c.strategy for c in named.values()], calibration) if named else ()

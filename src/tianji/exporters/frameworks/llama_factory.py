@@ -8,29 +8,21 @@ from __future__ import annotations
 
 from tianji.exporters.contract import Limits, Refusal, Target
 from tianji.exporters.formats.arguments import Argument, Artefact, Tree
-from tianji.exporters.formats.serialize import comment_lines, to_yaml
-from tianji.exporters.formats.shell_scripts import write_script
 from tianji.exporters.frameworks.trainer_files import (
     ABILITIES,
     REFUSALS,
     SCALE,
     SPACE,
     TASKS,
-    deepspeed_files,
-    launch_environment,
     model_argument,
     name_targets,
     note_runtime,
     step_arguments,
+    write_files,
 )
-from tianji.exporters.plan_facts.asked_rules import ask_rules
-from tianji.exporters.plan_facts.environments import collective_environment
-from tianji.exporters.plan_facts.header import header_lines
-from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
-from tianji.exporters.plan_facts.torchrun_options import host_needs
+from tianji.exporters.plan_facts.hosts import count_hosts
 from tianji.parallel.plan import Plan
 
-FILE = "llama_factory.yaml"
 OWN_REFUSALS = (Refusal(lambda s, plan: s.cp > 1, "cp={s.cp}: its Trainer cuts no sequences (take --fix cp=1)"),)
 
 
@@ -53,16 +45,10 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
         *step_arguments(plan, limits),
         *_runtime(plan),
     )
-    ask_rules("llama_factory", tree, plan, limits)
-    limits.check()
-    facts = header_lines(plan, limits)
-    header = comment_lines("LLaMA-Factory configuration, written by Tianji.", "", *facts) + "\n"
-    environment = (*collective_environment(plan), Argument("FORCE_TORCHRUN", 1), *launch_environment(hosts))
-    title = "Launcher for LLaMA-Factory, written by Tianji. Start it on every node, in this folder."
-    call = ["llamafactory-cli train", FILE]
-    script = write_script("run_llama_factory.sh", title, facts, host_needs(hosts), environment, [], call)
-    ranks = Artefact("ranks.tsv", rank_table(plan, limits))
-    return [Artefact(FILE, to_yaml(tree, header)), *deepspeed_files(plan), script, ranks]
+    own = (Argument("FORCE_TORCHRUN", 1),)
+    return write_files(
+        plan, limits, hosts, tree, rules="llama_factory", title="LLaMA-Factory", call="llamafactory-cli train", own=own
+    )
 
 
 def _quantization(plan: Plan) -> Tree:

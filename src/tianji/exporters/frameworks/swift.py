@@ -8,29 +8,21 @@ from __future__ import annotations
 
 from tianji.exporters.contract import Limits, Refusal, Target
 from tianji.exporters.formats.arguments import Argument, Artefact, Tree
-from tianji.exporters.formats.serialize import comment_lines, to_yaml
-from tianji.exporters.formats.shell_scripts import write_script
 from tianji.exporters.frameworks.trainer_files import (
     ABILITIES,
     REFUSALS,
     SCALE,
     SPACE,
     TASKS,
-    deepspeed_files,
-    launch_environment,
     model_argument,
     name_targets,
     note_runtime,
     step_arguments,
+    write_files,
 )
-from tianji.exporters.plan_facts.asked_rules import ask_rules
-from tianji.exporters.plan_facts.environments import collective_environment
-from tianji.exporters.plan_facts.header import header_lines
-from tianji.exporters.plan_facts.hosts import count_hosts, rank_table
-from tianji.exporters.plan_facts.torchrun_options import host_needs
+from tianji.exporters.plan_facts.hosts import count_hosts
 from tianji.parallel.plan import Plan
 
-FILE = "swift.yaml"
 DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 OWN_REFUSALS = (
     Refusal(
@@ -65,16 +57,8 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
         Argument("use_liger_kernel", plan.job.precision.loss == "chunked"),
         *([Argument("sequence_parallel_size", plan.strategy.cp, "Ulysses")] if plan.strategy.cp > 1 else []),
     )
-    ask_rules("swift", tree, plan, limits)
-    limits.check()
-    facts = header_lines(plan, limits)
-    header = comment_lines("ms-swift configuration, written by Tianji.", "", *facts) + "\n"
-    environment = (*collective_environment(plan), *launch_environment(hosts))
-    title = "Launcher for ms-swift, written by Tianji. Start it on every node, in this folder."
     verb = "pt" if plan.job.task.name == "pretrain" else "sft"
-    script = write_script("run_swift.sh", title, facts, host_needs(hosts), environment, [], [f"swift {verb}", FILE])
-    ranks = Artefact("ranks.tsv", rank_table(plan, limits))
-    return [Artefact(FILE, to_yaml(tree, header)), *deepspeed_files(plan), script, ranks]
+    return write_files(plan, limits, hosts, tree, rules="swift", title="ms-swift", call=f"swift {verb}")
 
 
 def _attention(plan: Plan) -> str:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from tianji.exporters.contract import Limits, Refusal
 from tianji.exporters.formats.arguments import Argument, Artefact, Tree
-from tianji.exporters.formats.serialize import to_json
+from tianji.exporters.formats.serialize import comment_lines, to_json, to_yaml
+from tianji.exporters.formats.shell_scripts import write_script
 from tianji.exporters.frameworks.deepspeed import PRECISIONS, zero_arguments
 from tianji.exporters.plan_facts.abilities import ANY_LOSS, Abilities, always
-from tianji.exporters.plan_facts.hosts import HostLayout
-from tianji.exporters.plan_facts.torchrun_options import PORT
+from tianji.exporters.plan_facts.asked_rules import ask_rules
+from tianji.exporters.plan_facts.environments import collective_environment
+from tianji.exporters.plan_facts.header import header_lines
+from tianji.exporters.plan_facts.hosts import HostLayout, rank_table
+from tianji.exporters.plan_facts.torchrun_options import PORT, host_needs
 from tianji.parallel.plan import Plan
 from tianji.workload.task import TARGETS
 
@@ -159,3 +163,22 @@ def launch_environment(hosts: HostLayout) -> Tree:
         Argument("MASTER_ADDR", "${MASTER_ADDR}"),
         Argument("MASTER_PORT", PORT),
     )
+
+
+def write_files(
+    plan: Plan, limits: Limits, hosts: HostLayout, tree: Tree, *, rules: str, title: str, call: str, own: Tree = ()
+) -> list[Artefact]:
+    """Return the configuration, DeepSpeed's file, the launcher and the table of ranks.
+
+    ``rules`` names the framework in the tables of rules and the files, ``call`` is the command before the configuration's name,
+    ``own`` what the framework's launcher reads of the environment besides. Raises what the rules refuse.
+    """
+    ask_rules(rules, tree, plan, limits)
+    limits.check()
+    facts, file = header_lines(plan, limits), f"{rules}.yaml"
+    header = comment_lines(f"{title} configuration, written by Tianji.", "", *facts) + "\n"
+    environment = (*collective_environment(plan), *own, *launch_environment(hosts))
+    says = f"Launcher for {title}, written by Tianji. Start it on every node, in this folder."
+    script = write_script(f"run_{rules}.sh", says, facts, host_needs(hosts), environment, [], [call, file])
+    ranks = Artefact("ranks.tsv", rank_table(plan, limits))
+    return [Artefact(file, to_yaml(tree, header)), *deepspeed_files(plan), script, ranks]
