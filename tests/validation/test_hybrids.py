@@ -6,7 +6,10 @@ from pathlib import Path
 from statistics import median
 
 from tianji.catalog import load_calibration
+from tianji.measurements.cells import Cells
+from tianji.measurements.table import read_row
 from tianji.validation import predict_rows, read_runs
+from tianji.validation.published_runs import read_shipped
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 LINE = re.compile(r"\| (?P<chip>[a-z0-9-]+) \| (?P<runs>\d+) \| (?P<median>[+-][\d.]+) % \| (?P<worst>[+-][\d.]+) % \|")
@@ -25,3 +28,13 @@ def test_the_page_says_how_hybrids_are_predicted() -> None:
     table = PAGE.read_text(encoding="utf-8").split("<!-- hybrids -->")[1].split("<!-- end hybrids -->")[0]
     assert {(m["chip"], int(m["runs"]), m["median"], m["worst"]) for m in LINE.finditer(table)} == made
     assert all(p.is_covered for p in predictions)
+
+
+def test_the_page_says_what_a_dense_hybrid_takes_if_nothing_was_recomputed() -> None:
+    stated = [cells for cells in read_shipped() if cells.text("arch_key") == "nemotronh_56b"]
+    assert {cells.text("recompute") for cells in stated} == {""}
+    rows = [read_row(Cells({**c.row, "recompute": "none"}, c.line), c.text("id")) for c in stated]
+    errors = [prediction.error for prediction in predict_rows(rows, load_calibration()) if prediction.error is not None]
+    low, high = (round(-100.0 * error) for error in (max(errors), min(errors)))
+    assert f"Without recomputation it comes out {low} to {high} % too fast." in PAGE.read_text(encoding="utf-8")
+    assert {row.strategy.chips for row in rows} == {32 * 2**i for i in range(7)}
