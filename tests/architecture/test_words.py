@@ -74,6 +74,11 @@ def identifiers(tree: ast.AST) -> Iterator[str]:
                 yield name
 
 
+@cache
+def uses_of_names() -> dict[Path, Counter[str]]:
+    return {path: Counter(identifiers(tree)) for path, tree in trees().items()}
+
+
 def public_names(tree: ast.Module | ast.ClassDef) -> Iterator[str]:
     """Yield what callers see: functions with their arguments, classes with their fields and methods, constants."""
     for node in tree.body:
@@ -126,7 +131,7 @@ def test_no_public_name_uses_a_word_that_the_glossary_replaces() -> None:
 
 @pytest.mark.parametrize("word", SAYING_NOTHING)
 def test_names_that_say_nothing_become_fewer(word: str) -> None:
-    uses = Counter({str(path): n for path, tree in trees().items() if (n := list(identifiers(tree)).count(word))})
+    uses = Counter({str(path): n for path, names in uses_of_names().items() if (n := names[word])})
     assert uses.total() <= SAYING_NOTHING[word], f"{word}: {uses.total()} uses, most in {uses.most_common(5)}"
 
 
@@ -139,9 +144,9 @@ def test_no_public_name_says_nothing() -> None:
 def test_money_words_are_for_money() -> None:
     uses = Counter(
         f"{path}: {name}"
-        for path, tree in trees().items()
+        for path, names in uses_of_names().items()
         if path.parts[0] in MONEY_FREE_ROOMS
-        for name in identifiers(tree)
+        for name in names
         if words_of(name) & {"cost", "price", "priced"}
     )
     assert not uses, f"a cost or a price is money: {uses.most_common()}"
@@ -168,10 +173,10 @@ def test_nothing_that_costs_or_is_priced_is_in_seconds() -> None:
 
 def test_a_percentage_is_spelled_one_way() -> None:
     wrong = [
-        f"{path.relative_to(SOURCE)}:{node.lineno}"
-        for path in SOURCE.rglob("*.py")
+        f"{path}:{node.lineno}"
+        for path, tree in trees().items()
         if path.name != "layouts.py"  # A layout is words without a blank inside: `selective-recompute-50%`.
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree)
         if isinstance(node, ast.FormattedValue) and node.format_spec and ast.unparse(node.format_spec).endswith("%'")
     ]
     assert not wrong, "format_percent writes `12 %`; Python's format writes `12%`"
