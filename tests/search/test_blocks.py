@@ -7,7 +7,7 @@ from samples import SPARSE, job, pool
 from tianji.hardware.constants import Constants
 from tianji.parallel.legality import is_legal
 from tianji.perf.step import estimate
-from tianji.search.blocks import Weighed, priced_blocks
+from tianji.search.blocks import Weighed, estimated_blocks
 from tianji.search.space import Space
 
 REAL = Constants(matmul_half_size=50.0, scale_up_latency=3e-6, overlap_efficiency=0.7, op_overhead=1e-6)
@@ -20,7 +20,7 @@ def test_blocks_of_any_size_are_the_grid(size: int, sharing: float, monkeypatch:
     given = Constants(**{"sharing": sharing, "overlap_efficiency": 0.7, "op_overhead": 1e-6})
     task, where = job(SPARSE, batch=4), pool(4)
     for grid in Space(task, where, {"recompute": "none"}, {"overlap_dp": (False, True)}).slices():
-        blocks = list(priced_blocks(task, where, given, Weighed.of(task, where, given, grid)))
+        blocks = list(estimated_blocks(task, where, given, Weighed.of(task, where, given, grid)))
         cost = estimate(task, where, given, grid)
         assert [b.start for b in blocks] == np.cumsum([0, *(len(b.legal) for b in blocks[:-1])]).tolist()
         for name, whole in (
@@ -37,6 +37,6 @@ def test_a_block_is_about_as_large_as_it_may_be(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("tianji.search.blocks.BLOCK", 500)
     task, where = job(SPARSE, batch=4), pool(8)
     for grid in Space(task, where, {}, {}).slices():
-        sizes = [len(b.legal) for b in priced_blocks(task, where, REAL, Weighed.of(task, where, REAL, grid))]
+        sizes = [len(b.legal) for b in estimated_blocks(task, where, REAL, Weighed.of(task, where, REAL, grid))]
         assert max(sizes) <= 500
         assert sum(sizes) <= 500 or max(sizes) > 250

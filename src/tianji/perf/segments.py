@@ -172,7 +172,7 @@ def optimizer_time(c: Context, segment: Segment) -> Array:
     expert_shard = np.where(g.zero >= 1, expert_data_group(g).size, 1)
     trained = [trained_of_rank(c.job, s, g) for s in segment.stages]
     parameters = largest([own.dense / shard + own.expert / expert_shard for own in trained])
-    rate = c.machine.memory * c.constants.optimizer_efficiency
+    rate = c.rates.memory * c.constants.optimizer_efficiency
     time = parameters * ((2.0 * p.optimizer_size + p.gradient_size + p.weight_size) / rate)
     return update_seconds(chip, p, g, parameters, time) if np.any(offloaded_share(g)) else time
 

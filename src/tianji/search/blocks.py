@@ -93,7 +93,7 @@ class Weighed:
         return place, float(memory[place])
 
 
-def priced_blocks(
+def estimated_blocks(
     job: Job, pool: Pool, constants: Constants, weighed: Weighed, *, weighs_stages: bool = False
 ) -> Iterator[Block]:
     """Yield all strategies of a grid, legal or not, with time and memory, and how uneven their stages are."""

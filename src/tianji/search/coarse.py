@@ -22,7 +22,7 @@ from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import CHOICES, SWITCHES, Strategy
 from tianji.perf.compute import ChipRates
 from tianji.perf.memory import usable_memory
-from tianji.search.blocks import Weighed, priced_blocks
+from tianji.search.blocks import Weighed, estimated_blocks
 from tianji.search.candidate import Candidate
 from tianji.search.options import MARGIN
 from tianji.search.space import (
@@ -153,7 +153,7 @@ def _fastest(job: Job, pool: Pool, constants: Constants, tried: _Settings, keep:
     if not roomy.any():
         return []
     least = np.full(len(roomy), np.inf)
-    for block in priced_blocks(job, pool, constants, weighed.keep(roomy)):
+    for block in estimated_blocks(job, pool, constants, weighed.keep(roomy)):
         fitting = np.where(block.legal & (block.memory <= limit), block.step_time, np.inf)
         least[roomy] = np.minimum(least[roomy], fitting.reshape(-1, np.count_nonzero(roomy)).min(axis=0))
     eps, dealings = tried.experts["ep"], tried.dealings

@@ -15,7 +15,7 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
 from tianji.perf.memory import usable_memory
 from tianji.perf.step import estimate, least_time
-from tianji.search.blocks import Block, Weighed, priced_blocks
+from tianji.search.blocks import Block, Weighed, estimated_blocks
 from tianji.search.candidate import Candidate, Some, Spot, name_all
 from tianji.search.improvable import Improvable
 from tianji.search.options import SearchOptions
@@ -166,7 +166,9 @@ def explore(
             if progress:
                 progress(ledger.candidates)
     else:
-        apart = partial(_price_apart, replace(options, mapper=None, progress=None, can_name=None), job, pool, constants)
+        apart = partial(
+            _estimate_apart, replace(options, mapper=None, progress=None, can_name=None), job, pool, constants
+        )
         for part in options.mapper(apart, slices):
             ledger.join(part)
             if progress:
@@ -174,7 +176,7 @@ def explore(
     if not ledger.is_complete:
         return explore(job, pool, constants, replace(options, reached=float("inf")))
     best, front = name_all(ledger.best), name_all(ledger.front)
-    closest = _price_closest(job, pool, constants, ledger.closest) if ledger.closest and not best else None
+    closest = _estimate_closest(job, pool, constants, ledger.closest) if ledger.closest and not best else None
     improvable = ledger.improvable.candidates(best[0].step_time) if ledger.improvable and best else ()
     seconds = time.perf_counter() - started
     return SearchResult(
@@ -187,7 +189,7 @@ def _ledger(options: SearchOptions) -> _Ledger:
     return _Ledger(max(options.top, 1), Shortlist(options.leading), improvable, options.reached)
 
 
-def _price_apart(options: SearchOptions, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
+def _estimate_apart(options: SearchOptions, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
     """Return the ledger of one slice alone."""
     ledger = _ledger(options)
     _look_through(grid, ledger, job, pool, constants, options)
@@ -214,15 +216,17 @@ def _look_through(
         least = least_time(job, pool, constants, grid).min(axis=others)
         worth = np.logical_and(worth, least <= ledger.reach * (1.0 + ROUNDING))
     if worth.any():
-        for block in priced_blocks(job, pool, constants, weighed.keep(worth), weighs_stages=options.uneven != "dealt"):
+        for block in estimated_blocks(
+            job, pool, constants, weighed.keep(worth), weighs_stages=options.uneven != "dealt"
+        ):
             ledger.add(block, usable_memory(pool))
 
 
-def _price_closest(job: Job, pool: Pool, constants: Constants, closest: Spot) -> Candidate:
+def _estimate_closest(job: Job, pool: Pool, constants: Constants, closest: Spot) -> Candidate:
     """Return the strategy of the closest miss with its step time."""
     (candidate,) = name_all([closest])
-    cost = estimate(job, pool, constants, Grid.of(candidate.strategy))
-    return replace(candidate, step_time=float(cost.step_time[0]))
+    estimated = estimate(job, pool, constants, Grid.of(candidate.strategy))
+    return replace(candidate, step_time=float(estimated.step_time[0]))
 
 
 def keep_front(candidates: list[Candidate]) -> tuple[Candidate, ...]:
