@@ -129,10 +129,10 @@ def _nest(parts: list[_Part]) -> dict[str, Any]:
                 at[key] = {}
                 opened.add(id(at[key]))
                 implied.add(id(at[key]))
-            found = at[key]
-            if id(found) not in opened:
+            inner = at[key]
+            if id(inner) not in opened:
                 raise _NotPlain
-            at = found[-1] if isinstance(found, list) else found
+            at = inner[-1] if isinstance(inner, list) else inner
         known = at.get(last)
         if is_list:
             if known is None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tianji.parallel.grid import Grid, keep_places
+from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import context_group, expert_group, expert_tensor_group, tensor_group
 from tianji.perf.adapters import adapter_seconds, count_adapter_ops
 from tianji.perf.compute import attention_time, expert_time, matmul_time, vector_time
@@ -46,19 +45,6 @@ class LayerTime:
     weight: Array
     seconds: tuple[Array, Array]
     """Forward and backward, all kinds together."""
-
-    def keep(self, index: tuple[Array, ...], kinds: Sequence[str]) -> LayerTime:
-        """Return the seconds at some places of the last axes, as :meth:`tianji.parallel.grid.Grid.keep` has them.
-
-        Of the single ``kinds`` only those that are named are left.
-        """
-        forward, backward = (
-            {kind: keep_places(terms[kind], index) for kind in kinds if kind in terms}
-            for terms in (self.forward, self.backward)
-        )
-        one_way, back = self.seconds
-        both = keep_places(one_way, index), keep_places(back, index)
-        return LayerTime(forward, backward, keep_places(self.weight, index), both)
 
 
 def layer_time(layer: LayerOps, c: Context) -> LayerTime:

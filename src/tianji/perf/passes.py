@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tianji.parallel.grid import keep_places
 from tianji.perf.context import Context, Terms, add_up, largest
 from tianji.perf.layer import LayerTime, layer_time
 from tianji.perf.stages import PassTime, Stage
@@ -30,7 +31,16 @@ def keep_layers(layers: Layers, index: tuple[Array, ...]) -> Layers:
 
     In a product of axes most ops vary with a few of them: layers are estimated there, and kept where they are wanted.
     """
-    return {name: layer.keep(index, COMPUTATION) for name, layer in layers.items()}
+
+    def at_places(terms: Terms) -> Terms:
+        return {kind: keep_places(terms[kind], index) for kind in COMPUTATION if kind in terms}
+
+    kept: Layers = {}
+    for name, layer in layers.items():
+        forward, backward = (keep_places(seconds, index) for seconds in layer.seconds)
+        weight = keep_places(layer.weight, index)
+        kept[name] = LayerTime(at_places(layer.forward), at_places(layer.backward), weight, (forward, backward))
+    return kept
 
 
 def stage_counts(s: Stage, num_mtp_layers: int) -> Counts:

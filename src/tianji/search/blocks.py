@@ -149,8 +149,8 @@ def _where(worth: Array, shape: tuple[int, ...]) -> Iterator[_Place]:
     for number, lead in enumerate(np.ndindex(shape[:-2])):
         columns = np.flatnonzero(worth[lead])
         for first in range(0, len(columns), step):
-            some = columns[first : first + step]
-            yield number * rows * width, (*lead, slice(None), slice(None)), (rows, len(some)), some
+            few = columns[first : first + step]
+            yield number * rows * width, (*lead, slice(None), slice(None)), (rows, len(few)), few
 
 
 def _indices(shape: tuple[int, ...]) -> Iterator[tuple[Index, tuple[int, ...]]]:

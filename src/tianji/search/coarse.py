@@ -166,6 +166,8 @@ def _fastest(job: Job, pool: Pool, constants: Constants, tried: _Settings, keep:
     """
     weighed = Weighed.of(job, pool, constants, tried.grid)
     fits = weighed.fits(usable_memory(pool))
+    if not fits.any():
+        return []
     layers = estimate_job_layers(job, pool, constants, tried.product)
     least = np.where(fits, keep_places(least_time(job, constants, tried.product, layers), tried.places), np.inf)
     bounds = least.min(axis=(0, 1, 2))
@@ -189,8 +191,8 @@ def _estimate_least(
     """Return the least step time of each column of a grid among what is worth it and fits the memory."""
     limit, width = usable_memory(pool), weighed.grid.shape[-1]
     least = np.full(width, np.inf)
-    some: Array = np.any(worth, axis=-2)
-    for block in estimated_blocks(job, pool, constants, weighed, worth=some, layers=layers):
+    wanted: Array = np.any(worth, axis=-2)
+    for block in estimated_blocks(job, pool, constants, weighed, worth=wanted, layers=layers):
         columns = np.arange(width) if block.columns is None else block.columns
         fitting = np.where(block.legal & (block.memory <= limit), block.step_time, np.inf)
         least[columns] = np.minimum(least[columns], fitting.reshape(-1, len(columns)).min(axis=0))
