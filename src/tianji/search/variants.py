@@ -56,8 +56,9 @@ def find_fastest(
     in_order = [fastest[place] for place in sorted(fastest)]
     best = min((one.best for one in in_order), key=lambda c: c.step_time, default=None)
     if best is not None and names_stages:
-        for one in in_order:
-            best = refine_best(job, one.pool, constants, one.improvable, best.step_time) or best
+        for used in {one.pool.chips: one.pool for one in in_order}.values():
+            noted = [one.improvable for one in in_order if one.pool.chips == used.chips]
+            best = refine_best(job, used, constants, noted, best.step_time) or best
     return best
 
 
