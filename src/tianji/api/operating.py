@@ -147,7 +147,7 @@ def _answer_operation(outcome: OperationOutcome) -> Answer[OperationOutcome]:
 def _answer_simulation(played: Play) -> Answer[Play]:
     def make_document() -> Mapping[str, Any]:
         return {
-            "seed": played.seed, "state": played.state.value, "simulated_s": played.seconds, "faults": played.faults,
+            "seed": played.seed, "state": played.state.value, "simulated_s": played.seconds, "faults": played.failures,
             "events": played.log.events,
         }  # fmt: skip
 
