@@ -12,6 +12,7 @@ from tianji.errors import FormatError
 from tianji.exporters.launch_reader.read_keys import ReadKeys
 from tianji.exporters.launch_reader.stacks.trainer_settings import TrainerSettings, share, take_optimizer, truthy, whole
 from tianji.exporters.rules.tables import flatten_values
+from tianji.units import GIGA
 
 SHARDING = {
     "FULL_SHARD": 3,
@@ -98,8 +99,8 @@ def _take_formats(trainer: TrainerSettings, body: Mapping[str, Any]) -> None:
 
 
 SIZES = {
-    "reduce_bucket_size": BUCKET, "allgather_bucket_size": BUCKET, "stage3_prefetch_bucket_size": 5e7, "sub_group_size": 1e9,
-    "stage3_max_live_parameters": 1e9, "stage3_max_reuse_distance": 1e9, "stage3_param_persistence_threshold": 1e5,
+    "reduce_bucket_size": BUCKET, "allgather_bucket_size": BUCKET, "stage3_prefetch_bucket_size": 5e7, "sub_group_size": GIGA,
+    "stage3_max_live_parameters": GIGA, "stage3_max_reuse_distance": GIGA, "stage3_param_persistence_threshold": 1e5,
 }  # fmt: skip
 """Elements of DeepSpeed's buffers where a file is silent (0.19.6, runtime/zero/config.py), of which memory is priced."""
 
