@@ -23,6 +23,7 @@ from tianji.perf.memory import kept_bytes, parameters_of_rank, trained_of_rank
 from tianji.perf.offload import exposed_copies, offloaded_share, update_seconds
 from tianji.perf.passes import (
     Counts,
+    Layers,
     Pace,
     all_counts,
     estimate_layers,
@@ -101,13 +102,16 @@ class SegmentTime:
     """What a micro-batch waits for activations that go to the host and come back; None where none does."""
 
 
-def segment_time(job: Job, segment: Segment, g: Grid, kinds: Sequence[str] | None = None) -> SegmentTime:
+def segment_time(
+    job: Job, segment: Segment, g: Grid, kinds: Sequence[str] | None = None, layers: Layers | None = None
+) -> SegmentTime:
     """Return the seconds of a segment, of the slowest stage by some ``kinds`` or all of them.
 
+    ``layers`` are those of the segment's chips and of the grid, where they are known.
     The formulas of layers, collectives and the optimizer know nothing of ``software``: it scales all their seconds here.
     """
     c = segment.context(job, g)
-    layers = estimate_layers(c)
+    layers = layers or estimate_layers(c)
     modules, software, variants = job.model.num_mtp_layers, segment.constants.software, segment.variants
     paces = tuple(
         find_pace([stage_counts(s, modules) for s in stages], segment.layers, layers, software, kinds)

@@ -39,7 +39,7 @@ VIEWS = {
     "calibration": "tianji.report.views.calibration:calibration_view",
     "columns": "tianji.report.views.columns:columns_view",
     "migration_scan": "tianji.report.views.migration:scan_view",
-    "migration_versions": "tianji.report.views.migration:versions_view",
+    "migration_versions": "tianji.report.views.migration_versions:versions_view",
     "migration_parity": "tianji.report.views.parity:parity_view",
     "migration_twin": "tianji.report.views.twin:twin_view",
     "migration_dumps": "tianji.report.views.parity:dump_view",
