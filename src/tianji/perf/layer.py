@@ -157,26 +157,26 @@ def _work(layer: LayerOps, forward: Terms, expanded: Array, c: Context) -> dict[
     def matmuls(*roles: Role) -> Array:
         return _matmuls(tuple(m for m in layer.matmuls if m.role in roles), c)[0]
 
-    def vectors(word: str) -> Array:
-        alike = [v for v in layer.vectors if word in v.name]
+    def vectors(*roles: Role) -> Array:
+        alike = [v for v in layer.vectors if v.role in roles]
         return sum((vector_time(c.rates, c.tokens / _vector_cut(v, c) * v.elements, size) for v in alike), zero)
 
     pair = c.once(_pair_communication, c.g)
     dense, shared = matmuls(Role.MLP_IN, Role.MLP_OUT), matmuls(Role.SHARED_EXPERT)
     work = {
         "attention": forward["attention"],
-        "norms": vectors("norms"),
+        "norms": vectors(Role.NORM),
         "expansion": expanded,
-        "activation": vectors("activation"),
-        "mlp": dense + vectors("mlp activation") + pair * bool(np.any(dense)),
-        "shared": shared + vectors("shared activation"),
+        "activation": vectors(Role.MLP_ACTIVATION, Role.SHARED_ACTIVATION),
+        "mlp": dense + vectors(Role.MLP_ACTIVATION) + pair * bool(np.any(dense)),
+        "shared": shared + vectors(Role.SHARED_ACTIVATION),
         "matmuls": matmuls(*Role),
         "vectors": forward["vector"],
     }
     if layer.experts:
         e_forward, _, _, e_vector = c.once(_experts, layer.experts)
         routed = c.tokens / c.g.tp * (layer.experts.top_k * layer.experts.computing) * c.imbalance
-        activations = sum(v.elements for v in layer.experts.vectors if "activation" in v.name)
+        activations = sum(v.elements for v in layer.experts.vectors if v.role is Role.EXPERT_ACTIVATION)
         there_and_back, _ = c.once(_expert_communication, layer.experts)
         routing = c.constants.kernel_launch * c.constants.kernel_blocking * _num_routed(layer.experts, c)
         work |= {
