@@ -107,8 +107,8 @@ def sharpen(job: Job, pool: Pool, constants: Constants, improvable: Sequence[Can
     g = Grid.of(*(c.strategy for c in improvable))
     counts, layers = all_counts(job.model), estimate_job_layers(job, pool, constants, g)
 
-    def seconds(held: Counts) -> Array:
-        return np.broadcast_to(sum(pass_seconds(held, layers)), g.shape)[:, None]
+    def seconds(content: Counts) -> Array:
+        return np.broadcast_to(sum(pass_seconds(content, layers)), g.shape)[:, None]
 
     first = seconds({name: n for name, n in counts.items() if name == "embedding"})
     last = seconds({name: n for name, n in counts.items() if name in ("head", "mtp")})
