@@ -20,6 +20,8 @@ from tianji.exporters.launch_reader.read_keys import Settled
 from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.shell_sources import find_source
 from tianji.exporters.launch_reader.stacks import bridge, hugging_face, mindformers, options_of, torchtitan, trainers
+from tianji.exporters.launch_reader.stacks.primus import fill_primus, merge, read_primus_bridge
+from tianji.exporters.launch_reader.stacks.roll import read_roll
 from tianji.exporters.launch_reader.stacks.sharding_files import ReadFile, apply_deepspeed, apply_fsdp
 from tianji.exporters.launch_reader.stacks.trainer_settings import TrainerSettings, whole
 from tianji.exporters.rules.tables import flatten_values
@@ -66,7 +68,8 @@ def read_command(command: Command, script: Script, file: Path, chips: int, setti
         keys = dict(options_of.read_overrides(command.words))
         return _settle(trainers.read_verl_fsdp(keys, where, chips), chips)
     if stack in readers:
-        options = readers[stack](command, script, where)
+        primus = _read_primus_command(command, script, file, settings) if stack == "megatron" else None
+        options = primus or readers[stack](command, script, where)
         options.contested = frozenset(script.contested)
         return options
     launcher = Options(where, options_of.start_options(command, script) | group_options(command.words), stack=stack)
@@ -123,7 +126,10 @@ def read_configuration(
             )
         return options_of.read_modelzoo(body, settings, where)
     if kind == "primus":
-        return options_of.read_primus(body, _primus_model(body, file, settings), settings, where)
+        return _read_primus(body, file, chips, settings)
+    if kind == "roll":
+        roll = read_roll(body, settings, where, chips)
+        return roll if isinstance(roll, Options) else _settle(roll, chips)
     body = {**body, **_dotted(arguments)}
     if kind == "mindspeed-fsdp2":
         return _settle(hugging_face.read_mindspeed_fsdp2(torchtitan.lay_over(body, settings), where, chips), chips)
@@ -284,16 +290,52 @@ def _read_mca(body: Mapping[str, Any], where: str) -> Options:
     return options
 
 
+def _read_primus(body: dict[str, Any], file: Path, chips: int, settings: Mapping[str, str]) -> Reading:
+    """Return what a YAML of Primus starts: by Megatron, by torchtitan, or by a recipe of Megatron Bridge."""
+    where, framework = str(file), options_of.primus_framework(body)
+    base = _primus_model(body, file, settings)
+    if framework == "torchtitan":
+        tree = fill_primus(merge(base, options_of.primus_trainer(body).get("overrides") or {}), settings)
+        return replace(_settle_torchtitan(tree, where, chips), stack="primus")
+    if framework == "megatron_bridge":
+        return read_primus_bridge(base | dict(options_of.primus_trainer(body).get("overrides") or {}), settings, where)
+    return options_of.read_primus(body, base, settings, where)
+
+
+def _read_primus_command(command: Command, script: Script, file: Path, settings: Mapping[str, str]) -> Options | None:
+    """Return the options of a command of Primus, whose YAML stands in ``--config`` or in the variable EXP; else None."""
+    words = group_options(command.words)
+    for name in (*words.get("--config", ()), *words.get("--exp", ()), script.variables.get("EXP", "")):
+        place = find_source(name, file) if name.endswith((".yaml", ".yml")) else None
+        if place is None:
+            continue
+        body = _load(read_text(place, "a configuration"), place)
+        if find_kind(body) == "primus" and options_of.primus_framework(body) == "megatron":
+            known = {**script.variables, **settings}
+            options = options_of.read_primus(body, _primus_model(body, place, known), known, str(file))
+            own = {options_of.primus_option(k): v for k, v in words.items() if k not in ("--config", "--exp")}
+            given = settle_switches(own)
+            dropped = own.keys() - given.keys()
+            kept = {k: v for k, v in options.values.items() if k not in dropped}
+            started = options_of.start_options(command, script)
+            if any(not v[:1] or not v[0].isdigit() or v == ["1"] for v in [started.get("--nproc-per-node", ["1"])]):
+                started["--nproc-per-node"] = ["8"]
+                options.remarks.append("8 chips in each node, as Primus takes them")
+            options.values = kept | given | started
+            return options
+    return None
+
+
 def _primus_model(body: Mapping[str, Any], file: Path, settings: Mapping[str, str]) -> dict[str, Any]:
     """Return the model's own file of Primus with those that it extends, where it lies in the repository around."""
     trainer = next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
     name = options_of.primus_default(str(trainer.get("model", "")), settings)
     merged: dict[str, Any] = {}
-    waiting = [name]
+    waiting, framework = [name], re.sub(r"\W", "", options_of.primus_framework(body))[:40]
     for _ in range(8):
         if not waiting:
             break
-        place = find_source(f"primus/configs/models/megatron/{waiting.pop(0)}", file) if len(name) < 200 else None
+        place = find_source(f"primus/configs/models/{framework}/{waiting.pop(0)}", file) if len(name) < 200 else None
         if place is None:
             continue
         part = _load(read_text(place, "a model of Primus"), place)

@@ -98,7 +98,8 @@ def _find_hybrid(options: Options, hidden: int, heads: int, assumed: list[str]) 
             layers = options.count("--num-layers", 0)
             if "pattern" in name and set(options.text(name) or "") <= set("M*-E|/"):
                 return _read_hybrid(options, hidden, heads, (options.text(name) or "").replace("|", ""), assumed)
-            if model := find_like(hidden, layers, heads):
+            experts = options.count("--num-experts", 0, least=0)
+            if model := find_like(hidden, layers, heads, experts):
                 assumed.append(f"{name}: the model is {model.name} of the catalog, by its sizes")
                 return model
             raise UnsupportedModelError(

@@ -77,10 +77,13 @@ def find_in_file_name(stem: str) -> Model | None:
     return None
 
 
-def find_like(hidden: int, layers: int, heads: int) -> Model | None:
+def find_like(hidden: int, layers: int, heads: int, experts: int) -> Model | None:
     """Return the catalog's model with layers of several kinds that has these sizes; None where no single one has."""
+    sizes = (hidden, layers, heads, experts)
     fitting = [
-        m for m in _patterned() if (m.hidden_size, m.num_layers, m.num_attention_heads) == (hidden, layers, heads)
+        m
+        for m in _patterned()
+        if (m.hidden_size, m.num_layers, m.num_attention_heads, m.moe.num_experts if m.moe else 0) == sizes
     ]
     return fitting[0] if len(fitting) == 1 else None
 
