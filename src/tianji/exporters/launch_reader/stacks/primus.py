@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from tianji.exporters.launch_reader.options import Options, settle_switches
+from tianji.exporters.formats.kinds import find_kind
+from tianji.exporters.launch_reader.commands import Command
+from tianji.exporters.launch_reader.files_beside import load_body
+from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
+from tianji.exporters.launch_reader.shell_script import Script
+from tianji.exporters.launch_reader.shell_sources import find_source
 from tianji.exporters.launch_reader.stacks import bridge
-from tianji.exporters.launch_reader.stacks.options_of import make_swift, primus_default
+from tianji.exporters.launch_reader.stacks.options_of import (
+    make_swift,
+    primus_default,
+    primus_framework,
+    primus_option,
+    read_primus,
+    start_options,
+)
+from tianji.input_files import read_text
 
 DEEPEST = 6
 """Sections within sections that are laid over each other."""
@@ -63,3 +78,45 @@ def read_primus_bridge(tree: Mapping[str, Any], settings: Mapping[str, str], whe
         f"what the file does not set of {flavor or 'its recipe'} is taken as Megatron has it by itself"
     )
     return options
+
+
+def read_primus_command(command: Command, script: Script, file: Path, settings: Mapping[str, str]) -> Options | None:
+    """Return the options of a command of Primus, whose YAML stands in ``--config`` or in the variable EXP; else None."""
+    words = group_options(command.words)
+    for name in (*words.get("--config", ()), *words.get("--exp", ()), script.variables.get("EXP", "")):
+        place = find_source(name, file) if name.endswith((".yaml", ".yml")) else None
+        if place is None:
+            continue
+        body = load_body(read_text(place, "a configuration"), place)
+        if find_kind(body) == "primus" and primus_framework(body) == "megatron":
+            known = {**script.variables, **settings}
+            options = read_primus(body, find_primus_model(body, place, known), known, str(file))
+            own = {primus_option(k): v for k, v in words.items() if k not in ("--config", "--exp")}
+            given = settle_switches(own)
+            dropped = own.keys() - given.keys()
+            kept = {k: v for k, v in options.values.items() if k not in dropped}
+            started = start_options(command, script)
+            if any(not v[:1] or not v[0].isdigit() or v == ["1"] for v in [started.get("--nproc-per-node", ["1"])]):
+                started["--nproc-per-node"] = ["8"]
+                options.remarks.append("8 chips in each node, as Primus takes them")
+            options.values = kept | given | started
+            return options
+    return None
+
+
+def find_primus_model(body: Mapping[str, Any], file: Path, settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return the model's own file of Primus with those that it extends, where it lies in the repository around."""
+    trainer = next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
+    name = primus_default(str(trainer.get("model", "")), settings)
+    merged: dict[str, Any] = {}
+    waiting, framework = [name], re.sub(r"\W", "", primus_framework(body))[:40]
+    for _ in range(8):
+        if not waiting:
+            break
+        place = find_source(f"primus/configs/models/{framework}/{waiting.pop(0)}", file) if len(name) < 200 else None
+        if place is None:
+            continue
+        part = load_body(read_text(place, "a model of Primus"), place)
+        waiting += [str(n) for n in part.get("extends", ()) if isinstance(n, str)]
+        merged = {**{k: v for k, v in part.items() if k != "extends"}, **merged}
+    return merged
