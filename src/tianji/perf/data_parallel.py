@@ -61,7 +61,7 @@ def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple
     shared = np.where(one_by_one, 2.0 * c.network.reduce_factor / c.network.scatter_factor, 1.0) * reduce
     reduced = np.select(level, [summed + across, shared + across, 0.0, across])
     joined = (
-        one_by_one * level[1] * (trained.dense + trained.expert) * (JOINING_PASSES * p.gradient_wire / c.machine.memory)
+        one_by_one * level[1] * (trained.dense + trained.expert) * (JOINING_PASSES * p.gradient_wire / c.rates.memory)
     )
     once = c.hide(reduced, work_backward, g.overlap_dp)
     gathered = c.hide(np.where(level[3], gather_all, gather), work_forward, g.overlap_dp & delayed)

@@ -195,7 +195,7 @@ def gradient_time(c: Context, segment: Segment) -> Array:
     trained = [trained_of_rank(c.job, s, g) for s in segment.stages]
     count = np.maximum(c.job.global_batch_size // (g.dp * g.micro_batch_size), 1) - (g.zero < 2)
     size = largest([own.dense + own.expert for own in trained]) * c.job.precision.gradient_wire
-    seconds: Array = count * size * (passes / c.machine.memory)
+    seconds: Array = count * size * (passes / c.rates.memory)
     return seconds
 
 
