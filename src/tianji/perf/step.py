@@ -196,7 +196,7 @@ def assemble(
         parts["passes"] = variants.spread(lambda pace, m, delay: m * add_delay(pace, delay), paces, m, delay)
     parts["pp_comm"] = m * exposed_send
     parts["dp_comm"] = m * sharded + exchange
-    parts["optimizer"] = largest([t.optimizer for t in times])
+    parts["optimizer"] = largest([t.optimizer for t in times]) + largest([t.gradients for t in times])
     parts["overhead"] = parts.get("overhead", 0.0) + largest([t.fixed for t in times])
     sharing = -largest([np.negative(s.constants.sharing) for s in segments])
     busy: Array = np.asarray(0.0)

@@ -61,9 +61,8 @@ def munge(tmp_path: Path) -> Iterator[Path]:
                                stderr=subprocess.DEVNULL)  # fmt: skip
     try:
         answers = ["munge", "-n", f"--socket={home / 'socket'}"]
-        for _ in range(50):
-            if subprocess.run(answers, capture_output=True, check=False).returncode == 0:
-                break
+        while subprocess.run(answers, capture_output=True, check=False).returncode:
+            assert process.poll() is None, "munged ended"
             time.sleep(0.2)
         yield home / "socket"
     finally:
@@ -100,9 +99,8 @@ PartitionName=main Nodes=ALL Default=YES State=UP
     environment = {**os.environ, "SLURM_CONF": str(conf)}
     process = subprocess.Popen(["slurmctld", "-D", "-f", str(conf)], env=environment, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(50):
-            if subprocess.run(["sinfo"], env=environment, capture_output=True, check=False).returncode == 0:
-                break
+        while subprocess.run(["sinfo"], env=environment, capture_output=True, check=False).returncode:
+            assert process.poll() is None, "slurmctld ended"
             time.sleep(0.2)
         yield environment
     finally:
