@@ -61,8 +61,8 @@ def refine_best(
     best: Candidate | None = None
     for noted in dealings if sharper else ():
         own = {c.strategy for c in noted}
-        mine = [c for c in sharper if c.strategy in own]
-        named = refine_improvable(job, pool, constants, mine, fastest, most=FEW)
+        bounded = [c for c in sharper if c.strategy in own]
+        named = refine_improvable(job, pool, constants, bounded, fastest, most=FEW)
         best = min(named.values(), key=lambda c: c.step_time, default=best)
         fastest = best.step_time if best else fastest
     return best
