@@ -56,6 +56,10 @@ class SmallestSize:
     reason: str = ""
     """Why there is none."""
 
+    def __repr__(self) -> str:
+        least = f"{self.results[0].plan.pool.chips:,} chips" if self.results else "none"
+        return f"SmallestSize({self.job.task.name} of {self.job.model.name} on {self.pool.name}: {least})"
+
 
 def fast_search(calibration: Calibration, margin: float) -> Search:
     """Return a search over all strategies that leaves a share of the usable memory free."""
