@@ -277,14 +277,14 @@ def _complete(software: Software, ecosystem: str) -> Software:
 
 
 def _read_model(cells: Cells) -> Model:
-    return _find_model(tuple(cells.text(column) for column in ROW_COLUMNS))
+    return _find_model(cells.raw(ROW_COLUMNS))
 
 
 @lru_cache(maxsize=4096)
-def _find_model(texts: tuple[str, ...]) -> Model:
+def _find_model(raw: tuple[str, ...]) -> Model:
     """Return the model that the columns of a row state; most rows of a table have the model of another row."""
-    stated = dict(zip(ROW_COLUMNS, texts, strict=True))
-    cells = Cells(stated, 0)
+    cells = Cells(dict(zip(ROW_COLUMNS, raw, strict=True)), 0)
+    stated = {column: cells.text(column) for column in ROW_COLUMNS}
     for column in SIZES:
         cells.count(column, default=1)
     return model_from_row(stated)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, TypeVar
+from functools import cached_property, partial
+from typing import TypeVar
 
 import numpy as np
 
 from tianji.hardware.constants import Constants
+from tianji.identity import Answers
 from tianji.parallel.grid import Grid
 from tianji.perf.communication import Links
 from tianji.perf.compute import ChipRates
@@ -30,7 +31,7 @@ class Context:
     network: Links
     constants: Constants
     g: Grid
-    known: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
+    known: Answers = field(default_factory=Answers, repr=False, compare=False)
     """What :meth:`once` has computed."""
 
     def of_layer(self, tokens: int, width: int) -> Context:
@@ -38,7 +39,7 @@ class Context:
         model = replace(self.job.model, hidden_size=width) if width else self.job.model
         lengths = () if tokens else self.job.sample_lengths
         job = replace(self.job, model=model, seq_len=tokens or self.job.seq_len, sample_lengths=lengths)
-        return replace(self, job=job, known={})
+        return replace(self, job=job, known=Answers())
 
     @cached_property
     def tokens(self) -> Array:
@@ -61,16 +62,8 @@ class Context:
         return communication - on * self.constants.overlap_efficiency * np.minimum(communication, work)
 
     def once(self, compute: Callable[[T, Context], R], subject: T) -> R:
-        """Return ``compute(subject, self)``, worked out for the first who asks: layers of several kinds share their ops.
-
-        Subjects are told apart by identity: sizes of an op may be arrays, which do not compare.
-        """
-        key = compute, id(subject)
-        if key not in self.known:
-            # The subject is kept, so that no other object can get its identity.
-            self.known[key] = subject, compute(subject, self)
-        value: R = self.known[key][1]
-        return value
+        """Return ``compute(subject, self)``, worked out for the first who asks: layers of several kinds share their ops."""
+        return self.known.find((compute, subject), partial(compute, subject, self))
 
 
 def total(terms: Terms) -> Array:

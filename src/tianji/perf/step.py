@@ -114,6 +114,11 @@ def estimate_time(job: Job, pool: Pool, constants: Constants, g: Grid) -> Terms:
     return Estimate(*estimate_parts(job, pool, constants, g), []).terms
 
 
+def estimate_step(job: Job, pool: Pool, constants: Constants, g: Grid) -> Array:
+    """Return seconds of a step in one sum; constants may be arrays as in :func:`estimate_time`."""
+    return Estimate(*estimate_parts(job, pool, constants, g, by_kind=False), []).step_time
+
+
 def estimate_job_layers(job: Job, pool: Pool, constants: Constants, g: Grid) -> Layers:
     """Return the time of one layer of each kind of a job's model, for one micro-batch."""
     return estimate_layers(pool_context(job, pool, constants, g))
