@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+GUARD = 600.0
+"""Seconds after which a test that waits gives up: a guard against hanging, far beyond what a busy machine takes."""
+
 
 def is_alive(pid: int) -> bool:
     """A process that has ended and is not yet collected by its parent is not alive."""
@@ -23,8 +26,8 @@ def children(pid: int) -> list[int]:
     return found + [grandchild for child in found for grandchild in children(child)]
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
-    """Return the value of a condition when it is true; the time is a guard against hanging, not a bound on speed."""
+def wait_for(condition: Callable[[], Any], seconds: float = GUARD) -> Any:
+    """Return the value of a condition when it is true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := condition():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from processes import children, is_alive, wait_for
+from processes import GUARD, children, is_alive, wait_for
 from tianji.backends.checkpoints import find_newest, list_complete
 from tianji.backends.runtime.hosts import LocalHosts
 from tianji.backends.runtime.messages import WorkerReport
@@ -31,7 +31,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=GUARD)
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def test_a_killed_worker_ends_the_run_with_a_message_and_no_orphans(plan_file: P
         everyone = children(running.pid)
         assert len(everyone) == 6  # the agent, four ranks and the keeper of their store
         os.kill(next(pid for pid in everyone if rank_of(pid) == 2), signal.SIGKILL)
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=GUARD)
         assert running.returncode == 2
     assert "rank 2 was ended by signal 9" in said
     assert "Traceback" not in said

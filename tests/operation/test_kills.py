@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from processes import children, is_alive, wait_for
+from processes import GUARD, children, is_alive, wait_for
 from samples import HEARING
 from tianji.backends import RunOptions, run
 from tianji.backends.journal import read_journal
@@ -175,7 +175,7 @@ def test_an_ended_operation_leaves_nothing_and_can_be_resumed(how: signal.Signal
         left = children(running.pid)
         assert len(left) >= 4
         running.send_signal(how)
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=GUARD)
     wait_for(lambda: not any(map(is_alive, left)))
     if how is signal.SIGINT:
         assert running.returncode == 130
@@ -187,7 +187,7 @@ def test_an_ended_operation_leaves_nothing_and_can_be_resumed(how: signal.Signal
     document["settings"]["steps"] = saved + 30
     order_file.write_text(json.dumps(document))
     with operating("--resume", str(out), "--json") as again:
-        told, said = again.communicate(timeout=100)
+        told, said = again.communicate(timeout=GUARD)
     assert again.returncode == 0, said
     assert (json.loads(told)["state"], json.loads(told)["steps"]) == ("done", saved + 30)
     assert_nothing_saved_is_lost(read_events(out / "events.jsonl"))

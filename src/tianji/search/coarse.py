@@ -7,10 +7,8 @@ exhaustive search is measured in the tests.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -268,17 +266,18 @@ def _smaller_layouts(job: Job, pool: Pool) -> Array:
     stages = [p for p in range(1, model.num_layers + 1) if -(-model.num_layers // p) * p <= even * model.num_layers]
     most = min(max(job.seq_len // MIN_CONTEXT, 1), chips)
     contexts = range(1, most + 1) if chips <= FEW else [2**k for k in range(most.bit_length())]
-    rows: list[tuple[int, ...]] = []
-    for pp, tp in product(stages, divisors(model.num_attention_heads)):
-        for cp in contexts:
-            room = chips // (pp * tp * cp)
-            if not room:
-                break
-            for dp in replicas[: bisect_right(replicas, room)][-kept:]:
-                if share * chips <= pp * tp * cp * dp < chips:
-                    kinds = ("ring", "ulysses") if cp > 1 and model.num_attention_heads % (tp * cp) == 0 else ("ring",)
-                    rows += [(pp, tp, cp, dp, CHOICES["cp_kind"].index(kind)) for kind in kinds]
-    return np.asarray(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
+    cuts = np.asarray(np.meshgrid(stages, divisors(model.num_attention_heads), contexts, indexing="ij"))
+    cuts = cuts.reshape(3, -1)[:, cuts.prod(axis=0).ravel() <= chips]
+    # Axes: the ways to cut a replica, the last numbers of replicas that there is room for, kinds of context parallelism.
+    pp, tp, cp = cuts[:, :, None, None]
+    back, kind = np.arange(-kept, 0)[:, None], np.arange(2)
+    number = np.searchsorted(replicas, chips // (pp * tp * cp), side="right") + back
+    dp = np.asarray(replicas)[np.maximum(number, 0)]
+    used, cuts_heads = pp * tp * cp * dp, (cp > 1) & (model.num_attention_heads % (tp * cp) == 0)
+    there = (number >= 0) & (used >= share * chips) & (used < chips) & ((kind == 0) | cuts_heads)
+    codes = np.asarray([CHOICES["cp_kind"].index(word) for word in ("ring", "ulysses")])
+    columns = np.broadcast_arrays(pp, tp, cp, dp, codes[kind])
+    return np.stack([column[there] for column in columns], axis=1).astype(np.int64)
 
 
 def _experts(job: Job) -> dict[str, Array]:

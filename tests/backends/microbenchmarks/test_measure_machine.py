@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from processes import children, is_alive, wait_for
+from processes import GUARD, children, is_alive, wait_for
 from samples import HEARING
 from tianji.backends import RunOptions, run
 from tianji.catalog import load_calibration, load_pool
@@ -73,7 +73,7 @@ def test_an_interruption_leaves_neither_files_nor_processes(tmp_path: Path) -> N
     child = subprocess.Popen([sys.executable, "-c", HEARING, *words], stderr=subprocess.PIPE, text=True)
     working = wait_for(lambda: child.poll() is not None or (len(found := children(child.pid)) > 1 and found))
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=120)
+    _, said = child.communicate(timeout=GUARD)
     assert child.returncode == 130, said
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []

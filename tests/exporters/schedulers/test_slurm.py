@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import tianji
+from processes import GUARD
 from tianji.exporters import render_plan
 from tianji.parallel.plan import Plan
 
@@ -67,7 +68,7 @@ def munge(tmp_path: Path) -> Iterator[Path]:
         yield home / "socket"
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=GUARD)
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ PartitionName=main Nodes=ALL Default=YES State=UP
         yield environment
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=GUARD)
 
 
 @pytest.mark.slow
