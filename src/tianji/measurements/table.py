@@ -245,7 +245,7 @@ def read_setup(cells: Cells) -> Setup:
     software = _complete(read_software(cells), pool.chip.ecosystem)
     precision = read_precision(cells, software.framework, software.release)
     strategy, assumed = read_strategy(cells, model, pool, find_habits(software.framework), software.dispatcher)
-    software = replace(software, ep_overlap="one_f_one_b" if strategy.overlap_ep else "none")
+    software = _overlap(software, strategy.overlap_ep)
     if strategy.offload_activations and pool.chip.host_bandwidth is None:
         # Of some chips nobody published the link to the host; a run that was measured there hid its copies.
         pool = replace(pool, chip=replace(pool.chip, host_bandwidth=FREE_LINK))
@@ -274,6 +274,11 @@ def read_setup(cells: Cells) -> Setup:
 @lru_cache(maxsize=512)
 def _complete(software: Software, ecosystem: str) -> Software:
     return complete_software(software, ecosystem)
+
+
+@lru_cache(maxsize=512)
+def _overlap(software: Software, overlaps: bool) -> Software:
+    return replace(software, ep_overlap="one_f_one_b" if overlaps else "none")
 
 
 def _read_model(cells: Cells) -> Model:
