@@ -132,3 +132,10 @@ def test_a_command_of_primus_lies_over_the_yaml_that_it_names(tmp_path: Path) ->
         s = launch.strategy
         assert (launch.stack, launch.chips, s.tp, s.dp, s.micro_batch_size) == ("primus", 16, 2, 8, 4)
         assert (launch.job.seq_len, launch.job.global_batch_size, s.recompute) == (8192, 128, "full")
+
+
+@pytest.mark.parametrize("framework", ["megatron", "torchtitan", "megatron_bridge", "[1]"])
+def test_a_yaml_of_primus_that_is_none_is_refused(framework: str, tmp_path: Path) -> None:
+    for changes in ("[1, 2]", "7", "{training: [1], parallelism: 3, flavor: {a: 1}, hf_path: 3}"):
+        with pytest.raises(InputError):
+            read(tmp_path, "run.yaml", PRIMUS % (framework, "[1]", changes), 8)
