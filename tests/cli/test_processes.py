@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from processes import GUARD
 from samples import HEARING
 
 TIANJI = (sys.executable, "-m", "tianji")
@@ -64,7 +65,7 @@ def test_an_interruption_ends_at_once_with_one_line(tmp_path: Path) -> None:
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = process.communicate(timeout=GUARD)
     assert (process.returncode, stdout, stderr) == (130, "", "tianji: interrupted\n")
     assert list(tmp_path.iterdir()) == [begun]
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from samples import CHIP, DENSE, SPARSE, flat, job
 from tianji.catalog import load_model
 from tianji.hardware.constants import Constants
+from tianji.identity import Answers
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
+from tianji.parallel.strategy import MODULES
 from tianji.perf.communication import Links
 from tianji.perf.compute import ATTENTION_BACKWARD, ChipRates
 from tianji.perf.context import Context, Terms, total
@@ -142,7 +144,7 @@ def test_the_logits_stay_in_high_precision() -> None:
 
 def test_a_loss_that_is_not_fused_passes_more_bytes_both_ways() -> None:
     fused = context(memory=1.0)
-    unfused = replace(fused, constants=replace(fused.constants, loss_size=52.0), known={})
+    unfused = replace(fused, constants=replace(fused.constants, loss_size=52.0), known=Answers())
     seconds = [
         sum(one(layer.forward, "vector") + one(layer.backward, "vector") for layer in [layer_time(head(DENSE), c)])
         for c in (fused, unfused)
@@ -162,8 +164,11 @@ def test_a_loss_moves_its_bytes_in_any_number_format(precision: str) -> None:
 
 @given(st.data())
 def test_the_names_of_ops_change_nothing(data: st.DataObject) -> None:
-    model = data.draw(st.sampled_from([DENSE, replace(SPARSE, num_mtp_layers=1), load_model("deepseek-v2-lite")]))
-    names = st.sampled_from(["loss", "logits", "q up", "kv up", "router", "a", ""])
+    hybrid = load_model("qwen3-next-80b-a3b")
+    model = data.draw(
+        st.sampled_from([DENSE, replace(SPARSE, num_mtp_layers=1), load_model("deepseek-v2-lite"), hybrid])
+    )
+    names = st.sampled_from(["loss", "logits", "q up", "kv up", "router", "norms", "mlp activation", "a", ""])
 
     def rename(ops: LayerOps | ExpertOps) -> Any:
         inner = {"experts": rename(ops.experts)} if isinstance(ops, LayerOps) and ops.experts else {}
@@ -174,6 +179,8 @@ def test_the_names_of_ops_change_nothing(data: st.DataObject) -> None:
         return replace(ops, **renamed, **inner)
 
     fields = {"tp": 2, "dp": 4, "recompute": data.draw(st.sampled_from(["none", "selective", "full"]))}
+    if fields["recompute"] == "selective":
+        fields["recompute_modules"] = data.draw(st.sampled_from(["", *MODULES]))
     before, after = context(model, memory=1.0, **fields), context(model, memory=1.0, **fields)
     for layer in model_layers(model).values():
         old, new = layer_time(layer, before), layer_time(rename(layer), after)

@@ -213,8 +213,10 @@ class _Problem:
         self._settle()
         self.shipped = calibration.chips if calibration else None
         if calibration:
-            logs = [np.log(calibration.software[trait][name].factor) for trait, name in self.effects]
-            self.start[len(self.slots) :] = logs
+            self.start[len(self.slots) :] = [
+                np.log(known.factor if (known := calibration.software.get(trait, {}).get(name)) else prior.median)
+                for (trait, name), prior in self.effects.items()
+            ]
             return
         self.free = self._choose_free(samples)
         self._settle()

@@ -61,6 +61,9 @@ class Replacement:
     batches: tuple[AtBatch, ...] = ()
     """Both pools at every batch of a list, each with the chips that replace; empty without a list."""
 
+    def __repr__(self) -> str:
+        return f"Replacement({self.first.name} by {self.other.name}, by {self.match}: {self.chips} chips)"
+
 
 def replace_pool(
     first: tuple[Job, Pool | Mixture], other: tuple[Job, Pool], calibration: Calibration,
@@ -200,8 +203,8 @@ def _smallest(curve: Curve, target: float, what: str) -> Assessment:
             f"; the most is {best.useful.nominal:,.0f} useful tokens/s with {best.pool.chips:,} chips" if best else ""
         )
         raise InfeasibleError(
-            f"no number of chips of {curve.pool.name} (at most {curve.most:,}) {what}{reached}; take a pool with a "
-            f"further tier or a larger --batch"
+            f"no number of chips of {curve.pool.name} (at most {curve.most:,}) {what}{reached}; take "
+            f"{curve.pool.larger or 'a pool with a further tier'} or a larger --batch"
         )
     return smallest
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -44,8 +44,15 @@ class Cells:
 
     def text(self, column: str) -> str:
         """Return a cell without the blanks around it; empty when nothing is stated."""
-        text = (self.row.get(column) or "").strip()
+        cell = self.row.get(column)
+        if not cell:
+            return ""
+        text = cell.strip()
         return "" if not text or (len(text) <= _LONGEST_EMPTY and text.lower() in EMPTY) else text
+
+    def raw(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return some cells as they stand: rows that are alike in them have much in common."""
+        return tuple([self.row.get(column) or "" for column in columns])
 
     def require(self, column: str) -> str:
         """Return a cell that must not be empty.
@@ -117,8 +124,10 @@ class Cells:
 
         Raises CellError for any other word.
         """
-        text = (self.row.get(column) or "").strip().lower()
-        allowed = _allowed_words(column)
+        cell = self.row.get(column)
+        if not cell:
+            return ""
+        text, allowed = cell.strip().lower(), _allowed_words(column)
         if text not in allowed and text not in EMPTY:
             raise CellError(f"{column}: expected {_list(allowed)}, got {text[:60]!r}")
         return allowed.get(text, "")
@@ -188,6 +197,7 @@ def read_cells(path: Path) -> Iterator[Cells]:
                 f"got {', '.join(columns[:6])[:120] or 'nothing'} (`tianji validate --columns` lists them all)"
             )
         again = [(at, columns.index(name)) for at, name in enumerate(columns) if name and columns.index(name) != at]
+        width = len(columns)
         for cells in lines:
             for at, first in again:
                 if at < len(cells) and cells[at] != cells[first]:
@@ -195,12 +205,12 @@ def read_cells(path: Path) -> Iterator[Cells]:
                         f"{path}, line {lines.line_num}: two columns {columns[at]} hold {cells[first]!r:.40} and "
                         f"{cells[at]!r:.40}; keep the one that is right"
                     )
-            if any(cell.strip() for cell in cells[len(columns) :]):
+            if len(cells) > width and any(cell.strip() for cell in cells[width:]):
                 raise FormatError(
-                    f"{path}, line {lines.line_num}: {len(cells)} cells under {len(columns)} columns; a text with a comma "
+                    f"{path}, line {lines.line_num}: {len(cells)} cells under {width} columns; a text with a comma "
                     "stands in quotation marks"
                 )
-            if any(cell.strip() for cell in cells):
+            if (cells and cells[0].strip()) or any(cell.strip() for cell in cells):
                 yield Cells(dict(zip(columns, cells, strict=False)), lines.line_num)
     except csv.Error as error:
         raise FormatError(f"{path}, line {lines.line_num}: {error}; expected comma-separated values") from None

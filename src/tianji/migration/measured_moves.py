@@ -43,14 +43,39 @@ class Neighbour:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClassRecord:
+    """How often a scan gave a class to a measured first support, and how often the added lines were of that class."""
+
+    cases: int
+    right: int
+    others: Mapping[str, int]
+    """Class that it was instead: how often."""
+
+
+def find_record(kind: EffortClass) -> ClassRecord:
+    """Return how often a class was right where it could be measured."""
+    row = next(row for row in read_rows("class_record") if row["called"] == kind)
+    others = dict(word.split(":") for word in row["others"].split())
+    return ClassRecord(int(row["cases"]), int(row["right"]), {name: int(count) for name, count in others.items()})
+
+
 @lru_cache(maxsize=1)
 def lines_a_file() -> tuple[float, float, float]:
     """Return the quartiles of added lines for each file to change, over the measured supports without own kernels."""
     from statistics import quantiles
 
-    ratios = [int(r["code_added"]) / int(r["files_to_change"]) for r in _measured() if r["class"] != EffortClass.D]
-    low, mid, high = quantiles(ratios, n=4)
+    low, mid, high = quantiles(_lines_of_each_file(), n=4)
     return low, mid, high
+
+
+def num_measured() -> int:
+    """Return how many measured supports the quartiles of lines are taken over."""
+    return len(_lines_of_each_file())
+
+
+def _lines_of_each_file() -> list[float]:
+    return [int(r["code_added"]) / int(r["files_to_change"]) for r in _measured() if r["class"] != EffortClass.D]
 
 
 @lru_cache(maxsize=1)

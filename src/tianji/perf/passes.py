@@ -1,4 +1,8 @@
-"""Time of one micro-batch through the layers of a stage: the pass forward and the pass backward."""
+"""Time of one micro-batch through the layers of a stage: the pass forward and the pass backward.
+
+The seconds of each layer are those of :func:`tianji.perf.layer.layer_time`; here they are counted and added up. A backward pass
+has two matmuls for each of the forward pass (Narayanan et al. 2021).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tianji.parallel.grid import keep_places
 from tianji.perf.context import Context, Terms, add_up, largest
 from tianji.perf.layer import LayerTime, layer_time
 from tianji.perf.stages import PassTime, Stage
@@ -16,15 +21,34 @@ from tianji.workload.layers import block_name, model_layers
 
 Counts = dict[str, Array]
 """How many layers of each kind a stage has; kinds of which it has none are left out."""
+Layers = dict[str, LayerTime]
+"""The time of one layer of each kind."""
 
 
-def estimate_layers(c: Context) -> dict[str, LayerTime]:
+def estimate_layers(c: Context) -> Layers:
     """Return the time of one layer of each kind that the model has, with embedding, head and prediction module."""
     return {name: layer_time(layer, c) for name, layer in model_layers(c.job.model).items()}
 
 
+def keep_layers(layers: Layers, index: tuple[Array, ...]) -> Layers:
+    """Return the times at some places of the last axes, as a grid keeps them, with the kinds that a sum of passes needs.
+
+    In a product of axes most ops vary with a few of them: layers are estimated there, and kept where they are wanted.
+    """
+
+    def at_places(terms: Terms) -> Terms:
+        return {kind: keep_places(terms[kind], index) for kind in COMPUTATION if kind in terms}
+
+    kept: Layers = {}
+    for name, layer in layers.items():
+        forward, backward = (keep_places(seconds, index) for seconds in layer.seconds)
+        weight = keep_places(layer.weight, index)
+        kept[name] = LayerTime(at_places(layer.forward), at_places(layer.backward), weight, (forward, backward))
+    return kept
+
+
 def stage_counts(s: Stage, num_mtp_layers: int) -> Counts:
-    """Return what one stage holds; each prediction module asks for the head once more."""
+    """Return what one stage holds; each of ``num_mtp_layers`` prediction modules asks for the head once more."""
     counts = {**s.counts, "embedding": s.has_embedding, "head": s.has_head * (1 + num_mtp_layers)}
     counts["mtp"] = s.modules
     return {name: n for name, n in counts.items() if np.any(n)} or counts
@@ -42,7 +66,7 @@ def all_counts(model: Model) -> Counts:
 
 
 def sum_counts(counts: Sequence[Counts]) -> Counts:
-    """Return what some stages hold together."""
+    """Return what some stages hold together, ``counts`` by the kind of layer."""
     names = dict.fromkeys(name for stage in counts for name in stage)
     return {name: add_up(stage[name] for stage in counts if name in stage) for name in names}
 
@@ -59,13 +83,13 @@ def slowest_counts(counts: list[Counts], sums: list[Array], slowest: Array) -> C
     return picked
 
 
-def pass_seconds(counts: Counts, layers: dict[str, LayerTime]) -> tuple[Array, Array]:
+def pass_seconds(counts: Counts, layers: Layers) -> tuple[Array, Array]:
     """Return the seconds of one micro-batch forward and backward through so many layers."""
     seconds = [(n, *layers[name].seconds) for name, n in counts.items() if name in layers]
     return add_up(n * forward for n, forward, _ in seconds), add_up(n * backward for n, _, backward in seconds)
 
 
-def weight_seconds(counts: Counts, layers: dict[str, LayerTime]) -> Array:
+def weight_seconds(counts: Counts, layers: Layers) -> Array:
     """Return the seconds of the weight gradients of one micro-batch through so many layers."""
     return add_up(n * layers[name].weight for name, n in counts.items() if name in layers)
 
@@ -84,7 +108,7 @@ class Pace:
 def find_pace(
     stages: Sequence[Counts],
     everything: Counts,
-    layers: dict[str, LayerTime],
+    layers: Layers,
     software: Array | float,
     kinds: Sequence[str] | None = None,
 ) -> Pace:
@@ -122,14 +146,15 @@ def add_delay(pace: Pace, delay: Array) -> Array:
 
 
 def computation(terms: Terms) -> Array:
-    """Return the seconds in which a chip works."""
+    """Return the seconds of ``terms`` in which a chip works."""
     return add_up(terms[kind] for kind in COMPUTATION)
 
 
-def estimate_pass(
-    counts: Counts, layers: dict[str, LayerTime], kinds: Sequence[str] | None = None
-) -> tuple[Terms, Array]:
-    """Return the seconds of one micro-batch forward and backward by kind, and those of the weight gradients within them."""
+def estimate_pass(counts: Counts, layers: Layers, kinds: Sequence[str] | None = None) -> tuple[Terms, Array]:
+    """Return the seconds of one micro-batch forward and backward by kind, and those of the weight gradients within them.
+
+    ``kinds`` are the terms that are asked for; None: all of them.
+    """
     terms: Terms = {}
     weight: Array = np.asarray(0.0)
     for name, layer in ((name, layers[name]) for name in counts if name in layers):

@@ -6,7 +6,7 @@ Every part is a term; the step time is their sum, so that a breakdown accounts f
 they depend on and broadcast together only at the end: the same code prices one strategy and a million.
 
 A step is put together from segments of the pipeline in one place (:func:`assemble`). A pool is one segment, so that a mixture of
-equal chips takes what the pool takes, under any constants.
+equal chips takes what the pool takes, under any constants. Sources: Narayanan et al. 2021; Rajbhandari et al. 2020.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ from tianji.parallel.grid import Grid
 from tianji.perf.context import Terms, largest, total
 from tianji.perf.memory import activation_bytes, fixed_bytes, host_bytes, kept_of_kinds, state_bytes
 from tianji.perf.offload import is_offloading
-from tianji.perf.passes import COMPUTATION, Pace, add_delay, all_counts, computation, estimate_layers, pass_seconds
+from tianji.perf.passes import (
+    COMPUTATION,
+    Layers,
+    Pace,
+    add_delay,
+    all_counts,
+    computation,
+    estimate_layers,
+    pass_seconds,
+)
 from tianji.perf.segments import Segment, SegmentTime, joint_send_time, pool_context, segment_time
 from tianji.perf.stages import Bubble, PassTime, Stage, Variants, representative_stages
 from tianji.perf.teacher import teacher_bytes, teacher_job
@@ -88,11 +97,16 @@ def estimate(
 
 
 def estimate_parts(
-    job: Job, pool: Pool, constants: Constants, g: Grid, *, by_kind: bool = True, weighs_stages: bool = False
-) -> tuple[Terms, Bubble]:
-    """Return what :func:`estimate` does without the memory: the parts of a step, and its bubble."""
+    job: Job, pool: Pool, constants: Constants, g: Grid, *, by_kind: bool = True, weighs_stages: bool = False,
+    layers: Layers | None = None,
+) -> tuple[Terms, Bubble]:  # fmt: skip
+    """Return what :func:`estimate` does without the memory: the parts of a step, and its bubble.
+
+    ``layers`` are those of the grid (:func:`estimate_job_layers`), where they are known. ``by_kind`` and ``weighs_stages`` are
+    those of :func:`estimate`.
+    """
     segment = Segment.whole(job, pool, constants, g)
-    plain = assemble(job, [segment], None, g, by_kind=by_kind, weighs_stages=weighs_stages)
+    plain = assemble(job, [segment], None, g, by_kind=by_kind, weighs_stages=weighs_stages, layers=layers)
     return _with_teacher(job, pool, constants, g, plain, by_kind=by_kind)
 
 
@@ -101,14 +115,23 @@ def estimate_time(job: Job, pool: Pool, constants: Constants, g: Grid) -> Terms:
     return Estimate(*estimate_parts(job, pool, constants, g), []).terms
 
 
-def least_time(job: Job, pool: Pool, constants: Constants, g: Grid) -> Array:
+def estimate_step(job: Job, pool: Pool, constants: Constants, g: Grid) -> Array:
+    """Return seconds of a step in one sum; constants may be arrays as in :func:`estimate_time`."""
+    return Estimate(*estimate_parts(job, pool, constants, g, by_kind=False), []).step_time
+
+
+def estimate_job_layers(job: Job, pool: Pool, constants: Constants, g: Grid) -> Layers:
+    """Return the time of one layer of each kind of a job's model, for one micro-batch."""
+    return estimate_layers(pool_context(job, pool, constants, g))
+
+
+def least_time(job: Job, constants: Constants, g: Grid, layers: Layers) -> Array:
     """Return seconds below which no step is, however its layers are dealt out: an even share of all passes.
 
     A fraction of what :func:`estimate` takes; 0 where chips share processors, as one that waits then lends its own to others.
     """
     if constants.sharing != 1.0:
         return np.asarray(0.0)
-    layers = estimate_layers(pool_context(job, pool, constants, g))
     forward, backward = pass_seconds(all_counts(job.model), layers)
     least: Array = microbatches(job, g) * (forward + backward) * (constants.software / g.pp)
     return least
@@ -141,15 +164,16 @@ def estimate_segments(job: Job, segments: Sequence[Segment], joint: Tier, g: Gri
 
 def assemble(
     job: Job, segments: Sequence[Segment], joint: Tier | None, g: Grid, *, by_kind: bool = True,
-    weighs_stages: bool = False,
+    weighs_stages: bool = False, layers: Layers | None = None,
 ) -> tuple[Terms, Bubble]:  # fmt: skip
     """Return a step's terms but for the bubble, and the bubble, of a pipeline over one or more segments.
 
     The slowest stage sets the pace and the others make the bubble. Where activations cross the ``joint`` tier, between two
     segments, nothing hides that. All ranks wait for the chip with the longest delays (the largest ``straggle``) and for the
     longest fixed overhead; chips lend a waiting one's share of a processor within a segment at most (the smallest ``sharing``).
+    ``by_kind`` and ``weighs_stages`` are those of :func:`estimate`.
     """
-    times = [segment_time(job, s, g, None if by_kind else COMPUTATION) for s in segments]
+    times = [segment_time(job, s, g, None if by_kind else COMPUTATION, layers) for s in segments]
     paces, variants = _slowest(times)
     # Of each kind of chips the first stage decides what stays exposed of the exchange (see data_parallel_time).
     first = [t for t, is_first in zip(times, _first_of_kind(segments), strict=True) if is_first]
@@ -174,7 +198,7 @@ def assemble(
         parts["passes"] = variants.spread(lambda pace, m, delay: m * add_delay(pace, delay), paces, m, delay)
     parts["pp_comm"] = m * exposed_send
     parts["dp_comm"] = m * sharded + exchange
-    parts["optimizer"] = largest([t.optimizer for t in times])
+    parts["optimizer"] = largest([t.optimizer for t in times]) + largest([t.gradients for t in times])
     parts["overhead"] = parts.get("overhead", 0.0) + largest([t.fixed for t in times])
     sharing = -largest([np.negative(s.constants.sharing) for s in segments])
     busy: Array = np.asarray(0.0)
@@ -247,7 +271,7 @@ def estimate_host(job: Job, g: Grid, stages: Sequence[Stage]) -> list[dict[str, 
 
 
 def fits_host(job: Job, chip: Chip, g: Grid, stages: Sequence[Stage]) -> Array:
-    """Return where the host's memory holds what is offloaded; everywhere if nothing is, or nobody published its size."""
+    """Return where the host's memory holds what ``stages`` offload; everywhere if nothing is, or nobody published its size."""
     if chip.host_memory is None or not is_offloading(g):
         return np.asarray(True)
     fits: Array = fullest(estimate_host(job, g, stages)) <= chip.host_memory.value

@@ -23,7 +23,7 @@ from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
 from tianji.perf.stages import every_stage
 from tianji.perf.step import estimate, estimate_host, estimate_memory
-from tianji.prediction.many import bundle, predict_many
+from tianji.prediction.many import bundle, predict_slopes
 from tianji.ranges import Range
 from tianji.result import Result
 from tianji.units import Array
@@ -76,8 +76,11 @@ def _predict_alike(plans: Sequence[Plan], calibration: Calibration) -> list[Resu
     job, chips, chip = plans[0].job, plans[0].strategy.chips, plans[0].pool.chip
     constants, used = calibration.constants(chip), replace(plans[0].pool, chips=chips)
     grid = Grid.of(*(plan.strategy for plan in plans))
-    cost = estimate(job, used, constants, grid)
-    times, terms = _column(cost.step_time, len(plans)), {k: _column(v, len(plans)) for k, v in cost.terms.items()}
+    estimated = estimate(job, used, constants, grid)
+    times, terms = (
+        _column(estimated.step_time, len(plans)),
+        {k: _column(v, len(plans)) for k, v in estimated.terms.items()},
+    )
     stages, doubts = _stage_memory(plans, constants), doubt_times(plans, calibration, constants)
     spread = calibration.spread(chip, moe=job.model.moe is not None, chips=chips)
     flops = job_flops(job)
@@ -147,7 +150,7 @@ def doubt_times(plans: Sequence[Plan], calibration: Calibration, constants: Cons
     doubt = calibration.doubt(plans[0].pool.chip)
     if not doubt.names:
         return [(0.0, "")] * len(plans)
-    slopes = predict_many(bundle(plans), lambda _: constants, doubt.names).slopes
+    slopes = predict_slopes(bundle(plans), constants, doubt.names)
     return [(float(doubt.deviation(column)), doubt.name_worst(column)) for column in slopes.T]
 
 

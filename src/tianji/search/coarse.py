@@ -7,23 +7,24 @@ exhaustive search is measured in the tests.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
-from tianji.parallel.grid import Grid
+from tianji.parallel.grid import Grid, keep_places
 from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import CHOICES, SWITCHES, Strategy
 from tianji.perf.compute import ChipRates
 from tianji.perf.memory import usable_memory
-from tianji.search.blocks import Weighed, priced_blocks
+from tianji.perf.passes import Layers, keep_layers
+from tianji.perf.step import estimate_job_layers, least_time
+from tianji.search.blocks import Weighed, estimated_blocks
 from tianji.search.candidate import Candidate
+from tianji.search.exhaustive import ROUNDING
 from tianji.search.options import MARGIN
 from tianji.search.space import (
     MAX_EXPERT_TENSOR,
@@ -59,6 +60,10 @@ REPLICAS = 2
 """Numbers of replicas of each smaller dealing, the largest ones."""
 LEAST_SHARE = 0.5
 """Of the chips, what a smaller dealing uses at least."""
+MANY = 100_000
+"""Strategies beyond which the most promising ones are estimated first."""
+FIRST = 8
+"""Of so many settings one is among the most promising."""
 CELLS = 400_000
 """Strategies that are priced at once: few enough for the cache."""
 DEGREES = ("pp", "tp", "cp", "dp")
@@ -109,7 +114,7 @@ def rank_dealings(
     """
     table = _smaller_layouts(job, pool) if smaller else _layouts(job, pool)
     chips = table[:, : len(DEGREES)].prod(axis=1)
-    return _rank(job, pool, constants, table[chips >= least_chips(job, pool, constants, bar)], fixed, keep)
+    return _rank(job, pool, constants, table[chips >= least_chips(job, pool, constants, bar)], fixed, keep, bar)
 
 
 def least_chips(job: Job, pool: Pool, constants: Constants, step_time: Seconds) -> float:
@@ -124,14 +129,17 @@ def least_chips(job: Job, pool: Pool, constants: Constants, step_time: Seconds) 
     return job_flops(job) * constants.software / (fastest * step_time)
 
 
-def _rank(job: Job, pool: Pool, constants: Constants, table: Array, fixed: Mapping[str, Any], keep: int) -> list[Start]:
+def _rank(
+    job: Job, pool: Pool, constants: Constants, table: Array, fixed: Mapping[str, Any], keep: int,
+    bar: Seconds = float("inf"),
+) -> list[Start]:  # fmt: skip
     """Return the fastest degrees of a table of dealings, each with its step time under a few settings."""
     for name, value in ((name, value) for name, value in fixed.items() if name in COLUMNS):
         code = CHOICES[name].index(str(value)) if name in CHOICES else int(value)
         table = table[table[:, COLUMNS.index(name)] == code]
     settings = Strategy(**{name: value for name, value in fixed.items() if name in SWITCHES or name == "ep_kind"})
     tried = _settings(job, pool, table, settings)
-    starts = [pair for few in tried for pair in _fastest(job, pool, constants, few, keep)]
+    starts = [pair for few in tried for pair in _fastest(job, pool, constants, few, keep, bar)]
     return sorted(starts, key=lambda pair: pair[0])
 
 
@@ -140,33 +148,81 @@ class _Settings:
     """What is tried of some dealings: a grid whose last axis has the legal settings of each."""
 
     grid: Grid
-    owners: tuple[Array, Array]
-    """Of each place of that axis its experts and its dealing."""
+    product: Grid
+    """The grid that they are taken from, with axes for schedule, experts and dealing."""
+    legal: Array
+    """Where the product keeps all rules."""
+    places: tuple[Array, Array, Array]
+    """Of each place of the last axis its schedule, its experts and its dealing."""
     experts: Mapping[str, Array]
     dealings: Mapping[str, Array]
 
+    def keep(self, kept: Array) -> _Settings:
+        """Return some places of the last axis."""
+        first, second, third = (places[kept] for places in self.places)
+        return replace(self, grid=self.grid.keep(kept), places=(first, second, third))
 
-def _fastest(job: Job, pool: Pool, constants: Constants, tried: _Settings, keep: int) -> list[Start]:
-    """Return the fastest degrees of some dealings, each with its step time."""
-    limit, weighed = usable_memory(pool), Weighed.of(job, pool, constants, tried.grid)
-    roomy: Array = np.any(weighed.fits(limit), axis=(0, 1, 2))
-    if not roomy.any():
+
+def _fastest(job: Job, pool: Pool, constants: Constants, tried: _Settings, keep: int, bar: Seconds) -> list[Start]:
+    """Return the fastest degrees of some dealings, each with its step time; those above ``bar`` may be left out.
+
+    The most promising settings of many are estimated first: what takes longer than they do, by an even share of all passes, is
+    then left out.
+    """
+    layers = estimate_job_layers(job, pool, constants, tried.product)
+    least = keep_places(least_time(job, constants, tried.product, layers), tried.places)
+    if np.isfinite(bar):
+        near: Array = np.any(np.broadcast_to(least <= bar * (1.0 + ROUNDING), tried.grid.shape), axis=(0, 1, 2))
+        tried, least = tried.keep(near), keep_places(least, (np.flatnonzero(near),))
+    if not len(tried.places[0]):
         return []
-    least = np.full(len(roomy), np.inf)
-    for block in priced_blocks(job, pool, constants, weighed.keep(roomy)):
+    weighed = Weighed.of(job, pool, constants, tried.grid, keep_places(tried.legal, tried.places))
+    fits = weighed.fits(usable_memory(pool))
+    if not fits.any():
+        return []
+    least = np.where(fits, least, np.inf)
+    bounds = least.min(axis=(0, 1, 2))
+    chosen: dict[tuple[int, ...], Seconds] = {}
+    seconds = np.full(len(bounds), np.inf)
+    first = np.partition(bounds, len(bounds) // FIRST)[len(bounds) // FIRST] if fits.size > MANY else np.inf
+    for part in (bounds <= first, bounds > first):
+        reach = min([bar, *list(chosen.values())[keep - 1 :]]) * (1.0 + ROUNDING)
+        worth = np.isfinite(least) & (least <= reach) & part
+        columns = worth.any(axis=(0, 1, 2))
+        if columns.any():
+            here = keep_layers(layers, tuple(places[columns] for places in tried.places))
+            seconds[columns] = _estimate_least(job, pool, constants, weighed.keep(columns), worth[..., columns], here)
+            chosen = _choose(tried, seconds, keep)
+    return [(least, dict(zip((*DEGREES, "ep"), key, strict=True))) for key, least in chosen.items()]
+
+
+def _estimate_least(
+    job: Job, pool: Pool, constants: Constants, weighed: Weighed, worth: Array, layers: Layers
+) -> Array:
+    """Return the least step time of each column of a grid among what is worth it and fits the memory."""
+    limit, width = usable_memory(pool), weighed.grid.shape[-1]
+    least = np.full(width, np.inf)
+    wanted: Array = np.any(worth, axis=-2)
+    for block in estimated_blocks(job, pool, constants, weighed, worth=wanted, layers=layers):
+        columns = np.arange(width) if block.columns is None else block.columns
         fitting = np.where(block.legal & (block.memory <= limit), block.step_time, np.inf)
-        least[roomy] = np.minimum(least[roomy], fitting.reshape(-1, np.count_nonzero(roomy)).min(axis=0))
+        least[columns] = np.minimum(least[columns], fitting.reshape(-1, len(columns)).min(axis=0))
+    return least
+
+
+def _choose(tried: _Settings, least: Array, keep: int) -> dict[tuple[int, ...], Seconds]:
+    """Return the fastest degrees with their step times, from the least step time of each place."""
     eps, dealings = tried.experts["ep"], tried.dealings
     seconds = np.full((len(eps), len(dealings["dp"])), np.inf)
-    np.minimum.at(seconds, tried.owners, least)
-    chosen: dict[tuple[int, ...], float] = {}
+    np.minimum.at(seconds, tried.places[1:], least)
+    chosen: dict[tuple[int, ...], Seconds] = {}
     for place in np.argsort(seconds, axis=None):
         expert, layout = np.unravel_index(place, seconds.shape)
         if len(chosen) == keep or not np.isfinite(seconds[expert, layout]):
             break
         key = (*(int(dealings[name][layout]) for name in DEGREES), int(eps[expert]))
         chosen.setdefault(key, float(seconds[expert, layout]))
-    return [(least, dict(zip((*DEGREES, "ep"), key, strict=True))) for key, least in chosen.items()]
+    return chosen
 
 
 def _settings(job: Job, pool: Pool, table: Array, settings: Strategy) -> Iterator[_Settings]:
@@ -185,8 +241,8 @@ def _settings(job: Job, pool: Pool, table: Array, settings: Strategy) -> Iterato
             micro, vpp = _micro_batches(job, part["dp"]), _chunks(job, part["pp"], schedules)
             product = Grid.product((*axes, part), settings)
             whole = replace(product, micro_batch_size=micro[:, None, None], vpp=vpp[:, None])
-            legal = np.broadcast_to(is_legal(whole, job, pool), whole.shape).any(axis=(0, 1, 2))
-            schedule, expert, dealing = np.nonzero(legal)
+            legal = np.broadcast_to(is_legal(whole, job, pool), whole.shape)
+            schedule, expert, dealing = np.nonzero(legal.any(axis=(0, 1, 2)))
             if not len(dealing):
                 continue
             # Most settings are illegal: what is left of them stands on one axis.
@@ -194,7 +250,7 @@ def _settings(job: Job, pool: Pool, table: Array, settings: Strategy) -> Iterato
             columns |= {name: values[expert] for name, values in experts.items()}
             columns |= {"schedule": codes[schedule], "vpp": vpp[schedule, dealing]}
             grid = replace(Grid.product((*outer, columns), settings), micro_batch_size=micro[:, dealing])
-            yield _Settings(grid, (expert, dealing), experts, part)
+            yield _Settings(grid, whole, legal, (schedule, expert, dealing), experts, part)
 
 
 def _layouts(job: Job, pool: Pool) -> Array:
@@ -223,17 +279,18 @@ def _smaller_layouts(job: Job, pool: Pool) -> Array:
     stages = [p for p in range(1, model.num_layers + 1) if -(-model.num_layers // p) * p <= even * model.num_layers]
     most = min(max(job.seq_len // MIN_CONTEXT, 1), chips)
     contexts = range(1, most + 1) if chips <= FEW else [2**k for k in range(most.bit_length())]
-    rows: list[tuple[int, ...]] = []
-    for pp, tp in product(stages, divisors(model.num_attention_heads)):
-        for cp in contexts:
-            room = chips // (pp * tp * cp)
-            if not room:
-                break
-            for dp in replicas[: bisect_right(replicas, room)][-kept:]:
-                if share * chips <= pp * tp * cp * dp < chips:
-                    kinds = ("ring", "ulysses") if cp > 1 and model.num_attention_heads % (tp * cp) == 0 else ("ring",)
-                    rows += [(pp, tp, cp, dp, CHOICES["cp_kind"].index(kind)) for kind in kinds]
-    return np.asarray(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
+    cuts = np.asarray(np.meshgrid(stages, divisors(model.num_attention_heads), contexts, indexing="ij"))
+    cuts = cuts.reshape(3, -1)[:, cuts.prod(axis=0).ravel() <= chips]
+    # Axes: the ways to cut a replica, the last numbers of replicas that there is room for, kinds of context parallelism.
+    pp, tp, cp = cuts[:, :, None, None]
+    back, kind = np.arange(-kept, 0)[:, None], np.arange(2)
+    number = np.searchsorted(replicas, chips // (pp * tp * cp), side="right") + back
+    dp = np.asarray(replicas)[np.maximum(number, 0)]
+    used, cuts_heads = pp * tp * cp * dp, (cp > 1) & (model.num_attention_heads % (tp * cp) == 0)
+    there = (number >= 0) & (used >= share * chips) & (used < chips) & ((kind == 0) | cuts_heads)
+    codes = np.asarray([CHOICES["cp_kind"].index(word) for word in ("ring", "ulysses")])
+    columns = np.broadcast_arrays(pp, tp, cp, dp, codes[kind])
+    return np.stack([column[there] for column in columns], axis=1).astype(np.int64)
 
 
 def _experts(job: Job) -> dict[str, Array]:

@@ -42,9 +42,17 @@ PRIMUS_DEFAULTS: dict[str, list[str]] = {
 """Primus fd1eeabb (August 2026), primus/configs/modules/megatron/trainer_base.yaml."""
 
 
+OLD_NAMES = {
+    "--model-parallel-size": "--tensor-model-parallel-size", "--batch-size": "--micro-batch-size",
+    "--pipe-parallel-size": "--pipeline-model-parallel-size", "--num-unique-layers": "--num-layers",
+}  # fmt: skip
+"""Names that Megatron-LM had before its release 2.1, and Megatron-DeepSpeed has still."""
+
+
 def read_megatron(command: Command, script: Script, where: str) -> Options:
     """Return the options of a plain Megatron or MindSpeed command."""
-    options = Options(where, group_options(command.words) | start_options(command, script))
+    values = {OLD_NAMES.get(k, k): v for k, v in group_options(command.words).items()}
+    options = Options(where, values | start_options(command, script))
     name = (options.values.get("--deepspeed-config") or [""])[0]
     if name and "--zero-stage" not in options.values and (stage := _read_stage(name, script)) is not None:
         options.values["--zero-stage"] = [str(stage)]
@@ -257,15 +265,26 @@ def _fill(text: str, settings: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda m: settings.get(m[1], m[0]), text)
 
 
+def primus_trainer(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the module of Primus' YAML that trains."""
+    return next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
+
+
+def primus_framework(body: Mapping[str, Any]) -> str:
+    """Return the framework below Primus."""
+    return str(primus_trainer(body).get("framework", "megatron"))
+
+
 def read_primus(body: Mapping[str, Any], base: Mapping[str, Any], settings: Mapping[str, str], where: str) -> Options:
     """Return the options of Primus' YAML; ``base`` is the model's own file where it lies beside, else empty.
 
     Raises FormatError for another framework than Megatron below Primus.
     """
-    trainer = next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
-    framework = str(trainer.get("framework", "megatron"))
-    if framework != "megatron":
-        raise FormatError(f"{where}: a configuration of Primus for {framework}; read here are those for megatron")
+    trainer = primus_trainer(body)
+    if (framework := primus_framework(body)) != "megatron":
+        raise FormatError(
+            f"{where}: a configuration of Primus for {framework}; read are those for megatron, torchtitan and megatron_bridge"
+        )
     overrides = trainer.get("overrides") or {}
     values: dict[str, list[str]] = dict(PRIMUS_DEFAULTS)
     for name, value in {**base, **overrides}.items():
@@ -280,6 +299,16 @@ def read_primus(body: Mapping[str, Any], base: Mapping[str, Any], settings: Mapp
 
 
 PRIMUS_NAMES = {"fp8": "fp8_format", "share_embeddings_and_output_weights": "share_embeddings"}
+
+
+def primus_option(name: str) -> str:
+    """Return the option of Megatron that an option of Primus' command line means.
+
+    >>> primus_option("--fp8"), primus_option("--num-layers")
+    ('--fp8-format', '--num-layers')
+    """
+    key = name[2:].replace("-", "_")
+    return "--" + PRIMUS_NAMES.get(key, key).replace("_", "-")
 
 
 def primus_default(text: str, settings: Mapping[str, str]) -> str:
