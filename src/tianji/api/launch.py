@@ -151,9 +151,9 @@ def _find_best_words(launch: Launch, pool: Pool, asked: SoftwareOptions, words: 
     """Return the switches of the best plan: those that a launch turns on, and those that its software would take."""
     on = tuple(word for word in words if OFF.get(word.partition("=")[0]) != word.partition("=")[2])
     name = asked.software if isinstance(asked.software, str) else ""
-    said = {word.partition("=")[0] for word in on}
+    switches = {word.partition("=")[0] for word in on}
     written = find_written(launch.framework, name, launch.job, pool.chip) if words or name else ()
-    return (*on, *(word for word in written if word.partition("=")[0] not in said))
+    return (*on, *(word for word in written if word.partition("=")[0] not in switches))
 
 
 def _find_best(result: Result, calibration: Calibration) -> Result | str:
