@@ -55,6 +55,10 @@ def test_the_actor_of_roll_trains_by_megatron(tmp_path: Path) -> None:
     assert (s.tp, s.pp, s.dp, s.micro_batch_size, s.recompute) == (2, 2, 4, 2, "full")
     assert (launch.job.seq_len, launch.job.global_batch_size) == (6144, 2 * 16 * 4)
     assert any("rollout" in text for text in launch.assumed)
+    chunks = "virtual_pipeline_model_parallel_size: 7, additional_configs: {moe_permute_fusion: true}}"
+    launch = read_roll(tmp_path, "megatron_train", MEGATRON.replace("}", f", {chunks}"))
+    assert (launch.strategy.vpp, launch.strategy.schedule) == (7, "interleaved")
+    assert any("--moe-permute-fusion" in text for text in launch.left_out)
 
 
 def test_the_actor_of_roll_trains_by_fsdp_or_deepspeed(tmp_path: Path) -> None:

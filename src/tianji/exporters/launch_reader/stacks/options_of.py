@@ -25,7 +25,10 @@ SWIFT_DEFAULTS: dict[str, list[str]] = {
     "--cross-entropy-loss-fusion": [],
 }  # fmt: skip
 """ms-swift 3602360a (August 2026), swift/megatron/arguments/megatron_args.py."""
-SWIFT_NAMES = {"--max-length": "--seq-length", "--tuner-type": "--train-type"}
+SWIFT_NAMES = {
+    "--max-length": "--seq-length", "--tuner-type": "--train-type",
+    "--virtual-pipeline-model-parallel-size": "--num-virtual-stages-per-pipeline-rank",
+}  # fmt: skip
 SLIME_DEFAULTS: dict[str, list[str]] = {"--use-distributed-optimizer": [], "--bf16": [], "--micro-batch-size": ["1"]}
 """slime 624b824a (August 2026), slime/backends/megatron_utils/arguments.py."""
 VERL_DEFAULTS: dict[str, list[str]] = {
@@ -114,6 +117,13 @@ def read_slime(command: Command, script: Script, where: str) -> Options:
     values = SLIME_DEFAULTS | group_options(command.words)
     options = Options(where, values | start_options(command, script), stack="slime")
     _take_layers(options)
+    checkpoint = (values.get("--hf-checkpoint") or [""])[0]
+    if "--num-layers" not in options.values and find_named_model(checkpoint):
+        _take_model(options, checkpoint, "--hf-checkpoint")
+        options.remarks.append(f"the sizes are not in the script: those of --hf-checkpoint {checkpoint} are taken")
+    if options.text("--train-backend") == "fsdp":
+        options.values |= {"--use-megatron-fsdp": [], "--data-parallel-sharding-strategy": ["optim_grads_params"]}
+        options.remarks.append("--train-backend fsdp: weights, gradients and optimizer are sharded")
     if options.has("--use-dynamic-batch-size", "--max-tokens-per-gpu"):
         cp = options.count("--context-parallel-size", 1)
         tokens = options.count("--max-tokens-per-gpu", 8192) * cp
