@@ -42,13 +42,13 @@ from pathlib import Path
 from tianji.cli import main
 from tianji.search import exhaustive
 
-price = exhaustive.priced_blocks
+estimate = exhaustive.estimated_blocks
 
 def announce(*words, **more):
     Path(sys.argv[1]).touch()
-    return price(*words, **more)
+    return estimate(*words, **more)
 
-exhaustive.priced_blocks = announce
+exhaustive.estimated_blocks = announce
 main(sys.argv[2:])
 """
 """The command line, which makes a file when its search begins."""

@@ -1,4 +1,8 @@
-"""What the formulas of a layer share: the job, the rates, the links and the grid of strategies."""
+"""What the formulas of a layer share: the job, the rates, the links and the grid of strategies.
+
+Communication hides beside work as far as the calibration's ``overlap_efficiency`` lets it; each formula with its source stands in
+docs/formulas.md, section "One layer" (Shoeybi et al. 2019; Korthikanti et al. 2022).
+"""
 
 from __future__ import annotations
 
@@ -58,7 +62,10 @@ class Context:
         return load
 
     def hide(self, communication: Array, work: Array, on: Array) -> Array:
-        """Return what stays exposed of a communication beside ``work`` seconds of computation."""
+        """Return the seconds of a communication that stay exposed beside ``work`` seconds of computation.
+
+        ``on`` says where it is hidden at all: 0 or 1, or the share that its kind reaches (``tp_overlap_share``).
+        """
         return communication - on * self.constants.overlap_efficiency * np.minimum(communication, work)
 
     def once(self, compute: Callable[[T, Context], R], subject: T) -> R:
@@ -67,7 +74,7 @@ class Context:
 
 
 def total(terms: Terms) -> Array:
-    """Return the sum of all kinds."""
+    """Return the sum of ``terms`` over all kinds, in seconds."""
     return add_up(terms.values())
 
 
@@ -83,7 +90,7 @@ def add_up(values: Iterable[Array]) -> Array:
 
 
 def largest(values: Sequence[Array]) -> Array:
-    """Return the largest value at each place."""
+    """Return the largest of some ``values`` at each place."""
     most: Array = values[0]
     for value in values[1:]:
         most = np.maximum(most, value)

@@ -1,4 +1,4 @@
-"""Time of the data-parallel exchange: gradients reduced, weights gathered, as the ZeRO level asks for it."""
+"""Time of the data-parallel exchange: gradients reduced, weights gathered, by ZeRO level (Rajbhandari et al. 2020)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Time of one segment of a pipeline: consecutive stages on chips of one kind, under one software.
 
 A pool's pipeline is one segment; a mixture's has one for each kind of chips, with layers dealt out unevenly. All segments share
-the degrees. How segments make a step is in :mod:`tianji.perf.step`.
+the degrees. How segments make a step is in :mod:`tianji.perf.step`. Sources: Rajbhandari et al. 2020 (what is sharded);
+Graham 1966 (chips that share processors).
 """
 
 from __future__ import annotations
@@ -152,14 +153,14 @@ def sent_bytes(job: Job, g: Grid) -> Array:
 
 
 def send_time(c: Context, num_stages: Array) -> Array:
-    """Return the seconds of passing one micro-batch's activations to the next stage, inside a segment of so many stages."""
+    """Return the seconds of passing one micro-batch's activations to the next stage, inside a segment of ``num_stages``."""
     return c.network.send(pipeline_group(c.g), sent_bytes(c.job, c.g)) * (num_stages > 1)
 
 
 def joint_send_time(job: Job, segments: Sequence[Segment], joint: Tier, g: Grid) -> Array:
     """Return the seconds of passing one micro-batch's activations from a segment to the next, over the joint tier.
 
-    Both ends take part, so the lower efficiency, the longer latency and the slower software count.
+    ``segments`` are the two ends. Both take part, so the lower efficiency, the longer latency and the slower software count.
     """
     constants = [s.constants for s in segments]
     rate = joint.rate("joint") * min(c.scale_out_efficiency for c in constants)
@@ -200,7 +201,10 @@ def gradient_time(c: Context, segment: Segment) -> Array:
 
 
 def offload_time(job: Job, segment: Segment, g: Grid, paces: Sequence[Pace]) -> Array | None:
-    """Return what a micro-batch waits for offloaded activations, and for weights that live on the host under ZeRO-3."""
+    """Return the seconds that a micro-batch waits for offloaded activations, and for weights on the host under ZeRO-3.
+
+    ``paces`` are the passes beside which the copies run, of each variant; None where nothing of it is offloaded.
+    """
     if not (np.any(g.offload_activations) or np.any(g.offload_weights)):
         return None
     chip, p = segment.pool.chip, job.precision

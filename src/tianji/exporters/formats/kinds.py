@@ -16,6 +16,8 @@ _LLAMA_FACTORY = frozenset(
 _LLAMA_FACTORY_NEW = frozenset(
     {"model_class", "dist_config", "train_dataset", "peft_config", "kernel_config", "output_dir"}
 )
+_OF_OTHERS = frozenset({"swift_version", "global_world_size", "do_dpo_align", "dataset_path_list"})
+"""Keys of what is no configuration: what ms-swift writes down of a run (``args.json``), pipelines of LMFlow."""
 _ROLL = ("actor_train", "sft_train", "student_train", "student", "train")
 """Workers of ROLL of which one trains."""
 
@@ -35,6 +37,8 @@ def find_kind(body: Mapping[str, Any]) -> str:
     ('llama-factory', 'deepspeed')
     """
     keys = set(body)
+    if keys & _OF_OTHERS:
+        return ""
     if isinstance(body.get("MODEL_ARGS"), Mapping):
         return "modelzoo"
     if isinstance(body.get("modules"), Mapping) and keys & {"work_group", "exp_name", "user_name", "workspace"}:

@@ -25,7 +25,10 @@ SWIFT_DEFAULTS: dict[str, list[str]] = {
     "--cross-entropy-loss-fusion": [],
 }  # fmt: skip
 """ms-swift 3602360a (August 2026), swift/megatron/arguments/megatron_args.py."""
-SWIFT_NAMES = {"--max-length": "--seq-length", "--tuner-type": "--train-type"}
+SWIFT_NAMES = {
+    "--max-length": "--seq-length", "--tuner-type": "--train-type",
+    "--virtual-pipeline-model-parallel-size": "--num-virtual-stages-per-pipeline-rank",
+}  # fmt: skip
 SLIME_DEFAULTS: dict[str, list[str]] = {"--use-distributed-optimizer": [], "--bf16": [], "--micro-batch-size": ["1"]}
 """slime 624b824a (August 2026), slime/backends/megatron_utils/arguments.py."""
 VERL_DEFAULTS: dict[str, list[str]] = {
@@ -114,6 +117,13 @@ def read_slime(command: Command, script: Script, where: str) -> Options:
     values = SLIME_DEFAULTS | group_options(command.words)
     options = Options(where, values | start_options(command, script), stack="slime")
     _take_layers(options)
+    checkpoint = (values.get("--hf-checkpoint") or [""])[0]
+    if "--num-layers" not in options.values and find_named_model(checkpoint):
+        _take_model(options, checkpoint, "--hf-checkpoint")
+        options.remarks.append(f"the sizes are not in the script: those of --hf-checkpoint {checkpoint} are taken")
+    if options.text("--train-backend") == "fsdp":
+        options.values |= {"--use-megatron-fsdp": [], "--data-parallel-sharding-strategy": ["optim_grads_params"]}
+        options.remarks.append("--train-backend fsdp: weights, gradients and optimizer are sharded")
     if options.has("--use-dynamic-batch-size", "--max-tokens-per-gpu"):
         cp = options.count("--context-parallel-size", 1)
         tokens = options.count("--max-tokens-per-gpu", 8192) * cp
@@ -270,6 +280,12 @@ def primus_trainer(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
 
 
+def primus_changes(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a YAML of Primus changes in its model's file."""
+    changes = primus_trainer(body).get("overrides")
+    return changes if isinstance(changes, Mapping) else {}
+
+
 def primus_framework(body: Mapping[str, Any]) -> str:
     """Return the framework below Primus."""
     return str(primus_trainer(body).get("framework", "megatron"))
@@ -285,7 +301,7 @@ def read_primus(body: Mapping[str, Any], base: Mapping[str, Any], settings: Mapp
         raise FormatError(
             f"{where}: a configuration of Primus for {framework}; read are those for megatron, torchtitan and megatron_bridge"
         )
-    overrides = trainer.get("overrides") or {}
+    overrides = primus_changes(body)
     values: dict[str, list[str]] = dict(PRIMUS_DEFAULTS)
     for name, value in {**base, **overrides}.items():
         if value is not None and not isinstance(value, Mapping):

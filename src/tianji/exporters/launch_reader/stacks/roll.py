@@ -37,6 +37,7 @@ def read_roll(
     part = _fill_all(find_part(body), known)
     strategy, training, arguments = (section(part, n) for n in ("strategy_args", "training_args", "model_args"))
     kind, config = str(strategy.get("strategy_name", "")), section(strategy, "strategy_config")
+    config = {**config, **section(config, "additional_configs")}
     path = body.get("pretrain") or body.get("student_pretrain") or arguments.get("model_name_or_path") or ""
     named = settings.get("model", str(_fill(path, known)))
     length, remark = _lengths(body)
@@ -59,6 +60,8 @@ def read_roll(
         options.stack, options.accumulation = "roll", steps
         options.has("--max-length", "--tuner-type", "--train-type")
         options.remarks.append(remark)
+        if truthy(part.get("use_sequence_packing")):
+            options.values["--reset-attention-mask"] = []
         return options
     trainer = TrainerSettings(where, "roll", named, chips=number, seq_len=length, micro_batch=micro, accumulation=steps)
     trainer.recompute, trainer.formats = "full" if checkpointed else "none", Formats(loss_kernel="torch")
