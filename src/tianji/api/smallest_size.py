@@ -60,7 +60,7 @@ def smallest(
 
     * ``runs_on="megatron"`` adds the smallest number whose plan this framework runs
       exactly.
-    * ``loss_kernel="torch"`` is the cross entropy that LLaMA-Factory and ms-swift compute.
+    * ``loss_kernel="torch"`` is what LLaMA-Factory and ms-swift compute.
     * ``margin="5 %"`` is the share of the usable memory that a plan must leave free;
       without it 3 %.
 
