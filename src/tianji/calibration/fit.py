@@ -213,7 +213,8 @@ class _Problem:
         self._settle()
         self.shipped = calibration.chips if calibration else None
         if calibration:
-            logs = [np.log(calibration.software[trait][name].factor) for trait, name in self.effects]
+            shipped = [calibration.software.get(trait, {}).get(name) for trait, name in self.effects]
+            logs = [np.log(effect.factor) if effect else 0.0 for effect in shipped]  # not known then: no effect
             self.start[len(self.slots) :] = logs
             return
         self.free = self._choose_free(samples)
