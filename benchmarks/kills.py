@@ -50,7 +50,7 @@ class Killer:
     def __call__(self, operation: Operation) -> None:
         """Kill somebody when it is time to."""
         now, controller = time.monotonic(), operation.controller
-        if controller.attempt is None or not operation.cluster.pids():
+        if controller.attempt is None or not operation.agents.pids():
             return
         if self.next is None:
             self.next = now + self.random.expovariate(1.0 / self.gap)
@@ -80,8 +80,8 @@ class Killer:
 
 def _processes(operation: Operation, part: str) -> Mapping[int, int]:
     if part == "rank":
-        return operation.cluster.pids()
-    hosts = operation.cluster.hosts
+        return operation.agents.pids()
+    hosts = operation.agents.hosts
     return hosts.actors() if part == "actor" and isinstance(hosts, RayHosts) else hosts.agents()
 
 

@@ -28,8 +28,8 @@ from tianji.backends.microbenchmarks.fitting import fit_survey
 from tianji.backends.microbenchmarks.measure_machine import Size, describe_calibration
 from tianji.backends.microbenchmarks.orders import Orders, read_survey
 from tianji.backends.microbenchmarks.pool_text import format_pool
+from tianji.backends.payload import RunPayload
 from tianji.backends.run_folder import finish_run
-from tianji.backends.spec import Spec
 from tianji.catalog import load_calibration, load_pool
 from tianji.catalog.calibrations import write_calibration
 from tianji.hardware.calibration import Calibration
@@ -150,7 +150,7 @@ def run_all(folder: Path, repeats: int, only: str) -> None:
                     out.mkdir(parents=True)
                     options = RunOptions(steps=STEPS + 1, warmup=1, out=str(out), trace=False, device="cpu")
                     work = plan_from(row["plan"])
-                    rig.run("train", Spec(work, options, chips).text(), out)
+                    rig.run("train", RunPayload(work, options, chips).text(), out)
                     result = finish_run(work, options, "local")
                     assert result.measurement is not None
                     runs = found.setdefault(name, {}).setdefault(layout, [])

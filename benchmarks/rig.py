@@ -33,12 +33,12 @@ class Rig:
     groups: tuple[Path, ...]
     cores: tuple[int, ...]
 
-    def run(self, task: str, spec: str, folder: Path) -> None:
+    def run(self, task: str, payload: str, folder: Path) -> None:
         """Have one rank on each chip do a task, to the end.
 
         Raises RunError when one fails; none outlives this call.
         """
-        run_ranks(RigHosts(folder, self), RankJob(task, spec, len(self.names), folder, node=1))
+        run_ranks(RigHosts(folder, self), RankJob(task, payload, len(self.names), folder, node=1))
 
 
 class RigHosts(LocalHosts):

@@ -11,13 +11,13 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tianji import migrate
+    from tianji import migrate, model, pool
     from tianji.api.answer import Answer
     from tianji.api.browsing import browse
     from tianji.api.comparing import compare, replace, size
     from tianji.api.exporting import export
     from tianji.api.failures import goodput
-    from tianji.api.operating import operate
+    from tianji.api.operation_parts import operate
     from tianji.api.planning import plan
     from tianji.api.predicting import predict
     from tianji.api.running import explain, run
@@ -60,9 +60,9 @@ __all__ = [
     "Replacement", "Result", "RunOptions", "Sizing", "Strategy", "TianjiError", "Tier", "Verdict", "__version__",
     "abbreviate_layout", "browse", "calibrate", "compare", "complete_layout", "explain",
     "export", "goodput", "list_chips", "list_failure_profiles", "list_models", "list_pools",
-    "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job", "migrate", "operate", "plan",
-    "predict", "read_plan", "read_result", "replace", "run", "size", "smallest", "validate", "write_plan",
-    "write_result",
+    "load_calibration", "load_chip", "load_failures", "load_model", "load_pool", "make_job", "migrate", "model",
+    "operate", "plan", "pool", "predict", "read_plan", "read_result", "replace", "run", "size", "smallest", "validate",
+    "write_plan", "write_result",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -71,7 +71,7 @@ _ROOMS = {
     "api.comparing": ("compare", "replace", "size"),
     "api.exporting": ("export",),
     "api.failures": ("goodput",),
-    "api.operating": ("operate",),
+    "api.operation_parts": ("operate",),
     "api.planning": ("plan",),
     "api.predicting": ("predict",),
     "api.running": ("explain", "run"),
@@ -99,6 +99,8 @@ _ROOMS = {
     "workload": ("MLA", "Job", "MoE", "Model", "Precision"),
 }  # fmt: skip
 """Where each exported name lives."""
+_GROUPS = ("migrate", "model", "pool")
+"""Groups of verbs, as on the command line."""
 
 
 def __getattr__(name: str) -> Any:
@@ -106,8 +108,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("tianji")
-    if name == "migrate":  # a group of verbs, as on the command line
-        return import_module("tianji.migrate")
+    if name in _GROUPS:
+        return import_module(f"tianji.{name}")
     for room, names in _ROOMS.items():
         if name in names:
             value = getattr(import_module(f"tianji.{room}"), name)

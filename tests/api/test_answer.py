@@ -3,13 +3,16 @@
 import copy
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 import tianji
+from samples import write_operation
 from tianji.api.door import name_arguments
 from tianji.cli import main
 from tianji.errors import FormatError, InputError
@@ -44,12 +47,32 @@ CASES: dict[str, Callable[[], tianji.Answer[Any]]] = {
     ),
     "validate --quality A --split check": lambda: tianji.validate(quality="A", split="check"),
     "operate --simulate --seed 8": lambda: tianji.operate(simulate=True, seed=8),
+    "operate status {operation}": lambda: tianji.operate.status(operation()),
+    "operate report {operation}": lambda: tianji.operate.report(operation()),
+    "model tower {config} --images 4 --image-tokens 256": lambda: tianji.model.tower(
+        write_config(), images=4, image_tokens=256
+    ),
     "export": tianji.export,
     "validate --columns": lambda: tianji.validate(columns=True),
     "browse": tianji.browse,
     "catalog pools": lambda: tianji.browse("pools"),
     "catalog h200": lambda: tianji.browse("h200"),
 }
+
+
+@cache
+def operation() -> str:
+    folder = Path(mkdtemp(prefix="tianji-answers-")) / "operation"
+    write_operation(folder)
+    return str(folder)
+
+
+@cache
+def write_config() -> str:
+    towers = json.loads((Path(__file__).parents[1] / "workload" / "data" / "towers.json").read_text("utf-8"))
+    path = Path(mkdtemp(prefix="tianji-answers-")) / "config.json"
+    path.write_text(json.dumps(towers["counts"]["qwen2_vl"]["config"]), encoding="utf-8")
+    return str(path)
 
 
 def typed(*words: str) -> dict[str, Any]:
@@ -69,7 +92,8 @@ def timeless(document: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("line", CASES)
 def test_the_answer_is_that_of_the_command_line(line: str) -> None:
     answer = CASES[line]()
-    assert timeless(json.loads(answer.to_json())) == typed(*line.split())
+    words = [word.format(operation=operation(), config=write_config()) for word in line.split()]
+    assert timeless(json.loads(answer.to_json())) == typed(*words)
     text = repr(answer)
     assert "\n" not in text
     assert 10 < len(text) < 500

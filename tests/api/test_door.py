@@ -9,6 +9,7 @@ import pytest
 
 import tianji
 from tianji.api.door import describe, is_of, name_arguments
+from tianji.api.operation_parts import PARTS
 from tianji.errors import FormatError, InputError, TianjiError
 
 WRONG: tuple[Any, ...] = (object(), 3 + 4j, {1, 2}, [None], b"bytes", print)
@@ -20,10 +21,9 @@ def functions() -> dict[str, FunctionType]:
     names: dict[str, FunctionType] = {}
     for name in tianji.__all__:
         value = getattr(tianji, name)
-        parts = (
-            {f"{name}.{verb}": getattr(value, verb) for verb in value.__all__} if isinstance(value, ModuleType) else {}
-        )
-        names |= parts or ({name: value} if isinstance(value, FunctionType) else {})
+        verbs = value.__all__ if isinstance(value, ModuleType) else PARTS if name == "operate" else []
+        names |= {f"{name}.{verb}": getattr(value, verb) for verb in verbs}
+        names |= {name: value} if isinstance(value, FunctionType) else {}
     return names
 
 

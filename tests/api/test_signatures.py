@@ -13,11 +13,6 @@ from tianji.cli import main
 from tianji.cli.group import COMMANDS
 from tianji.parallel.strategy import FIELDS
 
-NO_VERB = {
-    "pool": "starts and ends processes of this machine, and answers nothing",
-    "model": "writes a file by way of another library",
-}
-"""The groups of commands that have no function of their name."""
 SHOWING = {"as_json": "to_json", "html": "save_html", "plots": "save_plots", "csv": "save_tables"}
 """Options that say how an answer is shown, and the method that does it."""
 ONLY_TYPED = {
@@ -32,20 +27,19 @@ def verbs() -> list[str]:
     """Return what is typed behind `tianji`, and behind ``tianji.`` with a stop for each blank."""
     names = []
     for name in COMMANDS:
-        if name not in NO_VERB:
-            part = command(name)
-            names += [f"{name} {each}" for each in part.commands] if isinstance(part, click.Group) else [name]
+        parts = getattr(command(name), "commands", {})
+        names += [] if isinstance(command(name), click.Group) else [name]
+        names += [f"{name} {part}" for part in parts]
     return names
 
 
 def command(name: str) -> click.Command:
     group, _, part = name.partition(" ")
-    context = click.Context(main)
-    one = main.get_command(context, group)
-    if part:
-        assert isinstance(one, click.Group)
-        one = one.get_command(context, part)
+    one = main.get_command(click.Context(main), group)
     assert one is not None
+    if part:
+        one = one.commands[part]  # type: ignore[attr-defined]  # operate has parts without being a group
+        assert isinstance(one, click.Command)
     return one
 
 

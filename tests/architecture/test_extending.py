@@ -18,6 +18,8 @@ PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.*)\n((?:(?!^## ).*\n?)*)", PAGE, re.MULTILINE))
 BLOCK = re.compile(r"(?:^`([^`\n]+)`:\n\n)?^```(\w+)\n((?:(?!^```).*\n)*)^```$", re.MULTILINE)
 
+pytestmark = pytest.mark.slow
+
 
 def copy_source(folder: Path) -> None:
     """Copy the source with what is compiled of it, which stays valid: the times of files are copied, too."""

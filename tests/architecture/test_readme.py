@@ -59,6 +59,7 @@ def test_the_readme_shows_commands() -> None:
     assert {line.split()[1] for line in commands()} >= {"browse", "plan", "predict"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", commands())
 def test_every_command_shown_works(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -72,6 +73,7 @@ FIGURES = ("days", "tokens_per_s_per_chip", "goodput", "energy_per_token")
 """Measures of the table on the front."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
 def test_the_table_of_the_front_is_what_the_command_says(page: str) -> None:
     answer = tianji.replace("llama-3.1-405b", "1024xhgx-h100", "atlas-950-superpod", tokens="15T").document

@@ -178,13 +178,13 @@ def test_a_port_in_use_is_named(plan_file: Plans, tmp_path: Path) -> None:
 
 def test_a_full_disk_is_named(plan_file: Plans, tmp_path: Path) -> None:
     from tianji.backends.options import RunOptions
-    from tianji.backends.spec import Spec
+    from tianji.backends.payload import RunPayload
     from tianji.parallel.plan_file import read_plan
 
     (tmp_path / "rank-00001.jsonl").symlink_to("/dev/full")
-    spec = Spec(read_plan(plan_file(dp=2)), RunOptions(out=str(tmp_path), trace=False), world=2).text()
+    payload = RunPayload(read_plan(plan_file(dp=2)), RunOptions(out=str(tmp_path), trace=False), world=2).text()
     with pytest.raises(RunError, match="rank 1 failed"):
-        run_ranks(LocalHosts(tmp_path), RankJob("train", spec, 2, tmp_path, node=2))
+        run_ranks(LocalHosts(tmp_path), RankJob("train", payload, 2, tmp_path, node=2))
     assert "No space left on device" in (tmp_path / "rank-00001.log").read_text()
 
 

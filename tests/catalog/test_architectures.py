@@ -153,6 +153,30 @@ def test_a_mixture_is_known_by_its_shape_whatever_its_name(name: str, key: str |
         assert find_mixture(replace(model, name="mine")) == ""
 
 
+@pytest.mark.parametrize(
+    ("arch_key", "model", "name"),
+    [
+        ("kimi_linear_48b_a3b", "", "kimi-linear-48b-a3b"), ("", "Qwen3.5 35B A3B", "qwen3.5-35b-a3b"),
+        ("glm_45_air", "GLM-4.5-Air", "glm-4.5-air"), ("glm_46", "", "glm-4.5"),
+    ],
+)  # fmt: skip
+def test_a_row_may_spell_a_model_of_the_catalog_in_its_own_way(arch_key: str, model: str, name: str) -> None:
+    known = load_model(name)
+    stated = {
+        "layers": str(known.num_layers),
+        "hidden": str(known.hidden_size),
+        "heads": str(known.num_attention_heads),
+    }
+    row = {"arch_key": arch_key, "model": model}
+    assert model_from_row(row).num_parameters == model_from_row(row | stated).num_parameters == known.num_parameters
+
+
+def test_a_name_with_other_sizes_is_no_model_of_the_catalog() -> None:
+    assert model_from_row(ROW | {"arch_key": "", "model": "Qwen3 32B"}).hidden_size == int(ROW["hidden"])
+    with pytest.raises(FormatError, match="not stated"):
+        model_from_row({"arch_key": "deepseek_v4_flash", "model": "DeepSeek-V4-Flash, 16 layers", "layers": "43"})
+
+
 def test_the_columns_of_a_model_are_all_that_a_row_says_of_it() -> None:
     asked: set[str] = set()
 

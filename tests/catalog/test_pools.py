@@ -336,3 +336,13 @@ def test_facts_are_for_people_only() -> None:
     assert find_hazards(settings, bare, 384) == find_hazards(settings, pool, 384)
     rented = load_pool("hgx-h100")
     assert rented.rents[0][0].startswith("rent of one chip-hour")
+
+
+def test_a_larger_pool_is_of_the_catalog_and_joins_more_of_the_same_units() -> None:
+    pools = [load_pool(name) for name in list_pools()]
+    named = [pool for pool in pools if pool.larger]
+    assert named
+    for pool in named:
+        larger = load_pool(pool.larger)
+        assert (larger.chip, larger.unit) == (pool.chip, pool.unit)
+        assert larger.max_chips > pool.max_chips

@@ -4,16 +4,15 @@ import json
 
 import pytest
 
-from tianji.cli.output import print_json
+from tianji.api.answer import Answer
 
 
-def test_json_is_plain_ascii(capsys: pytest.CaptureFixture[str]) -> None:
-    print_json({"name": "天机"})
-    text = capsys.readouterr().out
+def test_json_is_plain_ascii() -> None:
+    text = Answer(None, "", lambda: {"name": "天机"}).to_json()
     assert text.isascii()
     assert json.loads(text) == {"name": "天机"}
 
 
 def test_a_number_that_is_not_finite_never_reaches_a_program() -> None:
     with pytest.raises(ValueError, match="JSON"):
-        print_json({"mfu": float("nan")})
+        Answer(None, "", lambda: {"mfu": float("nan")}).to_json()

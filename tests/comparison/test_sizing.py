@@ -56,6 +56,7 @@ def test_a_budget_binds_and_says_what_it_buys(job: Job, h100: Pool, calibration:
 def test_the_architecture_binds(job: Job, calibration: Calibration) -> None:
     found = size_pool(job, load_pool("atlas-950-superpod"), calibration, 5.0)
     assert found.binding[0].startswith("the architecture")
+    assert found.binding[0].endswith("atlas-950-supercluster joins more of them")
 
 
 def test_the_fastest_tried_is_the_nearest(job: Job, h100: Pool, calibration: Calibration) -> None:

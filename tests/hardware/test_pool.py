@@ -44,6 +44,8 @@ def test_no_larger_than_the_architecture() -> None:
     small = replace(pool(64), max_chips=64)
     with pytest.raises(IllegalStrategyError, match="joins at most 64 chips, but 65 were asked for"):
         small.with_chips(65)
+    with pytest.raises(IllegalStrategyError, match=r"take fewer \(--chips 64\) or rows-of-them"):
+        replace(small, larger="rows-of-them").with_chips(65)
 
 
 def test_what_is_assumed_of_more_than_one_unit_is_said() -> None:

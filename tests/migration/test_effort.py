@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tianji.migration import RepositoryScan, estimate_effort
-from tianji.migration.effort import Route
 from tianji.migration.measured_moves import CLASSES, EffortClass, lines_a_file
+from tianji.migration.routes import Route
 
 from .conftest import TRAIN
 

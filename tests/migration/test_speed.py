@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from tianji import migrate
 from tianji.catalog import load_calibration, load_model, load_pool, make_job
 from tianji.catalog.entries import DATA
 from tianji.migration import RepositoryScan, scan_repository
@@ -38,6 +39,24 @@ def test_the_speed_is_that_of_the_fastest_plan(scan: ScanFiles) -> None:
     assert any(name.startswith("HCCL_NPU_SOCKET") for name in names)
     assert not any(name.startswith("HCCL_CONNECT") for name in names)
     assert any(s.switch.startswith("HCCL_CONNECT") for s in find_switches(found, 2048))
+
+
+def test_a_launch_says_the_model_where_no_config_does(scan: ScanFiles, tmp_path: Path) -> None:
+    yaml = "model_name_or_path: Qwen/Qwen3-4B\nstage: sft\ndo_train: true\nfinetuning_type: full\ncutoff_len: 2048\n"
+    scan({"train.py": "import torch\n", "conf/sft.yaml": yaml, "examples/inference/qwen3.yaml": yaml})
+    speed = migrate.scan(tmp_path, present="16xhgx-h100").document["speed"]
+    assert (speed["model"], speed["found_in"]) == ("qwen3-4b", "conf/sft.yaml")
+    assert speed["target"]["chips"] == 16
+
+
+def test_mindspore_has_names_that_its_published_table_lacks(scan: ScanFiles) -> None:
+    code = "import torch\ntorch.tensor(1)\nwith torch.no_grad():\n    torch.nn.functional.layer_norm(x, 4)\n"
+    found = cover_with_mindspore(scan({"train.py": code})).counterparts
+    assert {c.torch.split(".")[-1]: (c.relation, "2.10.0" in c.source) for c in found} == {
+        "tensor": ("name_match", True),
+        "layer_norm": ("name_match", True),
+        "no_grad": ("different", True),
+    }
 
 
 def test_mindspore_covers_names_with_their_differences(scan: ScanFiles) -> None:

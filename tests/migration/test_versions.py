@@ -106,6 +106,19 @@ def test_an_environment_that_fits_and_one_that_does_not() -> None:
         assert part in texts
 
 
+@pytest.mark.parametrize(
+    ("listing", "says"),
+    [
+        ("torch-npu==2.7.1.post4\ntriton==3.2.0\n", "triton 3.2.0, which is for CUDA"),
+        ("vllm==0.11.0\n", "vllm 0.11.0 without vllm-ascend"),
+        ("torch==2.10.0\nmindspeed==0.12.1\n", "mindspeed 0.12.1 with torch 2.10.0"),
+        ("torch==2.7.1\n| 0  Ascend910_9392 | OK |\n", "chips of A3"),
+    ],
+)
+def test_what_needs_a_counterpart_on_ascend_is_a_misfit(listing: str, says: str) -> None:
+    assert says in [misfit.what for misfit in check_environment(read_environment(listing), "a2")]
+
+
 def test_a_listing_of_nothing_is_refused() -> None:
     with pytest.raises(FormatError, match="names no package"):
         read_environment("hello\n")
@@ -156,3 +169,11 @@ def test_names_are_judged_by_the_torch_that_the_requirements_pin(tmp_path: Path)
     asked = plan_move(tmp_path, torch_version="2.10").scan
     assert asked.torch_version == "2.10"
     assert not any("pin" in note for note in asked.notes)
+
+
+def test_names_are_judged_by_the_torch_of_the_set_where_nobody_says_one(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import torch\ntorch.cuda.set_device(0)\n")
+    move = plan_move(tmp_path)
+    assert isinstance(move.versions, VersionSet)
+    assert move.versions.versions["torch"].startswith(f"{move.scan.torch_version}.")
+    assert any("the newest set of versions that fits" in note for note in move.scan.notes)

@@ -70,7 +70,7 @@ class Scripted:
 def make(**settings: int) -> tuple[Scripted, Controller]:
     world = Scripted()
     controller = Controller(
-        2, 2, Settings(steps=100, **settings), planner=world, clock=world, cluster=world, store=world, log=EventLog()
+        2, 2, Settings(steps=100, **settings), planner=world, clock=world, agents=world, store=world, log=EventLog()
     )
     return world, controller
 

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from samples import PAUSE, write_operation
+from tianji.api.operation_parts import read_chips
 from tianji.cli import main
-from tianji.cli.operation_parts import parse_chips
 from tianji.errors import FormatError, RunError
 from tianji.operation.attempt_trace import write_trace
 from tianji.operation.controller import State
@@ -90,7 +90,7 @@ def test_requests_arrive_once_in_order_and_only_where_somebody_operates(folder: 
 @pytest.mark.parametrize("text", ["", "a", "3-1", "1,,2", "-1", "1-", "99999999999", "0-999999999"])
 def test_a_list_of_chips_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(FormatError, match="expected numbers and ranges like"):
-        parse_chips(text)
+        read_chips(text)
 
 
 @pytest.mark.parametrize(

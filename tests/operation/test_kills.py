@@ -113,7 +113,7 @@ class Killer:
         self.at, self.done = 0.0, 0
 
     def __call__(self, operation: Operation) -> None:
-        self.seen |= {*operation.cluster.pids().values(), *operation.cluster.hosts.agents().values()}
+        self.seen |= {*operation.agents.pids().values(), *operation.agents.hosts.agents().values()}
         controller = operation.controller
         is_noticed = controller.failures == self.done
         if controller.state is not State.TRAINING or controller.attempt is None or not self.parts or not is_noticed:
@@ -125,9 +125,9 @@ class Killer:
         part, self.at, self.done = self.parts.pop(), 0.0, self.done + 1
         chip = self.random.choice(controller.attempt.chips)
         if part == "agent":
-            os.kill(operation.cluster.hosts.agents()[chip // controller.node], signal.SIGKILL)
+            os.kill(operation.agents.hosts.agents()[chip // controller.node], signal.SIGKILL)
         else:
-            os.kill(operation.cluster.pids()[chip], signal.SIGKILL if part == "rank" else signal.SIGSTOP)
+            os.kill(operation.agents.pids()[chip], signal.SIGKILL if part == "rank" else signal.SIGSTOP)
 
 
 def test_killed_ranks_and_agents_are_answered(undisturbed: tuple[float, ...], tmp_path: Path) -> None:

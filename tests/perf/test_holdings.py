@@ -19,7 +19,7 @@ from tianji.perf.passes import estimate_layers, pass_seconds, stage_counts
 from tianji.perf.segments import Segment
 from tianji.perf.stages import every_stage
 from tianji.perf.step import estimate, estimate_memory, fullest, microbatches
-from tianji.search.blocks import Weighed, priced_blocks
+from tianji.search.blocks import Weighed, estimated_blocks
 
 OUTSIDE = ("bubble", "dp_comm", "pp_comm", "optimizer", "waiting")
 AHEAD = replace(SPARSE, num_mtp_layers=1)
@@ -181,7 +181,7 @@ def test_a_search_adds_up_what_a_single_prediction_says_by_kind() -> None:
         {"dp": np.asarray([4, 8]), "tp": np.asarray([4, 2])},
     )
     grid = Grid.product(axes, Strategy(pp=4))
-    (block,) = priced_blocks(task, where, given_constants, Weighed.of(task, where, given_constants, grid))
+    (block,) = estimated_blocks(task, where, given_constants, Weighed.of(task, where, given_constants, grid))
     for place, index in enumerate(np.ndindex(grid.shape)):
         alone = estimate(task, where, given_constants, Grid.of(grid.at(index)))
         assert block.step_time[place] == pytest.approx(np.ravel(alone.step_time)[0], rel=1e-12)
@@ -195,7 +195,7 @@ def test_pipelines_and_degrees_may_vary_along_one_axis() -> None:
         {"schedule": np.asarray([0, 1, 0]), "dp": np.asarray([4, 8, 8]), "tp": np.asarray([4, 2, 2])},
     )
     grid = Grid.product(axes, Strategy(pp=4))
-    (block,) = priced_blocks(task, where, Constants(), Weighed.of(task, where, Constants(), grid))
+    (block,) = estimated_blocks(task, where, Constants(), Weighed.of(task, where, Constants(), grid))
     for place, index in enumerate(np.ndindex(grid.shape)):
         alone = estimate(task, where, Constants(), Grid.of(grid.at(index)))
         assert block.step_time[place] == pytest.approx(np.ravel(alone.step_time)[0], rel=1e-12)

@@ -13,6 +13,7 @@ from tianji.catalog import load_model
 from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
+from tianji.parallel.strategy import MODULES
 from tianji.perf.communication import Links
 from tianji.perf.compute import ATTENTION_BACKWARD, ChipRates
 from tianji.perf.context import Context, Terms, total
@@ -162,8 +163,11 @@ def test_a_loss_moves_its_bytes_in_any_number_format(precision: str) -> None:
 
 @given(st.data())
 def test_the_names_of_ops_change_nothing(data: st.DataObject) -> None:
-    model = data.draw(st.sampled_from([DENSE, replace(SPARSE, num_mtp_layers=1), load_model("deepseek-v2-lite")]))
-    names = st.sampled_from(["loss", "logits", "q up", "kv up", "router", "a", ""])
+    hybrid = load_model("qwen3-next-80b-a3b")
+    model = data.draw(
+        st.sampled_from([DENSE, replace(SPARSE, num_mtp_layers=1), load_model("deepseek-v2-lite"), hybrid])
+    )
+    names = st.sampled_from(["loss", "logits", "q up", "kv up", "router", "norms", "mlp activation", "a", ""])
 
     def rename(ops: LayerOps | ExpertOps) -> Any:
         inner = {"experts": rename(ops.experts)} if isinstance(ops, LayerOps) and ops.experts else {}
@@ -174,6 +178,8 @@ def test_the_names_of_ops_change_nothing(data: st.DataObject) -> None:
         return replace(ops, **renamed, **inner)
 
     fields = {"tp": 2, "dp": 4, "recompute": data.draw(st.sampled_from(["none", "selective", "full"]))}
+    if fields["recompute"] == "selective":
+        fields["recompute_modules"] = data.draw(st.sampled_from(["", *MODULES]))
     before, after = context(model, memory=1.0, **fields), context(model, memory=1.0, **fields)
     for layer in model_layers(model).values():
         old, new = layer_time(layer, before), layer_time(rename(layer), after)

@@ -38,6 +38,7 @@ COMMANDS = {
     "replacement": "replace llama-3.1-8b --from 64xhgx-h100 --with atlas-900-a2 --batch 256 --points 4 --buy",
     "sizing": "size llama-3.1-8b hgx-h100 --batch 256 --tokens 1T --days 30 --budget 1000000",
     "smallest": "smallest llama-3.1-8b hgx-h100 --tasks sft,lora --batch 32 --most 8",
+    "described_model": "model tower {folder}/seeing.json --images 4 --image-tokens 256 --out {folder}/seeing.toml",
     "validation": "validate {folder}/runs.csv --group-by chip,feature",
     "calibration": "calibrate {folder}/runs.csv --out {folder}/mine.toml --date 2026-11-30",
     "operation_status": "operate status {folder}/operation",
@@ -50,11 +51,14 @@ COMMANDS = {
     "migration_dumps": "migrate parity {folder}/dump-one {folder}/dump-two",
 }
 """By the name of the document; each as small as its answer allows. ``runs.csv`` is the table of the extending guide."""
-OF_REAL_PROCESSES = ("run", "explanation", "operation", "machine", "pool_status")
-"""Documents whose commands need real processes: ``test_run_views`` makes them of results that are put
-together."""
+OF_REAL_PROCESSES = (
+    "run", "explanation", "operation", "operation_request", "simulation", "machine", "pool_node", "pool_status",
+)  # fmt: skip
+"""Documents whose commands need real processes, or print a text of their own: ``test_run_views`` makes them of
+results that are put together."""
 EXIT_CODES = {"check": 2, "migration_dumps": 1}
 """Of the commands that end in another than 0."""
+TOWERS = json.loads((Path(__file__).parents[1] / "workload" / "data" / "towers.json").read_text("utf-8"))["counts"]
 BROKEN = """apiVersion: batch.volcano.sh/v1alpha1
 kind: Job
 metadata: {name: train}
@@ -129,6 +133,7 @@ def prepared() -> Path:
     write_plan(Plan(job, pool, Strategy(tp=8, dp=2)), folder / "plan.json")
     (folder / "job.yaml").write_text(BROKEN)
     (folder / "runs.csv").write_text(read_runs(), encoding="utf-8")
+    (folder / "seeing.json").write_text(json.dumps(TOWERS["qwen2_vl"]["config"]))
     write_move(folder)
     write_operation(folder / "operation")
     return folder

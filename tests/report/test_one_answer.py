@@ -23,8 +23,10 @@ from .commands import COMMANDS, run
 from .reading import read_heads, read_tables
 
 WIDE = 1000
-WITHOUT_A_BOTTOM_LINE = ("catalog", "entry", "targets", "columns")
-"""Lists of what there is: nothing is asked that has an answer."""
+WITHOUT_A_BOTTOM_LINE = (
+    "catalog", "entry", "targets", "columns", "described_model", "operation_request", "pool_node", "simulation",
+)  # fmt: skip
+"""Lists of what there is, and orders that were carried out: nothing is asked that has an answer."""
 RULE = re.compile("^─+$")
 BARS = re.compile("[█▏▎▍▌▋▊▉]+")
 

@@ -15,10 +15,12 @@ from tianji.backends.microbenchmarks.fitting import Findings, Fitted
 from tianji.backends.microbenchmarks.measure_machine import Size
 from tianji.backends.microbenchmarks.orders import Survey, TimedSample
 from tianji.backends.ray_cluster.pool_control import Node, PoolStatus
+from tianji.backends.ray_cluster.pool_state import PoolState
 from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.operation.accounting import Account
 from tianji.operation.controller import State
 from tianji.operation.operating import OperationOutcome
+from tianji.operation.simulation import play
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict
@@ -26,8 +28,11 @@ from tianji.ranges import Range
 from tianji.report.documents.explanation import explanation_document
 from tianji.report.documents.machine import machine_document
 from tianji.report.documents.operation import operation_document
+from tianji.report.documents.operation_request import operation_request_document
+from tianji.report.documents.pool_node import pool_node_document
 from tianji.report.documents.pool_status import pool_status_document
 from tianji.report.documents.run import run_document
+from tianji.report.documents.simulation import simulation_document
 from tianji.report.present import view_of
 from tianji.report.render.files import write_page, write_tables
 from tianji.report.render.terminal import print_view
@@ -84,6 +89,11 @@ def documents(measured: Result) -> dict[str, Mapping[str, Any]]:
         "explanation": explanation_document(explain_gap(measured, predict(measured.plan))),
         "operation": operation_document(outcome),
         "machine": machine_document([size(1, 0.02), size(2, 0.03)], "pool.toml", "pool-calibration.toml"),
+        "operation_request": operation_request_document("operation", "cordon", (0, 1, 2, 7)),
+        "simulation": simulation_document(play(7)),
+        "pool_node": pool_node_document(
+            PoolState("head", "10.0.0.1:6379", "10.0.0.1", 4, 4711, "99", "ray", "ray/token"), is_up=True
+        ),
         "pool_status": pool_status_document(
             PoolStatus("10.0.0.1:6379", (Node("10.0.0.1", True, 4, 64, "left"), Node("10.0.0.2", False, 4, 64, "")), 3)
         ),

@@ -6,7 +6,7 @@ from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.hardware.calibration import Calibration
 from tianji.perf.memory import usable_memory
 from tianji.search import SearchOptions, explore
-from tianji.search.coarse import find_fast, find_roomy, least_chips
+from tianji.search.coarse import find_fast, find_roomy, least_chips, rank_dealings
 from tianji.search.options import MARGIN
 
 
@@ -64,3 +64,20 @@ def test_a_plan_that_leaves_room_goes_before_a_faster_one_that_leaves_none() -> 
     assert roomy.memory <= (1.0 - MARGIN) * room < fast.memory <= room
     assert named.step_time <= fast.step_time
     assert named.step_time <= roomy.step_time <= 1.05 * fast.step_time
+
+
+@pytest.mark.parametrize(
+    ("model", "pool", "chips"), [("llama-3.1-8b", "hgx-h100", 256), ("qwen3-30b-a3b", "cloudmatrix384", 384)]
+)
+@pytest.mark.parametrize("smaller", [False, True])
+def test_the_promising_first_rank_as_all_do(
+    model: str, pool: str, chips: int, smaller: bool, calibration: Calibration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines = load_pool(pool, chips)
+    job, constants = make_job(model, chips=chips), calibration.constants(machines.chip)
+    monkeypatch.setattr("tianji.search.coarse.MANY", 1e9)
+    whole = rank_dealings(job, machines, constants, {}, 6, smaller=smaller)
+    monkeypatch.setattr("tianji.search.coarse.MANY", 0)
+    assert rank_dealings(job, machines, constants, {}, 6, smaller=smaller) == whole
+    bar = whole[3][0]
+    assert rank_dealings(job, machines, constants, {}, 6, smaller=smaller, bar=bar)[:4] == whole[:4]

@@ -120,3 +120,15 @@ def test_a_known_step_time_changes_no_answer(task: Job, share: float) -> None:
         told = search(task, where, top=6, uneven="noted", reached=share * free.best[0].step_time)
         for name in ("candidates", "feasible", "best", "front", "shortlist", "improvable"):
             assert getattr(told, name) == getattr(free, name), name
+
+
+@pytest.mark.parametrize("task", [job(batch=32), job(SPARSE, batch=32)])
+@pytest.mark.parametrize("memory", [94 * GB, 12 * GB])
+def test_what_is_left_out_for_its_bounds_would_not_be_told_of(
+    task: Job, memory: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tianji.search.blocks.BLOCK", 50)
+    options = SearchOptions(top=3, leading=8, uneven="noted")
+    pruned = explore(task, small(memory), REAL, options)
+    monkeypatch.setattr("tianji.search.exhaustive._Ledger.may_tell", lambda self, seconds, size: seconds < float("inf"))
+    assert replace(pruned, seconds=0.0) == replace(explore(task, small(memory), REAL, options), seconds=0.0)

@@ -22,7 +22,7 @@ from tianji.perf.passes import estimate_layers, pass_seconds, stage_counts
 from tianji.perf.segments import Segment
 from tianji.perf.stages import every_stage
 from tianji.perf.step import estimate, estimate_memory, fullest
-from tianji.search.blocks import Weighed, priced_blocks
+from tianji.search.blocks import Weighed, estimated_blocks
 from tianji.search.candidate import Candidate
 from tianji.search.coarse import find_fast
 from tianji.search.planner import plan
@@ -130,7 +130,7 @@ def test_a_plan_takes_the_best_of_all_pipelines_with_their_best_stages(num_layer
     constants = Constants()
     every, fastest = [], np.inf
     for grid in Space(task, where, {}, {}, 0).slices():
-        for block in priced_blocks(task, where, constants, Weighed.of(task, where, constants, grid)):
+        for block in estimated_blocks(task, where, constants, Weighed.of(task, where, constants, grid)):
             fits = block.legal & (block.memory <= usable_memory(where))
             fastest = min(fastest, block.step_time[fits].min(initial=np.inf))
             every += grid.strategies(block.start + np.flatnonzero(fits & (block.step_time < 1.2 * fastest)))

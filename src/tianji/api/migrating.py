@@ -31,7 +31,6 @@ from tianji.migration import (
     write_constraints,
     write_dockerfile,
 )
-from tianji.migration.effort import Route
 from tianji.migration.judging.packages import PackageVerdict
 from tianji.migration.mindspore import offer_twin
 from tianji.migration.parity import (
@@ -44,6 +43,7 @@ from tianji.migration.parity import (
     read_dump,
     read_run,
 )
+from tianji.migration.routes import Route
 from tianji.migration.scan import find_target
 from tianji.migration.twin import Twin, TwinRun, TwinSizes, make_twin, run_twin
 from tianji.migration.versions.environment import Misfit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tianji.api.cases import SizedPool, read_cases, require_pool
@@ -12,12 +13,17 @@ from tianji.errors import FormatError, TianjiError
 from tianji.exporters.launch_reader.launches import read_launch
 from tianji.migration import Move
 from tianji.migration.facts import FileKind
+from tianji.migration.resolving.areas import is_outside_tests, speaks_of_training
 from tianji.migration.speed import Speed, estimate_speed, find_model
 from tianji.workload import Job
 
+USUAL_CHIPS = 8
+"""Chips of a launch that does not say how many: those of one server."""
 USUAL_POOL, USUAL_MODEL = "atlas-900-a2", "llama-3.1-8b"
 """What a target that is no pool stands for, and the model whose sizes a launch script replaces."""
 MOST_SCRIPTS = 50
+_BESIDE_TRAINING = re.compile(r"infer|generat|serv|eval|convert|export|chat|quantiz", re.IGNORECASE)
+"""In paths of scripts that use a model and do not train it."""
 
 
 def find_speed(
@@ -29,7 +35,7 @@ def find_speed(
     """
     asked = model is not None or present is not None
     found = None if model is not None else find_model(move.scan)
-    launched = None if model is not None or found is not None else _find_launched(move)
+    launched = None if model is not None or found is not None else _find_launched(move, _number_of(present, chips))
     if model is None and found is None and launched is None:
         if asked:
             raise FormatError(
@@ -55,17 +61,36 @@ def _pools(target: str, present: SizedPool | None, chips: Count | None) -> tuple
     pool = target if target in list_pools() else USUAL_POOL
     if present is None:
         return (f"{chips}x{pool}" if chips else pool,)
-    words = present.partition("x")[0] if isinstance(present, str) else f"{present.chips}"
-    count = chips or (words if words.isdigit() else "")
+    count = _number_of(present, chips)
     return (f"{count}x{pool}" if count else pool, present)
 
 
-def _find_launched(move: Move) -> tuple[Job, str] | None:
-    """Return the job of the first Megatron or MindSpeed launch script of a repository, with its path."""
-    scripts = [facts.path for facts in move.scan.files if facts.kind is FileKind.SHELL and "test" not in facts.path]
-    for path in sorted(scripts, key=lambda path: (path.count("/"), path))[:MOST_SCRIPTS]:
-        try:
-            return read_launch(Path(move.scan.root) / path).job, path
-        except (TianjiError, OSError):
-            continue
+def _number_of(present: SizedPool | None, chips: Count | None) -> int:
+    """Return the chips that were asked for, or those of the present pool; 0 where neither says."""
+    words = f"{present.partition('x')[0] if isinstance(present, str) else present.chips}" if present is not None else ""
+    asked = str(chips) if chips else words
+    return int(asked) if asked.isdigit() else 0
+
+
+def _find_launched(move: Move, chips: int) -> tuple[Job, str] | None:
+    """Return the job of the first launch of a repository that can be read, with its path: scripts first, then configurations.
+
+    Those whose names speak of training come first. ``chips`` are those of a launch that does not say how many (0: usual).
+    """
+    kinds = (FileKind.SHELL, FileKind.CONFIG)
+    found = [facts for facts in move.scan.files if facts.kind in kinds and is_outside_tests(facts.path)]
+    found = [facts for facts in found if not _BESIDE_TRAINING.search(facts.path)]
+    ordered = sorted(
+        found,
+        key=lambda facts: (
+            kinds.index(facts.kind), not speaks_of_training(facts.path), facts.path.count("/"), facts.path
+        ),
+    )  # fmt: skip
+    for kind in kinds:
+        for facts in [facts for facts in ordered if facts.kind is kind][:MOST_SCRIPTS]:
+            for number in (None, chips or USUAL_CHIPS):
+                try:
+                    return read_launch(Path(move.scan.root) / facts.path, number).job, facts.path
+                except (TianjiError, OSError):
+                    continue
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,6 +20,7 @@ from tianji.operation.operating import Operation, OperationOutcome, Order, begin
 from tianji.operation.settings import Settings
 from tianji.operation.simulation import Play, play
 from tianji.report.documents.operation import operation_document
+from tianji.report.documents.simulation import simulation_document
 from tianji.units import parse_count
 from tianji.workload import Precision
 
@@ -145,11 +146,5 @@ def _answer_operation(outcome: OperationOutcome) -> Answer[OperationOutcome]:
 
 
 def _answer_simulation(played: Play) -> Answer[Play]:
-    def make_document() -> Mapping[str, Any]:
-        return {
-            "seed": played.seed, "state": played.state.value, "simulated_s": played.seconds, "faults": played.faults,
-            "events": played.log.events,
-        }  # fmt: skip
-
     summary = f"simulated operation of seed {played.seed}: {played.state.value} after {played.seconds:,.0f} s"
-    return Answer(played, summary, make_document, text=played.log.text())
+    return Answer(played, summary, partial(simulation_document, played), text=played.log.text())

@@ -8,8 +8,8 @@ from pathlib import Path
 from tianji.backends.machine import make_folder
 from tianji.backends.measured import measure
 from tianji.backends.options import RunOptions
+from tianji.backends.payload import RunPayload
 from tianji.backends.runtime.supervise import RankJob
-from tianji.backends.spec import Spec
 from tianji.errors import RunError
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import write_plan
@@ -32,12 +32,12 @@ def prepare_run(plan: Plan, options: RunOptions, node: int, task: str = "train")
     )
     make_folder(folder)
     write_plan(plan, folder / "plan.json")
-    spec = Spec(plan, options, world).text()
+    payload = RunPayload(plan, options, world).text()
     try:
-        (folder / "spec.json").write_text(spec, encoding="utf-8")
+        (folder / "payload.json").write_text(payload, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror}); free some space and run again") from None
-    return RankJob(task, spec, world, folder, node, options.port)
+    return RankJob(task, payload, world, folder, node, options.port)
 
 
 def finish_run(plan: Plan, options: RunOptions, engine: str) -> Result:

@@ -7,18 +7,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from tianji.backends.journal import END_REQUEST, Journal
+from tianji.backends.payload import RunPayload
 from tianji.backends.rendezvous import open_store
 from tianji.backends.runtime.messages import RankSeat
 from tianji.backends.runtime.tasks import OnStep
-from tianji.backends.spec import Spec
 from tianji.backends.trainer.loop import TrainStep, train
 
 __all__ = ["open_store", "perform"]
 
 
-def perform(spec: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
+def perform(payload: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
     """Train on one rank and keep its journal in ``folder``; ``on_step`` hears of each step that is written down."""
-    run = Spec.parse(spec)
+    run = RunPayload.parse(payload)
     journal = Journal(folder, seat.rank)
 
     def note(step: TrainStep) -> None:

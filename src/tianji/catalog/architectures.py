@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import product
 
 from tianji.catalog.entries import DATA
-from tianji.catalog.models import list_models, load_model
+from tianji.catalog.models import list_aliases, list_models, load_model
 from tianji.errors import FormatError, UnknownNameError, UnsupportedModelError
 from tianji.units import parse
 from tianji.workload.model import MLA, Model, MoE
@@ -134,14 +134,15 @@ def _mixtures_by_shape() -> dict[tuple[int, ...], list[Model]]:
 def model_from_row(row: Mapping[str, str]) -> Model:
     """Return the model that a row of a measurement table ran.
 
-    Where the table of architectures lacks the row's ``arch_key``, gating and tying are the combination whose parameter
+    Where the table of architectures lacks the row's ``arch_key``, a model of the catalog counts that has this name or the name
+    in ``model``, signs between letters apart, and the row's sizes. Else gating and tying are the combination whose parameter
     count comes nearest to ``params_total_b`` (a SwiGLU of its own head where the row states no count).
 
     Raises FormatError for a row without the sizes of a model, UnsupportedModelError for a hybrid.
     """
     where = f"row {row.get('id') or row.get('arch_key') or '?'}"
     size = _Sizes(row, where)
-    known = load_architecture(row.get("arch_key") or "")
+    known = load_architecture(row.get("arch_key") or "") or _find_by_name(size, row)
     if known is None:
         return _guess(size, row)
     if known.blocks:
@@ -162,6 +163,33 @@ def model_from_row(row: Mapping[str, str]) -> Model:
         learned_positions=positions or known.learned_positions,
     )
     return replace(model, moe=_override(known.moe, size, layers))
+
+
+def _find_by_name(size: _Sizes, row: Mapping[str, str]) -> Model | None:
+    """Return the model of the catalog that a row names in its own spelling; None where its sizes are others.
+
+    A row that speaks of layers in its ``model`` ran some of them: its sizes are not the model's, whatever it states.
+    """
+    if "layers" in (row.get("model") or ""):
+        return None
+    for column in ("arch_key", "model"):
+        name = _names_by_letters().get(_letters(row.get(column) or ""))
+        if name is not None:
+            model = load_model(name)
+            sizes = {"hidden": model.hidden_size, "heads": model.num_attention_heads, "layers": model.num_layers}
+            if all(size.find(column) in (None, expected) for column, expected in sizes.items()):
+                return model
+    return None
+
+
+@lru_cache(maxsize=1)
+def _names_by_letters() -> dict[str, str]:
+    return {_letters(name): name for name in (*list_aliases(), *list_models())}
+
+
+def _letters(name: str) -> str:
+    """Return a name without the signs that publishers put where they like: ``Qwen3.5_27B`` is ``qwen3527b``."""
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def _same_blocks(known: Model, size: _Sizes) -> Model:

@@ -75,6 +75,7 @@ def read_pool(table: TomlTable, chips: int | None = None) -> Pool:
         unit=unit,
         node=node,
         max_chips=table.count("max_chips", 0, least=0) or outermost.span,
+        larger=table.text("larger", ""),
         beyond=table.text("beyond", ""),
         status=table.choice("status", STATUSES, "shipping"),
         power=figures["power"],

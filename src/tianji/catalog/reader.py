@@ -6,7 +6,6 @@ Files are untrusted: they are parsed and never executed, and a file of any bytes
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from pathlib import Path
 from tianji.errors import FormatError
 from tianji.hardware import CONFIDENCES, Figure
 from tianji.input_files import read_text
+from tianji.plain_toml import parse_toml
 from tianji.units import DIMENSIONS, MIB, parse, parse_count, show
 
 MAX_SIZE = int(MIB)
@@ -35,7 +35,7 @@ def read_toml(path: Path) -> dict[str, object]:
     """
     text = read_text(path, "a TOML file", MAX_SIZE)
     try:
-        content = tomllib.loads(text)
+        content = parse_toml(text)
     except RecursionError:
         raise FormatError(_NESTED.format(path)) from None
     except ValueError as error:
@@ -46,15 +46,16 @@ def read_toml(path: Path) -> dict[str, object]:
 
 def _refuse_the_boundless(content: dict[str, object], path: Path) -> None:
     # A hexadecimal number of a million digits and a key of a thousand dots are legal TOML, but Python prints neither.
-    rest: list[tuple[object, int]] = [(content, 0)]
+    rest: list[tuple[dict[str, object] | list[object], int]] = [(content, 0)]
     while rest:
-        value, depth = rest.pop()
-        if isinstance(value, int) and value.bit_length() > MAX_BITS:
-            raise FormatError(f"{path}: has a number of {value.bit_length():,} bits; expected figures with a unit")
-        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        if inner and depth == MAX_DEPTH:
+        table, depth = rest.pop()
+        if table and depth == MAX_DEPTH:
             raise FormatError(_NESTED.format(path))
-        rest.extend((item, depth + 1) for item in inner)
+        for value in table.values() if isinstance(table, dict) else table:
+            if isinstance(value, (dict, list)):
+                rest.append((value, depth + 1))
+            elif isinstance(value, int) and value.bit_length() > MAX_BITS:
+                raise FormatError(f"{path}: has a number of {value.bit_length():,} bits; expected figures with a unit")
 
 
 def _syntax_message(path: Path, text: str, problem: str) -> str:

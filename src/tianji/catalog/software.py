@@ -166,18 +166,19 @@ def list_known_words(ecosystem: str) -> dict[str, tuple[str, ...]]:
             for switch, word in complete_software(Software(name, since.release), ecosystem).switches.items():
                 if word != OFF.get(switch):
                     known.setdefault(switch, set()).add(word)
-    for switch, word in _published_words(ecosystem):
-        known.setdefault(switch, set()).add(word)
+    for switch, word, pool in _published_words():
+        # Pools are files: those that teach no new word are not read.
+        if word not in known.get(switch, ()) and load_pool(pool).chip.ecosystem == ecosystem:
+            known.setdefault(switch, set()).add(word)
     return {switch: tuple(w for w in SWITCHES[switch] if w in known[switch]) for switch in SWITCHES if switch in known}
 
 
-@lru_cache(maxsize=8)
-def _published_words(ecosystem: str) -> tuple[tuple[str, str], ...]:
+@lru_cache(maxsize=1)
+def _published_words() -> tuple[tuple[str, str, str], ...]:
+    """Return each switch with a word that a gain was published of, and the pool on which it was measured."""
     with GAINS.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if load_pool(row["pool"]).chip.ecosystem == ecosystem]
-    return tuple(
-        sorted({find_switch(word) for row in rows for word in {*row["after"].split()} - {*row["before"].split()}})
-    )
+        rows = [(row["pool"], {*row["after"].split()} - {*row["before"].split()}) for row in csv.DictReader(file)]
+    return tuple(sorted({(*find_switch(word), pool) for pool, words in rows for word in words}))
 
 
 def _note_release(framework: Framework, release: str) -> str:

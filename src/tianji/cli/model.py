@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tianji.cli.outputs import answering
+
 if TYPE_CHECKING:
-    from tianji.workload.model import Model
+    from tianji.api.answer import Answer
+
+_out = click.option("--out", metavar="FILE", help="Also write the description, as a .toml file that commands take.")
 
 
 @click.group("model")
@@ -27,9 +30,10 @@ def model_command() -> None:
 
 
 @model_command.command("trace")
-@click.argument("file", metavar="CONFIG", type=click.Path(path_type=Path))
-@click.option("--out", "out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="Where to write it.")
-def trace_command(file: Path, out: Path) -> None:
+@click.argument("file", metavar="CONFIG")
+@_out
+@answering
+def trace_command(**options: Any) -> Answer[Any]:
     r"""Describe the model of a config.json by the modules of its class.
 
     The class is built on PyTorch's meta device: no weights, no network, and never code from the model's repository. Matrices are
@@ -39,15 +43,13 @@ def trace_command(file: Path, out: Path) -> None:
     Examples:
       tianji model trace config.json --out model.toml
     """
-    from tianji.workload.config_file import load_json
-    from tianji.workload.tracing import trace_config
+    from tianji.api.describing import trace
 
-    path, data = load_json(file)
-    _write(trace_config(data, _name_of(path), str(path)), out)
+    return trace(**options)
 
 
 @model_command.command("tower")
-@click.argument("file", metavar="CONFIG", type=click.Path(path_type=Path))
+@click.argument("file", metavar="CONFIG")
 @click.option("--images", required=True, metavar="N", type=int, help="Images of a sequence.")
 @click.option(
     "--image-tokens",
@@ -56,8 +58,9 @@ def trace_command(file: Path, out: Path) -> None:
     type=int,
     help="Tokens of the sequence that one image is, where the tower takes images of any size.",
 )
-@click.option("--out", "out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="Where to write it.")
-def tower_command(file: Path, images: int, image_tokens: int, out: Path) -> None:
+@_out
+@answering
+def tower_command(**options: Any) -> Answer[Any]:
     r"""Set the layers that see images before those that see the text.
 
     Commands that are given the config.json plan the language model alone and say so. The images of a sequence are part of its
@@ -68,31 +71,6 @@ def tower_command(file: Path, images: int, image_tokens: int, out: Path) -> None
       tianji model tower qwen3-vl/config.json --images 4 --image-tokens 256 --out model.toml
       tianji plan model.toml hgx-h100 --chips 64
     """
-    from tianji.workload.config_file import load_json
-    from tianji.workload.towers import with_tower
+    from tianji.api.describing import tower
 
-    path, data = load_json(file)
-    _write(with_tower(data, _name_of(path), str(path), images, image_tokens), out)
-
-
-def _name_of(path: Path) -> str:
-    return path.resolve().parent.name if path.name == "config.json" else path.stem
-
-
-def _write(model: Model, out: Path) -> None:
-    """Write the description of a model, and say what it is.
-
-    Raises FormatError for a file whose name does not end in .toml.
-    """
-    from tianji.errors import FormatError
-    from tianji.parallel.plan_file import write_text
-    from tianji.workload.description import write_description
-
-    if out.suffix != ".toml":
-        raise FormatError(f"--out {out}: expected the name of a .toml file, so that commands know what it is")
-    write_text(out, write_description(model))
-    click.echo(
-        f"{out}: {model.name}, {model.num_layers} layers of {len(model.blocks)} kinds, {model.num_parameters:,} parameters."
-    )
-    for remark in filter(None, model.remark.split("; ")):
-        click.echo(f"  {remark}")
+    return tower(**options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -55,14 +55,11 @@ class Outputs:
             if folder is not None:
                 find_folder(folder)
 
-    def present(self, answer: Answer[Any] | Mapping[str, Any]) -> None:
+    def present(self, answer: Answer[Any]) -> None:
         """Write the files of an answer and say on stderr where they are, then print it as JSON or as tables.
 
-        A document of ``report`` stands for the answer where no verb of ``api`` gives one. Raises InputError when a file cannot
-        be written.
+        Raises InputError when a file cannot be written.
         """
-        if isinstance(answer, Mapping):
-            answer = wrap_document(answer)
         from tianji.formatting import printable
 
         if self.html is not None:
@@ -76,13 +73,6 @@ class Outputs:
             answer.show_notes()
         else:
             answer.show()
-
-
-def wrap_document(document: Mapping[str, Any]) -> Answer[None]:
-    """Return a document as an answer."""
-    from tianji.api.answer import Answer
-
-    return Answer(None, str(document["document"]), lambda: document)
 
 
 def output_options(command: F) -> F:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tianji.cli.options import json_option
-from tianji.cli.output import print_json
-from tianji.cli.outputs import Outputs, output_options
+from tianji.cli.outputs import answering
+
+if TYPE_CHECKING:
+    from tianji.api.answer import Answer
 
 
 @click.group("pool")
@@ -40,10 +41,8 @@ def pool_command() -> None:
 @click.option(
     "--place", default="", metavar="NAME", help="Where this node stands, outermost first, like pod-2.rack-07."
 )
-@json_option
-def up_command(
-    chips: int | None, cpus: int | None, host: str, port: int, join: str, token: str, place: str, as_json: bool
-) -> None:
+@answering
+def up_command(**options: Any) -> Answer[Any]:
     r"""Start this machine's node: the head of a new pool, or with --join a node of one.
 
     \b
@@ -52,22 +51,14 @@ def up_command(
       tianji pool up --host 10.0.0.1
       tianji pool up --host 10.0.0.2 --join 10.0.0.1:6379 --token head-token
     """
-    from tianji.backends.ray_cluster.pool_control import start_pool
+    from tianji.api.pool_control import up
 
-    state = start_pool(chips, cpus, host, port, join, token, place)
-    if as_json:
-        print_json(asdict(state))
-        return
-    click.echo(f"{state.role} of the pool {state.address} is up with {state.chips} chips (process {state.pid}).")
-    if state.role == "head" and not state.host.startswith("127."):
-        click.echo(f"\nOn each further host, with a copy of {state.token_file}:")
-        click.echo(f"  tianji pool up --host ITS-ADDRESS --join {state.address} --token COPY")
-    click.echo("\n`tianji run PLAN.json --engine ray` trains on it; `tianji pool down` ends it.")
+    return up(**options)
 
 
 @pool_command.command("status")
-@output_options
-def status_command(outputs: Outputs) -> None:
+@answering
+def status_command() -> Answer[Any]:
     r"""Show the nodes of the pool, and the chips that are free.
 
     \b
@@ -75,25 +66,20 @@ def status_command(outputs: Outputs) -> None:
       tianji pool status
       tianji pool status --json
     """
-    from tianji.backends.ray_cluster.pool_control import read_status
-    from tianji.report.documents.pool_status import pool_status_document
+    from tianji.api.pool_control import status
 
-    outputs.present(pool_status_document(read_status()))
+    return status()
 
 
 @pool_command.command("down")
-@json_option
-def down_command(as_json: bool) -> None:
+@answering
+def down_command() -> Answer[Any]:
     r"""End what `tianji pool up` started on this machine, and nothing else.
 
     \b
     Examples:
       tianji pool down
     """
-    from tianji.backends.ray_cluster.pool_control import end_pool
+    from tianji.api.pool_control import down
 
-    state = end_pool()
-    if as_json:
-        print_json({"ended": asdict(state)})
-        return
-    click.echo(f"{state.role} of the pool {state.address} is down.")
+    return down()

@@ -200,8 +200,8 @@ def _smallest(curve: Curve, target: float, what: str) -> Assessment:
             f"; the most is {best.useful.nominal:,.0f} useful tokens/s with {best.pool.chips:,} chips" if best else ""
         )
         raise InfeasibleError(
-            f"no number of chips of {curve.pool.name} (at most {curve.most:,}) {what}{reached}; take a pool with a "
-            f"further tier or a larger --batch"
+            f"no number of chips of {curve.pool.name} (at most {curve.most:,}) {what}{reached}; take "
+            f"{curve.pool.larger or 'a pool with a further tier'} or a larger --batch"
         )
     return smallest
 

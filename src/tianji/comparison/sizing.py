@@ -126,7 +126,10 @@ def _why_late(curve: Curve, days: float) -> str:
     rows = {kind: value / best.result.step_time.nominal for kind, value in best.result.breakdown.items()}
     worst = max(rows, key=lambda kind: rows[kind])
     if curve.pool.max_chips and best.pool.chips > 0.8 * curve.pool.max_chips:
-        return f"the architecture: {curve.pool.name} joins at most {curve.pool.max_chips:,} chips, and {at_most}"
+        larger = f"; {curve.pool.larger} joins more of them" if curve.pool.larger else ""
+        return (
+            f"the architecture: {curve.pool.name} joins at most {curve.pool.max_chips:,} chips, and {at_most}{larger}"
+        )
     return (
         f"the batch: {curve.job.global_batch_size:,} sequences a step do not feed more chips, and {at_most}; the largest part of"
         f" its step is {worst} ({format_percent(rows[worst], 0)}); a larger --batch would help"

@@ -65,6 +65,8 @@ class Pool:
     """Chips of one host."""
     max_chips: int = 0
     """The largest count that the architecture joins; 0 where nothing limits it."""
+    larger: str = ""
+    """The pool of the catalog that joins more of these units; empty where none does."""
     beyond: str = ""
     """What joins more than one unit and how much of that is assumed; empty where it is the usual network."""
     status: str = "shipping"
@@ -95,7 +97,7 @@ class Pool:
         if self.max_chips and chips > self.max_chips:
             raise IllegalStrategyError(
                 f"{self.name} joins at most {self.max_chips:,} chips, but {chips:,} were asked for; "
-                f"take fewer (--chips {self.max_chips}) or a pool with a further tier"
+                f"take fewer (--chips {self.max_chips}) or {self.larger or 'a pool with a further tier'}"
             )
         return replace(self, chips=chips)
 

@@ -188,6 +188,7 @@ def read_cells(path: Path) -> Iterator[Cells]:
                 f"got {', '.join(columns[:6])[:120] or 'nothing'} (`tianji validate --columns` lists them all)"
             )
         again = [(at, columns.index(name)) for at, name in enumerate(columns) if name and columns.index(name) != at]
+        width = len(columns)
         for cells in lines:
             for at, first in again:
                 if at < len(cells) and cells[at] != cells[first]:
@@ -195,12 +196,12 @@ def read_cells(path: Path) -> Iterator[Cells]:
                         f"{path}, line {lines.line_num}: two columns {columns[at]} hold {cells[first]!r:.40} and "
                         f"{cells[at]!r:.40}; keep the one that is right"
                     )
-            if any(cell.strip() for cell in cells[len(columns) :]):
+            if len(cells) > width and any(cell.strip() for cell in cells[width:]):
                 raise FormatError(
-                    f"{path}, line {lines.line_num}: {len(cells)} cells under {len(columns)} columns; a text with a comma "
+                    f"{path}, line {lines.line_num}: {len(cells)} cells under {width} columns; a text with a comma "
                     "stands in quotation marks"
                 )
-            if any(cell.strip() for cell in cells):
+            if (cells and cells[0].strip()) or any(cell.strip() for cell in cells):
                 yield Cells(dict(zip(columns, cells, strict=False)), lines.line_num)
     except csv.Error as error:
         raise FormatError(f"{path}, line {lines.line_num}: {error}; expected comma-separated values") from None

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 from tianji.catalog.architectures import ROW_COLUMNS, model_from_row
 from tianji.catalog.software import complete_software
 from tianji.errors import FormatError, InputError
+from tianji.formatting import count_noun
 from tianji.hardware import Figure, Pool
 from tianji.hardware.calibration import mixture_trait
 from tianji.hardware.software import Software
@@ -25,7 +26,7 @@ from tianji.measurements.frameworks import find_habits, read_precision, read_tas
 from tianji.measurements.layouts import read_strategy
 from tianji.measurements.machines import read_pool
 from tianji.measurements.software import read_software
-from tianji.measurements.vocabulary import is_published, translate
+from tianji.measurements.vocabulary import find_left_over, is_published, translate
 from tianji.parallel.legality import describe_misfit
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
@@ -44,6 +45,9 @@ balance in the publications that have both."""
 FREE_LINK = Figure(
     1e30, "assumed: the run hid its copies", "estimate", "Nobody published this chip's link to its host."
 )
+
+OF_PUBLISHERS = ("chip", "derived", "hw_tflops_per_chip")
+"""Columns of publishers' tables that a prediction has no use for beside the typed ones."""
 
 MOST_WRONG = 5
 """Wrong cells that are named at once."""
@@ -139,6 +143,8 @@ class MeasuredTable:
     rows: tuple[Row, ...]
     skipped: tuple[Skipped, ...]
     ignored: tuple[str, ...] = ()
+    left_over: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Words of a publisher that rows were read without: how many rows, by column and words."""
 
     def reasons(self) -> Counter[str]:
         """Return how many rows were skipped for each reason."""
@@ -159,6 +165,7 @@ def read_table(path: str | os.PathLike[str]) -> MeasuredTable:
     wrong: list[str] = []
     seen: set[str] = set()
     columns: tuple[str, ...] = ()
+    left_over: Counter[tuple[str, str]] = Counter()
     for given in read_cells(Path(path)):
         columns = tuple(given.row)
         is_typed, cells = not is_published(given.row), translate_cells(given)
@@ -167,6 +174,7 @@ def read_table(path: str | os.PathLike[str]) -> MeasuredTable:
             if name in seen:
                 raise FormatError("id: another row has the same")
             rows.append(read_row(cells, name))
+            left_over.update(() if is_typed else find_left_over(given.row))
         except InputError as error:
             reason = str(error).removeprefix("row ?: ")
             if is_typed and isinstance(error, CellError):
@@ -178,14 +186,12 @@ def read_table(path: str | os.PathLike[str]) -> MeasuredTable:
         raise FormatError(
             "\n".join(wrong[:MOST_WRONG]) + f"{more}\n`tianji validate --columns` says what each column may hold"
         )
-    return MeasuredTable(tuple(rows), tuple(skipped), tuple(c for c in columns if not is_known(c)))
+    return MeasuredTable(tuple(rows), tuple(skipped), tuple(c for c in columns if not is_known(c)), left_over)
 
 
 def is_known(column: str) -> bool:
     """Return whether a column is one that tables of measured runs have, typed or in a publisher's words."""
-    return (
-        column in COLUMNS or column.startswith(AS_PUBLISHED) or is_published([column]) or column in ("chip", "derived")
-    )
+    return column in COLUMNS or column.startswith(AS_PUBLISHED) or is_published([column]) or column in OF_PUBLISHERS
 
 
 def hint_columns(ignored: tuple[str, ...]) -> list[str]:
@@ -194,6 +200,12 @@ def hint_columns(ignored: tuple[str, ...]) -> list[str]:
     return [
         f"column {column!r} is not read; did you mean {' or '.join(near)}?" for column, near in hints.items() if near
     ]
+
+
+def hint_words(left_over: Mapping[tuple[str, str], int]) -> list[str]:
+    """Return a sentence for all words of a publisher that rows were read without, those of most rows first."""
+    most = sorted(left_over.items(), key=lambda item: -item[1])
+    return [f"{column}: {words!r} is not read ({count_noun(rows, 'row')})" for (column, words), rows in most]
 
 
 def read_published(path: Path) -> Iterator[Cells]:

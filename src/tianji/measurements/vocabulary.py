@@ -2,7 +2,8 @@
 
 ``vocabulary.csv`` beside the shipped tables holds the translation: a line says what a text of one column means. A text
 between two ellipses counts wherever a cell holds it; any other is the whole cell. ``where`` restricts a line to rows that
-have some typed cells already; later lines override earlier ones.
+have some typed cells already; later lines override earlier ones. A text that no line has is read by its words
+(:mod:`tianji.measurements.word_lines`).
 
 The shipped tables were translated once (``docs/generators/measured_tables.py``) and keep the publishers' words beside the
 typed cells. A table of somebody else that has the old columns is translated while it is read.
@@ -18,7 +19,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from tianji.catalog.entries import DATA
+from tianji.measurements.cells import EMPTY
 from tianji.measurements.columns import AS_PUBLISHED
+from tianji.measurements.word_lines import read_words
 
 VOCABULARY = DATA / "measurements" / "vocabulary.csv"
 
@@ -105,7 +108,8 @@ def is_published(columns: Iterable[str]) -> bool:
 def translate(row: Mapping[str, str]) -> dict[str, str]:
     """Return a row of a publisher's words in typed columns, its words under ``as_published_``.
 
-    A text that is not in the vocabulary goes to the typed column as it is, where it is a typed word or refused.
+    A text that is not in the vocabulary is read by its words. Where they say nothing of its typed column it goes there as it
+    is, where it is a typed word or refused.
     """
     words = {column: (row.get(column) or "").strip() for column in PUBLISHED}
     cells = {column: text for column, text in row.items() if column not in PUBLISHED or column in KEPT}
@@ -115,7 +119,10 @@ def translate(row: Mapping[str, str]) -> dict[str, str]:
         if column not in KEPT:
             cells[f"{AS_PUBLISHED}{NAMES.get(column, column)}"] = words[column]
         entries = vocabulary[column].find(text) if column in vocabulary else []
-        if target and not entries:
+        reading = None if entries or text in EMPTY else read_words(column, text)
+        if reading is not None:
+            cells.update(reading.cells)
+        if target and not entries and (reading is None or target not in reading.cells):
             cells[target] = _make_name(words[column]) if column == "framework" else words[column]
         for entry in entries:
             if entry.applies(cells):
@@ -127,6 +134,18 @@ def _make_name(text: str) -> str:
     """Return a name for a framework that nobody has named: its own first two words, so that its rows stay together."""
     start = text.lower().partition("/")[0].partition("(")[0]
     return "-".join("".join(sign if sign.isalnum() else " " for sign in start).split()[:2])
+
+
+def find_left_over(row: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the columns and words of a row that were not read though the row was: a prediction does not know what they say."""
+    left_over = []
+    for column, text in find_unknown(row, {}):
+        reading = read_words(column, text)
+        if reading is not None and reading.left_over:
+            left_over.append((column, " ".join(reading.left_over)))
+        elif reading is None and not PUBLISHED[column]:
+            left_over.append((column, text))
+    return left_over
 
 
 def find_unknown(row: Mapping[str, str], typed_words: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:

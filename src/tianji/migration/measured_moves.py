@@ -48,9 +48,17 @@ def lines_a_file() -> tuple[float, float, float]:
     """Return the quartiles of added lines for each file to change, over the measured supports without own kernels."""
     from statistics import quantiles
 
-    ratios = [int(r["code_added"]) / int(r["files_to_change"]) for r in _measured() if r["class"] != EffortClass.D]
-    low, mid, high = quantiles(ratios, n=4)
+    low, mid, high = quantiles(_lines_of_each_file(), n=4)
     return low, mid, high
+
+
+def num_measured() -> int:
+    """Return how many measured supports the quartiles of lines are taken over."""
+    return len(_lines_of_each_file())
+
+
+def _lines_of_each_file() -> list[float]:
+    return [int(r["code_added"]) / int(r["files_to_change"]) for r in _measured() if r["class"] != EffortClass.D]
 
 
 @lru_cache(maxsize=1)

@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tianji.migration.effort import Effort, count_kernels, estimate_effort, own_version
+from tianji.migration.effort import Effort, count_kernels, estimate_effort
 from tianji.migration.mindspore import Coverage, cover_with_mindspore
-from tianji.migration.scan import Progress, RepositoryScan, pinned_torch, scan_repository
+from tianji.migration.routes import own_version
+from tianji.migration.scan import Progress, RepositoryScan, judge_anew, pinned_torch, scan_repository
 from tianji.migration.versions import Conflict, VersionSet, find_versions
 
 MINDSPORE = "mindspore"
@@ -44,7 +45,8 @@ def plan_move(
 ) -> Move:
     """Return what a move of a repository meets, costs and needs; see :func:`scan_repository` for the arguments.
 
-    The target ``mindspore`` adds how far MindSpore covers the PyTorch names that the repository uses.
+    The target ``mindspore`` adds how far MindSpore covers the PyTorch names that the repository uses. Without a version of torch,
+    asked or pinned, names are judged by the torch of the set of versions that fits.
     """
     is_mindspore = target.lower() == MINDSPORE
     scan = scan_repository(root, "a2" if is_mindspore else target, torch_version, entries, progress)
@@ -59,6 +61,9 @@ def plan_move(
     if isinstance(versions, Conflict):
         plain = find_versions(scan.target.key)
         fallback = plain if isinstance(plain, VersionSet) else None
+    chosen = fallback if isinstance(versions, Conflict) else versions
+    if not is_mindspore and torch_version is None and "torch" not in wanted and chosen and "torch" in chosen.versions:
+        scan = judge_anew(scan, chosen.versions["torch"])
     coverage = cover_with_mindspore(scan) if is_mindspore else None
     return Move(scan, estimate_effort(scan), versions, fallback, coverage)
 

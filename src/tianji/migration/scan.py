@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tianji.catalog.migration import TargetFamily, load_snapshots
 from tianji.errors import UnknownNameError
@@ -160,7 +160,6 @@ def scan_repository(
     version, note = choose_version(torch_version or pin or None)
     if pin:
         note = f"the requirements pin torch {pin}: names and versions are judged by it" + (f"; {note}" if note else "")
-    on_path = [facts for facts in files if structure.areas[facts.path] not in (Area.TESTS, Area.DOCS)]
     problems = [(facts.path, facts.problem) for facts in files if facts.problem]
     return RepositoryScan(
         root=str(root),
@@ -170,9 +169,21 @@ def scan_repository(
         files=tuple(files),
         structure=structure,
         findings=tuple(findings),
-        apis=tuple(judge_apis(on_path, family.key, version)),
+        apis=tuple(judge_apis(_beside_tests(files, structure), family.key, version)),
         packages=packages,
         frameworks=frameworks_of(files, own),
         own=own,
         left_out=(*walk.left_out, *problems),
     )
+
+
+def judge_anew(scan: RepositoryScan, torch: str) -> RepositoryScan:
+    """Return a scan whose PyTorch names are judged by the torch of the versions to install."""
+    version, note = choose_version(torch)
+    note = note or f"torch {version}, that of the newest set of versions that fits, in the absence of --torch"
+    apis = tuple(judge_apis(_beside_tests(scan.files, scan.structure), scan.target.key, version))
+    return replace(scan, torch_version=version, notes=(note,), apis=apis)
+
+
+def _beside_tests(files: Sequence[FileFacts], structure: Structure) -> list[FileFacts]:
+    return [facts for facts in files if structure.areas[facts.path] not in (Area.TESTS, Area.DOCS)]

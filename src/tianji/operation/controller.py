@@ -16,7 +16,7 @@ from typing import Any
 from tianji.operation.event_log import EventLog
 from tianji.operation.failure_detection import CERTAIN, Failure, Heard, find_failure
 from tianji.operation.free_chips import FreeChips
-from tianji.operation.protocols import Attempt, ChipReport, Clock, Cluster, Planner, Proposal, Store
+from tianji.operation.protocols import Agents, Attempt, ChipReport, Clock, Planner, Proposal, Store
 from tianji.operation.settings import Settings
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.units import Seconds
@@ -59,11 +59,11 @@ class Controller:
     """Operates one job on ``nodes`` nodes of ``node`` chips each."""
 
     def __init__(
-        self, nodes: int, node: int, settings: Settings, *, planner: Planner, clock: Clock, cluster: Cluster, store: Store,
+        self, nodes: int, node: int, settings: Settings, *, planner: Planner, clock: Clock, agents: Agents, store: Store,
         log: EventLog, **facts: object,
     ) -> None:  # fmt: skip
         self.nodes, self.node, self.settings = nodes, node, settings
-        self.planner, self.clock, self.cluster, self.store, self.log = planner, clock, cluster, store, log
+        self.planner, self.clock, self.agents, self.store, self.log = planner, clock, agents, store, log
         self.state = State.PLANNING
         self.reason = ""
         """Why the job was given up."""
@@ -94,7 +94,7 @@ class Controller:
     def advance(self) -> None:
         """Hear what is new and act on it."""
         now = self.clock.now()
-        for report in self.cluster.poll():
+        for report in self.agents.poll():
             before = self.heard.get(report.node)
             if before is None or report.serial > before.report.serial:
                 self.heard[report.node] = Heard(report, now)
@@ -174,7 +174,7 @@ class Controller:
         reports = [report for heard in self.heard.values() for report in heard.report.chips if report.busy()]
         if any(report.worker and report.worker.attempt < oldest for report in reports):
             self._cleared = now
-            self.cluster.stop(oldest - 1)
+            self.agents.stop(oldest - 1)
 
     def _note_checkpoint(self) -> None:
         newest = self.store.newest()
@@ -249,7 +249,7 @@ class Controller:
     def _watch_start(self) -> None:
         assert self.attempt is not None
         if self._is_due() and len(self._worker_reports()) < len(self.attempt.chips):
-            self.cluster.start(self.attempt)
+            self.agents.start(self.attempt)
         if self._note_steps() or self._has_failed(is_training=False):
             return
         if self.clock.now() - self._changed > self.settings.start_timeout:
@@ -313,7 +313,7 @@ class Controller:
         self._write(
             "failure", attempt=self.attempt.number, kind=failure.kind, chips=list(failure.chips), step=self.step,
             saved=self.saved, **({"message": failure.message} if failure.message else {}),
-            **({"workers": workers} if (workers := self.cluster.describe(self.attempt, failure.chips)) else {}),
+            **({"workers": workers} if (workers := self.agents.describe(self.attempt, failure.chips)) else {}),
         )  # fmt: skip
         if self._fruitless >= self.settings.patience:
             self.reason = (
@@ -328,7 +328,7 @@ class Controller:
     def _begin_saving(self, then: State) -> None:
         """Have the workers save after the step they are in, and end: what is done is not done again."""
         assert self.attempt is not None
-        self.cluster.save_and_end(self.attempt)
+        self.agents.save_and_end(self.attempt)
         self._next = then
         self._enter(State.SAVING)
 
@@ -354,7 +354,7 @@ class Controller:
         """Go on when no worker of this or an earlier attempt can be alive: two attempts must never write together."""
         if self.attempt is not None and any(self._may_be_alive(node) for node in range(self.nodes)):
             if self._is_due():
-                self.cluster.stop(self.attempt.number)
+                self.agents.stop(self.attempt.number)
             return
         self._write("fenced", attempt=self.number)
         if self._next is State.FAILED:
@@ -367,7 +367,7 @@ class Controller:
         heard = self.heard.get(node)
         if heard is None or heard.report.dead:
             return False
-        is_silent = self.clock.now() - heard.at > self.cluster.lease
+        is_silent = self.clock.now() - heard.at > self.agents.lease
         # A node that has not heard the stop may still start a worker, when the start comes late.
         has_stopped = heard.report.stopped >= self.number
         return not is_silent and not (has_stopped and not any(report.busy() for report in heard.report.chips))

@@ -97,8 +97,8 @@ def read_holder(folder: Path) -> Holder | None:
     return None
 
 
-def send_request(folder: Path, request: str, chips: tuple[int, ...] = ()) -> None:
-    """Ask something of the operation in a folder.
+def send_request(folder: Path, request: str, chips: tuple[int, ...] = ()) -> OperationRequest:
+    """Ask something of the operation in a folder, and return what was asked.
 
     Raises FormatError for a folder that is none of an operation, and RunError where nobody operates it.
     """
@@ -107,8 +107,9 @@ def send_request(folder: Path, request: str, chips: tuple[int, ...] = ()) -> Non
     if not is_operated(folder):
         raise RunError(f"{folder}: nobody operates it now; go on with: tianji operate --resume {folder}")
     (folder / REQUESTS).mkdir(exist_ok=True)
-    document = asdict(OperationRequest(request, chips, os.getpid(), socket.gethostname()))
-    write_text(folder / REQUESTS / f"{time.time_ns():020d}-{os.getpid()}.json", json.dumps(document) + "\n")
+    asked = OperationRequest(request, chips, os.getpid(), socket.gethostname())
+    write_text(folder / REQUESTS / f"{time.time_ns():020d}-{os.getpid()}.json", json.dumps(asdict(asked)) + "\n")
+    return asked
 
 
 def take_requests(folder: Path) -> list[OperationRequest]:

@@ -20,11 +20,11 @@ from tianji.errors import FormatError, InfeasibleError, RunError, TianjiError
 from tianji.hardware.calibration import Calibration
 from tianji.input_files import read_object
 from tianji.operation.accounting import Account, read_attempts, settle
-from tianji.operation.agent_cluster import AgentCluster
 from tianji.operation.controller import ENDS, Controller, State
 from tianji.operation.end_signals import EndSignals
 from tianji.operation.event_log import EventLog, stamp
 from tianji.operation.folder import CHECKPOINTS, EVENTS, ORDER, FolderLock, OperationRequest, take_requests
+from tianji.operation.host_agents import HostAgents
 from tianji.operation.openmetrics import LoopbackPage, openmetrics_text
 from tianji.operation.planner import SearchPlanner
 from tianji.operation.real_world import FolderStore, WallClock
@@ -174,9 +174,9 @@ class Operation:
         self.log = EventLog(folder / EVENTS, stamp)
         clock = WallClock(self.log.events[-1]["at"] if self.log.events else 0.0)
         options = replace(order.options, steps=order.settings.steps, warmup=0)
-        self.cluster = AgentCluster(hosts, pool.chips, node, folder, options, order.repair, order.settings.node_timeout)
+        self.agents = HostAgents(hosts, pool.chips, node, folder, options, order.repair, order.settings.node_timeout)
         self.controller = Controller(
-            len(self.cluster.nodes), node, order.settings, planner=self.planner, clock=clock, cluster=self.cluster,
+            len(self.agents.nodes), node, order.settings, planner=self.planner, clock=clock, agents=self.agents,
             store=FolderStore(folder / CHECKPOINTS), log=self.log, host=socket.gethostname(), pid=os.getpid(),
         )  # fmt: skip
 
@@ -187,7 +187,7 @@ class Operation:
         """
         with EndSignals() as signals:
             while self.controller.state not in ENDS:
-                self.cluster.listen(LOOK)
+                self.agents.listen(LOOK)
                 for name in signals.take():
                     self.controller.reason = name
                     self.controller.end(save=signals.count == 1, signal=name)
@@ -215,7 +215,7 @@ class Operation:
 
     def close(self) -> None:
         """End every process that is left."""
-        self.cluster.close()
+        self.agents.close()
         self.log.close()
         self.lock.release()
 

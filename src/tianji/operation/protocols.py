@@ -1,4 +1,4 @@
-"""What the controller needs of the world: a clock, a cluster, a store and a planner; and what it hears.
+"""What the controller needs of the world: a clock, agents, a store and a planner; and what it hears.
 
 A node reports again and again what state it is in, never what has changed. A report that is lost is made good by the next one,
 and one that is late changes nothing, so that the controller needs no reliable messages.
@@ -16,7 +16,7 @@ from tianji.parallel.plan import Plan
 from tianji.units import Seconds
 
 __all__ = [
-    "Attempt", "ChipReport", "Clock", "Cluster", "NodeReport", "Planner", "Proposal", "Store", "WorkerReport",
+    "Agents", "Attempt", "ChipReport", "Clock", "NodeReport", "Planner", "Proposal", "Store", "WorkerReport",
 ]  # fmt: skip
 
 
@@ -58,7 +58,7 @@ class Clock(Protocol):
         """Return the time; it never goes back."""
 
 
-class Cluster(Protocol):
+class Agents(Protocol):
     """The nodes and their workers."""
 
     lease: Seconds

@@ -45,10 +45,10 @@ def adapter_seconds(layer: LayerOps, c: Context) -> AdapterTime:
     for op in adapted(layer, task):
         m = c.tokens * (op.tokens / c.job.seq_len) if op.tokens else c.tokens
         for k, n in ((op.k / c.g.tp, r), (r, op.n / c.g.tp)):
-            forward = forward + matmul_time(c.machine, m, k, n, high=True)
-            inputs = inputs + matmul_time(c.machine, m, n, k, high=True)
-            weights = weights + matmul_time(c.machine, k, m, n, high=True)
-        vector = vector + vector_time(c.machine, ADDED * m * (op.n / c.g.tp), size)
+            forward = forward + matmul_time(c.rates, m, k, n, high=True)
+            inputs = inputs + matmul_time(c.rates, m, n, k, high=True)
+            weights = weights + matmul_time(c.rates, k, m, n, high=True)
+        vector = vector + vector_time(c.rates, ADDED * m * (op.n / c.g.tp), size)
     experts = layer.experts
     for op in adapted_experts(layer, task):
         assert experts is not None
@@ -56,10 +56,10 @@ def adapter_seconds(layer: LayerOps, c: Context) -> AdapterTime:
         routed = c.tokens / c.g.tp * (experts.top_k * experts.computing) * c.imbalance
         m = routed * c.g.etp / local
         for k, n in ((op.k / c.g.etp, r), (r, op.n / c.g.etp)):
-            forward = forward + expert_time(c.machine, local, m, k, n, c.constants)
-            inputs = inputs + expert_time(c.machine, local, m, n, k, c.constants)
-            weights = weights + expert_time(c.machine, local, k, m, n, c.constants)
-        vector = vector + vector_time(c.machine, ADDED * routed * op.n, size)
+            forward = forward + expert_time(c.rates, local, m, k, n, c.constants)
+            inputs = inputs + expert_time(c.rates, local, m, n, k, c.constants)
+            weights = weights + expert_time(c.rates, local, k, m, n, c.constants)
+        vector = vector + vector_time(c.rates, ADDED * routed * op.n, size)
     return AdapterTime(forward, inputs, weights, vector + _dequantize(layer, c))
 
 
@@ -75,7 +75,7 @@ def _dequantize(layer: LayerOps, c: Context) -> Array:
     if layer.experts:
         matrices = sum(op.k * op.n for op in layer.experts.matmuls)
         elements = elements + layer.experts.num_experts * matrices / (c.g.ep * c.g.etp)
-    return vector_time(c.machine, elements, task.frozen_size + c.job.precision.activation_size)
+    return vector_time(c.rates, elements, task.frozen_size + c.job.precision.activation_size)
 
 
 def count_adapter_ops(layer: LayerOps, task: TrainingTask) -> int:

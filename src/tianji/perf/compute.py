@@ -81,14 +81,14 @@ class ChipRates:
         )  # fmt: skip
 
 
-def matmul_time(machine: ChipRates, m: Array, k: Array, n: Array, *, high: bool = False) -> Array:
+def matmul_time(rates: ChipRates, m: Array, k: Array, n: Array, *, high: bool = False) -> Array:
     """Return the seconds of an (m, k) by (k, n) matmul: max(2 (mn + c²)(k + d) / rate, bytes / memory).
 
     An output smaller than the chip's units can hold (c² elements) leaves some idle, and a sum short beside d does not pay for its
     start and end. c, d and the rate are those of the number format.
 
     Args:
-        machine: The chip's sustained rates.
+        rates: The chip's sustained rates.
         m: Rows of the first operand, one for each token. Sizes are those on one chip; arrays broadcast.
         k: Length of the sum.
         n: Columns of the second operand.
@@ -97,22 +97,22 @@ def matmul_time(machine: ChipRates, m: Array, k: Array, n: Array, *, high: bool 
     Holds for matmuls that run alone on a chip, where both operands are read and the result is written once. Median errors of 3 to
     10 % over 16,000 measured shapes (AIConfigurator 0.12). Source: the roofline (Williams et al. 2009).
     """
-    rate = machine.high if high else machine.linear
+    rate = rates.high if high else rates.linear
     c = rate.half_size
     compute = 2.0 * (m * n + c * c) * (k + rate.half_depth) / rate.peak * ((m > 0) & (n > 0))
-    memory = (rate.size * (m * k + k * n) + machine.high.size * m * n) / machine.memory
+    memory = (rate.size * (m * k + k * n) + rates.high.size * m * n) / rates.memory
     seconds: Array = np.maximum(compute, memory)
     return seconds
 
 
-def expert_time(machine: ChipRates, experts: Array, m: Array, k: Array, n: Array, c: Constants) -> Array:
+def expert_time(rates: ChipRates, experts: Array, m: Array, k: Array, n: Array, c: Constants) -> Array:
     """Return the seconds in which a rank multiplies the tokens of its ``experts``, m tokens each, by their (k, n) matrices.
 
     Alone: ``experts`` matmuls, each of which pays ``expert_half_share`` of the half size. As one group (``expert_grouping``, the
     kernel of CANN): the half size once, rows in blocks of 128. ``expert_factor`` is what the kernel takes over a dense one.
 
     Args:
-        machine: The chip's sustained rates.
+        rates: The chip's sustained rates.
         experts: Experts of one rank.
         m: Tokens of one expert.
         k: Length of the sum.
@@ -121,42 +121,40 @@ def expert_time(machine: ChipRates, experts: Array, m: Array, k: Array, n: Array
 
     Errors: 3 to 5 % (median) on NVIDIA chips, 17 % (root mean square) on 910B, where more than 512 tokens is an extrapolation.
     """
-    rate, grouped = machine.linear, c.expert_grouping
+    rate, grouped = rates.linear, c.expert_grouping
     waste = rate.half_size * rate.half_size
     alone = experts * (m * n + c.expert_half_share * waste)
     together = experts * (np.ceil(m / GROUP_ROWS) * GROUP_ROWS) * n + waste
     compute = c.expert_factor * 2.0 * (grouped * together + (1.0 - grouped) * alone) * (k + rate.half_depth) / rate.peak
-    memory = experts * (rate.size * (m * k + k * n) + machine.high.size * m * n) / machine.memory
+    memory = experts * (rate.size * (m * k + k * n) + rates.high.size * m * n) / rates.memory
     seconds: Array = np.maximum(compute * ((m > 0) & (n > 0)), memory)
     return seconds
 
 
-def attention_time(
-    machine: ChipRates, flops: Array, length: Array, latent: Array | bool = False
-) -> tuple[Array, Array]:
+def attention_time(rates: ChipRates, flops: Array, length: Array, latent: Array | bool = False) -> tuple[Array, Array]:
     """Return the seconds of fused attention forward and backward: flops / (rate · length / (length + half)).
 
     Args:
-        machine: The chip's sustained rates.
+        rates: The chip's sustained rates.
         flops: FLOPs on one chip, forward, those of a causal mask halved; backward there are ``ATTENTION_BACKWARD`` times as many.
         length: Tokens of context that one kernel call sees: the sequence, in a ring the part of one rank.
         latent: Keys are longer than values, which the backward pass is slower for (``LATENT_BACKWARD``).
 
     Errors: 3 to 5 % typical, 10 % at most on GB200, GB300 and H200. Source: Dao 2023 (FlashAttention-2).
     """
-    forward = flops * (1.0 + machine.attention_half / length) / machine.attention
-    rate = machine.attention_backward * np.where(latent, LATENT_BACKWARD, 1.0)
-    return forward, ATTENTION_BACKWARD * flops * (1.0 + machine.attention_backward_half / length) / rate
+    forward = flops * (1.0 + rates.attention_half / length) / rates.attention
+    rate = rates.attention_backward * np.where(latent, LATENT_BACKWARD, 1.0)
+    return forward, ATTENTION_BACKWARD * flops * (1.0 + rates.attention_backward_half / length) / rate
 
 
-def vector_time(machine: ChipRates, elements: Array, size: float) -> Array:
+def vector_time(rates: ChipRates, elements: Array, size: float) -> Array:
     """Return the seconds of an elementwise op: bytes over the memory rate that such ops reach.
 
     Args:
-        machine: The chip's sustained rates.
+        rates: The chip's sustained rates.
         elements: Elements read and written on one chip, together.
         size: Bytes of one element.
 
     Holds for norms, activations, residuals and casts, which no chip of the catalog computes slower than it moves them.
     """
-    return elements * (size / machine.vector)
+    return elements * (size / rates.vector)

@@ -26,7 +26,7 @@ class Context:
     """What pricing a layer needs."""
 
     job: Job
-    machine: ChipRates
+    rates: ChipRates
     network: Links
     constants: Constants
     g: Grid

@@ -157,31 +157,31 @@ def _work(layer: LayerOps, forward: Terms, expanded: Array, c: Context) -> dict[
     def matmuls(*roles: Role) -> Array:
         return _matmuls(tuple(m for m in layer.matmuls if m.role in roles), c)[0]
 
-    def vectors(word: str) -> Array:
-        alike = [v for v in layer.vectors if word in v.name]
-        return sum((vector_time(c.machine, c.tokens / _vector_cut(v, c) * v.elements, size) for v in alike), zero)
+    def vectors(*roles: Role) -> Array:
+        alike = [v for v in layer.vectors if v.role in roles]
+        return sum((vector_time(c.rates, c.tokens / _vector_cut(v, c) * v.elements, size) for v in alike), zero)
 
     pair = c.once(_pair_communication, c.g)
     dense, shared = matmuls(Role.MLP_IN, Role.MLP_OUT), matmuls(Role.SHARED_EXPERT)
     work = {
         "attention": forward["attention"],
-        "norms": vectors("norms"),
+        "norms": vectors(Role.NORM),
         "expansion": expanded,
-        "activation": vectors("activation"),
-        "mlp": dense + vectors("mlp activation") + pair * bool(np.any(dense)),
-        "shared": shared + vectors("shared activation"),
+        "activation": vectors(Role.MLP_ACTIVATION, Role.SHARED_ACTIVATION),
+        "mlp": dense + vectors(Role.MLP_ACTIVATION) + pair * bool(np.any(dense)),
+        "shared": shared + vectors(Role.SHARED_ACTIVATION),
         "matmuls": matmuls(*Role),
         "vectors": forward["vector"],
     }
     if layer.experts:
         e_forward, _, _, e_vector = c.once(_experts, layer.experts)
         routed = c.tokens / c.g.tp * (layer.experts.top_k * layer.experts.computing) * c.imbalance
-        activations = sum(v.elements for v in layer.experts.vectors if "activation" in v.name)
+        activations = sum(v.elements for v in layer.experts.vectors if v.role is Role.EXPERT_ACTIVATION)
         there_and_back, _ = c.once(_expert_communication, layer.experts)
         routing = c.constants.kernel_launch * c.constants.kernel_blocking * _num_routed(layer.experts, c)[0]
         work |= {
             "experts' matmuls": e_forward,
-            "expert activation": vector_time(c.machine, routed * activations, size),
+            "expert activation": vector_time(c.rates, routed * activations, size),
             "experts": e_forward + e_vector + matmuls(Role.ROUTER) + there_and_back + routing,
         }
     return work
@@ -228,9 +228,9 @@ def _matmul(op: Matmul, c: Context) -> tuple[Array, Array, Array]:
     # A frozen matrix hands its input's gradient on, and has none of its own.
     is_trained = not c.job.task.is_frozen or op.role is Role.MIXING
     return (
-        matmul_time(c.machine, m, k, n, high=op.high),
-        matmul_time(c.machine, m, n, k, high=op.high),
-        matmul_time(c.machine, k, m, n, high=op.high) if is_trained else np.asarray(0.0),
+        matmul_time(c.rates, m, k, n, high=op.high),
+        matmul_time(c.rates, m, n, k, high=op.high),
+        matmul_time(c.rates, k, m, n, high=op.high) if is_trained else np.asarray(0.0),
     )
 
 
@@ -242,18 +242,18 @@ def _experts(experts: ExpertOps, c: Context) -> tuple[Array, Array, Array, Array
     forward: Array = np.asarray(0.0)
     inputs: Array = np.asarray(0.0)
     weights: Array = np.asarray(0.0)
-    slower = c.constants.expert_weight_factor if c.machine.quantized else 1.0
+    slower = c.constants.expert_weight_factor if c.rates.quantized else 1.0
     for op in experts.matmuls:
         k = op.k / c.g.etp if op.cut == "row" else np.asarray(op.k * 1.0)
         n = op.n / c.g.etp if op.cut == "column" else np.asarray(op.n * 1.0)
-        forward = forward + expert_time(c.machine, local, m, k, n, c.constants)
-        inputs = inputs + expert_time(c.machine, local, m, n, k, c.constants)
+        forward = forward + expert_time(c.rates, local, m, k, n, c.constants)
+        inputs = inputs + expert_time(c.rates, local, m, n, k, c.constants)
         if not c.job.task.is_frozen:
-            weights = weights + slower * expert_time(c.machine, local, k, m, n, c.constants)
+            weights = weights + slower * expert_time(c.rates, local, k, m, n, c.constants)
     elements = sum(
         v.elements * (c.constants.permute_factor if v.role is Role.PERMUTE else 1.0) for v in experts.vectors
     )
-    return forward, inputs, weights, vector_time(c.machine, routed * elements, c.job.precision.activation_size)
+    return forward, inputs, weights, vector_time(c.rates, routed * elements, c.job.precision.activation_size)
 
 
 def _vectors(layer: LayerOps, c: Context) -> tuple[Array, Array]:
@@ -265,14 +265,14 @@ def _vectors(layer: LayerOps, c: Context) -> tuple[Array, Array]:
     forward: Array = np.asarray(0.0)
     for op in layer.vectors:
         moved = c.constants.loss_size / 3.0 if op.role is Role.LOSS else size
-        forward = forward + vector_time(c.machine, c.tokens / _vector_cut(op, c) * op.elements, moved)
+        forward = forward + vector_time(c.rates, c.tokens / _vector_cut(op, c) * op.elements, moved)
     backward = 2.0 * forward
-    if c.machine.quantized:
-        cast = c.machine.quantize_size
+    if c.rates.quantized:
+        cast = c.rates.quantize_size
         routed = [] if layer.experts is None else [(m, layer.experts.top_k / c.g.tp) for m in layer.experts.matmuls]
         for m, share in [*((m, 1.0 / c.g.tp) for m in layer.matmuls if not m.high), *routed]:
-            forward = forward + vector_time(c.machine, c.tokens * share * m.k, cast)
-            backward = backward + vector_time(c.machine, c.tokens * share * m.n, cast)
+            forward = forward + vector_time(c.rates, c.tokens * share * m.k, cast)
+            backward = backward + vector_time(c.rates, c.tokens * share * m.n, cast)
     return forward, backward
 
 
@@ -289,15 +289,15 @@ def _attention(kinds: tuple[tuple[float, AttentionOp], ...], c: Context) -> tupl
         length = np.minimum(whole, a.window) if a.window else whole
         flops = share * c.tokens / c.g.tp
         work = flops * a.flops(sample, c.job.causal)
-        fused, fused_back = attention_time(c.machine, work, length, np.greater(a.qk_dim, a.v_dim))
+        fused, fused_back = attention_time(c.rates, work, length, np.greater(a.qk_dim, a.v_dim))
         if np.all(c.g.flash_attention):
             forward, backward = forward + fused, backward + fused_back
             continue
         passes = np.where(_falls_back(a, c), PLAIN_PASSES, SCORE_PASSES)
         scores = share * c.tokens / c.g.tp * (a.num_heads * c.job.seq_len) * passes
         aligned = np.where(np.equal(np.mod(a.qk_dim, ALIGNMENT), 0), 1.0, UNALIGNED)
-        plain = flops * a.flops(c.job.seq_len, False) / (c.machine.high.peak * aligned) + vector_time(
-            c.machine, scores, c.machine.high.size
+        plain = flops * a.flops(c.job.seq_len, False) / (c.rates.high.peak * aligned) + vector_time(
+            c.rates, scores, c.rates.high.size
         )
         forward = forward + np.where(c.g.flash_attention, fused, plain)
         backward = backward + np.where(c.g.flash_attention, fused_back, 2.0 * plain)
@@ -310,7 +310,7 @@ def _scans(scans: tuple[Recurrence, ...], c: Context) -> tuple[Array, Array]:
     Checked: 50 runs of Nemotron 3 Nano and Super, none of which sets a constant (docs/models.md).
     """
     flops = c.tokens / c.g.tp * sum(s.flops(c.job.causal) for s in scans)
-    return attention_time(c.machine, flops, np.asarray(float(SCAN_CHUNK)))
+    return attention_time(c.rates, flops, np.asarray(float(SCAN_CHUNK)))
 
 
 def _state_communication(scans: tuple[Recurrence, ...], c: Context) -> Array:

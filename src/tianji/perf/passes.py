@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tianji.parallel.grid import keep_places
 from tianji.perf.context import Context, Terms, add_up, largest
 from tianji.perf.layer import LayerTime, layer_time
 from tianji.perf.stages import PassTime, Stage
@@ -16,11 +17,30 @@ from tianji.workload.layers import block_name, model_layers
 
 Counts = dict[str, Array]
 """How many layers of each kind a stage has; kinds of which it has none are left out."""
+Layers = dict[str, LayerTime]
+"""The time of one layer of each kind."""
 
 
-def estimate_layers(c: Context) -> dict[str, LayerTime]:
+def estimate_layers(c: Context) -> Layers:
     """Return the time of one layer of each kind that the model has, with embedding, head and prediction module."""
     return {name: layer_time(layer, c) for name, layer in model_layers(c.job.model).items()}
+
+
+def keep_layers(layers: Layers, index: tuple[Array, ...]) -> Layers:
+    """Return the times at some places of the last axes, as a grid keeps them, with the kinds that a sum of passes needs.
+
+    In a product of axes most ops vary with a few of them: layers are estimated there, and kept where they are wanted.
+    """
+
+    def at_places(terms: Terms) -> Terms:
+        return {kind: keep_places(terms[kind], index) for kind in COMPUTATION if kind in terms}
+
+    kept: Layers = {}
+    for name, layer in layers.items():
+        forward, backward = (keep_places(seconds, index) for seconds in layer.seconds)
+        weight = keep_places(layer.weight, index)
+        kept[name] = LayerTime(at_places(layer.forward), at_places(layer.backward), weight, (forward, backward))
+    return kept
 
 
 def stage_counts(s: Stage, num_mtp_layers: int) -> Counts:
@@ -59,13 +79,13 @@ def slowest_counts(counts: list[Counts], sums: list[Array], slowest: Array) -> C
     return picked
 
 
-def pass_seconds(counts: Counts, layers: dict[str, LayerTime]) -> tuple[Array, Array]:
+def pass_seconds(counts: Counts, layers: Layers) -> tuple[Array, Array]:
     """Return the seconds of one micro-batch forward and backward through so many layers."""
     seconds = [(n, *layers[name].seconds) for name, n in counts.items() if name in layers]
     return add_up(n * forward for n, forward, _ in seconds), add_up(n * backward for n, _, backward in seconds)
 
 
-def weight_seconds(counts: Counts, layers: dict[str, LayerTime]) -> Array:
+def weight_seconds(counts: Counts, layers: Layers) -> Array:
     """Return the seconds of the weight gradients of one micro-batch through so many layers."""
     return add_up(n * layers[name].weight for name, n in counts.items() if name in layers)
 
@@ -84,7 +104,7 @@ class Pace:
 def find_pace(
     stages: Sequence[Counts],
     everything: Counts,
-    layers: dict[str, LayerTime],
+    layers: Layers,
     software: Array | float,
     kinds: Sequence[str] | None = None,
 ) -> Pace:
@@ -126,9 +146,7 @@ def computation(terms: Terms) -> Array:
     return add_up(terms[kind] for kind in COMPUTATION)
 
 
-def estimate_pass(
-    counts: Counts, layers: dict[str, LayerTime], kinds: Sequence[str] | None = None
-) -> tuple[Terms, Array]:
+def estimate_pass(counts: Counts, layers: Layers, kinds: Sequence[str] | None = None) -> tuple[Terms, Array]:
     """Return the seconds of one micro-batch forward and backward by kind, and those of the weight gradients within them."""
     terms: Terms = {}
     weight: Array = np.asarray(0.0)

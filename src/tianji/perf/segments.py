@@ -23,6 +23,7 @@ from tianji.perf.memory import kept_bytes, parameters_of_rank, trained_of_rank
 from tianji.perf.offload import exposed_copies, offloaded_share, update_seconds
 from tianji.perf.passes import (
     Counts,
+    Layers,
     Pace,
     all_counts,
     estimate_layers,
@@ -101,13 +102,16 @@ class SegmentTime:
     """What a micro-batch waits for activations that go to the host and come back; None where none does."""
 
 
-def segment_time(job: Job, segment: Segment, g: Grid, kinds: Sequence[str] | None = None) -> SegmentTime:
+def segment_time(
+    job: Job, segment: Segment, g: Grid, kinds: Sequence[str] | None = None, layers: Layers | None = None
+) -> SegmentTime:
     """Return the seconds of a segment, of the slowest stage by some ``kinds`` or all of them.
 
+    ``layers`` are those of the segment's chips and of the grid, where they are known.
     The formulas of layers, collectives and the optimizer know nothing of ``software``: it scales all their seconds here.
     """
     c = segment.context(job, g)
-    layers = estimate_layers(c)
+    layers = layers or estimate_layers(c)
     modules, software, variants = job.model.num_mtp_layers, segment.constants.software, segment.variants
     paces = tuple(
         find_pace([stage_counts(s, modules) for s in stages], segment.layers, layers, software, kinds)
@@ -172,7 +176,7 @@ def optimizer_time(c: Context, segment: Segment) -> Array:
     expert_shard = np.where(g.zero >= 1, expert_data_group(g).size, 1)
     trained = [trained_of_rank(c.job, s, g) for s in segment.stages]
     parameters = largest([own.dense / shard + own.expert / expert_shard for own in trained])
-    rate = c.machine.memory * c.constants.optimizer_efficiency
+    rate = c.rates.memory * c.constants.optimizer_efficiency
     time = parameters * ((2.0 * p.optimizer_size + p.gradient_size + p.weight_size) / rate)
     return update_seconds(chip, p, g, parameters, time) if np.any(offloaded_share(g)) else time
 

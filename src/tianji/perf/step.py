@@ -22,7 +22,16 @@ from tianji.parallel.grid import Grid
 from tianji.perf.context import Terms, largest, total
 from tianji.perf.memory import activation_bytes, fixed_bytes, host_bytes, kept_of_kinds, state_bytes
 from tianji.perf.offload import is_offloading
-from tianji.perf.passes import COMPUTATION, Pace, add_delay, all_counts, computation, estimate_layers, pass_seconds
+from tianji.perf.passes import (
+    COMPUTATION,
+    Layers,
+    Pace,
+    add_delay,
+    all_counts,
+    computation,
+    estimate_layers,
+    pass_seconds,
+)
 from tianji.perf.segments import Segment, SegmentTime, joint_send_time, pool_context, segment_time
 from tianji.perf.stages import Bubble, PassTime, Stage, Variants, representative_stages
 from tianji.perf.teacher import teacher_bytes, teacher_job
@@ -88,11 +97,15 @@ def estimate(
 
 
 def estimate_parts(
-    job: Job, pool: Pool, constants: Constants, g: Grid, *, by_kind: bool = True, weighs_stages: bool = False
-) -> tuple[Terms, Bubble]:
-    """Return what :func:`estimate` does without the memory: the parts of a step, and its bubble."""
+    job: Job, pool: Pool, constants: Constants, g: Grid, *, by_kind: bool = True, weighs_stages: bool = False,
+    layers: Layers | None = None,
+) -> tuple[Terms, Bubble]:  # fmt: skip
+    """Return what :func:`estimate` does without the memory: the parts of a step, and its bubble.
+
+    ``layers`` are those of the grid (:func:`estimate_job_layers`), where they are known.
+    """
     segment = Segment.whole(job, pool, constants, g)
-    plain = assemble(job, [segment], None, g, by_kind=by_kind, weighs_stages=weighs_stages)
+    plain = assemble(job, [segment], None, g, by_kind=by_kind, weighs_stages=weighs_stages, layers=layers)
     return _with_teacher(job, pool, constants, g, plain, by_kind=by_kind)
 
 
@@ -101,14 +114,18 @@ def estimate_time(job: Job, pool: Pool, constants: Constants, g: Grid) -> Terms:
     return Estimate(*estimate_parts(job, pool, constants, g), []).terms
 
 
-def least_time(job: Job, pool: Pool, constants: Constants, g: Grid) -> Array:
+def estimate_job_layers(job: Job, pool: Pool, constants: Constants, g: Grid) -> Layers:
+    """Return the time of one layer of each kind of a job's model, for one micro-batch."""
+    return estimate_layers(pool_context(job, pool, constants, g))
+
+
+def least_time(job: Job, constants: Constants, g: Grid, layers: Layers) -> Array:
     """Return seconds below which no step is, however its layers are dealt out: an even share of all passes.
 
     A fraction of what :func:`estimate` takes; 0 where chips share processors, as one that waits then lends its own to others.
     """
     if constants.sharing != 1.0:
         return np.asarray(0.0)
-    layers = estimate_layers(pool_context(job, pool, constants, g))
     forward, backward = pass_seconds(all_counts(job.model), layers)
     least: Array = microbatches(job, g) * (forward + backward) * (constants.software / g.pp)
     return least
@@ -141,7 +158,7 @@ def estimate_segments(job: Job, segments: Sequence[Segment], joint: Tier, g: Gri
 
 def assemble(
     job: Job, segments: Sequence[Segment], joint: Tier | None, g: Grid, *, by_kind: bool = True,
-    weighs_stages: bool = False,
+    weighs_stages: bool = False, layers: Layers | None = None,
 ) -> tuple[Terms, Bubble]:  # fmt: skip
     """Return a step's terms but for the bubble, and the bubble, of a pipeline over one or more segments.
 
@@ -149,7 +166,7 @@ def assemble(
     segments, nothing hides that. All ranks wait for the chip with the longest delays (the largest ``straggle``) and for the
     longest fixed overhead; chips lend a waiting one's share of a processor within a segment at most (the smallest ``sharing``).
     """
-    times = [segment_time(job, s, g, None if by_kind else COMPUTATION) for s in segments]
+    times = [segment_time(job, s, g, None if by_kind else COMPUTATION, layers) for s in segments]
     paces, variants = _slowest(times)
     # Of each kind of chips the first stage decides what stays exposed of the exchange (see data_parallel_time).
     first = [t for t, is_first in zip(times, _first_of_kind(segments), strict=True) if is_first]

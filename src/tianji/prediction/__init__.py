@@ -1,11 +1,11 @@
 """One plan in, one result out; or many at once."""
 
-from tianji.prediction.many import Bundle, Prices, bundle, predict_many, predict_times, stack_constants
+from tianji.prediction.many import Bundle, BundledEstimates, bundle, predict_many, predict_times, stack_constants
 from tianji.prediction.predict_plan import fits, predict, predict_together
 
 __all__ = [
     "Bundle",
-    "Prices",
+    "BundledEstimates",
     "bundle",
     "fits",
     "predict",

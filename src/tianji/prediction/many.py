@@ -33,7 +33,7 @@ class Bundle:
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class BundledEstimates:
     """Step time (seconds) and memory (bytes on the fullest chip) of each plan, and the time by kind."""
 
     step_time: Array
@@ -75,7 +75,9 @@ def predict_times(bundles: Sequence[Bundle], constants: Callable[[Bundle], Const
     return ordered
 
 
-def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constants], felt: Sequence[str] = ()) -> Prices:
+def predict_many(
+    bundles: Sequence[Bundle], constants: Callable[[Chip], Constants], felt: Sequence[str] = ()
+) -> BundledEstimates:
     """Return the prices of all bundled plans, in the plans' own order, each under its chip's constants.
 
     Constants may hold arrays, a value for each plan of the bundle. ``felt`` names those whose slopes are wanted.
@@ -90,7 +92,7 @@ def predict_many(bundles: Sequence[Bundle], constants: Callable[[Chip], Constant
         slopes[:, b.places] = np.log(times[0] / times[1:]) / STEP
         for kind, seconds in outcome.terms.items():
             terms[kind][b.places] = np.atleast_2d(seconds)[0]
-    return Prices(step_time, memory, terms, slopes)
+    return BundledEstimates(step_time, memory, terms, slopes)
 
 
 def _lower_each(constants: Constants, names: Sequence[str]) -> Constants:

@@ -76,8 +76,11 @@ def _predict_alike(plans: Sequence[Plan], calibration: Calibration) -> list[Resu
     job, chips, chip = plans[0].job, plans[0].strategy.chips, plans[0].pool.chip
     constants, used = calibration.constants(chip), replace(plans[0].pool, chips=chips)
     grid = Grid.of(*(plan.strategy for plan in plans))
-    cost = estimate(job, used, constants, grid)
-    times, terms = _column(cost.step_time, len(plans)), {k: _column(v, len(plans)) for k, v in cost.terms.items()}
+    estimated = estimate(job, used, constants, grid)
+    times, terms = (
+        _column(estimated.step_time, len(plans)),
+        {k: _column(v, len(plans)) for k, v in estimated.terms.items()},
+    )
     stages, doubts = _stage_memory(plans, constants), doubt_times(plans, calibration, constants)
     spread = calibration.spread(chip, moe=job.model.moe is not None, chips=chips)
     flops = job_flops(job)

@@ -42,13 +42,13 @@ def best_interval(save: Seconds, mtbf: Seconds, least: Seconds = 0.0) -> Seconds
     >>> round(best_interval(60, 8424))
     966
     """
-    cost = save / mtbf
-    u = math.sqrt(2.0 * cost) + cost
+    loss = save / mtbf
+    u = math.sqrt(2.0 * loss) + loss
     for _ in range(STEPS):
         if u == 0:
             break
         slope = -math.expm1(-u)
-        change = (u - slope - cost) / slope
+        change = (u - slope - loss) / slope
         u -= change
         if abs(change) <= CLOSE * u:
             break

@@ -19,6 +19,7 @@ from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid, keep_places
 from tianji.parallel.legality import is_legal
 from tianji.perf.context import add_up, largest
+from tianji.perf.passes import Layers
 from tianji.perf.stages import representative_stages
 from tianji.perf.step import estimate_memory, estimate_parts, fits_host
 from tianji.units import Array, Bytes
@@ -29,20 +30,32 @@ BLOCK = 100_000
 
 
 Index = tuple[int | slice, ...]
+_Place = tuple[int, Index, tuple[int, ...], Array | None]
+"""Where a block starts, its index, its shape, and which columns it has (None: all of the index)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Strategies of a grid that stand side by side in it, in its order, along one axis."""
+    """Strategies of a grid in its order, along one axis."""
 
     grid: Grid
     start: int
-    """Place of the first one in the whole grid, all axes laid end to end."""
+    """Place of the first one in the whole grid, all axes laid end to end; of the first column where only some are there."""
     legal: Array
     step_time: Array
     memory: Array
     uneven: Array | None = None
     """Seconds of a step by which the slowest stage works longer than an even share, where they were asked for."""
+    columns: Array | None = None
+    """The places of the last axis that are there, in each row; None where the strategies stand side by side."""
+
+    def places(self, chosen: Array) -> Array:
+        """Return the places of some of the strategies in the whole grid."""
+        if self.columns is None:
+            return self.start + chosen
+        rows, columns = np.divmod(chosen, len(self.columns))
+        places: Array = self.start + rows * self.grid.shape[-1] + self.columns[columns]
+        return places
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +80,9 @@ class Weighed:
             [_shorten(parts.values(), shape) for parts in memory],
         )
 
-    def memory(self, index: Index) -> Array:
+    def memory(self, index: Index, columns: Array | None = None) -> Array:
         """Return the bytes on the fullest chip in a block."""
-        return largest([add_up(_take(terms, index)) for terms in self.stages])
+        return largest([add_up(_take(terms, index, columns)) for terms in self.stages])
 
     def fits(self, limit: Bytes) -> Array:
         """Return where a strategy is legal and fits so much memory, over the whole grid."""
@@ -78,6 +91,10 @@ class Weighed:
             fits[index] = self.memory(index) <= limit
         fits &= self.legal
         return fits
+
+    def least_memory(self, axes: tuple[int, ...]) -> Array:
+        """Return bytes that no strategy is below, whatever stands along some axes, which have one place then."""
+        return largest([add_up(term.min(axis=axes, keepdims=True) for term in terms) for terms in self.stages])
 
     def keep(self, kept: Array) -> Weighed:
         """Return what is kept of the last axes, as many as ``kept`` has, along one axis."""
@@ -93,22 +110,47 @@ class Weighed:
         return place, float(memory[place])
 
 
-def priced_blocks(
-    job: Job, pool: Pool, constants: Constants, weighed: Weighed, *, weighs_stages: bool = False
-) -> Iterator[Block]:
-    """Yield all strategies of a grid, legal or not, with time and memory, and how uneven their stages are."""
+def estimated_blocks(
+    job: Job, pool: Pool, constants: Constants, weighed: Weighed, *, weighs_stages: bool = False,
+    worth: Array | None = None, layers: Layers | None = None,
+) -> Iterator[Block]:  # fmt: skip
+    """Yield all strategies of a grid, legal or not, with time and memory, and how uneven their stages are.
+
+    ``worth`` names those that may be left out of a large grid, where it is False: by all axes but the one before the last, which
+    stays whole. ``layers`` are those of the grid, where they are known.
+    """
     grid, shape = weighed.grid, weighed.grid.shape
-    terms, bubble = estimate_parts(job, pool, constants, grid, by_kind=False, weighs_stages=weighs_stages)
+    terms, bubble = estimate_parts(
+        job, pool, constants, grid, by_kind=False, weighs_stages=weighs_stages, layers=layers
+    )
     parts = _shorten(terms.values(), shape)
+    for start, index, part, columns in (
+        _everywhere(shape) if worth is None or prod(shape) <= 2 * BLOCK else _where(worth, shape)
+    ):
+        memory = weighed.memory(index, columns)
+        time = add_up([*_take(parts, index, columns), bubble.put_together(_take(bubble.factors, index, columns))])
+        values_of_block = [*_take([weighed.legal, np.asarray(bubble.uneven)], index, columns), time, memory]
+        legal, uneven, time, memory = (np.broadcast_to(values, part).ravel() for values in values_of_block)
+        yield Block(grid, start, legal, time, memory, uneven if weighs_stages else None, columns)
+
+
+def _everywhere(shape: tuple[int, ...]) -> Iterator[_Place]:
+    """Yield blocks that are the whole grid together."""
     start = 0
     for index, part in _indices(shape):
-        memory = weighed.memory(index)
-        time = add_up([*_take(parts, index), bubble.put_together(_take(bubble.factors, index))])
-        values_of_block = [*_take([weighed.legal], index), time, memory]
-        if weighs_stages:
-            values_of_block += _take([np.asarray(bubble.uneven)], index)
-        yield Block(grid, start, *(np.broadcast_to(values, part).ravel() for values in values_of_block))
+        yield start, index, part, None
         start += prod(part)
+
+
+def _where(worth: Array, shape: tuple[int, ...]) -> Iterator[_Place]:
+    """Yield blocks of the columns that are worth it, of each place on the leading axes."""
+    rows, width = shape[-2:]
+    step = max(BLOCK // rows, 1)
+    for number, lead in enumerate(np.ndindex(shape[:-2])):
+        columns = np.flatnonzero(worth[lead])
+        for first in range(0, len(columns), step):
+            few = columns[first : first + step]
+            yield number * rows * width, (*lead, slice(None), slice(None)), (rows, len(few)), few
 
 
 def _indices(shape: tuple[int, ...]) -> Iterator[tuple[Index, tuple[int, ...]]]:
@@ -132,10 +174,13 @@ def _shorten(terms: Iterable[Array], shape: tuple[int, ...]) -> list[Array]:
     return sums
 
 
-def _take(terms: Sequence[Array], index: Index) -> list[Array]:
+def _take(terms: Sequence[Array], index: Index, columns: Array | None = None) -> list[Array]:
     """Return the part of each term in a block; an axis on which a term does not vary has one place for all."""
     one = (0, slice(None))
-    return [
+    taken = [
         t[tuple(i if size > 1 else one[isinstance(i, slice)] for i, size in zip(index, t.shape, strict=False))]
         for t in terms
     ]
+    if columns is None:
+        return taken
+    return [t.take(columns, axis=-1) if t.ndim and t.shape[-1] > 1 else t for t in taken]

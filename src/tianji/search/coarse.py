@@ -17,13 +17,16 @@ import numpy as np
 
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
-from tianji.parallel.grid import Grid
+from tianji.parallel.grid import Grid, keep_places
 from tianji.parallel.legality import is_legal
 from tianji.parallel.strategy import CHOICES, SWITCHES, Strategy
 from tianji.perf.compute import ChipRates
 from tianji.perf.memory import usable_memory
-from tianji.search.blocks import Weighed, priced_blocks
+from tianji.perf.passes import Layers, keep_layers
+from tianji.perf.step import estimate_job_layers, least_time
+from tianji.search.blocks import Weighed, estimated_blocks
 from tianji.search.candidate import Candidate
+from tianji.search.exhaustive import ROUNDING
 from tianji.search.options import MARGIN
 from tianji.search.space import (
     MAX_EXPERT_TENSOR,
@@ -59,6 +62,10 @@ REPLICAS = 2
 """Numbers of replicas of each smaller dealing, the largest ones."""
 LEAST_SHARE = 0.5
 """Of the chips, what a smaller dealing uses at least."""
+MANY = 100_000
+"""Strategies beyond which the most promising ones are estimated first."""
+FIRST = 8
+"""Of so many settings one is among the most promising."""
 CELLS = 400_000
 """Strategies that are priced at once: few enough for the cache."""
 DEGREES = ("pp", "tp", "cp", "dp")
@@ -109,7 +116,7 @@ def rank_dealings(
     """
     table = _smaller_layouts(job, pool) if smaller else _layouts(job, pool)
     chips = table[:, : len(DEGREES)].prod(axis=1)
-    return _rank(job, pool, constants, table[chips >= least_chips(job, pool, constants, bar)], fixed, keep)
+    return _rank(job, pool, constants, table[chips >= least_chips(job, pool, constants, bar)], fixed, keep, bar)
 
 
 def least_chips(job: Job, pool: Pool, constants: Constants, step_time: Seconds) -> float:
@@ -124,14 +131,17 @@ def least_chips(job: Job, pool: Pool, constants: Constants, step_time: Seconds) 
     return job_flops(job) * constants.software / (fastest * step_time)
 
 
-def _rank(job: Job, pool: Pool, constants: Constants, table: Array, fixed: Mapping[str, Any], keep: int) -> list[Start]:
+def _rank(
+    job: Job, pool: Pool, constants: Constants, table: Array, fixed: Mapping[str, Any], keep: int,
+    bar: Seconds = float("inf"),
+) -> list[Start]:  # fmt: skip
     """Return the fastest degrees of a table of dealings, each with its step time under a few settings."""
     for name, value in ((name, value) for name, value in fixed.items() if name in COLUMNS):
         code = CHOICES[name].index(str(value)) if name in CHOICES else int(value)
         table = table[table[:, COLUMNS.index(name)] == code]
     settings = Strategy(**{name: value for name, value in fixed.items() if name in SWITCHES or name == "ep_kind"})
     tried = _settings(job, pool, table, settings)
-    starts = [pair for few in tried for pair in _fastest(job, pool, constants, few, keep)]
+    starts = [pair for few in tried for pair in _fastest(job, pool, constants, few, keep, bar)]
     return sorted(starts, key=lambda pair: pair[0])
 
 
@@ -140,33 +150,68 @@ class _Settings:
     """What is tried of some dealings: a grid whose last axis has the legal settings of each."""
 
     grid: Grid
-    owners: tuple[Array, Array]
-    """Of each place of that axis its experts and its dealing."""
+    product: Grid
+    """The grid that they are taken from, with axes for schedule, experts and dealing."""
+    places: tuple[Array, Array, Array]
+    """Of each place of the last axis its schedule, its experts and its dealing."""
     experts: Mapping[str, Array]
     dealings: Mapping[str, Array]
 
 
-def _fastest(job: Job, pool: Pool, constants: Constants, tried: _Settings, keep: int) -> list[Start]:
-    """Return the fastest degrees of some dealings, each with its step time."""
-    limit, weighed = usable_memory(pool), Weighed.of(job, pool, constants, tried.grid)
-    roomy: Array = np.any(weighed.fits(limit), axis=(0, 1, 2))
-    if not roomy.any():
+def _fastest(job: Job, pool: Pool, constants: Constants, tried: _Settings, keep: int, bar: Seconds) -> list[Start]:
+    """Return the fastest degrees of some dealings, each with its step time; those above ``bar`` may be left out.
+
+    The most promising settings of many are estimated first: what takes longer than they do, by an even share of all passes, is
+    then left out.
+    """
+    weighed = Weighed.of(job, pool, constants, tried.grid)
+    fits = weighed.fits(usable_memory(pool))
+    if not fits.any():
         return []
-    least = np.full(len(roomy), np.inf)
-    for block in priced_blocks(job, pool, constants, weighed.keep(roomy)):
+    layers = estimate_job_layers(job, pool, constants, tried.product)
+    least = np.where(fits, keep_places(least_time(job, constants, tried.product, layers), tried.places), np.inf)
+    bounds = least.min(axis=(0, 1, 2))
+    chosen: dict[tuple[int, ...], Seconds] = {}
+    seconds = np.full(len(bounds), np.inf)
+    first = np.partition(bounds, len(bounds) // FIRST)[len(bounds) // FIRST] if fits.size > MANY else np.inf
+    for part in (bounds <= first, bounds > first):
+        reach = min([bar, *list(chosen.values())[keep - 1 :]]) * (1.0 + ROUNDING)
+        worth = np.isfinite(least) & (least <= reach) & part
+        columns = worth.any(axis=(0, 1, 2))
+        if columns.any():
+            here = keep_layers(layers, tuple(places[columns] for places in tried.places))
+            seconds[columns] = _estimate_least(job, pool, constants, weighed.keep(columns), worth[..., columns], here)
+            chosen = _choose(tried, seconds, keep)
+    return [(least, dict(zip((*DEGREES, "ep"), key, strict=True))) for key, least in chosen.items()]
+
+
+def _estimate_least(
+    job: Job, pool: Pool, constants: Constants, weighed: Weighed, worth: Array, layers: Layers
+) -> Array:
+    """Return the least step time of each column of a grid among what is worth it and fits the memory."""
+    limit, width = usable_memory(pool), weighed.grid.shape[-1]
+    least = np.full(width, np.inf)
+    wanted: Array = np.any(worth, axis=-2)
+    for block in estimated_blocks(job, pool, constants, weighed, worth=wanted, layers=layers):
+        columns = np.arange(width) if block.columns is None else block.columns
         fitting = np.where(block.legal & (block.memory <= limit), block.step_time, np.inf)
-        least[roomy] = np.minimum(least[roomy], fitting.reshape(-1, np.count_nonzero(roomy)).min(axis=0))
+        least[columns] = np.minimum(least[columns], fitting.reshape(-1, len(columns)).min(axis=0))
+    return least
+
+
+def _choose(tried: _Settings, least: Array, keep: int) -> dict[tuple[int, ...], Seconds]:
+    """Return the fastest degrees with their step times, from the least step time of each place."""
     eps, dealings = tried.experts["ep"], tried.dealings
     seconds = np.full((len(eps), len(dealings["dp"])), np.inf)
-    np.minimum.at(seconds, tried.owners, least)
-    chosen: dict[tuple[int, ...], float] = {}
+    np.minimum.at(seconds, tried.places[1:], least)
+    chosen: dict[tuple[int, ...], Seconds] = {}
     for place in np.argsort(seconds, axis=None):
         expert, layout = np.unravel_index(place, seconds.shape)
         if len(chosen) == keep or not np.isfinite(seconds[expert, layout]):
             break
         key = (*(int(dealings[name][layout]) for name in DEGREES), int(eps[expert]))
         chosen.setdefault(key, float(seconds[expert, layout]))
-    return [(least, dict(zip((*DEGREES, "ep"), key, strict=True))) for key, least in chosen.items()]
+    return chosen
 
 
 def _settings(job: Job, pool: Pool, table: Array, settings: Strategy) -> Iterator[_Settings]:
@@ -194,7 +239,7 @@ def _settings(job: Job, pool: Pool, table: Array, settings: Strategy) -> Iterato
             columns |= {name: values[expert] for name, values in experts.items()}
             columns |= {"schedule": codes[schedule], "vpp": vpp[schedule, dealing]}
             grid = replace(Grid.product((*outer, columns), settings), micro_batch_size=micro[:, dealing])
-            yield _Settings(grid, (expert, dealing), experts, part)
+            yield _Settings(grid, whole, (schedule, expert, dealing), experts, part)
 
 
 def _layouts(job: Job, pool: Pool) -> Array:

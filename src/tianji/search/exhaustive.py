@@ -11,15 +11,16 @@ import numpy as np
 
 from tianji.hardware import Pool
 from tianji.hardware.constants import Constants
-from tianji.parallel.grid import Grid
+from tianji.parallel.grid import Grid, keep_places
 from tianji.parallel.legality import is_legal
 from tianji.perf.memory import usable_memory
-from tianji.perf.step import estimate, least_time
-from tianji.search.blocks import Block, Weighed, priced_blocks
+from tianji.perf.passes import keep_layers
+from tianji.perf.step import estimate, estimate_job_layers, least_time
+from tianji.search.blocks import Block, Weighed, estimated_blocks
 from tianji.search.candidate import Candidate, Some, Spot, name_all
 from tianji.search.improvable import Improvable
 from tianji.search.options import SearchOptions
-from tianji.search.shortlist import Shortlist
+from tianji.search.shortlist import WINDOW, Shortlist
 from tianji.search.space import COLUMNS, Space
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job
@@ -83,9 +84,24 @@ class _Ledger:
         return min(max(self.bar, self.slowest), FRONT_WINDOW * self.reached)
 
     @property
+    def listed(self) -> float:
+        """Step time up to which a newcomer may be among the best or on the shortlist; beyond it only the front may have it."""
+        window = min(self.shortlist.slowest, WINDOW * self.reached) if self.shortlist.most else 0.0
+        return max(self.bar, window)
+
+    @property
     def is_complete(self) -> bool:
         """Return whether nothing was left out for ``reached`` that should be told of."""
         return self.reached == np.inf or (self.bar <= self.slowest <= FRONT_WINDOW * self.reached * (1.0 + ROUNDING))
+
+    def may_tell(self, step_time: Array, memory: Array) -> Array:
+        """Return where something may be told of that takes so much time and memory at least.
+
+        What some member of the front is as fast as, and as small, is never on the front.
+        """
+        slack = 1.0 - ROUNDING
+        beside: Array = ~self._is_beaten(step_time * slack, memory * slack) & (step_time * slack <= self.reach)
+        return beside | (step_time * slack <= self.listed)
 
     def count(self, weighed: Weighed, fits: Array) -> None:
         """Count a grid that holds something legal; as long as nothing fits, note what needs least memory."""
@@ -101,7 +117,7 @@ class _Ledger:
         fits = block.legal & (block.memory <= limit)
         places = np.flatnonzero(fits & (block.step_time <= self.reach))
         if len(places):
-            chosen = Some(block.grid, block.start + places, block.step_time[places], block.memory[places])
+            chosen = Some(block.grid, block.places(places), block.step_time[places], block.memory[places])
             self.shortlist.add(chosen)
             self._keep_best(chosen)
             self._keep_front(chosen)
@@ -166,7 +182,9 @@ def explore(
             if progress:
                 progress(ledger.candidates)
     else:
-        apart = partial(_price_apart, replace(options, mapper=None, progress=None, can_name=None), job, pool, constants)
+        apart = partial(
+            _estimate_apart, replace(options, mapper=None, progress=None, can_name=None), job, pool, constants
+        )
         for part in options.mapper(apart, slices):
             ledger.join(part)
             if progress:
@@ -174,7 +192,7 @@ def explore(
     if not ledger.is_complete:
         return explore(job, pool, constants, replace(options, reached=float("inf")))
     best, front = name_all(ledger.best), name_all(ledger.front)
-    closest = _price_closest(job, pool, constants, ledger.closest) if ledger.closest and not best else None
+    closest = _estimate_closest(job, pool, constants, ledger.closest) if ledger.closest and not best else None
     improvable = ledger.improvable.candidates(best[0].step_time) if ledger.improvable and best else ()
     seconds = time.perf_counter() - started
     return SearchResult(
@@ -187,7 +205,7 @@ def _ledger(options: SearchOptions) -> _Ledger:
     return _Ledger(max(options.top, 1), Shortlist(options.leading), improvable, options.reached)
 
 
-def _price_apart(options: SearchOptions, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
+def _estimate_apart(options: SearchOptions, job: Job, pool: Pool, constants: Constants, grid: Grid) -> _Ledger:
     """Return the ledger of one slice alone."""
     ledger = _ledger(options)
     _look_through(grid, ledger, job, pool, constants, options)
@@ -200,7 +218,8 @@ def _look_through(
     """Take a slice into a ledger.
 
     Micro-batch, experts and layout are a column of it: the rest varies along the other axes. All is weighed, and what is priced
-    are the columns in which something fits, and which with equal stages are not too slow to be told of.
+    are the columns in which something fits, and which with equal stages are not too slow to be told of: for the front alone,
+    also not larger than what is as fast.
     """
     legal = is_legal(grid, job, pool)
     if not legal.any():
@@ -208,21 +227,29 @@ def _look_through(
     weighed = Weighed.of(job, pool, constants, grid, legal)
     fits = weighed.fits(usable_memory(pool))
     ledger.count(weighed, fits)
-    others = tuple(range(fits.ndim - COLUMNS))
-    worth: Array = np.any(fits, axis=others)
+    schedules = fits.ndim - COLUMNS - 1
+    worth: Array = np.any(fits, axis=schedules, keepdims=True)
+    if not worth.any():
+        return
+    layers = estimate_job_layers(job, pool, constants, grid)
     if np.isfinite(ledger.reach):
-        least = least_time(job, pool, constants, grid).min(axis=others)
-        worth = np.logical_and(worth, least <= ledger.reach * (1.0 + ROUNDING))
-    if worth.any():
-        for block in priced_blocks(job, pool, constants, weighed.keep(worth), weighs_stages=options.uneven != "dealt"):
+        least = least_time(job, constants, grid, layers).min(axis=schedules, keepdims=True)
+        worth = np.logical_and(worth, ledger.may_tell(least, weighed.least_memory((schedules,))))
+    columns: Array = np.any(worth, axis=tuple(range(schedules + 1)))
+    if columns.any():
+        index = np.nonzero(columns)
+        for block in estimated_blocks(
+            job, pool, constants, weighed.keep(columns), weighs_stages=options.uneven != "dealt",
+            worth=keep_places(worth, index)[..., 0, :], layers=keep_layers(layers, index),
+        ):  # fmt: skip
             ledger.add(block, usable_memory(pool))
 
 
-def _price_closest(job: Job, pool: Pool, constants: Constants, closest: Spot) -> Candidate:
+def _estimate_closest(job: Job, pool: Pool, constants: Constants, closest: Spot) -> Candidate:
     """Return the strategy of the closest miss with its step time."""
     (candidate,) = name_all([closest])
-    cost = estimate(job, pool, constants, Grid.of(candidate.strategy))
-    return replace(candidate, step_time=float(cost.step_time[0]))
+    estimated = estimate(job, pool, constants, Grid.of(candidate.strategy))
+    return replace(candidate, step_time=float(estimated.step_time[0]))
 
 
 def keep_front(candidates: list[Candidate]) -> tuple[Candidate, ...]:

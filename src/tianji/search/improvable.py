@@ -39,7 +39,7 @@ class Improvable:
             places = places[np.argsort(bounds[places], kind="stable")[:MOST]]
         if len(places):
             kept = zip(
-                (block.start + places).tolist(), bounds[places].tolist(), block.memory[places].tolist(), strict=True
+                block.places(places).tolist(), bounds[places].tolist(), block.memory[places].tolist(), strict=True
             )
             self._keep([Spot(block.grid, *one) for one in kept])
 

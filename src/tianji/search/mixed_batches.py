@@ -112,7 +112,7 @@ class _Tables:
         """The only cuts that are priced; None: all of them."""
         self.speeds: list[float] = []
         """Sequences a second of each part at its best."""
-        self.priced = 0
+        self.counted = 0
 
     def keep_fastest(self, batch: int, most: int) -> None:
         """Estimate every cut once, each part at a batch near the whole that its chips divide, and go on with the fastest."""
@@ -139,9 +139,9 @@ class _Tables:
         job, best = replace(self.job, global_batch_size=batch), dict[Cut, Share]()
         constants, limit = self.constants(pool), usable_memory(pool)
         for grid in self._slices(job, pool):
-            cost = estimate(job, pool, constants, grid)
-            usable = is_legal(grid, job, pool) & (cost.memory_total <= limit)
-            times = np.where(np.broadcast_to(usable, grid.shape), cost.step_time, np.inf)
+            estimated = estimate(job, pool, constants, grid)
+            usable = is_legal(grid, job, pool) & (estimated.memory_total <= limit)
+            times = np.where(np.broadcast_to(usable, grid.shape), estimated.step_time, np.inf)
             rows = times.reshape(times.shape[0], -1)
             for row, column in enumerate(rows.argmin(axis=1)):
                 seconds = float(rows[row, column])
@@ -151,11 +151,11 @@ class _Tables:
                 s = grid.at(index)
                 cut = (s.tp, s.pp, s.ep, s.etp)
                 if cut not in best or seconds < best[cut].seconds:
-                    memory = float(np.broadcast_to(cost.memory_total, grid.shape)[index])
+                    memory = float(np.broadcast_to(estimated.memory_total, grid.shape)[index])
                     best[cut] = Share(pool, batch, s, seconds, memory)
-            self.priced += times.size
+            self.counted += times.size
             if self.progress:
-                self.progress(self.priced)
+                self.progress(self.counted)
         return best
 
     def _slices(self, job: Job, pool: Pool) -> Iterator[Grid]:

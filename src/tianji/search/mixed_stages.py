@@ -57,15 +57,15 @@ def chain_stages(
 ) -> Chain | None:
     """Return the fastest pipeline through all parts, in their order or the other way round; None when none fits."""
     best: Chain | None = None
-    priced = 0
+    counted = 0
     for pools in (mixture.parts, mixture.parts[::-1]):
         for grid, stages in _grids(job, pools, fixed):
             for layers in _splits(job, pools, stages, 0 if is_narrow else NEARBY):
                 chain = _fastest(job, mixture, pools, constants, grid, layers, best)
                 best = chain or best
-                priced += int(np.prod(grid.shape))
+                counted += int(np.prod(grid.shape))
                 if progress:
-                    progress(priced)
+                    progress(counted)
     return best
 
 

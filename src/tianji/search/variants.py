@@ -18,7 +18,7 @@ from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
 from tianji.perf.memory import usable_memory
-from tianji.search.blocks import Weighed, priced_blocks
+from tianji.search.blocks import Weighed, estimated_blocks
 from tianji.search.candidate import Candidate, Spot, name_all
 from tianji.search.improvable import MOST, WORTH
 from tianji.search.refinement import refine_best
@@ -74,7 +74,7 @@ def _find_alike(
     if not fits.any():
         return {}
     fitting, owners = weighed.keep(fits), owners[fits]
-    blocks = list(priced_blocks(job, pool, constants, fitting, weighs_stages=weighs_stages))
+    blocks = list(estimated_blocks(job, pool, constants, fitting, weighs_stages=weighs_stages))
     seconds, memory = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("step_time", "memory"))
     uneven = np.concatenate([np.zeros(len(b.legal)) if b.uneven is None else b.uneven for b in blocks])
     fastest: dict[int, _Fastest] = {}

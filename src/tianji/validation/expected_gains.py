@@ -67,7 +67,9 @@ def weigh_precedents(best: Result, calibration: Calibration, optimism: float = 0
     ``optimism`` is the share by which the plan's time is too small for having been chosen.
     """
     rows = [row for row in find_precedents(best.plan) if row.quality in ("A", "B")]
-    priced = predict_rows(rows, calibration)
+    predictions = predict_rows(rows, calibration)
     return [
-        Promise(p, predict(p.row.plan, calibration), best, optimism=optimism) for p in priced if p.step_time is not None
+        Promise(p, predict(p.row.plan, calibration), best, optimism=optimism)
+        for p in predictions
+        if p.step_time is not None
     ]

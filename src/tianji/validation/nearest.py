@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from math import log2
+from typing import NamedTuple
 
 import numpy as np
 
@@ -99,19 +100,30 @@ def _readable(near: Iterable[tuple[float, tuple[str, ...], Cells]]) -> Iterator[
             yield distance, differs, read_row(cells, cells.text("id"))
 
 
-@dataclass(frozen=True, slots=True)
-class _StatedRun:
+class _StatedRun(NamedTuple):
     """What a row states of the sizes that a distance counts; 0 where it states none that can be read."""
 
     cells: Cells
-    model: str
     shape: tuple[float, float]
     """Layers and hidden size."""
-    parameters: float
     is_moe: bool
-    dtype: str
     sizes: tuple[float, float, float]
     """Chips, sequences of a step, tokens of a sequence."""
+
+    @property
+    def model(self) -> str:
+        """The name of its architecture, else of its model."""
+        return self.cells.text("arch_key") or self.cells.text("model")
+
+    @property
+    def parameters(self) -> float:
+        """All of its model."""
+        return _number(self.cells, "params_total_b") * GIGA
+
+    @property
+    def dtype(self) -> str:
+        """Its number formats."""
+        return self.cells.text("precision")
 
     @property
     def chip(self) -> str:
@@ -154,11 +166,9 @@ def _published(tasks: tuple[str, ...]) -> _Published:
 
 
 def _read(cells: Cells) -> _StatedRun:
-    return _StatedRun(
-        cells, cells.text("arch_key") or cells.text("model"), (_number(cells, "layers"), _number(cells, "hidden")),
-        _number(cells, "params_total_b") * GIGA, cells.text("n_experts") not in ("", "0"), cells.text("precision"),
-        (_number(cells, "n_chips"), _number(cells, "global_batch_size"), _number(cells, "seq_len")),
-    )  # fmt: skip
+    shape = _number(cells, "layers"), _number(cells, "hidden")
+    sizes = _number(cells, "n_chips"), _number(cells, "global_batch_size"), _number(cells, "seq_len")
+    return _StatedRun(cells, shape, cells.text("n_experts") not in ("", "0"), sizes)
 
 
 def _compare(plan: Plan, run: _StatedRun) -> tuple[float, tuple[str, ...]]:
@@ -189,6 +199,9 @@ def _compare(plan: Plan, run: _StatedRun) -> tuple[float, tuple[str, ...]]:
 
 def _number(cells: Cells, column: str) -> float:
     """Return a number of a row, or 0 where it states none that can be read."""
+    text = cells.row.get(column) or ""
+    if text.isdecimal() and text.isascii() and len(text) <= 9:
+        return float(text)  # nearly all cells
     try:
         return cells.number(column) or 0.0
     except InputError:

@@ -115,7 +115,7 @@ def forecast(
     forecasts = [Forecast() for _ in setups]
     places = [group.places for group in bundle([setup.plan for setup in setups])]
     stacks = [[setups[place] for place in members] for members in places]
-    answers = (map if mapper is None else mapper)(partial(_price_stack, calibration), stacks)
+    answers = (map if mapper is None else mapper)(partial(_predict_stack, calibration), stacks)
     for members, (step_times, memories, deviations, reason) in zip(places, answers, strict=True):
         for i, place in enumerate(members):
             if reason:
@@ -125,7 +125,9 @@ def forecast(
     return forecasts
 
 
-def _price_stack(calibration: Calibration, setups: list[Setup]) -> tuple[list[Seconds], list[Bytes], list[float], str]:
+def _predict_stack(
+    calibration: Calibration, setups: list[Setup]
+) -> tuple[list[Seconds], list[Bytes], list[float], str]:
     """Return step times, memories and deviations of log times of runs that can be stacked, or why they have none."""
     groups = bundle([setup.plan for setup in setups])
     traits_of = [setup.traits for setup in setups]
@@ -133,15 +135,15 @@ def _price_stack(calibration: Calibration, setups: list[Setup]) -> tuple[list[Se
     doubts = {traits: calibration.doubt(setups[0].pool.chip, traits) for traits in set(traits_of)}
     names = sorted({name for doubt in doubts.values() for name in doubt.names})
     try:
-        prices = predict_many(groups, partial(_same, stacked), names)
+        predicted = predict_many(groups, partial(_same, stacked), names)
     except InputError as error:
         return [], [], [], str(error)
     deviations = np.zeros(len(setups))
     for traits, doubt in doubts.items():
         members = [i for i, its_traits in enumerate(traits_of) if its_traits == traits]
-        slopes = prices.slopes[np.ix_([names.index(name) for name in doubt.names], members)]
+        slopes = predicted.slopes[np.ix_([names.index(name) for name in doubt.names], members)]
         deviations[members] = doubt.deviation(slopes)
-    return prices.step_time.tolist(), prices.memory.tolist(), deviations.tolist(), ""
+    return predicted.step_time.tolist(), predicted.memory.tolist(), deviations.tolist(), ""
 
 
 def _same(constants: Constants, _: Chip) -> Constants:

@@ -12,7 +12,7 @@ from tianji.catalog import load_calibration
 from tianji.catalog.entries import DATA
 from tianji.errors import FormatError
 from tianji.hardware.calibration import Calibration
-from tianji.measurements.table import Row, Skipped, hint_columns, read_table
+from tianji.measurements.table import Row, Skipped, hint_columns, hint_words, read_table
 from tianji.prediction.mapper import Mapper
 from tianji.validation.accuracy import (
     Accuracy,
@@ -28,7 +28,7 @@ SHIPPED = DATA / "measurements"
 """The folder of the published measurements that come with Tianji."""
 MOST_REASONS = 5
 """Reasons that a message names."""
-NOT_RUNS = ("vocabulary.csv",)
+NOT_RUNS = ("vocabulary.csv", "words.csv")
 """Tables in it that hold no measured runs."""
 
 
@@ -98,7 +98,7 @@ def _read_tables(
     hints: list[str] = []
     for path in paths or find_tables():
         table = read_table(path)
-        hints += hint_columns(table.ignored)
+        hints += [*hint_columns(table.ignored), *hint_words(table.left_over)]
         rows += [r for r in table.rows if _is_wanted(r, split, quality)]
         skipped += [s for s in table.skipped if _is_wanted(s, split, quality)]
     if not rows and not skipped:

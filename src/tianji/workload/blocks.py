@@ -100,7 +100,7 @@ def parts_of(block: LayerBlock, hidden_size: int, norm_bias: bool = False) -> Bl
     parts = [part for part in (mixer, mlp) if part]
     norms = block.num_norms * hidden_size * (2 if norm_bias else 1)
     vectors = (
-        Vector("norms", 2.0 * block.num_norms * hidden_size, "sequence"),
+        Vector("norms", 2.0 * block.num_norms * hidden_size, "sequence", role=Role.NORM),
         Vector("residuals", 3.0 * len(parts) * hidden_size * block.residual_streams, "sequence"),
         *(v for part in parts for v in part.vectors),
     )

@@ -7,7 +7,6 @@ so the file is parsed and never executed.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from tianji.errors import FormatError
 from tianji.input_files import read_text
+from tianji.plain_toml import parse_toml
 from tianji.workload.blocks import LayerBlock, PartSizes, parts_of
 from tianji.workload.model import Model
 
@@ -63,7 +63,7 @@ def read_description(path: Path) -> Model:
     """
     where = str(path)
     try:
-        table = tomllib.loads(read_text(path, "the description of a model"))
+        table = parse_toml(read_text(path, "the description of a model"))
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{where}: not a TOML file: {error}") from None
     if table.get("format") != FORMAT or table.get("version") != 1:

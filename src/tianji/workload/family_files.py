@@ -21,7 +21,6 @@ Sizes are expressions over keys (:mod:`tianji.workload.expressions`), rules are 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.plain_toml import parse_toml
 from tianji.workload.expressions import names_in
 
 WORDS = ("qk_norm", "gate")
@@ -192,7 +192,7 @@ def _rule_names(rule: Rule) -> Iterator[str]:
 def load_tables(folder: str) -> dict[str, dict[str, Any]]:
     """Return the files of a folder of ``data`` by their names, in the order of those."""
     return {
-        entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text(encoding="utf-8"))
+        entry.name.removesuffix(".toml"): parse_toml(entry.read_text(encoding="utf-8"))
         for entry in sorted((Path(__file__).parent / "data" / folder).iterdir(), key=lambda e: e.name)
         if entry.name.endswith(".toml")
     }

@@ -54,8 +54,8 @@ def _mlp(model: Model, width: int, name: str, into: Role, out: Role) -> tuple[Ma
     )
 
 
-def _activation(model: Model, width: int, name: str) -> Vector:
-    return Vector(f"{name} activation", (3.0 if model.gated_mlp else 2.0) * width, "tensor")
+def _activation(model: Model, width: int, role: Role) -> Vector:
+    return Vector("activation", (3.0 if model.gated_mlp else 2.0) * width, "tensor", role=role)
 
 
 def _layer_vectors(model: Model) -> tuple[Vector, ...]:
@@ -63,7 +63,7 @@ def _layer_vectors(model: Model) -> tuple[Vector, ...]:
     h = model.hidden_size
     rotary = 0.0 if model.learned_positions else 2.0 * (model.query_size + model.key_value_size / 2)
     return (
-        Vector("norms", 2.0 * model.num_norms * h, "sequence"),
+        Vector("norms", 2.0 * model.num_norms * h, "sequence", role=Role.NORM),
         Vector("residuals", 6.0 * h, "sequence"),
         Vector("positions", rotary, "tensor"),
     )
@@ -235,7 +235,7 @@ def _dense_layer(model: Model, block: _AttentionBlock) -> LayerOps:
     return LayerOps(
         matmuls=(*block.matmuls, *_mlp(model, width, "mlp", Role.MLP_IN, Role.MLP_OUT)),
         attention=block.attention,
-        vectors=(*block.vectors, _activation(model, width, "mlp")),
+        vectors=(*block.vectors, _activation(model, width, Role.MLP_ACTIVATION)),
     )
 
 
@@ -253,14 +253,14 @@ def _moe_layer(model: Model, block: _AttentionBlock) -> LayerOps:
     matmuls, vectors = (*block.matmuls, router), block.vectors
     if shared:
         matmuls = (*matmuls, *_mlp(model, shared, "shared", Role.SHARED_EXPERT, Role.SHARED_EXPERT))
-        vectors = (*vectors, _activation(model, shared, "shared"))
+        vectors = (*vectors, _activation(model, shared, Role.SHARED_ACTIVATION))
     experts = ExpertOps(
         moe.num_experts,
         moe.top_k,
         _mlp(model, moe.intermediate_size, "expert", Role.PLAIN, Role.PLAIN),
         # Each routed copy is gathered into expert order and scattered back: four passes over h.
         (
-            _activation(model, moe.intermediate_size, "expert"),
+            _activation(model, moe.intermediate_size, Role.EXPERT_ACTIVATION),
             Vector("permute", 4.0 * model.hidden_size, "tensor", role=Role.PERMUTE),
         ),
         (moe.num_groups, moe.groups_per_token),

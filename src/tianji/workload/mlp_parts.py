@@ -21,7 +21,8 @@ def dense(h: int, *, width: int, gated: bool = True, bias: bool = False, layer_i
     inputs = 2 if gated else 1
     gate = (Matmul("receptance", h, h, "column"),) if receptance else ()
     return LayerPart(
-        "MLP", (*_mlp(h, width, gated, "mlp"), *gate, *_layer_input(h, layer_input)), vectors=(_activation(width, gated, "mlp"),),
+        "MLP", (*_mlp(h, width, gated, "mlp"), *gate, *_layer_input(h, layer_input)),
+        vectors=(_activation(width, gated, Role.MLP_ACTIVATION),),
         small=(inputs * width + h if bias else 0) + extra, saved=(inputs + 1.0) * width + receptance * h,
     )  # fmt: skip
 
@@ -52,10 +53,10 @@ def experts(
     vectors: list[Vector] = []
     if shared_width:
         matmuls += _mlp(h, shared_width, gated, "shared", Role.SHARED_EXPERT, Role.SHARED_EXPERT)
-        vectors.append(_activation(shared_width, gated, "shared"))
+        vectors.append(_activation(shared_width, gated, Role.SHARED_ACTIVATION))
     if dense_width:
         matmuls += _mlp(h, dense_width, gated, "mlp")
-        vectors.append(_activation(dense_width, gated, "mlp"))
+        vectors.append(_activation(dense_width, gated, Role.MLP_ACTIVATION))
     matmuls += _layer_input(h, layer_input)
     if latent:
         matmuls += [Matmul("latent down", h, latent, "none"), Matmul("latent up", latent, h, "none")]
@@ -64,7 +65,7 @@ def experts(
     twin_router = (h + router_bias) * routed if twin_width else 0
     routed_experts = ExpertOps(
         num_experts, top_k, _mlp(inner, width, gated, "expert", Role.PLAIN, Role.PLAIN),
-        (_activation(width, gated, "expert"), Vector("permute", 4.0 * inner, "tensor")),
+        (_activation(width, gated, Role.EXPERT_ACTIVATION), Vector("permute", 4.0 * inner, "tensor")),
         (num_groups, groups_per_token), bias=(inputs * width + inner if bias else 0) + twin, width=inner,
         computing=num_experts / routed,
     )  # fmt: skip
@@ -97,5 +98,5 @@ def _layer_input(h: int, width: int) -> tuple[Matmul, ...]:
     )
 
 
-def _activation(width: int, gated: bool, name: str) -> Vector:
-    return Vector(f"{name} activation", (3.0 if gated else 2.0) * width, "tensor")
+def _activation(width: int, gated: bool, role: Role) -> Vector:
+    return Vector("activation", (3.0 if gated else 2.0) * width, "tensor", role=role)

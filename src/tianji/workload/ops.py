@@ -36,6 +36,10 @@ class Role(Enum):
     """Multiplies activations by activations: it has no weights."""
     PERMUTE = auto()
     """Sorts tokens by expert, and their answers back."""
+    NORM = auto()
+    MLP_ACTIVATION = auto()
+    SHARED_ACTIVATION = auto()
+    EXPERT_ACTIVATION = auto()
     LOSS = auto()
     """Its elements are logits, and each moves ``loss_size`` bytes, whatever its number format."""
 

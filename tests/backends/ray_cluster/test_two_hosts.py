@@ -112,7 +112,7 @@ def test_two_hosts_train_as_one_machine_does(hosts: tuple[Host, Host, Path], tmp
     assert ray.losses == pytest.approx(one.losses, rel=1e-5)
     ranks = {f"rank-{rank:05d}.{end}" for rank in range(4) for end in ("jsonl", "log")}
     # Those of the host that does not see the folder have come, too.
-    assert {path.name for path in (runs / "ray").iterdir()} == {"plan.json", "spec.json", "result.json", *ranks}
+    assert {path.name for path in (runs / "ray").iterdir()} == {"plan.json", "payload.json", "result.json", *ranks}
 
 
 def test_checkpoints_on_disks_that_are_not_shared_are_refused(hosts: tuple[Host, Host, Path], tmp_path: Path) -> None:

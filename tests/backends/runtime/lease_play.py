@@ -24,10 +24,10 @@ class Waiting:
     def open_store(self, host: str, port: int) -> Any:
         raise OSError("nobody meets here")
 
-    def perform(self, spec: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
+    def perform(self, payload: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
         on_step(7)
-        if spec == "fail":
-            raise ValueError("as the spec says")
+        if payload == "fail":
+            raise ValueError("as the payload says")
         signal.pause()
 
 
@@ -38,9 +38,9 @@ class Play:
         self.now, self.folder, self.acts = 1000.0, folder, list[dict[str, Any]]()
         self.agent = NodeAgent(NodeSetup("train", 4, 2, LEASE), "here", Waiting(), lambda _: None, lambda: self.now)
 
-    def start(self, attempt: int, spec: str = "wait") -> None:
+    def start(self, attempt: int, payload: str = "wait") -> None:
         seats = (RankSeat(4, 0, 0, 2), RankSeat(5, 1, 1, 2))
-        self.agent.obey(encode(StartRanks(attempt, str(self.folder), spec, "nowhere", -1, seats)))
+        self.agent.obey(encode(StartRanks(attempt, str(self.folder), payload, "nowhere", -1, seats)))
 
     def renew(self, sent_at: float) -> None:
         self.agent.obey(encode(RenewLease(sent_at)))

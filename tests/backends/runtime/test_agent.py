@@ -52,4 +52,4 @@ def test_an_attempt_that_was_stopped_is_never_started_again(play: dict[str, Any]
 
 def test_a_rank_that_fails_says_why(play: dict[str, Any]) -> None:
     assert play["ranks that fail"]["codes"] == [1, 1]
-    assert play["messages"] == ["ValueError: as the spec says"] * 2
+    assert play["messages"] == ["ValueError: as the payload says"] * 2

@@ -20,12 +20,26 @@ BREAKS = [
     ("megatron", "--recompute-granularity full", "without --recompute-method"),
     (
         "megatron",
-        f"{OVERLAP} alltoall --recompute-granularity full --recompute-method uniform",
+        f"{OVERLAP} alltoall --recompute-granularity full --recompute-method uniform --recompute-num-layers 1",
         "with full recomputation",
     ),
     ("megatron", f"{OVERLAP} allgather", "without several expert ranks"),
     ("megatron", f"{OVERLAP} alltoall --pipeline-model-parallel-size 2 --num-layers 32", "without virtual stages"),
     ("megatron", "--overlap-param-gather --overlap-grad-reduce", "without the distributed optimizer"),
+    ("megatron", "--recompute-granularity full --recompute-method block", "without --recompute-num-layers"),
+    ("megatron", "--recompute-granularity selective --recompute-num-layers 2", "beside selective recomputation"),
+    ("megatron", "--recompute-granularity selective --recompute-modules mla_up_proj", "without multi-latent attention"),
+    (
+        "megatron",
+        "--recompute-granularity selective --recompute-modules moe_act --num-experts 8",
+        "without --moe-grouped-gemm",
+    ),
+    (
+        "megatron",
+        "--recompute-granularity selective --recompute-modules layernorm --fp8-format e4m3",
+        "under fp8 with delayed scaling",
+    ),
+    ("megatron", "--distribute-saved-activations --sequence-parallel", "beside --sequence-parallel"),
     ("mindspeed", "--fp8-format e4m3 --transformer-impl local --use-flash-attn", "--transformer-impl is local"),
     ("mindspeed", "--use-ascend-coc --fp8-format e4m3 --use-flash-attn", "has no CoC"),
     ("mindspeed", "--fp8-format hif8 --use-flash-attn", "HiF8 takes the tensorwise recipe only"),
@@ -37,7 +51,7 @@ BREAKS = [
     (
         "mindspeed",
         "--fp8-format e4m3 --fp8-recipe mxfp8 --fp8-reuse-quantized-weight --use-flash-attn"
-        " --recompute-granularity full --recompute-method uniform",
+        " --recompute-granularity full --recompute-method uniform --recompute-num-layers 1",
         "released after its quantization only without recomputation",
     ),
     ("mindspeed", "--swap-optimizer", "without the distributed optimizer"),

@@ -27,9 +27,9 @@ __all__ = ["open_store", "perform"]
 PATIENCE = timedelta(seconds=120)
 
 
-def perform(spec: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
+def perform(payload: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
     """Measure on one rank; the journal of rank 0 holds what was measured."""
-    orders, rank = Orders.parse(spec), seat.rank
+    orders, rank = Orders.parse(payload), seat.rank
     accelerator = choose_accelerator(seat.local_rank, seat.local_size, orders.device)
     reserve = accelerator.memory_peak()
     store = join_store(rendezvous)

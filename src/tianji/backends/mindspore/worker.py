@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from tianji.backends.journal import Journal
 from tianji.backends.mindspore.weights import WEIGHTS
+from tianji.backends.payload import RunPayload
 from tianji.backends.runtime.messages import RankSeat
 from tianji.backends.runtime.tasks import OnStep, Serve
-from tianji.backends.spec import Spec
 
 PROBE = "TIANJI_PROBE"
 """Set: the logits and gradients of the first step are left in ``rank-N.npz``."""
@@ -40,9 +40,9 @@ def open_store(host: str, port: int) -> tuple[Serve, int]:
     return serve, port
 
 
-def perform(spec: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
+def perform(payload: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
     """Train on one rank and keep its journal in ``folder``; ``on_step`` hears of each step that is written down."""
-    run = Spec.parse(spec)
+    run = RunPayload.parse(payload)
     if run.world > 1:
         place = urlsplit(rendezvous)
         os.environ |= {"MS_ROLE": "MS_WORKER", "MS_NODE_ID": str(seat.rank)}

@@ -8,7 +8,7 @@ from tianji.backends.machine import check_extra, check_machine
 from tianji.backends.options import RunOptions
 from tianji.backends.ray_cluster.connection import check_ray
 from tianji.backends.ray_cluster.hosts import RayHosts
-from tianji.backends.ray_cluster.pool_state import has_cluster
+from tianji.backends.ray_cluster.pool_state import has_ray_pool
 from tianji.backends.runtime.hosts import AgentHosts
 from tianji.backends.support import check_support
 from tianji.parallel.plan import Plan
@@ -25,7 +25,7 @@ class RayEngine:
         check_support(plan)
         check_extra()
         check_ray()
-        if not has_cluster():
+        if not has_ray_pool():
             check_machine(plan, options)
 
     def chips_per_agent(self, plan: Plan) -> int:

@@ -70,7 +70,7 @@ def find_state() -> PoolState | None:
         raise FormatError(f"{error}; remove the file if nothing of Ray runs here any more") from None
 
 
-def has_cluster() -> bool:
+def has_ray_pool() -> bool:
     """Return whether a cluster is named or was started here, rather than a private one to be made."""
     return bool(os.environ.get("RAY_ADDRESS")) or state_path().exists()
 

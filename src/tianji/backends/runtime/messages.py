@@ -65,7 +65,7 @@ class StartRanks:
     attempt: int
     folder: str
     """Where journals and logs go."""
-    spec: str
+    payload: str
     """What the task does, as the task itself wrote it down."""
     rendezvous: str
     """Where all ranks meet, ``tcp://host:port/name``."""

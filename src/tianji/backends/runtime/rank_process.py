@@ -155,7 +155,7 @@ def _perform(task: Task, order: StartRanks, seat: RankSeat, folder: Path, signs:
 
     threading.Thread(target=give_signs, daemon=True).start()
     try:
-        task.perform(order.spec, seat, folder, order.rendezvous, note_step)
+        task.perform(order.payload, seat, folder, order.rendezvous, note_step)
     except Exception as error:
         traceback.print_exc()
         message = str(error) if isinstance(error, TianjiError) else f"{type(error).__name__}: {error}"

@@ -47,7 +47,7 @@ class RankJob:
     """The ranks of one job: ``world`` of them, on nodes of ``node`` chips, who all do one task."""
 
     task: str
-    spec: str
+    payload: str
     """What the task does, as the task itself wrote it down."""
     world: int
     folder: Path
@@ -144,8 +144,8 @@ class _Run:
             return
         seats = seat_ranks(self.hosts, range(self.job.world), self.job.node, len(self.nodes))
         for number, ranks in seats.items():
-            folder, spec = str(self.job.folder), self.job.spec
-            self.hosts.send(number, StartRanks(ATTEMPT, folder, spec, self.rendezvous, -1, ranks))
+            folder, payload = str(self.job.folder), self.job.payload
+            self.hosts.send(number, StartRanks(ATTEMPT, folder, payload, self.rendezvous, -1, ranks))
 
     def _take(self, node: _RunNode, line: bytes) -> None:
         report = decode_report(line)

@@ -32,7 +32,7 @@ class Task(Protocol):
         Called in a process that does nothing else. Raises OSError when the port is taken.
         """
 
-    def perform(self, spec: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
+    def perform(self, payload: str, seat: RankSeat, folder: Path, rendezvous: str, on_step: OnStep) -> None:
         """Do the work of one rank; an exception says why it failed."""
 
 

@@ -16,9 +16,12 @@ from tianji.exporters.formats.yaml_text import check_size, parse_documents
 from tianji.exporters.launch_reader.commands import Command
 from tianji.exporters.launch_reader.counts import count_chips
 from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
+from tianji.exporters.launch_reader.read_keys import Settled
 from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.shell_sources import find_source
 from tianji.exporters.launch_reader.stacks import bridge, hugging_face, mindformers, options_of, torchtitan, trainers
+from tianji.exporters.launch_reader.stacks.sharding_files import ReadFile, apply_deepspeed, apply_fsdp
+from tianji.exporters.launch_reader.stacks.trainer_settings import TrainerSettings, whole
 from tianji.exporters.rules.tables import flatten_values
 from tianji.input_files import read_text
 from tianji.parallel.strategy import Strategy
@@ -35,6 +38,8 @@ class SettledLaunch:
     framework: str
     assumed: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Keys of which nothing is known."""
     node: int = 0
     rules: str = ""
     """The table of the framework's rules, empty where there is none."""
@@ -123,7 +128,7 @@ def read_configuration(
     if kind == "mindspeed-fsdp2":
         return _settle(hugging_face.read_mindspeed_fsdp2(torchtitan.lay_over(body, settings), where, chips), chips)
     if kind == "mindformers":
-        return _settle_four(
+        return _settle_parts(
             mindformers.read_mindformers(torchtitan.lay_over(body, settings), where, chips), "mindformers"
         )
     body = body | _renamed(settings)
@@ -142,7 +147,8 @@ def read_configuration(
             return options_of.make_swift(settle_switches(values), where)
         return _settle(hugging_face.read_swift_options(values, where, chips, _reader(file)), chips)
     if kind in ("deepspeed", "accelerate", "hf-fsdp"):
-        return _settle(_bare_trainer(kind, body, settings, where, chips), chips)
+        bare = {k: v for k, v in body.items() if k not in _renamed(settings)}
+        return _settle(_bare_trainer(kind, bare, settings, where, chips), chips)
     known = ", ".join(TITLES[k] for k in TITLES if k != "mindspeed-rl")
     raise FormatError(
         f"{where}: no configuration of a training that is known; read are those of {known} and torchtitan"
@@ -192,43 +198,44 @@ def _texts(value: Any) -> list[str]:
 
 
 # --- parts --------------------------------------------------------------------------------------------------------
-def _settle(trainer: hugging_face.TrainerSettings, chips: int) -> SettledLaunch:
+def _settle(trainer: TrainerSettings, chips: int) -> SettledLaunch:
     trainer.chips = chips or trainer.chips
     job, strategy = trainer.job(), trainer.strategy()
     framework = "mindspeed" if trainer.stack == "mindspeed-fsdp2" else "megatron"
     rules = "deepspeed" if trainer.is_deepspeed else ""
     assumed, left_out = tuple(trainer.assumed), tuple(trainer.left_out)
-    return SettledLaunch(job, strategy, trainer.stack, framework, assumed, left_out, 0, rules, trainer.stated)
+    ignored = tuple(dict.fromkeys(trainer.ignored))
+    return SettledLaunch(job, strategy, trainer.stack, framework, assumed, left_out, ignored, 0, rules, trainer.stated)
 
 
-def _settle_four(four: tuple[Job, Strategy, list[str], list[str]], stack: str) -> SettledLaunch:
-    job, strategy, assumed, left_out = four
+def _settle_parts(parts: Settled, stack: str) -> SettledLaunch:
+    job, strategy, assumed, left_out, ignored = parts
     framework = "mindspeed" if stack == "mindformers" else "megatron"
-    return SettledLaunch(job, strategy, stack, framework, tuple(assumed), tuple(left_out))
+    return SettledLaunch(job, strategy, stack, framework, tuple(assumed), tuple(left_out), tuple(ignored))
 
 
 def _settle_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> SettledLaunch:
-    settled = _settle_four(torchtitan.read_torchtitan(tree, where, chips), "torchtitan")
+    settled = _settle_parts(torchtitan.read_torchtitan(tree, where, chips), "torchtitan")
     return replace(settled, rules="torchtitan", stated=flatten_values(tree))
 
 
 def _bare_trainer(
     kind: str, body: Mapping[str, Any], settings: Mapping[str, str], where: str, chips: int
-) -> hugging_face.TrainerSettings:
+) -> TrainerSettings:
     """Return the training of a file that names neither model nor lengths: ``--set`` gives them."""
-    trainer = hugging_face.TrainerSettings(where, kind, settings.get("model", ""), chips=chips)
-    trainer.seq_len = hugging_face.whole(settings.get("seq", settings.get("cutoff_len", "")))
-    trainer.micro_batch = hugging_face.whole(settings.get("micro_batch_size", ""), 1)
-    trainer.accumulation = hugging_face.whole(settings.get("gradient_accumulation_steps", ""), 1)
+    trainer = TrainerSettings(where, kind, settings.get("model", ""), chips=chips)
+    trainer.seq_len = whole(settings.get("seq", settings.get("cutoff_len", "")))
+    trainer.micro_batch = whole(settings.get("micro_batch_size", ""), 1)
+    trainer.accumulation = whole(settings.get("gradient_accumulation_steps", ""), 1)
     if kind == "deepspeed":
-        hugging_face.apply_deepspeed(trainer, body)
+        apply_deepspeed(trainer, body)
     else:
-        hugging_face.apply_fsdp(trainer, body)
+        apply_fsdp(trainer, body)
         if isinstance(body.get("deepspeed_config"), Mapping):
             part = body["deepspeed_config"]
-            trainer.zero = hugging_face.whole(part.get("zero_stage"), trainer.zero)
-            trainer.offload = str(part.get("offload_optimizer_device", "none")) not in ("none", "None")
-    trainer.batch = hugging_face.whole(settings.get("batch", ""), trainer.batch)
+            trainer.zero = whole(part.get("zero_stage"), trainer.zero)
+            trainer.offload = float(str(part.get("offload_optimizer_device", "none")) not in ("none", "None"))
+    trainer.batch = whole(settings.get("batch", ""), trainer.batch)
     trainer.recompute = settings.get("recompute", trainer.recompute)
     return trainer
 
@@ -238,13 +245,11 @@ def _open_train(body: Mapping[str, Any], chips: int) -> tuple[dict[str, Any], in
     train = body.get("train")
     if not isinstance(train, Mapping):
         return dict(body), chips
-    gpus = hugging_face.whole(train.get("gpus"))
+    gpus = whole(train.get("gpus"))
     return {**body, **train} | ({"worker_num": gpus} if gpus else {}), chips or gpus
 
 
-def _take_comments(
-    trainer: hugging_face.TrainerSettings, body: Mapping[str, Any], text: str, read_file: hugging_face.ReadFile
-) -> None:
+def _take_comments(trainer: TrainerSettings, body: Mapping[str, Any], text: str, read_file: ReadFile) -> None:
     """Take accelerate's file into a training whose comments say how it is launched, and that shards nothing by itself."""
     if body.get("deepspeed") or body.get("fsdp"):
         return
@@ -275,7 +280,7 @@ def _read_mca(body: Mapping[str, Any], where: str) -> Options:
     options = options_of.make_swift(settle_switches(values), where)
     del options.values["--global-batch-size"]
     options.stack = "llama-factory"
-    options.accumulation = hugging_face.whole(body.get("gradient_accumulation_steps"), 1)
+    options.accumulation = whole(body.get("gradient_accumulation_steps"), 1)
     return options
 
 
@@ -343,7 +348,7 @@ def _dotted(words: Sequence[str]) -> dict[str, str]:
     return place
 
 
-def _reader(file: Path, script: Script | None = None) -> hugging_face.ReadFile:
+def _reader(file: Path, script: Script | None = None) -> ReadFile:
     written = script.written if script else {}
 
     def read(name: str) -> Mapping[str, Any] | None:

@@ -170,7 +170,9 @@ def _finish(reading: Reading, chips: int | None, script: Script | None = None) -
         if reading.rules:
             table, facts = load_rules(reading.rules), model_facts(job.model) | {"chips": s.chips}
             broken = describe_broken(table, table.broken_by(facts | dict(reading.stated)))
-        return Launch(job, s, s.chips, reading.node, framework, reading.assumed, (), reading.left_out, broken, stack)
+        return Launch(
+            job, s, s.chips, reading.node, framework, reading.assumed, reading.ignored, reading.left_out, broken, stack
+        )
     return _of_options(reading, chips, script)
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 
 from tianji.exporters.launch_reader.options import Options
+from tianji.exporters.launch_reader.read_keys import describe_unread
 
 
 @cache
@@ -24,5 +25,7 @@ def describe_left_out(options: Options) -> tuple[tuple[str, ...], tuple[str, ...
     for name in unread:
         if name in effects:
             by_sentence.setdefault(effects[name], []).append(name)
-    sentences = tuple(f"{' '.join(names)}: {sentence}" for sentence, names in by_sentence.items())
-    return sentences, tuple(name for name in unread if name not in effects)
+    sentences = [f"{' '.join(names)}: {sentence}" for sentence, names in by_sentence.items()]
+    others = {name[2:].replace("-", "_"): name for name in unread if name not in effects}
+    keys, ignored = describe_unread((key, " ".join(options.values[name]) or "true") for key, name in others.items())
+    return (*sentences, *keys), tuple(others[key] for key in ignored)

@@ -38,14 +38,19 @@ def read_precision(options: Options) -> Precision:
         precision = replace(precision, gradient_size=2.0, gradient_wire=2.0)
     if options.text("--main-grads-dtype", "fp32") in ("bf16", "bfloat16"):
         precision = replace(precision, gradient_size=2.0, gradient="bf16")
-    return _read_formats(options).apply(precision)
+    made = _read_formats(options).apply(precision)
+    moments = [options.text(name, "fp32") or "fp32" for name in ("--exp-avg-dtype", "--exp-avg-sq-dtype")]
+    if len(set(moments)) > 1 and all(word in MOMENTS for word in moments):
+        size = made.optimizer_size - 2 * MOMENTS["fp32"] + sum(MOMENTS[word] for word in moments)
+        made = replace(made, optimizer_size=size, moments="+".join(moments))
+    return made
 
 
 def _read_formats(options: Options) -> Formats:
     """Return what a script keeps in another format than its recipe."""
     options.has("--use-precision-aware-optimizer")
     moment, second = options.text("--exp-avg-dtype"), options.text("--exp-avg-sq-dtype")
-    both = moment if moment == second or second is None else None
+    both = moment if moment == second else None
     name = options.text("--optimizer", "adam") or "adam"
     return Formats(
         optimizer=OPTIMIZERS_OF_SCRIPTS.get(name),

@@ -53,7 +53,7 @@ def _split_options(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return options, rest
 
 
-def next_option(spec: str, name: str, script: Script) -> bool | None:
+def next_option(letters: str, name: str, script: Script) -> bool | None:
     """Take the next option of the script's own arguments, as ``getopts`` does; returns whether there is one.
 
     None where the arguments are not known.
@@ -67,8 +67,8 @@ def next_option(spec: str, name: str, script: Script) -> bool | None:
     if not re.fullmatch(r"-[A-Za-z0-9].*", word, re.DOTALL):
         return False
     letter = word[1]
-    takes = f"{letter}:" in spec
-    script.assign(name, letter if letter in spec else "?")
+    takes = f"{letter}:" in letters
+    script.assign(name, letter if letter in letters else "?")
     if takes:
         following = script.positional[at] if at < len(script.positional) else ""
         script.assign("OPTARG", word[2:] or following)

@@ -23,7 +23,10 @@ WHOLE_LAYERS = ("--checkpoint-activations", "--deepspeed-activation-checkpointin
 SWAPPED = 0.5
 """Of what a layer keeps: the attention's part (`--swap-modules` input_norm, self_attention, post_attention_norm by default)."""
 FINE_MODULES = 6
-"""Modules that `--offload-modules` knows: attn_norm, core_attn, attn_proj, mlp_norm, expert_fc1, moe_act."""
+"""Modules of a layer that `--offload-modules` knows: attn_norm, core_attn, attn_proj, mlp_norm, expert_fc1, moe_act.
+
+qkv_linear has the input of attn_norm, fused_group_mlp has those of expert_fc1 and moe_act.
+"""
 
 
 def read_strategy_options(options: Options, model: Model, world: int, dialect: Dialect, assumed: list[str]) -> Strategy:
@@ -164,6 +167,11 @@ def _read_recomputation(options: Options, model: Model, chunks: int, assumed: li
     if granularity == "full":
         if method == "block":
             return {"recompute": "full", "recompute_layers": min(count * chunks / model.num_layers, 1.0)}
+        if count > 1:
+            assumed.append(
+                f"--recompute-num-layers {count}: priced as one layer at a time; {count} together keep fewer inputs and work on"
+                " more at once"
+            )
         return {"recompute": "full"}
     if granularity == "selective" or cheap:
         known = modules & set(MODULES)

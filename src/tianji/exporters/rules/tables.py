@@ -12,7 +12,6 @@ the ``effect``:
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.plain_toml import parse_toml
 from tianji.workload.expressions import evaluate, names_in
 
 EFFECTS = ("stops", "differs", "unsupported")
@@ -135,7 +135,7 @@ def load_rules(name: str) -> RuleTable:
     Raises FormatError for a table that lacks a key.
     """
     text = (files("tianji.exporters.rules") / "data" / f"{name}.toml").read_text(encoding="utf-8")
-    table = tomllib.loads(text)
+    table = parse_toml(text)
     defaults: dict[str, Any] = {}
     rules: list[ReleaseRule] = []
     for base in table.get("like", ()):

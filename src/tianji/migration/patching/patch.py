@@ -11,11 +11,12 @@ from io import BytesIO
 from pathlib import Path
 
 from tianji.errors import FormatError
-from tianji.migration.effort import Effort, Route
+from tianji.migration.effort import Effort
 from tianji.migration.facts import Guard
 from tianji.migration.judging.findings import Finding
 from tianji.migration.patching.helper_homes import HelperHomes
 from tianji.migration.patching.import_patch import ADAPTOR, TRANSFER, add_import
+from tianji.migration.routes import Route
 from tianji.migration.scan import RepositoryScan
 
 STYLES = ("auto", "neutral", "import")

@@ -237,6 +237,17 @@ def _area_of(facts: FileFacts, layout: Layout) -> Area:
     return Area.LIBRARY
 
 
+def is_outside_tests(path: str) -> bool:
+    """Return whether a file stands neither among tests nor among documents and CI."""
+    return _place_of(path.split("/")) not in (Area.TESTS, Area.DOCS)
+
+
+def speaks_of_training(path: str) -> bool:
+    """Return whether a file's name or its folders' speak of training, and of nothing that is done beside it."""
+    parts = [part.lower() for part in path.rsplit(".", 1)[0].split("/")]
+    return any(map(_TRAINING.search, parts)) and not any(map(_ASIDE.search, parts))
+
+
 def _place_of(parts: Sequence[str]) -> Area | None:
     folders, name = [part.lower() for part in parts[:-1]], parts[-1].lower()
     if _TESTS.intersection(folders) or name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py":

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 
 from tianji.errors import FormatError
 from tianji.migration.reading.requirement_files import canonical
-from tianji.migration.versions.table import COMPONENTS, load_releases, matches
+from tianji.migration.versions.table import COMPONENTS, TITLES, load_releases, matches
 
 LONGEST = 2_000_000
+_OWN_ROWS = {
+    "vllm_ascend": "vllm-ascend",
+    "triton_ascend": "triton-ascend",
+    "mindspeed": "MindSpeed Core",
+    "mindformers": "MindFormers",
+}
+"""Component of an environment: whose rows say what it fits with."""
 _PACKAGES = {
     "torch": "torch",
     "torch-npu": "torch_npu",
@@ -86,6 +93,9 @@ def check_environment(environment: Environment, target: str | None = None) -> li
     versions = environment.versions
     misfits: list[Misfit] = []
     chip = target or (environment.chips[0] if environment.chips else "a2")
+    if environment.chips and chip not in environment.chips:
+        seen = ", ".join(TITLES[name] for name in environment.chips)
+        misfits.append(Misfit(f"chips of {seen}", f"{TITLES[chip]}, which is asked for; --to names the target", ""))
     misfits += _check_pair(versions)
     releases = [r for r in load_releases() if r.component == "torch_npu"]
     if "torch_npu" in versions:
@@ -109,9 +119,7 @@ def check_environment(environment: Environment, target: str | None = None) -> li
             )
     misfits += _check_driver(versions)
     misfits += _check_partners(versions)
-    if "triton-ascend" in environment.packages and "triton" in environment.packages:
-        text = f"triton {environment.packages['triton']} beside triton-ascend"
-        misfits.append(Misfit(text, "triton-ascend installed last: it replaces triton's files", ""))
+    misfits += _check_siblings(environment)
     cuda = [name for name in environment.packages if name.startswith("nvidia-") and "cu1" in name]
     if cuda and "torch_npu" in versions:
         misfits.append(Misfit(f"torch for CUDA ({len(cuda)} packages such as {cuda[0]})", "the CPU build of torch", ""))
@@ -136,18 +144,42 @@ def _check_driver(versions: Mapping[str, str]) -> list[Misfit]:
     return [Misfit(f"driver {driver} with CANN {cann}", f"driver {', '.join(row.cell('driver').versions)}", row.source)]
 
 
+def _check_siblings(environment: Environment) -> list[Misfit]:
+    """Check the packages for CUDA that need one for Ascend beside them, or after them."""
+    packages, misfits = environment.packages, []
+    if "triton-ascend" in packages and "triton" in packages:
+        text = f"triton {packages['triton']} beside triton-ascend"
+        misfits.append(Misfit(text, "triton-ascend installed last: it replaces triton's files", ""))
+    elif "triton" in packages and "torch-npu" in packages:
+        misfits.append(Misfit(f"triton {packages['triton']}, which is for CUDA", "triton-ascend in its place", ""))
+    vllm = packages.get("vllm")
+    if vllm and "vllm-ascend" not in packages:
+        rows = [r for r in load_releases() if r.component == "vllm-ascend" and r.cell("vllm").allows(vllm)]
+        best = rows[0] if rows else None
+        wanted = f"vllm-ascend {best.version} with torch {best.cell('torch').versions[0]}" if best else "vllm-ascend"
+        misfits.append(Misfit(f"vllm {vllm} without vllm-ascend", wanted, best.source if best else ""))
+    return misfits
+
+
 def _check_partners(versions: Mapping[str, str]) -> list[Misfit]:
-    """Check vllm beside vllm-ascend, and each with torch and CANN."""
+    """Check each component that has rows of its own with what else is installed: torch, CANN, Python, its counterpart."""
     misfits = []
-    for owner, component in (("vllm_ascend", "vllm-ascend"), ("triton_ascend", "triton-ascend")):
+    for owner, component in _OWN_ROWS.items():
         version = versions.get(owner)
-        rows = [r for r in load_releases() if version and r.component == component and matches(r.version, version)]
+        # MindSpeed's package has the version of the Megatron that it patches; its rows are named by releases of it.
+        ends = f"core_r{version}"
+        rows = [
+            r
+            for r in load_releases()
+            if version and r.component == component and (matches(r.version, version) or r.version.endswith(ends))
+        ]
         for name in COMPONENTS:
             other = versions.get(name)
             if not rows or other is None or name in (owner, "driver"):
                 continue
-            cells = [r.cell(name) for r in rows]
-            if not any(cell.allows(other.split("+")[0]) for cell in cells):
-                wanted = " or ".join(v for cell in cells for v in cell.versions) or f">={cells[0].least}"
+            cells = [cell for r in rows if not (cell := r.cell(name)).is_open]
+            if cells and not any(cell.allows(other.split("+")[0]) for cell in cells):
+                known = dict.fromkeys(v for cell in cells for v in cell.versions)
+                wanted = " or ".join(known) or f">={cells[0].least}"
                 misfits.append(Misfit(f"{owner} {version} with {name} {other}", f"{name} {wanted}", rows[0].source))
     return misfits

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tianji.errors import FormatError
-from tianji.migration.versions.table import COMPONENTS, Release, load_releases, matches, numbers
+from tianji.migration.versions.table import COMPONENTS, TITLES, Release, load_releases, matches, numbers
 
 _OWNERS = {
     "mindspeed": "MindSpeed Core",
@@ -20,7 +20,6 @@ _OWNERS = {
 }
 """Component: whose rows say what it fits with."""
 _CHIPS = {"a2": "A2", "a3": "A3", "950dt": "950"}
-_TITLES = {"a2": "A2", "a3": "A3", "950dt": "950DT"}
 PYTHONS = ("3.11", "3.10", "3.12", "3.13", "3.9", "3.14", "3.8")
 """Versions of Python in the order in which they are preferred: sets of the table allow the first most often."""
 
@@ -210,7 +209,7 @@ def _explain(
 ) -> tuple[str, ...]:
     """Return the reasons of the attempts that came furthest, each once."""
     if not attempts:
-        return (f"no release of torch_npu in the table names the chip {_TITLES[target]}",)
+        return (f"no release of torch_npu in the table names the chip {TITLES[target]}",)
     unknown = [a.reason.removeprefix("unknown:") for a in attempts if a.reason.startswith("unknown:")]
     if unknown:
         return (f"{unknown[0]}: no set in the table has it; `tianji migrate versions` lists what is known",)
@@ -230,7 +229,7 @@ def _explain(
         else:
             known = sorted({v for a in attempts for v in a.releases[0].cell("torch").versions}, key=numbers)
             if attempt.reason.startswith("torch "):
-                reasons[f"{attempt.reason} is in no release for {_TITLES[target]}; known: {', '.join(known)}"] = None
+                reasons[f"{attempt.reason} is in no release for {TITLES[target]}; known: {', '.join(known)}"] = None
             else:
                 reasons[f"{attempt.reason} is not in {attempt.releases[0].name}"] = None
     return tuple(reasons)[:4]

@@ -9,6 +9,8 @@ from functools import lru_cache
 
 from tianji.catalog.migration import expand_source, read_rows
 
+TITLES = {"a2": "A2", "a3": "A3", "950dt": "950DT"}
+"""Families of chips, as readers call them."""
 COMPONENTS = (
     "driver",
     "cann",

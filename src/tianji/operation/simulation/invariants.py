@@ -31,7 +31,7 @@ class ChipTruth:
 
 
 class Witness:
-    """Sees all that the cluster and the store do, and knows the truth that the controller can only guess."""
+    """Sees all that the agents and the store do, and knows the truth that the controller can only guess."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

@@ -20,7 +20,7 @@ class Scenario:
     save_time: Seconds
     start_time: Seconds
     """Shortest time from a worker's start until it could step."""
-    fault_gap: Seconds
+    failure_gap: Seconds
     """Mean time between faults, anywhere in the pool."""
     faulty_until: Seconds
     """Afterwards nothing new breaks, what is broken is repaired, and the job must end."""
@@ -50,7 +50,7 @@ def draw_scenario(seed: int) -> Scenario:
         step_time=draw.uniform(0.5, 2.5),
         save_time=draw.uniform(0.1, 10.0),
         start_time=draw.uniform(1.0, 20.0),
-        fault_gap=draw.uniform(15.0, 150.0),
+        failure_gap=draw.uniform(15.0, 150.0),
         faulty_until=draw.uniform(100.0, 800.0),
         loss=draw.choice((0.0, 0.02, 0.1, 0.25)),
         delay=draw.choice((0.05, 0.5, 3.0)),

@@ -11,9 +11,9 @@ from tianji.operation.controller import ENDS, Controller, State
 from tianji.operation.event_log import EventLog
 from tianji.operation.planner import SearchPlanner
 from tianji.operation.settings import Settings
-from tianji.operation.simulation.cluster import SimulatedCluster
+from tianji.operation.simulation.agents import SimulatedAgents
 from tianji.operation.simulation.environment import World
-from tianji.operation.simulation.faults import Faults
+from tianji.operation.simulation.failure_injection import FailureInjection
 from tianji.operation.simulation.invariants import Witness
 from tianji.operation.simulation.scenario import Scenario, draw_scenario
 from tianji.operation.simulation.store import SimulatedStore
@@ -31,7 +31,7 @@ class Play:
     seed: int
     scenario: Scenario
     log: EventLog
-    faults: int
+    failures: int
     state: State
     seconds: Seconds
     """Simulated."""
@@ -44,8 +44,8 @@ def play(seed: int, path: Path | None = None) -> Play:
     """
     scenario, world, witness = draw_scenario(seed), World(seed), Witness(seed)
     store = SimulatedStore(witness)
-    cluster = SimulatedCluster(world, scenario, store, witness)
-    faults = Faults(cluster)
+    agents = SimulatedAgents(world, scenario, store, witness)
+    failures = FailureInjection(agents)
     planner = _planner(scenario.node)
     settings = Settings(
         steps=scenario.steps, spares=scenario.spares, stall_timeout=120.0, start_timeout=120.0, heartbeat_timeout=15.0,
@@ -53,28 +53,28 @@ def play(seed: int, path: Path | None = None) -> Play:
     )  # fmt: skip
     log = EventLog(path)
     controller = Controller(
-        scenario.nodes, scenario.node, settings, planner=planner, clock=world, cluster=cluster, store=store, log=log
+        scenario.nodes, scenario.node, settings, planner=planner, clock=world, agents=agents, store=store, log=log
     )
 
     def tick() -> None:
         controller.advance()
-        healthy = sum(c.healthy for node in cluster.nodes if node.up and not node.cut for c in node.chips)
+        healthy = sum(c.healthy for node in agents.nodes if node.up and not node.cut for c in node.chips)
         witness.check_progress(world.now(), planner.propose(healthy) is not None, controller.state.value)
         world.after(TICK, tick)
 
     tick()
     while controller.state not in ENDS:
         world.step()
-        if cluster.inbox:
+        if agents.inbox:
             controller.advance()
-            faults.watch_starts()
+            failures.watch_starts()
         witness.require(world.now() < MOST_TIME, "the operation does not end")
     witness.require(
         controller.state is State.DONE, f"the operation ended as {controller.state.value}: {controller.reason}"
     )
     witness.require(witness.best == scenario.steps - 1, "done without a checkpoint of the last step")
     log.close()
-    return Play(seed, scenario, log, faults.count, controller.state, world.now())
+    return Play(seed, scenario, log, failures.count, controller.state, world.now())
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The bottom line of what is checked and not predicted: moves, parity, versions, machines, pools under Ray, manifests.
+"""The bottom line of what is checked and not predicted: parity, versions, machines, pools under Ray, manifests.
 
 Nothing in these is drawn from a range, so that most have no chance: the line says what the answer hangs on instead.
 """
@@ -19,27 +19,12 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
-def scan_line(
-    effort_class: str, title: str, files: int, lines: tuple[int, int, int], blockers: Sequence[str], measured: int
-) -> BottomLineDocument:
-    """Return the bottom line of a move: whether it can be made, and what it takes in lines."""
-    low, nominal, high = lines
-    answer = f"Yes: it can be moved, class {effort_class} ({title}); {_count(files, 'file')} to change."
-    if blockers:
-        answer = f"No: {_count(len(blockers), 'blocker')} first ({blockers[0]}); then class {effort_class} ({title})."
-    return _line(
-        answer,
-        f"{nominal:,} lines to add ({low:,} to {high:,}), kernels apart; days, cost and power of the job stand under Speed, where"
-        " a model is found",
-        f"The lines are the range of {_count(measured, 'measured move')} of this class, not a chance. It hangs on the class",
-    )
-
-
 def versions_line(name: str, fits: bool, conflicts: Sequence[str], misfits: int, snapshot: str) -> BottomLineDocument:
     """Return the bottom line of a set of versions: whether one fits, and the environment to it."""
     answer = f"Yes: {name}." if fits else f"No: no set fits; {conflicts[0] if conflicts else 'the reasons are below'}."
     if fits and misfits:
-        answer = f"No: {_count(misfits, 'part')} of the environment do not fit; {name} does."
+        do = "does" if misfits == 1 else "do"
+        answer = f"No: {_count(misfits, 'part')} of the environment {do} not fit; {name} does."
     return _line(
         answer,
         f"the tables of versions are of {snapshot}; versions have no days, cost or power",

@@ -10,12 +10,13 @@ from typing import Any, cast
 
 from tianji.catalog.migration import load_snapshots
 from tianji.migration import Conflict, Move, VersionSet
-from tianji.migration.effort import Effort, Route, own_version
+from tianji.migration.effort import Effort
 from tianji.migration.judging import Finding, Impact
-from tianji.migration.measured_moves import CLASSES, LINES_A_KERNEL
+from tianji.migration.measured_moves import CLASSES, LINES_A_KERNEL, num_measured
 from tianji.migration.mindspore import RELATIONS, Coverage, TwinOffer
+from tianji.migration.routes import Route, own_version
 from tianji.migration.versions.environment import Environment, Misfit
-from tianji.report.documents.checked_lines import scan_line, versions_line
+from tianji.report.documents.checked_lines import versions_line
 from tianji.report.documents.migration_types import (
     ApisDocument,
     AreaDocument,
@@ -27,6 +28,7 @@ from tianji.report.documents.migration_types import (
     TwinDocument,
     VersionSetDocument,
 )
+from tianji.report.documents.move_line import scan_line
 from tianji.report.documents.move_speed import MoveSpeedDocument
 from tianji.report.documents.twin import MoveTwinDocument
 
@@ -40,16 +42,11 @@ def scan_document(
     """
     scan, effort = move.scan, move.effort
     num_python = sum(facts.path.endswith(".py") for facts in scan.files)
+    taken = _effort(move)
+    coverage = None if move.mindspore is None else _mindspore(move.mindspore, twin)
     return {
         "document": "migration_scan",
-        "bottom_line": scan_line(
-            effort.effort_class.value,
-            CLASSES[effort.effort_class][0],
-            len(effort.files_to_change),
-            (effort.lines_low, effort.lines_mid, effort.lines_high),
-            effort.blockers,
-            len(effort.neighbours),
-        ),
+        "bottom_line": scan_line(taken, len(effort.files_to_change), num_measured(), speed, coverage),
         "repository": {
             "name": Path(scan.root).resolve().name,
             "version": own_version(scan) or None,
@@ -84,10 +81,10 @@ def scan_document(
             }
             for v in scan.packages
         ],
-        "effort": _effort(move),
+        "effort": taken,
         "versions": versions_of(move.versions),
         "versions_without_conflict": None if move.fallback is None else versions_of(move.fallback),
-        "mindspore": None if move.mindspore is None else _mindspore(move.mindspore, twin),
+        "mindspore": coverage,
         "speed": speed,
         "snapshots": [{"table": s.table, "title": s.title, "date": s.date} for s in load_snapshots().tables.values()],
         "route": effort.route.value,

@@ -103,7 +103,8 @@ def _facts(speed: Speed) -> list[tuple[str, str]]:
         facts.append(("To replace it", f"{nominal:,.0f} chips of the target{ends}, by useful tokens"))
     if speed.fallbacks:
         names = ", ".join(f"{name} ({place})" for name, place in speed.fallbacks[:4])
-        text = f"{len(speed.fallbacks)} names fall back to the CPU: {names}; each use waits for the queue. Not in the prediction."
+        more = f" and {len(speed.fallbacks) - 4} more" if len(speed.fallbacks) > 4 else ""
+        text = f"{names}{more} fall back to the CPU: each use waits for the queue. Not in the prediction."
         facts.append(("CPU fallback", text))
     if speed.lost:
         facts.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tianji.formatting import format_count, format_number
@@ -13,7 +13,7 @@ from tianji.units import GB, TERA
 
 UNKNOWN = "?"
 """Stands for a figure that nobody published."""
-Entry = dict[str, Any]
+Entry = Mapping[str, Any]
 Field = tuple[ViewColumn, Callable[[Entry], Cell]]
 
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import floor
 from typing import Any
 
 from tianji.formatting import count_noun, format_percent
 from tianji.report.documents.migration_types import (
     MoveScanDocument,
-    MoveVersionsDocument,
-    VersionSetDocument,
 )
 from tianji.report.view import Block, Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
+from tianji.report.views.migration_versions import version_blocks
 from tianji.report.views.mindspore import mindspore_blocks, mindspore_highlight, mindspore_lead
 from tianji.report.views.parity import check_table, loss_chart, parity_lead
 from tianji.report.views.request_summary import bottom_lines
 
 Document = Mapping[str, Any]
-UNREAD = "not judged"
+UNREAD, PLUGIN = "not judged", "plugin"
 SHOWN = 20
 """Rows of a long table that a terminal shows."""
 CHANGED = ("training path", "library", "examples")
@@ -28,7 +28,10 @@ def scan_view(document: MoveScanDocument) -> View:
     """Return what is shown of ``scan_document``."""
     repository, effort = document["repository"], document["effort"]
     sections = [
-        ViewSection("What to change", () if effort["route"] == UNREAD else tuple(_changes(document))),
+        ViewSection(
+            "What the plugin stands for" if effort["route"] == PLUGIN else "What to change",
+            () if effort["route"] == UNREAD else tuple(_changes(document)),
+        ),
         ViewSection("Packages", (package_table(document["packages"]),) if document["packages"] else ()),
         ViewSection("Versions", tuple(_versions(document))),
         ViewSection("Launch and installation", tuple(_launch(document["findings"]))),
@@ -78,7 +81,7 @@ def _lead(document: Document) -> Iterable[str]:
         yield f"Blocked: {'; '.join(effort['blockers'])}."
         own = f"{effort['effort_class']} ({effort['class_title']}: {effort['reason']})"
         yield f"Once that is solved, its own code is class {own}."
-    elif effort["route"] == "plugin":
+    elif effort["route"] == PLUGIN:
         yield f"A plugin takes it over at import: {effort['answer']}. Its own code stays as it is."
         yield f"What the plugin stands for: {files} files that name CUDA on the training path and in the library."
     elif effort["route"] == "supported by itself":
@@ -87,7 +90,7 @@ def _lead(document: Document) -> Iterable[str]:
         yield f"Class {effort['effort_class']}, {effort['class_title']}: {effort['reason']}."
     lines = effort["lines"]
     names = ", ".join(f"{n['project']} ({n['code_added']} lines)" for n in effort["neighbours"])
-    if effort["route"] != "plugin":
+    if effort["route"] != PLUGIN:
         later = sorted(n["follow_ups_in_a_year"] for n in effort["neighbours"] if n["follow_ups_in_a_year"] is not None)
         span = str(later[0]) if later and later[0] == later[-1] else f"{later[0]} to {later[-1]}" if later else ""
         after = f" Then {span} commits about NPUs within a year." if span else ""
@@ -106,25 +109,16 @@ def _highlights(document: Document) -> Iterable[Highlight]:
         yield Highlight("Python files", count_of(total), "none that a scan can judge")
         return
     files, start = len(document["files_to_change"]), len(document["files_to_start"])
-    yield Highlight(
-        "files to change", Number(files, f"{files:,}", span=f"of {total:,} Python files"), f"{start:,} of them to start"
-    )
-    lines = effort["lines"]
-    yield Highlight(
-        "lines to add",
-        Number(
-            lines["nominal"],
-            f"{lines['nominal']:,}",
-            lines["low"],
-            lines["high"],
-            f"{lines['low']:,} to {lines['high']:,}",
-        ),
-        "kernels apart",
-    )
+    is_plugin = effort["route"] == PLUGIN
+    words = "files that name CUDA" if is_plugin else "files to change"
+    note = "the plugin stands for them" if is_plugin else f"{start:,} of them to start"
+    yield Highlight(words, Number(files, f"{files:,}", span=f"of {total:,} Python files"), note)
+    if not is_plugin:
+        yield _lines_to_add(effort["lines"])
     to_change = _to_change(document)
     automatic = sum(f["mechanical"] in ("automatic", "one-line") for f in to_change)
     if to_change:
-        share = automatic / len(to_change)
+        share = floor(100 * automatic / len(to_change)) / 100  # 100 % says all of them
         yield Highlight(
             "automatic or one line",
             Number(share, format_percent(share, 0), span=f"{automatic:,} of {len(to_change):,} places"),
@@ -132,6 +126,12 @@ def _highlights(document: Document) -> Iterable[Highlight]:
     none = sum(p["status"] == "none" and p["is_required"] for p in document["packages"])
     partial = sum(p["status"] == "partial" and p["is_required"] for p in document["packages"])
     yield Highlight("packages without answer", count_of(none), f"and {partial} that run in part" if partial else "")
+
+
+def _lines_to_add(lines: Document) -> Highlight:
+    span = f"{lines['low']:,} to {lines['high']:,}"
+    number = Number(lines["nominal"], f"{lines['nominal']:,}", lines["low"], lines["high"], span)
+    return Highlight("lines to add", number, "kernels apart")
 
 
 def _asked(document: Document) -> Iterable[tuple[str, str]]:
@@ -142,7 +142,7 @@ def _asked(document: Document) -> Iterable[tuple[str, str]]:
     shown = ", ".join(entries[:4]) + (f" and {len(entries) - 4} more" if len(entries) > 4 else "")
     yield "Entry points", shown or "none was found: all modules count"
     if repository["frameworks"]:
-        counts = ", ".join(f"{name} in {count} files" for name, count in repository["frameworks"].items())
+        counts = ", ".join(f"{name} in {count_noun(count, 'file')}" for name, count in repository["frameworks"].items())
         yield "Device chosen by", counts
     for note in document["notes"]:
         yield "Note", note
@@ -169,7 +169,8 @@ def _changes(document: Document) -> Iterable[Block]:
         yield "Nothing on the training path or in the library names CUDA in a way that has to change."
         return
     yield finding_table("changes", rows, frozenset(document["files_to_start"]))
-    yield "One new file is usual: a small device helper that the changed files import."
+    if document["effort"]["route"] != PLUGIN:
+        yield "One new file is usual: a small device helper that the changed files import."
 
 
 def finding_table(name: str, findings: Iterable[Document], start: frozenset[str] | None = None) -> ViewTable:
@@ -236,20 +237,6 @@ def _versions(document: Document) -> Iterable[Block]:
     if document["versions_without_conflict"] is not None:
         yield "Without the components that conflict:"
         yield from version_blocks(document["versions_without_conflict"], "versions-plain")
-
-
-def version_blocks(chosen: VersionSetDocument, name: str) -> Iterable[Block]:
-    """Return a set of versions as a table, or its conflicts as text."""
-    if not chosen["fits"]:
-        yield "No set of versions fits:"
-        yield Facts(tuple(("Conflict", reason) for reason in chosen["conflicts"]))
-        return
-    columns = (ViewColumn("component"), ViewColumn("version"))
-    rows = tuple((component, version) for component, version in chosen["versions"].items())
-    yield f"{chosen['name']}:"
-    notes, sources = chosen["notes"], chosen["sources"]
-    yield Facts(tuple([*(("Note", note) for note in notes), *(("Source", source) for source in sources)]))
-    yield ViewTable(name, "", columns, rows)
 
 
 def _launch(findings: Iterable[Document]) -> Iterable[Block]:
@@ -364,37 +351,3 @@ def _speed(speed: Document) -> Iterable[Block]:
             columns,
             tuple((s["switch"], s["why"]) for s in speed["switches"]),
         )
-
-
-def versions_view(document: MoveVersionsDocument) -> View:
-    """Return what is shown of ``versions_document``."""
-    chosen, environment = document["set"], document["environment"]
-    sections = [
-        ViewSection("A set that fits" if chosen["fits"] else "Why none fits", tuple(version_blocks(chosen, "versions")))
-    ]
-    lead = [
-        f"Newest set in a table of {document['snapshot']}: {chosen['name']}."
-        if chosen["fits"]
-        else "No set of the table fits what is asked."
-    ]
-    if environment is not None:
-        sections.insert(0, ViewSection("The environment", tuple(_environment(environment))))
-        lead.insert(
-            0,
-            "The environment fits together, as far as the table knows."
-            if environment["fits"]
-            else f"The environment does not fit together: {len(environment['misfits'])} misfits.",
-        )
-    highlights = [Highlight("components in the set", count_of(len(chosen["versions"])))]
-    if environment is not None:
-        highlights.append(Highlight("misfits of the environment", count_of(len(environment["misfits"]))))
-    title, bottom = f"Versions for {document['target']['title']}", bottom_lines(document["bottom_line"])
-    return View(title, tuple(lead), tuple(highlights), tuple(sections), bottom=bottom)
-
-
-def _environment(environment: Document) -> Iterable[Block]:
-    yield Facts(tuple((name, version) for name, version in environment["versions"].items()))
-    columns = (ViewColumn("what"), ViewColumn("expected"), ViewColumn("source", rank=1))
-    rows = tuple((m["what"], m["expected"], m["source"] or "-") for m in environment["misfits"])
-    if rows:
-        yield ViewTable("misfits", "What does not fit", columns, rows)

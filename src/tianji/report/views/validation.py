@@ -67,9 +67,7 @@ def validation_view(document: ValidationDocument) -> View:
     if summary["reasons"]:
         sections.append(ViewSection("Skipped rows", (_reason_table(document["rows"], summary["reasons"]),)))
     if summary["hints"]:
-        sections.append(
-            ViewSection("Columns that are not read", (Facts(tuple(("", hint) for hint in summary["hints"])),))
-        )
+        sections.append(ViewSection("What is not read", (Facts(tuple(("", hint) for hint in summary["hints"])),)))
     return View("Predicted against measured", lead, kept, tuple(sections), bottom=bottom_lines(document["bottom_line"]))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from tianji.errors import FormatError, InputError
 from tianji.exporters.launch_reader.named_models import find_named_model
-from tianji.exporters.launch_reader.stacks.hugging_face import truthy, whole
+from tianji.exporters.launch_reader.read_keys import ReadKeys, Settled, describe_unread, load_key_effects
+from tianji.exporters.launch_reader.stacks.trainer_settings import truthy, whole
 from tianji.exporters.launch_reader.stages import name_stages
 from tianji.parallel.stages import add_offsets
 from tianji.parallel.strategy import Strategy
@@ -18,14 +19,21 @@ TYPES = {
     "LlamaConfig": "llama", "DeepseekV3Config": "deepseek_v3", "Qwen2Config": "qwen2", "ChatGLM2Config": "chatglm",
     "MixtralConfig": "mixtral", "GPT2Config": "gpt2", "InternLM2Config": "internlm2", "BaichuanConfig": "baichuan",
 }  # fmt: skip
+NOT_OF_TRAINING = (
+    "train_dataset", "train_dataset_task", "eval_dataset", "eval_dataset_task", "processor", "callbacks", "eval_callbacks",
+    "metric", "trainer", "optimizer", "lr_schedule", "runner_wrapper", "filepath_prefix", "use_parallel", "profile_start_step",
+    "use_legacy", "profile_stop_step", "profiler_level", "autotune_per_step", "runner_config", "layer_scale", "layer_decay",
+)  # fmt: skip
+"""Sections and keys of data, names and steps."""
 KEYS = {"num_layers": "num_hidden_layers", "num_heads": "num_attention_heads", "n_kv_heads": "num_key_value_heads"}
 
 
-def read_mindformers(body: Mapping[str, Any], where: str, chips: int) -> tuple[Job, Strategy, list[str], list[str]]:
-    """Return the job and the strategy of a YAML, with what was assumed and what is left out.
+def read_mindformers(sections: Mapping[str, Any], where: str, chips: int) -> Settled:
+    """Return the job and the strategy of a YAML, with what was assumed, is left out and not known.
 
     Raises FormatError for a file that trains nothing or whose model cannot be told.
     """
+    body = ReadKeys(sections)
     if str(body.get("run_mode", "train")) not in ("train", "finetune", "pretrain"):
         raise FormatError(
             f"{where}: a configuration of MindSpore Transformers that trains nothing (run_mode {body['run_mode']})"
@@ -72,7 +80,11 @@ def read_mindformers(body: Mapping[str, Any], where: str, chips: int) -> tuple[J
         strategy = name_stages(model, strategy, add_offsets(model.num_layers, pp, offset))
     dtype = {"float16": "fp16", "float32": "fp32"}.get(str(config.get("compute_dtype", "bfloat16")), "bf16")
     job = Job(model, seq_len, dp * micro * count, find_precision(dtype))
-    return job, strategy, assumed, []
+    body.skip(*NOT_OF_TRAINING)
+    effects = load_key_effects()
+    unread = [(k, v) for k, v in body.unread() if not k.startswith("model.") or k.rpartition(".")[2] in effects]
+    left_out, ignored = describe_unread(unread)
+    return job, strategy, assumed, left_out, ignored
 
 
 def _read_model(body: Mapping[str, Any], config: Mapping[str, Any], where: str, assumed: list[str]) -> Model:

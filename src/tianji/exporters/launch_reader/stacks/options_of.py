@@ -42,9 +42,17 @@ PRIMUS_DEFAULTS: dict[str, list[str]] = {
 """Primus fd1eeabb (August 2026), primus/configs/modules/megatron/trainer_base.yaml."""
 
 
+OLD_NAMES = {
+    "--model-parallel-size": "--tensor-model-parallel-size", "--batch-size": "--micro-batch-size",
+    "--pipe-parallel-size": "--pipeline-model-parallel-size", "--num-unique-layers": "--num-layers",
+}  # fmt: skip
+"""Names that Megatron-LM had before its release 2.1, and Megatron-DeepSpeed has still."""
+
+
 def read_megatron(command: Command, script: Script, where: str) -> Options:
     """Return the options of a plain Megatron or MindSpeed command."""
-    options = Options(where, group_options(command.words) | start_options(command, script))
+    values = {OLD_NAMES.get(k, k): v for k, v in group_options(command.words).items()}
+    options = Options(where, values | start_options(command, script))
     name = (options.values.get("--deepspeed-config") or [""])[0]
     if name and "--zero-stage" not in options.values and (stage := _read_stage(name, script)) is not None:
         options.values["--zero-stage"] = [str(stage)]

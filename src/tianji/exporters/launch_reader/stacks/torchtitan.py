@@ -11,11 +11,12 @@ from typing import Any
 
 from tianji.errors import FormatError, UnknownNameError
 from tianji.exporters.launch_reader.named_models import find_named_model
-from tianji.exporters.launch_reader.stacks.hugging_face import truthy, whole
+from tianji.exporters.launch_reader.read_keys import ReadKeys, Settled, describe_unread
+from tianji.exporters.launch_reader.stacks.trainer_settings import truthy, whole
 from tianji.exporters.launch_reader.stages import name_stages
 from tianji.parallel.stages import Stages
 from tianji.parallel.strategy import Strategy
-from tianji.workload import Job, find_precision
+from tianji.workload import Formats, Job, find_precision
 
 SCHEDULES = {
     "1f1b": "1f1b", "interleaved1f1b": "interleaved", "gpipe": "gpipe", "zbvzerobubble": "zb-v", "dualpipev": "dualpipe",
@@ -59,11 +60,12 @@ def lay_over(sections: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[
     return whole_tree
 
 
-def read_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> tuple[Job, Strategy, list[str], list[str]]:
-    """Return the job and the strategy of torchtitan's sections, with what was assumed and what is left out.
+def read_torchtitan(sections: Mapping[str, Any], where: str, chips: int) -> Settled:
+    """Return the job and the strategy of torchtitan's sections, with what was assumed, is left out and not known.
 
     Raises FormatError for sections that do not fit each other, and for a model that is not known.
     """
+    tree = ReadKeys(sections)
 
     def part(name: str) -> Mapping[str, Any]:
         value = tree.get(name)
@@ -100,11 +102,13 @@ def read_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> tuple[Jo
     if pp > 1 and kind not in SCHEDULES:
         assumed.append(f"pipeline schedule {kind}: priced as 1F1B")
     micro = local if pp == 1 else whole(parallel.get("pipeline_parallel_microbatch_size"), 1)
-    recompute, share = _recomputation(part("activation_checkpoint"))
+    recompute, share, modules = _recomputation(part("activation_checkpoint"))
+    is_offloaded = truthy(training.get("enable_cpu_offload"))
     zero, group = _sharding(parallel, dp * cp, replicate, pp)
     strategy = Strategy(
         tp=tp, pp=pp, cp=cp, dp=dp, ep=ep, etp=etp if model.moe else 1, micro_batch_size=micro, zero=zero, zero_group=group,
         schedule=schedule, vpp=2 if schedule == "interleaved" else 1, recompute=recompute, recompute_layers=share,
+        recompute_modules=modules, offload_weights=is_offloaded, offload_optimizer=float(is_offloaded),
         overlap_tp=truthy(parallel.get("enable_async_tensor_parallel")), overlap_pp=False, ep_kind="all_to_all",
         cp_kind="all_gather" if str(parallel.get("context_parallel_rotate_method", "allgather")) == "allgather" else "ring",
     )  # fmt: skip
@@ -115,14 +119,22 @@ def read_torchtitan(tree: Mapping[str, Any], where: str, chips: int) -> tuple[Jo
         assumed.append("two chunks on each pipeline rank, torchtitan's default")
     text = str(tree.get("quantize", "")) + str(model_part.get("converters", "")) + str(tree.get("converters", ""))
     precision = "mxfp8" if "mx" in text.lower() else "fp8" if "float8" in text.lower() else "bf16"
+    formats = _formats(part("training"), part("optimizer"))
     steps = whole(training.get("steps"))
-    left_out = [entry[1]] if entry[1] else []
-    return (
-        Job(model, seq_len, batch, find_precision(precision), float(steps * batch * seq_len)),
-        strategy,
-        assumed,
-        left_out,
-    )
+    for name in ("profiling", "metrics", "checkpoint", "comm", "job", "validation", "lr_scheduler", "experimental"):
+        part(name)
+    unpriced, ignored = describe_unread(tree.unread())
+    left_out = [*([entry[1]] if entry[1] else []), *unpriced]
+    job = Job(model, seq_len, batch, formats.apply(find_precision(precision)), float(steps * batch * seq_len))
+    return job, strategy, assumed, left_out, ignored
+
+
+def _formats(training: Mapping[str, Any], optimizer: Mapping[str, Any]) -> Formats:
+    """Return what is kept otherwise than in fp32: weights, gradients and moments of ``training.dtype = "bfloat16"``, the loss."""
+    name = next((word for word in ("lion", "muon", "sgd") if word in str(optimizer.get("name", "")).lower()), None)
+    if str(training.get("dtype", "float32")) in ("bfloat16", "float16"):
+        return Formats(name, "bf16", "none", "bf16")
+    return Formats(name)
 
 
 def _read_parts(parts: object, pp: int) -> Stages | None:
@@ -133,14 +145,15 @@ def _read_parts(parts: object, pp: int) -> Stages | None:
     return Stages(tuple(sum(name.startswith("layers.") for name in part) for part in names))
 
 
-def _recomputation(part: Mapping[str, Any]) -> tuple[str, float]:
+def _recomputation(part: Mapping[str, Any]) -> tuple[str, float, str]:
+    """Return the kind, the share of the layers and the modules: ``op`` keeps every second matmul and attention."""
     mode = str(part.get("mode", "selective"))
     option = str(part.get("selective_ac_option", "2"))
     if mode == "none":
-        return "none", 1.0
+        return "none", 1.0, ""
     if mode == "full":
-        return "full", 1.0
-    return ("full", 1 / int(option)) if option.isdigit() and int(option) else ("selective", 1.0)
+        return "full", 1.0, ""
+    return ("full", 1 / int(option), "") if option.isdigit() and int(option) else ("selective", 1.0, "ops")
 
 
 def _sharding(parallel: Mapping[str, Any], ranks: int, replicate: int, pp: int) -> tuple[int, int]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tianji.exporters.launch_reader.stacks.hugging_face import (
-    ReadFile,
+from tianji.exporters.launch_reader.read_keys import ReadKeys
+from tianji.exporters.launch_reader.stacks.sharding_files import ReadFile, apply_deepspeed, apply_fsdp, find_deepspeed
+from tianji.exporters.launch_reader.stacks.trainer_settings import (
     TrainerSettings,
-    apply_deepspeed,
-    apply_fsdp,
-    find_deepspeed,
     take_adapters,
+    take_optimizer,
     truthy,
     whole,
 )
@@ -42,7 +41,7 @@ def read_trainer(
     Defaults: transformers' TrainingArguments: 8 samples on a chip, fp32, nothing recomputed. ``starter`` holds the options of
     accelerate, whose file may name DeepSpeed or FSDP.
     """
-    get = {k[2:].replace("-", "_").lower(): " ".join(v) or "true" for k, v in values.items()}
+    get = ReadKeys({k[2:].replace("-", "_").lower(): " ".join(v) or "true" for k, v in values.items()})
     trainer = TrainerSettings(where, "trainer", next((get[k] for k in MODEL if k in get), ""), chips=chips)
     trainer.seq_len = next((whole(get[k]) for k in LENGTH if whole(get.get(k))), 0)
     trainer.micro_batch = whole(get.get("per_device_train_batch_size"), 8)
@@ -56,13 +55,15 @@ def read_trainer(
         find_deepspeed(trainer, get["deepspeed"], read_file)
     elif stage := next((get[k] for k in STAGES if k in get), ""):  # such programs write the file themselves
         apply_deepspeed(trainer, {"zero_optimization": {"stage": whole(stage)}})
-        trainer.offload = trainer.offload or truthy(get.get("offload"))
+        trainer.offload = trainer.offload or float(truthy(get.get("offload")))
         trainer.precision = {"fp16": "fp16", "fp32": "fp32"}.get(get.get("dtype", "bf16"), "bf16")
     elif "fsdp" in get:
         config = get.get("fsdp_config", "")
         apply_fsdp(trainer, (read_file(config) or {}) if config else {}, get["fsdp"])
     _take_rollouts(trainer, get)
     _take_tuning(trainer, get)
+    take_optimizer(trainer, get.get("optim", ""))
+    trainer.note_unread(get)
     return trainer
 
 
@@ -114,11 +115,12 @@ def take_starter(trainer: TrainerSettings, starter: Mapping[str, list[str]], rea
     trainer.chips = trainer.chips or whole(body.get("num_processes"))
 
 
-def read_verl_fsdp(keys: Mapping[str, str], where: str, chips: int) -> TrainerSettings:
+def read_verl_fsdp(overrides: Mapping[str, str], where: str, chips: int) -> TrainerSettings:
     """Return an actor's update, or a fine-tuning, by verl's FSDP.
 
     Defaults: verl 1dda039b (August 2026), verl/trainer/config: FSDP shards weights, layers are recomputed.
     """
+    keys = ReadKeys(overrides)
 
     def find(*names: str, default: str = "") -> str:
         prefixes = ("actor_rollout_ref.actor.", "actor_rollout_ref.", "")
@@ -144,8 +146,8 @@ def read_verl_fsdp(keys: Mapping[str, str], where: str, chips: int) -> TrainerSe
     shards = [f"{part}.{{}}" for part in ("fsdp_config", "engine", "model.fsdp_config")]
     trainer.zero = 2 if find(*(s.format("reshard_after_forward") for s in shards)).lower() == "false" else 3
     trainer.zero_group = whole(find(*(s.format("fsdp_size") for s in shards)))
-    trainer.offload = truthy(
-        find(*(s.format("optimizer_offload") for s in shards), *(s.format("offload_policy") for s in shards))
+    trainer.offload = float(
+        truthy(find(*(s.format("optimizer_offload") for s in shards), *(s.format("offload_policy") for s in shards)))
     )
     trainer.offload_weights = truthy(find(*(s.format("param_offload") for s in shards)))
     trainer.formats = Formats(loss_kernel="chunked" if truthy(find("model.use_liger")) else "torch")
@@ -155,4 +157,12 @@ def read_verl_fsdp(keys: Mapping[str, str], where: str, chips: int) -> TrainerSe
         f"verl: one update is priced, {trainer.batch:,} samples of {trainer.seq_len} tokens at the longest; the rollout, the"
         " reference and a critic are not; shorter answers make it faster"
     )
+    trainer.note_unread(ReadKeys({k: v for k, v in keys.unread() if not k.startswith(OTHER_PARTS)}))
     return trainer
+
+
+OTHER_PARTS = (
+    "actor_rollout_ref.rollout.", "actor_rollout_ref.ref.", "critic.", "reward_model.", "reward.", "algorithm.", "custom_reward",
+    "data.", "trainer.", "global_profiler", "hydra", "ray_", "transfer_queue", "rollout",
+)  # fmt: skip
+"""Keys of verl that are not the training's of the actor: it is said that rollout, reference and critic are not priced."""

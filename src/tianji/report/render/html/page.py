@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from tianji.report.charts import Chart
+from tianji.report.render.html.sources import link_sources
 from tianji.report.render.markup import Child, tag, to_html
 from tianji.report.render.svg.canvas import chart_style
 from tianji.report.render.svg.drawing import NARROW, draw_chart
@@ -30,6 +31,8 @@ ASKED = "What was asked"
 """Heading of what an answer answers."""
 SLIM, SLIM_WITH_TEXT = 6, 4
 """Columns up to which a table stands beside another part: without long texts, and with them."""
+SOURCE = "source"
+"""Column whose cells hold addresses."""
 LONG = 28
 """Letters from which on a text needs room to wrap."""
 
@@ -142,6 +145,8 @@ def _cell(cell: Cell, right: bool, head: str | None) -> Element:
     if isinstance(cell, Number):
         span = tag("small", cell.span) if cell.span else None
         return tag("td", _data(cell), span, class_="n", data_head=head)
+    if head == SOURCE:
+        return tag("td", *link_sources(cell), class_="s", data_head=head)
     return tag("td", cell, class_="w" if len(cell) > LONG else "n" if right else None, data_head=head)
 
 

@@ -11,7 +11,7 @@ from tianji.parallel.plan_file import plan_document, plan_from
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class RunPayload:
     """One training run; it travels to the ranks as JSON."""
 
     plan: Plan
@@ -19,11 +19,11 @@ class Spec:
     world: int
 
     def text(self) -> str:
-        """Return the spec as JSON."""
+        """Return the payload as JSON."""
         return json.dumps({"world": self.world, "plan": plan_document(self.plan), "options": asdict(self.options)})
 
     @classmethod
-    def parse(cls, text: str) -> Spec:
-        """Return the spec that :meth:`text` wrote."""
+    def parse(cls, text: str) -> RunPayload:
+        """Return the payload that :meth:`text` wrote."""
         values = json.loads(text)
         return cls(plan_from(values["plan"]), RunOptions(**values["options"]), values["world"])

@@ -20,8 +20,8 @@ from tianji.backends.runtime.messages import (
     WorkerReport,
 )
 from tianji.errors import MessageError, RunError
-from tianji.operation import agent_cluster
-from tianji.operation.agent_cluster import AgentCluster
+from tianji.operation import host_agents
+from tianji.operation.host_agents import HostAgents
 from tianji.operation.protocols import Attempt, NodeReport
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
@@ -44,7 +44,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(agent_cluster, "time", clock)
+    monkeypatch.setattr(host_agents, "time", clock)
     return clock
 
 
@@ -55,26 +55,26 @@ def hosts() -> ScriptedHosts:
 
 
 @pytest.fixture
-def cluster(hosts: ScriptedHosts, clock: Clock, tmp_path: Path) -> AgentCluster:
-    return AgentCluster(hosts, 4, 2, tmp_path, RunOptions(), repair=60.0, silence=10.0)
+def agents(hosts: ScriptedHosts, clock: Clock, tmp_path: Path) -> HostAgents:
+    return HostAgents(hosts, 4, 2, tmp_path, RunOptions(), repair=60.0, silence=10.0)
 
 
 def idle(node: int, sent_at: float = 0.0) -> NodeState:
     return NodeState(sent_at, 0, tuple(ChipReport(2 * node + i, True) for i in range(2)))
 
 
-def hear(cluster: AgentCluster, hosts: ScriptedHosts, node: int, *reports: Any) -> list[NodeReport]:
+def hear(agents: HostAgents, hosts: ScriptedHosts, node: int, *reports: Any) -> list[NodeReport]:
     hosts.report(node, *reports)
-    cluster.listen(0.0)
-    return list(cluster.poll())
+    agents.listen(0.0)
+    return list(agents.poll())
 
 
 def test_ranks_start_on_their_nodes_when_the_store_is_open(
-    cluster: AgentCluster, hosts: ScriptedHosts, tmp_path: Path
+    agents: HostAgents, hosts: ScriptedHosts, tmp_path: Path
 ) -> None:
-    cluster.start(ATTEMPT)
+    agents.start(ATTEMPT)
     assert hosts.take_orders() == [(0, OpenStore(1))]
-    hear(cluster, hosts, 0, STORE)
+    hear(agents, hosts, 0, STORE)
     (first, start), (second, other) = hosts.take_orders()
     assert isinstance(start, StartRanks)
     assert isinstance(other, StartRanks)
@@ -85,76 +85,76 @@ def test_ranks_start_on_their_nodes_when_the_store_is_open(
         (3, 2, 1, 2),
     ]
     assert (start.step, start.rendezvous) == (7, STORE.rendezvous)
-    assert start.spec == (tmp_path / "attempts" / "00001" / "spec.json").read_text()
+    assert start.payload == (tmp_path / "attempts" / "00001" / "payload.json").read_text()
 
 
-def test_what_is_ordered_again_is_sent_again(cluster: AgentCluster, hosts: ScriptedHosts) -> None:
-    cluster.start(ATTEMPT)
-    cluster.start(ATTEMPT)
+def test_what_is_ordered_again_is_sent_again(agents: HostAgents, hosts: ScriptedHosts) -> None:
+    agents.start(ATTEMPT)
+    agents.start(ATTEMPT)
     assert hosts.take_orders() == [(0, OpenStore(1))] * 2
-    hear(cluster, hosts, 0, STORE)
+    hear(agents, hosts, 0, STORE)
     orders = hosts.take_orders()
-    cluster.start(ATTEMPT)
+    agents.start(ATTEMPT)
     assert hosts.take_orders() == orders
 
 
-def test_a_store_that_opens_after_the_stop_starts_nothing(cluster: AgentCluster, hosts: ScriptedHosts) -> None:
-    cluster.start(ATTEMPT)
-    cluster.stop(1)
+def test_a_store_that_opens_after_the_stop_starts_nothing(agents: HostAgents, hosts: ScriptedHosts) -> None:
+    agents.start(ATTEMPT)
+    agents.stop(1)
     assert hosts.take_orders()[1:] == [(0, StopRanks(1)), (1, StopRanks(1))]
-    hear(cluster, hosts, 0, STORE)
+    hear(agents, hosts, 0, STORE)
     assert hosts.take_orders() == []
 
 
-def test_a_state_is_acknowledged_and_passed_on_with_a_serial(cluster: AgentCluster, hosts: ScriptedHosts) -> None:
+def test_a_state_is_acknowledged_and_passed_on_with_a_serial(agents: HostAgents, hosts: ScriptedHosts) -> None:
     worker = WorkerReport(1, 3, 0.5, None, pid=77)
     state = NodeState(12.5, 0, (ChipReport(0, True), ChipReport(1, True, worker)))
-    reports = hear(cluster, hosts, 0, idle(0, 11.5), state)
+    reports = hear(agents, hosts, 0, idle(0, 11.5), state)
     assert hosts.take_orders() == [(0, RenewLease(11.5)), (0, RenewLease(12.5))]
     assert [report.serial for report in reports] == [1, 2]
     assert reports[1].by_chip[1].worker == worker
-    assert cluster.pids() == {1: 77}
+    assert agents.pids() == {1: 77}
 
 
 def test_a_silent_agent_is_ended_and_comes_back_after_the_repair(
-    cluster: AgentCluster, hosts: ScriptedHosts, clock: Clock
+    agents: HostAgents, hosts: ScriptedHosts, clock: Clock
 ) -> None:
-    hear(cluster, hosts, 0, idle(0))
-    hear(cluster, hosts, 1, idle(1))
+    hear(agents, hosts, 0, idle(0))
+    hear(agents, hosts, 1, idle(1))
     clock.now = 9.0
-    hear(cluster, hosts, 1, idle(1))
+    hear(agents, hosts, 1, idle(1))
     clock.now = 11.0
-    cluster.poll()
+    agents.poll()
     assert hosts.ended == [0]
     hosts.setups.clear()
     hosts.lines.append((0, None))
-    cluster.listen(0.0)
-    (report,) = cluster.poll()
+    agents.listen(0.0)
+    (report,) = agents.poll()
     assert report.dead
     clock.now = 70.0
-    hear(cluster, hosts, 1, idle(1))
+    hear(agents, hosts, 1, idle(1))
     assert not hosts.setups
     clock.now = 72.0
-    cluster.poll()
+    agents.poll()
     assert list(hosts.setups) == [0]
 
 
 def test_an_agent_that_is_not_open_gets_no_orders_and_is_not_heard(
-    cluster: AgentCluster, hosts: ScriptedHosts, clock: Clock
+    agents: HostAgents, hosts: ScriptedHosts, clock: Clock
 ) -> None:
     hosts.lines.append((0, None))
-    cluster.listen(0.0)
-    cluster.poll()
-    cluster.start(replace(ATTEMPT, chips=(0, 1)))
+    agents.listen(0.0)
+    agents.poll()
+    agents.start(replace(ATTEMPT, chips=(0, 1)))
     assert hosts.take_orders() == []
-    assert hear(cluster, hosts, 0, idle(0)) == []
+    assert hear(agents, hosts, 0, idle(0)) == []
 
 
-def test_what_is_not_understood_is_said(cluster: AgentCluster, hosts: ScriptedHosts) -> None:
-    assert hear(cluster, hosts, 0, Refused(1, "the store could not be opened")) == []  # the start is ordered again
+def test_what_is_not_understood_is_said(agents: HostAgents, hosts: ScriptedHosts) -> None:
+    assert hear(agents, hosts, 0, Refused(1, "the store could not be opened")) == []  # the start is ordered again
     hosts.report(1, Refused(0, "expected OpenStore"))
     with pytest.raises(RunError, match="the agent of node 1 does not understand us: expected OpenStore"):
-        cluster.listen(0.0)
+        agents.listen(0.0)
     hosts.lines.append((0, b"{}"))
     with pytest.raises(MessageError, match="expected a message in JSON"):
-        cluster.listen(0.0)
+        agents.listen(0.0)

@@ -1,4 +1,4 @@
-"""The cluster of a real operation: one agent for each node, wherever its host is, and what is sent to it and heard of it."""
+"""The agents of a real operation: one for each node, wherever its host is, and what is sent to it and heard of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from tianji.backends.checkpoints import step_folder
 from tianji.backends.journal import END_REQUEST, last_words
 from tianji.backends.options import RunOptions
+from tianji.backends.payload import RunPayload
 from tianji.backends.runtime.hosts import THIS, AgentHosts, seat_ranks
 from tianji.backends.runtime.messages import (
     NodeSetup,
@@ -26,7 +27,6 @@ from tianji.backends.runtime.messages import (
     decode_report,
 )
 from tianji.backends.runtime.supervise import FIRST_REPORT
-from tianji.backends.spec import Spec
 from tianji.errors import RunError
 from tianji.operation.protocols import Attempt, NodeReport
 from tianji.units import Seconds
@@ -48,7 +48,7 @@ class _OperatedNode:
     """Chip: the exit code of its last worker, below zero for a signal; None while it is alive."""
 
 
-class AgentCluster:
+class HostAgents:
     """``chips`` chips in nodes of ``node``; ``folder``, which all hosts see, gets one folder for each attempt.
 
     An agent that dies or falls silent for ``silence`` is ended with all of its workers, and comes back after ``repair``.
@@ -68,7 +68,7 @@ class AgentCluster:
         self._waiting: dict[int, Attempt] = {}
         """Attempts whose store is not yet known."""
         self._rendezvous: dict[int, str] = {}
-        self._specs: dict[int, str] = {}
+        self._payloads: dict[int, str] = {}
         for each in self.nodes:
             self._open(each)
 
@@ -199,11 +199,11 @@ class AgentCluster:
             self.options, out=str(folder), checkpoints=str(checkpoints), checkpoint_every=attempt.checkpoint_every,
             resume_from=resume, trace=False,
         )  # fmt: skip
-        self._specs = {attempt.number: Spec(attempt.plan, options, world=len(attempt.chips)).text()}
-        (folder / "spec.json").write_text(self._specs[attempt.number], encoding="utf-8")
+        self._payloads = {attempt.number: RunPayload(attempt.plan, options, world=len(attempt.chips)).text()}
+        (folder / "payload.json").write_text(self._payloads[attempt.number], encoding="utf-8")
 
     def _send_start(self, attempt: Attempt) -> None:
-        folder, spec = str(self._attempt_folder(attempt.number)), self._specs[attempt.number]
+        folder, payload = str(self._attempt_folder(attempt.number)), self._payloads[attempt.number]
         rendezvous, step = self._rendezvous[attempt.number], -1 if attempt.resume is None else attempt.resume
         for number, ranks in seat_ranks(self.hosts, attempt.chips, self.node, len(self.nodes)).items():
-            self._send(number, StartRanks(attempt.number, folder, spec, rendezvous, step, ranks))
+            self._send(number, StartRanks(attempt.number, folder, payload, rendezvous, step, ranks))

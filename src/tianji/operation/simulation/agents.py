@@ -1,4 +1,4 @@
-"""The simulated cluster: nodes that fail and come back, workers that step together, messages that get lost or come late."""
+"""The simulated agents: nodes that fail and come back, workers that step together, messages that get lost or come late."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NodeOrder = Callable[[SimulatedNode], None]
 
 
 @dataclass
-class SimulatedCluster:
+class SimulatedAgents:
     """All nodes, and the network between them and the controller."""
 
     world: World
