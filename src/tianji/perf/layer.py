@@ -206,7 +206,7 @@ def _num_routed(experts: ExpertOps, c: Context) -> tuple[Array, Array]:
     looped = np.where(of_one > 1.0, of_one, 0.0) * local
     if np.any(c.g.among("zero_kind", "modules")):
         of_one = np.where(c.g.among("zero_kind", "modules"), np.maximum(of_one, LOOPED_KERNELS), of_one)
-    casts = np.where(c.g.overlap_ep & (c.g.ep > 1), JOINT_CASTS, 1.0) if c.machine.quantized else 1.0
+    casts = np.where(c.g.overlap_ep & (c.g.ep > 1), JOINT_CASTS, 1.0) if c.rates.quantized else 1.0
     return casts * (ROUTED_KERNELS + TENSOR_KERNELS * (c.g.tp > 1) + of_one * local), looped
 
 
