@@ -3,8 +3,9 @@
 Usage: .venv/bin/python benchmarks/migration.py --clones FOLDER [--write] [NAME]...
 FOLDER holds clones, bare or not, as NAME, OWNER/NAME or OWNER+NAME/repo of the repositories in migration_cases.toml:
 git clone https://github.com/OWNER/NAME FOLDER/NAME. Only text files of the revision are unpacked, into a temporary folder.
---write puts the tables into docs/migrate.md. Recall is over existing Python files that the commit changed; precision over
-`files_to_change` of the scan, and over `files_to_start`. A case with a folder is scanned and scored in that folder alone.
+--write puts the tables into docs/migrate.md, and the classes that were right into the catalog.
+Recall is over existing Python files that the commit changed; precision over `files_to_change` of the scan, and over
+`files_to_start`. A case with a folder is scanned and scored in that folder alone.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from tianji.migration import Effort, RepositoryScan, estimate_effort, scan_repos
 ROOT = Path(__file__).parents[1]
 CASES = Path(__file__).with_name("migration_cases.toml")
 PAGE = ROOT / "docs" / "migrate.md"
+SOURCE = "docs/migrate.md"
+RECORD = ROOT / "src" / "tianji" / "catalog" / "data" / "migration" / "class_record.csv"
 START, END = "<!-- measured: start -->\n", "<!-- measured: end -->\n"
 KINDS = {
     "open": "Cases with known truth",
@@ -224,6 +227,22 @@ def rates(outcomes: Sequence[Outcome]) -> Iterator[str]:
             )
 
 
+def class_record(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, int, int, str]]:
+    """Yield each class that scans gave, how often, how often it was right, and what the others were (the first of two)."""
+    for called in "ABCD":
+        given = [o for o in outcomes if o.expected and o.answer == called]
+        others = Counter(o.expected[0] for o in given if not o.is_right)
+        yield called, len(given), len(given) - others.total(), " ".join(f"{k}:{n}" for k, n in sorted(others.items()))
+
+
+def record_table(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Yield the rows of the table of ``class_record``."""
+    yield "| class by the scan | cases | right | the others |"
+    yield "|---|--:|--:|---|"
+    for called, cases, right, others in class_record(outcomes):
+        yield f"| {called} | {cases} | {right} | {others.replace(':', ': ').replace(' ', ', ').replace(':,', ':') or '-'} |"
+
+
 def causes(outcomes: Sequence[Outcome]) -> str:
     """Return how the missed files divide over their causes."""
     counts = Counter(cause for o in outcomes for _, cause in o.misses)
@@ -256,6 +275,7 @@ def page(outcomes: Sequence[Outcome]) -> str:
         if part:
             lines += [f"**{title}.** {summary(part, 'All of them')}", "", *table(part), ""]
     lines += ["**How often a commit changed what the scan names.**", "", *rates(outcomes), ""]
+    lines += ["**How often the class was right.**", "", *record_table(outcomes), ""]
     lines += [f"**What is missed.** {causes(outcomes)}", ""]
     lines += ["Files that a commit changed and the scan does not name among those to change, with the cause:", ""]
     for o in outcomes:
@@ -291,6 +311,11 @@ def main() -> None:
         before, _, rest = text.partition(START)
         after = rest.partition(END)[2]
         PAGE.write_text(before + START + "\n" + page(outcomes) + "\n" + END + after, encoding="utf-8")
+        rows = [",".join(map(str, row)) for row in class_record(outcomes)]
+        RECORD.write_text(
+            "\n".join(["called,cases,right,others,source", *(f"{row},{SOURCE}" for row in rows)]) + "\n",
+            encoding="utf-8",
+        )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,10 @@ from tianji.validation import read_runs
 def refit(calibration: Calibration, samples: Sequence[FitSample], traits: Sequence[str]) -> Calibration:
     """Return a calibration with the effects of some traits as the samples have them, all else kept."""
     found = fit_effects(samples, calibration, lambda trait: any(_belongs(trait, name) for name in traits))
-    software = {trait: {**known, **found.effects.get(trait, {})} for trait, known in calibration.software.items()}
+    software = {
+        trait: {**calibration.software.get(trait, {}), **found.effects.get(trait, {})}
+        for trait in sorted({*calibration.software, *found.effects})
+    }
     mean = replace(software[UNSEEN]["software"], factor=average_families(software))
     software[UNSEEN] = {**software[UNSEEN], "software": mean}
     return replace(calibration, software=software, evidence=_count(calibration, samples, found))

@@ -28,7 +28,7 @@ MAPPINGS = (
     "MODEL_MAPPING",
 )
 SCALARS = (bool, int, float, str)
-OWN_HEAD = ("blip-2", "instructblip", "instructblipvideo", "kosmos-2.5", "llama4")
+OWN_HEAD = ("blip-2", "instructblip", "instructblipvideo", "kosmos-2", "kosmos-2.5", "llama4")
 """Wholes whose language model is a class with a head of its own: it ties its tables as the text part says."""
 
 

@@ -1,47 +1,51 @@
-"""Answers kept for the last arguments, which are told apart by identity: what holds arrays does not compare."""
+"""Answers kept for the arguments that were asked about, which are told apart by identity: what holds arrays does not compare."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class _Same:
-    """An argument that equals itself alone. It is kept with its answer, so that no other object can get its identity."""
+class Answers:
+    """Answers by the identity of what was asked about: the ``last`` ones, or all.
 
-    __slots__ = ("value",)
+    What was asked about is kept with its answer, so that no other object can get its identity. Neither may be changed afterwards.
+    """
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    __slots__ = ("kept", "last")
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
+    def __init__(self, last: int | None = None) -> None:
+        self.last = last
+        self.kept: dict[tuple[int, ...], tuple[tuple[Any, ...], Any]] = {}
 
-    def __hash__(self) -> int:
-        return id(self.value)
+    def find(self, about: tuple[Any, ...], compute: Callable[[], R]) -> R:
+        """Return ``compute()``, worked out for the first who asks about these objects."""
+        key = tuple(map(id, about))
+        known = self.kept.get(key)
+        if known is None:
+            known = about, compute()
+            while self.last is not None and len(self.kept) >= self.last:
+                self.kept.pop(next(iter(self.kept)), None)
+            self.kept[key] = known
+        elif self.last is not None:
+            self.kept[key] = self.kept.pop(key, known)
+        answer: R = known[1]
+        return answer
 
 
 def remember(last: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Keep the answers of a function to so many arguments, the last ones that were asked about.
-
-    Arguments are given by place, and neither they nor an answer may be changed afterwards.
-    """
+    """Keep the answers of a function to so many arguments, the last ones that were asked about. They are given by place."""
 
     def keep(compute: Callable[P, R]) -> Callable[P, R]:
-        @lru_cache(maxsize=last)
-        def answer(*same: _Same) -> Any:
-            return compute(*(one.value for one in same))  # type: ignore[call-arg]
+        answers = Answers(last)
 
         @wraps(compute)
         def ask(*arguments: P.args, **named: P.kwargs) -> R:
-            if named:
-                return compute(*arguments, **named)
-            kept: R = answer(*map(_Same, arguments))
-            return kept
+            return compute(*arguments, **named) if named else answers.find(arguments, partial(compute, *arguments))
 
         return ask
 

@@ -79,7 +79,9 @@ def parse_object(text: str, where: str, expected: str, *, constants: bool = Fals
     try:
         data = json.loads(text, parse_constant=None if constants else _refuse_constant)
     except json.JSONDecodeError as error:
-        is_cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        left = text[error.pos :].rstrip()
+        is_word = any(word.startswith(left) for word in ("true", "false", "null", "-"))
+        is_cut = is_word or error.msg.startswith("Unterminated")
         end = " (the file ends there: is it complete?)" if is_cut else ""
         place = f"line {error.lineno}, column {error.colno}"
         raise FormatError(f"{where}: not valid JSON at {place}: {error.msg}{end}; expected {expected}") from None

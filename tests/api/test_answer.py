@@ -17,6 +17,8 @@ from tianji.api.door import name_arguments
 from tianji.cli import main
 from tianji.errors import FormatError, InputError
 
+NOUNS = (tianji.Chip, tianji.Pool, tianji.Model)
+"""Entries of the catalog: all their fields are what one looks at."""
 JOB = {"chips": "16", "batch": "64"}
 CASES: dict[str, Callable[[], tianji.Answer[Any]]] = {
     "plan llama-3.1-8b hgx-h100 --chips 16 --batch 64 --tokens 1T --fix tp=2 --top 2": lambda: tianji.plan(
@@ -44,6 +46,9 @@ CASES: dict[str, Callable[[], tianji.Answer[Any]]] = {
     ),
     "size llama-3.1-8b hgx-h100 --batch 64 --tokens 100B --days 30": lambda: tianji.size(
         "llama-3.1-8b", "hgx-h100", batch=64, tokens=1e11, days=30
+    ),
+    "smallest llama-3.1-8b hgx-h100 --tasks lora --batch 32 --most 8": lambda: tianji.smallest(
+        "llama-3.1-8b", "hgx-h100", tasks="lora", batch=32, most=8
     ),
     "validate --quality A --split check": lambda: tianji.validate(quality="A", split="check"),
     "operate --simulate --seed 8": lambda: tianji.operate(simulate=True, seed=8),
@@ -97,6 +102,11 @@ def test_the_answer_is_that_of_the_command_line(line: str) -> None:
     text = repr(answer)
     assert "\n" not in text
     assert 10 < len(text) < 500
+    results = answer.result if isinstance(answer.result, tuple) else (answer.result,)
+    for result in results:
+        if type(result).__module__.startswith("tianji") and not isinstance(result, NOUNS):
+            assert "\n" not in repr(result)
+            assert len(repr(result)) < 300
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from tianji.cli import main
+from tianji.cli.group import COMMANDS, OLD_NAMES
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "rich", "matplotlib", "scipy")
@@ -54,6 +55,33 @@ def test_every_command_and_option_has_help() -> None:
         for option in command.params:
             if isinstance(option, click.Option):
                 assert option.help, f"{path} {option.opts[0]} has no help"
+
+
+def test_the_pages_name_commands_that_there_are() -> None:
+    known = {*COMMANDS, *OLD_NAMES}
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        named = set(re.findall(r"(?:^|^ {4}|^\$ |`)tianji ([a-z]+)(?! \d)\b", page.read_text(), re.MULTILINE))
+        assert not named - known, page.name
+
+
+def test_the_chinese_front_shows_what_the_front_shows() -> None:
+    """The same commands, figures, rooms and links, in the same order; only the words are others."""
+    fronts = [(ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md")]
+    for pattern in (
+        r"^(?:bash|tianji|pip|import|plans)[^#\n]*?(?= *(?:#.*)?$)",
+        r"`src/tianji/\w+/`|`tests/`",
+        r"\]\((?!README)([^)]+)\)",
+    ):
+        english, chinese = (re.findall(pattern, front, re.MULTILINE) for front in fronts)
+        assert english
+        assert chinese == english
+    rows = [
+        re.findall(r"[\d.,]*\d", line)
+        for front in fronts
+        for line in front.splitlines()
+        if re.match(r"\|.*\(|\|.*（", line)
+    ]
+    assert rows[: len(rows) // 2] == rows[len(rows) // 2 :]
 
 
 def test_every_link_between_documents_leads_somewhere() -> None:

@@ -16,6 +16,46 @@ FORMULAS = [
 ]
 
 
+NUMBERS = {"int", "float", "bool", "str", "Array", "Bytes", "Seconds", "Flops", "Terms", "Sequence", "Mapping"}
+"""Types that do not say what a value is; of a Job or a Grid its own class says it. Seconds and bytes carry their unit."""
+
+
+def undescribed(path: Path) -> list[str]:
+    """Return the arguments of public functions that are plain values and that no docstring names."""
+    missing = []
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        around = (ast.get_docstring(node) or "") if isinstance(node, ast.ClassDef) else ""
+        inner = node.body if isinstance(node, ast.ClassDef) else [node]
+        for f in (f for f in inner if isinstance(f, ast.FunctionDef) and not f.name.startswith("_")):
+            says = (ast.get_docstring(f) or "") + around
+            if "arguments are those of" in " ".join(says.split()):
+                continue
+            plain = [a.arg for a in (*f.args.args, *f.args.kwonlyargs) if kind_of(a) in NUMBERS]
+            missing += [f"{path.stem}.{f.name}: {name}" for name in plain if not re.search(rf"\b{name}\b", says)]
+    return missing
+
+
+def kind_of(argument: ast.arg) -> str:
+    text = ast.unparse(argument.annotation) if argument.annotation else ""
+    return re.split(r"[\[| ]", text)[0]
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "perf").glob("*.py")), ids=lambda path: path.stem)
+def test_every_plain_argument_of_a_formula_is_named(path: Path) -> None:
+    assert not undescribed(path)
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "perf").glob("[!_]*.py")), ids=lambda path: path.stem)
+def test_every_file_of_formulas_names_a_source(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    texts = [
+        node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+    assert any(re.search(r"\b(?:19|20)\d\d\b|[Ss]ources?\b", str(text)) for text in texts)
+
+
 def functions(path: Path) -> set[str]:
     """Return the public functions of a module, and the public methods of its classes."""
     found: set[str] = set()

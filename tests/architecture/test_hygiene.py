@@ -58,6 +58,15 @@ def test_nothing_names_a_machine_or_a_registry() -> None:
     assert not found
 
 
+def test_tests_wait_for_conditions_and_bound_no_time() -> None:
+    """A sleep is a step of a loop that asks a condition; what ends a wait is the one guard against hanging."""
+    sleep, bound = re.compile(r"\bsleep\(([\d.]+)\)"), re.compile(r"(?<!_)timeout=\d|monotonic\(\) \+ \d{1,2}\b")
+    for path in (ROOT / "tests").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        long = [seconds for seconds in sleep.findall(text) if float(seconds) > 0.2]
+        assert not long and not bound.search(text), f"{path.relative_to(ROOT)}: wait by tests/processes.py"
+
+
 def test_every_text_file_ends_with_one_newline_and_has_no_carriage_return() -> None:
     texts = [p for p in files() if p.suffix in {".py", ".toml", ".md", ".csv", ".txt"} and p.stat().st_size]
     odd = [str(p.relative_to(ROOT)) for p in texts if not (b := p.read_bytes()).endswith(b"\n") or b"\r" in b]

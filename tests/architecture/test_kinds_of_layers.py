@@ -46,6 +46,7 @@ SAMPLES: dict[str, tuple[dict[str, int], dict[str, int]]] = {
     ),
     "lightning": ({"num_heads": a, "head_dim": d}, {"w": a * d}),
     "rwkv": ({"width": 128, "head_dim": d}, {"w": 128}),
+    "channel_recurrence": ({"width": 128, "inputs": 3}, {"w": 128}),
     "mlstm": ({"num_heads": a, "key_dim": 5, "value_dim": 9}, {"K": 60, "V": 108}),
     "short_convolution": ({"kernel": 3}, {}),
     "linear": ({}, {}),

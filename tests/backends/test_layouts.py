@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from processes import GUARD
 from tianji.parallel.plan import Plan
 from tianji.prediction.traffic import predict_traffic
 
@@ -97,7 +98,7 @@ ROUTED = 0.4
 def launch(world: int, cases: list[Case]) -> list[dict[str, Any]]:
     """Return what each case printed."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.backends.layouts", str(world), json.dumps(cases)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=GUARD)
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert done.returncode == 0, f"{cases[len(found)] if len(found) < len(cases) else ''}: {done.stderr[-3000:]}"
     return found

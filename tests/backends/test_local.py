@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from processes import GUARD, children, is_alive, wait_for
 from tianji.backends.checkpoints import find_newest, list_complete
 from tianji.backends.runtime.hosts import LocalHosts
 from tianji.backends.runtime.messages import WorkerReport
@@ -32,7 +31,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=GUARD)
 
 
 @contextmanager
@@ -43,28 +42,6 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         running.kill()
         running.communicate()
-
-
-def children(pid: int) -> list[int]:
-    """All processes below one, each before those below it."""
-    found = [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return found + [grandchild for child in found for grandchild in children(child)]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
 
 
 def test_a_run_is_measured_and_explained(plan_file: Plans, tmp_path: Path) -> None:
@@ -100,11 +77,11 @@ def test_a_killed_worker_ends_the_run_with_a_message_and_no_orphans(plan_file: P
         everyone = children(running.pid)
         assert len(everyone) == 6  # the agent, four ranks and the keeper of their store
         os.kill(next(pid for pid in everyone if rank_of(pid) == 2), signal.SIGKILL)
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=GUARD)
         assert running.returncode == 2
     assert "rank 2 was ended by signal 9" in said
     assert "Traceback" not in said
-    wait_for(lambda: not any(map(is_alive, everyone)), 10)
+    wait_for(lambda: not any(map(is_alive, everyone)))
     assert json.loads((out / "rank-00000.jsonl").read_text().splitlines()[0])["event"] == "step"
     assert not (out / "result.json").exists()
 
@@ -116,7 +93,7 @@ def test_workers_die_with_the_supervisor(plan_file: Plans, tmp_path: Path) -> No
         wait_for(lambda: journal.exists() and journal.stat().st_size)
         left = children(running.pid)
         assert len(left) == 4
-    wait_for(lambda: not any(map(is_alive, left)), 10)
+    wait_for(lambda: not any(map(is_alive, left)))
 
 
 def test_a_run_goes_on_from_a_checkpoint_under_another_cut(plan_file: Plans, tmp_path: Path) -> None:

@@ -27,3 +27,11 @@ def test_no_trait_leaves_the_effects_as_they_are() -> None:
     kept = replace(made, evidence=shipped.evidence, software=shipped.software)
     assert kept == shipped and made.software["nemo"] == shipped.software["nemo"]
     assert made.software["*"]["software"].factor == pytest.approx(shipped.software["*"]["software"].factor, abs=1e-3)
+
+
+def test_a_trait_that_a_calibration_lacks_starts_from_what_is_believed() -> None:
+    shipped = load_calibration()
+    samples = [*make(1.5, ("megatron-lm",)), *make(1.0, ("megatron-lm", "megatron-lm/new_mixture"))]
+    assert "megatron-lm/new_mixture" not in shipped.software
+    made = refit(shipped, samples, ["megatron-lm"])
+    assert made.software["megatron-lm/new_mixture"]["software"].rows > 0

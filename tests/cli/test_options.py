@@ -1,5 +1,7 @@
 """Options that commands share: the job's, and one for each field of a strategy."""
 
+import re
+
 import click
 
 from tianji.cli.options import job_options, strategy_options
@@ -29,7 +31,11 @@ def test_choices_of_the_command_line_are_those_of_the_rooms() -> None:
     from tianji.cli.planning import plan_command
     from tianji.cli.replacement import replace_command
     from tianji.comparison import MATCHES
+    from tianji.exporters.runnable import SPACES
 
+    runs_on = next(p for p in plan_command.params if p.name == "runs_on")
+    assert isinstance(runs_on, click.Option)
+    assert set(re.findall(r"[a-z-]+", str(runs_on.help).partition(": ")[2])) - {"or"} == set(SPACES)
     for command, option, known in ((replace_command, "match", MATCHES), (plan_command, "objective", OBJECTIVES)):
         choice = next(p.type for p in command.params if p.name == option)
         assert isinstance(choice, click.Choice)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from processes import GUARD
 from samples import HEARING
 
 TIANJI = (sys.executable, "-m", "tianji")
@@ -41,13 +42,13 @@ from pathlib import Path
 from tianji.cli import main
 from tianji.search import exhaustive
 
-price = exhaustive.priced_blocks
+estimate = exhaustive.estimated_blocks
 
 def announce(*words, **more):
     Path(sys.argv[1]).touch()
-    return price(*words, **more)
+    return estimate(*words, **more)
 
-exhaustive.priced_blocks = announce
+exhaustive.estimated_blocks = announce
 main(sys.argv[2:])
 """
 """The command line, which makes a file when its search begins."""
@@ -64,7 +65,7 @@ def test_an_interruption_ends_at_once_with_one_line(tmp_path: Path) -> None:
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = process.communicate(timeout=GUARD)
     assert (process.returncode, stdout, stderr) == (130, "", "tianji: interrupted\n")
     assert list(tmp_path.iterdir()) == [begun]
 

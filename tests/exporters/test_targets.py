@@ -10,6 +10,7 @@ import tianji
 from tianji.errors import ExportError, InputError, UnknownNameError
 from tianji.exporters import render_plan, write_bundle
 from tianji.exporters.lint.checks import check_file
+from tianji.exporters.targets import TARGETS
 from tianji.parallel.plan import Plan
 
 
@@ -92,3 +93,10 @@ def test_a_full_disk_gets_all_files_or_none(is_new: bool, tmp_path: Path) -> Non
         assert is_new or (folder / "pretrain_megatron.sh").read_text() == "mine"
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_every_target_has_tests_of_its_own() -> None:
+    shared = {"jobset": "kubernetes", "rayjob": "kubernetes"}
+    for target in TARGETS.values():
+        room, name = target.write.__module__.split(".")[-2:]
+        assert (Path(__file__).parent / room / f"test_{shared.get(name, name)}.py").is_file(), target.name

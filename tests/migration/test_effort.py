@@ -1,11 +1,12 @@
 """Route, class, lines and neighbours follow from what was measured."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tianji.migration import RepositoryScan, estimate_effort
-from tianji.migration.measured_moves import CLASSES, EffortClass, lines_a_file
+from tianji.migration.measured_moves import CLASSES, EffortClass, find_record, lines_a_file
 from tianji.migration.routes import Route
 
 from .conftest import TRAIN
@@ -105,3 +106,11 @@ def test_what_cannot_be_judged_is_not_called_small(files: dict[str, str], why: s
     assert effort.route is Route.UNREAD
     assert why in effort.answer
     assert estimate_effort(scan(files | {"go.py": TRAIN})).route is Route.CODE
+
+
+def test_a_class_says_how_often_it_was_right_as_the_page_says_it() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "migrate.md").read_text()
+    for kind in EffortClass:
+        record = find_record(kind)
+        assert record.cases == record.right + sum(record.others.values())
+        assert f"\n| {kind} | {record.cases} | {record.right} | " in page

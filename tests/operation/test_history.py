@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner
 
+from processes import GUARD
 from samples import PAUSE, write_operation
 from tianji.api.operation_parts import read_chips
 from tianji.cli import main
@@ -128,7 +129,7 @@ def test_metrics_are_open_metrics_on_the_loopback_address() -> None:
     page = LoopbackPage(0, lambda: openmetrics_text(cast(Any, controller)))
     try:
         assert page._listener.server_address[0] == "127.0.0.1"
-        with urllib.request.urlopen(f"http://127.0.0.1:{page.port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{page.port}/metrics", timeout=GUARD) as answer:
             text = answer.read().decode()
         with pytest.raises(RunError, match="the port cannot be had"):
             LoopbackPage(page.port, str)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from processes import GUARD, children, is_alive, wait_for
 from samples import HEARING
 from tianji.backends import RunOptions, run
 from tianji.backends.journal import read_journal
@@ -98,13 +99,6 @@ def assert_nothing_saved_is_lost(events: list[Event]) -> None:
             assert (-1 if event["resume"] is None else event["resume"]) >= saved
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 class Killer:
     """Kills at random moments of training, each time another part; remembers whom it ever saw."""
 
@@ -170,20 +164,6 @@ def operating(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         running.communicate()
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 100.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("waited in vain")
-
-
-def children(pid: int) -> list[int]:
-    found = [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return found + [grandchild for child in found for grandchild in children(child)]
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_ended_operation_leaves_nothing_and_can_be_resumed(how: signal.Signals, tmp_path: Path) -> None:
     config, out = tmp_path / "config.json", tmp_path / "out"
@@ -195,8 +175,8 @@ def test_an_ended_operation_leaves_nothing_and_can_be_resumed(how: signal.Signal
         left = children(running.pid)
         assert len(left) >= 4
         running.send_signal(how)
-        _, said = running.communicate(timeout=60)
-    wait_for(lambda: not any(map(is_alive, left)), 10)
+        _, said = running.communicate(timeout=GUARD)
+    wait_for(lambda: not any(map(is_alive, left)))
     if how is signal.SIGINT:
         assert running.returncode == 130
         assert f"--resume {out}" in said
@@ -207,7 +187,7 @@ def test_an_ended_operation_leaves_nothing_and_can_be_resumed(how: signal.Signal
     document["settings"]["steps"] = saved + 30
     order_file.write_text(json.dumps(document))
     with operating("--resume", str(out), "--json") as again:
-        told, said = again.communicate(timeout=100)
+        told, said = again.communicate(timeout=GUARD)
     assert again.returncode == 0, said
     assert (json.loads(told)["state"], json.loads(told)["steps"]) == ("done", saved + 30)
     assert_nothing_saved_is_lost(read_events(out / "events.jsonl"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from processes import GUARD
 from tianji.backends import run
 from tianji.operation.event_log import Event, read_events
 
@@ -62,7 +63,7 @@ class Watcher:
         return [find_rank(rank, self.out / "attempts" / f"{attempt:05d}") for rank in range(len(chips))]
 
     def await_(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 100
+        deadline = time.monotonic() + GUARD
         while not condition():
             assert time.monotonic() < deadline
             assert self.running.poll() is None, self.running.communicate()
@@ -92,7 +93,7 @@ def test_a_killed_rank_and_a_killed_actor_are_answered(tmp_path: Path) -> None:
             assert "AgentActor" in Path(f"/proc/{actor}/cmdline").read_text()
             assert {agent, *second} <= set(writers(out))
             os.kill(actor, signal.SIGKILL)
-            said, error = running.communicate(timeout=100)
+            said, error = running.communicate(timeout=GUARD)
         finally:
             running.kill()
         assert running.returncode == 0, error

@@ -9,6 +9,7 @@ import pytest
 import tianji
 from samples import SPARSE, make_plan
 from tianji.errors import FormatError, InputError
+from tianji.input_files import parse_object
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import plan_document, plan_from, read_plan, write_plan
@@ -78,6 +79,13 @@ def test_a_damaged_document(path: str, value: object, message: str) -> None:
     with pytest.raises(FormatError) as caught:
         plan_from(damage(document, path, value))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", range(1, 37))
+def test_a_text_cut_anywhere_says_so(cut: int) -> None:
+    whole = '{"a": true, "b": null, "c": [-1, "x"]}'
+    with pytest.raises(FormatError, match="is it complete"):
+        parse_object(whole[:cut], "here", "a plan")
 
 
 def test_a_truncated_file_says_so(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from samples import CHIP, DENSE, SPARSE, flat, job
 from tianji.catalog import load_model
 from tianji.hardware.constants import Constants
+from tianji.identity import Answers
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import MODULES
@@ -143,7 +144,7 @@ def test_the_logits_stay_in_high_precision() -> None:
 
 def test_a_loss_that_is_not_fused_passes_more_bytes_both_ways() -> None:
     fused = context(memory=1.0)
-    unfused = replace(fused, constants=replace(fused.constants, loss_size=52.0), known={})
+    unfused = replace(fused, constants=replace(fused.constants, loss_size=52.0), known=Answers())
     seconds = [
         sum(one(layer.forward, "vector") + one(layer.backward, "vector") for layer in [layer_time(head(DENSE), c)])
         for c in (fused, unfused)

@@ -86,14 +86,26 @@ def test_weights_gathered_at_once_are_exposed() -> None:
     assert found == pytest.approx(DENSE.num_parameters * 2 * 7 / 8 / (100 * GB), rel=1e-6)
 
 
-def test_a_broadcast_from_each_rank_pays_the_latency_as_often() -> None:
-    # 8 flat chips: a gather of all weights in one bucket takes 6 steps, 8 broadcasts take 48
+def test_a_broadcast_from_each_rank_pays_the_latency_as_often_and_sums_whole_gradients() -> None:
+    # 8 flat chips: a gather of all weights in one bucket takes 6 steps, 8 broadcasts take 48. Gradients of 4 bytes are copied
+    # to buckets, summed on every rank (7/8 of them and 6 steps once more), and copied back: four passes.
     late = Constants(scale_up_latency=1e-3, scale_out_latency=1e-3)
     plain, each = (
         terms(Strategy(dp=8, overlap_dp=False, weight_gather=word), constants=late)["dp_comm"]
         for word in ("exposed", "broadcasts")
     )
-    assert each - plain == pytest.approx((8 - 1) * 6e-3, rel=1e-6)
+    size = DENSE.num_parameters * 4
+    more = 6e-3 + size * 7 / 8 / (100 * GB) + 4 * size / pool(8).chip.memory_bandwidth.value
+    assert each - plain == pytest.approx((8 - 1) * 6e-3 + more, rel=1e-6)
+
+
+@pytest.mark.parametrize(("zero", "passes_over"), [(0, 7), (1, 7), (2, 8), (3, 8)])
+def test_gradients_of_each_micro_batch_are_put_together_in_memory(zero: int, passes_over: int) -> None:
+    # 8 micro-batches of a replica: the first needs no addition, but is handed over where each is reduced
+    cut = Strategy(dp=8, zero=zero)
+    with_passes, without = (terms(cut, constants=Constants(gradient_passes=n))["optimizer"] for n in (3.0, 0.0))
+    seconds = passes_over * 3 * DENSE.num_parameters * 4 / pool(8).chip.memory_bandwidth.value
+    assert with_passes - without == pytest.approx(seconds, rel=1e-6)
 
 
 def test_fully_sharded_training_gathers_for_every_micro_batch() -> None:

@@ -10,6 +10,7 @@ from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
 from tianji.prediction import bundle, predict, predict_many
+from tianji.prediction.many import predict_slopes
 from tianji.workload import Model
 
 REAL = Calibration(chips={CHIP.name: Constants(matmul_half_size=50.0, straggle=0.01, scale_up_latency=1e-6)})
@@ -42,3 +43,12 @@ def test_together_as_alone(plans: list[Plan]) -> None:
 def test_like_jobs_share_a_bundle() -> None:
     assert len(bundle([one(DENSE, 1, 1, 64, 512), one(DENSE, 2, 8, 128, 1024)])) == 1
     assert len(bundle([one(DENSE, 1, 1, 64, 512), one(SPARSE, 1, 1, 64, 512)])) == 2
+
+
+def test_slopes_alone_are_those_beside_prices() -> None:
+    constants = Constants(matmul_efficiency=0.7, straggle=0.01, op_overhead=1e-6, overlap_efficiency=0.5)
+    groups = bundle([one(DENSE, 2, 8, 64, 512), one(DENSE, 1, 8, 64, 512), one(SPARSE, 2, 8, 128, 1024)])
+    felt = ("matmul_efficiency", "straggle", "op_overhead", "overlap_efficiency")
+    slopes = predict_slopes(groups, constants, felt)
+    assert slopes == pytest.approx(predict_many(groups, lambda _: constants, felt).slopes, rel=1e-9, abs=1e-12)
+    assert (slopes[0] < -0.1).all()

@@ -8,6 +8,7 @@ import pytest
 
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.workload.huggingface import read_config
+from tianji.workload.layers import step_flops
 
 ROWS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "other_shapes.json").read_text())[
     "models"
@@ -86,6 +87,11 @@ def test_a_pattern_must_be_stated_where_no_rule_is_known() -> None:
         read_config({key: value for key, value in config.items() if key != "hybrid_override_pattern"}, "nemotron")
 
 
-def test_a_diffusion_transformer_with_an_image_is_another_one() -> None:
-    with pytest.raises(UnsupportedModelError, match="model_type = 'i2v' is a variant"):
-        read_config(ROWS["Wan2.1-T2V-official"]["config"] | {"model_type": "i2v"}, "wan")
+def test_a_diffusion_transformer_that_starts_from_an_image_attends_to_it_as_well() -> None:
+    """Keys, values and a norm in each layer, and the network before them: what diffusers' class has at ``image_dim`` 1280."""
+    config = ROWS["Wan2.1-T2V-official"]["config"]
+    text, image = read_config(config, "wan"), read_config(config | {"model_type": "i2v"}, "wan")
+    h = text.hidden_size
+    network = 2 * 1280 + 1280 * 1281 + (1280 + 1) * h + 2 * h
+    assert image.num_parameters - text.num_parameters == text.num_layers * (2 * h * (h + 1) + h) + network
+    assert step_flops(image, 1024, 1024) > step_flops(text, 1024, 1024)

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 from tianji.errors import FormatError, UnknownNameError
 from tianji.formatting import format_percent
-from tianji.search.options import MARGIN
 from tianji.units import DAY, Dollars, Seconds, parse, parse_count, show
 
 Count: TypeAlias = int | str
@@ -90,6 +89,8 @@ def read_margin(margin: Quantity | None) -> float:
 
     Raises FormatError for a share above MOST_MARGIN.
     """
+    from tianji.search.options import MARGIN  # commands without a search do without
+
     reserve = MARGIN if margin is None else parse(margin, "ratio", "--margin")
     if not 0 <= reserve <= MOST_MARGIN:
         raise FormatError(

@@ -23,7 +23,6 @@ from tianji.parallel.plan_file import read_plan
 from tianji.parallel.software_fields import hold_fields
 from tianji.parallel.strategy import FIELDS
 from tianji.result import Result
-from tianji.search import Outcome
 from tianji.units import parse, parse_count
 from tianji.workload import Job, Model, Precision
 
@@ -236,6 +235,8 @@ def plan_of(plan: PlanLike) -> Plan:
         return plan
     if not isinstance(plan, (Result, Answer)):
         return read_plan(plan)
+    from tianji.search import Outcome  # commands without a search do without
+
     inner = plan.result if isinstance(plan, Answer) else plan
     result = inner.best if isinstance(inner, Outcome) else inner
     if not isinstance(result, Result):

@@ -64,6 +64,9 @@ class Explanation:
     """Bytes that one chip sends in a step by axis: as the cost model counts them, and as the run did."""
     remarks: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"Explanation({self.measured.plan!r}: {self.ratio:.3f} of the prediction)"
+
     @property
     def ratio(self) -> float:
         """Measured over predicted step time."""

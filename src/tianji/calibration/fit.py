@@ -213,9 +213,10 @@ class _Problem:
         self._settle()
         self.shipped = calibration.chips if calibration else None
         if calibration:
-            shipped = [calibration.software.get(trait, {}).get(name) for trait, name in self.effects]
-            logs = [np.log(effect.factor) if effect else 0.0 for effect in shipped]  # not known then: no effect
-            self.start[len(self.slots) :] = logs
+            self.start[len(self.slots) :] = [
+                np.log(known.factor if (known := calibration.software.get(trait, {}).get(name)) else prior.median)
+                for (trait, name), prior in self.effects.items()
+            ]
             return
         self.free = self._choose_free(samples)
         self._settle()

@@ -36,6 +36,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "mindspore_names": ("torch",),
         "effort": ("project", "pr", "commit"),
         "repositories": ("project",),
+        "class_record": ("called",),
         "breakage": ("order",),
         "standards": ("name",),
         "switches": ("switch",),

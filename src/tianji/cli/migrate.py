@@ -192,7 +192,7 @@ def parity_command(reference: str, candidate: str, outputs: Outputs, **options: 
 @click.option(
     "--repeats", default=1, show_default=True, metavar="N", help="Further runs by PyTorch, which say what its noise is."
 )
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Of weights that are drawn.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of weights that are drawn.")
 @click.option("--no-run", is_flag=True, help="Write the plan and the weights, and run nothing.")
 @output_options
 def twin_command(model: str, outputs: Outputs, **options: Any) -> None:

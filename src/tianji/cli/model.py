@@ -19,7 +19,7 @@ def model_command() -> None:
     r"""Describe a model of which config.json alone does not say enough.
 
     A family that has no file of its own is read from its class (trace); the layers that see images are set before those that see
-    the text (tower). What both write is planned as any model is.
+    the text (tower). Every command takes the file that they write.
 
     \b
     Examples:

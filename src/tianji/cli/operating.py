@@ -46,7 +46,7 @@ class OperateCommand(click.Command):
     help="Steps between checkpoints; 0: as the reliability model recommends.",
 )
 @click.option(
-    "--mtbf", metavar="TIME", help='Expected between failures of the job, like "6 h".  [default: by the profile]'
+    "--mtbf", metavar="TIME", help='Expected time between failures of the job, like "6 h".  [default: by the profile]'
 )
 @click.option("--save-time", metavar="TIME", help="How long one checkpoint stops the training.  [default: by its size]")
 @click.option(
@@ -68,7 +68,9 @@ class OperateCommand(click.Command):
 )
 @click.option("--optimizer", default="adamw", show_default=True, metavar="adamw|sgd", help="What updates the weights.")
 @click.option("--learning-rate", default=1e-3, show_default=True, metavar="X", help="Step size of the optimizer.")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Of the first weights, or of the simulation.")
+@click.option(
+    "--seed", default=0, show_default=True, metavar="N", help="Seed of the first weights, or of the simulation."
+)
 @click.option(
     "--engine",
     default="local",
@@ -93,9 +95,9 @@ class OperateCommand(click.Command):
 def operate_command(model_or_plan: str | None, pool: str | None, outputs: Outputs, **options: Any) -> None:
     r"""Train a job and keep it going while its chips die.
 
-    Takes a plan file, or a MODEL and a POOL, as `tianji predict` does; how the model is cut is found anew for the chips that are
-    left. A process or an agent that dies or hangs is noticed, what is left of the attempt is ended, a spare is taken or the job
-    shrinks, and training goes on from the last complete checkpoint. Ctrl-C and SIGTERM have it save and end; --resume goes on.
+    Takes a plan file, or a MODEL and a POOL, as `tianji predict` does. The job is planned anew for the chips that are left. A
+    process or an agent that dies or hangs is noticed, what is left of the attempt is ended, a spare is taken or the job shrinks,
+    and training goes on from the last complete checkpoint. Ctrl-C and SIGTERM have it save and end; --resume goes on.
 
     For an operation in a folder: `tianji operate status`, `report`, `stop`, `cordon` and `uncordon`.
 

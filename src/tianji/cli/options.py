@@ -133,7 +133,7 @@ _HELP = {
     "etp": "Expert tensor parallel degree.",
     "dp": "Data parallel replicas.  [default: what tp·pp·cp leave of the chips]",
     "micro_batch_size": "Sequences of one micro-batch.",
-    "zero": "Sharded over data ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights.",
+    "zero": "What data-parallel ranks share out: 0 nothing, 1 optimizer state, 2 gradients too, 3 weights too.",
     "zero_group": "Ranks of one sharding group (HSDP); 0: all of them.",
     "zero_kind": "What ZeRO gathers at once: layers (FSDP), matrices (XLA), buckets (DeepSpeed), modules (its looped experts).",
     "sequence_parallel": "Cut the activations between the matmuls too.",

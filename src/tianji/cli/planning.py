@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 @click.option("--vary", multiple=True, type=click.Choice(VARIED), help="Try a switch on and off; repeat for more.")
 @click.option(
     "--runs-on", "runs_on", metavar="FRAMEWORK",
-    help="Only plans that this framework runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers or deepspeed.",
+    help="Only plans that this framework runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers, deepspeed, "
+    "llama-factory, swift or tianji.",
 )  # fmt: skip
 @click.option(
     "--margin", metavar="SHARE",

@@ -33,7 +33,7 @@ def pool_command() -> None:
 )
 @click.option("--cpus", type=click.IntRange(1), metavar="N", help="CPUs for sweeps.  [default: all]")
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Own address that others reach."
+    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="This node's address, as others reach it."
 )
 @click.option("--port", default=6379, show_default=True, metavar="N", help="Where the head listens.")
 @click.option("--join", default="", metavar="HOST:PORT", help="Join the pool of that head, in place of starting one.")

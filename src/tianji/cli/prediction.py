@@ -39,7 +39,8 @@ class WithArguments(click.Command):
 @click.argument("arguments", nargs=-1, metavar="[-- ARGUMENTS]")
 @click.option(
     "--from", "--from-megatron", "from_", metavar="FILE",
-    help="Read what you launch with: a script or a configuration of any stack; name the POOL beside it, its words behind --.",
+    help="Read what you launch with: a script or a configuration of any stack. Name the POOL beside it, and behind -- the "
+    "script's own arguments.",
 )  # fmt: skip
 @click.option(
     "--set", "set_", multiple=True, metavar="NAME=VALUE",
@@ -49,7 +50,8 @@ class WithArguments(click.Command):
 @click.option("--out", metavar="FILE", help="With --from: write it as a plan, for `tianji export` to any other stack.")
 @click.option(
     "--measured", metavar="TIME",
-    help="A step time that was measured, like 12.1s: is it in the range, what makes the gap, which single change gains most.",
+    help="A measured step time, like 12.1s: says whether it is in the range, what may make the gap, and which single change "
+    "gains most.",
 )  # fmt: skip
 @strategy_options
 @job_options

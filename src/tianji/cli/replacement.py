@@ -23,7 +23,11 @@ MATCHES = ("throughput", "cost", "power", "deadline")
     "--with", "with_", required=True, metavar="POOL", help="The pool that replaces it; its size is the answer."
 )
 @click.option(
-    "--match", type=click.Choice(MATCHES), default="throughput", show_default=True, help="What is to be equal."
+    "--match",
+    type=click.Choice(MATCHES),
+    default="throughput",
+    show_default=True,
+    help="What both pools shall have equal.",
 )
 @click.option("--days", metavar="DAYS", help="Deadline of --match deadline.  [default: the days of the first pool]")
 @click.option("--points", default="12", show_default=True, metavar="N", help="Sizes that draw each curve.")

@@ -41,7 +41,7 @@ from tianji.cli.outputs import Outputs, output_options
 )
 @click.option("--optimizer", default="adamw", show_default=True, metavar="adamw|sgd", help="What updates the weights.")
 @click.option("--learning-rate", default=1e-3, show_default=True, metavar="X", help="Step size of the optimizer.")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Of the first weights.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of the first weights.")
 @click.option(
     "--weights",
     default="",

@@ -61,6 +61,9 @@ class Replacement:
     batches: tuple[AtBatch, ...] = ()
     """Both pools at every batch of a list, each with the chips that replace; empty without a list."""
 
+    def __repr__(self) -> str:
+        return f"Replacement({self.first.name} by {self.other.name}, by {self.match}: {self.chips} chips)"
+
 
 def replace_pool(
     first: tuple[Job, Pool | Mixture], other: tuple[Job, Pool], calibration: Calibration,

@@ -35,6 +35,9 @@ class Comparison:
     batches: tuple[AtBatch, ...] = ()
     """The pools at other batches, and at their own."""
 
+    def __repr__(self) -> str:
+        return f"Comparison({', '.join(a.name for a in self.assessments)}; {len(self.verdicts):,} verdicts)"
+
     def ratio(self, key: str, place: int, base: int = 0) -> Range | None:
         """Return a measure of one pool over that of another; what both share is the same for both.
 

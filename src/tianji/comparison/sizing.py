@@ -38,6 +38,12 @@ class Sizing:
     batches: tuple[AtBatch, ...] = ()
     """The smallest pool in time at every batch of a list; empty without a list."""
 
+    def __repr__(self) -> str:
+        pool = self.best.pool
+        return (
+            f"Sizing({pool.chips:,} chips of {pool.name} for {self.days:g} days: {'met' if self.is_met else 'not met'})"
+        )
+
     @property
     def is_met(self) -> bool:
         """Deadline and budget are met."""

@@ -56,6 +56,10 @@ class SmallestSize:
     reason: str = ""
     """Why there is none."""
 
+    def __repr__(self) -> str:
+        least = f"{self.results[0].plan.pool.chips:,} chips" if self.results else "none"
+        return f"SmallestSize({self.job.task.name} of {self.job.model.name} on {self.pool.name}: {least})"
+
 
 def fast_search(calibration: Calibration, margin: float) -> Search:
     """Return a search over all strategies that leaves a share of the usable memory free."""
@@ -68,7 +72,7 @@ def fast_search(calibration: Calibration, margin: float) -> Search:
         if fixed:
             explored = explore(job, tight, constants, SearchOptions(fixed=fixed, top=1, leading=0, uneven="noted"))
             best = explored.best[0] if explored.best else None
-            best = refine_best(job, tight, constants, explored.improvable, best.step_time) or best if best else None
+            best = refine_best(job, tight, constants, [explored.improvable], best.step_time) or best if best else None
         else:
             best = find_fast(job, tight, constants, names_stages=True)
         if best is None:

@@ -130,6 +130,13 @@ class Constants:
     optimizer_efficiency: float = share(
         "Of the sustained memory rate, by the update of the weights with the gradients' norm."
     )
+    gradient_passes: float = constant(
+        0.0,
+        "passes",
+        0,
+        100,
+        "Over a rank's gradients in their wire format, for each micro-batch, beside the matmuls and links that make them.",
+    )
     permute_factor: float = constant(
         1.0, "factor", 0.1, 100, "Time to sort tokens by expert over four passes over them.", is_fitted=False
     )

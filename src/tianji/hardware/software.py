@@ -31,6 +31,8 @@ SWITCHES: dict[str, tuple[str, ...]] = {
     "loss": ("plain", "fused", "chunked"),
     "norms": ("plain", "fused"),
     "tp_overlap": ("none", "userbuffers", "async_tp", "mc2", "coc"),
+    "gradients": ("fused", "added", "flattened", "copied"),
+    "update": ("fused", "plain"),
     "routing": ("forced", "natural", "dropped"),
     "scaling": ("tensor", "row", "block"),
     "model_code": ("mcore", "legacy"),
@@ -42,6 +44,8 @@ OFF = {
     "tp_overlap": "none", "routing": "forced",
 }  # fmt: skip
 """What is left of a switch that is switched off. Others choose between libraries or codes, of which there is always one."""
+BUILT_IN = ("gradients", "update")
+"""What a framework's own code does, of which nobody chooses."""
 HOMES: dict[str, tuple[str, ...]] = {
     "deep_ep": ("cuda", "rocm"), "hybrid_ep": ("cuda",), "nvlink_one_sided": ("cuda",), "hccl_fused": ("cann",),
     "host_routed": ("cann",), "cublas": ("cuda",), "deep_gemm": ("cuda",), "flash_attention_2": ("cuda", "rocm"),
@@ -74,6 +78,8 @@ class Software:
     loss: str = ""
     norms: str = ""
     tp_overlap: str = ""
+    gradients: str = ""
+    update: str = ""
     routing: str = ""
     scaling: str = ""
     model_code: str = ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -44,8 +44,15 @@ class Cells:
 
     def text(self, column: str) -> str:
         """Return a cell without the blanks around it; empty when nothing is stated."""
-        text = (self.row.get(column) or "").strip()
+        cell = self.row.get(column)
+        if not cell:
+            return ""
+        text = cell.strip()
         return "" if not text or (len(text) <= _LONGEST_EMPTY and text.lower() in EMPTY) else text
+
+    def raw(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return some cells as they stand: rows that are alike in them have much in common."""
+        return tuple([self.row.get(column) or "" for column in columns])
 
     def require(self, column: str) -> str:
         """Return a cell that must not be empty.
@@ -117,8 +124,10 @@ class Cells:
 
         Raises CellError for any other word.
         """
-        text = (self.row.get(column) or "").strip().lower()
-        allowed = _allowed_words(column)
+        cell = self.row.get(column)
+        if not cell:
+            return ""
+        text, allowed = cell.strip().lower(), _allowed_words(column)
         if text not in allowed and text not in EMPTY:
             raise CellError(f"{column}: expected {_list(allowed)}, got {text[:60]!r}")
         return allowed.get(text, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from tianji.measurements.cells import Cells
 from tianji.units import GIB, KB, MIB, Bytes
@@ -78,12 +79,23 @@ def read_task(cells: Cells, framework: str) -> TrainingTask:
     return make_task(word, cells.count("lora_rank", default=rank), stated or targets)
 
 
+FORMATS = ("precision", "scaling", "weight_gather_dtype", "reduce_dtype")
+"""Columns of number formats."""
+
+
 # --- formats ------------------------------------------------------------------------------------------------------
 def read_precision(cells: Cells, framework: str, release: str) -> Precision:
     """Return the number formats of a row: its recipe, with the copies and the wire formats of its framework.
 
     Raises FormatError when no recipe is stated.
     """
+    return _read_precision(cells.raw(FORMATS), framework, release)
+
+
+@lru_cache(maxsize=512)
+def _read_precision(raw: tuple[str, ...], framework: str, release: str) -> Precision:
+    """Return the formats of the rows that have these cells: most have those of another row."""
+    cells = Cells(dict(zip(FORMATS, raw, strict=True)), 0)
     cells.require("precision")
     word = cells.word("precision")
     precision = PRECISIONS[ALIASES.get(word, word)]

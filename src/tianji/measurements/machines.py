@@ -11,6 +11,9 @@ from tianji.hardware import Figure, Pool, Tier
 from tianji.measurements.cells import Cells
 from tianji.units import BytesPerSecond
 
+Link = tuple[BytesPerSecond | None, str]
+"""What a row states of a tier's links: the rate of one chip in one direction, and the words of the source."""
+
 
 def read_pool(cells: Cells) -> Pool:
     """Return the pool of a row with its number of chips and the links that it states.
@@ -20,19 +23,25 @@ def read_pool(cells: Cells) -> Pool:
     chips = cells.count("n_chips")
     per_node = cells.count("chips_per_node", default=1) if cells.text("chips_per_node") else 0
     name = cells.require("pool" if "pool" in cells.row else "chip")
-    links = tuple(
-        (cells.bandwidth(column), cells.text(f"as_published_{column}") or cells.text(column))
-        for column in ("scale_up", "scale_out")
-    )
-    return _find(" ".join(name.lower().split()), per_node, *links).with_chips(chips)
+
+    def link(column: str) -> Link:
+        return cells.bandwidth(column), cells.text(f"as_published_{column}") or cells.text(column)
+
+    links = link("scale_up"), link("scale_out")
+    return _find_sized(" ".join(name.lower().split()), per_node, links, chips)
+
+
+@lru_cache(maxsize=2048)
+def _find_sized(name: str, chips_per_node: int, links: tuple[Link, Link], chips: int) -> Pool:
+    return _find(name, chips_per_node, *links).with_chips(chips)
 
 
 @lru_cache(maxsize=512)
 def _find(
     name: str,
     chips_per_node: int,
-    scale_up: tuple[BytesPerSecond | None, str],
-    scale_out: tuple[BytesPerSecond | None, str],
+    scale_up: Link,
+    scale_out: Link,
 ) -> Pool:
     pool = find_pool(name)
     tiers = list(pool.tiers)

@@ -245,7 +245,7 @@ def read_setup(cells: Cells) -> Setup:
     software = _complete(read_software(cells), pool.chip.ecosystem)
     precision = read_precision(cells, software.framework, software.release)
     strategy, assumed = read_strategy(cells, model, pool, find_habits(software.framework), software.dispatcher)
-    software = replace(software, ep_overlap="one_f_one_b" if strategy.overlap_ep else "none")
+    software = _overlap(software, strategy.overlap_ep)
     if strategy.offload_activations and pool.chip.host_bandwidth is None:
         # Of some chips nobody published the link to the host; a run that was measured there hid its copies.
         pool = replace(pool, chip=replace(pool.chip, host_bandwidth=FREE_LINK))
@@ -276,15 +276,20 @@ def _complete(software: Software, ecosystem: str) -> Software:
     return complete_software(software, ecosystem)
 
 
+@lru_cache(maxsize=512)
+def _overlap(software: Software, overlaps: bool) -> Software:
+    return replace(software, ep_overlap="one_f_one_b" if overlaps else "none")
+
+
 def _read_model(cells: Cells) -> Model:
-    return _find_model(tuple(cells.text(column) for column in ROW_COLUMNS))
+    return _find_model(cells.raw(ROW_COLUMNS))
 
 
 @lru_cache(maxsize=4096)
-def _find_model(texts: tuple[str, ...]) -> Model:
+def _find_model(raw: tuple[str, ...]) -> Model:
     """Return the model that the columns of a row state; most rows of a table have the model of another row."""
-    stated = dict(zip(ROW_COLUMNS, texts, strict=True))
-    cells = Cells(stated, 0)
+    cells = Cells(dict(zip(ROW_COLUMNS, raw, strict=True)), 0)
+    stated = {column: cells.text(column) for column in ROW_COLUMNS}
     for column in SIZES:
         cells.count(column, default=1)
     return model_from_row(stated)

@@ -43,6 +43,23 @@ class Neighbour:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClassRecord:
+    """How often a scan gave a class to a measured first support, and how often the added lines were of that class."""
+
+    cases: int
+    right: int
+    others: Mapping[str, int]
+    """Class that it was instead: how often."""
+
+
+def find_record(kind: EffortClass) -> ClassRecord:
+    """Return how often a class was right where it could be measured."""
+    row = next(row for row in read_rows("class_record") if row["called"] == kind)
+    others = dict(word.split(":") for word in row["others"].split())
+    return ClassRecord(int(row["cases"]), int(row["right"]), {name: int(count) for name, count in others.items()})
+
+
 @lru_cache(maxsize=1)
 def lines_a_file() -> tuple[float, float, float]:
     """Return the quartiles of added lines for each file to change, over the measured supports without own kernels."""

@@ -35,6 +35,9 @@ class Move:
     """Where the wanted set has a conflict: the newest set without the components that conflict."""
     mindspore: Coverage | None
 
+    def __repr__(self) -> str:
+        return f"Move({self.scan.root} to {self.scan.target.key}: {self.effort.route.value})"
+
 
 def plan_move(
     root: str | os.PathLike[str],

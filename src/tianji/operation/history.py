@@ -57,6 +57,9 @@ class OperationHistory:
     is_operated: bool
     holder: Holder | None
 
+    def __repr__(self) -> str:
+        return f"OperationHistory({self.folder}: {self.state}, {len(self.events):,} events)"
+
     @property
     def state(self) -> str:
         """Where it stands; ``cut off`` where its controller is gone without a word."""

@@ -1,15 +1,20 @@
-"""What the formulas of a layer share: the job, the rates, the links and the grid of strategies."""
+"""What the formulas of a layer share: the job, the rates, the links and the grid of strategies.
+
+Communication hides beside work as far as the calibration's ``overlap_efficiency`` lets it; each formula with its source stands in
+docs/formulas.md, section "One layer" (Shoeybi et al. 2019; Korthikanti et al. 2022).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, TypeVar
+from functools import cached_property, partial
+from typing import TypeVar
 
 import numpy as np
 
 from tianji.hardware.constants import Constants
+from tianji.identity import Answers
 from tianji.parallel.grid import Grid
 from tianji.perf.communication import Links
 from tianji.perf.compute import ChipRates
@@ -30,7 +35,7 @@ class Context:
     network: Links
     constants: Constants
     g: Grid
-    known: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
+    known: Answers = field(default_factory=Answers, repr=False, compare=False)
     """What :meth:`once` has computed."""
 
     def of_layer(self, tokens: int, width: int) -> Context:
@@ -38,7 +43,7 @@ class Context:
         model = replace(self.job.model, hidden_size=width) if width else self.job.model
         lengths = () if tokens else self.job.sample_lengths
         job = replace(self.job, model=model, seq_len=tokens or self.job.seq_len, sample_lengths=lengths)
-        return replace(self, job=job, known={})
+        return replace(self, job=job, known=Answers())
 
     @cached_property
     def tokens(self) -> Array:
@@ -57,24 +62,19 @@ class Context:
         return load
 
     def hide(self, communication: Array, work: Array, on: Array) -> Array:
-        """Return what stays exposed of a communication beside ``work`` seconds of computation."""
+        """Return the seconds of a communication that stay exposed beside ``work`` seconds of computation.
+
+        ``on`` says where it is hidden at all: 0 or 1, or the share that its kind reaches (``tp_overlap_share``).
+        """
         return communication - on * self.constants.overlap_efficiency * np.minimum(communication, work)
 
     def once(self, compute: Callable[[T, Context], R], subject: T) -> R:
-        """Return ``compute(subject, self)``, worked out for the first who asks: layers of several kinds share their ops.
-
-        Subjects are told apart by identity: sizes of an op may be arrays, which do not compare.
-        """
-        key = compute, id(subject)
-        if key not in self.known:
-            # The subject is kept, so that no other object can get its identity.
-            self.known[key] = subject, compute(subject, self)
-        value: R = self.known[key][1]
-        return value
+        """Return ``compute(subject, self)``, worked out for the first who asks: layers of several kinds share their ops."""
+        return self.known.find((compute, subject), partial(compute, subject, self))
 
 
 def total(terms: Terms) -> Array:
-    """Return the sum of all kinds."""
+    """Return the sum of ``terms`` over all kinds, in seconds."""
     return add_up(terms.values())
 
 
@@ -90,7 +90,7 @@ def add_up(values: Iterable[Array]) -> Array:
 
 
 def largest(values: Sequence[Array]) -> Array:
-    """Return the largest value at each place."""
+    """Return the largest of some ``values`` at each place."""
     most: Array = values[0]
     for value in values[1:]:
         most = np.maximum(most, value)

@@ -1,4 +1,4 @@
-"""Time of the data-parallel exchange: gradients reduced, weights gathered, as the ZeRO level asks for it."""
+"""Time of the data-parallel exchange: gradients reduced, weights gathered, by ZeRO level (Rajbhandari et al. 2020)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tianji.units import Array
 BUCKET = 40_000_000.0
 BUCKET_SHARE = BUCKET / 40
 """Parameters of one bucket of a reduction or gather: at least so many, and so many for each member (Megatron-LM's rule)."""
+JOINING_PASSES = 4.0
+"""Reads and writes of gradients that are copied to a bucket for their all_reduce, and back (InternEvo, Colossal-AI)."""
 
 
 def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple[Array, Array, Array]:
@@ -55,7 +57,12 @@ def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple
     # What each level sends is chosen before it is hidden: beside a pass it varies with every axis of a search.
     level = [g.zero == 0, g.zero == 1, g.zero == 2, g.zero == 3]
     every_backward = c.hide(np.select(level[2:], [reduce + across, gather_all + reduce]), work_backward, g.overlap_dp)
-    reduced = np.select(level, [summed + across, reduce + across, 0.0, across])
+    # Who hands shares out by broadcasts sums whole gradients on every rank before.
+    shared = np.where(one_by_one, 2.0 * c.network.reduce_factor / c.network.scatter_factor, 1.0) * reduce
+    reduced = np.select(level, [summed + across, shared + across, 0.0, across])
+    joined = (
+        one_by_one * level[1] * (trained.dense + trained.expert) * (JOINING_PASSES * p.gradient_wire / c.rates.memory)
+    )
     once = c.hide(reduced, work_backward, g.overlap_dp)
     gathered = c.hide(np.where(level[3], gather_all, gather), work_forward, g.overlap_dp & delayed)
     every_forward = np.where(level[3], gathered, 0.0)
@@ -63,7 +70,7 @@ def data_parallel_time(s: Stage, work: tuple[Array, Array], c: Context) -> tuple
         forward, backward = fetch_time(s, c)
         every_forward = every_forward + forward * by_module
         every_backward = every_backward + backward * by_module
-    return every_forward, every_backward, once + np.where(level[1] | level[2], gathered, 0.0)
+    return every_forward, every_backward, once + joined + np.where(level[1] | level[2], gathered, 0.0)
 
 
 def _gather_frozen(s: Stage, c: Context) -> Array:

@@ -1,7 +1,7 @@
 """What each rank of a pipeline holds, as plain numbers: the parts of the model that its schedule gives it, added up.
 
 A rank that holds several stages works for all of them, keeps the activations of all of them and the weights of all of them: one
-sum serves time and memory.
+sum serves time and memory. Sources of the schedules: Huang et al. 2019; Narayanan et al. 2021; Qi et al. 2023, 2024; DeepSeek-V3.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def tail_layers(model: Model) -> Array:
 
 
 def deal_layers(num_layers: int, chunks: int, tail: int = 0) -> tuple[int, ...]:
-    """Return how many layers each of some chunks gets: even, at both ends without an extra one where others can take it.
+    """Return how many of ``num_layers`` each of some chunks gets: even, the ends without an extra one where others can take it.
 
     The last chunk goes without ``tail`` layers, which its prediction modules and heads weigh, or without as many as it has.
 
@@ -102,9 +102,10 @@ def deal_layers(num_layers: int, chunks: int, tail: int = 0) -> tuple[int, ...]:
 
 
 def chunk_stages(sequence: LayerSequence, schedule: str, pp: int, vpp: int, stages: str = "") -> Stages:
-    """Return what every chunk of a pipeline holds: the stages that a strategy names, or what is dealt out.
+    """Return what every chunk of a pipeline holds: the ``stages`` that a strategy names, or what is dealt out.
 
-    Stages of another pipeline are dealt out too: no legal strategy has them, but a search prices them beside legal ones.
+    ``schedule``, ``pp`` and ``vpp`` are the strategy's: they say how many chunks there are. Stages of another pipeline are dealt
+    out, too: no legal strategy has them, but a search prices them beside legal ones.
     """
     count = SCHEDULES[schedule].num_chunks(pp, vpp)
     named = read_stages(stages) if stages else None
@@ -121,7 +122,7 @@ def stages_of(model: Model, strategy: Strategy) -> Stages:
 
 @lru_cache(maxsize=4096)
 def hold_all(sequence: LayerSequence, schedule: str, pp: int, vpp: int, stages: str = "") -> tuple[Holding, ...]:
-    """Return what every rank of a pipeline holds, the first rank first."""
+    """Return what every rank of a pipeline holds, the first rank first; the arguments are those of :func:`chunk_stages`."""
     how, named = SCHEDULES[schedule], chunk_stages(sequence, schedule, pp, vpp, stages)
     modules = named.modules or (0,) * len(named.layers)
     ends = list(accumulate(named.layers, initial=0))
@@ -149,7 +150,8 @@ def hold_all(sequence: LayerSequence, schedule: str, pp: int, vpp: int, stages: 
 def hold_most(sequence: LayerSequence, schedule: str, pp: int, vpp: int, stages: str = "") -> tuple[Holding, ...]:
     """Return the ranks among which is the slowest and the fullest: those of which no earlier one holds as much of everything.
 
-    An earlier rank has at least as many micro-batches in flight. The first rank is always one of them, and stands first.
+    An earlier rank has at least as many micro-batches in flight. The first rank is always one of them, and stands first. The
+    arguments are those of :func:`chunk_stages`.
     """
     kept: list[Holding] = []
     for one in hold_all(sequence, schedule, pp, vpp, stages):

@@ -1,4 +1,4 @@
-"""What a chip waits for its host, where kernels are launched one by one."""
+"""What a chip waits for its host, where kernels are launched one by one: source and validity stand at each figure."""
 
 from __future__ import annotations
 

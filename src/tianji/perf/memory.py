@@ -322,7 +322,7 @@ def kept_bytes(job: Job, stage: Stage, g: Grid) -> Array:
 
 
 def host_bytes(job: Job, stage: Stage, g: Grid, microbatches: Array) -> dict[str, Array]:
-    """Return bytes in the host's memory for one chip of a stage."""
+    """Return bytes in the host's memory for one chip of a stage; ``microbatches`` are those of one step on one replica."""
     flying = in_flight(g, microbatches, stage.index)
     return {
         "optimizer": trained_of_rank(job, stage, g).of_level(g, 1) * host_state(job.precision, g)

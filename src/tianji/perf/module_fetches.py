@@ -2,6 +2,7 @@
 
 DeepSpeed's hooks fetch the weights of a module when it is called and let them go behind it. Experts in a loop are hundreds of
 small modules for each layer, and routing spoils the order that prefetching learns: no gather hides behind another one's work.
+Source of the host's times: DeepSpeed 0.19.8, measured; validity in docs/formulas.md, section "Step".
 """
 
 from __future__ import annotations

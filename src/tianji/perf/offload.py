@@ -56,7 +56,7 @@ def host_state(p: Precision, g: Grid) -> Array:
 
 
 def copy_seconds(chip: Chip, size: Array) -> Array:
-    """Return the seconds in which so many bytes cross between a chip and its host, one way.
+    """Return the seconds in which ``size`` bytes cross between a chip and its host, one way.
 
     Raises UnknownFigureError for a chip without a published host bandwidth.
     """
@@ -100,7 +100,9 @@ def update_seconds(chip: Chip, p: Precision, g: Grid, parameters: Array, on_chip
 
 
 def exposed_copies(chip: Chip, size: Array, passes: tuple[Array, Array]) -> Array:
-    """Return what a micro-batch waits for copies of so many bytes out beside its forward pass and in beside its backward pass.
+    """Return the seconds that a micro-batch waits for copies: out beside its forward pass, in beside its backward pass.
+
+    ``size`` is in bytes, each way; ``passes`` are the seconds of both passes.
 
     Raises UnknownFigureError for a chip without a published host bandwidth.
     """

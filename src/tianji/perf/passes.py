@@ -1,4 +1,8 @@
-"""Time of one micro-batch through the layers of a stage: the pass forward and the pass backward."""
+"""Time of one micro-batch through the layers of a stage: the pass forward and the pass backward.
+
+The seconds of each layer are those of :func:`tianji.perf.layer.layer_time`; here they are counted and added up. A backward pass
+has two matmuls for each of the forward pass (Narayanan et al. 2021).
+"""
 
 from __future__ import annotations
 
@@ -44,7 +48,7 @@ def keep_layers(layers: Layers, index: tuple[Array, ...]) -> Layers:
 
 
 def stage_counts(s: Stage, num_mtp_layers: int) -> Counts:
-    """Return what one stage holds; each prediction module asks for the head once more."""
+    """Return what one stage holds; each of ``num_mtp_layers`` prediction modules asks for the head once more."""
     counts = {**s.counts, "embedding": s.has_embedding, "head": s.has_head * (1 + num_mtp_layers)}
     counts["mtp"] = s.modules
     return {name: n for name, n in counts.items() if np.any(n)} or counts
@@ -62,7 +66,7 @@ def all_counts(model: Model) -> Counts:
 
 
 def sum_counts(counts: Sequence[Counts]) -> Counts:
-    """Return what some stages hold together."""
+    """Return what some stages hold together, ``counts`` by the kind of layer."""
     names = dict.fromkeys(name for stage in counts for name in stage)
     return {name: add_up(stage[name] for stage in counts if name in stage) for name in names}
 
@@ -142,12 +146,15 @@ def add_delay(pace: Pace, delay: Array) -> Array:
 
 
 def computation(terms: Terms) -> Array:
-    """Return the seconds in which a chip works."""
+    """Return the seconds of ``terms`` in which a chip works."""
     return add_up(terms[kind] for kind in COMPUTATION)
 
 
 def estimate_pass(counts: Counts, layers: Layers, kinds: Sequence[str] | None = None) -> tuple[Terms, Array]:
-    """Return the seconds of one micro-batch forward and backward by kind, and those of the weight gradients within them."""
+    """Return the seconds of one micro-batch forward and backward by kind, and those of the weight gradients within them.
+
+    ``kinds`` are the terms that are asked for; None: all of them.
+    """
     terms: Terms = {}
     weight: Array = np.asarray(0.0)
     for name, layer in ((name, layers[name]) for name in counts if name in layers):

@@ -4,6 +4,7 @@
 modules, by the names that frameworks have: Megatron-LM's ``--recompute-modules`` (core_attn, moe_act, layernorm, mla_up_proj,
 mlp, moe, shared_experts), MindSpeed's ``--recompute-norm`` (layernorm) and ``--recompute-activation-function`` (mlp_act and
 moe_act), torchtitan's selective ``op`` (ops: every second matmul and all elementwise work; attention is kept).
+Bytes of a layer: Korthikanti et al. 2022, table 2; docs/formulas.md, section "Memory".
 """
 
 from __future__ import annotations
@@ -74,7 +75,10 @@ assert tuple(MODULE_TABLE) == MODULES
 
 
 def dropped_bytes(pieces: Pieces, g: Grid, *, has_experts: bool, is_expanded: bool) -> Array:
-    """Return the bytes that the named modules do not keep; a piece of two modules goes once."""
+    """Return the bytes that the named modules do not keep; a piece of two modules goes once.
+
+    ``has_experts`` says whether the layer's MLP is a mixture; ``is_expanded`` that queries, keys and values are MLA's expansions.
+    """
     dropped: Array = np.asarray(0.0)
     for name, size in pieces.items():
         share: Array = np.asarray(0.0)

@@ -1,7 +1,8 @@
 """Time of one segment of a pipeline: consecutive stages on chips of one kind, under one software.
 
 A pool's pipeline is one segment; a mixture's has one for each kind of chips, with layers dealt out unevenly. All segments share
-the degrees. How segments make a step is in :mod:`tianji.perf.step`.
+the degrees. How segments make a step is in :mod:`tianji.perf.step`. Sources: Rajbhandari et al. 2020 (what is sharded);
+Graham 1966 (chips that share processors).
 """
 
 from __future__ import annotations
@@ -96,6 +97,8 @@ class SegmentTime:
     """Exposed data-parallel time of a step, beside that of every micro-batch."""
     optimizer: Array
     """Of a step."""
+    gradients: Array
+    """Of a step: what puts those of its micro-batches together."""
     fixed: Array
     """``step_overhead``, of a step."""
     offload: Array | None = None
@@ -135,6 +138,7 @@ def segment_time(
         sharded=(gather_forward + gather_backward) * software,
         exchange=exchange * software,
         optimizer=optimizer_time(c, segment) * software,
+        gradients=gradient_time(c, segment) * software,
         fixed=np.asarray(segment.constants.step_overhead * software),
         offload=offload_time(job, segment, g, paces),
     )
@@ -149,14 +153,14 @@ def sent_bytes(job: Job, g: Grid) -> Array:
 
 
 def send_time(c: Context, num_stages: Array) -> Array:
-    """Return the seconds of passing one micro-batch's activations to the next stage, inside a segment of so many stages."""
+    """Return the seconds of passing one micro-batch's activations to the next stage, inside a segment of ``num_stages``."""
     return c.network.send(pipeline_group(c.g), sent_bytes(c.job, c.g)) * (num_stages > 1)
 
 
 def joint_send_time(job: Job, segments: Sequence[Segment], joint: Tier, g: Grid) -> Array:
     """Return the seconds of passing one micro-batch's activations from a segment to the next, over the joint tier.
 
-    Both ends take part, so the lower efficiency, the longer latency and the slower software count.
+    ``segments`` are the two ends. Both take part, so the lower efficiency, the longer latency and the slower software count.
     """
     constants = [s.constants for s in segments]
     rate = joint.rate("joint") * min(c.scale_out_efficiency for c in constants)
@@ -181,8 +185,26 @@ def optimizer_time(c: Context, segment: Segment) -> Array:
     return update_seconds(chip, p, g, parameters, time) if np.any(offloaded_share(g)) else time
 
 
+def gradient_time(c: Context, segment: Segment) -> Array:
+    """Return the seconds of a step in which each micro-batch's gradients are put together: passes over them in memory.
+
+    ZeRO 2 and 3 hand over every micro-batch's, the others add all but the first to it. Source: PyTorch's FSDP and autograd.
+    """
+    g, passes = c.g, c.constants.gradient_passes
+    if c.job.task.is_forward_only or not np.any(passes):
+        return np.asarray(0.0)
+    trained = [trained_of_rank(c.job, s, g) for s in segment.stages]
+    count = np.maximum(c.job.global_batch_size // (g.dp * g.micro_batch_size), 1) - (g.zero < 2)
+    size = largest([own.dense + own.expert for own in trained]) * c.job.precision.gradient_wire
+    seconds: Array = count * size * (passes / c.rates.memory)
+    return seconds
+
+
 def offload_time(job: Job, segment: Segment, g: Grid, paces: Sequence[Pace]) -> Array | None:
-    """Return what a micro-batch waits for offloaded activations, and for weights that live on the host under ZeRO-3."""
+    """Return the seconds that a micro-batch waits for offloaded activations, and for weights on the host under ZeRO-3.
+
+    ``paces`` are the passes beside which the copies run, of each variant; None where nothing of it is offloaded.
+    """
     if not (np.any(g.offload_activations) or np.any(g.offload_weights)):
         return None
     chip, p = segment.pool.chip, job.precision

@@ -2,6 +2,8 @@
 
 A strategy names the layers of each stage (``stages``), or they are dealt out evenly. When they do not divide, the first and the
 last stage go without the extra layer as long as others can take it, because they also carry the embedding and the head.
+Sources: Huang et al. 2019; Narayanan et al. 2021; Qi et al. 2023, 2024; DeepSeek-V3 2024 (DualPipe). Holds for chunks of equal
+time: an uneven chunk makes interleaving look slightly better than it is.
 """
 
 from __future__ import annotations
@@ -174,7 +176,7 @@ class Variants:
     axis: int = 0
 
     def spread(self, work: Callable[..., Any], values: Sequence[Any], *factors: Array) -> Array:
-        """Return ``work(value, *factors)`` over a grid: of each place the value of its variant, and its part of the factors."""
+        """Return ``work(value, *factors)`` over a grid: of ``values`` each place takes its variant's, of factors its part."""
         if not self.places:
             return np.asarray(work(values[0], *factors))
         columns = [
@@ -263,7 +265,7 @@ def _stack(model: Model, holdings: list[Holding], which: Array) -> Stage:
 
 
 def in_flight(g: Grid, microbatches: Array, index: Array) -> Array:
-    """Return how many micro-batches' activations stage ``index`` (from 0) holds at the peak, as each schedule's file says."""
+    """Return how many of ``microbatches`` stage ``index`` (from 0) holds activations of at the peak, as each schedule says."""
     return g.by_schedule(lambda schedule: schedule.in_flight(g.pp, g.vpp, microbatches, index))
 
 
@@ -309,7 +311,7 @@ class Bubble:
         """Return the bubble of a pipeline whose slowest stage works for ``busy`` seconds of a step.
 
         The rest is of one micro-batch: the passes of all ``others`` (of each variant), the sends on its way there and back, the
-        gathers of the other stages' weights.
+        gathers of the other stages' weights. ``sharing`` is how many chips share a processor (:func:`share_bubble`).
         """
 
         def share(part: str) -> Array:

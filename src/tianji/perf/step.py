@@ -6,7 +6,7 @@ Every part is a term; the step time is their sum, so that a breakdown accounts f
 they depend on and broadcast together only at the end: the same code prices one strategy and a million.
 
 A step is put together from segments of the pipeline in one place (:func:`assemble`). A pool is one segment, so that a mixture of
-equal chips takes what the pool takes, under any constants.
+equal chips takes what the pool takes, under any constants. Sources: Narayanan et al. 2021; Rajbhandari et al. 2020.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def estimate_parts(
 ) -> tuple[Terms, Bubble]:  # fmt: skip
     """Return what :func:`estimate` does without the memory: the parts of a step, and its bubble.
 
-    ``layers`` are those of the grid (:func:`estimate_job_layers`), where they are known.
+    ``layers`` are those of the grid (:func:`estimate_job_layers`), where they are known. ``by_kind`` and ``weighs_stages`` are
+    those of :func:`estimate`.
     """
     segment = Segment.whole(job, pool, constants, g)
     plain = assemble(job, [segment], None, g, by_kind=by_kind, weighs_stages=weighs_stages, layers=layers)
@@ -112,6 +113,11 @@ def estimate_parts(
 def estimate_time(job: Job, pool: Pool, constants: Constants, g: Grid) -> Terms:
     """Return seconds of a step by kind; constants may be arrays too, on axes before the grid's."""
     return Estimate(*estimate_parts(job, pool, constants, g), []).terms
+
+
+def estimate_step(job: Job, pool: Pool, constants: Constants, g: Grid) -> Array:
+    """Return seconds of a step in one sum; constants may be arrays as in :func:`estimate_time`."""
+    return Estimate(*estimate_parts(job, pool, constants, g, by_kind=False), []).step_time
 
 
 def estimate_job_layers(job: Job, pool: Pool, constants: Constants, g: Grid) -> Layers:
@@ -165,6 +171,7 @@ def assemble(
     The slowest stage sets the pace and the others make the bubble. Where activations cross the ``joint`` tier, between two
     segments, nothing hides that. All ranks wait for the chip with the longest delays (the largest ``straggle``) and for the
     longest fixed overhead; chips lend a waiting one's share of a processor within a segment at most (the smallest ``sharing``).
+    ``by_kind`` and ``weighs_stages`` are those of :func:`estimate`.
     """
     times = [segment_time(job, s, g, None if by_kind else COMPUTATION, layers) for s in segments]
     paces, variants = _slowest(times)
@@ -191,7 +198,7 @@ def assemble(
         parts["passes"] = variants.spread(lambda pace, m, delay: m * add_delay(pace, delay), paces, m, delay)
     parts["pp_comm"] = m * exposed_send
     parts["dp_comm"] = m * sharded + exchange
-    parts["optimizer"] = largest([t.optimizer for t in times])
+    parts["optimizer"] = largest([t.optimizer for t in times]) + largest([t.gradients for t in times])
     parts["overhead"] = parts.get("overhead", 0.0) + largest([t.fixed for t in times])
     sharing = -largest([np.negative(s.constants.sharing) for s in segments])
     busy: Array = np.asarray(0.0)
@@ -264,7 +271,7 @@ def estimate_host(job: Job, g: Grid, stages: Sequence[Stage]) -> list[dict[str, 
 
 
 def fits_host(job: Job, chip: Chip, g: Grid, stages: Sequence[Stage]) -> Array:
-    """Return where the host's memory holds what is offloaded; everywhere if nothing is, or nobody published its size."""
+    """Return where the host's memory holds what ``stages`` offload; everywhere if nothing is, or nobody published its size."""
     if chip.host_memory is None or not is_offloading(g):
         return np.asarray(True)
     fits: Array = fullest(estimate_host(job, g, stages)) <= chip.host_memory.value

@@ -1,7 +1,7 @@
 """A frozen teacher beside the model that is trained: its forward pass on the same tokens, and what it holds.
 
 The teacher is cut as the student is: its layers over as many stages, its matrices over as many ranks. Its forward passes are a
-pipeline of their own, ahead of the student's.
+pipeline of their own, ahead of the student's. Source: Hinton et al. 2015 (distillation).
 """
 
 from __future__ import annotations

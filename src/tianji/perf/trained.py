@@ -1,4 +1,4 @@
-"""Parameters of a stage that are trained: all of them, its adapters, or none."""
+"""Parameters of a stage that are trained: all of them, its adapters, or none (Hu et al. 2021; Dettmers et al. 2023)."""
 
 from __future__ import annotations
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tianji.catalog.architectures import find_mixture
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.table import NATURAL_IMBALANCE
+from tianji.parallel.plan import Plan
+from tianji.prediction.many import bundle, predict_many
 from tianji.prediction.predict_plan import predict
 from tianji.result import Result
 
@@ -28,14 +31,18 @@ def weigh_balance(result: Result, calibration: Calibration) -> tuple[AtLoad, ...
 
     Nothing where a load was stated or cannot matter.
     """
+    step = result.step_time.nominal
+    others = [predict(plan, calibration) for plan in _at_loads(result)]
+    return tuple(
+        AtLoad(load, other, other.step_time.nominal / step - 1.0) for load, other in zip(CASES, others, strict=False)
+    )
+
+
+def _at_loads(result: Result) -> list[Plan]:
     plan = result.plan
     if plan.job.model.moe is None or plan.strategy.ep == 1 or plan.job.moe_imbalance != 1.0:
-        return ()
-    others = [predict(replace(plan, job=replace(plan.job, moe_imbalance=load)), calibration) for load in CASES]
-    step = result.step_time.nominal
-    return tuple(
-        AtLoad(load, other, other.step_time.nominal / step - 1.0) for load, other in zip(CASES, others, strict=True)
-    )
+        return []
+    return [replace(plan, job=replace(plan.job, moe_imbalance=load)) for load in CASES]
 
 
 def describe_balance(result: Result, calibration: Calibration) -> tuple[str, ...]:
@@ -43,12 +50,14 @@ def describe_balance(result: Result, calibration: Calibration) -> tuple[str, ...
 
     Natural routing was measured 4 to 20 % slower than forced balance in the publications that have both.
     """
-    cases: list[str] = []
-    for case in weigh_balance(result, calibration):
-        misfit = "" if case.result.fits or not result.fits else " and does not fit"
-        cases.append(f"{case.load:g} ({case.longer * 100:+.1f} % a step{misfit})")
-    if not cases:
+    plans = _at_loads(result)
+    if not plans:
         return ()
+    at = predict_many(bundle(plans), calibration.training(find_mixture(result.plan.job.model)).constants)
+    cases: list[str] = []
+    for load, seconds, size in zip(CASES, at.step_time.tolist(), at.memory.tolist(), strict=True):
+        misfit = "" if size <= result.memory_limit or not result.fits else " and does not fit"
+        cases.append(f"{load:g} ({(seconds / result.step_time.nominal - 1.0) * 100:+.1f} % a step{misfit})")
     natural, *worse = cases
     return (
         f"experts in perfect balance, as forced routing has them: natural routing was measured at {natural}, worse balance"

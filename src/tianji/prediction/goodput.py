@@ -40,6 +40,9 @@ class Goodput:
     caveat: str = ""
     """What a lost replica would need that the plan has not; empty where nothing lacks."""
 
+    def __repr__(self) -> str:
+        return f"Goodput({self.goodput.nominal:.4f} on {self.chips:,} chips, {self.spare_nodes:,} spare nodes)"
+
     @property
     def goodput(self) -> Range:
         """The share of wall-clock time that becomes lasting progress."""

@@ -13,7 +13,7 @@ from tianji.hardware.constants import CONSTANT_NAMES, Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
 from tianji.perf.context import total
-from tianji.perf.step import KINDS, estimate, estimate_time
+from tianji.perf.step import KINDS, estimate, estimate_step, estimate_time
 from tianji.units import Array
 from tianji.workload import Job
 from tianji.workload.batch import stack, structure
@@ -93,6 +93,16 @@ def predict_many(
         for kind, seconds in outcome.terms.items():
             terms[kind][b.places] = np.atleast_2d(seconds)[0]
     return BundledEstimates(step_time, memory, terms, slopes)
+
+
+def predict_slopes(bundles: Sequence[Bundle], constants: Constants, felt: Sequence[str]) -> Array:
+    """Return by how much each plan's log step time moves with the logarithm of some constants: (constants, plans)."""
+    slopes = np.zeros((len(felt), sum(len(b.places) for b in bundles)))
+    lowered = _lower_each(constants, felt)
+    for b in bundles:
+        times = np.broadcast_to(estimate_step(b.job, b.pool, lowered, b.grid), (len(felt) + 1, len(b.places)))
+        slopes[:, b.places] = np.log(times[0] / times[1:]) / STEP
+    return slopes
 
 
 def _lower_each(constants: Constants, names: Sequence[str]) -> Constants:

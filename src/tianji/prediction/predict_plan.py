@@ -23,7 +23,7 @@ from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
 from tianji.perf.stages import every_stage
 from tianji.perf.step import estimate, estimate_host, estimate_memory
-from tianji.prediction.many import bundle, predict_many
+from tianji.prediction.many import bundle, predict_slopes
 from tianji.ranges import Range
 from tianji.result import Result
 from tianji.units import Array
@@ -150,7 +150,7 @@ def doubt_times(plans: Sequence[Plan], calibration: Calibration, constants: Cons
     doubt = calibration.doubt(plans[0].pool.chip)
     if not doubt.names:
         return [(0.0, "")] * len(plans)
-    slopes = predict_many(bundle(plans), lambda _: constants, doubt.names).slopes
+    slopes = predict_slopes(bundle(plans), constants, doubt.names)
     return [(float(doubt.deviation(column)), doubt.name_worst(column)) for column in slopes.T]
 
 

@@ -12,7 +12,7 @@ from tianji.errors import InputError
 from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
-from tianji.hardware.software import OFF, Software, spell_switch
+from tianji.hardware.software import BUILT_IN, OFF, Software, spell_switch
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.software_fields import held_fields
@@ -91,7 +91,7 @@ def _change(plan: Plan, software: Software) -> Iterator[tuple[str, str, Plan, So
     """Yield each switch with another word, the plan and the software that have it."""
     for name, words in list_known_words(plan.pool.chip.ecosystem).items():
         for word in words:
-            if word == software.switches.get(name):
+            if name in BUILT_IN or word == software.switches.get(name):
                 continue
             other = software.switch(f"{name}={word}")
             if software.chosen is not None:

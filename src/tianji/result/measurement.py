@@ -43,6 +43,9 @@ class Measurement:
     folder: str = ""
     """Where the journals and the trace of the run are."""
 
+    def __repr__(self) -> str:
+        return f"Measurement({len(self.step_times):,} steps on {self.chip}, engine {self.engine})"
+
     def __post_init__(self) -> None:
         if not self.step_times or min(self.step_times) <= 0:
             raise FormatError("step_times: expected one time at least, and each above 0")

@@ -10,7 +10,7 @@ from tianji.hardware.uncertainty import RANGE_80
 from tianji.parallel.plan import Plan
 from tianji.ranges import Range
 from tianji.result.measurement import Measurement
-from tianji.units import DAY, Bytes, Seconds
+from tianji.units import DAY, Bytes, Seconds, show
 
 RISKY = 0.1
 """Chance of not fitting from which on a plan is said to be at risk."""
@@ -43,6 +43,9 @@ class Result:
     """Standard deviation of the logarithm of the bytes on a chip."""
     host_limit: Bytes | None = None
     """Host memory for each chip; None where nobody published it."""
+
+    def __repr__(self) -> str:
+        return f"Result({self.plan!r}, {self.kind}: {show(self.step_time.nominal, 'time')} a step)"
 
     @property
     def memory_total(self) -> Bytes:

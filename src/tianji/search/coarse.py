@@ -7,10 +7,8 @@ exhaustive search is measured in the tests.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -152,10 +150,17 @@ class _Settings:
     grid: Grid
     product: Grid
     """The grid that they are taken from, with axes for schedule, experts and dealing."""
+    legal: Array
+    """Where the product keeps all rules."""
     places: tuple[Array, Array, Array]
     """Of each place of the last axis its schedule, its experts and its dealing."""
     experts: Mapping[str, Array]
     dealings: Mapping[str, Array]
+
+    def keep(self, kept: Array) -> _Settings:
+        """Return some places of the last axis."""
+        first, second, third = (places[kept] for places in self.places)
+        return replace(self, grid=self.grid.keep(kept), places=(first, second, third))
 
 
 def _fastest(job: Job, pool: Pool, constants: Constants, tried: _Settings, keep: int, bar: Seconds) -> list[Start]:
@@ -164,12 +169,18 @@ def _fastest(job: Job, pool: Pool, constants: Constants, tried: _Settings, keep:
     The most promising settings of many are estimated first: what takes longer than they do, by an even share of all passes, is
     then left out.
     """
-    weighed = Weighed.of(job, pool, constants, tried.grid)
+    layers = estimate_job_layers(job, pool, constants, tried.product)
+    least = keep_places(least_time(job, constants, tried.product, layers), tried.places)
+    if np.isfinite(bar):
+        near: Array = np.any(np.broadcast_to(least <= bar * (1.0 + ROUNDING), tried.grid.shape), axis=(0, 1, 2))
+        tried, least = tried.keep(near), keep_places(least, (np.flatnonzero(near),))
+    if not len(tried.places[0]):
+        return []
+    weighed = Weighed.of(job, pool, constants, tried.grid, keep_places(tried.legal, tried.places))
     fits = weighed.fits(usable_memory(pool))
     if not fits.any():
         return []
-    layers = estimate_job_layers(job, pool, constants, tried.product)
-    least = np.where(fits, keep_places(least_time(job, constants, tried.product, layers), tried.places), np.inf)
+    least = np.where(fits, least, np.inf)
     bounds = least.min(axis=(0, 1, 2))
     chosen: dict[tuple[int, ...], Seconds] = {}
     seconds = np.full(len(bounds), np.inf)
@@ -230,8 +241,8 @@ def _settings(job: Job, pool: Pool, table: Array, settings: Strategy) -> Iterato
             micro, vpp = _micro_batches(job, part["dp"]), _chunks(job, part["pp"], schedules)
             product = Grid.product((*axes, part), settings)
             whole = replace(product, micro_batch_size=micro[:, None, None], vpp=vpp[:, None])
-            legal = np.broadcast_to(is_legal(whole, job, pool), whole.shape).any(axis=(0, 1, 2))
-            schedule, expert, dealing = np.nonzero(legal)
+            legal = np.broadcast_to(is_legal(whole, job, pool), whole.shape)
+            schedule, expert, dealing = np.nonzero(legal.any(axis=(0, 1, 2)))
             if not len(dealing):
                 continue
             # Most settings are illegal: what is left of them stands on one axis.
@@ -239,7 +250,7 @@ def _settings(job: Job, pool: Pool, table: Array, settings: Strategy) -> Iterato
             columns |= {name: values[expert] for name, values in experts.items()}
             columns |= {"schedule": codes[schedule], "vpp": vpp[schedule, dealing]}
             grid = replace(Grid.product((*outer, columns), settings), micro_batch_size=micro[:, dealing])
-            yield _Settings(grid, whole, (schedule, expert, dealing), experts, part)
+            yield _Settings(grid, whole, legal, (schedule, expert, dealing), experts, part)
 
 
 def _layouts(job: Job, pool: Pool) -> Array:
@@ -268,17 +279,18 @@ def _smaller_layouts(job: Job, pool: Pool) -> Array:
     stages = [p for p in range(1, model.num_layers + 1) if -(-model.num_layers // p) * p <= even * model.num_layers]
     most = min(max(job.seq_len // MIN_CONTEXT, 1), chips)
     contexts = range(1, most + 1) if chips <= FEW else [2**k for k in range(most.bit_length())]
-    rows: list[tuple[int, ...]] = []
-    for pp, tp in product(stages, divisors(model.num_attention_heads)):
-        for cp in contexts:
-            room = chips // (pp * tp * cp)
-            if not room:
-                break
-            for dp in replicas[: bisect_right(replicas, room)][-kept:]:
-                if share * chips <= pp * tp * cp * dp < chips:
-                    kinds = ("ring", "ulysses") if cp > 1 and model.num_attention_heads % (tp * cp) == 0 else ("ring",)
-                    rows += [(pp, tp, cp, dp, CHOICES["cp_kind"].index(kind)) for kind in kinds]
-    return np.asarray(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
+    cuts = np.asarray(np.meshgrid(stages, divisors(model.num_attention_heads), contexts, indexing="ij"))
+    cuts = cuts.reshape(3, -1)[:, cuts.prod(axis=0).ravel() <= chips]
+    # Axes: the ways to cut a replica, the last numbers of replicas that there is room for, kinds of context parallelism.
+    pp, tp, cp = cuts[:, :, None, None]
+    back, kind = np.arange(-kept, 0)[:, None], np.arange(2)
+    number = np.searchsorted(replicas, chips // (pp * tp * cp), side="right") + back
+    dp = np.asarray(replicas)[np.maximum(number, 0)]
+    used, cuts_heads = pp * tp * cp * dp, (cp > 1) & (model.num_attention_heads % (tp * cp) == 0)
+    there = (number >= 0) & (used >= share * chips) & (used < chips) & ((kind == 0) | cuts_heads)
+    codes = np.asarray([CHOICES["cp_kind"].index(word) for word in ("ring", "ulysses")])
+    columns = np.broadcast_arrays(pp, tp, cp, dp, codes[kind])
+    return np.stack([column[there] for column in columns], axis=1).astype(np.int64)
 
 
 def _experts(job: Job) -> dict[str, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,14 +14,13 @@ from tianji.parallel.strategy import Strategy
 from tianji.perf.context import largest
 from tianji.perf.holdings import LayerSequence, hold_all
 from tianji.perf.memory import usable_memory
-from tianji.perf.passes import Counts, estimate_layers, pass_seconds
-from tianji.perf.segments import Segment
-from tianji.perf.step import estimate, microbatches
+from tianji.perf.passes import Counts, all_counts, pass_seconds
+from tianji.perf.step import estimate, estimate_job_layers, microbatches
 from tianji.search.candidate import Candidate
 from tianji.search.exhaustive import SearchResult
 from tianji.search.improvable import WORTH
 from tianji.search.options import SearchOptions
-from tianji.search.stages import find_stages
+from tianji.search.stages import PartTimes, find_stages
 from tianji.units import Array, Seconds
 from tianji.workload import Job
 
@@ -51,26 +50,39 @@ def name_stages(
 
 
 def refine_best(
-    job: Job, pool: Pool, constants: Constants, improvable: Sequence[Candidate], fastest: Seconds
+    job: Job, pool: Pool, constants: Constants, dealings: Sequence[Sequence[Candidate]], fastest: Seconds
 ) -> Candidate | None:
-    """Return the fastest of the pipelines that a search noted, with its best stages; None: none beats ``fastest``."""
+    """Return the fastest of the pipelines that searches of some dealings noted, with its best stages.
+
+    None where none beats ``fastest``. The dealings are looked at one after the other, each at its FEW least bounds.
+    """
     bar = fastest * (1.0 - WORTH)
-    sharper = sharpen(job, pool, constants, [c for c in improvable if c.step_time < bar])
-    named = refine_improvable(job, pool, constants, sharper, fastest, most=FEW)
-    return min(named.values(), key=lambda c: c.step_time, default=None)
+    sharper = sharpen(job, pool, constants, [c for noted in dealings for c in noted if c.step_time < bar])
+    best: Candidate | None = None
+    for noted in dealings if sharper else ():
+        own = {c.strategy for c in noted}
+        bounded = [c for c in sharper if c.strategy in own]
+        named = refine_improvable(job, pool, constants, bounded, fastest, most=FEW)
+        best = min(named.values(), key=lambda c: c.step_time, default=best)
+        fastest = best.step_time if best else fastest
+    return best
 
 
 def refine(
     job: Job, pool: Pool, constants: Constants, strategies: Sequence[Strategy],
-    can_name: Callable[[Strategy], bool] | None = None,
+    can_name: Callable[[Strategy], bool] | None = None, parts: Mapping[Strategy, PartTimes] | None = None,
 ) -> dict[Strategy, Candidate]:  # fmt: skip
     """Return those of some strategies whose step is shorter with stages that are named, each with its stages.
 
-    Those that ``can_name`` is False for are left out.
+    Those that ``can_name`` is False for are left out. ``parts`` are the job's under each strategy, where they are known.
     """
     named_by_dealt: dict[Strategy, Strategy] = {}
-    for strategy in dict.fromkeys(s for s in strategies if s.pp > 1 and not s.stages):
-        stages = find_stages(job, pool, constants, strategy)
+    dealt_out = list(dict.fromkeys(s for s in strategies if s.pp > 1 and not s.stages))
+    if not dealt_out:
+        return {}
+    known = parts or dict(zip(dealt_out, PartTimes.of_all(job, pool, constants, dealt_out), strict=True))
+    for strategy in dealt_out:
+        stages = find_stages(job, pool, constants, strategy, known[strategy])
         if stages is not None and hold_all(*_key(job, strategy)) != hold_all(*_key(job, strategy), str(stages)):
             named_by_dealt[strategy] = replace(strategy, stages=str(stages))
     if not named_by_dealt:
@@ -93,16 +105,15 @@ def sharpen(job: Job, pool: Pool, constants: Constants, improvable: Sequence[Can
     if not improvable:
         return []
     g = Grid.of(*(c.strategy for c in improvable))
-    segment = Segment.whole(job, pool, constants, g)
-    layers = estimate_layers(segment.context(job, g))
+    counts, layers = all_counts(job.model), estimate_job_layers(job, pool, constants, g)
 
-    def seconds(counts: Counts) -> Array:
-        return np.broadcast_to(sum(pass_seconds(counts, layers)), g.shape)[:, None]
+    def seconds(content: Counts) -> Array:
+        return np.broadcast_to(sum(pass_seconds(content, layers)), g.shape)[:, None]
 
-    first = seconds({name: n for name, n in segment.layers.items() if name == "embedding"})
-    last = seconds({name: n for name, n in segment.layers.items() if name in ("head", "mtp")})
-    even = seconds(segment.layers) / g.pp[:, None]
-    kinds = [name for name in segment.layers if name not in ("embedding", "head", "mtp")]
+    first = seconds({name: n for name, n in counts.items() if name == "embedding"})
+    last = seconds({name: n for name, n in counts.items() if name in ("head", "mtp")})
+    even = seconds(counts) / g.pp[:, None]
+    kinds = [name for name in counts if name not in ("embedding", "head", "mtp")]
     quickest = largest([-seconds({kind: np.asarray(1.0)}) for kind in kinds]) * -1.0
     # Two ranks of DualPipe share their layers, and each takes half of their work.
     shared = np.broadcast_to(1.0 + g.by_schedule(lambda s: np.asarray(float(s.is_paired))), g.shape)[:, None]
@@ -148,10 +159,15 @@ def refine_improvable(
     the last of ``most``.
     """
     faster: dict[Strategy, Candidate] = {}
-    for candidate in improvable[:most]:
+    looked = [c for c in improvable[:most] if c.step_time < fastest * (1.0 - WORTH)]
+    if not looked:
+        return faster
+    strategies = [c.strategy for c in looked]
+    parts = dict(zip(strategies, PartTimes.of_all(job, pool, constants, strategies), strict=True))
+    for candidate in looked:
         if candidate.step_time >= fastest * (1.0 - WORTH):
             break
-        for dealt, named in refine(job, pool, constants, [candidate.strategy], can_name).items():
+        for dealt, named in refine(job, pool, constants, [candidate.strategy], can_name, parts).items():
             if named.step_time < fastest * (1.0 - WORTH):
                 faster[dealt], fastest = named, named.step_time
     return faster

@@ -25,10 +25,9 @@ from tianji.parallel.stages import Stages
 from tianji.parallel.strategy import Strategy
 from tianji.perf.holdings import LayerSequence
 from tianji.perf.memory import usable_memory
-from tianji.perf.passes import estimate_layers, pass_seconds
-from tianji.perf.segments import Segment
+from tianji.perf.passes import pass_seconds
 from tianji.perf.stages import Stage
-from tianji.perf.step import estimate_memory, fullest
+from tianji.perf.step import estimate_job_layers, estimate_memory, fullest
 from tianji.units import Array, Seconds
 from tianji.workload import Job
 from tianji.workload.layers import block_name
@@ -48,31 +47,33 @@ class PartTimes:
     """The head with all losses, and the prediction modules beside it."""
 
     @classmethod
-    def of(cls, job: Job, pool: Pool, constants: Constants, strategy: Strategy) -> PartTimes:
-        """Return the parts of a job's model."""
-        g, modules = Grid.of(strategy), job.model.num_mtp_layers
-        layers = estimate_layers(Segment.whole(job, pool, constants, g).context(job, g))
+    def of_all(cls, job: Job, pool: Pool, constants: Constants, strategies: Sequence[Strategy]) -> list[PartTimes]:
+        """Return the parts of a job's model under each strategy: an estimate of a small grid is all calls."""
+        g, modules = Grid.of(*strategies), job.model.num_mtp_layers
+        layers = estimate_job_layers(job, pool, constants, g)
 
-        def seconds(**counts: float) -> float:
+        def seconds(**counts: float) -> list[float]:
             known = {name: np.asarray(n) for name, n in counts.items() if name in layers}
-            return float(np.ravel(sum(pass_seconds(known, layers)))[0]) if known else 0.0
+            both: Array = np.asarray(sum(pass_seconds(known, layers))) if known else np.asarray(0.0)
+            column: list[float] = np.broadcast_to(both, g.shape).tolist()
+            return column
 
-        kinds = _kinds(job)
-        return cls(
-            tuple(seconds(**{kind: 1.0}) for kind in kinds),
-            seconds(embedding=1.0),
-            seconds(head=1.0 + modules, mtp=modules),
-        )
+        kinds = zip(*(seconds(**{kind: 1.0}) for kind in _kinds(job)), strict=True)
+        ends = seconds(embedding=1.0), seconds(head=1.0 + modules, mtp=modules)
+        return [cls(*parts) for parts in zip(kinds, *ends, strict=True)]
 
 
 def _kinds(job: Job) -> list[str]:
     return [block_name(i) for i in range(len(job.model.blocks))] or ["dense", "moe"]
 
 
-def find_stages(job: Job, pool: Pool, constants: Constants, strategy: Strategy) -> Stages | None:
+def find_stages(
+    job: Job, pool: Pool, constants: Constants, strategy: Strategy, parts: PartTimes | None = None
+) -> Stages | None:
     """Return the stages of a pipeline whose slowest rank takes least, each within the memory; None where none fits.
 
-    None as well for a model of several kinds of layers under a schedule with several chunks on a rank.
+    None as well for a model of several kinds of layers under a schedule with several chunks on a rank. ``parts`` are those of the
+    job under the strategy, where they are known.
     """
     how, sequence = SCHEDULES[strategy.schedule], LayerSequence.of(job.model)
     groups = list(
@@ -80,7 +81,14 @@ def find_stages(job: Job, pool: Pool, constants: Constants, strategy: Strategy) 
     )
     last = how.num_chunks(strategy.pp, strategy.vpp) - 1
     search = _Search(
-        job, pool, constants, strategy, sequence, PartTimes.of(job, pool, constants, strategy), groups, last
+        job,
+        pool,
+        constants,
+        strategy,
+        sequence,
+        parts or PartTimes.of_all(job, pool, constants, [strategy])[0],
+        groups,
+        last,
     )
     if all(len(chunks) == 1 for chunks in groups):
         return search.cut_sequence()

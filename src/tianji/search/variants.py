@@ -34,8 +34,8 @@ class _Fastest:
     """Of one dealing the fastest strategy, and pipelines that equal stages would make faster, with their bounds."""
 
     pool: Pool
-    best: Candidate
-    improvable: tuple[Candidate, ...]
+    best: Spot
+    improvable: tuple[Spot, ...]
 
 
 def find_fastest(
@@ -54,10 +54,15 @@ def find_fastest(
         used = replace(pool, chips=chips)
         fastest |= _find_alike(job, used, constants, {n: dealings[n] for n in members}, weighs_stages=names_stages)
     in_order = [fastest[place] for place in sorted(fastest)]
-    best = min((one.best for one in in_order), key=lambda c: c.step_time, default=None)
-    if best is not None and names_stages:
-        for one in in_order:
-            best = refine_best(job, one.pool, constants, one.improvable, best.step_time) or best
+    if not in_order:
+        return None
+    (best,) = name_all([min((one.best for one in in_order), key=lambda spot: spot.step_time)])
+    if names_stages:
+        bar = best.step_time * (1.0 - WORTH)
+        for used in {one.pool.chips: one.pool for one in in_order}.values():
+            same = [one.improvable for one in in_order if one.pool.chips == used.chips]
+            noted = [name_all([spot for spot in spots if spot.step_time < bar]) for spots in same]
+            best = refine_best(job, used, constants, noted, best.step_time) or best
     return best
 
 
@@ -87,8 +92,7 @@ def _find_alike(
             places = places[np.argsort(seconds[places] - uneven[places], kind="stable")][:MOST]
             columns = zip(places.tolist(), (seconds - uneven)[places].tolist(), memory[places].tolist(), strict=True)
             best = Spot(fitting.grid, int(first), float(seconds[first]), float(memory[first]))
-            named = name_all([best, *(Spot(fitting.grid, *column) for column in columns)])
-            fastest[place] = _Fastest(pool, named[0], named[1:])
+            fastest[place] = _Fastest(pool, best, tuple(Spot(fitting.grid, *column) for column in columns))
     return fastest
 
 

@@ -23,8 +23,7 @@ from tianji.hardware.constants import CONSTANTS, Constants, limit
 from tianji.hardware.uncertainty import Uncertainty
 from tianji.parallel.grid import Grid, number_alike
 from tianji.parallel.strategy import Strategy
-from tianji.perf.context import total
-from tianji.perf.step import estimate_time
+from tianji.perf.step import estimate_step
 from tianji.units import Array
 from tianji.workload import Job
 
@@ -93,9 +92,9 @@ def draw_worlds(
     grid = Grid.of(*strategies)
     constants, doubt = calibration.constants(pool.chip, traits), calibration.doubt(pool.chip, traits)
     drawn = draw_constants(constants, doubt, _mirrored(random, DRAWS, len(doubt.names)))
-    predicted = np.log(np.broadcast_to(total(estimate_time(job, pool, constants, grid)), grid.shape))
+    predicted = np.log(np.broadcast_to(estimate_step(job, pool, constants, grid), grid.shape))
     parts = [Grid.of(*strategies[i : i + TOGETHER]) for i in range(0, len(strategies), TOGETHER)]
-    seconds = [np.broadcast_to(total(estimate_time(job, pool, drawn, g)), (DRAWS, *g.shape)) for g in parts]
+    seconds = [np.broadcast_to(estimate_step(job, pool, drawn, g), (DRAWS, *g.shape)) for g in parts]
     times = np.log(np.concatenate(seconds, axis=1))
     worlds = DRAWS * ERRORS
     shared = np.repeat(times, ERRORS, axis=0) + draw_errors(grid, random, worlds)

@@ -131,8 +131,10 @@ def _predict_stack(
     """Return step times, memories and deviations of log times of runs that can be stacked, or why they have none."""
     groups = bundle([setup.plan for setup in setups])
     traits_of = [setup.traits for setup in setups]
-    stacked = stack_constants([calibration.constants(s.pool.chip, t) for s, t in zip(setups, traits_of, strict=True)])
-    doubts = {traits: calibration.doubt(setups[0].pool.chip, traits) for traits in set(traits_of)}
+    chip = setups[0].pool.chip
+    under = {traits: calibration.constants(chip, traits) for traits in set(traits_of)}
+    stacked = stack_constants([under[traits] for traits in traits_of])
+    doubts = {traits: calibration.doubt(chip, traits) for traits in set(traits_of)}
     names = sorted({name for doubt in doubts.values() for name in doubt.names})
     try:
         predicted = predict_many(groups, partial(_same, stacked), names)

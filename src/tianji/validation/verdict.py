@@ -44,6 +44,9 @@ class Verdict:
     hints: tuple[str, ...] = ()
     """Columns that look like a slip of the pen, and what they may mean."""
 
+    def __repr__(self) -> str:
+        return f"Verdict({len(self.predictions):,} rows predicted, {len(self.skipped):,} skipped, calibration {self.calibration})"
+
     @property
     def step_time(self) -> Accuracy:
         """Of all rows."""

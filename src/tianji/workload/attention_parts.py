@@ -81,11 +81,12 @@ def source_attention(
 def cross_attention(
     h: int, *, num_heads: int, num_key_value_heads: int, head_dim: int, qkv_bias: bool = False, output_bias: bool = False,
     qk_norm: str = "", bidirectional: bool = False, source_width: int = 0, source_tokens: int = 0, extra: int = 0,
+    window: int = 0,
 ) -> LayerPart:  # fmt: skip
     """Return attention to the own sequence and, after it, to another (Vaswani et al. 2017, section 3.2.3)."""
     own = attention(
         h, num_heads=num_heads, num_key_value_heads=num_key_value_heads, head_dim=head_dim, qkv_bias=qkv_bias,
-        output_bias=output_bias, qk_norm=qk_norm, bidirectional=bidirectional, extra=extra,
+        output_bias=output_bias, qk_norm=qk_norm, bidirectional=bidirectional, extra=extra, window=window,
     )  # fmt: skip
     other = source_attention(
         h, num_heads=num_heads, num_key_value_heads=num_key_value_heads, head_dim=head_dim, qkv_bias=qkv_bias,

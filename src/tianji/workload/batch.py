@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ MODEL_SIZES = (
 )  # fmt: skip
 MOE_SIZES = ("num_experts", "intermediate_size", "num_leading_dense", "layer_step")
 JOB_SIZES = ("seq_len", "global_batch_size", "moe_imbalance")
+NAMES = ("name", "family", "source", "moe", "max_position_embeddings", "mathematics")
+"""Fields of a model that decide no op; what its experts are is asked apart."""
+_OTHERS = attrgetter(*(f.name for f in fields(Model) if f.name not in (*MODEL_SIZES, *NAMES)))
+_MOE_OTHERS = attrgetter(*(f.name for f in fields(MoE) if f.name not in MOE_SIZES))
 
 
 def structure(job: Job) -> Hashable:
@@ -34,8 +39,8 @@ def structure(job: Job) -> Hashable:
             job.task,
             job.sample_lengths,
         )
-    rest = _others(model, (*MODEL_SIZES, "name", "family", "source", "moe", "max_position_embeddings", "mathematics"))
-    return rest, _others(moe, MOE_SIZES) if moe else None, job.precision, job.causal, job.task, job.sample_lengths
+    rest = _OTHERS(model), _MOE_OTHERS(moe) if moe else None
+    return *rest, job.precision, job.causal, job.task, job.sample_lengths
 
 
 def stack(jobs: Sequence[Job]) -> Job:
@@ -52,7 +57,3 @@ def stack(jobs: Sequence[Job]) -> Job:
 
 def _columns(items: Sequence[object], names: Sequence[str]) -> dict[str, Any]:
     return {name: np.asarray([getattr(item, name) for item in items]) for name in names}
-
-
-def _others(item: Model | MoE, sizes: Sequence[str]) -> Hashable:
-    return tuple(getattr(item, f.name) for f in fields(item) if f.name not in sizes)

@@ -6,6 +6,8 @@ One TOML file for each family in ``data/families/``. It takes over another with 
   nothing, though another's would;
 * ``[defaults]``: what a left-out key means to the maker's own configuration class; ``[aliases]``: other spellings of a key;
 * ``[model]``: sizes of the whole; ``[mixers.NAME]``, ``[mlps.NAME]``: a kind of ``workload.parts`` with its sizes;
+* ``tasks``: ends of classes' names that a family which reads the whole file has heads for; its expressions ask for
+  ``architectures__task`` and ``architectures__labels``;
 * ``other_architectures``: classes of other families that build files of these types, too;
 * ``other_types``: a ``model_type`` of another family under which files with these architectures are published, too;
 * ``[before]``: for a mixer the mixer and the MLP of a layer that comes before each of its layers, and the mixer that has the
@@ -79,6 +81,8 @@ class FamilyFile:
     """Further ``model_type`` of published files, which are of this family where their architecture is."""
     other_architectures: tuple[str, ...] = ()
     """Classes of other families that build files of these types, too."""
+    tasks: tuple[str, ...] = ()
+    """Ends of classes' names (``Model``, ``ForSequenceClassification``) whose heads the family's own expressions count."""
     same_class: Mapping[str, str] = field(default_factory=dict)
     """For a ``model_type`` the one whose configuration class its makers use."""
 
@@ -137,7 +141,12 @@ class FamilyFile:
     @cached_property
     def texts(self) -> frozenset[str]:
         """Of these, those that may be a text."""
-        counted = {name for text in self._texts if "count(" in text or "==" in text for name in names_in(text)}
+        counted = {
+            name
+            for text in self._texts
+            if "count(" in text or "==" in text or " in (" in text
+            for name in names_in(text)
+        }
         return frozenset(counted | {key for key, value in self.defaults.items() if isinstance(value, str)})
 
     @cached_property
@@ -166,15 +175,15 @@ def _text(value: object) -> str:
 def _rule_keys(rule: Rule) -> Iterator[str]:
     if not isinstance(rule, Mapping):
         return
-    for name in ("list", "letters"):
+    for name in ("list", "letters", "cycle"):
         if name in rule:
             yield rule[name]
     if "indices" in rule:
         yield rule["indices"].partition(".")[0]
-    for name in ("when", "first", "last", "every", "offset", "needs"):
+    for name in ("when", "first", "last", "every", "offset", "needs", "split"):
         if name in rule:
             yield from names_in(_text(rule[name]))
-    for name in ("then", "else"):
+    for name in ("then", "else", "before", "after"):
         yield from _rule_keys(rule.get(name))
 
 
@@ -182,7 +191,7 @@ def _rule_names(rule: Rule) -> Iterator[str]:
     if not isinstance(rule, Mapping):
         yield str(rule)
         return
-    for name in ("is", "then", "else"):
+    for name in ("is", "then", "else", "before", "after"):
         if name in rule:
             yield from _rule_names(rule[name])
     for name in ("names", "last_names"):
@@ -263,5 +272,6 @@ def make_family(name: str, table: Mapping[str, Any]) -> FamilyFile:
         same_class=table.get("same_class", {}),
         other_architectures=tuple(table.get("other_architectures", ())),
         other_types=tuple(table.get("other_types", ())),
+        tasks=tuple(table.get("tasks", ())),
         **parts,
     )

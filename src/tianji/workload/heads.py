@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tianji.workload.model import Model
 
-CLASS = re.compile(r"(?P<stem>.+?)(?P<task>For[A-Z][A-Za-z]*|LMHeadModel|ChatModel|OmniModel|Model)")
+CLASS = re.compile(r"(?P<stem>.+?)(?P<task>For[A-Z][A-Za-z]*|(LMHead|Chat|Omni|Encoder)?Model|ModelWithProjection)")
 LOGITS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "ForImageTextToText", "ChatModel", "OmniModel")
 DEEP_REWARDS = ("Qwen2",)
 """Families whose reward head has a layer of hidden size before the score (Qwen2.5-Math-RM and -PRM)."""
@@ -49,6 +49,14 @@ def split_class(name: str) -> tuple[str, str]:
     """
     found = CLASS.fullmatch(name)
     return (found["stem"], found["task"]) if found else (name, "")
+
+
+def class_words(data: Mapping[str, object]) -> dict[str, object]:
+    """Return what families' expressions read of the class of a file: its ``task``, and how many ``labels`` its head has."""
+    names = data.get("architectures")
+    if not (isinstance(names, list) and names and isinstance(names[0], str)):
+        return {}
+    return {"architectures__task": split_class(names[0])[1], "architectures__labels": _labels(data)}
 
 
 def head_of(name: str, data: Mapping[str, object]) -> TaskHead | None:

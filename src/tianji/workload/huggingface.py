@@ -75,7 +75,8 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
         }
     keys = Keys.of(family, part.data, where, defaults)
     blocks = read_patterned(family, keys, name)
-    model = head.on(blocks if as_blocks else as_plain(blocks, stated_width(keys)))
+    whole = blocks if as_blocks else as_plain(blocks, stated_width(keys))
+    model = whole if family.tasks else head.on(whole)
     _check_lists(part.data, model, where)
     unread = unread_keys(family, part.data)
     remark = "; ".join(filter(None, (part.remark, head.remark, family.note, loops_of(model), keys.filled(), unread)))
@@ -143,7 +144,8 @@ def _find_head(
     for name in names:
         if name in family.architectures or name in family.other_architectures:
             return TaskHead(name)
-        head = None if family.is_whole else head_of(name, data)
+        is_counted = not family.is_whole or split_class(name)[1] in family.tasks
+        head = head_of(name, data) if is_counted else None
         if head and (is_part or _plain_name(split_class(name)[0]) in _stems(kind, family)):
             return head
     known = " or ".join(family.architectures)

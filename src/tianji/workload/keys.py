@@ -11,6 +11,7 @@ from typing import Any
 from tianji.errors import FormatError
 from tianji.workload.expressions import evaluate, names_in
 from tianji.workload.family_files import FamilyFile
+from tianji.workload.heads import class_words
 
 LARGEST = 10**7
 """Largest width or count that is taken for a real figure; the widest published layer has about 10**5."""
@@ -55,6 +56,7 @@ class Keys:
         for key, part in data.items():
             if isinstance(part, Mapping):
                 stated |= {f"{key}__{inner}": value for inner, value in part.items()}
+        stated |= class_words(data)
         values = {**family.defaults, **defaults, **stated}
         for key, spellings in family.aliases.items():
             present = [s for s in (key, *spellings) if stated.get(s) is not None]

@@ -14,6 +14,7 @@ from tianji.workload.layer_part import LayerPart
 from tianji.workload.mlp_parts import dense, experts, linear
 from tianji.workload.recurrent_parts import (
     attention_mamba2,
+    channel_recurrence,
     delta_attention,
     gated_delta_net,
     lightning_attention,
@@ -42,6 +43,7 @@ MIXERS = {
     "lightning": lightning_attention,
     "short_convolution": short_convolution,
     "rwkv": rwkv,
+    "channel_recurrence": channel_recurrence,
     "mlstm": mlstm,
     "linear": linear,
     "traced": traced,

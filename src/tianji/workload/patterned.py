@@ -20,8 +20,9 @@ MOST_LAYERS = 10_000
 LARGEST_SIZE = 10**10
 """Of a size or a number of parameters of one part."""
 COMMON_KEYS = frozenset(
-    {"hidden_size", "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "head_dim", "intermediate_size"}
-)
+    {"attention_hidden_size", "hidden_size", "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "head_dim",
+     "intermediate_size"}
+)  # fmt: skip
 """Keys that models of all families have."""
 MOST_PARAMETERS = 10**16
 """Ten thousand times the largest model: sums of bytes stay far inside 64 bits."""
@@ -50,6 +51,7 @@ def read_patterned(family: FamilyFile, keys: Keys, name: str) -> Model:
     dense = [p.mlp for p in parts if p.mlp and not p.layer.experts]
     _check_parts(parts, where)
     outputs = _number(sizes, "outputs", where) if "outputs" in sizes else None
+    vocab = _count(family, keys, sizes, "vocab_size") if outputs is None else _number(sizes, "vocab_size", where)
     model = Model(
         name=name,
         family=str(keys.stated.get("model_type") or next(iter(family.model_types), family.name)),
@@ -59,10 +61,8 @@ def read_patterned(family: FamilyFile, keys: Keys, name: str) -> Model:
         num_key_value_heads=max([a.num_key_value_heads for a in attention], default=heads),
         head_dim=max([a.qk_dim for a in attention], default=0) or hidden // heads,
         intermediate_size=max((_width(p.matmuls) for p in dense), default=hidden),
-        vocab_size=_count(family, keys, sizes, "vocab_size")
-        if outputs is None
-        else _number(sizes, "vocab_size", where),
-        outputs=outputs,
+        vocab_size=vocab,
+        outputs=None if outputs and outputs == vocab else outputs,
         tied_embeddings=bool(sizes.get("tied")),
         moe=_experts(parts),
         num_mtp_layers=num_mtp_layers,

@@ -157,3 +157,25 @@ def mlstm(h: int, *, num_heads: int, key_dim: int, value_dim: int, bias: bool = 
         "mlstm", matmuls, scans=(Recurrence(num_heads, key_dim, value_dim),), vectors=(Vector("gate", 3.0 * values, "tensor"),),
         small=2 * num_heads + values + bias * (2 * keys + 2 * values + h), saved=2.0 * keys + 4.0 * values,
     )  # fmt: skip
+
+
+def channel_recurrence(
+    h: int, *, width: int, inputs: int, gate_blocks: int = 0, kernel: int = 0, bias: bool = False, extra: int = 0
+) -> LayerPart:
+    """Return a linear recurrence of each channel by itself: RWKV-4 (Peng et al. 2023), Griffin (De et al. 2024).
+
+    ``inputs`` projections of width ``width`` go in. With ``gate_blocks`` decay and input have gates, matrices of so many blocks
+    on the diagonal; with ``kernel`` a convolution over so many tokens comes before.
+    """
+    gates = (Matmul("recurrence gates", width // gate_blocks, 2 * width, "column"),) if gate_blocks else ()
+    matmuls = (
+        Matmul("recurrence in", h, inputs * width, "column"),
+        *gates,
+        Matmul("recurrence out", width, h, "row"),
+    )
+    small = extra + bias * (inputs * width + h) + (kernel + 1) * width * (kernel > 0) + 3 * width * (gate_blocks > 0)
+    return LayerPart(
+        "channel recurrence", matmuls,
+        vectors=(Vector("convolution", 2.0 * width, "tensor"), Vector("scan", 6.0 * width, "tensor")), small=small,
+        saved=(inputs + 3.0) * width,
+    )  # fmt: skip

@@ -16,7 +16,9 @@ def deal_layers(rule: Rule, keys: Keys, num_layers: int) -> list[str]:
 
     * a name: every layer;
     * ``{ list = KEY, names = {...} }``: the key lists a word or number for each layer; ``letters`` the same for a text;
+    * ``{ cycle = KEY, names = {...} }``: the key lists words that repeat, from the first layer on;
     * ``{ first = N, is = NAME, else = RULE }``: the first N layers; ``last`` the last ones;
+    * ``{ split = N, before = RULE, after = RULE }``: the first N layers by one rule, the others by another;
     * ``{ every = N, offset = M, is = NAME, else = RULE }``: layers whose number is M modulo N (left out: the last of each N);
     * ``{ indices = KEY, base = 0, is = NAME, else = RULE }``: the key lists the layers, or a text does with commas;
     * ``{ needs = KEYS }``: the file must state one of them;
@@ -35,6 +37,11 @@ def deal_layers(rule: Rule, keys: Keys, num_layers: int) -> list[str]:
     for form in ("list", "letters"):
         if form in rule:
             return _listed(rule, form, keys, num_layers)
+    if "split" in rule:
+        count = min(keys.whole(rule["split"]), num_layers)
+        return deal_layers(rule["before"], keys, count) + deal_layers(rule["after"], keys, num_layers - count)
+    if "cycle" in rule:
+        return _cycled(rule, keys, num_layers)
     names, chosen = deal_layers(rule["else"], keys, num_layers), _chosen(rule, keys, num_layers)
     return [rule["is"] if i in chosen else name for i, name in enumerate(names)]
 
@@ -45,7 +52,7 @@ def _listed(rule: Mapping[str, Any], form: str, keys: Keys, num_layers: int) -> 
     if listed is None and "else" not in rule:
         raise keys.missing([key])
     if "else" in rule and not isinstance(listed, list if form == "list" else str):
-        return deal_layers(rule["else"], keys, num_layers)
+        return _with_last(rule, keys, deal_layers(rule["else"], keys, num_layers))
     if not isinstance(listed, list | str) or len(listed) < num_layers:
         raise FormatError(
             f"{keys.where}: {key}: expected an entry for each of the {num_layers} layers, got {listed!r:.60}"
@@ -53,11 +60,26 @@ def _listed(rule: Mapping[str, Any], form: str, keys: Keys, num_layers: int) -> 
     unknown = sorted({str(x) for x in listed[:num_layers]} - set(rule["names"]))
     if unknown:
         raise FormatError(f"{keys.where}: {key} names {', '.join(unknown)}; understood: {', '.join(rule['names'])}")
-    names = [rule["names"][str(x)] for x in listed[:num_layers]]
-    if "last" in rule:
-        kept = num_layers - keys.whole(rule["last"])
-        names = [name if i < kept else rule["last_names"].get(name, name) for i, name in enumerate(names)]
-    return names
+    return _with_last(rule, keys, [rule["names"][str(x)] for x in listed[:num_layers]])
+
+
+def _with_last(rule: Mapping[str, Any], keys: Keys, names: list[str]) -> list[str]:
+    """Return the names with those that the last layers have instead."""
+    if "last" not in rule:
+        return names
+    kept = len(names) - keys.whole(rule["last"])
+    return [name if i < kept else rule["last_names"].get(name, name) for i, name in enumerate(names)]
+
+
+def _cycled(rule: Mapping[str, Any], keys: Keys, num_layers: int) -> list[str]:
+    listed, known = keys.values.get(rule["cycle"]), rule["names"]
+    if listed is None:
+        raise keys.missing([rule["cycle"]])
+    if not isinstance(listed, list) or not listed or not all(isinstance(x, str) and x in known for x in listed):
+        raise FormatError(
+            f"{keys.where}: {rule['cycle']}: expected a list of {' and '.join(known)}, got {listed!r:.60}"
+        )
+    return [known[listed[i % len(listed)]] for i in range(num_layers)]
 
 
 def _chosen(rule: Mapping[str, Any], keys: Keys, num_layers: int) -> frozenset[int]:

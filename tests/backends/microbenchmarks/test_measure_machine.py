@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from processes import GUARD, children, is_alive, wait_for
 from samples import HEARING
 from tianji.backends import RunOptions, run
 from tianji.catalog import load_calibration, load_pool
@@ -71,12 +71,13 @@ def test_a_plan_made_with_what_was_measured_predicts_a_real_run(tmp_path: Path) 
 def test_an_interruption_leaves_neither_files_nor_processes(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "tianji", "calibrate", "--here", "--out", str(tmp_path / "pool.toml"), *QUICK]
     child = subprocess.Popen([sys.executable, "-c", HEARING, *words], stderr=subprocess.PIPE, text=True)
-    time.sleep(8)
+    working = wait_for(lambda: child.poll() is not None or (len(found := children(child.pid)) > 1 and found))
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=30)
+    _, said = child.communicate(timeout=GUARD)
     assert child.returncode == 130, said
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
+    wait_for(lambda: not any(map(is_alive, working)))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from processes import GUARD
+
 
 @dataclass
 class Host:
@@ -25,7 +27,7 @@ class Host:
         # Threads that wait leave the cores to others: tests share the machine.
         return {**plain, "TIANJI_POOL_STATE": str(self.state), "COLUMNS": "200", "OMP_WAIT_POLICY": "PASSIVE"}
 
-    def run(self, *words: str, seconds: float = 200) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, seconds: float = GUARD) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*words), env=self.environment(), capture_output=True, text=True, check=False, timeout=seconds
         )

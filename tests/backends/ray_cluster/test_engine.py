@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from processes import GUARD
 from tianji.parallel.plan_file import write_plan
 from tianji.result import read_result
 
@@ -64,7 +65,7 @@ def test_a_killed_actor_ends_the_run_with_a_message_and_frees_the_chips(host: Ho
     plan = plan_on_nodes(tmp_path / "plan.json", 2, pp=2)
     running = host.start("run", plan, "--engine", "ray", "--steps", "100000", "--out", str(out), "--json")
     try:
-        journal, deadline = out / "rank-00001.jsonl", time.monotonic() + 120
+        journal, deadline = out / "rank-00001.jsonl", time.monotonic() + GUARD
         while not (journal.exists() and journal.stat().st_size):
             assert time.monotonic() < deadline
             assert running.poll() is None, running.communicate()
@@ -72,7 +73,7 @@ def test_a_killed_actor_ends_the_run_with_a_message_and_frees_the_chips(host: Ho
         agent = parent_of(find_rank(1, out))
         assert "runtime.agent" in Path(f"/proc/{agent}/cmdline").read_text()
         os.kill(parent_of(agent), signal.SIGKILL)
-        said, error = running.communicate(timeout=60)
+        said, error = running.communicate(timeout=GUARD)
     finally:
         running.kill()
     assert (running.returncode, said) == (2, "")
@@ -80,7 +81,7 @@ def test_a_killed_actor_ends_the_run_with_a_message_and_frees_the_chips(host: Ho
     assert "Traceback" not in error
     assert not (out / "result.json").exists()
     assert json.loads((out / "rank-00000.jsonl").read_text().splitlines()[0])["event"] == "step"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + GUARD
     while status(host)["free"] != 4:
         assert time.monotonic() < deadline
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from processes import GUARD
 from tianji.parallel.plan_file import write_plan
 from tianji.result import read_result
 
@@ -133,13 +134,13 @@ def test_a_lost_host_ends_the_run_and_the_rest_of_the_pool_stays(
     running = first.start("run", two_nodes(tmp_path / "plan.json", 1), *words)
     try:
         # The place of the other host comes first, so rank 1 is the one on the head's disk.
-        journal, deadline = out / "rank-00001.jsonl", time.monotonic() + 120
+        journal, deadline = out / "rank-00001.jsonl", time.monotonic() + GUARD
         while not (journal.exists() and journal.stat().st_size):
             assert time.monotonic() < deadline
             assert running.poll() is None, running.communicate()
             time.sleep(0.1)
         os.killpg(json.loads(second.state.read_text())["pid"], signal.SIGKILL)
-        _, error = running.communicate(timeout=90)
+        _, error = running.communicate(timeout=GUARD)
     finally:
         running.kill()
     assert running.returncode == 2

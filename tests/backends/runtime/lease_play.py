@@ -80,7 +80,7 @@ def main(folder: Path) -> None:
         play.start(2)
         play.note("stopped, and the order repeated")
         play.start(3, "fail")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while any(chip.busy() for chip in play.agent.state().chips) and time.monotonic() < deadline:
             play.agent.look()
             time.sleep(0.01)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from processes import GUARD
+
 ROOT = Path(__file__).parents[3]
 KILLED = [-9, -9]
 
@@ -15,7 +17,7 @@ KILLED = [-9, -9]
 @pytest.fixture(scope="module")
 def play(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.backends.runtime.lease_play", str(tmp_path_factory.mktemp("play"))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=GUARD)
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
     return document | {act["act"]: act for act in document["acts"]}

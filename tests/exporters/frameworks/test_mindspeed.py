@@ -4,6 +4,7 @@ The checks are those of Ascend/MindSpeed 028de58c and MindSpeed-LLM c77308a1, in
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -149,6 +150,36 @@ def test_every_precision_of_every_generation_starts(pool: str, model: str) -> No
             started.append(name)
     assert started == [n for n, p in PRECISIONS.items() if p.linear in place.chip.peak and n != "fp4"]
     assert ("hif8" in started) == (pool == "atlas-950-superpod")
+
+
+SWITCHES: tuple[dict[str, object], ...] = (
+    {}, {"recompute": "full"}, {"recompute": "selective", "recompute_modules": "layernorm+mlp_act"}, {"overlap_tp": True},
+    {"overlap_ep": True}, {"offload_optimizer": 1.0, "offload_update": "chip"}, {"pp": 2, "dp": 4}, {"cp": 2, "dp": 4},
+    {"zero": 0},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("pool", ["atlas-900-a2", "atlas-900-a3-dies", "atlas-950-superpod"])
+@pytest.mark.parametrize("model", ["llama-3.1-8b", "qwen3-30b-a3b"])
+def test_what_is_written_passes_the_check_of_scripts(pool: str, model: str, tmp_path: Path) -> None:
+    """Every precision of a pool under every switch: written and without a finding of `export --check`, or refused."""
+    place, file, written = tianji.load_pool(pool, 16), tmp_path / "launch.sh", 0
+    for name, precision in PRECISIONS.items():
+        if precision.linear not in place.chip.peak:
+            continue
+        job = tianji.make_job(model, seq_len=4096, global_batch_size=64, precision=name)
+        for switches in SWITCHES:
+            fields = {"tp": 2, "dp": 8, "ep": 4 if job.model.moe else 1, "overlap_tp": False, "ep_kind": "all_to_all"}
+            plan = Plan(job, place, tianji.Strategy(**{**fields, **switches}))  # type: ignore[arg-type]
+            try:
+                bundle = render_plan(plan, "mindspeed")
+            except ExportError as error:
+                assert "would run another plan" in str(error)
+                continue
+            file.write_text(bundle.artefacts[0].text, encoding="utf-8")
+            assert tianji.export(check=file).document["violations"] == [], (name, switches)
+            written += 1
+    assert written > 15
 
 
 def test_the_best_fp8_plan_for_an_atlas_950_starts() -> None:

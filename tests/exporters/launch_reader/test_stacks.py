@@ -361,3 +361,21 @@ def test_checks_of_a_command_line_bind_only_stacks_that_read_one(tmp_path: Path)
     assert "without --recompute-method" in said
     (said,) = read(tmp_path, {"run.sh": plain("--optimizer-cpu-offload")}).stops
     assert "without --use-precision-aware-optimizer" in said
+
+
+def test_slime_takes_the_model_of_its_checkpoint_where_a_program_writes_the_sizes(tmp_path: Path) -> None:
+    script = (
+        'MODEL_ARGS_LINE="$(python3 model_args.py qwen3-32b)" || exit 1\nread -ra MODEL_ARGS <<< "${MODEL_ARGS_LINE}"\n'
+        "ray job submit -- python3 train.py --actor-num-nodes 1 --actor-num-gpus-per-node 8 --hf-checkpoint /models/Qwen3-32B"
+        " ${MODEL_ARGS[@]} --rollout-batch-size 32 --n-samples-per-prompt 8 --global-batch-size 256"
+        " --rollout-max-response-len 8192 --tensor-model-parallel-size 8\n"
+    )
+    launch = read(tmp_path, {"run.sh": script})
+    assert (launch.stack, launch.job.model.name, launch.strategy.tp) == ("slime", "qwen3-32b", 8)
+    assert any("--hf-checkpoint" in text for text in launch.assumed)
+    assert (
+        read(
+            tmp_path, {"fsdp.sh": script.replace("--colocate", "").replace("-size 8", "-size 1 --train-backend fsdp")}
+        ).strategy.zero
+        == 3
+    )

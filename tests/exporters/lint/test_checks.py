@@ -193,3 +193,13 @@ def test_a_tag_that_does_not_fit_is_told_in_one_message(value: str, tmp_path: Pa
 def test_a_number_in_other_digits_is_no_count(tmp_path: Path) -> None:
     text = "zero_optimization: {stage: \u00b2}\ntrain_batch_size: 1\n"
     assert [v.rule for v in check_file(written(tmp_path, text)).violations] == ["known value"]
+
+
+def test_what_another_project_writes_is_not_taken_for_a_configuration(tmp_path: Path) -> None:
+    roll = "actor_train: {strategy_args: {strategy_name: megatron_train}}\npretrain: Qwen/Qwen2.5-7B\n"
+    assert check_file(written(tmp_path, roll)).violations == ()
+    record = {"model": "a", "dataset": [], "train_type": "full", "swift_version": "4", "fsdp": []}
+    with pytest.raises(FormatError):
+        check_file(written(tmp_path, json.dumps(record), "args.json"))
+    autocast = {"train_batch_size": 8, "torch_autocast": {"enabled": True, "dtype": "torch.bfloat16"}}
+    assert check_file(written(tmp_path, json.dumps(autocast), "ds.json")).violations == ()

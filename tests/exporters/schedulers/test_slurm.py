@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import tianji
+from processes import GUARD
 from tianji.exporters import render_plan
 from tianji.parallel.plan import Plan
 
@@ -61,14 +62,13 @@ def munge(tmp_path: Path) -> Iterator[Path]:
                                stderr=subprocess.DEVNULL)  # fmt: skip
     try:
         answers = ["munge", "-n", f"--socket={home / 'socket'}"]
-        for _ in range(50):
-            if subprocess.run(answers, capture_output=True, check=False).returncode == 0:
-                break
+        while subprocess.run(answers, capture_output=True, check=False).returncode:
+            assert process.poll() is None, "munged ended"
             time.sleep(0.2)
         yield home / "socket"
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=GUARD)
 
 
 @pytest.fixture
@@ -100,14 +100,13 @@ PartitionName=main Nodes=ALL Default=YES State=UP
     environment = {**os.environ, "SLURM_CONF": str(conf)}
     process = subprocess.Popen(["slurmctld", "-D", "-f", str(conf)], env=environment, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(50):
-            if subprocess.run(["sinfo"], env=environment, capture_output=True, check=False).returncode == 0:
-                break
+        while subprocess.run(["sinfo"], env=environment, capture_output=True, check=False).returncode:
+            assert process.poll() is None, "slurmctld ended"
             time.sleep(0.2)
         yield environment
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=GUARD)
 
 
 @pytest.mark.slow

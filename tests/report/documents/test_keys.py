@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
+
+from tianji.parallel.strategy import FIELDS
 
 from ..commands import COMMANDS, OF_REAL_PROCESSES, run
 from .conformance import mismatches, ranges
@@ -40,6 +43,21 @@ def test_a_range_is_low_nominal_high_and_nothing_else(document: dict[str, Any]) 
     for where, span in spans:
         assert list(span) == ["low", "nominal", "high"], where
         assert span["low"] <= span["nominal"] <= span["high"], where
+
+
+def test_a_strategy_has_the_fields_of_a_strategy_and_nothing_else(document: dict[str, Any]) -> None:
+    for strategy in strategies(document):
+        assert strategy.keys() == set(FIELDS)
+
+
+def strategies(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every strategy of a document that is not null."""
+    if isinstance(value, dict):
+        if isinstance(value.get("strategy"), dict):
+            yield value["strategy"]
+        value = list(value.values())
+    for inner in value if isinstance(value, list) else ():
+        yield from strategies(inner)
 
 
 def test_the_page_of_keys_is_that_of_the_types() -> None:

@@ -16,12 +16,16 @@ _LLAMA_FACTORY = frozenset(
 _LLAMA_FACTORY_NEW = frozenset(
     {"model_class", "dist_config", "train_dataset", "peft_config", "kernel_config", "output_dir"}
 )
+_OF_OTHERS = frozenset({"swift_version", "global_world_size", "do_dpo_align", "dataset_path_list"})
+"""Keys of what is no configuration: what ms-swift writes down of a run (``args.json``), pipelines of LMFlow."""
+_ROLL = ("actor_train", "sft_train", "student_train", "student", "train")
+"""Workers of ROLL of which one trains."""
 
 TITLES = {
     "mindformers": "MindSpore Transformers", "deepspeed": "DeepSpeed", "accelerate": "accelerate", "primus": "Primus",
     "hf-fsdp": "FSDP of Hugging Face", "llama-factory": "LLaMA-Factory", "llama-factory-v1": "LLaMA-Factory v1",
     "mindspeed-fsdp2": "MindSpeed-LLM fsdp2", "modelzoo": "Megatron-MoE-ModelZoo", "mindspeed-rl": "MindSpeed RL",
-    "swift": "ms-swift",
+    "swift": "ms-swift", "roll": "ROLL",
 }  # fmt: skip
 """What each kind is called."""
 
@@ -33,12 +37,16 @@ def find_kind(body: Mapping[str, Any]) -> str:
     ('llama-factory', 'deepspeed')
     """
     keys = set(body)
+    if keys & _OF_OTHERS:
+        return ""
     if isinstance(body.get("MODEL_ARGS"), Mapping):
         return "modelzoo"
     if isinstance(body.get("modules"), Mapping) and keys & {"work_group", "exp_name", "user_name", "workspace"}:
         return "primus"
     if isinstance(body.get("megatron_training"), Mapping) or {"actor_config", "rl_config"} <= keys:
         return "mindspeed-rl"
+    if any(isinstance(body.get(name), Mapping) and "strategy_args" in body[name] for name in _ROLL):
+        return "roll"
     if len(MINDFORMERS_KEYS & keys) > 1:
         return "mindformers"
     if "distributed_type" in keys or {"compute_environment", "num_processes"} <= keys:

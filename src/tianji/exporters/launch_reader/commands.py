@@ -73,6 +73,8 @@ def classify(words: Sequence[str]) -> tuple[Command | None, float]:
         ):
             start = i + 2 if word == "-m" else i
             return Command("torchtitan", tuple(words[start:]), before), 100
+        if path.rpartition("/")[2] in ("primus-cli", "primus_cli") and "pretrain" in after:
+            return Command("megatron", after[after.index("pretrain") + 1 :], before), 100
         if path.endswith("train_fsdp2.py"):
             return Command("mindspeed-fsdp2", after, before), 100
         if re.search(r"(^|/)train(_async)?\.py$", path) and any(w.startswith("--actor-num") for w in after):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,14 +10,22 @@ from typing import Any, TypeAlias
 
 from tianji.errors import FormatError
 from tianji.exporters.formats.kinds import TITLES, find_kind
-from tianji.exporters.formats.yaml_text import check_size, parse_documents
 from tianji.exporters.launch_reader.commands import Command
 from tianji.exporters.launch_reader.counts import count_chips
+from tianji.exporters.launch_reader.files_beside import load_body, make_reader, read_beside, take_in
 from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
 from tianji.exporters.launch_reader.read_keys import Settled
 from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.shell_sources import find_source
 from tianji.exporters.launch_reader.stacks import bridge, hugging_face, mindformers, options_of, torchtitan, trainers
+from tianji.exporters.launch_reader.stacks.primus import (
+    fill_primus,
+    find_primus_model,
+    merge,
+    read_primus_bridge,
+    read_primus_command,
+)
+from tianji.exporters.launch_reader.stacks.roll import read_roll
 from tianji.exporters.launch_reader.stacks.sharding_files import ReadFile, apply_deepspeed, apply_fsdp
 from tianji.exporters.launch_reader.stacks.trainer_settings import TrainerSettings, whole
 from tianji.exporters.rules.tables import flatten_values
@@ -66,7 +72,8 @@ def read_command(command: Command, script: Script, file: Path, chips: int, setti
         keys = dict(options_of.read_overrides(command.words))
         return _settle(trainers.read_verl_fsdp(keys, where, chips), chips)
     if stack in readers:
-        options = readers[stack](command, script, where)
+        primus = read_primus_command(command, script, file, settings) if stack == "megatron" else None
+        options = primus or readers[stack](command, script, where)
         options.contested = frozenset(script.contested)
         return options
     launcher = Options(where, options_of.start_options(command, script) | group_options(command.words), stack=stack)
@@ -76,26 +83,26 @@ def read_command(command: Command, script: Script, file: Path, chips: int, setti
         return _read_torchtitan(command, launcher, file, chips, settings, script)
     if stack == "mindformers":
         name = (launcher.texts("--config") or [""])[0]
-        return read_configuration(_beside(name, file, where), find_source(name, file) or file, chips, settings, ())
+        return read_configuration(read_beside(name, file, where), find_source(name, file) or file, chips, settings, ())
     number = count_chips(launcher, chips or None)[1] if chips or _says_chips(launcher) else 0
     if stack == "trainer":
         started = group_options(command.before) | launcher.values
         values = group_options(command.words) | {f"--{k}": [v] for k, v in _renamed(settings).items()}
-        return _settle(trainers.read_trainer(values, started, where, number, _reader(file, script)), number)
+        return _settle(trainers.read_trainer(values, started, where, number, make_reader(file, script)), number)
     if stack == "swift":
         values = group_options(command.words)
         if "model" in settings:
             values["--model"] = [settings["model"]]
         if launcher.texts("--config-file") and "--deepspeed" not in values and "--fsdp" not in values:
             values["--fsdp"] = launcher.texts("--config-file")
-        return _settle(hugging_face.read_swift_options(values, where, number, _reader(file, script)), number)
+        return _settle(hugging_face.read_swift_options(values, where, number, make_reader(file, script)), number)
     name = next((w for w in command.words[:2] if w.endswith((".yaml", ".yml", ".json"))), "")
     changes = _dotted(command.words[1:])
-    body = {**_take_in(name, file, where, script)} if name else {}
+    body = {**take_in(name, file, where, script)} if name else {}
     if stack == "mindspeed-fsdp2":
         return _settle(hugging_face.read_mindspeed_fsdp2(torchtitan.lay_over(body, changes), where, number), number)
     body |= _renamed({k: v for k, v in settings.items() if k in ("model", "seq")})
-    return _settle(hugging_face.read_llama_factory(body | changes, where, number, _reader(file, script)), number)
+    return _settle(hugging_face.read_llama_factory(body | changes, where, number, make_reader(file, script)), number)
 
 
 def read_configuration(
@@ -106,7 +113,7 @@ def read_configuration(
     Raises FormatError for a project that is not known, and for a configuration that lacks what a plan needs.
     """
     where = str(file)
-    body = _load(text, file)
+    body = load_body(text, file)
     if file.suffix == ".toml":
         if not torchtitan.TABLES & set(body):
             raise FormatError(
@@ -123,7 +130,10 @@ def read_configuration(
             )
         return options_of.read_modelzoo(body, settings, where)
     if kind == "primus":
-        return options_of.read_primus(body, _primus_model(body, file, settings), settings, where)
+        return _read_primus(body, file, chips, settings)
+    if kind == "roll":
+        roll = read_roll(body, settings, where, chips)
+        return roll if isinstance(roll, Options) else _settle(roll, chips)
     body = {**body, **_dotted(arguments)}
     if kind == "mindspeed-fsdp2":
         return _settle(hugging_face.read_mindspeed_fsdp2(torchtitan.lay_over(body, settings), where, chips), chips)
@@ -135,17 +145,17 @@ def read_configuration(
     if kind == "llama-factory" and "tensor_model_parallel_size" in body:
         return _read_mca(body, where)
     if kind == "llama-factory":
-        trainer = hugging_face.read_llama_factory(body, where, chips, _reader(file))
-        _take_comments(trainer, body, text, _reader(file))
+        trainer = hugging_face.read_llama_factory(body, where, chips, make_reader(file))
+        _take_comments(trainer, body, text, make_reader(file))
         return _settle(trainer, chips)
     if kind == "llama-factory-v1":
-        return _settle(hugging_face.read_llama_factory_v1(body, where, chips, _reader(file)), chips)
+        return _settle(hugging_face.read_llama_factory_v1(body, where, chips, make_reader(file)), chips)
     if kind == "swift":
         body, chips = _open_train(body, chips)
         values = {f"--{k.replace('_', '-')}": _texts(v) for k, v in body.items() if not isinstance(v, Mapping)}
         if "--tensor-model-parallel-size" in values or "--micro-batch-size" in values:
             return options_of.make_swift(settle_switches(values), where)
-        return _settle(hugging_face.read_swift_options(values, where, chips, _reader(file)), chips)
+        return _settle(hugging_face.read_swift_options(values, where, chips, make_reader(file)), chips)
     if kind in ("deepspeed", "accelerate", "hf-fsdp"):
         bare = {k: v for k, v in body.items() if k not in _renamed(settings)}
         return _settle(_bare_trainer(kind, bare, settings, where, chips), chips)
@@ -160,7 +170,7 @@ def read_torchtitan_file(path: str) -> dict[str, Any]:
 
     Raises FormatError for a file that is none.
     """
-    body = _load(read_text(path, "a configuration"), Path(path))
+    body = load_body(read_text(path, "a configuration"), Path(path))
     if not torchtitan.TABLES & set(body):
         raise FormatError(f"{path}: no configuration of a training that is known; of TOML files torchtitan's are read")
     return body
@@ -185,7 +195,7 @@ def _with_configuration(command: Command, file: Path, where: str) -> Command:
     )
     if not name:
         return command
-    body = _load(_beside(name, file, where), find_source(name, file) or file)
+    body = load_body(read_beside(name, file, where), find_source(name, file) or file)
     plain = [(k, v) for k, v in body.items() if not isinstance(v, Mapping) and v is not None]
     words = [word for key, value in plain for word in (f"--{key}", *_texts(value))]
     own = [w for w in command.words if w.startswith("--") or w not in (name,)]
@@ -284,22 +294,16 @@ def _read_mca(body: Mapping[str, Any], where: str) -> Options:
     return options
 
 
-def _primus_model(body: Mapping[str, Any], file: Path, settings: Mapping[str, str]) -> dict[str, Any]:
-    """Return the model's own file of Primus with those that it extends, where it lies in the repository around."""
-    trainer = next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
-    name = options_of.primus_default(str(trainer.get("model", "")), settings)
-    merged: dict[str, Any] = {}
-    waiting = [name]
-    for _ in range(8):
-        if not waiting:
-            break
-        place = find_source(f"primus/configs/models/megatron/{waiting.pop(0)}", file) if len(name) < 200 else None
-        if place is None:
-            continue
-        part = _load(read_text(place, "a model of Primus"), place)
-        waiting += [str(n) for n in part.get("extends", ()) if isinstance(n, str)]
-        merged = {**{k: v for k, v in part.items() if k != "extends"}, **merged}
-    return merged
+def _read_primus(body: dict[str, Any], file: Path, chips: int, settings: Mapping[str, str]) -> Reading:
+    """Return what a YAML of Primus starts: by Megatron, by torchtitan, or by a recipe of Megatron Bridge."""
+    where, framework = str(file), options_of.primus_framework(body)
+    base = find_primus_model(body, file, settings)
+    if framework == "torchtitan":
+        tree = fill_primus(merge(base, options_of.primus_trainer(body).get("overrides") or {}), settings)
+        return replace(_settle_torchtitan(tree, where, chips), stack="primus")
+    if framework == "megatron_bridge":
+        return read_primus_bridge(base | dict(options_of.primus_trainer(body).get("overrides") or {}), settings, where)
+    return options_of.read_primus(body, base, settings, where)
 
 
 def _read_bridge(command: Command, launcher: Options, settings: Mapping[str, str], where: str) -> Options:
@@ -322,7 +326,7 @@ def _read_torchtitan(
     number = count_chips(launcher, chips or None)[1] if chips or _says_chips(launcher) else 0
     toml = changes.pop("job.config_file", "")
     if toml:
-        tree = torchtitan.lay_over(_take_in(toml, file, where, script), changes)
+        tree = torchtitan.lay_over(take_in(toml, file, where, script), changes)
     else:
         name = (launcher.texts("--config") or [""])[0]
         tree = torchtitan.read_registry(name, changes)
@@ -346,47 +350,3 @@ def _dotted(words: Sequence[str]) -> dict[str, str]:
         elif equals and key.replace(".", "").replace("_", "").isalnum():
             place[key] = value
     return place
-
-
-def _reader(file: Path, script: Script | None = None) -> ReadFile:
-    written = script.written if script else {}
-
-    def read(name: str) -> Mapping[str, Any] | None:
-        if name in written:
-            return _load(written[name], Path(name))
-        place = find_source(name, file) if name else None
-        return _load(read_text(place, "a configuration"), place) if place else None
-
-    return read
-
-
-def _take_in(name: str, file: Path, where: str, script: Script) -> dict[str, Any]:
-    """Return a configuration that a script names: one that it writes itself, or one that lies beside it."""
-    if name in script.written:
-        return _load(script.written[name], Path(name))
-    return _load(_beside(name, file, where), find_source(name, file) or file)
-
-
-def _beside(name: str, file: Path, where: str) -> str:
-    place = find_source(name, file) if name else None
-    if place is None:
-        raise FormatError(f"{where}: its configuration {os.path.basename(name) or 'FILE.yaml'} is not beside it")
-    return read_text(place, "a configuration")
-
-
-def _load(text: str, file: Path) -> dict[str, Any]:
-    """Return the mapping in a configuration.
-
-    Raises FormatError for what is none.
-    """
-    where = str(file)
-    if file.suffix == ".toml":
-        try:
-            return tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-            raise FormatError(f"{where}: not valid TOML: {error}") from None
-    documents = [d for d in parse_documents(text, where, file.suffix == ".json", last_counts=True) if d is not None]
-    if len(documents) != 1 or not isinstance(documents[0], Mapping):
-        raise FormatError(f"{where}: expected one mapping, a configuration of a training")
-    check_size(documents[0], where)
-    return {str(k): v for k, v in documents[0].items()}

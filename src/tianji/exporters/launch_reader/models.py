@@ -98,7 +98,11 @@ def _find_hybrid(options: Options, hidden: int, heads: int, assumed: list[str]) 
             layers = options.count("--num-layers", 0)
             if "pattern" in name and set(options.text(name) or "") <= set("M*-E|/"):
                 return _read_hybrid(options, hidden, heads, (options.text(name) or "").replace("|", ""), assumed)
-            if model := find_like(hidden, layers, heads):
+            stated = {"groups": "--num-query-groups"}
+            stated |= {} if options.has("--num-experts") else {"ffn": "--ffn-hidden-size"}
+            sizes = {key: options.count(option) for key, option in stated.items() if options.has(option)}
+            sizes |= {"hidden": hidden, "layers": layers, "heads": heads}
+            if model := find_like(sizes | {"experts": options.count("--num-experts", 0, least=0)}):
                 assumed.append(f"{name}: the model is {model.name} of the catalog, by its sizes")
                 return model
             raise UnsupportedModelError(

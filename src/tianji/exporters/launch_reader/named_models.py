@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -77,12 +77,17 @@ def find_in_file_name(stem: str) -> Model | None:
     return None
 
 
-def find_like(hidden: int, layers: int, heads: int) -> Model | None:
-    """Return the catalog's model with layers of several kinds that has these sizes; None where no single one has."""
-    fitting = [
-        m for m in _patterned() if (m.hidden_size, m.num_layers, m.num_attention_heads) == (hidden, layers, heads)
-    ]
+def find_like(stated: Mapping[str, int]) -> Model | None:
+    """Return the catalog's model with layers of several kinds that has the stated sizes; None where no single one has."""
+    fitting = [m for m in _patterned() if all(_sizes(m)[name] == size for name, size in stated.items())]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def _sizes(m: Model) -> dict[str, int]:
+    return {
+        "hidden": m.hidden_size, "layers": m.num_layers, "heads": m.num_attention_heads, "groups": m.num_key_value_heads,
+        "ffn": m.intermediate_size, "experts": m.moe.num_experts if m.moe else 0,
+    }  # fmt: skip
 
 
 @cache

@@ -81,6 +81,9 @@ class DumpComparison:
     stack: str
     rank: str
 
+    def __repr__(self) -> str:
+        return f"DumpComparison({len(self.calls):,} calls, {self.num_red:,} of them red)"
+
     @property
     def num_red(self) -> int:
         """Calls with a red flag."""

@@ -63,6 +63,9 @@ class Parity:
     divergence: Divergence | None
     open_questions: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"Parity({self.outcome.value} over {len(self.steps):,} steps, {len(self.checks):,} checks)"
+
     @property
     def outcome(self) -> CheckOutcome:
         """The worst of all checks; a divergence that noise does not explain counts as beyond the noise."""

@@ -54,6 +54,9 @@ class Twin:
     unused: tuple[str, ...]
     """Names in the files of weights that no part of the model takes."""
 
+    def __repr__(self) -> str:
+        return f"Twin({self.plan!r} in {self.folder})"
+
     @property
     def weights(self) -> Path:
         """The file of the first weights."""

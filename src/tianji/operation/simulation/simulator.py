@@ -36,6 +36,11 @@ class Play:
     seconds: Seconds
     """Simulated."""
 
+    def __repr__(self) -> str:
+        return (
+            f"Play(seed {self.seed}: {self.state.value}, {len(self.log.events):,} events, {self.failures:,} failures)"
+        )
+
 
 def play(seed: int, path: Path | None = None) -> Play:
     """Play the operation of a seed to its end; the same seed gives the same events, byte for byte.

@@ -12,7 +12,7 @@ from tianji.catalog.migration import load_snapshots
 from tianji.migration import Conflict, Move, VersionSet
 from tianji.migration.effort import Effort
 from tianji.migration.judging import Finding, Impact
-from tianji.migration.measured_moves import CLASSES, LINES_A_KERNEL, num_measured
+from tianji.migration.measured_moves import CLASSES, LINES_A_KERNEL, find_record, num_measured
 from tianji.migration.mindspore import RELATIONS, Coverage, TwinOffer
 from tianji.migration.routes import Route, own_version
 from tianji.migration.versions.environment import Environment, Misfit
@@ -20,6 +20,7 @@ from tianji.report.documents.checked_lines import versions_line
 from tianji.report.documents.migration_types import (
     ApisDocument,
     AreaDocument,
+    ClassRecordDocument,
     EffortDocument,
     FindingDocument,
     MindSporeDocument,
@@ -174,6 +175,7 @@ def _effort(move: Move) -> EffortDocument:
         "route": effort.route.value,
         "effort_class": _class_of(effort),
         "class_title": CLASSES[effort.effort_class][0] if _class_of(effort) else "",
+        "class_record": _record(effort),
         "reason": effort.reason,
         "answer": effort.answer,
         "blockers": list(effort.blockers),
@@ -197,6 +199,13 @@ def _effort(move: Move) -> EffortDocument:
             for name, what, count, places in effort.checklist
         ],
     }
+
+
+def _record(effort: Effort) -> ClassRecordDocument | None:
+    if effort.route is Route.UNREAD:
+        return None
+    record = find_record(effort.effort_class)
+    return {"cases": record.cases, "right": record.right, "others": dict(record.others)}
 
 
 def versions_of(answer: VersionSet | Conflict) -> VersionSetDocument:

@@ -149,12 +149,22 @@ class BreakageDocument(TypedDict):
     places: list[str]
 
 
+class ClassRecordDocument(TypedDict):
+    """How often the class of a scan was that of the lines which a measured first support added."""
+
+    cases: int
+    right: int
+    others: dict[str, int]
+    """Class that it was instead, and how often."""
+
+
 class EffortDocument(TypedDict):
     """What the move takes, from measured moves."""
 
     route: str
     effort_class: str
     class_title: str
+    class_record: ClassRecordDocument | None
     reason: str
     answer: str
     blockers: list[str]

@@ -29,6 +29,8 @@ def scan_line(
         low, high = effort["lines_a_kernel"]
         amounts += f", and {low} to {high} for each of {count_noun(kernels, 'kernel')} that is ported"
     hinge = f"The lines are quartiles of {measured} measured moves, not a chance. It hangs on the class"
+    if record := effort["class_record"]:
+        hinge += f", which was right for {record['right']} of {record['cases']} measured"
     if coverage is not None:
         written = coverage["counts"]["none"] + coverage["counts"]["unlisted"]
         answer = f"Open: its code is written anew for MindSpore; {written:,} of {coverage['names']:,} names have no counterpart"

@@ -95,6 +95,13 @@ def _lead(document: Document) -> Iterable[str]:
         span = str(later[0]) if later and later[0] == later[-1] else f"{later[0]} to {later[-1]}" if later else ""
         after = f" Then {span} commits about NPUs within a year." if span else ""
         yield f"Measured first supports of this kind added {lines['low']} to {lines['high']} lines; nearest: {names}.{after}"
+    record = effort["class_record"]
+    if effort["route"] != PLUGIN and record["others"]:
+        others = ", ".join(f"{count} {name}" for name, count in record["others"].items())
+        yield (
+            f"Of {record['cases']} measured repositories that a scan called {effort['effort_class']}, {record['right']} were;"
+            f" the others: {others}."
+        )
     kernels = effort["triton_kernels"] + effort["cuda_kernels"]
     if kernels:
         low, high = effort["lines_a_kernel"]

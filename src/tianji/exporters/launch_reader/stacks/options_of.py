@@ -25,7 +25,10 @@ SWIFT_DEFAULTS: dict[str, list[str]] = {
     "--cross-entropy-loss-fusion": [],
 }  # fmt: skip
 """ms-swift 3602360a (August 2026), swift/megatron/arguments/megatron_args.py."""
-SWIFT_NAMES = {"--max-length": "--seq-length", "--tuner-type": "--train-type"}
+SWIFT_NAMES = {
+    "--max-length": "--seq-length", "--tuner-type": "--train-type",
+    "--virtual-pipeline-model-parallel-size": "--num-virtual-stages-per-pipeline-rank",
+}  # fmt: skip
 SLIME_DEFAULTS: dict[str, list[str]] = {"--use-distributed-optimizer": [], "--bf16": [], "--micro-batch-size": ["1"]}
 """slime 624b824a (August 2026), slime/backends/megatron_utils/arguments.py."""
 VERL_DEFAULTS: dict[str, list[str]] = {
@@ -114,6 +117,13 @@ def read_slime(command: Command, script: Script, where: str) -> Options:
     values = SLIME_DEFAULTS | group_options(command.words)
     options = Options(where, values | start_options(command, script), stack="slime")
     _take_layers(options)
+    checkpoint = (values.get("--hf-checkpoint") or [""])[0]
+    if "--num-layers" not in options.values and find_named_model(checkpoint):
+        _take_model(options, checkpoint, "--hf-checkpoint")
+        options.remarks.append(f"the sizes are not in the script: those of --hf-checkpoint {checkpoint} are taken")
+    if options.text("--train-backend") == "fsdp":
+        options.values |= {"--use-megatron-fsdp": [], "--data-parallel-sharding-strategy": ["optim_grads_params"]}
+        options.remarks.append("--train-backend fsdp: weights, gradients and optimizer are sharded")
     if options.has("--use-dynamic-batch-size", "--max-tokens-per-gpu"):
         cp = options.count("--context-parallel-size", 1)
         tokens = options.count("--max-tokens-per-gpu", 8192) * cp
@@ -265,15 +275,26 @@ def _fill(text: str, settings: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda m: settings.get(m[1], m[0]), text)
 
 
+def primus_trainer(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the module of Primus' YAML that trains."""
+    return next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
+
+
+def primus_framework(body: Mapping[str, Any]) -> str:
+    """Return the framework below Primus."""
+    return str(primus_trainer(body).get("framework", "megatron"))
+
+
 def read_primus(body: Mapping[str, Any], base: Mapping[str, Any], settings: Mapping[str, str], where: str) -> Options:
     """Return the options of Primus' YAML; ``base`` is the model's own file where it lies beside, else empty.
 
     Raises FormatError for another framework than Megatron below Primus.
     """
-    trainer = next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
-    framework = str(trainer.get("framework", "megatron"))
-    if framework != "megatron":
-        raise FormatError(f"{where}: a configuration of Primus for {framework}; read here are those for megatron")
+    trainer = primus_trainer(body)
+    if (framework := primus_framework(body)) != "megatron":
+        raise FormatError(
+            f"{where}: a configuration of Primus for {framework}; read are those for megatron, torchtitan and megatron_bridge"
+        )
     overrides = trainer.get("overrides") or {}
     values: dict[str, list[str]] = dict(PRIMUS_DEFAULTS)
     for name, value in {**base, **overrides}.items():
@@ -288,6 +309,16 @@ def read_primus(body: Mapping[str, Any], base: Mapping[str, Any], settings: Mapp
 
 
 PRIMUS_NAMES = {"fp8": "fp8_format", "share_embeddings_and_output_weights": "share_embeddings"}
+
+
+def primus_option(name: str) -> str:
+    """Return the option of Megatron that an option of Primus' command line means.
+
+    >>> primus_option("--fp8"), primus_option("--num-layers")
+    ('--fp8-format', '--num-layers')
+    """
+    key = name[2:].replace("-", "_")
+    return "--" + PRIMUS_NAMES.get(key, key).replace("_", "-")
 
 
 def primus_default(text: str, settings: Mapping[str, str]) -> str:

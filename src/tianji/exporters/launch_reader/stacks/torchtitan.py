@@ -21,6 +21,12 @@ from tianji.workload import Formats, Job, find_precision
 SCHEDULES = {
     "1f1b": "1f1b", "interleaved1f1b": "interleaved", "gpipe": "gpipe", "zbvzerobubble": "zb-v", "dualpipev": "dualpipe",
 }  # fmt: skip
+FLAVORS = {
+    ("deepseek_v3", "16B"): "deepseek-v2-lite", ("deepseek_v3", "236B"): "deepseek-v2", ("deepseek_v3", "671B"): "deepseek-v3",
+    ("llama3", "405B"): "llama-3.1-405b", ("llama3", "1B"): "llama-3.2-1b", ("llama3", "3B"): "llama-3.2-3b",
+    ("llama4", "17bx16e"): "llama-4-scout", ("llama4", "17bx128e"): "llama-4-maverick",
+}  # fmt: skip
+"""Models of the catalog that torchtitan ships under another name (0.2.1, torchtitan/models/*/__init__.py)."""
 TABLES = frozenset({"job", "model", "training", "parallelism"})
 """Sections of which a configuration of torchtitan has one at least."""
 DEFAULT_SEQUENCE, DEFAULT_BATCH = 2048, 8
@@ -72,7 +78,8 @@ def read_torchtitan(sections: Mapping[str, Any], where: str, chips: int) -> Sett
         return value if isinstance(value, Mapping) else {}
 
     model_part, training, parallel = part("model"), part("training"), part("parallelism")
-    names = [f"{model_part.get('name', '')}-{model_part.get('flavor', '')}", str(model_part.get("name", ""))]
+    name, flavor = str(model_part.get("name", "")), str(model_part.get("flavor", ""))
+    names = [FLAVORS.get((name, flavor)) or (f"{name}-{flavor}" if flavor else name)]
     names = [str(tree["named"]), *names] if "named" in tree else names
     entry = next((f for n in names if (f := find_named_model(n))), None)
     if entry is None:
