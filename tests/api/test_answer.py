@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -195,7 +196,9 @@ def test_a_document_is_made_once_and_notes_go_to_stderr(tmp_path: Path, capsys: 
     captured = capsys.readouterr()
     assert captured.out.split() == exported.document["written"]
     assert [line.removeprefix("tianji: note: ") for line in captured.err.splitlines()] == exported.document["notes"]
-    assert tianji.read_plan(tmp_path / "p.json") == plan.best.plan
+    written = tianji.read_plan(tmp_path / "p.json")
+    assert written == replace(plan.best.plan, software=written.software)
+    assert written.software is not None and written.software.name == "megatron-lm"
     with pytest.raises(FormatError, match="expected a measured result"):
         tianji.explain(plan)
 

@@ -45,7 +45,7 @@ def test_the_factors_multiply_to_the_ratio(job: Job, h100: Pool, calibration: Ca
     assert math.prod(_speed_factors(a, b).values()) == pytest.approx(a.useful.nominal / b.useful.nominal)
     assert a.cost is not None
     assert b.cost is not None
-    assert math.prod(_cost_factors(a, b).values()) == pytest.approx(b.cost.nominal / a.cost.nominal)
+    assert math.prod(_cost_factors(a, b).values()) == pytest.approx(a.cost.nominal / b.cost.nominal)
 
 
 def test_one_pool_is_no_comparison(job: Job, h100: Pool, calibration: Calibration) -> None:

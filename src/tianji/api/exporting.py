@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tianji.api.answer import Answer
 from tianji.api.requests import File, PlanLike, find_calibration, plan_of
+from tianji.api.started_software import SOFTWARE_OF_TARGET
 from tianji.catalog.entries import is_there
 from tianji.errors import FormatError, InputError
 from tianji.exporters import TARGETS, FileBundle, render_plan, write_bundle
@@ -19,6 +20,7 @@ from tianji.exporters.lint.violations import Violation
 from tianji.exporters.rules.facts import model_facts
 from tianji.exporters.rules.tables import flatten_values, load_rules
 from tianji.formatting import format_percent
+from tianji.hardware.software import Software
 from tianji.parallel.plan import Plan
 from tianji.prediction import predict as predict_plan
 from tianji.prediction.remedies import recommend_interval
@@ -62,7 +64,7 @@ def export(
         raise FormatError(f"tianji export: {missing} is missing; as in `tianji export plan.json --to megatron`")
     wanted = plan_of(plan)
     bundle = render_plan(wanted, to, _recommend_steps(wanted))
-    notes = (*bundle.notes, *_note_memory(wanted))
+    notes = (*bundle.notes, *_note_software(wanted, to), *_note_memory(wanted))
     paths = write_bundle(bundle, out) if out else []
     files: list[FileDocument] = [
         {"name": a.name, "executable": a.is_executable, "text": a.text} for a in bundle.artefacts
@@ -74,6 +76,18 @@ def export(
         partial(export_document, to, notes, files, written), notes=notes,
         text="".join(f"{text}\n" for text in texts),
     )  # fmt: skip
+
+
+def _note_software(plan: Plan, to: str) -> tuple[str, ...]:
+    """Return that a plan is priced for other software than the files start, and how to price these."""
+    started = SOFTWARE_OF_TARGET.get(to, "")
+    software = plan.software or Software.of(find_calibration(None).stack(plan.pool.chip))
+    if started in ("", software.framework):
+        return ()
+    return (
+        f"This plan is priced for {software.name}, and these files start {started}: `tianji plan ... --runs-on {to}` prices what"
+        " they run.",
+    )
 
 
 def _note_memory(plan: Plan) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ from tianji.api.quantities import Count
 from tianji.api.requests import File, PoolLike, find_pool
 from tianji.api.software import NOTHING_SAID, SoftwareOptions, choose_software, find_layout_words
 from tianji.api.software_rules import rule_out_overlap, weigh_allowed
-from tianji.catalog import list_software, load_framework
+from tianji.api.started_software import find_written, name_started
 from tianji.errors import FormatError, IllegalStrategyError, InputError
 from tianji.exporters.launch_reader.launches import Launch, read_launch
 from tianji.formatting import format_duration
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
+from tianji.hardware.software import OFF
 from tianji.parallel.layouts import complete_layout
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import write_plan
@@ -33,9 +34,6 @@ from tianji.validation.near_errors import NearErrors
 
 USUAL_POOLS = {"megatron": "hgx-h100", "mindspeed": "atlas-900-a2"}
 """What is assumed where no pool is named: eight chips a node, scale-out between nodes."""
-
-SOFTWARE_OF = {"megatron": "megatron-lm", "bridge": "megatron-bridge"}
-"""By the project whose launch is read, the software that it starts, where its name is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +107,12 @@ def predict_launch(
     if changes:
         kept = {k: v for k, v in strategy.as_dict().items() if k not in changes and k != "dp"}
         strategy = complete_layout({**kept, **changes}, launch.chips)
-    base = "" if asked.is_empty else _find_base(launch, place)
-    words = find_layout_words(strategy, place.chip, changes, has_experts=launch.job.model.moe is not None)
-    choice = choose_software(calibration, (place.chip,), asked.add(words), changes, base, strategy)
-    # The best plan may have what the script switches off, so it is searched under what the user says alone.
-    free = choose_software(calibration, (place.chip,), asked, changes, base).calibration
+    asked, words = _name_software(launch, place, asked, assumed) if calibration.software else (asked, ())
+    best = _find_best_words(launch, place, asked, words)
+    words += find_layout_words(strategy, place.chip, changes, has_experts=launch.job.model.moe is not None)
+    choice = choose_software(calibration, (place.chip,), asked.add(words), changes, layout=strategy)
+    # The best plan may have what the script leaves off, so it is searched with all that it says and that its software takes.
+    free = choose_software(calibration, (place.chip,), asked.add(best), changes).calibration
     calibration = choice.calibration
     strategy = replace(strategy, **choice.fields)
     job = choice.settle(replace(launch.job, assumed=tuple(assumed)), place.chip)
@@ -132,11 +131,29 @@ def _describe_stops(path: File, launch: Launch) -> str:
     )
 
 
-def _find_base(launch: Launch, pool: Pool) -> str:
-    """Return the software that a launch starts; nothing where its switches are known, but not on the chips of the pool."""
-    name = SOFTWARE_OF.get(launch.stack, launch.stack)
-    is_foreign = name in list_software() and pool.chip.ecosystem not in load_framework(name).ecosystems
-    return "" if is_foreign else name
+def _name_software(
+    launch: Launch, pool: Pool, asked: SoftwareOptions, assumed: list[str]
+) -> tuple[SoftwareOptions, tuple[str, ...]]:
+    """Return the options with the software that a launch starts, where the user names none, and the switches that it says.
+
+    Software whose switches are known, but not on the chips of the pool, says nothing about them.
+    """
+    name = name_started(launch.stack, pool.chip)
+    if not name:
+        return asked, ()
+    if asked.software in (None, ()):
+        assumed.append(f"software {name}, which the launch starts (--software says another)")
+        asked = replace(asked, software=name)
+    return asked, launch.switches
+
+
+def _find_best_words(launch: Launch, pool: Pool, asked: SoftwareOptions, words: Sequence[str]) -> tuple[str, ...]:
+    """Return the switches of the best plan: those that a launch turns on, and those that its software would take."""
+    on = tuple(word for word in words if OFF.get(word.partition("=")[0]) != word.partition("=")[2])
+    name = asked.software if isinstance(asked.software, str) else ""
+    switches = {word.partition("=")[0] for word in on}
+    written = find_written(launch.framework, name, launch.job, pool.chip) if words or name else ()
+    return (*on, *(word for word in written if word.partition("=")[0] not in switches))
 
 
 def _find_best(result: Result, calibration: Calibration) -> Result | str:

@@ -28,6 +28,7 @@ from tianji.api.requests import (
 )
 from tianji.api.software import SoftwareLike, SoftwareOptions, Words
 from tianji.api.software_rules import weigh_allowed
+from tianji.api.started_software import say_target
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Assessment, Assumptions, assess
 from tianji.comparison.batches import AtBatch, weigh_batches
@@ -154,6 +155,9 @@ def plan(
         return _plan_mixture(model, mixture, sizes, fixed, find_calibration(calibration), reliability, asked)
     assert not isinstance(pool, Mixture)
     request = find_request(model, pool, sizes, calibration, asked, fixed)
+    target = say_target(asked, runs_on, request.job, request.pool.chip) if request.calibration.software else asked
+    if target != asked:
+        request = find_request(model, pool, sizes, calibration, target, fixed)
     explained = None if explain is None else _predict_layout(explain, request)
     varied: dict[str, tuple[Any, ...]] = {name: (False, True) for name in _read_switches(vary)}
     assumptions = Assumptions(

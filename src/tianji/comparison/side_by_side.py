@@ -1,4 +1,7 @@
-"""Compare pools: the best plan on each for the same work, side by side, and one sentence of verdict."""
+"""Compare pools: the best plan on each for the same work, side by side, and one sentence of verdict.
+
+Every ratio of two pools is that of the one named later over the one named earlier: in verdicts, tables, pages and JSON.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tianji.comparison.common_terms import divide, pin_shared
 from tianji.comparison.measures import MEASURES, Assessed
 from tianji.comparison.mixed_assessment import MixedAssessment, assess_mixture
 from tianji.errors import FormatError, InfeasibleError
-from tianji.formatting import format_ends
+from tianji.formatting import format_range
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.mixture import Mixture
@@ -56,9 +59,9 @@ class Comparison:
 
     @property
     def batch_line(self) -> str:
-        """How the useful tokens of the fastest pool over the second move with the batch, in words."""
-        best, second = rank_by_speed(self.assessments)[:2]
-        return describe_batches(self.batches, self.batch, best, second)
+        """How the useful tokens of one of the two fastest pools over the other move with the batch, in words."""
+        later, earlier = find_leaders(self.assessments)
+        return describe_batches(self.batches, self.batch, later, earlier)
 
     def ratios(self, key: str) -> tuple[Range | None, ...]:
         """Return a measure of each pool over that of the first."""
@@ -139,6 +142,12 @@ def rank_by_speed(assessments: Sequence[Assessed]) -> list[int]:
     return sorted(range(len(assessments)), key=lambda i: -assessments[i].useful.nominal)
 
 
+def find_leaders(assessments: Sequence[Assessed]) -> tuple[int, int]:
+    """Return the places of the two fastest plans, that of the pool named later first: the order of their ratio."""
+    one, other = rank_by_speed(assessments)[:2]
+    return max(one, other), min(one, other)
+
+
 def format_pool(a: Assessed) -> str:
     """Return a pool with its chips, like ``1,024 × hgx-h100``."""
     return a.name
@@ -154,9 +163,12 @@ class _Contest:
     """What a verdict is about."""
 
     what: str
+    says: str
+    """The ratio in words: ``later`` and ``earlier`` are pools, ``times`` the ratio."""
     of: Callable[[Assessed], Range | None]
     is_cost: bool
     factors: Callable[[Assessed, Assessed], dict[str, float]]
+    """Of the ratio; they multiply to it."""
 
 
 def _verdict(
@@ -164,21 +176,21 @@ def _verdict(
 ) -> str:
     spans = {i: span for i in places if (span := contest.of(assessments[i])) is not None}
     best, second = sorted(spans, key=lambda i: spans[i].nominal, reverse=not contest.is_cost)[:2]
-    pair = assessments[best], assessments[second]
-    ratio = divide(contest.of, *pair, [(every[best], every[second]) for every in pinned]) or Range.exactly(1.0)
-    times, what = 1 / ratio.nominal if contest.is_cost else ratio.nominal, contest.what
+    later, earlier = max(best, second), min(best, second)
+    pair = assessments[later], assessments[earlier]
+    ratio = divide(contest.of, *pair, [(every[later], every[earlier]) for every in pinned]) or Range.exactly(1.0)
     names = format_pool(pair[0]), format_pool(pair[1])
+    says = contest.says.format(later=names[0], earlier=names[1], times=format_range(ratio, "{:.2f}".format))
     if ratio.low <= 1 <= ratio.high:
         return (
-            f"No verdict on {what}: nominally {names[0]} is {times:.2f} times better than {names[1]}, but the ranges overlap"
-            f" ({format_ends(ratio, '{:.2f}'.format)} times of it)."
-            f" {_decider(pair, (spans[best], spans[second]), contest.is_cost)}"
+            f"No verdict on {contest.what}: {says}, a range with 1 in it."
+            f" {_decider(pair, (spans[later], spans[earlier]), contest.is_cost)}"
         )
     parts = contest.factors(*pair)
     ranked = sorted(parts, key=lambda name: -abs(math.log(parts[name])))
     moving = [name for name in ranked if f"{parts[name]:.2f}" != "1.00"] or ranked[:1]
     reasons = ", ".join(f"{name} ×{parts[name]:.2f}" for name in moving[:3])
-    ahead = f"{names[0]} is ahead of {names[1]} on {what}, {times:.2f} times, and the ranges do not overlap"
+    ahead = f"{format_pool(assessments[best])} is ahead on {contest.what}: {says}"
     return f"{ahead}; it is decided by {reasons}."
 
 
@@ -229,12 +241,18 @@ def _speed_factors(a: Assessed, b: Assessed) -> dict[str, float]:
 
 
 def _cost_factors(a: Assessed, b: Assessed) -> dict[str, float]:
-    """Return the factors of b / a in dollars of a useful token; they multiply to it."""
+    """Return the factors of a / b in dollars of a useful token; they multiply to it."""
     assert a.cost is not None
     assert b.cost is not None
-    chip = (a.useful.nominal / a.chips) / (b.useful.nominal / b.chips)
-    return {"useful tokens of a chip": chip, "the price of a chip-hour": b.cost.nominal / a.cost.nominal / chip}
+    hours = (a.chips / a.useful.nominal) / (b.chips / b.useful.nominal)
+    return {"chip-hours of a useful token": hours, "the price of a chip-hour": a.cost.nominal / b.cost.nominal / hours}
 
 
-SPEED = _Contest("useful tokens a day", lambda a: a.useful, False, _speed_factors)
-COST = _Contest("cost of a useful token", lambda a: a.cost, True, _cost_factors)
+SPEED = _Contest(
+    "useful tokens a day", "{later} gives {times} times the useful tokens of {earlier}", lambda a: a.useful, False,
+    _speed_factors,
+)  # fmt: skip
+COST = _Contest(
+    "cost of a useful token", "a useful token costs {times} times as much on {later} as on {earlier}", lambda a: a.cost, True,
+    _cost_factors,
+)  # fmt: skip

@@ -93,7 +93,8 @@ def draw_worlds(
     constants, doubt = calibration.constants(pool.chip, traits), calibration.doubt(pool.chip, traits)
     drawn = draw_constants(constants, doubt, _mirrored(random, DRAWS, len(doubt.names)))
     predicted = np.log(np.broadcast_to(estimate_step(job, pool, constants, grid), grid.shape))
-    parts = [Grid.of(*strategies[i : i + TOGETHER]) for i in range(0, len(strategies), TOGETHER)]
+    numbers = np.arange(len(strategies)) // TOGETHER
+    parts = [grid.keep(numbers == number) for number in range(int(numbers[-1]) + 1)]
     seconds = [np.broadcast_to(estimate_step(job, pool, drawn, g), (DRAWS, *g.shape)) for g in parts]
     times = np.log(np.concatenate(seconds, axis=1))
     worlds = DRAWS * ERRORS

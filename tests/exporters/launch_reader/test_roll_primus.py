@@ -55,10 +55,10 @@ def test_the_actor_of_roll_trains_by_megatron(tmp_path: Path) -> None:
     assert (s.tp, s.pp, s.dp, s.micro_batch_size, s.recompute) == (2, 2, 4, 2, "full")
     assert (launch.job.seq_len, launch.job.global_batch_size) == (6144, 2 * 16 * 4)
     assert any("rollout" in text for text in launch.assumed)
-    chunks = "virtual_pipeline_model_parallel_size: 7, additional_configs: {moe_permute_fusion: true}}"
+    chunks = "virtual_pipeline_model_parallel_size: 7, additional_configs: {defer_embedding_wgrad_compute: true}}"
     launch = read_roll(tmp_path, "megatron_train", MEGATRON.replace("}", f", {chunks}"))
     assert (launch.strategy.vpp, launch.strategy.schedule) == (7, "interleaved")
-    assert any("--moe-permute-fusion" in text for text in launch.left_out)
+    assert any("--defer-embedding-wgrad-compute" in text for text in launch.left_out)
 
 
 def test_the_actor_of_roll_trains_by_fsdp_or_deepspeed(tmp_path: Path) -> None:
@@ -132,3 +132,10 @@ def test_a_command_of_primus_lies_over_the_yaml_that_it_names(tmp_path: Path) ->
         s = launch.strategy
         assert (launch.stack, launch.chips, s.tp, s.dp, s.micro_batch_size) == ("primus", 16, 2, 8, 4)
         assert (launch.job.seq_len, launch.job.global_batch_size, s.recompute) == (8192, 128, "full")
+
+
+@pytest.mark.parametrize("framework", ["megatron", "torchtitan", "megatron_bridge", "[1]"])
+def test_a_yaml_of_primus_that_is_none_is_refused(framework: str, tmp_path: Path) -> None:
+    for changes in ("[1, 2]", "7", "{training: [1], parallelism: 3, flavor: {a: 1}, hf_path: 3}"):
+        with pytest.raises(InputError):
+            read(tmp_path, "run.yaml", PRIMUS % (framework, "[1]", changes), 8)

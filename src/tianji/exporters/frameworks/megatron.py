@@ -138,7 +138,9 @@ TARGET = Target(
     "megatron",
     "launch script for Megatron-LM (NVIDIA)",
     write,
-    space={"schedule": PIPELINES, "zero": (0, 1, 2, 3)},
+    space={"schedule": PIPELINES, "zero": (0, 1, 2, 3), "recompute": ("none", "selective", "full")},
+    # Of the cheap outputs it has no option for the activations of a dense MLP.
+    implied={("recompute", "selective"): {"recompute_modules": "layernorm+moe_act"}},
     other_tasks=dict.fromkeys(
         ADAPTED, "Megatron-LM d98e8a64 trains no adapters (take --to nemo, or --to mindspeed on Ascend)"
     ),

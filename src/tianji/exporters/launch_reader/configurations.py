@@ -299,10 +299,10 @@ def _read_primus(body: dict[str, Any], file: Path, chips: int, settings: Mapping
     where, framework = str(file), options_of.primus_framework(body)
     base = find_primus_model(body, file, settings)
     if framework == "torchtitan":
-        tree = fill_primus(merge(base, options_of.primus_trainer(body).get("overrides") or {}), settings)
+        tree = fill_primus(merge(base, options_of.primus_changes(body)), settings)
         return replace(_settle_torchtitan(tree, where, chips), stack="primus")
     if framework == "megatron_bridge":
-        return read_primus_bridge(base | dict(options_of.primus_trainer(body).get("overrides") or {}), settings, where)
+        return read_primus_bridge(base | dict(options_of.primus_changes(body)), settings, where)
     return options_of.read_primus(body, base, settings, where)
 
 

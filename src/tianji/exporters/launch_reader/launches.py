@@ -33,6 +33,7 @@ from tianji.exporters.launch_reader.shell_reader import read_script
 from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.stacks.recipe_programs import read_program
 from tianji.exporters.launch_reader.strategies import read_strategy_options
+from tianji.exporters.launch_reader.switches import read_switches
 from tianji.exporters.rules.facts import model_facts
 from tianji.exporters.rules.tables import ReleaseRule, RuleTable, load_rules
 from tianji.input_files import read_text
@@ -68,6 +69,8 @@ class Launch:
     """What the framework's own checks would stop at, or run otherwise."""
     stack: str = "megatron"
     """The project whose launch it is."""
+    switches: tuple[str, ...] = ()
+    """What it says of its software's switches, as words of ``--with``."""
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -211,13 +214,14 @@ def _of_options(options: Options, chips: int | None, script: Script | None) -> L
         assumed.append(f"branches of the script set {', '.join(contested[:6])}: the last value counts")
     if script and script.missing:
         assumed.append(f"not beside the script, and so not read: {', '.join(script.missing[:4])}")
+    switches = read_switches(options, model)
     left_out, ignored = describe_left_out(options)
     table = load_rules(framework)
     facts = {} if options.model is None else model_facts(model)
     rules = (r for r in table.broken(options.values, facts) if not (r.is_of_parser and options.stack in CONFIGURE_CORE))
     broken = describe_broken(table, rules)
     return Launch(
-        job, strategy, strategy.chips, node, framework, tuple(assumed), ignored, left_out, broken, options.stack
+        job, strategy, strategy.chips, node, framework, tuple(assumed), ignored, left_out, broken, options.stack, switches
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from tianji.report.documents.request import (
     calibration_document,
     pool_document,
 )
-from tianji.report.documents.software import SoftwareDocument, software_document
+from tianji.report.documents.software import SoftwareDocument, part_software_document, software_document
 from tianji.units import TERA
 
 
@@ -202,7 +202,7 @@ def _of_pool(a: Assessment, calibration: Calibration) -> AssessmentDocument:
         "leans_on": a.step_time.leans_on,
         "precision": precision.name,
         "tiers": pool_document(pool)["tiers"],
-        "software": software_document(calibration, pool.chip),
+        "software": software_document(calibration, a.result.plan),
         "calibration": calibration_document(calibration, pool, a.result.plan.job.model),
         "figures": [*figures_document(pool, (precision.linear, precision.high)), *site_figures_document(pool)],
         "parts": [],
@@ -265,7 +265,7 @@ def _part(a: MixedAssessment, part: PaidPool, calibration: Calibration) -> PartD
         "power": None if part.power is None else power_document(part.power),
         "site": site_document(part.site),
         "tiers": pool_document(pool)["tiers"],
-        "software": software_document(calibration, pool.chip),
+        "software": part_software_document(calibration, pool.chip),
         "calibration": calibration_document(calibration, pool, a.job.model),
         "figures": [*figures_document(pool, (precision.linear, precision.high)), *site_figures_document(pool)],
     }

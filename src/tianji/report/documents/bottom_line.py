@@ -10,7 +10,7 @@ from tianji.comparison.assessment import assess
 from tianji.comparison.measures import MWH, Assessed
 from tianji.comparison.mixed_assessment import assess_mixture
 from tianji.comparison.replacement import SPENT, describe_answer
-from tianji.comparison.side_by_side import format_pool, rank_by_speed
+from tianji.comparison.side_by_side import find_leaders, format_pool, rank_by_speed
 from tianji.errors import InputError
 from tianji.formatting import format_days, format_duration, format_ends, format_number, format_percent, format_range
 from tianji.prediction.goodput import Goodput
@@ -94,16 +94,19 @@ def _amounts_of_mixture(outcome: MixedOutcome, given: Assumptions) -> str:
 
 
 def comparison_line(comparison: Comparison) -> BottomLineDocument:
-    """Return the bottom line of pools side by side: the fastest over the second."""
+    """Return the bottom line of pools side by side: which leads, and the ratio of the two fastest as tables have it."""
     every = comparison.assessments
     best, second = rank_by_speed(every)[:2]
+    later, earlier = find_leaders(every)
     one, other = every[best], every[second]
-    ratio = one.useful / other.useful
-    times = format_range(ratio, _two)
+    ratio = comparison.ratio("useful_tokens_per_day", later, earlier) or one.useful / other.useful
+    times = f"{format_range(ratio, _two)} times"
     chance = chance_of_at_least(one.useful, other.useful)
-    word = "Yes" if ratio.low > 1 else "Open"
+    word = "Open: nominally" if ratio.low <= 1 <= ratio.high else "Yes:"
+    of = "its useful tokens" if best == earlier else f"the useful tokens of {format_pool(other)}"
+    gives = f"{'it' if best == later else format_pool(every[later])} gives {times} {of}"
     return {
-        "answer": f"{word}: {format_pool(one)} gives {times} times the useful tokens of {format_pool(other)}.",
+        "answer": f"{word} {format_pool(one)} leads; {gives}.",
         "amounts": f"{format_pool(one)}: {amounts(one)}; {format_pool(other)}: {amounts(other)}",
         "hinge": f"{format_pool(one)} ahead: {say_chance(chance)}. It hangs on {_widest(one, other)}.",
         "chance": chance,

@@ -11,7 +11,7 @@ from tianji.comparison.curve import Curve, FixedCurve
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.replacement import describe_answer
 from tianji.comparison.sensitivity import Sensitivity
-from tianji.comparison.side_by_side import format_pool, rank_by_speed
+from tianji.comparison.side_by_side import format_pool
 from tianji.hardware.calibration import Calibration
 from tianji.ranges import Range, RangeDocument, chance_of_at_least
 from tianji.report.documents.assessment import AssessmentDocument, assessment_document
@@ -26,16 +26,20 @@ from tianji.report.documents.request import WorkDocument, work_document
 
 
 class PairDocument(TypedDict):
-    """One pool over another; what both share drops out of the ratios."""
+    """One pool over another that was named before it; what both share drops out of the ratios."""
 
     one: str
     other: str
     speed: RangeDocument
     """Ratio of useful tokens a day."""
+    speed_verdict: Literal["ahead", "open", "behind"]
+    """``open``: 1 lies in the range."""
     is_faster_chance: float
     """From the 80 % ranges of both."""
     cost: RangeDocument | None
     """Ratio of the cost of a useful token; null where a price is not known."""
+    cost_verdict: Literal["ahead", "open", "behind"] | None
+    """``ahead``: cheaper."""
     is_cheaper_chance: float | None
 
 
@@ -50,7 +54,7 @@ class ComparisonDocument(WorkDocument):
     unlike peaks."""
     verdicts: list[str]
     pairs: list[PairDocument]
-    """Every two pools, the faster one first."""
+    """Every two pools, the one named later over the one named earlier."""
     batches: OtherBatchesDocument | None
     """The pools at the batches that were listed, or at the round ones around that of the answer."""
     assumptions: list[str]
@@ -173,7 +177,7 @@ class SizingDocument(WorkDocument):
 
 def comparison_document(comparison: Comparison, calibration: Calibration) -> ComparisonDocument:
     """Return all of a comparison."""
-    job = comparison.assessments[0].job
+    job, places = comparison.assessments[0].job, range(len(comparison.assessments))
     return {
         "document": "comparison",
         "bottom_line": comparison_line(comparison),
@@ -181,7 +185,7 @@ def comparison_document(comparison: Comparison, calibration: Calibration) -> Com
         "pools": [assessment_document(a, calibration) for a in comparison.assessments],
         "ratios": ratios_document(comparison),
         "verdicts": list(comparison.verdicts),
-        "pairs": [pair_document(comparison, *pair) for pair in combinations(rank_by_speed(comparison.assessments), 2)],
+        "pairs": [pair_document(comparison, later, earlier) for earlier, later in combinations(places, 2)],
         "batches": other_batches_document(comparison.batches, comparison.batch, comparison.batch_line),
         "assumptions": list(job.assumed),
     }
@@ -190,15 +194,22 @@ def comparison_document(comparison: Comparison, calibration: Calibration) -> Com
 def pair_document(comparison: Comparison, place: int, base: int) -> PairDocument:
     """Return one pool over another, in speed and in cost."""
     one, other = comparison.assessments[place], comparison.assessments[base]
-    cost = comparison.ratio("cost", place, base)
+    speed, cost = one.useful / other.useful, comparison.ratio("cost", place, base)
     return {
         "one": format_pool(one),
         "other": format_pool(other),
-        "speed": (one.useful / other.useful).to_dict(),
+        "speed": speed.to_dict(),
+        "speed_verdict": _judge(speed),
         "is_faster_chance": chance_of_at_least(one.useful, other.useful),
         "cost": None if cost is None else cost.to_dict(),
+        "cost_verdict": None if cost is None else _judge(1.0 / cost),
         "is_cheaper_chance": None if cost is None else chance_of_at_least(Range.exactly(1.0), cost),
     }
+
+
+def _judge(better: Range) -> Literal["ahead", "open", "behind"]:
+    """Return the verdict of a ratio that is above 1 for the pool that is ahead."""
+    return "ahead" if better.low > 1 else "behind" if better.high < 1 else "open"
 
 
 def ratios_document(comparison: Comparison) -> dict[str, list[RangeDocument | None]]:

@@ -192,7 +192,7 @@ def goodput_document(
     plan = result.plan
     return {
         "document": "goodput",
-        **request_document(plan.job, plan.pool, calibration),
+        **request_document(plan, calibration),
         **lasting_document(result, goodput, remedies, price, goodput_line(result, goodput, price)),
         "plan": plan_result_document(result, goodput.reliability),
         "failure_domains": {

@@ -19,7 +19,7 @@ from tianji.report.documents.request import (
     pool_document,
     work_document,
 )
-from tianji.report.documents.software import SoftwareDocument, software_document
+from tianji.report.documents.software import SoftwareDocument, part_software_document
 from tianji.search.mixed_batches import Division
 from tianji.search.mixed_planner import Alone, MixedOutcome
 from tianji.search.mixed_stages import Chain
@@ -131,7 +131,7 @@ def mixed_request_document(outcome: MixedOutcome, calibration: Calibration) -> M
             "joint_bandwidth_bytes_per_s": mixture.joint.rate(mixture.name),
         },
         "assumptions": list(job.assumed),
-        "software": [software_document(calibration, part.chip) for part in mixture.parts],
+        "software": [part_software_document(calibration, part.chip) for part in mixture.parts],
         "calibrations": [calibration_document(calibration, part, job.model) for part in mixture.parts],
         "figures": [figure for part in mixture.parts for figure in figures_document(part, dtypes)],
     }

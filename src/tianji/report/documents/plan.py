@@ -166,7 +166,7 @@ def plan_document(
         "document": "plan",
         "bottom_line": plan_line(best, assumptions or Assumptions(reliability=reliability)),
         "objective": objective,
-        **request_document(best.plan.job, best.plan.pool, calibration),
+        **request_document(best.plan, calibration),
         "plans": [full_plan_result_document(result, reliability) for result in outcome.results],
         "choice": choice_document(outcome),
         "dealt": dealt_document(outcome),

@@ -89,7 +89,7 @@ def prediction_document(
     return {
         "document": "prediction",
         "bottom_line": _first_line(result, reliability, launch),
-        **request_document(result.plan.job, result.plan.pool, calibration),
+        **request_document(result.plan, calibration),
         "plans": [full_plan_result_document(result, reliability)],
         "switch_gains": switch_gain_documents(switch_gains),
         "idle": {"chips": result.plan.idle_chips, "reason": ""},

@@ -8,6 +8,7 @@ from tianji.catalog.architectures import find_mixture
 from tianji.hardware import Pool
 from tianji.hardware.calibration import OTHER, Calibration
 from tianji.hardware.constants import Constants
+from tianji.parallel.plan import Plan
 from tianji.prediction.predict_plan import describe_basis, describe_mixture
 from tianji.report.documents.cited_figures import CitedFigureDocument, figures_document
 from tianji.report.documents.software import SoftwareDocument, software_document
@@ -146,13 +147,14 @@ class RequestDocument(WorkDocument):
     figures: list[CitedFigureDocument]
 
 
-def request_document(job: Job, pool: Pool, calibration: Calibration) -> RequestDocument:
-    """Return the job, the pool and the calibration of an answer."""
+def request_document(plan: Plan, calibration: Calibration) -> RequestDocument:
+    """Return the job, the pool and the calibration of an answer on a plan."""
+    job, pool = plan.job, plan.pool
     return {
         **work_document(job),
         "pool": pool_document(pool),
         "assumptions": list(job.assumed),
-        "software": software_document(calibration, pool.chip),
+        "software": software_document(calibration, plan),
         "calibration": calibration_document(calibration, pool, job.model),
         "figures": figures_document(pool, (job.precision.linear, job.precision.high)),
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypedDict
 
 from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration
-from tianji.hardware.software import Software
+from tianji.hardware.software import OFF, Software
+from tianji.parallel.plan import Plan
+from tianji.parallel.software_fields import ONCE_A_RANK
 from tianji.prediction.switch_gains import SwitchGain
 
 
@@ -24,7 +26,9 @@ class SoftwareDocument(TypedDict):
     chosen: list[str]
     """Of a framework that is assumed: switches that the user set, or that its rules decide."""
     switches: dict[str, str]
-    """The word of each switch that is known."""
+    """The word of each switch that is known: what the software has by itself, or as it was said."""
+    beyond: list[str]
+    """What the plan is priced with, in words, where software that is assumed is otherwise by itself."""
 
 
 class SwitchGainDocument(TypedDict):
@@ -55,12 +59,30 @@ def switch_gain_documents(gains: Iterable[SwitchGain]) -> list[SwitchGainDocumen
     ]
 
 
-def software_document(calibration: Calibration, chip: Chip) -> SoftwareDocument | None:
-    """Return the software that a calibration prices a chip for; None where it knows no software and none was said."""
-    stated, traits = calibration.find_stated(chip), calibration.stack(chip)
-    if stated is None and not traits:
-        return None
-    software = stated or Software.of(traits)
+def software_document(calibration: Calibration, plan: Plan) -> SoftwareDocument | None:
+    """Return the software that a plan is priced for; None where the calibration knows no software and none was said."""
+    chip = plan.pool.chip
+    software = _find_software(calibration, chip)
+    return (
+        None
+        if software is None
+        else {**_describe(software, calibration, chip), "beyond": list(_beyond(software, plan))}
+    )
+
+
+def part_software_document(calibration: Calibration, chip: Chip) -> SoftwareDocument | None:
+    """Return the software of one part of a mixture, whose plans are several."""
+    software = _find_software(calibration, chip)
+    return None if software is None else {**_describe(software, calibration, chip), "beyond": []}
+
+
+def _find_software(calibration: Calibration, chip: Chip) -> Software | None:
+    traits = calibration.stack(chip)
+    return calibration.find_stated(chip) or (Software.of(traits) if traits else None)
+
+
+def _describe(software: Software, calibration: Calibration, chip: Chip) -> SoftwareDocument:
+    stated = calibration.find_stated(chip)
     return {
         "name": software.name,
         "framework": software.framework,
@@ -68,4 +90,18 @@ def software_document(calibration: Calibration, chip: Chip) -> SoftwareDocument 
         "is_stated": stated is not None and stated.chosen is None,
         "chosen": list(software.chosen or ()),
         "switches": software.switches,
+        "beyond": [],
     }
+
+
+def _beyond(software: Software, plan: Plan) -> Iterator[str]:
+    """Yield in which ways a plan is priced better than its assumed software is by itself."""
+    strategy = plan.strategy
+    if strategy.tp > 1 and strategy.overlap_tp and software.tp_overlap == OFF["tp_overlap"]:
+        yield "tensor-parallel links hidden"
+    if plan.job.model.moe is None or strategy.ep == 1:
+        return
+    if strategy.ep_kind == "deduplicated" and software.dispatcher not in ("", *ONCE_A_RANK):
+        yield "each token sent once to a node"
+    if strategy.overlap_ep and software.ep_overlap == OFF["ep_overlap"]:
+        yield "dispatch hidden"

@@ -197,7 +197,7 @@ def measure_table(pools: Sequence[AssessmentDocument], ratios: Ratios | None = N
             if place and ratios:
                 cells.append(ranged_or(ratios[key][place], "{:.2f}".format, ""))
         rows.append(tuple(cells))
-    note = "Nominal, with low and high" + ("; ratios to the first." if ratios else ".")
+    note = "Nominal, with low and high" + ("; ratios over the first." if ratios else ".")
     return ViewTable("measures", "", tuple(columns), tuple(rows), note, keys=2)
 
 

@@ -67,18 +67,21 @@ def _model(document: WorkDocument, pools: Sequence[AssessmentDocument]) -> str:
 def _pairs(document: ComparisonDocument) -> ViewTable:
     """Return the verdict between every two pools."""
     columns = (
-        ViewColumn("faster pool"), ViewColumn("over"), ViewColumn("useful tokens", is_ranged=True), ViewColumn("faster", "1"),
-        ViewColumn("cost", is_ranged=True, rank=1), ViewColumn("cheaper", "1", rank=1),
+        ViewColumn("pool"), ViewColumn("over"), ViewColumn("useful tokens", is_ranged=True), ViewColumn("faster", "1"),
+        ViewColumn("speed"), ViewColumn("cost of a token", is_ranged=True, rank=1), ViewColumn("cheaper", "1", rank=1),
+        ViewColumn("cost", rank=1),
     )  # fmt: skip
     rows = tuple(
         (
             pair["one"], pair["other"], ranged(pair["speed"], "{:.2f}".format), share_of(pair["is_faster_chance"], 0),
+            pair["speed_verdict"],
             ranged_or(pair["cost"], "{:.2f}".format, NOT_PUBLISHED),
             NOT_PUBLISHED if pair["is_cheaper_chance"] is None else share_of(pair["is_cheaper_chance"], 0),
+            pair["cost_verdict"] or NOT_PUBLISHED,
         )
         for pair in document["pairs"]
     )  # fmt: skip
-    note = "Ratios of the first over the second, with the chance that it is faster, and cheaper by the token."
+    note = "Each over a pool named before it, with the chance that it is faster, and cheaper by the token; open: 1 in the range."
     return ViewTable("pairs", "", columns, rows, note)
 
 

@@ -19,7 +19,10 @@ def describe_software(software: SoftwareDocument, *, has_experts: bool = True) -
     names = [name for name in SHOWN if name in software["switches"] and (has_experts or name not in OF_EXPERTS)]
     words = [f"{name} {software['switches'][name]}" for name in dict.fromkeys((*names, *software["chosen"]))]
     text = f"{software['name']}: {', '.join(words)}" if words else software["name"]
-    return text if software["is_stated"] else f"{text} (assumed, the newest known; --software says another)"
+    if software["is_stated"]:
+        return text
+    more = f"; priced beyond it: {', '.join(software['beyond'])}" if software["beyond"] else ""
+    return f"{text} (assumed, the newest known; --software says another){more}"
 
 
 TITLES = {

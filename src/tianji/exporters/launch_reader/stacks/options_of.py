@@ -280,6 +280,12 @@ def primus_trainer(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
 
 
+def primus_changes(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a YAML of Primus changes in its model's file."""
+    changes = primus_trainer(body).get("overrides")
+    return changes if isinstance(changes, Mapping) else {}
+
+
 def primus_framework(body: Mapping[str, Any]) -> str:
     """Return the framework below Primus."""
     return str(primus_trainer(body).get("framework", "megatron"))
@@ -295,7 +301,7 @@ def read_primus(body: Mapping[str, Any], base: Mapping[str, Any], settings: Mapp
         raise FormatError(
             f"{where}: a configuration of Primus for {framework}; read are those for megatron, torchtitan and megatron_bridge"
         )
-    overrides = trainer.get("overrides") or {}
+    overrides = primus_changes(body)
     values: dict[str, list[str]] = dict(PRIMUS_DEFAULTS)
     for name, value in {**base, **overrides}.items():
         if value is not None and not isinstance(value, Mapping):

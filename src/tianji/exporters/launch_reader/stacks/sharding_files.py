@@ -124,7 +124,7 @@ def apply_fsdp(trainer: TrainerSettings, body: Mapping[str, Any], kind: str = ""
     """Take an FSDP configuration of accelerate or of Hugging Face into a training."""
     part = body.get("fsdp_config") if isinstance(body.get("fsdp_config"), Mapping) else body
     part = ReadKeys({str(k).removeprefix("fsdp_"): v for k, v in (part or {}).items()})
-    part.asked |= NOT_OF_FSDP
+    part.skip(*NOT_OF_FSDP)
     word = str(part.get("sharding_strategy", "")).upper()
     version = whole(part.get("version"), 1)
     if word in SHARDING:
