@@ -13,6 +13,7 @@ from types import ModuleType
 import click
 
 import tianji
+from tianji.api.operation_parts import PARTS
 from tianji.cli import main as command_line
 
 
@@ -94,6 +95,9 @@ def python_page() -> str:
             if isinstance(value, type) and issubclass(value, Exception):
                 kind = "autoexception"
             parts.append(f"```{{eval-rst}}\n.. {kind}:: {value.__module__}.{value.__qualname__}\n```")
+            for part, function in PARTS.items() if name == "operate" else ():
+                parts.append(f"`tianji.operate.{part}` is this function:")
+                parts.append(f"```{{eval-rst}}\n.. {kind}:: {function.__module__}.{function.__qualname__}\n```")
     return "\n\n".join(parts) + "\n"
 
 

@@ -76,6 +76,14 @@ def test_a_framework_answers_for_what_it_trains() -> None:
     assert "task lora" in megatron["reason"]
 
 
+def test_a_trainer_answers_where_its_cross_entropy_is_asked_for() -> None:
+    sizes: dict[str, Any] = {"tasks": "lora", "runs_on": "llama-factory", "batch": 8, "seq": 1024, "most": 2}
+    plain = json.loads(tianji.smallest("llama-3.1-8b", "hgx-h100", **sizes).to_json())["answers"][1]
+    own = json.loads(tianji.smallest("llama-3.1-8b", "hgx-h100", loss_kernel="torch", **sizes).to_json())["answers"][1]
+    assert (plain["chips"], own["chips"]) == (None, 1)
+    assert "--loss-kernel" in plain["reason"]
+
+
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [

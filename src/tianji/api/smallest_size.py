@@ -44,6 +44,7 @@ def smallest(
     batch: Count | None = None,
     seq: Count | None = None,
     precision: str | Precision | None = None,
+    loss_kernel: str | None = None,
     lora_rank: Count | None = None,
     lora_targets: str | None = None,
     lengths: Count | None = None,
@@ -59,6 +60,7 @@ def smallest(
 
     * ``runs_on="megatron"`` adds the smallest number whose plan this framework runs
       exactly.
+    * ``loss_kernel="torch"`` is the cross entropy that LLaMA-Factory and ms-swift compute.
     * ``margin="5 %"`` is the share of the usable memory that a plan must leave free;
       without it 3 %.
 
@@ -83,8 +85,9 @@ def smallest(
             for task in _words(tasks):
                 rank, targets = (lora_rank, lora_targets) if task in ADAPTED else (None, None)
                 sizes = Sizes(
-                    None, batch, seq, None, precision, task=task, lengths=lengths, lora_rank=rank, lora_targets=targets
-                )
+                    None, batch, seq, None, precision, loss_kernel=loss_kernel, task=task, lengths=lengths, lora_rank=rank,
+                    lora_targets=targets,
+                )  # fmt: skip
                 job = find_job(model, sizes, place.node, (place.chip,))
                 searches = {"": fast_search(constants, reserve)} | {
                     engine: framework_search(engine, constants, reserve) for engine in engines

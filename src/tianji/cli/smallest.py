@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     "--precision", metavar="NAME",
     help="Number formats of the run.  [default: as in the published run, on chips that have it; else bf16]",
 )  # fmt: skip
+@click.option(
+    "--loss-kernel", metavar="NAME",
+    help="Cross entropy: plain, torch, fused, in-place, compiled or chunked.  [default: plain]",
+)  # fmt: skip
 @click.option("--lora-rank", metavar="R", help="Rank of adapters.  [default: 16]")
 @click.option(
     "--lora-targets", metavar="NAMES", help="Matrices with adapters: qkv, proj, mlp, experts.  [default: all]"

@@ -2,6 +2,8 @@
 
 from tianji.catalog import load_calibration, load_model, load_pool, make_job
 from tianji.hardware.calibration import Calibration
+from tianji.parallel import Strategy
+from tianji.parallel.plan import Plan
 from tianji.report.documents.request import calibration_document, pool_document, request_document, work_document
 from tianji.report.views.request_summary import describe_job, describe_pool, describe_trust, request_facts
 
@@ -35,7 +37,8 @@ def test_trust_names_its_measurements_or_their_lack() -> None:
 
 
 def test_what_was_not_stated_stands_there() -> None:
-    document = request_document(make_job("deepseek-v3"), load_pool("hgx-h100"), Calibration())
+    plan = Plan(make_job("deepseek-v3"), load_pool("hgx-h100"), Strategy())
+    document = request_document(plan, Calibration())
     labels = [label for label, _ in request_facts(document, (("More", "so"),)).rows]
     assert document["assumptions"]
     assert labels == ["Job", "Pool", "Assumed", "Trust", "More"]
