@@ -11,7 +11,7 @@ from tianji.parallel.mesh import context_group, expert_group, expert_tensor_grou
 from tianji.perf.adapters import adapter_seconds, count_adapter_ops
 from tianji.perf.compute import attention_time, expert_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
-from tianji.perf.host_waits import JOINT_CASTS, ROUTED_KERNELS, TENSOR_KERNELS, TINY, waiting_seconds
+from tianji.perf.host_waits import TINY, count_routed, waiting_seconds
 from tianji.perf.recompute import again_seconds, count_launches
 from tianji.units import Array
 from tianji.workload.ops import SCAN_CHUNK, AttentionOp, ExpertOps, LayerOps, Matmul, Recurrence, Role, Vector
@@ -32,8 +32,6 @@ ALIGNMENT = 8
 """Elements that a head must be a multiple of for batched score matmuls to run on the matrix units."""
 UNALIGNED = 0.1
 """Share of the matrix rate that is left when it is not: the vector units do the work."""
-LOOPED_KERNELS = 7.0
-"""Kernels of one expert that a model's own code runs by itself under ``zero_kind=modules``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,9 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
     waits = c.constants.op_blocking
     blocked = waits * launches
     if layer.experts:
-        routed, looped = (c.constants.kernel_launch * count for count in _num_routed(layer.experts, c))
+        routed, looped = (
+            c.constants.kernel_launch * count for count in count_routed(layer.experts.num_experts / c.g.ep, c)
+        )
         launches, blocked = launches + routed, blocked + np.maximum(waits, c.constants.kernel_blocking) * routed
         blocked = blocked + (1.0 - np.maximum(waits, c.constants.kernel_blocking)) * looped
     one_way, back = total(forward), total(backward)
@@ -178,7 +178,11 @@ def _work(layer: LayerOps, forward: Terms, expanded: Array, c: Context) -> dict[
         routed = c.tokens / c.g.tp * (layer.experts.top_k * layer.experts.computing) * c.imbalance
         activations = sum(v.elements for v in layer.experts.vectors if v.role is Role.EXPERT_ACTIVATION)
         there_and_back, _ = c.once(_expert_communication, layer.experts)
-        routing = c.constants.kernel_launch * c.constants.kernel_blocking * _num_routed(layer.experts, c)[0]
+        routing = (
+            c.constants.kernel_launch
+            * c.constants.kernel_blocking
+            * count_routed(layer.experts.num_experts / c.g.ep, c)[0]
+        )
         work |= {
             "experts' matmuls": e_forward,
             "expert activation": vector_time(c.rates, routed * activations, size),
@@ -194,20 +198,6 @@ def _num_ops(layer: LayerOps, c: Context) -> Array:
     experts = len(layer.experts.matmuls) + len(layer.experts.vectors) + 2 if layer.experts else 0
     scans = SCAN_OPS * len(layer.scans) + count_adapter_ops(layer, c.job.task)
     return plain + (len(layer.matmuls) + len(layer.vectors) + len(layer.attention) + scans + experts)
-
-
-def _num_routed(experts: ExpertOps, c: Context) -> tuple[Array, Array]:
-    """Return the kernels of a layer with experts forward, and those among them for which the host asks the device first.
-
-    A loop over experts asks which tokens each of them has: the chip waits for its launches, however long they work.
-    """
-    of_one: Array = np.asarray(c.constants.expert_kernels * (1.0 - c.constants.expert_grouping))
-    local = experts.num_experts / c.g.ep
-    looped = np.where(of_one > 1.0, of_one, 0.0) * local
-    if np.any(c.g.among("zero_kind", "modules")):
-        of_one = np.where(c.g.among("zero_kind", "modules"), np.maximum(of_one, LOOPED_KERNELS), of_one)
-    casts = np.where(c.g.overlap_ep & (c.g.ep > 1), JOINT_CASTS, 1.0) if c.rates.quantized else 1.0
-    return casts * (ROUTED_KERNELS + TENSOR_KERNELS * (c.g.tp > 1) + of_one * local), looped
 
 
 def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:
