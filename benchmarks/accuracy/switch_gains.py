@@ -1,8 +1,9 @@
 """What one switch bought: published gains of throughput beside predicted ones.
 
 ``catalog/data/software/gains.csv`` holds a job, a layout, and the switches and layout fields before and after. A field like
-``flash_attention=off>on`` of the column ``layout_after`` has a value before and one after; ``shape`` changes sizes of the model,
-and ``guessed`` says what of the job its publisher does not state.
+``flash_attention=off>on`` of the column ``layout_after`` has a value before and one after, and so may ``precision``; ``shape``
+changes sizes of the model, ``guessed`` says what of the job its publisher does not state, and ``sets`` which constant this very
+gain was read for: it is not predicted blindly. ``gains_left_out.csv`` says which of the collected rows are no such gain.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tianji.workload import Job, Model
 from tianji.workload.precision import find_precision
 
 FILE = DATA / "software" / "gains.csv"
+LEFT_OUT = FILE.with_name("gains_left_out.csv")
 SHAPE = {"n_experts": "num_experts", "moe_ffn": "intermediate_size"}
 FAINT = 0.02
 """Gains of less than this either way have no sign that a prediction could get wrong."""
@@ -41,6 +43,8 @@ class Gain:
     predicted: float
     guessed: str = ""
     """What of the job is not stated where the gain is."""
+    sets: str = ""
+    """The constant that this gain was read for."""
 
     @property
     def has_sign(self) -> bool:
@@ -86,10 +90,17 @@ def predict_gains(calibration: Calibration | None = None) -> Gains:
                 float(row["gain"]) / 100.0,
                 before / after - 1.0,
                 row["guessed"],
+                row["sets"],
             )
             for row, before, after in zip(rows, times[::2], times[1::2], strict=True)
         )
     )
+
+
+def read_left_out() -> list[tuple[str, int, str]]:
+    """Return why published rows are not compared, of how many, and which they are."""
+    with LEFT_OUT.open(newline="", encoding="utf-8") as file:
+        return [(row["reason"], int(row["rows"]), row["which"]) for row in csv.DictReader(file)]
 
 
 def _read_model(row: Mapping[str, str]) -> Model:
@@ -122,5 +133,6 @@ def read_side(row: Mapping[str, str], *, after: bool) -> Setup:
             parts[name] = last if arrow and after else first
     fields = read_layout(",".join(f"{name}={value}" for name, value in parts.items()))
     strategy = complete_layout(fields, pool.chips)
-    job = Job(model, int(row["seq_len"]), int(row["batch"]), find_precision(row["precision"]))
+    first, _, last = row["precision"].partition(">")
+    job = Job(model, int(row["seq_len"]), int(row["batch"]), find_precision((last or first) if after else first))
     return Setup(job, pool, strategy, software, row["architecture"])

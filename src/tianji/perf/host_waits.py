@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tianji.perf.context import Context
 from tianji.units import Array
 
 ROUTED_KERNELS = 44.0
@@ -13,8 +14,26 @@ ROUTED_KERNELS = 44.0
 TENSOR_KERNELS = 4.0
 """Collectives forward that tensor parallelism adds: the layer that was counted had none. In dense layers, whose runs nearly all
 are cut so, what an op takes of the host (`op_overhead`) holds them."""
+JOINT_CASTS = 1.17
+"""Kernels in a narrow recipe over those in 16 bits, where the passes of two micro-batches run side by side: weight gradients are
+computed apart, and cast what they read once more. Qwen3-235B on 64 B200 waits for its host in both and takes 20.1 and 17.2 s."""
+LOOPED_KERNELS = 7.0
+"""Kernels of one expert that a model's own code runs by itself under ``zero_kind=modules``."""
 TINY = 1e-30
 """Seconds; keeps a share of nothing from being undefined."""
+
+
+def count_routed(local: Array, c: Context) -> tuple[Array, Array]:
+    """Return a layer's kernels forward with ``local`` experts on a rank, and those for which the host asks the device first.
+
+    A loop over experts asks which tokens each of them has: the chip waits for its launches, however long they work.
+    """
+    of_one: Array = np.asarray(c.constants.expert_kernels * (1.0 - c.constants.expert_grouping))
+    looped = np.where(of_one > 1.0, of_one, 0.0) * local
+    if np.any(c.g.among("zero_kind", "modules")):
+        of_one = np.where(c.g.among("zero_kind", "modules"), np.maximum(of_one, LOOPED_KERNELS), of_one)
+    casts = np.where(c.g.overlap_ep & (c.g.ep > 1), JOINT_CASTS, 1.0) if c.rates.quantized else 1.0
+    return casts * (ROUTED_KERNELS + TENSOR_KERNELS * (c.g.tp > 1) + of_one * local), looped
 
 
 def waiting_seconds(

@@ -11,8 +11,8 @@ from tianji.parallel.mesh import context_group, expert_group, expert_tensor_grou
 from tianji.perf.adapters import adapter_seconds, count_adapter_ops
 from tianji.perf.compute import attention_time, expert_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
-from tianji.perf.host_waits import ROUTED_KERNELS, TENSOR_KERNELS, TINY, waiting_seconds
-from tianji.perf.recompute import CHECKPOINT_LAUNCHES, again_seconds, count_checkpoints
+from tianji.perf.host_waits import TINY, count_routed, waiting_seconds
+from tianji.perf.recompute import again_seconds, count_launches
 from tianji.units import Array
 from tianji.workload.ops import SCAN_CHUNK, AttentionOp, ExpertOps, LayerOps, Matmul, Recurrence, Role, Vector
 
@@ -32,8 +32,6 @@ ALIGNMENT = 8
 """Elements that a head must be a multiple of for batched score matmuls to run on the matrix units."""
 UNALIGNED = 0.1
 """Share of the matrix rate that is left when it is not: the vector units do the work."""
-LOOPED_KERNELS = 7.0
-"""Kernels of one expert that a model's code runs by itself, as under ``experts=looped``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +110,11 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
     waits = c.constants.op_blocking
     blocked = waits * launches
     if layer.experts:
-        routed = c.constants.kernel_launch * _num_routed(layer.experts, c)
+        routed, looped = (
+            c.constants.kernel_launch * count for count in count_routed(layer.experts.num_experts / c.g.ep, c)
+        )
         launches, blocked = launches + routed, blocked + np.maximum(waits, c.constants.kernel_blocking) * routed
+        blocked = blocked + (1.0 - np.maximum(waits, c.constants.kernel_blocking)) * looped
     one_way, back = total(forward), total(backward)
     is_joint = c.g.overlap_ep & (c.g.ep > 1)
     forward["overhead"], backward["overhead"] = waiting_seconds(
@@ -130,7 +131,7 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         modules = again * c.g.recompute_layers
         is_named = c.g.recompute_modules > 0
         backward["recompute"] = np.where(is_named, modules, backward["recompute"])
-        # The host runs ahead of the modules' work as of all other, and pays for each checkpoint.
+        # The host runs ahead of the modules' work as of all other, launches it once more, and pays for each checkpoint.
         host = 2.0 * launches + _checkpoint_seconds(layer, c)
         passes = one_way - forward["overhead"], back + modules
         _, waiting = waiting_seconds((launches, host), passes, blocked, is_joint)
@@ -142,11 +143,10 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
 
 
 def _checkpoint_seconds(layer: LayerOps, c: Context) -> Array:
-    """Return the host time of the checkpoints of one layer's named modules."""
+    """Return the host time of the checkpoints of one layer's named modules, and of what they launch again."""
     has_expansion = any(m.role is Role.EXPANSION for m in layer.matmuls)
     kinds = {"moe": layer.experts is not None, "dense": layer.experts is None, "latent": has_expansion}
-    calls = count_checkpoints(c.g, kinds) * c.g.recompute_layers
-    return calls * CHECKPOINT_LAUNCHES * c.constants.op_overhead
+    return count_launches(c.g, kinds) * c.g.recompute_layers * c.constants.op_overhead
 
 
 def _work(layer: LayerOps, forward: Terms, expanded: Array, c: Context) -> dict[str, Array]:
@@ -178,7 +178,11 @@ def _work(layer: LayerOps, forward: Terms, expanded: Array, c: Context) -> dict[
         routed = c.tokens / c.g.tp * (layer.experts.top_k * layer.experts.computing) * c.imbalance
         activations = sum(v.elements for v in layer.experts.vectors if v.role is Role.EXPERT_ACTIVATION)
         there_and_back, _ = c.once(_expert_communication, layer.experts)
-        routing = c.constants.kernel_launch * c.constants.kernel_blocking * _num_routed(layer.experts, c)
+        routing = (
+            c.constants.kernel_launch
+            * c.constants.kernel_blocking
+            * count_routed(layer.experts.num_experts / c.g.ep, c)[0]
+        )
         work |= {
             "experts' matmuls": e_forward,
             "expert activation": vector_time(c.rates, routed * activations, size),
@@ -194,14 +198,6 @@ def _num_ops(layer: LayerOps, c: Context) -> Array:
     experts = len(layer.experts.matmuls) + len(layer.experts.vectors) + 2 if layer.experts else 0
     scans = SCAN_OPS * len(layer.scans) + count_adapter_ops(layer, c.job.task)
     return plain + (len(layer.matmuls) + len(layer.vectors) + len(layer.attention) + scans + experts)
-
-
-def _num_routed(experts: ExpertOps, c: Context) -> Array:
-    """Return the kernels of a layer with experts forward."""
-    of_one: Array = np.asarray(c.constants.expert_kernels * (1.0 - c.constants.expert_grouping))
-    if np.any(c.g.among("zero_kind", "modules")):
-        of_one = np.where(c.g.among("zero_kind", "modules"), np.maximum(of_one, LOOPED_KERNELS), of_one)
-    return ROUTED_KERNELS + TENSOR_KERNELS * (c.g.tp > 1) + of_one * (experts.num_experts / c.g.ep)
 
 
 def _matmuls(ops: tuple[Matmul, ...], c: Context) -> tuple[Array, Array, Array]:

@@ -19,12 +19,12 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import MODULES
 from tianji.units import Array
 
-CHECKPOINT_LAUNCHES = 4.0
+CHECKPOINT_LAUNCHES = 6.0
 """Host time of one checkpoint, in launches: random states are saved and put back, the part runs again under autograd.
 
 Moonlight-16B on 8 H100 with one micro-batch a step waits for its host, and takes 0.35 (moe_act), 0.65 (core_attn), 0.74
-(layernorm, each) and 0.88 ms (mla_up_proj) longer for each, where a launch takes 0.05 (Megatron-Bridge skills, 2026); longer runs
-lose less. Of 0, 4, 6, 8 and 12 this one tells the rows of split fit best.
+(layernorm, each) and 0.88 ms (mla_up_proj) longer for each, its ops among them, where a launch takes 0.05 (Megatron-Bridge
+skills, 2026): 6 to 14 launches. Longer runs lose less: 3 to 6 tell the rows of split fit alike, 0 and 10 tell them worse.
 """
 
 Pieces: TypeAlias = Mapping[str, Array]
@@ -45,26 +45,30 @@ class Module:
     again: Mapping[str, float] = field(default_factory=dict)
     calls: float = 1.0
     """Checkpoints of a layer that has the module."""
+    ops: float = 1.0
+    """Ops of a layer that the host launches again."""
     of_kind: str = ""
     """The layers that have it: ``dense``, ``moe``, ``latent`` or all."""
 
 
 MODULE_TABLE: dict[str, Module] = {
     "core_attn": Module({"scores": 1.0}, again={"attention": 1.0}),
-    "layernorm": Module({"inputs": 1.0}, again={"norms": 1.0}, calls=2.0),
-    "mla_up_proj": Module({"expanded": 1.0}, again={"expansion": 1.0}, of_kind="latent"),
+    "layernorm": Module({"inputs": 1.0}, again={"norms": 1.0}, calls=2.0, ops=2.0),
+    "mla_up_proj": Module({"expanded": 1.0}, again={"expansion": 1.0}, ops=3.0, of_kind="latent"),
     "mlp_act": Module({"hidden": 1.0}, again={"activation": 1.0}, of_kind="dense"),
     "moe_act": Module({"expert_hidden": 1.0}, again={"expert activation": 1.0}, of_kind="moe"),
-    "mlp": Module(of_dense={"gates": 1.0, "hidden": 1.0}, again={"mlp": 1.0}, of_kind="dense"),
+    "mlp": Module(of_dense={"gates": 1.0, "hidden": 1.0}, again={"mlp": 1.0}, ops=3.0, of_kind="dense"),
     "moe": Module(
         of_moe={"experts": 1.0, "expert_hidden": 1.0, "gates": 1.0, "hidden": 1.0},
         again={"experts": 1.0, "shared": 1.0},
+        ops=7.0,
         of_kind="moe",
     ),
-    "shared_experts": Module(of_moe={"gates": 1.0, "hidden": 1.0}, again={"shared": 1.0}, of_kind="moe"),
+    "shared_experts": Module(of_moe={"gates": 1.0, "hidden": 1.0}, again={"shared": 1.0}, ops=3.0, of_kind="moe"),
     "ops": Module(
         {"inputs": 1.0, "hidden": 1.0, "expert_hidden": 1.0, "projected": 0.5, "gates": 0.5, "experts": 0.5},
         again={"matmuls": 0.5, "experts' matmuls": 0.5, "vectors": 1.0},
+        ops=6.0,
     ),
 }  # fmt: skip
 assert tuple(MODULE_TABLE) == MODULES
@@ -101,10 +105,13 @@ def again_seconds(work: Pieces, g: Grid) -> Array:
     return seconds
 
 
-def count_checkpoints(g: Grid, kinds: Mapping[str, bool]) -> Array:
-    """Return the checkpoints of a layer's named modules; ``kinds`` says whether the layer is of each kind."""
-    calls: Array = np.asarray(0.0)
+def count_launches(g: Grid, kinds: Mapping[str, bool]) -> Array:
+    """Return what the host launches for a layer's named modules: their checkpoints, and their ops once more.
+
+    ``kinds`` says whether the layer is of each kind.
+    """
+    launches: Array = np.asarray(0.0)
     for module, parts in MODULE_TABLE.items():
         if not parts.of_kind or kinds[parts.of_kind]:
-            calls = calls + parts.calls * g.recomputes(module)
-    return calls
+            launches = launches + (parts.calls * CHECKPOINT_LAUNCHES + parts.ops) * g.recomputes(module)
+    return launches
