@@ -35,3 +35,9 @@ def test_what_transformers_lacks_is_refused() -> None:
         tracing.trace_config({"model_type": "quantum"}, "m", "config.json")
     with pytest.raises(FormatError, match="cannot be built from it"):
         tracing.trace_config({"model_type": "llama", "hidden_size": "wide"}, "m", "config.json")
+
+
+def test_a_class_without_a_width_is_refused_in_a_sentence() -> None:
+    pytest.importorskip("transformers")
+    with pytest.raises(UnsupportedModelError, match="names no hidden_size"):
+        tracing.trace_config({"model_type": "blt"}, "m", "config.json")

@@ -53,6 +53,10 @@ def trace_config(data: Mapping[str, Any], name: str, where: str) -> Model:
     if not plan:
         notes.append("the class has no tensor-parallel plan: no matrix is cut")
     hidden = int(getattr(text, "hidden_size", 0) or 0)
+    if hidden < 1:
+        raise UnsupportedModelError(
+            f"{where}: its class names no hidden_size, which all layers share; a model of unlike widths is not described"
+        )
     traced = [_read_layer(layer, f"{prefix}.{i}", plan, text, hidden, notes) for i, layer in enumerate(layers)]
     made = [layer.block() for layer in traced]
     blocks = list(dict.fromkeys(made))
