@@ -7,6 +7,7 @@ import pytest
 from tianji.operation.accounting import Account, settle
 from tianji.operation.settings import LOOK
 from tianji.reliability import efficiency
+from tianji.report.documents.outcome_lines import operation_line
 
 EVENTS = [{"event": "start"}, {"event": "failure"}, {"event": "start"}, {"event": "done"}]
 FIRST = [{"index": i, "at": 12.0 + 2.0 * i, "seconds": 2.0} for i in range(11)]
@@ -48,3 +49,8 @@ def test_a_growth_costs_a_restart_and_the_steps_since_its_checkpoint() -> None:
 
 def test_nothing_has_no_account() -> None:
     assert settle([], {}).goodput == 0.0
+
+
+def test_an_operation_without_a_step_says_no_share_of_its_time() -> None:
+    line = operation_line("stopped", settle((), {}), "SIGINT")
+    assert line["hinge"] == "No step was trained: the events in its folder tell what it waited for."

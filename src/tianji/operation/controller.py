@@ -205,7 +205,7 @@ class Controller:
             return  # the nodes are still coming up
         proposal = self.planner.propose(min(len(free), self._most_chips())) if free else None
         if proposal is None:
-            self._write("wait", free=len(free))
+            self._write("wait", free=len(free), unheard=self.nodes - len(self.heard))
             self._enter(State.WAITING)
             return
         self._start(proposal, free)

@@ -196,11 +196,16 @@ def operation_line(state: str, account: Account, reason: str = "") -> BottomLine
     steps = f"{account.steps:,} steps last, {account.lost_steps:,} were done again"
     failures = f"{account.failures:,} failure{'s' * (account.failures != 1)}"
     left = max(1.0 - account.goodput, 0.0)
+    hinge = (
+        f"All of it is measured: no chance is in it. It hangs on {failures} and the starts, which with their"
+        f" recoveries took {format_percent(left)} of the time ({format_number(account.recovery_time)} s to recover)."
+        if account.steps
+        else "No step was trained: the events in its folder tell what it waited for."
+    )
     return {
         "answer": f"{ended.get(state, f'Open: it is {state}')}{why}; {steps}.",
         "amounts": f"{format_duration(account.seconds)} in all, {format_duration(account.step_time)} a step; goodput"
         f" {format_percent(account.goodput)}; cost and power are not measured",
-        "hinge": f"All of it is measured: no chance is in it. It hangs on {failures} and the starts, which with their"
-        f" recoveries took {format_percent(left)} of the time ({format_number(account.recovery_time)} s to recover).",
+        "hinge": hinge,
         "chance": None,
     }
