@@ -105,7 +105,8 @@ def predict(
     if from_ is not None:
         if model_or_plan is not None:
             raise FormatError("--from brings its own model: name only the POOL beside it")
-        sizes.refuse("cannot change a launch, which holds its own job", ("chips",))
+        way_out = "change the file, or its variables with --set NAME=VALUE"
+        sizes.refuse(f"cannot change a launch, which holds its own job: {way_out}", ("chips",))
         changes = find_strategy_fields(strategy, fields)
         outside = Outside(read_settings(set_), tuple(arguments), out, seconds is not None)
         if explain and seconds is not None:

@@ -249,7 +249,7 @@ def describe_recommended(document: LastingDocument) -> str:
     return (
         f"{every}: fewer saves spare the storage ({format_percent(longest['writing'])} of the time it writes, in place of"
         f" {format_percent(best['writing'])} at the best interval, {_time(best['interval_s'])}), and cost"
-        f" {max(lost, 0.0):.2f} points of goodput, which nobody can tell"
+        f" {max(lost, 0.0):.2f} points of goodput, too little to notice"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from tianji.formatting import format_bytes, format_duration, format_percent
+from tianji.formatting import count_noun, format_bytes, format_duration, format_percent
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.parallel.strategy import Strategy
 from tianji.report.charts import BarChart, ChartBar
@@ -31,9 +31,8 @@ def shorten_layout(strategy: Mapping[str, Any]) -> str:
 
 def plan_lead(plan: PlanResultDocument, chips: int) -> Iterator[str]:
     """Yield the sentences about a plan on a pool of ``chips`` that stand before its numbers."""
-    yield (
-        f"{shorten_layout(plan['strategy'])} on {plan['chips']:,} chips, {plan['num_microbatches']:,} micro-batches a step."
-    )
+    batches = count_noun(plan["num_microbatches"], "micro-batch", "micro-batches")
+    yield f"{shorten_layout(plan['strategy'])} on {plan['chips']:,} chips, {batches} a step."
     if chips > plan["chips"]:
         yield f"{chips - plan['chips']:,} of {chips:,} chips stand idle."
     if not plan["fits"]:
