@@ -38,10 +38,7 @@ def honest_pairs(seeds: int, steps: int) -> Iterator[tuple[str, Parity]]:
             seed = index % seeds
             if kind == "same seed twice":
                 layout = draw.choice(LAYOUTS)
-                one, other = logs[seed, layout, "fp32"], logs[seed, layout, "fp32"]
-                if index < 2:
-                    other = run("again", steps, seed, layout)
-                yield kind, judge_parity(one, other)
+                yield kind, judge_parity(logs[seed, layout, "fp32"], run("again", steps, seed, layout))
             elif kind == "another layout":
                 first, second, *rest = draw.sample(LAYOUTS, 4)
                 repeats = [logs[seed, layout, "fp32"] for layout in rest] if index % 2 else []
