@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tianji.catalog.migration import read_rows
+from tianji.formatting import count_noun
 from tianji.migration.measured_moves import CLASSES, EffortClass, Neighbour, find_neighbours, lines_a_file
 from tianji.migration.resolving import Area
 from tianji.migration.resolving.import_graph import ImportGraph
@@ -100,6 +101,8 @@ def _files_to_change(scan: RepositoryScan, kind: EffortClass) -> tuple[str, ...]
 
 def _choose_class(scan: RepositoryScan, kernels: int) -> tuple[EffortClass, str]:
     files = len(scan.files_on_path)
+    # A move's size leaves out the scripts apart that it changes, too.
+    on_path = f"{count_noun(files, 'file')} to change on the training path or in the library"
     engines = engines_of(scan)
     if kernels >= KERNELS_OF_D and kernels >= scan.num_lines * KERNELS_A_LINE:
         return EffortClass.D, f"{kernels} kernels of its own in {scan.num_lines:,} lines: they decide"
@@ -111,8 +114,8 @@ def _choose_class(scan: RepositoryScan, kernels: int) -> tuple[EffortClass, str]
         )
     if files >= FILES_OF_B:
         more = f", engines: {', '.join(engines)}" if engines else ""
-        return EffortClass.B, f"{files} files to change{more}"
-    return EffortClass.A, f"{files} files to change"
+        return EffortClass.B, f"{on_path}{more}"
+    return EffortClass.A, on_path
 
 
 def engines_of(scan: RepositoryScan) -> tuple[str, ...]:
