@@ -3,6 +3,7 @@
 import pytest
 
 import tianji
+from tianji.report.documents.checked_lines import twin_line
 from tianji.report.present import view_of
 
 MODEL, WHERE = "llama-3.1-8b", "hgx-h100"
@@ -35,3 +36,19 @@ def test_unlike_peaks_have_no_ratio_of_mfus_and_every_pair_a_verdict() -> None:
     assert [pair["one"].partition(" × ")[2] for pair in document["pairs"]] == ["hgx-h200", "hgx-a100", "hgx-a100"]
     assert all(0 <= pair["is_faster_chance"] <= 1 for pair in document["pairs"])
     assert "MFU" not in document["verdicts"][0] or "h200" in document["verdicts"][0]
+
+
+@pytest.mark.parametrize(
+    ("layers", "runs", "hinge"),
+    [
+        (2, 2, "What was run is measured: no chance is in it. It hangs on the steps that were run."),
+        (
+            1,
+            2,
+            "What was run is measured: no chance is in it. It hangs on the twin, which has 1 of the model's 2 layers.",
+        ),
+        (1, 0, "Nothing is measured yet: it hangs on the runs that its commands start."),
+    ],
+)
+def test_a_twin_says_fewer_layers_only_where_it_has_fewer(layers: int, runs: int, hinge: str) -> None:
+    assert twin_line("m", layers, 2, runs, "pass" if runs else None)["hinge"] == hinge

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tianji.formatting import format_percent
+from tianji.formatting import count_noun, format_percent
 from tianji.report.documents.bottom_line import BottomLineDocument
 
 
@@ -15,16 +15,12 @@ def _line(answer: str, amounts: str, hinge: str) -> BottomLineDocument:
     return {"answer": answer, "amounts": amounts, "hinge": f"{hinge}.", "chance": None}
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
-
-
 def versions_line(name: str, fits: bool, conflicts: Sequence[str], misfits: int, snapshot: str) -> BottomLineDocument:
     """Return the bottom line of a set of versions: whether one fits, and the environment to it."""
     answer = f"Yes: {name}." if fits else f"No: no set fits; {conflicts[0] if conflicts else 'the reasons are below'}."
     if fits and misfits:
         do = "does" if misfits == 1 else "do"
-        answer = f"No: {_count(misfits, 'part')} of the environment {do} not fit; {name} does."
+        answer = f"No: {count_noun(misfits, 'part')} of the environment {do} not fit; {name} does."
     return _line(
         answer,
         f"the tables of versions are of {snapshot}; versions have no days, cost or power",
@@ -36,13 +32,13 @@ def parity_line(outcome: str, failed: int, checks: int, steps: int, repeats: int
     """Return the bottom line of two runs: whether they agree by every check."""
     words = {"pass": "Yes: parity holds", "fail": "No: parity fails"}
     basis = (
-        _count(repeats, "repeat") + " of the reference"
+        count_noun(repeats, "repeat") + " of the reference"
         if repeats
         else "the noise, which repeats of the reference would tell"
     )
     return _line(
         f"{words.get(outcome, 'Open: parity is not settled')}; {failed:,} of {checks:,} checks fail.",
-        f"{_count(steps, 'step')} compared; a comparison has no days, cost or power",
+        f"{count_noun(steps, 'step')} compared; a comparison has no days, cost or power",
         f"Each check has its limit and its source below: no chance is in it. It hangs on {basis}",
     )
 
@@ -52,19 +48,26 @@ def dumps_line(outcome: str, calls: int, red: int, yellow: int, first: str | Non
     parts = f"they first part at {first}" if first else f"{red:,} calls are red"
     return _line(
         "Yes: the dumps agree." if outcome == "pass" else f"No: {parts}.",
-        f"{_count(calls, 'call')} compared, {red:,} red, {yellow:,} yellow; a comparison has no days, cost or power",
+        f"{count_noun(calls, 'call')} compared, {red:,} red, {yellow:,} yellow; a comparison has no days, cost or power",
         f"It is counted call by call: no chance is in it. It hangs on {first or 'the statistics that the dumps hold'}",
     )
 
 
-def twin_line(model: str, runs: int, outcome: str | None) -> BottomLineDocument:
-    """Return the bottom line of a model's twin: whether it was run, and how it came out."""
+def twin_line(model: str, layers: int, whole: int, runs: int, outcome: str | None) -> BottomLineDocument:
+    """Return the bottom line of a model's twin of so many of its layers: whether it was run, and how it came out."""
     words = {"pass": "Yes: both executors train it alike", "fail": "No: the executors part"}
     answer = words.get(outcome or "", f"Open: the twin of {model} is written and not run")
+    cut = (
+        f"the twin, which has {layers:,} of the model's {whole:,} layers"
+        if layers < whole
+        else "the steps that were run"
+    )
     return _line(
         f"{answer}.",
-        f"{_count(runs, 'run')}; a twin has no days, cost or power",
-        "What was run is measured: no chance is in it. It hangs on the twin, which has fewer layers than the model",
+        f"{count_noun(runs, 'run')}; a twin has no days, cost or power",
+        f"What was run is measured: no chance is in it. It hangs on {cut}"
+        if runs
+        else "Nothing is measured yet: it hangs on the runs that its commands start",
     )
 
 
@@ -83,14 +86,17 @@ def pool_line(address: str, nodes: int, gone: int, chips: int, free: int) -> Bot
     verdict = f"Yes: {free:,} of {chips:,} chips are free" if free else f"No: none of {chips:,} chips is free"
     return _line(
         f"{verdict} at {address}.",
-        f"{_count(nodes, 'node')}, {gone:,} gone; a pool has no days, cost or power of its own",
+        f"{count_noun(nodes, 'node')}, {gone:,} gone; a pool has no days, cost or power of its own",
         "It is as Ray says it now: no chance is in it. It hangs on the nodes that are alive",
     )
 
 
 def check_line(file: str, rules: Sequence[str], schemas: Sequence[str]) -> BottomLineDocument:
     """Return the bottom line of a manifest: whether it keeps the rules."""
-    broken, basis = _count(len(rules), "broken rule"), rules[0] if rules else "what the scheduler checks beside them"
+    broken, basis = (
+        count_noun(len(rules), "broken rule"),
+        rules[0] if rules else "what the scheduler checks beside them",
+    )
     return _line(
         f"No: {broken}." if rules else "Yes: it keeps all rules that Tianji knows.",
         f"{file}: {', '.join(schemas) or 'no kind with a schema'}; a manifest has no days, cost or power",

@@ -72,7 +72,13 @@ def twin_document(twin: Twin, ran: TwinRun | None) -> MoveTwinDocument:
     runs = () if ran is None else (("torch", ran.reference), ("mindspore", ran.candidate))
     return {
         "document": "migration_twin",
-        "bottom_line": twin_line(model.name, len(runs), None if ran is None else ran.parity.outcome.value),
+        "bottom_line": twin_line(
+            model.name,
+            model.num_layers,
+            twin.num_layers_of,
+            len(runs),
+            None if ran is None else ran.parity.outcome.value,
+        ),
         "model": model.name,
         "family": model.family,
         "layers": model.num_layers,
