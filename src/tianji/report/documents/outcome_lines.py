@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tianji.backends.explanation import Explanation
 from tianji.comparison import Assumptions
 from tianji.comparison.smallest_size import SmallestSize
-from tianji.formatting import format_duration, format_number, format_percent, format_range
+from tianji.formatting import count_noun, format_duration, format_number, format_percent, format_range
 from tianji.hardware.calibration import Calibration
 from tianji.operation.accounting import Account
 from tianji.ranges import TENTH
@@ -58,7 +58,7 @@ def _chips(size: SmallestSize) -> str:
     few = size.results[0].plan.strategy.chips
     sure = next((r.plan.strategy.chips for r in size.results if (r.misfit_chance or 0.0) < 1.0 - PROMISED), None)
     many = f", {sure:,} to be sure" if sure and sure != few else "" if sure else ", and more to be sure"
-    return f"{few:,} chip{'s' * (few > 1)}{many}"
+    return f"{count_noun(few, 'chip')}{many}"
 
 
 def validation_line(verdict: Verdict) -> BottomLineDocument:
@@ -108,7 +108,7 @@ def calibration_line(
 ) -> BottomLineDocument:
     """Return the bottom line of a fit: what it moved, and that of its effects which is known worst."""
     effects = [(trait, e) for trait, named in calibration.software.items() for e in named.values() if e.rows]
-    moved = f"{len(chips):,} chip{'s' * (len(chips) != 1)} and {len(effects):,} effects of software"
+    moved = f"{count_noun(len(chips), 'chip')} and {len(effects):,} effects of software"
     widest = max(effects, key=lambda pair: pair[1].standard_error, default=None)
     basis = (
         f"{widest[0]}, the effect that these rows tell least of (± {format_percent(widest[1].standard_error)})"
@@ -135,14 +135,14 @@ def run_line(result: Result, *, stands_in: bool) -> BottomLineDocument:
     learnt = bool(losses) and math.isfinite(losses[-1]) and losses[-1] < losses[0]
     time = f"{format_range(result.step_time, format_duration)} a step"
     loss = f"the loss went from {losses[0]:.4f} to {losses[-1]:.4f}" if losses else "no loss was written"
-    ranks = f"{chips:,} rank{'s' * (chips > 1)}"
+    ranks = f"{count_noun(chips, 'rank')}"
     answer = f"Yes: {ranks} trained; {time}; {loss}." if learnt else f"Open: {ranks} ran, {time}; {loss}."
     chance, count = _chance_of_median(facts.noise, len(facts.step_times)), len(facts.step_times)
     return {
         "answer": answer,
         "amounts": OF_PLAN if stands_in else amounts_of_plan(result, Assumptions()),
         "hinge": f"That a longer run takes the same step, within {format_percent(CLOSE, 0)}: {say_chance(chance)}. It hangs on"
-        f" the noise of {count:,} step{'s' * (count > 1)} ({format_percent(facts.noise)}); --steps takes more.",
+        f" the noise of {count_noun(count, 'step')} ({format_percent(facts.noise)}); --steps takes more.",
         "chance": chance,
     }
 
@@ -194,7 +194,7 @@ def operation_line(state: str, account: Account, reason: str = "") -> BottomLine
     }
     why = f" ({reason})" if reason else ""
     steps = f"{account.steps:,} steps last, {account.lost_steps:,} were done again"
-    failures = f"{account.failures:,} failure{'s' * (account.failures != 1)}"
+    failures = count_noun(account.failures, "failure")
     left = max(1.0 - account.goodput, 0.0)
     hinge = (
         f"All of it is measured: no chance is in it. It hangs on {failures} and the starts, which with their"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tianji.formatting import count_noun
 from tianji.report.documents.export import CheckDocument, ExportDocument, TargetsDocument
 from tianji.report.view import Facts, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of
@@ -40,5 +41,5 @@ def check_view(document: CheckDocument) -> View:
         return View(title, (f"{fits}It keeps all rules of its scheduler that Tianji knows.",), (), (), bottom=bottom)
     rows = tuple((v["where"], v["actual"], v["rule"], v["fix"]) for v in violations)
     columns = (ViewColumn("where"), ViewColumn("what stands there"), ViewColumn("rule"), ViewColumn("fix"))
-    count = f"{len(rows)} broken rule{'s' * (len(rows) != 1)}"
+    count = count_noun(len(rows), "broken rule")
     return View(title, (), (), (ViewSection(count, (ViewTable("violations", "", columns, rows),)),), bottom=bottom)

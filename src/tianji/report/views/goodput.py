@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tianji.formatting import format_bytes, format_number, format_percent
+from tianji.formatting import count_noun, format_bytes, format_number, format_percent
 from tianji.ranges import Range
 from tianji.report.charts import BarChart, ChartBar, SwingChart
 from tianji.report.documents.cited_figures import CitedFigureDocument
@@ -227,7 +227,7 @@ def _settings(document: LastingDocument) -> Iterator[tuple[str, str]]:
     for store, seconds in reversed(nominal["checkpoint_intervals_s"].items()):
         steps = max(round(seconds / document["step_time_s"]), 1)
         chosen_by = "the best for goodput, which is counted here" if chosen["interval"] is None else "as you set it"
-        every = f"every {_time(seconds)}, {steps:,} step{'s' * (steps > 1)}"
+        every = f"every {_time(seconds)}, {count_noun(steps, 'step')}"
         yield f"Save to {STORES.get(store, store)}", f"{every}: {chosen_by}"
     if recommended := describe_recommended(document):
         yield "Recommended", recommended

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tianji.formatting import format_percent
+from tianji.formatting import count_noun, format_percent
 from tianji.report.documents.smallest_size import SizeDocument, SmallestDocument, SmallestSizeDocument
 from tianji.report.view import Cell, Facts, Highlight, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of, share_of, size_of, time_of
@@ -46,7 +46,7 @@ def _lead(answer: SmallestDocument) -> str:
     if answer["chips"] is None:
         return f"{_name(answer)}: none, {answer['reason']}."
     chips, free = answer["chips"], answer["sizes"][0]["memory_free"]
-    return f"{_name(answer)}: {chips:,} chip{'s' * (chips > 1)}, {format_percent(free, 0)} of their usable memory free."
+    return f"{_name(answer)}: {count_noun(chips, 'chip')}, {format_percent(free, 0)} of their usable memory free."
 
 
 def _blocks(answer: SmallestDocument) -> Iterator[ViewTable | str]:
