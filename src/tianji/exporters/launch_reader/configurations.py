@@ -195,7 +195,7 @@ def _with_configuration(command: Command, file: Path, where: str) -> Command:
     )
     if not name:
         return command
-    body = load_body(read_beside(name, file, where), find_source(name, file) or file)
+    body = take_in(name, file, where)
     plain = [(k, v) for k, v in body.items() if not isinstance(v, Mapping) and v is not None]
     words = [word for key, value in plain for word in (f"--{key}", *_texts(value))]
     own = [w for w in command.words if w.startswith("--") or w not in (name,)]

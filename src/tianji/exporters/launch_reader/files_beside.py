@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,17 @@ from tianji.errors import FormatError
 from tianji.exporters.formats.yaml_text import check_size, parse_documents
 from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.shell_sources import find_source
-from tianji.exporters.launch_reader.stacks.sharding_files import ReadFile
 from tianji.input_files import read_text
 
+DEEPEST = 6
+"""Sections within sections that are laid over each other, or filled in."""
 
-def make_reader(file: Path, script: Script | None = None) -> ReadFile:
+
+def make_reader(file: Path, script: Script | None = None) -> Callable[[str], dict[str, Any] | None]:
     """Return what reads a configuration that a launch names; one that the script writes itself comes first."""
     written = script.written if script else {}
 
-    def read(name: str) -> Mapping[str, Any] | None:
+    def read(name: str) -> dict[str, Any] | None:
         if name in written:
             return load_body(written[name], Path(name))
         place = find_source(name, file) if name else None
@@ -29,11 +31,15 @@ def make_reader(file: Path, script: Script | None = None) -> ReadFile:
     return read
 
 
-def take_in(name: str, file: Path, where: str, script: Script) -> dict[str, Any]:
-    """Return a configuration that a script names: one that it writes itself, or one that lies beside it."""
-    if name in script.written:
-        return load_body(script.written[name], Path(name))
-    return load_body(read_beside(name, file, where), find_source(name, file) or file)
+def take_in(name: str, file: Path, where: str, script: Script | None = None) -> dict[str, Any]:
+    """Return a configuration that a launch names: one that its script writes itself, or one that lies beside it.
+
+    Raises FormatError where it is not there.
+    """
+    body = make_reader(file, script)(name)
+    if body is None:
+        raise _name_missing(name, where)
+    return body
 
 
 def read_beside(name: str, file: Path, where: str) -> str:
@@ -43,8 +49,28 @@ def read_beside(name: str, file: Path, where: str) -> str:
     """
     place = find_source(name, file) if name else None
     if place is None:
-        raise FormatError(f"{where}: its configuration {os.path.basename(name) or 'FILE.yaml'} is not beside it")
+        raise _name_missing(name, where)
     return read_text(place, "a configuration")
+
+
+def _name_missing(name: str, where: str) -> FormatError:
+    return FormatError(f"{where}: its configuration {os.path.basename(name) or 'FILE.yaml'} is not beside it")
+
+
+def fill_texts(tree: Mapping[str, Any], fill: Callable[[str], Any], depth: int = 0) -> dict[str, Any]:
+    """Return sections with ``fill`` of each text in them.
+
+    >>> fill_texts({"a": {"b": "x"}, "c": 1}, str.upper)
+    {'a': {'b': 'X'}, 'c': 1}
+    """
+    return {
+        key: fill_texts(value, fill, depth + 1)
+        if isinstance(value, Mapping) and depth < DEEPEST
+        else fill(value)
+        if isinstance(value, str)
+        else value
+        for key, value in tree.items()
+    }
 
 
 def load_body(text: str, file: Path) -> dict[str, Any]:

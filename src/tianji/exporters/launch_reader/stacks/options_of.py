@@ -257,7 +257,7 @@ def read_modelzoo(body: Mapping[str, Any], settings: Mapping[str, str], where: s
     """Return the options of a YAML of Megatron-MoE-ModelZoo; ``--set`` gives what its runtime configuration gives."""
     values: dict[str, list[str]] = {}
     for name, value in body["MODEL_ARGS"].items():
-        text = _fill(str(value).lower() if isinstance(value, bool) else str(value), settings)
+        text = fill_variables(str(value).lower() if isinstance(value, bool) else str(value), settings)
         if re.fullmatch(r"--[A-Za-z][\w-]*", str(name)):
             values |= {str(name): [text] if " " not in text or "(" in text else text.split()}
     options = Options(where, settle_switches(values), stack="modelzoo")
@@ -271,7 +271,8 @@ def read_modelzoo(body: Mapping[str, Any], settings: Mapping[str, str], where: s
     return options
 
 
-def _fill(text: str, settings: Mapping[str, str]) -> str:
+def fill_variables(text: str, settings: Mapping[str, str]) -> str:
+    """Return a text with ``${NAME}`` filled in where the name is known."""
     return re.sub(r"\$\{(\w+)\}", lambda m: settings.get(m[1], m[0]), text)
 
 

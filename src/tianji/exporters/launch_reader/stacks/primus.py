@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tianji.exporters.formats.kinds import find_kind
 from tianji.exporters.launch_reader.commands import Command
-from tianji.exporters.launch_reader.files_beside import load_body
+from tianji.exporters.launch_reader.files_beside import DEEPEST, fill_texts, load_body
 from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
 from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.shell_sources import find_source
@@ -19,13 +20,11 @@ from tianji.exporters.launch_reader.stacks.options_of import (
     primus_default,
     primus_framework,
     primus_option,
+    primus_trainer,
     read_primus,
     start_options,
 )
 from tianji.input_files import read_text
-
-DEEPEST = 6
-"""Sections within sections that are laid over each other."""
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
@@ -42,16 +41,9 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any], depth: int = 0) -
     return merged
 
 
-def fill_primus(tree: Mapping[str, Any], settings: Mapping[str, str], depth: int = 0) -> dict[str, Any]:
+def fill_primus(tree: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
     """Return sections in which ``${NAME:default}`` is filled in."""
-    return {
-        key: fill_primus(value, settings, depth + 1)
-        if isinstance(value, Mapping) and depth < DEEPEST
-        else primus_default(value, settings)
-        if isinstance(value, str)
-        else value
-        for key, value in tree.items()
-    }
+    return fill_texts(tree, partial(primus_default, settings=settings))
 
 
 def read_primus_bridge(tree: Mapping[str, Any], settings: Mapping[str, str], where: str) -> Options:
@@ -106,8 +98,7 @@ def read_primus_command(command: Command, script: Script, file: Path, settings: 
 
 def find_primus_model(body: Mapping[str, Any], file: Path, settings: Mapping[str, str]) -> dict[str, Any]:
     """Return the model's own file of Primus with those that it extends, where it lies in the repository around."""
-    trainer = next((m for m in body["modules"].values() if isinstance(m, Mapping)), {})
-    name = primus_default(str(trainer.get("model", "")), settings)
+    name = primus_default(str(primus_trainer(body).get("model", "")), settings)
     merged: dict[str, Any] = {}
     waiting, framework = [name], re.sub(r"\W", "", primus_framework(body))[:40]
     for _ in range(8):

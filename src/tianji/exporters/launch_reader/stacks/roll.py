@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from tianji.errors import FormatError
+from tianji.exporters.launch_reader.files_beside import fill_texts
 from tianji.exporters.launch_reader.options import Options, settle_switches
-from tianji.exporters.launch_reader.stacks.options_of import make_swift
+from tianji.exporters.launch_reader.stacks.options_of import fill_variables, make_swift
 from tianji.exporters.launch_reader.stacks.sharding_files import apply_deepspeed
 from tianji.exporters.launch_reader.stacks.trainer_settings import TrainerSettings, take_adapters, truthy, whole
 from tianji.workload import Formats
@@ -33,13 +35,13 @@ def read_roll(
 
     Raises FormatError for a file whose worker trains by something else.
     """
-    known = {**body, **settings}
-    part = _fill_all(find_part(body), known)
+    known = {k: str(v) for k, v in {**body, **settings}.items() if not isinstance(v, Mapping | list)}
+    part = fill_texts(find_part(body), partial(fill_variables, settings=known))
     strategy, training, arguments = (section(part, n) for n in ("strategy_args", "training_args", "model_args"))
     kind, config = str(strategy.get("strategy_name", "")), section(strategy, "strategy_config")
     config = {**config, **section(config, "additional_configs")}
     path = body.get("pretrain") or body.get("student_pretrain") or arguments.get("model_name_or_path") or ""
-    named = settings.get("model", str(_fill(path, known)))
+    named = settings.get("model", fill_variables(str(path), known))
     length, remark = _lengths(body)
     number = chips or count_mapping(str(part.get("device_mapping", "")))
     micro = whole(training.get("per_device_train_batch_size"), 1)
@@ -115,17 +117,3 @@ def _lengths(body: Mapping[str, Any]) -> tuple[int, str]:
         f"ROLL: one update of the actor is priced, answers of {length:,} tokens at the longest; the rollout, the reference and"
         " rewards are not; shorter answers make it faster"
     )
-
-
-def _fill(value: Any, known: Mapping[str, Any]) -> Any:
-    if not isinstance(value, str) or "${" not in value:
-        return value
-    plain = {k: str(v) for k, v in known.items() if not isinstance(v, Mapping | list)}
-    return re.sub(r"\$\{(\w+)\}", lambda m: plain.get(m[1], m[0]), value)
-
-
-def _fill_all(part: Mapping[str, Any], known: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
-    return {
-        k: _fill_all(v, known, depth + 1) if isinstance(v, Mapping) and depth < 6 else _fill(v, known)
-        for k, v in part.items()
-    }
