@@ -11,7 +11,8 @@ from tianji.formatting import count_noun, format_percent
 from tianji.report.documents.bottom_line import BottomLineDocument
 
 
-def _line(answer: str, amounts: str, hinge: str) -> BottomLineDocument:
+def line_without_chance(answer: str, amounts: str, hinge: str) -> BottomLineDocument:
+    """Return a bottom line in which nothing is uncertain; ``hinge`` goes without its full stop."""
     return {"answer": answer, "amounts": amounts, "hinge": f"{hinge}.", "chance": None}
 
 
@@ -21,7 +22,7 @@ def versions_line(name: str, fits: bool, conflicts: Sequence[str], misfits: int,
     if fits and misfits:
         do = "does" if misfits == 1 else "do"
         answer = f"No: {count_noun(misfits, 'part')} of the environment {do} not fit; {name} does."
-    return _line(
+    return line_without_chance(
         answer,
         f"the tables of versions are of {snapshot}; versions have no days, cost or power",
         "Vendors' tables say so: no chance is in it. It hangs on releases after that day",
@@ -36,7 +37,7 @@ def parity_line(outcome: str, failed: int, checks: int, steps: int, repeats: int
         if repeats
         else "the noise, which repeats of the reference would tell"
     )
-    return _line(
+    return line_without_chance(
         f"{words.get(outcome, 'Open: parity is not settled')}; {failed:,} of {checks:,} checks fail.",
         f"{count_noun(steps, 'step')} compared; a comparison has no days, cost or power",
         f"Each check has its limit and its source below: no chance is in it. It hangs on {basis}",
@@ -46,7 +47,7 @@ def parity_line(outcome: str, failed: int, checks: int, steps: int, repeats: int
 def dumps_line(outcome: str, calls: int, red: int, yellow: int, first: str | None) -> BottomLineDocument:
     """Return the bottom line of two dumps: whether they part, and where."""
     parts = f"they first part at {first}" if first else f"{red:,} calls are red"
-    return _line(
+    return line_without_chance(
         "Yes: the dumps agree." if outcome == "pass" else f"No: {parts}.",
         f"{count_noun(calls, 'call')} compared, {red:,} red, {yellow:,} yellow; a comparison has no days, cost or power",
         f"It is counted call by call: no chance is in it. It hangs on {first or 'the statistics that the dumps hold'}",
@@ -62,7 +63,7 @@ def twin_line(model: str, layers: int, whole: int, runs: int, outcome: str | Non
         if layers < whole
         else "the steps that were run"
     )
-    return _line(
+    return line_without_chance(
         f"{answer}.",
         f"{count_noun(runs, 'run')}; a twin has no days, cost or power",
         f"What was run is measured: no chance is in it. It hangs on {cut}"
@@ -73,7 +74,7 @@ def twin_line(model: str, layers: int, whole: int, runs: int, outcome: str | Non
 
 def machine_line(chips: int, chip: str, noise: float, misfit: float) -> BottomLineDocument:
     """Return the bottom line of a measured machine: that it is a pool, and how well it is known."""
-    return _line(
+    return line_without_chance(
         f"Yes: this machine is a pool of {chips:,} × {chip}.",
         "its rates and constants stand below; its cost and power are not measured",
         f"Ranges of plans are as wide as what was missed, {format_percent(misfit, 0)} at most: no chance is in it. It hangs on"
@@ -84,7 +85,7 @@ def machine_line(chips: int, chip: str, noise: float, misfit: float) -> BottomLi
 def pool_line(address: str, nodes: int, gone: int, chips: int, free: int) -> BottomLineDocument:
     """Return the bottom line of a pool under Ray: whether chips are free."""
     verdict = f"Yes: {free:,} of {chips:,} chips are free" if free else f"No: none of {chips:,} chips is free"
-    return _line(
+    return line_without_chance(
         f"{verdict} at {address}.",
         f"{count_noun(nodes, 'node')}, {gone:,} gone; a pool has no days, cost or power of its own",
         "It is as Ray says it now: no chance is in it. It hangs on the nodes that are alive",
@@ -97,7 +98,7 @@ def check_line(file: str, rules: Sequence[str], schemas: Sequence[str]) -> Botto
         count_noun(len(rules), "broken rule"),
         rules[0] if rules else "what the scheduler checks beside them",
     )
-    return _line(
+    return line_without_chance(
         f"No: {broken}." if rules else "Yes: it keeps all rules that Tianji knows.",
         f"{file}: {', '.join(schemas) or 'no kind with a schema'}; a manifest has no days, cost or power",
         f"Rules are read, not tried: no chance is in it. It hangs on {basis}",

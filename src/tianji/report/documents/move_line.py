@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tianji.formatting import count_noun, format_duration
 from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.checked_lines import line_without_chance
 from tianji.report.documents.migration_types import EffortDocument, MindSporeDocument
 from tianji.report.documents.move_speed import MoveSpeedDocument
 
@@ -21,7 +22,9 @@ def scan_line(
     """
     if not effort["effort_class"]:
         unread = "it takes no lines, days, cost or power that could be told"
-        return _line(f"Open: not judged, {effort['answer']}", unread, "No chance is in it. It hangs on the folder")
+        return line_without_chance(
+            f"Open: not judged, {effort['answer']}.", unread, "No chance is in it. It hangs on the folder"
+        )
     own = f"class {effort['effort_class']} ({effort['class_title']})"
     lines = effort["lines"]
     amounts = f"{lines['nominal']:,} lines to add ({lines['low']:,} to {lines['high']:,})"
@@ -47,7 +50,7 @@ def scan_line(
         hinge = "Its own code says so: no chance is in it. It hangs on its version"
     else:
         answer = f"Yes: it can be moved, {own}; {count_noun(files, 'file')} to change"
-    return _line(answer, f"{amounts}; {_time(speed)}", hinge)
+    return line_without_chance(f"{answer}.", f"{amounts}; {_time(speed)}", hinge)
 
 
 def _time(speed: MoveSpeedDocument | None) -> str:
@@ -59,7 +62,3 @@ def _time(speed: MoveSpeedDocument | None) -> str:
     replace = f", {chips['nominal']:,.0f} chips for the present pool's work" if chips is not None else ""
     model = speed["model"] if speed["found_in"] == "--model" else f"the model of {speed['found_in']}"
     return f"{model} takes {step} a step on {target['chips']:,} x {target['pool']}{replace}"
-
-
-def _line(answer: str, amounts: str, hinge: str) -> BottomLineDocument:
-    return {"answer": f"{answer}.", "amounts": amounts, "hinge": f"{hinge}.", "chance": None}
