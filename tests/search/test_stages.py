@@ -95,7 +95,45 @@ def test_a_pattern_of_layers_is_cut_where_ranks_hold_one_chunk() -> None:
     assert stages is not None
     named = replace(strategy, stages=str(stages))
     assert slowest_and_fullest(task, named)[0] <= slowest_and_fullest(task, strategy)[0]
-    assert find_stages(task, big, Constants(), replace(strategy, vpp=2, schedule="interleaved")) is None
+
+
+HYBRID = load_model("jamba-v0.1")
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from([*PIPELINES[3:], ("zbv", 2, 1), ("zbv", 3, 1)]),
+    st.lists(st.integers(0, 2), min_size=6, max_size=9), st.booleans(), st.floats(0.3, 1.0),
+)  # fmt: skip
+def test_no_split_of_a_pattern_has_a_faster_slowest_rank(
+    pipeline: tuple[str, int, int], pattern: list[int], is_wide: bool, room: float
+) -> None:
+    schedule, pp, vpp = pipeline
+    kinds = tuple(dict.fromkeys(pattern))
+    model = replace(
+        HYBRID, num_layers=len(pattern), pattern=tuple(map(kinds.index, pattern)), vocab_size=200_000 if is_wide else 8000,
+        blocks=tuple(HYBRID.blocks[kind] for kind in kinds),
+    )  # fmt: skip
+    task, strategy = job(model), Strategy(pp=pp, vpp=vpp, dp=2, schedule=schedule, recompute="full")
+    chunks = SCHEDULES[schedule].num_chunks(pp, vpp)
+    tried = [slowest_and_fullest(task, replace(strategy, stages=str(s))) for s in every_split(len(pattern), chunks, 1)]
+    sizes = sorted(size for _, size in tried)
+    limit = sizes[int(room * (len(sizes) - 1))] * (1 + 1e-9)
+    where = replace(pool(8), usable_memory=limit / usable_memory(replace(pool(8), usable_memory=1.0)))
+    stages = find_stages(task, where, Constants(), strategy)
+    assert stages is not None
+    seconds, size = slowest_and_fullest(task, replace(strategy, stages=str(stages)))
+    assert size <= limit
+    assert seconds == pytest.approx(min(time for time, size in tried if size <= limit), rel=1e-9)
+
+
+@pytest.mark.parametrize(("schedule", "vpp", "gain"), [("interleaved", 2, 0.26), ("zbv", 1, 0.24), ("dualpipe", 1, 0.11)])
+def test_chunks_of_a_hybrid_weigh_what_they_weigh(schedule: str, vpp: int, gain: float) -> None:
+    """Qwen3-Next on 8 ranks: its head weighs several layers, and dealing takes all layers as alike."""
+    task, strategy = job(load_model("qwen3-next-80b-a3b")), Strategy(pp=8, dp=8, ep=8, vpp=vpp, schedule=schedule)
+    stages = find_stages(task, replace(pool(64), usable_memory=100.0), Constants(), strategy)
+    named = slowest_and_fullest(task, replace(strategy, stages=str(stages)))[0]
+    assert named < (1.0 - gain) * slowest_and_fullest(task, strategy)[0]
 
 
 def test_only_what_is_faster_is_named() -> None:

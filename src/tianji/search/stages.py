@@ -23,11 +23,12 @@ from tianji.parallel.grid import Grid, number_alike
 from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.stages import Stages
 from tianji.parallel.strategy import Strategy
-from tianji.perf.holdings import LayerSequence
+from tianji.perf.holdings import LayerSequence, hold_all
 from tianji.perf.memory import usable_memory
 from tianji.perf.passes import pass_seconds
 from tianji.perf.stages import Stage
 from tianji.perf.step import estimate_job_layers, estimate_memory, fullest
+from tianji.search.chunks import Ranks, divide_pattern
 from tianji.units import Array, Seconds
 from tianji.workload import Job
 from tianji.workload.layers import block_name
@@ -92,7 +93,9 @@ def find_stages(
     )
     if all(len(chunks) == 1 for chunks in groups):
         return search.cut_sequence()
-    return None if sequence.pattern or sequence.leading > MOST_LEADING else search.share_out()
+    if sequence.pattern:
+        return search.share_pattern()
+    return None if sequence.leading > MOST_LEADING else search.share_out()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,22 @@ class _Search:
         tables = np.where(lengths >= least[:, None, None], self.load(unlike)[:, which], np.inf)
         division = divide(list(tables), lengths)
         return None if division is None else Stages(division[0]).complete(self.sequence.num_mtp_layers)
+
+    def share_pattern(self) -> Stages | None:
+        """Return the stages of ranks with several chunks of layers in a pattern."""
+        how, s = SCHEDULES[self.strategy.schedule], self.strategy
+        copies = 2.0 if how.is_paired else 1.0
+        dealt = hold_all(self.sequence, s.schedule, s.pp, s.vpp)
+        counts = np.asarray([[n * copies for n in one.layers] for one in dealt[: len(self.groups)]])
+        bar = float(np.diagonal(self.load(counts)).max())
+        before = np.asarray(self.sequence.counts_before())
+        whole = float(before[-1] @ np.asarray(self.parts.kinds)) + self.parts.embedding + self.parts.head
+        ranks = Ranks.of(
+            self.groups, before, np.asarray(self.parts.kinds) / copies, self.load,
+            bar if np.isfinite(bar) else whole, tuple(self.least(chunk) for chunk in range(self.last + 1)),
+        )  # fmt: skip
+        layers = divide_pattern(ranks) if ranks else None
+        return None if layers is None else Stages(layers).complete(self.sequence.num_mtp_layers)
 
     def share_out(self) -> Stages | None:
         """Return the stages of ranks with several chunks, the layers behind the leading dense ones taken as alike."""
