@@ -57,10 +57,12 @@ class Ranks:
         if np.prod(most + 1.0) > MOST_COUNTS or np.prod(whole + 1.0) > 10 * MOST_COUNTS:
             return None
         strides = np.concatenate(([1], np.cumprod(whole[:-1] + 1)))
-        held = np.stack(np.meshgrid(*(np.arange(n + 1) for n in most), indexing="ij"), axis=-1).reshape(-1, len(most))
-        held = held[held @ kinds <= bar * NEARLY]
+        contents = np.stack(np.meshgrid(*(np.arange(n + 1) for n in most), indexing="ij"), axis=-1).reshape(
+            -1, len(most)
+        )
+        contents = contents[contents @ kinds <= bar * NEARLY]
         seconds = np.full((len(groups), int(np.prod(whole + 1))), np.inf)
-        seconds[:, held @ strides] = load(held.astype(float))
+        seconds[:, contents @ strides] = load(contents.astype(float))
         return cls(groups, (counts @ strides).astype(int), counts @ kinds, float(kinds.min()), seconds, least)
 
     @property
@@ -71,8 +73,10 @@ class Ranks:
 
     def loads(self, cuts: Array) -> Array:
         """Return what each rank takes where chunks lie between the given places; rows of cuts make rows of loads."""
-        held = np.diff(self.codes[cuts])
-        columns = [row[held[..., list(chunks)].sum(axis=-1)] for row, chunks in zip(self.seconds, self.groups, strict=True)]
+        codes = np.diff(self.codes[cuts])
+        columns = [
+            row[codes[..., list(chunks)].sum(axis=-1)] for row, chunks in zip(self.seconds, self.groups, strict=True)
+        ]
         return np.stack(columns, axis=-1)
 
     def room(self, bar: Seconds) -> Array:
@@ -119,8 +123,8 @@ def _take_pairs(ranks: Ranks, bar: Seconds) -> Array | None:
         a, b = states[:, :1] + front, states[:, 1:] - back
         which, step = np.nonzero(b - a >= 2 * (num_ranks - 1 - rank))
         a, b = a[which, step], b[which, step]
-        held = ranks.codes[a] - ranks.codes[states[which, 0]] + ranks.codes[states[which, 1]] - ranks.codes[b]
-        kept = (ranks.seconds[rank, held] <= bar) & (ranks.before[b] - ranks.before[a] <= behind[rank + 1])
+        code = ranks.codes[a] - ranks.codes[states[which, 0]] + ranks.codes[states[which, 1]] - ranks.codes[b]
+        kept = (ranks.seconds[rank, code] <= bar) & (ranks.before[b] - ranks.before[a] <= behind[rank + 1])
         firsts = np.unique(a[kept] * (end + 1) + b[kept], return_index=True)[1]
         states = np.stack((a[kept][firsts], b[kept][firsts]), axis=1)
         ways.append((which[kept][firsts], states))
@@ -146,13 +150,13 @@ def _take_rounds(ranks: Ranks, bar: Seconds) -> Array | None:
     """
     owners, end, room = ranks.owners, len(ranks.codes) - 1, ranks.room(bar)
     factors = np.random.default_rng(0).integers(1, 2**62, len(room) + 1)
-    places, held, names = np.zeros(1, dtype=int), np.zeros((1, len(room)), dtype=int), np.zeros(1, dtype=int)
+    places, contents, names = np.zeros(1, dtype=int), np.zeros((1, len(room)), dtype=int), np.zeros(1, dtype=int)
     haste, closed = np.zeros(1), np.zeros(1)
     last_of = [max(chunks) for chunks in ranks.groups]
     ways: list[tuple[Array, Array]] = []
     for chunk, rank in enumerate(owners):
         sizes = np.arange(ranks.least[chunk], ranks.longest(rank, bar) + 1)
-        after, own = places[:, None] + sizes, held[:, rank]
+        after, own = places[:, None] + sizes, contents[:, rank]
         is_last = chunk == len(owners) - 1
         which, step = np.nonzero(after == end if is_last else after <= end - sum(ranks.least[chunk + 1 :]))
         after = after[which, step]
@@ -172,8 +176,8 @@ def _take_rounds(ranks: Ranks, bar: Seconds) -> Array | None:
         if not len(kept):
             return None
         came_from = which[kept]
-        held = held[came_from]
-        held[:, rank] = code[kept]
+        contents = contents[came_from]
+        contents[:, rank] = code[kept]
         places, names, haste, closed = after[kept], name[kept], hasty[kept], ended[kept]
         ways.append((came_from, places))
     return _walk_back(ways)

@@ -5,8 +5,8 @@ on the slowest rank, under the memory of every rank: exactly, by dynamic program
 split is taken. A step hangs on the slowest rank and on little else of a split, so what was found is priced in full, and kept only
 where that is faster.
 
-With one chunk on a rank any model will do. Where ranks hold several chunks (interleaving, V-shaped schedules, DualPipe) layers
-behind the leading dense ones (at most six) count as alike; models of other patterns stay dealt out there.
+Where ranks hold several chunks (interleaving, V-shaped schedules, DualPipe) layers behind the leading dense ones (at most six)
+count as alike; layers in a pattern are shared out by :mod:`tianji.search.chunks`.
 """
 
 from __future__ import annotations
@@ -68,13 +68,30 @@ def _kinds(job: Job) -> list[str]:
     return [block_name(i) for i in range(len(job.model.blocks))] or ["dense", "moe"]
 
 
+def find_joint_stages(
+    job: Job, parts: Sequence[tuple[Pool, Constants, int]], strategy: Strategy
+) -> tuple[int, ...] | None:
+    """Return the layers of each stage of one pipeline through unlike chips whose slowest stage takes least; None where none fits.
+
+    ``parts`` are pools in the order of the pipeline, each with its constants and its number of stages. A rank holds one stage.
+    """
+    sequence, count = LayerSequence.of(job.model), sum(n for _, _, n in parts)
+    lengths = _lengths(sequence.num_layers + 1)
+    tables: list[Array] = []
+    for pool, constants, n in parts:
+        times = PartTimes.of_all(job, pool, constants, [strategy])[0]
+        groups: list[tuple[int, ...]] = [(i,) for i in range(len(tables), len(tables) + n)]
+        tables += _Search(job, pool, constants, strategy, sequence, times, groups, count - 1).tables(lengths)
+    division = divide(tables, lengths)
+    return None if division is None else division[0]
+
+
 def find_stages(
     job: Job, pool: Pool, constants: Constants, strategy: Strategy, parts: PartTimes | None = None
 ) -> Stages | None:
     """Return the stages of a pipeline whose slowest rank takes least, each within the memory; None where none fits.
 
-    None as well for a model of several kinds of layers under a schedule with several chunks on a rank. ``parts`` are those of the
-    job under the strategy, where they are known.
+    ``parts`` are those of the job under the strategy, where they are known.
     """
     how, sequence = SCHEDULES[strategy.schedule], LayerSequence.of(job.model)
     groups = list(
@@ -130,13 +147,16 @@ class _Search:
         loads: Array = np.where(memory <= usable_memory(self.pool), seconds, np.inf)
         return loads
 
+    def tables(self, lengths: Array) -> list[Array]:
+        """Return of each rank, which holds one chunk, the seconds with the layers between any two places."""
+        unlike, which = _intervals(self.sequence)
+        least = np.asarray([self.least(chunks[0]) for chunks in self.groups])
+        return list(np.where(lengths >= least[:, None, None], self.load(unlike)[:, which], np.inf))
+
     def cut_sequence(self) -> Stages | None:
         """Return the stages of a pipeline with one chunk on each rank: intervals of the sequence of layers."""
-        unlike, which = _intervals(self.sequence)
-        lengths = _lengths(len(which))
-        least = np.asarray([self.least(chunks[0]) for chunks in self.groups])
-        tables = np.where(lengths >= least[:, None, None], self.load(unlike)[:, which], np.inf)
-        division = divide(list(tables), lengths)
+        lengths = _lengths(self.sequence.num_layers + 1)
+        division = divide(self.tables(lengths), lengths)
         return None if division is None else Stages(division[0]).complete(self.sequence.num_mtp_layers)
 
     def share_pattern(self) -> Stages | None:
