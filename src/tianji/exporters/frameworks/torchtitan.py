@@ -137,7 +137,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
         Argument("training", _training(plan)),
         Argument("parallelism", _parallelism(plan)),
         Argument("activation_checkpoint", _recomputation(plan)),
-        Argument("compile", (Argument("enable", plan.strategy.overlap_tp and plan.strategy.tp > 1),)),
+        Argument("compile", (Argument("enable", plan.hides_tensor_links),)),
         *_quantization(plan, limits),
         Argument(
             "checkpoint",
@@ -198,7 +198,7 @@ def _parallelism(plan: Plan) -> Tree:
         Argument("data_parallel_shard_degree", shard),
         Argument("fsdp_reshard_after_forward", RESHARD.get(s.zero, "default"), f"ZeRO-{s.zero}"),
         Argument("tensor_parallel_degree", s.tp, "with sequence parallelism"),
-        Argument("enable_async_tensor_parallel", s.overlap_tp and s.tp > 1),
+        Argument("enable_async_tensor_parallel", plan.hides_tensor_links),
         Argument("context_parallel_degree", s.cp),
         ROTATION.get(s.cp_kind, ROTATION["ring"]),
         Argument("expert_parallel_degree", s.ep),
