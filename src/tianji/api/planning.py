@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
 from tianji.api.framework_rules import keep_startable, refuse_stopped
+from tianji.api.layout_support import describe_support
 from tianji.api.mixtures import find_mixed_outcome, refuse_options
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Batches, Count, Pairs, Quantity, read_batches, read_margin, read_pairs
@@ -265,7 +266,10 @@ def _answer(outcome: Outcome, calibration: Calibration, out: File | None, beside
         optimism = outcome.choice.optimism if outcome.choice else 0.0
         published = weigh_precedents(outcome.best, calibration, optimism)
         gains = weigh_allowed(outcome.best, calibration)
-        document = plan_document(outcome, calibration, published=published, switch_gains=gains, **beside)
+        document = plan_document(
+            outcome, calibration, published=published, switch_gains=gains,
+            layout_support=None if beside["runs_on"] else describe_support(outcome, calibration), **beside
+        )  # fmt: skip
         document["assumptions"] += describe_balance(outcome.best, calibration)
         return document
 

@@ -119,7 +119,7 @@ def _choose(framework: str, outcomes: list[Outcome], options: SearchOptions, cal
     chosen: list[Result] = []
     refused, why = 0, ""
     for result in sorted(unlike.values(), key=lambda r: r.step_time.nominal):
-        reason = _refusal(framework, result.plan)
+        reason = find_reason(framework, result.plan)
         if reason is None:
             chosen.append(result)
             if len(chosen) == max(top, TRIED):
@@ -129,7 +129,7 @@ def _choose(framework: str, outcomes: list[Outcome], options: SearchOptions, cal
     if not chosen:
         raise ExportError(f"{why} (so are the {refused - 1:,} next; another framework, or --fix what it has)")
     best = next(o for o in outcomes if any(r.plan == chosen[0].plan for r in o.results))
-    front = tuple(r for r in best.front if _refusal(framework, r.plan) is None)
+    front = tuple(r for r in best.front if find_reason(framework, r.plan) is None)
     searched = replace(
         best.search,
         candidates=sum(o.search.candidates for o in outcomes),
@@ -165,7 +165,7 @@ def _name_stages(
     search = replace(outcomes[0].search, best=tuple(leading), shortlist=(), improvable=tuple(improvable))
 
     def can_name(strategy: Strategy) -> bool:
-        return _refusal(framework, replace(plan, strategy=strategy)) is None
+        return find_reason(framework, replace(plan, strategy=strategy)) is None
 
     asked = replace(options, uneven="named", can_name=can_name)
     reserve = options.margin if _leaves_reserve(outcomes[0], options) else 0.0
@@ -188,7 +188,8 @@ def _rank(runnable: list[Result], calibration: Calibration) -> tuple[Choice | No
     return choice, sorted(chosen, key=lambda r: place.get(r.plan.strategy, len(place)))
 
 
-def _refusal(framework: str, plan: Plan) -> str | None:
+def find_reason(framework: str, plan: Plan) -> str | None:
+    """Return why a framework would not run a plan exactly; None where it does."""
     try:
         if framework == OWN:
             check_support(plan)

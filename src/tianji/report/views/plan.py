@@ -23,6 +23,7 @@ from tianji.report.views.choice import (
     mfu_cell,
     standing_cells,
 )
+from tianji.report.views.layout_support import support_lead
 from tianji.report.views.nearest import nearest_section
 from tianji.report.views.plan_result import (
     describe_misfit,
@@ -73,7 +74,7 @@ def plan_view(document: PlanDocument) -> View:
     )
     idle = [document["idle"]["reason"] + "."] if document["idle"]["reason"] else []
     lead = (*plan_lead(best, pool["chips"]), *choice_lead(document), *_stages(document), *idle)
-    lead = (*lead, *_near_size(document), *_runs_on(document))
+    lead = (*lead, *_near_size(document), *_runs_on(document), *support_lead(document["layout_support"]))
     first, *rest = highlights(best, document["job"]["linear_dtype"])
     numbers = (first, *corrected_highlight(document["choice"]), *rest)
     asked = request_facts(document, _search_facts(document))
