@@ -19,7 +19,7 @@ MOST = 128
 """Pipelines that are kept, those of the least bounds."""
 WORTH = 1e-3
 """Share of a step time by which named stages must be faster than the same layout dealt out: text that saves nothing is a
-nuisance. Between layouts the faster one counts, by however little: else a framework's plan might be faster than all that there are."""
+nuisance. Between layouts the faster one counts, by however little: else a framework might be faster than the free search."""
 
 
 @dataclass(slots=True)
