@@ -175,7 +175,7 @@ def _code(name: str, value: object) -> object:
 
 
 def encode(name: str, values: Sequence[Any]) -> list[Any]:
-    """Return what an array holds for the values of a field."""
+    """Return what an array holds for the ``values`` of the field ``name``."""
     if name not in CHOICES and name != "recompute_modules":
         return list(values)
     codes = {value: _code(name, value) for value in set(values)}
