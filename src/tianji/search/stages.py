@@ -81,17 +81,19 @@ def find_joint_stages(
     for pool, constants, n in parts:
         times = PartTimes.of_all(job, pool, constants, [strategy])[0]
         groups: list[tuple[int, ...]] = [(i,) for i in range(len(tables), len(tables) + n)]
-        tables += _Search(job, pool, constants, strategy, sequence, times, groups, count - 1).tables(lengths)
+        tables += _Search(job, pool, constants, strategy, sequence, times, groups, count - 1, np.inf).tables(lengths)
     division = divide(tables, lengths)
     return None if division is None else division[0]
 
 
 def find_stages(
-    job: Job, pool: Pool, constants: Constants, strategy: Strategy, parts: PartTimes | None = None
-) -> Stages | None:
+    job: Job, pool: Pool, constants: Constants, strategy: Strategy, parts: PartTimes | None = None,
+    at_most: Seconds = np.inf,
+) -> Stages | None:  # fmt: skip
     """Return the stages of a pipeline whose slowest rank takes least, each within the memory; None where none fits.
 
-    ``parts`` are those of the job under the strategy, where they are known.
+    None as well where that rank takes more than ``at_most`` with one micro-batch. ``parts`` are those of the job under the
+    strategy, where they are known.
     """
     how, sequence = SCHEDULES[strategy.schedule], LayerSequence.of(job.model)
     groups = list(
@@ -107,6 +109,7 @@ def find_stages(
         parts or PartTimes.of_all(job, pool, constants, [strategy])[0],
         groups,
         last,
+        at_most,
     )
     if all(len(chunks) == 1 for chunks in groups):
         return search.cut_sequence()
@@ -127,6 +130,8 @@ class _Search:
     """The chunks of each rank; of two ranks that hold the same, once."""
     last: int
     """The number of the last chunk."""
+    at_most: Seconds
+    """What the slowest rank may take."""
 
     def least(self, chunk: int) -> int:
         """Return the fewest layers of a chunk: one, but for a last one that has prediction modules."""
@@ -156,7 +161,7 @@ class _Search:
     def cut_sequence(self) -> Stages | None:
         """Return the stages of a pipeline with one chunk on each rank: intervals of the sequence of layers."""
         lengths = _lengths(self.sequence.num_layers + 1)
-        division = divide(self.tables(lengths), lengths)
+        division = divide(self.tables(lengths), lengths, self.at_most)
         return None if division is None else Stages(division[0]).complete(self.sequence.num_mtp_layers)
 
     def share_pattern(self) -> Stages | None:
@@ -170,7 +175,7 @@ class _Search:
         whole = float(before[-1] @ np.asarray(self.parts.kinds)) + self.parts.embedding + self.parts.head
         ranks = Ranks.of(
             self.groups, before, np.asarray(self.parts.kinds) / copies, self.load,
-            bar if np.isfinite(bar) else whole, tuple(self.least(chunk) for chunk in range(self.last + 1)),
+            min(bar if np.isfinite(bar) else whole, self.at_most), tuple(self.least(chunk) for chunk in range(self.last + 1)),
         )  # fmt: skip
         layers = divide_pattern(ranks) if ranks else None
         return None if layers is None else Stages(layers).complete(self.sequence.num_mtp_layers)
@@ -190,7 +195,7 @@ class _Search:
                 )
                 for i, chunks in enumerate(self.groups)
             ]
-            division = divide(tables, lengths)
+            division = divide(tables, lengths, min(self.at_most, best[0] if best else np.inf))
             if division is not None and (best is None or division[1] < best[0]):
                 best = division[1], self._fill_chunks(dense, division[0])
         return best[1] if best else None
@@ -236,14 +241,14 @@ def _deal_leading(count: int, ranks: int) -> Iterator[tuple[int, ...]]:
             yield (first, *rest)
 
 
-def divide(tables: list[Array], lengths: Array) -> tuple[tuple[int, ...], Seconds] | None:
+def divide(tables: list[Array], lengths: Array, at_most: Seconds = np.inf) -> tuple[tuple[int, ...], Seconds] | None:
     """Return how many layers each rank takes, and what the slowest takes: least, and of such divisions the most even one.
 
     ``tables[r][a, b]`` are the seconds of rank r with layers a to b, infinite where it cannot have them; ``lengths`` is b - a.
-    None where no division is possible.
+    None where no division is possible, or none in which the slowest takes ``at_most``.
     """
     bottleneck = float(_cheapest(tables, np.maximum)[0])
-    if not np.isfinite(bottleneck):
+    if not np.isfinite(bottleneck) or bottleneck > at_most:
         return None
     squares = lengths.astype(float) ** 2
     allowed = bottleneck * (1.0 + 1e-12)
