@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tianji.exporters.runnable import OWN, SPACES, find_reason
+from tianji.exporters.runnable import OWN, SPACES, find_reason, runs_exactly
 from tianji.parallel.plan import Plan
 
 
@@ -41,4 +41,4 @@ def find_support(best: Plan, others: Iterable[Plan], preferred: str = "") -> Lay
 
 
 def _find_frameworks(plan: Plan) -> tuple[str, ...]:
-    return tuple(name for name in SPACES if name != OWN and find_reason(name, plan) is None)
+    return tuple(name for name in SPACES if name != OWN and runs_exactly(name, plan))

@@ -13,6 +13,7 @@ import numpy as np
 
 from tianji.errors import IllegalStrategyError
 from tianji.hardware import Pool
+from tianji.identity import remember
 from tianji.parallel.grid import Grid
 from tianji.parallel.schedules import SCHEDULES, PipelineSchedule, ScheduleRule
 from tianji.parallel.stages import fill_chunks, read_stages
@@ -315,10 +316,11 @@ def is_legal(g: Grid, job: Job, pool: Pool) -> Array:
     return legal
 
 
-def refusals(strategy: Strategy, job: Job, pool: Pool) -> list[str]:
-    """Return the reason of every rule that a strategy breaks."""
+@remember(last=1)
+def refusals(strategy: Strategy, job: Job, pool: Pool) -> tuple[str, ...]:
+    """Return the reason of every rule that a strategy breaks; one export target after the other asks this of a plan."""
     g = Grid.of(strategy)
-    return [rule.reason(strategy, job, pool) for rule in RULES if not np.all(rule.holds(g, job, pool))]
+    return tuple(rule.reason(strategy, job, pool) for rule in RULES if not np.all(rule.holds(g, job, pool)))
 
 
 def check(strategy: Strategy, job: Job, pool: Pool) -> None:
