@@ -12,7 +12,19 @@ PAGE = (ROOT / "docs" / "formulas.md").read_text(encoding="utf-8")
 
 FORMULAS = [
     SOURCE / "perf" / f"{name}.py"
-    for name in ("communication", "compute", "layer", "memory", "offload", "recompute", "stages")
+    for name in (
+        "activations",
+        "bubble",
+        "communication",
+        "compute",
+        "layer",
+        "memory",
+        "offload",
+        "pipeline_stages",
+        "rank_parameters",
+        "recompute",
+        "stages",
+    )
 ]
 
 

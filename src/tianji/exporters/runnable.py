@@ -16,6 +16,7 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
+from tianji.perf.memory import usable_memory
 from tianji.prediction import predict, predict_together
 from tianji.result import Result
 from tianji.search import SearchOptions, plan
@@ -81,7 +82,13 @@ def plan_for_framework(
             failures.append(error)
     if not outcomes:
         raise failures[0]
-    return _choose(framework, outcomes, options, known)
+    return _choose(framework, [o for o in outcomes if _leaves_reserve(o, options)] or outcomes, options, known)
+
+
+def _leaves_reserve(outcome: Outcome, options: SearchOptions) -> bool:
+    """Return whether a part's plans leave the reserve that was asked for: a part in which none can is searched without one."""
+    best = outcome.best
+    return best.memory_total <= usable_memory(best.plan.pool) * (1.0 - options.margin)
 
 
 def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -161,7 +168,9 @@ def _name_stages(
         return runs_exactly(framework, replace(plan, strategy=strategy))
 
     asked = replace(options, uneven="named", can_name=can_name)
-    named = name_stages(plan.job, used, calibration.constants(used.chip), search, asked)
+    reserve = options.margin if _leaves_reserve(outcomes[0], options) else 0.0
+    room = replace(used, usable_memory=used.usable_memory * (1.0 - reserve))
+    named = name_stages(plan.job, room, calibration.constants(used.chip), search, asked)
     results = predict_together(plan.job, plan.pool, [c.strategy for c in named.values()], calibration) if named else ()
     return dict(zip(named, results, strict=True))
 

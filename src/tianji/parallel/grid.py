@@ -56,7 +56,7 @@ class Grid:
     @classmethod
     def of(cls, *strategies: Strategy) -> Grid:
         """Return the grid of the given strategies along one axis."""
-        columns = {name: _codes(name, [getattr(s, name) for s in strategies]) for name in FIELDS}
+        columns = {name: encode(name, [getattr(s, name) for s in strategies]) for name in FIELDS}
         return cls(**{name: _array(values) for name, values in columns.items()})
 
     @classmethod
@@ -75,7 +75,7 @@ class Grid:
                 columns[name] = np.asarray(values).reshape(shape)
         for name in FIELDS:
             if name not in columns:
-                columns[name] = _array(_codes(name, [getattr(defaults, name)])).reshape([1] * n)
+                columns[name] = _array(encode(name, [getattr(defaults, name)])).reshape([1] * n)
         return cls(**columns)
 
     @property
@@ -174,8 +174,8 @@ def _code(name: str, value: object) -> object:
     return CHOICES[name].index(str(value)) if name in CHOICES else value
 
 
-def _codes(name: str, values: Sequence[Any]) -> list[Any]:
-    """Return what an array holds for the values of a field."""
+def encode(name: str, values: Sequence[Any]) -> list[Any]:
+    """Return what an array holds for the ``values`` of the field ``name``."""
     if name not in CHOICES and name != "recompute_modules":
         return list(values)
     codes = {value: _code(name, value) for value in set(values)}

@@ -116,6 +116,9 @@ class RunsOnDocument(TypedDict):
     faster_refused: int
     """Faster plans that it cannot run."""
     why: str
+    free_step_time_s: float
+    """Of the fastest of all plans under the same software, whatever engine runs them."""
+    free_layout: str
 
 
 class PlanDocument(RequestDocument):

@@ -136,6 +136,9 @@ def _runs_on(document: PlanDocument) -> Iterator[str]:
         refused = runs_on["faster_refused"]
         faster = f"; {refused} faster ones are refused: {runs_on['why']}" if refused else ""
         yield f"Every plan here runs on {runs_on['engine']} as it is priced{faster}."
+        over = max(document["plans"][0]["step_time_s"] / runs_on["free_step_time_s"] - 1.0, 0.0)
+        free = f"{format_duration(runs_on['free_step_time_s'])} ({runs_on['free_layout']})"
+        yield f"Of all plans under the same software the fastest takes {free}: this engine costs {format_percent(over)}."
 
 
 def plans_table(plans: Sequence[PlanResultDocument], choice: PlanChoiceDocument | None = None) -> ViewTable:
