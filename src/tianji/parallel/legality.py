@@ -316,9 +316,14 @@ def is_legal(g: Grid, job: Job, pool: Pool) -> Array:
     return legal
 
 
+def refusals(strategy: Strategy, job: Job, pool: Pool) -> list[str]:
+    """Return the reason of every rule that a strategy breaks."""
+    return list(_reasons(strategy, job, pool))
+
+
 @remember(last=1)
-def refusals(strategy: Strategy, job: Job, pool: Pool) -> tuple[str, ...]:
-    """Return the reason of every rule that a strategy breaks; one export target after the other asks this of a plan."""
+def _reasons(strategy: Strategy, job: Job, pool: Pool) -> tuple[str, ...]:
+    # One export target after the other asks this of the same plan.
     g = Grid.of(strategy)
     return tuple(rule.reason(strategy, job, pool) for rule in RULES if not np.all(rule.holds(g, job, pool)))
 
