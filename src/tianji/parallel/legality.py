@@ -13,6 +13,7 @@ import numpy as np
 
 from tianji.errors import IllegalStrategyError
 from tianji.hardware import Pool
+from tianji.identity import remember
 from tianji.parallel.grid import Grid
 from tianji.parallel.schedules import SCHEDULES, PipelineSchedule, ScheduleRule
 from tianji.parallel.stages import fill_chunks, read_stages
@@ -352,8 +353,14 @@ def is_legal(g: Grid, job: Job, pool: Pool) -> Array:
 
 def refusals(strategy: Strategy, job: Job, pool: Pool) -> list[str]:
     """Return the reason of every rule that a strategy breaks."""
+    return list(_reasons(strategy, job, pool))
+
+
+@remember(last=1)
+def _reasons(strategy: Strategy, job: Job, pool: Pool) -> tuple[str, ...]:
+    # One export target after the other asks this of the same plan.
     g = Grid.of(strategy)
-    return [rule.reason(strategy, job, pool) for rule in RULES if not np.all(rule.holds(g, job, pool))]
+    return tuple(rule.reason(strategy, job, pool) for rule in RULES if not np.all(rule.holds(g, job, pool)))
 
 
 def check(strategy: Strategy, job: Job, pool: Pool) -> None:
