@@ -19,8 +19,8 @@ from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.stages import Stages
 from tianji.perf.memory import usable_memory
 from tianji.perf.passes import estimate_layers, pass_seconds, stage_counts
+from tianji.perf.pipeline_stages import every_stage
 from tianji.perf.segments import Segment
-from tianji.perf.stages import every_stage
 from tianji.perf.step import estimate, estimate_memory, fullest
 from tianji.search.blocks import Weighed, estimated_blocks
 from tianji.search.candidate import Candidate

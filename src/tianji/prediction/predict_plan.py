@@ -21,7 +21,7 @@ from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
-from tianji.perf.stages import every_stage
+from tianji.perf.pipeline_stages import every_stage
 from tianji.perf.step import estimate, estimate_host, estimate_memory
 from tianji.prediction.many import bundle, predict_slopes
 from tianji.ranges import Range
