@@ -77,6 +77,26 @@ def test_transformer_engine_casts_what_tensor_ranks_gather(recipe: str, there: f
         assert one(before.backward, "tp_comm") == one(after.backward, "tp_comm") > 0
 
 
+@pytest.mark.parametrize("recipe", ["bf16", "fp8"])
+def test_userbuffers_cut_matmuls_in_pieces_that_each_pay_the_half_size(recipe: str) -> None:
+    # Over 8 ranks a ring has 8 pieces and a pipeline of 16 bits 4; each pays c² = 64² elements of output
+    def seconds(cuts: float, **fields: object) -> LayerTime:
+        c = context(precision=recipe, tp=8, **fields)  # type: ignore[arg-type]
+        sized = replace(c.constants, matmul_half_size=64.0, narrow_half_size=64.0, tp_pieces=cuts)
+        rates = ChipRates.of(CHIP, c.job.precision, sized)
+        return layer_time(dense_layer(DENSE), replace(c, constants=sized, rates=rates))
+
+    whole, cut = (seconds(cuts, overlap_tp=True) for cuts in (0.0, 1.0))
+    peak = CHIP.matrix_peak(recipe)
+    matrices = [m for m in dense_layer(DENSE).matmuls if m.cut != "none"]
+    more = [(7 if m.cut == "column" or recipe == "fp8" else 3) * (m.k / 8 if m.cut == "row" else m.k) for m in matrices]
+    back = [7 * m.n for m in matrices if m.cut == "row"]
+    assert one(cut.forward, "matmul") - one(whole.forward, "matmul") == pytest.approx(2 * 64**2 * sum(more) / peak)
+    assert one(cut.backward, "matmul") - one(whole.backward, "matmul") == pytest.approx(2 * 64**2 * sum(back) / peak)
+    for fields in ({"overlap_tp": False}, {"overlap_tp": True, "sequence_parallel": False}):
+        assert one(seconds(1.0, **fields).forward, "matmul") == one(seconds(0.0, **fields).forward, "matmul")
+
+
 @pytest.mark.parametrize("fields", [{"tp": 4}, {"cp": 4}, {"tp": 2, "cp": 2}])
 def test_four_chips_take_a_quarter(fields: dict[str, int]) -> None:
     for kind in ("matmul", "attention"):

@@ -12,7 +12,7 @@ from tianji.perf.compute import attention_time, expert_time, matmul_time, vector
 from tianji.perf.context import Context, Terms, total
 from tianji.perf.host_waits import TINY, count_routed, waiting_seconds
 from tianji.perf.recompute import again_seconds, count_launches
-from tianji.perf.tensor_parallel import pair_time, tensor_parallel_time
+from tianji.perf.tensor_parallel import cut_pieces, pair_time, tensor_parallel_time
 from tianji.units import Array
 from tianji.workload.ops import SCAN_CHUNK, AttentionOp, ExpertOps, LayerOps, Matmul, Recurrence, Role, Vector
 
@@ -219,9 +219,10 @@ def _matmul(op: Matmul, c: Context) -> tuple[Array, Array, Array]:
     n = op.n / c.g.tp if op.cut == "column" else np.asarray(op.n * 1.0)
     # A frozen matrix hands its input's gradient on, and has none of its own.
     is_trained = not c.job.task.is_frozen or op.role is Role.MIXING
+    ahead, back = cut_pieces(op, c)
     return (
-        matmul_time(c.rates, m, k, n, high=op.high),
-        matmul_time(c.rates, m, n, k, high=op.high),
+        matmul_time(c.rates, m, k, n, high=op.high, pieces=ahead),
+        matmul_time(c.rates, m, n, k, high=op.high, pieces=back),
         matmul_time(c.rates, k, m, n, high=op.high) if is_trained else np.asarray(0.0),
     )
 

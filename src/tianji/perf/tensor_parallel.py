@@ -10,7 +10,10 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import tensor_group
 from tianji.perf.context import Context
 from tianji.units import Array
-from tianji.workload.ops import LayerOps, Role
+from tianji.workload.ops import LayerOps, Matmul, Role
+
+PIPELINED = 4.0
+"""Pieces of a 16-bit matmul whose sums are reduced piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +67,21 @@ def pair_time(g: Grid, c: Context) -> PairTime:
     there = net.all_gather(group, elements * p.linear_input_size)
     back = net.all_gather(group, elements * (crossings * p.linear_input_size), crossings)
     return PairTime(wide, *(pair(gathered + share * (narrow - gathered)) for narrow in (there, back)))
+
+
+def cut_pieces(op: Matmul, c: Context) -> tuple[Array | float, Array | float]:
+    """Return into how many kernels a matmul is cut beside tensor-parallel links, forward and for its input's gradient.
+
+    TransformerEngine's userbuffers (``tp_pieces`` 1) pass a ring's pieces on beside matmuls of as many pieces: of a column cut
+    forward and a row cut backward what is gathered, of a row cut forward what is reduced (in 16 bits four pieces). Gradients of
+    weights, and of inputs of a column cut, run whole beside a whole collective. Source: TransformerEngine,
+    ``pytorch/module/base.py`` (``num_splits``); Megatron-Bridge, ``training/comm_overlap.py``.
+    """
+    cuts = c.constants.tp_pieces
+    if op.high or op.cut not in ("column", "row") or not np.any(cuts):
+        return 1.0, 1.0
+    is_cut = cuts * (c.g.overlap_tp & c.g.sequence_parallel & (c.g.tp > 1))
+    ring = 1.0 + is_cut * (c.g.tp - 1.0)
+    if op.cut == "column":
+        return ring, 1.0
+    return ring if c.job.precision.quantized else 1.0 + is_cut * (PIPELINED - 1.0), ring
