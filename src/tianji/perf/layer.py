@@ -73,25 +73,23 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         s_forward, s_backward = c.once(_scans, layer.scans)
         a_forward, a_backward = a_forward + s_forward, a_backward + s_backward
     tp_forward, tp_backward = tensor_parallel_time(layer, c)
+    spread = 2.0 * c.once(_spread_experts, layer.experts) if layer.experts else np.asarray(0.0)
     cp_forward, cp_backward = c.once(_context_communication, layer.attention)
     if layer.scans:
         passed = c.once(_state_communication, layer.scans)
         cp_forward, cp_backward = cp_forward + passed, cp_backward + passed
-    if layer.experts:
-        spread = 2.0 * c.once(_spread_experts, layer.experts)
-        tp_forward, tp_backward = tp_forward + spread, tp_backward + spread
     ep_forward, ep_backward = c.once(_expert_communication, layer.experts)
     m_backward = m_input + m_weight
     # Dispatch hides behind what tensor parallelism leaves of another micro-batch's pass, forward beside backward: of all work.
-    beside_tp = c.constants.tp_overlap_share * c.g.overlap_tp
+    beside_tp = c.constants.tp_overlap_share * c.hides_tensor
     if layer.experts and np.any(c.g.overlap_ep):
-        rest = m_forward + a_forward + v_forward - c.g.overlap_tp * np.minimum(tp_forward, m_forward)
-        rest = rest + m_backward + a_backward + v_backward - c.g.overlap_tp * np.minimum(tp_backward, m_backward)
+        rest = m_forward + a_forward + v_forward - c.hides_tensor * np.minimum(tp_forward, m_forward)
+        rest = rest + m_backward + a_backward + v_backward - c.hides_tensor * np.minimum(tp_backward, m_backward)
         dispatch, share = ep_forward + ep_backward, c.constants.ep_overlap_share * c.g.overlap_ep
         exposed = c.hide(dispatch, rest, share) / np.maximum(dispatch, TINY)
         ep_forward, ep_backward = ep_forward * exposed, ep_backward * exposed
-    tp_forward = c.hide(tp_forward, m_forward, beside_tp)
-    tp_backward = c.hide(tp_backward, m_backward, beside_tp)
+    tp_forward = c.hide(tp_forward, m_forward, beside_tp) + spread
+    tp_backward = c.hide(tp_backward, m_backward, beside_tp) + spread
     forward = {
         "matmul": m_forward,
         "attention": a_forward,

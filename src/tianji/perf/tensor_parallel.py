@@ -80,7 +80,7 @@ def cut_pieces(op: Matmul, c: Context) -> tuple[Array | float, Array | float]:
     cuts = c.constants.tp_pieces
     if op.high or op.cut not in ("column", "row") or not np.any(cuts):
         return 1.0, 1.0
-    is_cut = cuts * (c.g.overlap_tp & c.g.sequence_parallel & (c.g.tp > 1))
+    is_cut = cuts * (c.hides_tensor & c.g.sequence_parallel & (c.g.tp > 1))
     ring = 1.0 + is_cut * (c.g.tp - 1.0)
     if op.cut == "column":
         return ring, 1.0
