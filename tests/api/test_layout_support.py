@@ -35,7 +35,7 @@ def test_where_none_runs_it_the_answer_says_why_and_what_runs() -> None:
     free = tianji.plan("qwen3-30b-a3b", "hgx-h100", **SIZES)
     if runnable := free.document["layout_support"]["runnable"]:
         strategy = replace(free.best.plan.strategy, **read_layout(runnable["layout"], "layout"))
-        assert find_support(replace(free.best.plan, strategy=strategy), ()).frameworks
+        assert find_support(replace(free.best.plan, strategy=strategy), (), free.calibration).frameworks
 
 
 def test_the_first_other_plan_that_something_runs_is_named() -> None:
@@ -43,7 +43,7 @@ def test_the_first_other_plan_that_something_runs_is_named() -> None:
     others = [
         replace(best, strategy=replace(best.strategy, schedule=word)) for word in ("dualpipe", "1f1b", "interleaved")
     ]
-    support = find_support(best, others, "megatron")
+    support = find_support(best, others, tianji.load_calibration(), "megatron")
     assert support.runnable is not None and support.runnable.strategy.schedule == "1f1b"
     assert "megatron" in support.by and "zero-bubble" in support.why
 

@@ -12,7 +12,19 @@ PAGE = (ROOT / "docs" / "formulas.md").read_text(encoding="utf-8")
 
 FORMULAS = [
     SOURCE / "perf" / f"{name}.py"
-    for name in ("communication", "compute", "layer", "memory", "offload", "recompute", "stages")
+    for name in (
+        "activations",
+        "bubble",
+        "communication",
+        "compute",
+        "layer",
+        "memory",
+        "offload",
+        "pipeline_stages",
+        "rank_parameters",
+        "recompute",
+        "stages",
+    )
 ]
 
 
@@ -29,7 +41,7 @@ FILES = sorted(path for room in ROOMS for path in (SOURCE / room).glob("*.py")) 
     SOURCE / "parallel" / name for name in ("grid.py", "mesh.py", "stages.py", "schedules/schedule.py")
 ] + [
     SOURCE / "workload" / f"{name}.py"
-    for name in ("attention_parts", "layers", "mlp_parts", "model", "model_flops", "ops", "recurrent_parts")
+    for name in ("attention_parts", "layer_widths", "layers", "mlp_parts", "model", "model_flops", "ops", "recurrent_parts")
 ]  # fmt: skip
 
 

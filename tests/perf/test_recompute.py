@@ -14,12 +14,12 @@ from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import MODULES
-from tianji.perf.memory import layer_activations
+from tianji.perf.activations import layer_activations
 from tianji.perf.recompute import CHECKPOINT_LAUNCHES, MODULE_TABLE
 from tianji.perf.step import estimate
 from tianji.units import Array
 from tianji.workload import Job
-from tianji.workload.layers import layer_sizes
+from tianji.workload.layer_widths import layer_sizes
 
 JOBS = {name: make_job(name, 4096, 8) for name in ("llama-3.1-8b", "deepseek-v3")}
 POOL = load_pool("hgx-h200", 8)

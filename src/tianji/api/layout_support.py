@@ -25,6 +25,6 @@ def describe_support(outcome: Outcome, calibration: Calibration) -> LayoutSuppor
     preferred = next((t for t, name in SOFTWARE_OF_TARGET.items() if software and name == software["framework"]), "")
     weighed = outcome.choice.strategies if outcome.choice else tuple(r.plan.strategy for r in outcome.results)
     others = (replace(plan, strategy=strategy) for strategy in weighed[:TRIED])
-    support = find_support(plan, others, preferred)
+    support = find_support(plan, others, calibration, preferred)
     result = NearErrors(calibration)(predict(support.runnable, calibration)) if support.runnable else None
     return layout_support_document(outcome.best, support.frameworks, support.why, result, support.by, preferred)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tianji.parallel.grid import keep_places
+from tianji.perf.bubble import PassTime
 from tianji.perf.context import Context, Terms, add_up, largest
 from tianji.perf.layer import LayerTime, layer_time
-from tianji.perf.stages import PassTime, Stage
+from tianji.perf.stages import Stage
 from tianji.units import Array
 from tianji.workload import Model
 from tianji.workload.layers import block_name, model_layers

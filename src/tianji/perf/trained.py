@@ -10,7 +10,7 @@ from tianji.perf.stages import Stage
 from tianji.units import Array
 from tianji.workload import Job
 from tianji.workload.adapters import adapter_sizes
-from tianji.workload.layers import last_kind, layer_sizes
+from tianji.workload.layer_widths import last_kind, layer_sizes
 
 
 def adapter_parameters(job: Job, stage: Stage, g: Grid) -> tuple[Array, Array]:
@@ -42,3 +42,8 @@ def frozen_matrices(job: Job, stage: Stage, g: Grid) -> Array:
         for kind, n in stage.counts.items()
         if kind in sizes
     )
+
+
+def frozen_wire(job: Job) -> float:
+    """Return bytes of a frozen parameter on the wire of a gather."""
+    return job.task.frozen_size or job.precision.weight_wire

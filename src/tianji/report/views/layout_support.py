@@ -25,6 +25,6 @@ def support_lead(support: LayoutSupportDocument | None) -> Iterator[str]:
     slower = runnable["slower_by_ratio"]
     how = f"{format_percent(slower)} longer" if slower >= 0.0005 else "no longer"
     yield (
-        f"The best layout that one runs ({', '.join(runnable['frameworks'])}) of those weighed is {runnable['layout']}:"
+        f"The best that one runs ({', '.join(runnable['frameworks'])}) of the layouts weighed is {runnable['layout']}:"
         f" {format_duration(runnable['step_time_s'])} a step, {how}; --runs-on {asked} searches all that it runs."
     )
