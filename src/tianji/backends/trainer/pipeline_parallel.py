@@ -65,8 +65,8 @@ class ShardingStage(PipelineStage):
     ) -> tuple[Any, Any]:
         """Run a micro-batch backward through the stage."""
         if backward_type != "full":
-            found: tuple[Any, Any] = super().backward_maybe_with_nosync(backward_type, bwd_kwargs, last_backward)
-            return found
+            gradients: tuple[Any, Any] = super().backward_maybe_with_nosync(backward_type, bwd_kwargs, last_backward)
+            return gradients
         begin_microbatch(self.submod, 3, is_last=last_backward)
         passed = (bwd_kwargs[name] for name in ("stage_output", "output_grads", "input_values"))
         return stage_backward(*passed), None
