@@ -11,7 +11,13 @@ from tianji.comparison.batches import AtBatch, weigh_round_batches
 from tianji.comparison.curve import Curve, FixedCurve
 from tianji.comparison.flip_price import FlipPrice, find_flip_price
 from tianji.comparison.measures import Assessed
-from tianji.comparison.sensitivity import Sensitivity, choose_best, compute_sensitivities, find_alternative_plans
+from tianji.comparison.sensitivity import (
+    Sensitivity,
+    choose_best,
+    compute_sensitivities,
+    find_alternative_plans,
+    find_chips,
+)
 from tianji.comparison.side_by_side import Comparison, format_pool, set_side_by_side
 from tianji.economics import ask_power
 from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
@@ -109,6 +115,9 @@ def replace_pool(
     if isinstance(first_curve, Curve):
         _draw(first_curve, base.offered, points)
     _draw(other_curve, best.pool.chips, points)
+    if match not in SPENT:
+        wanted = base.useful.nominal if limit is None else base.job.tokens / (limit * DAY)
+        sensitivities = find_chips(sensitivities, other_curve, wanted)
     # A deadline that is the first pool's own moves with it.
     target = None if limit is None or days is None else base.job.tokens / (limit * DAY)
     both = set_side_by_side((base, best), given)

@@ -102,6 +102,9 @@ class SwingDocument(TypedDict):
     at_high: float
     flips: bool
     """The answer crosses 1 between the two ends."""
+    chips_at_low: float | None
+    """Chips that suffice there, read off the curve; null: beyond those that were tried, or money or power is to be equal."""
+    chips_at_high: float | None
 
 
 class FlipPriceDocument(TypedDict):
@@ -268,6 +271,8 @@ def swing_document(sensitivity: Sensitivity) -> SwingDocument:
         "at_low": sensitivity.at_low,
         "at_high": sensitivity.at_high,
         "flips": sensitivity.flips,
+        "chips_at_low": sensitivity.chips_at_low,
+        "chips_at_high": sensitivity.chips_at_high,
     }
 
 

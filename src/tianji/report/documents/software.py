@@ -12,6 +12,9 @@ from tianji.parallel.plan import Plan
 from tianji.parallel.software_fields import ONCE_A_RANK
 from tianji.prediction.switch_gains import SwitchGain
 
+MOSTLY = 0.1
+"""Share of what a switch saves from which on a kind of time is named."""
+
 
 class SoftwareDocument(TypedDict):
     """The software that a plan is priced for."""
@@ -42,6 +45,8 @@ class SwitchGainDocument(TypedDict):
     """What to type."""
     step_time_s: float
     saves_s: float
+    saved_mostly_s: dict[str, float]
+    """The kinds of time that it shortens most; one switch may shorten several, as launches stand in what is recomputed, too."""
 
 
 def switch_gain_documents(gains: Iterable[SwitchGain]) -> list[SwitchGainDocument]:
@@ -54,9 +59,16 @@ def switch_gain_documents(gains: Iterable[SwitchGain]) -> list[SwitchGainDocumen
             "flag": gain.flag,
             "step_time_s": gain.step_time,
             "saves_s": gain.saves,
+            "saved_mostly_s": _mostly(gain),
         }
         for gain in gains
     ]
+
+
+def _mostly(gain: SwitchGain) -> dict[str, float]:
+    """Return the kinds of time with at least a tenth of what a switch saves, the largest first."""
+    ordered = sorted(gain.saved.items(), key=lambda item: -item[1])
+    return {kind: seconds for kind, seconds in ordered if seconds >= MOSTLY * gain.saves}
 
 
 def software_document(calibration: Calibration, plan: Plan) -> SoftwareDocument | None:
