@@ -80,7 +80,7 @@ def main() -> None:
     total, wrong = sum(pairs.values()), sum(alarms.values())
     lines += ["", "| honest pairs | pairs | alarms |", "|---|--:|--:|"]
     lines += [f"| {kind} | {pairs[kind]} | {alarms[kind]} |" for kind in pairs]
-    lines.append(f"| all | {total} | {wrong} ({wrong / total:.1%}) |")
+    lines.append(f"| all | {total} | {wrong} ({wrong / total * 100:.1f} %) |")
     print("\n".join(lines[-6:]))
     if asked.write:
         text = PAGE.read_text(encoding="utf-8")

@@ -11,6 +11,8 @@ import multiprocessing
 import os
 import socket
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,15 +37,19 @@ def make_plan(micro_batch: int = 2, precision: str = "fp32", dp: int = 1) -> Pla
     return Plan(job, load_pool("hgx-h100"), Strategy(dp=dp, zero=0, micro_batch_size=micro_batch))
 
 
-def open_group() -> None:
-    """Start the group of one process that every run here shares."""
+@contextmanager
+def one_process() -> Iterator[None]:
+    """Open a group of one process, and close it with all groups that a trainer made of it: each holds descriptors."""
     import torch
     import torch.distributed as dist
 
     torch.set_num_threads(1)
-    if not dist.is_initialized():
-        store = dist.FileStore(tempfile.mktemp(), 1)
-        dist.init_process_group("gloo", store=store, rank=0, world_size=1)
+    with tempfile.TemporaryDirectory() as folder:
+        dist.init_process_group("gloo", store=dist.FileStore(f"{folder}/store", 1), rank=0, world_size=1)
+        try:
+            yield
+        finally:
+            dist.destroy_process_group()
 
 
 def run(
@@ -60,15 +66,15 @@ def run(
     from tianji.backends.trainer.accelerator import choose_accelerator
     from tianji.backends.trainer.loop import Trainer
 
-    open_group()
     options = RunOptions(steps=steps, seed=seed, data=data, learning_rate=1e-3, device="cpu")
     plan = make_plan(micro_batch, precision)
-    trainer = Trainer(plan, 0, choose_accelerator(0, 1, "cpu"), options)
-    plant(trainer, fault)
     rows = []
-    for index in range(steps):
-        loss, norm = trainer.step(index)
-        rows.append({"step": index + 1, "loss": loss, "grad_norm": norm})
+    with one_process():
+        trainer = Trainer(plan, 0, choose_accelerator(0, 1, "cpu"), options)
+        plant(trainer, fault)
+        for index in range(steps):
+            loss, norm = trainer.step(index)
+            rows.append({"step": index + 1, "loss": loss, "grad_norm": norm})
     return log_of(name, "json lines", rows, precision)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tianji.catalog import load_pool
+from tianji.formatting import format_percent
 from tianji.units import GIGA, PETA, TB
 
 FOLLOWS, MISSES, UNKNOWABLE = "follows", "does not follow", "cannot be checked"
@@ -51,8 +52,8 @@ def recompute_claims() -> tuple[Claim, ...]:
         " rival's host memory must be counted and Atlas's own not"
     )
     rate_why = (
-        f"the model is not named; {of_chip:,.0f} tokens/s of a chip would be {share:.0%} of its BF16 peak for 37 B active"
-        " parameters, which is neither absurd nor a measurement"
+        f"the model is not named; {of_chip:,.0f} tokens/s of a chip would be {format_percent(share, 0)} of its BF16 peak for 37 B"
+        " active parameters, which is neither absurd nor a measurement"
     )
     times = training / (published * older.unit)
     times_why = (

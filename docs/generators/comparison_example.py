@@ -11,7 +11,7 @@ from tianji.comparison import Assessment, Assumptions, Replacement, compare, rep
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.replacement import describe_answer
 from tianji.comparison.side_by_side import format_pool
-from tianji.formatting import format_days, format_range
+from tianji.formatting import format_days, format_percent, format_range
 from tianji.hardware.calibration import Calibration
 from tianji.parallel import Strategy
 from tianji.parallel.layouts import abbreviate_layout
@@ -73,11 +73,12 @@ def _makers(job: Job, calibration: Calibration, best: Assessment) -> str:
     ]
     off = _hours(as_made).nominal / PUBLISHED_HOURS
     worst = max(as_made.breakdown, key=lambda kind: as_made.breakdown[kind])
+    share = as_made.breakdown[worst] / as_made.step_time.nominal
     holds = _hours(as_made).low <= PUBLISHED_HOURS <= _hours(as_made).high
     text = (
         f"The prediction of the makers' layout is {off:.2f} times the published time; the published figure lies"
         f" {'inside' if holds else '**outside**'} its 80 % range. The largest part of the predicted step is {worst}"
-        f" ({as_made.breakdown[worst] / as_made.step_time.nominal:.0%}). The makers routed a token to at most four nodes, wrote"
+        f" ({format_percent(share, 0)}). The makers routed a token to at most four nodes, wrote"
         " their own dispatch kernels on 20 of the 132 multiprocessors and trained the first part in smaller batches: the formulas"
         f" know none of that. {_memory(as_made)} No correction was made for this page."
     )
@@ -109,7 +110,7 @@ def _run_row(name: str, result: Result) -> tuple[str, ...]:
         format_range(hours * (1 / MEGA), "{:.3f}".format),
         format_range(days, format_days),
         f"{result.tokens_per_s_per_chip:,.0f}",
-        f"{result.memory_total / result.memory_limit:.0%} of the usable",
+        f"{format_percent(result.memory_total / result.memory_limit, 0)} of the usable",
     )
 
 

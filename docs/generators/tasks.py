@@ -13,8 +13,10 @@ from statistics import median
 from typing import Any
 
 from tianji.errors import InputError
+from tianji.formatting import format_percent
 from tianji.measurements.table import Row, read_row
 from tianji.parallel.layouts import abbreviate_layout
+from tianji.report.vocabulary import signed_percent_of
 from tianji.validation.pricing import Prediction, predict_rows
 from tianji.validation.published_runs import read_shipped
 
@@ -89,8 +91,8 @@ def _sums(predictions: Iterable[Prediction]) -> Iterator[str]:
     for (task, split), members in sorted(groups.items()):
         errors = [_error(p) for p in members]
         inside = sum(_is_inside(p) for p in members) / len(members)
-        sizes = f"{median(errors):+.1%} | {median(map(abs, errors)):.1%} | {inside:.0%}"
-        yield f"| {task} | {split} | {len(members)} | {sizes} |"
+        sizes = (signed_percent_of(median(errors)), format_percent(median(map(abs, errors))), format_percent(inside, 0))
+        yield f"| {task} | {split} | {len(members)} | {' | '.join(sizes)} |"
 
 
 def _unread(unread: list[tuple[str, str]]) -> Iterator[str]:
@@ -114,7 +116,7 @@ def _line(p: Prediction) -> str:
     )
     if p.step_time is None:
         return f"{head} | | {p.forecast.reason} | |"
-    return f"{head} | {p.step_time:.4g} | {_error(p):+.1%} | {'yes' if _is_inside(p) else 'no'} |"
+    return f"{head} | {p.step_time:.4g} | {signed_percent_of(_error(p))} | {'yes' if _is_inside(p) else 'no'} |"
 
 
 def _error(p: Prediction) -> float:

@@ -180,3 +180,12 @@ def test_a_percentage_is_spelled_one_way() -> None:
         if isinstance(node, ast.FormattedValue) and node.format_spec and ast.unparse(node.format_spec).endswith("%'")
     ]
     assert not wrong, "format_percent writes `12 %`; Python's format writes `12%`"
+
+
+def test_a_page_spells_a_percentage_one_way() -> None:
+    """As the terminal does; names of layouts (`full-recompute-20%`) and code are left out."""
+    wrong = []
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = re.sub(r"^( *)```.*?^ *```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+        wrong += [f"{page.name}: {match[0]}" for match in re.finditer(r"\S*\d%", text) if "recompute" not in match[0]]
+    assert not wrong, "a page says 12 %, not 12%"

@@ -1,34 +1,17 @@
 """The tutorial: each cell prints what stands below it, and each command works."""
 
-import importlib.util
 import re
 import shlex
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from shown import load_script, timeless
 from tianji.cli import main
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
-DURATION = re.compile(r"all priced in [^;]*;\s+\S+")
-
-
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("refresh_docs", ROOT / "scripts" / "refresh_docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def timeless(text: str) -> str:
-    """Return a text without how long the search took on this machine."""
-    return DURATION.sub("all priced;", " ".join(text.split()))
+PAGE = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text(encoding="utf-8")
 
 
 def test_every_cell_prints_what_stands_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,6 +162,16 @@ def test_overlap_never_costs_time(plan: Plan, name: str) -> None:
 
 @settings(max_examples=50)
 @given(plans())
+def test_split_matmuls_hide_links_of_one_scale_up_domain_only(plan: Plan) -> None:
+    on, off = (replace(plan, strategy=replace(plan.strategy, overlap_tp=value)) for value in (True, False))
+    if on.hides_tensor_links:
+        assert step_time(on) <= step_time(off) * (1 + 1e-12)
+    else:
+        assert step_time(on) == step_time(off)
+
+
+@settings(max_examples=50)
+@given(plans())
 def test_recomputing_more_takes_longer_and_holds_less(plan: Plan) -> None:
     # No full recomputation runs beside another micro-batch's dispatch.
     found = [

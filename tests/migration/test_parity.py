@@ -217,26 +217,33 @@ def load_runs() -> ModuleType:
 @pytest.mark.slow
 def test_real_runs_with_planted_faults_are_caught_and_located() -> None:
     pytest.importorskip("torch")
-    import torch.distributed as dist
-
     runs = load_runs()
-    try:
-        reference = runs.run("reference", steps=12)
-        repeats = [runs.run("repeat", steps=12, micro_batch=layout) for layout in (4, 8)]
-        honest = judge_parity(reference, runs.run("other layout", steps=12, micro_batch=1), repeats)
-        assert honest.outcome is CheckOutcome.PASS
-        assert judge_parity(reference, runs.run("bf16", steps=12, precision="bf16")).outcome is CheckOutcome.PASS
-        places = {"norm-epsilon": "forward", "half-gradients": "backward", "adam-epsilon": "optimizer"}
-        for fault, stage in places.items():
-            parity = judge_parity(reference, runs.run(fault, steps=12, fault=fault), repeats)
-            assert parity.outcome is not CheckOutcome.PASS, fault
-            assert parity.divergence is not None
-            assert stage in parity.divergence.stage
-        saturated = judge_parity(reference, runs.run("saturated", steps=12, fault="saturated"), repeats)
-        assert "stands still" in saturated.checks[0].says
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    reference = runs.run("reference", steps=12)
+    repeats = [runs.run("repeat", steps=12, micro_batch=layout) for layout in (4, 8)]
+    honest = judge_parity(reference, runs.run("other layout", steps=12, micro_batch=1), repeats)
+    assert honest.outcome is CheckOutcome.PASS
+    assert judge_parity(reference, runs.run("bf16", steps=12, precision="bf16")).outcome is CheckOutcome.PASS
+    places = {"norm-epsilon": "forward", "half-gradients": "backward", "adam-epsilon": "optimizer"}
+    for fault, stage in places.items():
+        parity = judge_parity(reference, runs.run(fault, steps=12, fault=fault), repeats)
+        assert parity.outcome is not CheckOutcome.PASS, fault
+        assert parity.divergence is not None
+        assert stage in parity.divergence.stage
+    saturated = judge_parity(reference, runs.run("saturated", steps=12, fault="saturated"), repeats)
+    assert "stands still" in saturated.checks[0].says
+
+
+@pytest.mark.slow
+def test_a_run_leaves_no_descriptor_behind() -> None:
+    pytest.importorskip("torch")
+    runs, folder = load_runs(), Path("/proc/self/fd")
+    if not folder.is_dir():
+        pytest.skip("descriptors are counted in /proc")
+    counts = []
+    for seed in range(3):
+        runs.run("a run", steps=3, seed=seed)
+        counts.append(len(list(folder.iterdir())))
+    assert counts[1] == counts[2]
 
 
 _TAIL = "| loss scale: 1.0 | grad norm: 2.2 | number of skipped iterations:   0 | number of nan iterations:   0 |\n"

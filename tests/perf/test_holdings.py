@@ -16,8 +16,8 @@ from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.stages import Stages
 from tianji.perf.holdings import Holding, LayerSequence, chunk_stages, deal_layers, hold_all, hold_most, stages_of
 from tianji.perf.passes import estimate_layers, pass_seconds, stage_counts
+from tianji.perf.pipeline_stages import every_stage
 from tianji.perf.segments import Segment
-from tianji.perf.stages import every_stage
 from tianji.perf.step import estimate, estimate_memory, fullest, microbatches
 from tianji.search.blocks import Weighed, estimated_blocks
 

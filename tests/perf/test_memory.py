@@ -9,15 +9,11 @@ from tianji.catalog import load_model, load_pool
 from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.memory import (
-    activation_bytes,
-    dense_parameters,
-    fixed_bytes,
-    layer_activations,
-    state_bytes,
-    usable_memory,
-)
-from tianji.perf.stages import every_stage, stage
+from tianji.perf.activations import activation_bytes, layer_activations
+from tianji.perf.memory import fixed_bytes, state_bytes, usable_memory
+from tianji.perf.pipeline_stages import every_stage
+from tianji.perf.rank_parameters import dense_parameters
+from tianji.perf.stages import stage
 from tianji.perf.step import estimate_memory
 from tianji.units import GIB
 from tianji.workload import Job, Model

@@ -15,7 +15,7 @@ from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
 from tianji.perf.offload import LINK_SHARE, UPDATE_SHARE
-from tianji.perf.stages import every_stage
+from tianji.perf.pipeline_stages import every_stage
 from tianji.perf.step import estimate, estimate_host
 from tianji.prediction import predict
 from tianji.units import GB

@@ -14,7 +14,7 @@ from tianji.hardware.constants import Constants
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import MODULES
-from tianji.perf.memory import layer_activations
+from tianji.perf.activations import layer_activations
 from tianji.perf.recompute import CHECKPOINT_LAUNCHES, MODULE_TABLE
 from tianji.perf.step import estimate
 from tianji.units import Array

@@ -16,8 +16,9 @@ from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import Strategy
 from tianji.perf.context import Terms, total
+from tianji.perf.pipeline_stages import every_stage
 from tianji.perf.segments import Segment
-from tianji.perf.stages import Stage, every_stage
+from tianji.perf.stages import Stage
 from tianji.perf.step import estimate, estimate_segments
 from tianji.units import GB
 from tianji.workload import Job, Model, find_precision

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from samples import DENSE, SPARSE
 from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
-from tianji.perf.stages import Bubble, PassTime, Variants, in_flight, representative_stages, share_bubble, stage
+from tianji.perf.bubble import Bubble, PassTime, share_bubble
+from tianji.perf.pipeline_stages import Variants, representative_stages
+from tianji.perf.stages import in_flight, stage
 from tianji.workload import Model
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tianji.catalog import load_calibration, load_model
 from tianji.catalog.mixtures import load_mixture
+from tianji.errors import IllegalStrategyError
 from tianji.hardware.mixture import Mixture
 from tianji.search.mixed_planner import MixedOutcome, plan_mixture
 from tianji.workload import Job, find_precision
@@ -94,3 +95,18 @@ def test_no_plan_fits_a_pool_that_is_too_small() -> None:
     job = Job(load_model("llama-3.1-405b"), 4096, 128, find_precision("bf16"))
     with pytest.raises(InfeasibleError, match=r"no plan for llama-3\.1-405b on a100-h100"):
         plan_mixture(job, small(chips=8), CALIBRATION)
+
+
+def test_layers_are_held_for_a_pipeline_through_both() -> None:
+    """Half the layers on each part is what unlike chips should not have: naming it costs time, and what is named is taken."""
+    job = Job(load_model("llama-3.1-8b"), 4096, 128, find_precision("bf16"))
+    free = plan_mixture(job, small(), CALIBRATION, fixed={"cp": 1, "tp": 2}).chain
+    held = plan_mixture(job, small(), CALIBRATION, fixed={"cp": 1, "tp": 2, "stages": "8,8,8,8"}).chain
+    assert free is not None
+    assert held is not None
+    assert held.layers == ((8, 8), (8, 8))
+    assert free.step_time < 0.9 * held.step_time
+    slow, fast = sorted(zip(free.pools, free.layers, strict=True), key=lambda part: part[0].chip.matrix_peak("bf16"))
+    assert sum(slow[1]) < sum(fast[1])
+    with pytest.raises(IllegalStrategyError, match="holds 3 layers, but the model has 32"):
+        plan_mixture(job, small(), CALIBRATION, fixed={"stages": "1,2"})

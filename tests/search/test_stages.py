@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samples import DENSE, SPARSE, job, pool
+from samples import CHIP, DENSE, SPARSE, figure, job, pool
 from tianji.catalog import load_calibration, load_model, load_pool, make_job
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
@@ -19,8 +19,8 @@ from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.stages import Stages
 from tianji.perf.memory import usable_memory
 from tianji.perf.passes import estimate_layers, pass_seconds, stage_counts
+from tianji.perf.pipeline_stages import every_stage
 from tianji.perf.segments import Segment
-from tianji.perf.stages import every_stage
 from tianji.perf.step import estimate, estimate_memory, fullest
 from tianji.search.blocks import Weighed, estimated_blocks
 from tianji.search.candidate import Candidate
@@ -28,7 +28,7 @@ from tianji.search.coarse import find_fast
 from tianji.search.planner import plan
 from tianji.search.refinement import refine, sharpen
 from tianji.search.space import Space
-from tianji.search.stages import find_stages
+from tianji.search.stages import find_joint_stages, find_stages
 from tianji.workload import Job, Model, make_task
 
 PIPELINES = [
@@ -95,7 +95,74 @@ def test_a_pattern_of_layers_is_cut_where_ranks_hold_one_chunk() -> None:
     assert stages is not None
     named = replace(strategy, stages=str(stages))
     assert slowest_and_fullest(task, named)[0] <= slowest_and_fullest(task, strategy)[0]
-    assert find_stages(task, big, Constants(), replace(strategy, vpp=2, schedule="interleaved")) is None
+
+
+HYBRID = load_model("jamba-v0.1")
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from([*PIPELINES[3:], ("zbv", 2, 1), ("zbv", 3, 1)]),
+    st.lists(st.integers(0, 2), min_size=6, max_size=9), st.booleans(), st.floats(0.3, 1.0),
+)  # fmt: skip
+def test_no_split_of_a_pattern_has_a_faster_slowest_rank(
+    pipeline: tuple[str, int, int], pattern: list[int], is_wide: bool, room: float
+) -> None:
+    schedule, pp, vpp = pipeline
+    kinds = tuple(dict.fromkeys(pattern))
+    model = replace(
+        HYBRID, num_layers=len(pattern), pattern=tuple(map(kinds.index, pattern)), vocab_size=200_000 if is_wide else 8000,
+        blocks=tuple(HYBRID.blocks[kind] for kind in kinds),
+    )  # fmt: skip
+    task, strategy = job(model), Strategy(pp=pp, vpp=vpp, dp=2, schedule=schedule, recompute="full")
+    chunks = SCHEDULES[schedule].num_chunks(pp, vpp)
+    tried = [slowest_and_fullest(task, replace(strategy, stages=str(s))) for s in every_split(len(pattern), chunks, 1)]
+    sizes = sorted(size for _, size in tried)
+    limit = sizes[int(room * (len(sizes) - 1))] * (1 + 1e-9)
+    where = replace(pool(8), usable_memory=limit / usable_memory(replace(pool(8), usable_memory=1.0)))
+    stages = find_stages(task, where, Constants(), strategy)
+    assert stages is not None
+    seconds, size = slowest_and_fullest(task, replace(strategy, stages=str(stages)))
+    assert size <= limit
+    assert seconds == pytest.approx(min(time for time, size in tried if size <= limit), rel=1e-9)
+
+
+@settings(max_examples=15)
+@given(st.integers(5, 9), st.integers(0, 2), st.sampled_from([(1, 2), (2, 1), (2, 2)]), st.floats(0.2, 3.0))
+def test_unlike_chips_share_layers_so_that_no_split_has_a_faster_slowest_stage(
+    num_layers: int, leading: int, shares: tuple[int, int], speed: float
+) -> None:
+    model = replace(SPARSE, num_layers=num_layers, vocab_size=40_000)
+    task = job(replace(model, moe=replace(model.moe, num_leading_dense=leading)))
+    other = replace(CHIP, peak={"bf16": figure(speed * 1e14), "fp32": figure(speed * 1e13)})
+    pools = [pool(8), pool(8, chip=other)]
+    strategy = Strategy(pp=sum(shares), dp=4, recompute="full")
+
+    def slowest(split: Stages) -> float:
+        named, worst, at = replace(strategy, stages=str(split)), 0.0, 0
+        for where, n in zip(pools, shares, strict=True):
+            g, held = Grid.of(named), every_stage(task.model, named)[at : at + n]
+            layers = estimate_layers(Segment.whole(task, where, Constants(), g).context(task, g))
+            passes = [pass_seconds(stage_counts(one, 0), layers) for one in held]
+            worst, at = max([worst, *(float(np.ravel(sum(both))[0]) for both in passes)]), at + n
+        return worst
+
+    parts = [(where, Constants(), n) for where, n in zip(pools, shares, strict=True)]
+    found = find_joint_stages(task, parts, strategy)
+    assert found is not None
+    best = min(map(slowest, every_split(num_layers, sum(shares), 1)))
+    assert slowest(Stages(found)) == pytest.approx(best, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "vpp", "gain"), [("interleaved", 2, 0.26), ("zbv", 1, 0.24), ("dualpipe", 1, 0.11)]
+)
+def test_chunks_of_a_hybrid_weigh_what_they_weigh(schedule: str, vpp: int, gain: float) -> None:
+    """Qwen3-Next on 8 ranks: its head weighs several layers, and dealing takes all layers as alike."""
+    task, strategy = job(load_model("qwen3-next-80b-a3b")), Strategy(pp=8, dp=8, ep=8, vpp=vpp, schedule=schedule)
+    stages = find_stages(task, replace(pool(64), usable_memory=100.0), Constants(), strategy)
+    named = slowest_and_fullest(task, replace(strategy, stages=str(stages)))[0]
+    assert named < (1.0 - gain) * slowest_and_fullest(task, strategy)[0]
 
 
 def test_only_what_is_faster_is_named() -> None:

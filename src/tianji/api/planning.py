@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tianji.api.answer import Answer
 from tianji.api.failures import read_loss
 from tianji.api.framework_rules import keep_startable, refuse_stopped
+from tianji.api.layout_support import describe_support
 from tianji.api.mixtures import find_mixed_outcome, refuse_options
 from tianji.api.progress import show_progress
 from tianji.api.quantities import Batches, Count, Pairs, Quantity, read_batches, read_margin, read_pairs
@@ -28,7 +29,7 @@ from tianji.api.requests import (
 )
 from tianji.api.software import SoftwareLike, SoftwareOptions, Words
 from tianji.api.software_rules import weigh_allowed
-from tianji.api.started_software import say_target
+from tianji.api.started_software import find_varied, say_target
 from tianji.backends.mapping import open_mapper
 from tianji.comparison import Assessment, Assumptions, assess
 from tianji.comparison.batches import AtBatch, weigh_batches
@@ -174,10 +175,11 @@ def plan(
         outcome, runnable = _search(request, runs_on, options)
         outcome = replace(outcome, results=keep_startable(outcome.results, request.calibration))
         outcome = replace(outcome, results=tuple(map(NearErrors(request.calibration), outcome.results)))
+        target_of = _compare_freely(runnable, request, options) if runnable else None
         points = _at_batches(request, outcome, batches, runs_on, replace(options, top=1), assumptions)
     beside = {"objective": objective, "explained": explained, "reliability": reliability, "cheapest": cheapest,
-              "assumptions": assumptions, "batches": points}  # fmt: skip
-    return _answer(outcome, runnable, request.calibration, out, beside)
+              "assumptions": assumptions, "batches": points, "runs_on": target_of}  # fmt: skip
+    return _answer(outcome, request.calibration, out, beside)
 
 
 def _read_fixed(fix: StrategyLike | Iterable[str] | None) -> dict[str, Any]:
@@ -211,11 +213,28 @@ def _search(request: Request, runs_on: str | None, options: SearchOptions) -> tu
     with show_progress("Pricing strategies") as progress:
         options = replace(options, progress=progress)
         if runs_on is None:
-            return search_plans(*asked, replace(options, uneven="named")), None
+            return _search_freely(request, options), None
         from tianji.exporters.runnable import plan_for_framework  # loads every export target
 
         runnable = plan_for_framework(runs_on, *asked, options)
         return runnable.outcome, runnable
+
+
+def _search_freely(request: Request, options: SearchOptions) -> Outcome:
+    """Return the best of all plans, those included that the stated software's files ask for."""
+    varied = {**find_varied(request.calibration, request.pool.chip), **options.extra}
+    options = replace(options, uneven="named", extra=varied)
+    return search_plans(request.job, request.pool, request.calibration, options)
+
+
+def _compare_freely(runnable: Runnable, request: Request, options: SearchOptions) -> RunsOnDocument:
+    """Return what a framework's restrictions leave, beside the fastest of all plans under the same software."""
+    free = _search_freely(request, replace(options, top=1, leading=0)).best
+    return {
+        "engine": runnable.framework, "faster_refused": runnable.refused, "why": runnable.why,
+        "free_step_time_s": free.step_time.nominal,
+        "free_layout": abbreviate_layout(free.plan.strategy),
+    }  # fmt: skip
 
 
 def _at_batches(
@@ -236,25 +255,21 @@ def _at_batches(
     return weigh_batches((own,), request.job.global_batch_size, batches, search)
 
 
-def _answer(
-    outcome: Outcome, runnable: Runnable | None, calibration: Calibration, out: File | None, beside: dict[str, Any]
-) -> Answer[Outcome]:
+def _answer(outcome: Outcome, calibration: Calibration, out: File | None, beside: dict[str, Any]) -> Answer[Outcome]:
     notes: tuple[str, ...] = ()
     if out is not None:
         best = outcome.best.plan
         write_plan(replace(best, software=calibration.find_stated(best.pool.chip)), out)
         notes = (f"plan 1 is in {out}; `tianji predict {out}` explains it again",)
-    runs_on: RunsOnDocument | None = None
-    if runnable is not None:
-        runs_on = {"engine": runnable.framework, "faster_refused": runnable.refused, "why": runnable.why}
 
     def make_document() -> Mapping[str, Any]:
         optimism = outcome.choice.optimism if outcome.choice else 0.0
         published = weigh_precedents(outcome.best, calibration, optimism)
         gains = weigh_allowed(outcome.best, calibration)
         document = plan_document(
-            outcome, calibration, published=published, runs_on=runs_on, switch_gains=gains, **beside
-        )
+            outcome, calibration, published=published, switch_gains=gains,
+            layout_support=None if beside["runs_on"] else describe_support(outcome, calibration), **beside
+        )  # fmt: skip
         document["assumptions"] += describe_balance(outcome.best, calibration)
         return document
 

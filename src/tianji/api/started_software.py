@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from tianji.api.software import SoftwareOptions
 from tianji.api.software_rules import find_refusal
 from tianji.catalog import list_software, load_framework
 from tianji.catalog.software import complete_software
 from tianji.hardware import Chip
+from tianji.hardware.calibration import Calibration
 from tianji.hardware.software import Software, find_switch, is_word_of
 from tianji.workload import Job
 
@@ -27,6 +30,9 @@ WRITTEN = {
 }  # fmt: skip
 """Switches that a target's files turn on where the plan has what they do, and the software leaves off by itself."""
 
+VARIED = {"megatron-lm": {"recompute_modules": ("", "layernorm+moe_act")}}
+"""What else a search varies under software that is named: selective recomputation, as a target's files ask for it."""
+
 
 def name_started(stack: str, chip: Chip) -> str:
     """Return the software that a launch starts on a chip; empty where its switches are known, but not on such chips."""
@@ -41,6 +47,12 @@ def say_target(asked: SoftwareOptions, framework: str | None, job: Job, chip: Ch
     if not name or asked.software not in (None, ()) or chip.ecosystem not in load_framework(name).ecosystems:
         return asked
     return replace(asked, software=name).add(find_written(framework or "", name, job, chip))
+
+
+def find_varied(calibration: Calibration, chip: Chip) -> Mapping[str, tuple[Any, ...]]:
+    """Return the fields that a search varies beside its own, so that what the stated software's files do is among its plans."""
+    software = calibration.find_stated(chip)
+    return VARIED.get(software.framework, {}) if software and software.chosen is None else {}
 
 
 def find_written(framework: str, name: str, job: Job, chip: Chip) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from tianji.errors import InputError, MissingExtraError, RunError
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.plan import Plan
-from tianji.perf.stages import every_stage
+from tianji.perf.pipeline_stages import every_stage
 from tianji.perf.step import estimate_memory
 from tianji.units import KIB, MB, Bytes, show
 

@@ -1,4 +1,7 @@
-"""The bill of a run: chip-hours, electricity, energy, carbon, by the items that a buyer knows."""
+"""The bill of a run: chip-hours, electricity, energy, carbon, by the items that a buyer knows.
+
+Sources of bills that it reproduces: "Checked against" in ``docs/economics.md``.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +36,21 @@ def price_run(
 ) -> Bill:  # fmt: skip
     """Return the bill of so many seconds of all chips of a pool.
 
-    ``electricity`` is dollars of 1 kWh, the site's where it is left out. ``bought`` is the chips that an owner pays for, who buys
-    whole units; None: those that have power. With h the hours, N the chips::
+    With h the hours and N the chips::
 
         energy = seconds · busy power · PUE          carbon = kWh · the site's kilograms of a kWh
         cost   = h · N · rent                        rented: a rent has its electricity inside
         cost   = h · N · each item of owning + kWh · electricity
 
     Every product takes the worst of all ranges, so the cost is wider than it need be, never narrower.
+
+    Args:
+        seconds: Wall-clock time for which the chips are held, failures included.
+        power: Watts of the pool, its spares among the chips.
+        hour: Dollars of one chip-hour, rented or owned.
+        site: Whose carbon (kg of a kWh) and electricity (dollars of a kWh) count.
+        electricity: Dollars of 1 kWh; None: the site's.
+        bought: Chips that an owner pays for, who buys whole units; None: those that have power.
     """
     hours = seconds * (1 / HOUR)
     energy = seconds * power.busy * power.pue

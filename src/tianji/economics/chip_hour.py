@@ -1,4 +1,7 @@
-"""What one chip-hour costs: by quoted rents, or by owning; a price that nobody published is asked for, with a bracket."""
+"""What one chip-hour costs: by quoted rents, or by owning; a price that nobody published is asked for, with a bracket.
+
+Each quote keeps its source and its date.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What one chip-hour costs its owner: purchase, servers, network, storage, depreciation, interest, staff, electricity."""
+"""What one chip-hour costs its owner: purchase, servers, network, storage, depreciation, interest, staff, electricity.
+
+Shares and lifetimes have their sources in the catalog's terms of ownership; the annuity is that of every textbook.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,12 @@ def amortise(price: Dollars, lifetime: Seconds, interest: float, residual: float
 
     The annuity ``i · (P - R / (1 + i)^n) / (1 - (1 + i)^-n)``; without interest the straight line ``(P - R) / n``.
 
+    Args:
+        price: P, in dollars.
+        lifetime: n years, in seconds, above 0.
+        interest: i, a share of what is not yet paid, in a year.
+        residual: R / P, the share of the price that it is worth at the end.
+
     >>> amortise(40000.0, 4 * 365.25 * 86400, 0.0)
     10000.0
     """
@@ -33,26 +42,26 @@ def own_chip_hour(chip_price: Range, terms: Ownership) -> dict[str, Range]:
     """Return what one useful chip-hour costs the owner, by line item, without electricity (dollars).
 
     Items are servers around the chip (``(overhead - 1) · price``), network (a share of the whole), storage (a share of both),
-    interest and staff; each is spread over the chip-hours in which the pool works for somebody.
+    interest and staff; each is spread over the chip-hours in which the pool works for somebody. ``chip_price`` is in dollars.
     """
     return _spread(chip_price, terms, _chip_parts)
 
 
 def own_unit_hour(chip_share: Range, terms: Ownership, *, is_joined: bool) -> dict[str, Range]:
-    """Return the same where ``chip_share`` is one chip's share of a unit's price, which has servers and network inside.
+    """Return the same where ``chip_share`` is one chip's share (dollars) of a unit's price, with servers and network inside.
 
-    Units that are joined need a network between them: the network's share of the whole comes on top.
+    ``is_joined`` says that there are several units, which need a network between them: its share of the whole comes on top.
     """
     return _spread(chip_share, terms, _joined_unit_parts if is_joined else _unit_parts)
 
 
 def chip_capital(chip_price: Range, terms: Ownership) -> Range:
-    """Return what is bought for one chip (dollars): it, its servers, its network and its storage."""
+    """Return what is bought for one chip (dollars): it at ``chip_price``, its servers, its network and its storage."""
     return _bought(chip_price, terms, _chip_parts)
 
 
 def unit_capital(chip_share: Range, terms: Ownership, *, is_joined: bool) -> Range:
-    """Return the same of one chip's share of a unit's price."""
+    """Return the same where ``chip_share`` is one chip's share (dollars) of a unit's price; ``is_joined``: of several units."""
     return _bought(chip_share, terms, _joined_unit_parts if is_joined else _unit_parts)
 
 

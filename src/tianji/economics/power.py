@@ -1,4 +1,7 @@
-"""Power of a pool: of one chip, a board, a cabinet and a pod, busy and idle, before and after cooling."""
+"""Power of a pool: of one chip, a board, a cabinet and a pod, busy and idle, before and after cooling.
+
+Each figure has its source in the catalog, of the pool, of its chip or of the site.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Floor space of a pool: units, cabinets, square metres, optical modules."""
+"""Floor space of a pool: units, cabinets, square metres, optical modules. Each figure has its source in the pool's file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def find_floor_space(pool: Pool) -> FloorSpace:
 
 
 def find_smaller_product(pool: Pool, chips: int) -> Pool | None:
-    """Return the same product in smaller units, where so many chips leave half of a unit free; None where there is none.
+    """Return the same product in smaller units, where so many ``chips`` leave half of a unit free; None where there is none.
 
     >>> from tianji import load_pool
     >>> find_smaller_product(load_pool("atlas-950-superpod"), 1536).name

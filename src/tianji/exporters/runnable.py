@@ -16,6 +16,7 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
+from tianji.perf.memory import usable_memory
 from tianji.prediction import predict, predict_together
 from tianji.result import Result
 from tianji.search import SearchOptions, plan
@@ -81,7 +82,13 @@ def plan_for_framework(
             failures.append(error)
     if not outcomes:
         raise failures[0]
-    return _choose(framework, outcomes, options, known)
+    return _choose(framework, [o for o in outcomes if _leaves_reserve(o, options)] or outcomes, options, known)
+
+
+def _leaves_reserve(outcome: Outcome, options: SearchOptions) -> bool:
+    """Return whether a part's plans leave the reserve that was asked for: a part in which none can is searched without one."""
+    best = outcome.best
+    return best.memory_total <= usable_memory(best.plan.pool) * (1.0 - options.margin)
 
 
 def _parts(framework: str, job: Job, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -112,7 +119,7 @@ def _choose(framework: str, outcomes: list[Outcome], options: SearchOptions, cal
     chosen: list[Result] = []
     refused, why = 0, ""
     for result in sorted(unlike.values(), key=lambda r: r.step_time.nominal):
-        reason = _refusal(framework, result.plan)
+        reason = find_reason(framework, result.plan)
         if reason is None:
             chosen.append(result)
             if len(chosen) == max(top, TRIED):
@@ -122,7 +129,7 @@ def _choose(framework: str, outcomes: list[Outcome], options: SearchOptions, cal
     if not chosen:
         raise ExportError(f"{why} (so are the {refused - 1:,} next; another framework, or --fix what it has)")
     best = next(o for o in outcomes if any(r.plan == chosen[0].plan for r in o.results))
-    front = tuple(r for r in best.front if _refusal(framework, r.plan) is None)
+    front = tuple(r for r in best.front if find_reason(framework, r.plan) is None)
     searched = replace(
         best.search,
         candidates=sum(o.search.candidates for o in outcomes),
@@ -158,10 +165,12 @@ def _name_stages(
     search = replace(outcomes[0].search, best=tuple(leading), shortlist=(), improvable=tuple(improvable))
 
     def can_name(strategy: Strategy) -> bool:
-        return _refusal(framework, replace(plan, strategy=strategy)) is None
+        return find_reason(framework, replace(plan, strategy=strategy)) is None
 
     asked = replace(options, uneven="named", can_name=can_name)
-    named = name_stages(plan.job, used, calibration.constants(used.chip), search, asked)
+    reserve = options.margin if _leaves_reserve(outcomes[0], options) else 0.0
+    room = replace(used, usable_memory=used.usable_memory * (1.0 - reserve))
+    named = name_stages(plan.job, room, calibration.constants(used.chip), search, asked)
     results = predict_together(plan.job, plan.pool, [c.strategy for c in named.values()], calibration) if named else ()
     return dict(zip(named, results, strict=True))
 
@@ -179,7 +188,8 @@ def _rank(runnable: list[Result], calibration: Calibration) -> tuple[Choice | No
     return choice, sorted(chosen, key=lambda r: place.get(r.plan.strategy, len(place)))
 
 
-def _refusal(framework: str, plan: Plan) -> str | None:
+def find_reason(framework: str, plan: Plan) -> str | None:
+    """Return why a framework would not run a plan exactly; None where it does."""
     try:
         if framework == OWN:
             check_support(plan)

@@ -114,7 +114,9 @@ WIDENING = 0.02
 
 
 def mixture_trait(framework: str, architecture: str) -> str:
-    """Return the trait of one mixture of experts under a framework: what its runs take beside what its terms say.
+    """Return the trait of one mixture of experts (its ``architecture``) under a ``framework``.
+
+    It stands for what the mixture's runs take beside what its terms say.
 
     >>> mixture_trait("megatron-bridge", "qwen3_30b_a3b")
     'megatron-bridge/qwen3_30b_a3b'
@@ -224,10 +226,13 @@ class Calibration:
     def spread(self, chip: Chip, *, moe: bool = False, chips: int = 1, traits: Sequence[str] | None = None) -> Spread:
         """Return the 80 % range of step times over the nominal one, where the constants are sure.
 
-        It widens for each doubling of ``chips`` beyond the largest run that was measured, and by what frameworks are believed
-        to differ where none is stated (the first trait) or none that is known: a plan that states none is predicted for the
-        reference, and whoever runs it may use another. Known software on a chip on which it was not seen is a stranger, too, and
-        so is a mixture of experts that was not seen under it.
+        The range widens for each doubling of ``chips`` beyond the largest measured run. ``moe`` asks for that of mixtures of
+        experts. It widens too by what frameworks are believed to differ, in three cases:
+
+        * ``traits`` state no framework (the first trait), or none that is known: the plan is predicted for the reference, and
+          whoever runs it may use another;
+        * the framework was not seen on this chip;
+        * the mixture of experts was not seen under it.
         """
         spreads = self.spreads.get(chip.name) or self.spreads.get(chip.relative) or self.spreads.get(OTHER) or {}
         base = spreads.get("moe" if moe else "dense", Spread())

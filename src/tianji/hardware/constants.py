@@ -47,7 +47,7 @@ def constant(
     default: float, unit: str, least: float, most: float, text: str, *,
     ceiling: float = ENDLESS, is_memory: bool = False, is_fitted: bool = False,
 ) -> Any:  # fmt: skip
-    """Return the field of a constant; see :class:`Constant` for the arguments."""
+    """Return the field of a constant; its arguments are those of :class:`Constant`."""
     bounds = {"least": least, "most": most, "ceiling": ceiling}
     return field(
         default=default, metadata={"unit": unit, "text": text, **bounds, "is_memory": is_memory, "is_fitted": is_fitted}
@@ -55,12 +55,12 @@ def constant(
 
 
 def share(text: str, *, ceiling: float = 1.0, is_fitted: bool = False) -> Any:
-    """Return the field of an efficiency: a share of a rate, above 0 and at most 1."""
+    """Return the field of an efficiency: a share of a rate, above 0 and at most 1; arguments are those of Constant."""
     return constant(1.0, "share", 0.001, 1.0, text, ceiling=ceiling, is_fitted=is_fitted)
 
 
 def size(unit: str, text: str, *, is_fitted: bool = False) -> Any:
-    """Return the field of a size or length at which half of a rate is reached; 0 where any is enough."""
+    """Return the field of a size at which half of a rate is reached, 0 where any is enough; arguments are those of Constant."""
     return constant(0.0, unit, 0, 10**6, text, is_fitted=is_fitted)
 
 
@@ -280,7 +280,7 @@ MEMORY_CONSTANTS = tuple(c.name for c in CONSTANTS.values() if c.is_memory)
 
 
 def limit(name: str, value: Any) -> Any:
-    """Return the value of a constant, or an array of values, cut at the most that it can be."""
+    """Return the ``value`` of the constant ``name``, or an array of values, cut at the most that it can be."""
     return np.minimum(value, CONSTANTS[name].ceiling)
 
 

@@ -36,7 +36,10 @@ class Tier:
     """``scale-up`` (memory-semantic, inside a pod) or ``scale-out`` (network between pods or nodes)."""
 
     def rate(self, owner: str) -> BytesPerSecond:
-        """Return bytes per second of one chip, one direction, after oversubscription."""
+        """Return bytes per second of one chip, one direction, after oversubscription.
+
+        Raises UnknownFigureError, which names the ``owner`` (a pool), when nobody published the bandwidth.
+        """
         if self.bandwidth is None:
             raise UnknownFigureError(owner, f"bandwidth of the tier {self.name!r}")
         return self.bandwidth.value / self.oversubscription

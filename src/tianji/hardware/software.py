@@ -204,7 +204,7 @@ def find_switch(text: str) -> tuple[str, str]:
 
 
 def spell_switch(name: str, word: str) -> str:
-    """Return what a user types for a word of a switch: the word, where no other switch has it.
+    """Return what a user types for a ``word`` of the switch ``name``: the word, where no other switch has it.
 
     >>> spell_switch("launch", "full_graph"), spell_switch("loss", "fused")
     ('full-graph', 'loss=fused')
@@ -214,7 +214,7 @@ def spell_switch(name: str, word: str) -> str:
 
 
 def is_word_of(word: str, ecosystem: str) -> bool:
-    """Return whether there is such a thing on an ecosystem.
+    """Return whether an ``ecosystem`` has what a ``word`` of a switch names.
 
     >>> is_word_of("hybrid_ep", "cuda"), is_word_of("hybrid_ep", "cann"), is_word_of("full_graph", "cann")
     (True, False, True)
@@ -228,7 +228,7 @@ def _plain(text: str) -> str:
 
 
 def split_name(text: str) -> tuple[str, str]:
-    """Return the framework and the release of a name.
+    """Return the framework and the release that ``text`` names, as ``framework@release``.
 
     >>> split_name("megatron-bridge@26.08"), split_name("torchtitan")
     (('megatron-bridge', '26.08'), ('torchtitan', ''))

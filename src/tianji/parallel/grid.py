@@ -56,7 +56,7 @@ class Grid:
     @classmethod
     def of(cls, *strategies: Strategy) -> Grid:
         """Return the grid of the given strategies along one axis."""
-        columns = {name: _codes(name, [getattr(s, name) for s in strategies]) for name in FIELDS}
+        columns = {name: encode(name, [getattr(s, name) for s in strategies]) for name in FIELDS}
         return cls(**{name: _array(values) for name, values in columns.items()})
 
     @classmethod
@@ -75,7 +75,7 @@ class Grid:
                 columns[name] = np.asarray(values).reshape(shape)
         for name in FIELDS:
             if name not in columns:
-                columns[name] = _array(_codes(name, [getattr(defaults, name)])).reshape([1] * n)
+                columns[name] = _array(encode(name, [getattr(defaults, name)])).reshape([1] * n)
         return cls(**columns)
 
     @property
@@ -90,7 +90,7 @@ class Grid:
 
     @classmethod
     def join(cls, rows: Sequence[Grid]) -> Grid:
-        """Return some grids of one axis as one, in their order."""
+        """Return ``rows``, grids of one axis, as one, in their order."""
         lengths = [row.shape for row in rows]
 
         def column(name: str) -> Array:
@@ -104,7 +104,7 @@ class Grid:
         return self.tp * self.pp * self.cp * self.dp
 
     def at(self, index: tuple[int, ...]) -> Strategy:
-        """Return one strategy of the grid."""
+        """Return the strategy at ``index``, a place along each axis of the grid."""
         (strategy,) = self.strategies(np.ravel_multi_index([[i] for i in index], self.shape))
         return strategy
 
@@ -120,7 +120,7 @@ class Grid:
         return [Strategy(*values) for values in zip(*columns, strict=True)]
 
     def by_schedule(self, value: Callable[[PipelineSchedule], Array | float]) -> Array:
-        """Return for each strategy what its schedule gives."""
+        """Return for each strategy what ``value`` gives for its schedule."""
         codes = set(np.ravel(self.schedule).tolist())
         present = [schedule for code, schedule in enumerate(SCHEDULES.values()) if code in codes]
         values: Array = np.asarray(value(present[0]))
@@ -129,7 +129,7 @@ class Grid:
         return values
 
     def among(self, name: str, word: str) -> Array:
-        """Return where a textual switch has the given word."""
+        """Return where the textual switch ``name`` has the given ``word``."""
         is_word: Array = np.equal(getattr(self, name), CHOICES[name].index(word))
         return is_word
 
@@ -140,7 +140,10 @@ class Grid:
 
 
 def keep_places(values: Array, index: tuple[Array, ...]) -> Array:
-    """Return an array whose last axes, one for each of ``index``, are one axis of the places there; one of length 1 stays so."""
+    """Return ``values`` whose last axes, one for each of ``index``, are one axis of the places there.
+
+    An axis of length 1 stays so.
+    """
     lead, tail = values.shape[: -len(index)], values.shape[-len(index) :]
     if all(n == 1 for n in tail):
         return values.reshape((*lead, 1))
@@ -171,8 +174,8 @@ def _code(name: str, value: object) -> object:
     return CHOICES[name].index(str(value)) if name in CHOICES else value
 
 
-def _codes(name: str, values: Sequence[Any]) -> list[Any]:
-    """Return what an array holds for the values of a field."""
+def encode(name: str, values: Sequence[Any]) -> list[Any]:
+    """Return what an array holds for the ``values`` of the field ``name``."""
     if name not in CHOICES and name != "recompute_modules":
         return list(values)
     codes = {value: _code(name, value) for value in set(values)}

@@ -36,7 +36,10 @@ class RankGroup:
         return total
 
     def members(self, spans: tuple[int, ...]) -> list[Array]:
-        """Return for each tier how many of the group's ranks lie in one unit of it; the last is the whole group."""
+        """Return for each tier how many of the group's ranks lie in one unit of it; the last is the whole group.
+
+        ``spans`` are the ranks of one unit of each tier, the innermost first.
+        """
         members: list[Array] = []
         for span in spans[:-1]:
             inside: Array = np.asarray(1.0)

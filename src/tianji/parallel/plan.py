@@ -34,3 +34,11 @@ class Plan:
     def idle_chips(self) -> int:
         """Chips of the pool that the strategy leaves without work."""
         return self.pool.chips - self.strategy.chips
+
+    @property
+    def hides_tensor_links(self) -> bool:
+        """Whether tensor-parallel links hide behind split matmuls: where asked for, and only within one scale-up domain."""
+        tiers = zip(self.pool.tiers, self.pool.spans(), strict=True)
+        outer = next((place for place, (tier, _) in enumerate(tiers) if tier.kind != "scale-up"), len(self.pool.tiers))
+        domain = self.pool.spans()[outer - 1] if outer else 1
+        return self.strategy.overlap_tp and 1 < self.strategy.tp <= domain

@@ -38,7 +38,7 @@ class Stages:
         return any(not n and not m for n, m in list(zip(self.layers, modules, strict=True))[1:-1])
 
     def complete(self, num_modules: int) -> Stages:
-        """Return the same with every prediction module named: beside the head where nothing else is said."""
+        """Return the same with each of ``num_modules`` prediction modules named: beside the head where nothing else is said."""
         if self.modules or not num_modules:
             return self
         return Stages(self.layers, (*(0,) * (len(self.layers) - 1), num_modules))
@@ -67,7 +67,8 @@ def _repeat(letter: str, count: int) -> str:
 def read_stages(text: str, where: str = "strategy.stages") -> Stages:
     """Return the stages that a text names, as numbers of layers or in Megatron's letters, whose case is free.
 
-    E is the embedding, t a layer, m a prediction module, L the head, ``|`` the next chunk, ``x*3`` and ``(...)*3`` repeat.
+    ``where`` names the text in a message. E is the embedding, t a layer, m a prediction module, L the head, ``|`` the next chunk,
+    ``x*3`` and ``(...)*3`` repeat.
 
     >>> read_stages("3,4,4,3").layers, read_stages("Et*3|(tt|)*2mL").modules
     ((3, 4, 4, 3), (0, 0, 0, 1))
@@ -100,7 +101,7 @@ def _write_out(text: str, given: str, where: str) -> str:
 
 
 def fill_chunks(num_layers: int, chunks: int) -> Stages | None:
-    """Return the stages of one layer a chunk where one or two chunks are left for the head alone and the embedding alone.
+    """Return stages of one layer a chunk: ``num_layers`` in one or two ``chunks`` more, which hold the head or embedding alone.
 
     Megatron-LM's recipes for Llama 3.1 405B do so (126 layers in 128 chunks). None for any other numbers.
 
@@ -113,9 +114,10 @@ def fill_chunks(num_layers: int, chunks: int) -> Stages | None:
 
 
 def add_offsets(num_layers: int, pp: int, offsets: object) -> Stages | None:
-    """Return the stages of MindFormers' ``offset``: layers of each chunk beyond an even share, a row for each round of chunks.
+    """Return the stages that MindFormers' ``offset`` makes of ``num_layers`` on ``pp`` pipeline ranks.
 
-    None where every chunk has its even share.
+    ``offsets`` are the layers of each chunk beyond an even share, a row of ``pp`` numbers for each round of chunks. None where
+    every chunk has its even share.
 
     >>> add_offsets(14, 4, [0, 1, 1, 0]).layers
     (3, 4, 4, 3)

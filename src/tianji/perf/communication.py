@@ -161,6 +161,13 @@ class Links:
             slowest = np.maximum(slowest, (tier.latency + size / rate) * (n > 1))
         return slowest
 
+    def lies_inside(self, group: RankGroup) -> Array:
+        """Return where a group lies in one scale-up domain: no tier of another kind has two of its members' units."""
+        inside: Array = np.asarray(True)
+        for tier, n, _ in self._members(group):
+            inside = inside & (tier.is_inside | (n == 1.0))
+        return inside
+
     def _members(self, group: RankGroup) -> list[tuple[SustainedTier, Array, Array]]:
         members, below = [], np.asarray(1.0)
         for tier, inner in zip(self.tiers, group.members(self.spans), strict=True):

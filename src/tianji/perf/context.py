@@ -16,6 +16,7 @@ import numpy as np
 from tianji.hardware.constants import Constants
 from tianji.identity import Answers
 from tianji.parallel.grid import Grid
+from tianji.parallel.mesh import tensor_group
 from tianji.perf.communication import Links
 from tianji.perf.compute import ChipRates
 from tianji.units import Array
@@ -54,6 +55,15 @@ class Context:
     def sequence_cut(self) -> Array:
         """Over how many tensor ranks the tokens between matmuls are divided."""
         return np.where(self.g.sequence_parallel, self.g.tp, 1)
+
+    @cached_property
+    def hides_tensor(self) -> Array:
+        """Where tensor-parallel links hide behind split matmuls: within one scale-up domain, which is as far as they reach.
+
+        TransformerEngine's userbuffers need multicast or peer memory of one NVLink domain (NVIDIA/TransformerEngine issue 1071);
+        PyTorch's symmetric memory and CANN's AllGatherMatmul likewise take ranks of one memory-semantic fabric.
+        """
+        return self.g.overlap_tp & self.network.lies_inside(tensor_group(self.g))
 
     @property
     def imbalance(self) -> Array:

@@ -6,8 +6,8 @@ import numpy as np
 
 from tianji.parallel.mesh import expert_data_group, replica_group, shard_group
 from tianji.perf.context import Context
-from tianji.perf.memory import parameters_of_rank, trained_of_rank
 from tianji.perf.module_fetches import fetch_time
+from tianji.perf.rank_parameters import parameters_of_rank, trained_of_rank
 from tianji.perf.stages import Stage
 from tianji.units import Array
 

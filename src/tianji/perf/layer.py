@@ -74,6 +74,7 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
         a_forward, a_backward = a_forward + s_forward, a_backward + s_backward
     tp_forward = _tensor_communication(layer, c)
     tp_backward = tp_forward
+    spread = 2.0 * c.once(_spread_experts, layer.experts) if layer.experts else np.asarray(0.0)
     cp_forward, cp_backward = c.once(_context_communication, layer.attention)
     if layer.scans:
         passed = c.once(_state_communication, layer.scans)
@@ -81,15 +82,15 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
     ep_forward, ep_backward = c.once(_expert_communication, layer.experts)
     m_backward = m_input + m_weight
     # Dispatch hides behind what tensor parallelism leaves of another micro-batch's pass, forward beside backward: of all work.
-    beside_tp = c.constants.tp_overlap_share * c.g.overlap_tp
+    beside_tp = c.constants.tp_overlap_share * c.hides_tensor
     if layer.experts and np.any(c.g.overlap_ep):
-        rest = m_forward + a_forward + v_forward - c.g.overlap_tp * np.minimum(tp_forward, m_forward)
-        rest = rest + m_backward + a_backward + v_backward - c.g.overlap_tp * np.minimum(tp_backward, m_backward)
+        rest = m_forward + a_forward + v_forward - c.hides_tensor * np.minimum(tp_forward, m_forward)
+        rest = rest + m_backward + a_backward + v_backward - c.hides_tensor * np.minimum(tp_backward, m_backward)
         dispatch, share = ep_forward + ep_backward, c.constants.ep_overlap_share * c.g.overlap_ep
         exposed = c.hide(dispatch, rest, share) / np.maximum(dispatch, TINY)
         ep_forward, ep_backward = ep_forward * exposed, ep_backward * exposed
-    tp_forward = c.hide(tp_forward, m_forward, beside_tp)
-    tp_backward = c.hide(tp_backward, m_backward, beside_tp)
+    tp_forward = c.hide(tp_forward, m_forward, beside_tp) + spread
+    tp_backward = c.hide(tp_backward, m_backward, beside_tp) + spread
     forward = {
         "matmul": m_forward,
         "attention": a_forward,
@@ -326,8 +327,6 @@ def _tensor_communication(layer: LayerOps, c: Context) -> Array:
     seconds: Array = np.asarray(0.0)
     if pairs:
         seconds = seconds + pairs * c.once(_pair_communication, c.g)
-    if layer.experts:
-        seconds = seconds + 2.0 * c.once(_spread_experts, layer.experts)
     return seconds
 
 

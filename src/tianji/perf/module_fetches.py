@@ -11,7 +11,7 @@ import numpy as np
 
 from tianji.parallel.mesh import expert_data_group
 from tianji.perf.context import Context
-from tianji.perf.memory import parameters_of_rank
+from tianji.perf.rank_parameters import parameters_of_rank
 from tianji.perf.stages import Stage
 from tianji.units import Array
 from tianji.workload.layers import model_layers

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tianji.parallel.grid import keep_places
+from tianji.perf.bubble import PassTime
 from tianji.perf.context import Context, Terms, add_up, largest
 from tianji.perf.layer import LayerTime, layer_time
-from tianji.perf.stages import PassTime, Stage
+from tianji.perf.stages import Stage
 from tianji.units import Array
 from tianji.workload import Model
 from tianji.workload.layers import block_name, model_layers
@@ -32,6 +33,8 @@ def estimate_layers(c: Context) -> Layers:
 
 def keep_layers(layers: Layers, index: tuple[Array, ...]) -> Layers:
     """Return the times at some places of the last axes, as a grid keeps them, with the kinds that a sum of passes needs.
+
+    ``index`` has the places along each of those axes, all of one length, as ``numpy.nonzero`` gives them.
 
     In a product of axes most ops vary with a few of them: layers are estimated there, and kept where they are wanted.
     """
@@ -72,7 +75,11 @@ def sum_counts(counts: Sequence[Counts]) -> Counts:
 
 
 def slowest_counts(counts: list[Counts], sums: list[Array], slowest: Array) -> Counts:
-    """Return the layers of the slowest stage at each place of the grid."""
+    """Return the layers of the slowest stage at each place of the grid.
+
+    ``counts`` are the layers of each stage by kind, ``sums`` its seconds of a micro-batch, ``slowest`` the most of them at each
+    place. Of stages that are equally slow the first counts.
+    """
     picked = counts[-1]
     for stage, seconds in zip(reversed(counts[:-1]), reversed(sums[:-1]), strict=True):
         here = seconds == slowest

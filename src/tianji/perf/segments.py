@@ -16,11 +16,11 @@ from tianji.hardware import Pool, Tier
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
 from tianji.parallel.mesh import expert_data_group, pipeline_group, shard_group
+from tianji.perf.activations import kept_bytes
 from tianji.perf.communication import Links
 from tianji.perf.compute import ChipRates
 from tianji.perf.context import Context, largest
 from tianji.perf.data_parallel import data_parallel_time
-from tianji.perf.memory import kept_bytes, parameters_of_rank, trained_of_rank
 from tianji.perf.offload import exposed_copies, offloaded_share, update_seconds
 from tianji.perf.passes import (
     Counts,
@@ -33,7 +33,9 @@ from tianji.perf.passes import (
     stage_counts,
     sum_counts,
 )
-from tianji.perf.stages import Stage, Variants, find_variants, first_stage, representative_stages
+from tianji.perf.pipeline_stages import Variants, find_variants, first_stage, representative_stages
+from tianji.perf.rank_parameters import parameters_of_rank, trained_of_rank
+from tianji.perf.stages import Stage
 from tianji.units import Array
 from tianji.workload import Job
 

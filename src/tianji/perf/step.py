@@ -19,8 +19,10 @@ import numpy as np
 from tianji.hardware import Chip, Pool, Tier
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
+from tianji.perf.activations import activation_bytes, host_bytes, kept_of_kinds
+from tianji.perf.bubble import Bubble, PassTime
 from tianji.perf.context import Terms, largest, total
-from tianji.perf.memory import activation_bytes, fixed_bytes, host_bytes, kept_of_kinds, state_bytes
+from tianji.perf.memory import fixed_bytes, state_bytes
 from tianji.perf.offload import is_offloading
 from tianji.perf.passes import (
     COMPUTATION,
@@ -32,8 +34,9 @@ from tianji.perf.passes import (
     estimate_layers,
     pass_seconds,
 )
+from tianji.perf.pipeline_stages import Variants, representative_stages
 from tianji.perf.segments import Segment, SegmentTime, joint_send_time, pool_context, segment_time
-from tianji.perf.stages import Bubble, PassTime, Stage, Variants, representative_stages
+from tianji.perf.stages import Stage
 from tianji.perf.teacher import teacher_bytes, teacher_job
 from tianji.units import Array
 from tianji.workload import Job

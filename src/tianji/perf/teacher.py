@@ -12,7 +12,8 @@ import numpy as np
 
 from tianji.hardware.constants import Constants
 from tianji.parallel.grid import Grid
-from tianji.perf.memory import activation_bytes, state_bytes
+from tianji.perf.activations import activation_bytes
+from tianji.perf.memory import state_bytes
 from tianji.perf.stages import Stage, stage
 from tianji.units import Array
 from tianji.workload import Job

@@ -42,3 +42,8 @@ def frozen_matrices(job: Job, stage: Stage, g: Grid) -> Array:
         for kind, n in stage.counts.items()
         if kind in sizes
     )
+
+
+def frozen_wire(job: Job) -> float:
+    """Return bytes of a frozen parameter on the wire of a gather."""
+    return job.task.frozen_size or job.precision.weight_wire

@@ -159,7 +159,10 @@ def find_exposure(result: Result) -> Exposure:
 
 
 def expose(job: Job, pool: Pool, strategy: Strategy, optimizer_bytes: Bytes, step_time: Seconds) -> Exposure:
-    """Return what failures can hit of a strategy whose fullest chip has ``held`` bytes of the optimizer."""
+    """Return what failures can hit of a strategy whose fullest chip has ``optimizer_bytes`` of the optimizer's state.
+
+    ``step_time`` is in seconds.
+    """
     weight, optimizer = job.precision.weight_size, job.precision.optimizer_size
     state = max(num_trained(job.model, job.task), 1) * (weight + optimizer)
     share = optimizer_bytes * (1.0 + weight / optimizer) if optimizer else 0.0

@@ -60,9 +60,10 @@ def bundle(plans: Sequence[Plan]) -> list[Bundle]:
 
 
 def predict_times(bundles: Sequence[Bundle], constants: Callable[[Bundle], Constants]) -> Array:
-    """Return the step times (seconds) of all bundled plans, in the plans' own order, along the last axis.
+    """Return the step times (seconds) of all plans of the ``bundles``, in the plans' own order, along the last axis.
 
-    Constants may hold arrays, a value for each plan of the bundle along the last axis; an axis before it tries several at once.
+    ``constants`` gives those of a bundle. They may hold arrays, a value for each plan of the bundle along the last axis; an axis
+    before it tries several at once.
     """
     times_of_bundles: list[Array] = []
     for b in bundles:
@@ -78,9 +79,10 @@ def predict_times(bundles: Sequence[Bundle], constants: Callable[[Bundle], Const
 def predict_many(
     bundles: Sequence[Bundle], constants: Callable[[Chip], Constants], felt: Sequence[str] = ()
 ) -> BundledEstimates:
-    """Return the prices of all bundled plans, in the plans' own order, each under its chip's constants.
+    """Return the estimates of all plans of the ``bundles``, in the plans' own order.
 
-    Constants may hold arrays, a value for each plan of the bundle. ``felt`` names those whose slopes are wanted.
+    ``constants`` gives those of a chip. They may hold arrays, a value for each plan of the bundle. ``felt`` names those whose
+    slopes are wanted.
     """
     count = max((int(b.places.max()) + 1 for b in bundles), default=0)
     step_time, memory, slopes = np.zeros(count), np.zeros(count), np.zeros((len(felt), count))
@@ -96,7 +98,10 @@ def predict_many(
 
 
 def predict_slopes(bundles: Sequence[Bundle], constants: Constants, felt: Sequence[str]) -> Array:
-    """Return by how much each plan's log step time moves with the logarithm of some constants: (constants, plans)."""
+    """Return by how much each plan's log step time moves with the logarithm of the ``felt`` constants: (constants, plans).
+
+    The plans are those of the ``bundles``, in their own order; slopes are taken at ``constants``.
+    """
     slopes = np.zeros((len(felt), sum(len(b.places) for b in bundles)))
     lowered = _lower_each(constants, felt)
     for b in bundles:

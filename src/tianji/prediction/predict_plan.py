@@ -21,7 +21,7 @@ from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import usable_memory
-from tianji.perf.stages import every_stage
+from tianji.perf.pipeline_stages import every_stage
 from tianji.perf.step import estimate, estimate_host, estimate_memory
 from tianji.prediction.many import bundle, predict_slopes
 from tianji.ranges import Range
@@ -146,7 +146,10 @@ def _stage_memory(plans: Sequence[Plan], constants: Constants) -> dict[int, tupl
 
 
 def doubt_times(plans: Sequence[Plan], calibration: Calibration, constants: Constants) -> list[tuple[float, str]]:
-    """Return for each plan the standard deviation of its log step time from the errors of fitted constants, and the worst."""
+    """Return for each of ``plans``, all on one chip, what the errors of fitted constants do to its step time.
+
+    Of each: the standard deviation of its log step time, and the name of the constant that gives most of it.
+    """
     doubt = calibration.doubt(plans[0].pool.chip)
     if not doubt.names:
         return [(0.0, "")] * len(plans)

@@ -1,4 +1,8 @@
-"""Checkpoints: how long a save stops the training, when it is safe, and how long it takes to load, store by store."""
+"""Checkpoints: how long a save stops the training, when it is safe, and how long it takes to load, store by store.
+
+Each time is bytes over a bandwidth. Source of the three stores: Moody et al. 2010, multi-level checkpoints in own memory, in a
+partner's and on a shared file system.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,18 @@ def estimate_saves(settings: Reliability, profile: FailureProfile, exposure: Exp
 
     Host memory takes what the chip's host link carries. A peer's memory takes it over the tier that joins the nodes, while
     training goes on. Storage takes the whole state at the job's storage bandwidth, in which an asynchronous save stops the
-    training only for the copy into host memory. A ``save_time`` of the settings stands for all of it.
+    training only for the copy into host memory. A ``save_time`` of the settings stands for all of it::
+
+        local     stop = share / host link
+        peer      stop = copy into host memory, drain = share / the tier beyond the node
+        storage   stop = copy (asynchronous) or state / storage bandwidth, drain = state / storage bandwidth
+
+    Args:
+        settings: Which stores are in use, and the user's own save time (s) and storage bandwidth (B/s).
+        profile: Host link and storage bandwidth (B/s) where neither the chip nor the settings state them.
+        exposure: The bytes of the state and of the fullest chip's share.
+
+    Raises UnknownFigureError where a peer is in use and nobody published the tier's bandwidth.
     """
     copy = exposure.share / (exposure.pool.chip.host_bandwidth or profile.host_bandwidth).value
     saves: dict[str, Save] = {}

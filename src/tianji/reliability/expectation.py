@@ -2,6 +2,9 @@
 
 Waiting for spares, the cycles of each level of saved states, silent corruption and stragglers are factors of the goodput. The
 losses are exclusive: each is a share of what those before it leave, and together they are 1 - goodput.
+
+Source of the cycles: Daly 2006 (:mod:`tianji.reliability.renewal`); of the wait for spares: Erlang's loss formula
+(:mod:`tianji.reliability.spares`). That the factors multiply is shown in ``docs/reliability.md`` and held against samples.
 """
 
 from __future__ import annotations
@@ -68,11 +71,16 @@ class Expectation:
 def expect(
     settings: Reliability, profile: FailureProfile, exposure: Exposure, case: str = "nominal", spares: int | None = None
 ) -> Expectation:
-    """Return the expected goodput of a job by the closed forms; the case ``low`` is that of few failures.
+    """Return the expected goodput of a job by the closed forms.
 
-    ``spares`` nodes stand by; None: those of the settings, or as many as this case needs.
+    Args:
+        settings: What the user chooses: stores, interval, rung, spares, length of the run.
+        profile: Rates and times of failures, each with its range.
+        exposure: The chips that can fail, and the bytes that they hold.
+        case: ``low`` (few failures), ``nominal`` or ``high``.
+        spares: Nodes that stand by; None: those of the settings, or as many as this case needs.
 
-    Raises EnvelopeError where the closed forms do not hold.
+    Raises EnvelopeError where the closed forms do not hold (:func:`check_envelope`).
     """
     return expect_case(find_case(settings, profile, exposure, case, spares))
 
@@ -95,7 +103,10 @@ def expect_case(case: FailureCase) -> Expectation:
 def summarize(
     case: FailureCase, goodput: float, losses: Mapping[str, float], standard_error: float = 0.0
 ) -> Expectation:
-    """Return the expectation of a case with its goodput and its losses."""
+    """Return the expectation of a case with its ``goodput`` and its ``losses``, shares of wall-clock time by kind.
+
+    ``standard_error`` is that of the goodput, where it was sampled.
+    """
     return Expectation(
         goodput=min(max(goodput, LEAST), 1.0),
         losses=losses,

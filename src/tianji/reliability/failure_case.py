@@ -1,4 +1,7 @@
-"""One case of how a run fails: its failures, its saves and its spares, before anybody adds up the time that they take."""
+"""One case of how a run fails: its failures, its saves and its spares, before anybody adds up the time that they take.
+
+Rates of independent components add up (exponential times between failures). Each rate has its source in the failure profile.
+"""
 
 from __future__ import annotations
 

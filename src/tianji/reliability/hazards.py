@@ -1,4 +1,7 @@
-"""Failures of a job: how often each component of its share of a pool fails."""
+"""Failures of a job: how often each component of its share of a pool fails.
+
+Rates add up over components: failures are independent and have no memory. Each rate has its source in the failure profile.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,20 @@ class Hazard:
 
 
 def find_hazards(profile: FailureProfile, pool: Pool, chips: int, case: str = "nominal") -> tuple[Hazard, ...]:
-    """Return what stops a synchronous job on some chips of a pool; ``low`` is the case of few failures.
+    """Return what stops a synchronous job on some chips of a pool, in failures a second.
 
     The all-cause rate is divided by the causes' counts and grows with chips or hosts as each cause says; optical modules
-    beyond those of a plain network, and the domains that a profile has rates for, come on top.
+    beyond those of a plain network, and the domains that a profile has rates for, come on top::
+
+        cause     node rate · its share · hosts, or chips / chips of the profile's node
+        optics    modules · rate · (1 - masked share)
+        domain    ceil(chips / chips that it takes down) · rate
+
+    Args:
+        profile: Rates of a node (a day), of modules and domains (a year), and shares of causes.
+        pool: Whose nodes, units and modules the chips are.
+        chips: That the job uses, spares not counted.
+        case: ``low`` (few failures), ``nominal`` or ``high``.
     """
     rates = _node_hazards(profile, pool, chips, case)
     if modules := _optical_modules(pool, chips):
@@ -58,7 +71,7 @@ def _optical_modules(pool: Pool, chips: int) -> float:
 
 
 def domain_chips(component: str, pool: Pool, chips: int) -> int:
-    """Return how many of a job's chips one failure of a component takes down.
+    """Return how many of a job's ``chips`` one failure of a ``component`` takes down.
 
     A switch takes down the innermost unit that spans several nodes, a cabinet its share of a unit (the whole unit where the
     number of cabinets was not published), a power feed everything.

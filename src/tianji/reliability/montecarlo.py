@@ -1,7 +1,8 @@
 """Goodput by Monte Carlo: many runs of one job, failure by failure, all runs at once.
 
 Seeded: the same seed gives the same answer. It needs none of the closed forms' assumptions: failures may come in clusters,
-recoveries may scatter, runs may be short, and spares are counted out and back one by one.
+recoveries may scatter, runs may be short, and spares are counted out and back one by one. Rates and times have their sources in
+the failure profile.
 """
 
 from __future__ import annotations
@@ -41,9 +42,16 @@ def sample(
     settings: Reliability, profile: FailureProfile, exposure: Exposure, case: str = "nominal", spares: int | None = None,
     *, jobs: int = JOBS, seed: int = 0,
 ) -> Expectation:  # fmt: skip
-    """Return the mean goodput of that many runs of ``settings.horizon``, with its standard error.
+    """Return the mean goodput of many runs of ``settings.horizon``, with its standard error.
 
-    10,000 runs of a month at 131,072 chips are about 19 million failures.
+    Args:
+        settings: What the user chooses: stores, interval, rung, spares, length of the run (s).
+        profile: Rates and times of failures, each with its range.
+        exposure: The chips that can fail, and the bytes that they hold.
+        case: ``low`` (few failures), ``nominal`` or ``high``.
+        spares: Nodes that stand by; None: those of the settings, or as many as this case needs.
+        jobs: Runs to sample. 10,000 runs of a month at 131,072 chips are about 19 million failures.
+        seed: Of the random numbers; the same seed gives the same answer.
 
     Raises FormatError for fewer than 1 or more than 100,000 runs.
     """
@@ -53,7 +61,7 @@ def sample(
 
 
 def sample_case(case: FailureCase, jobs: int, seed: int) -> Expectation:
-    """Return the mean goodput of that many runs that all fail as one case says."""
+    """Return the mean goodput of so many ``jobs`` (runs) that all fail as one case says, with random numbers of ``seed``."""
     settings, rng = case.settings, np.random.default_rng(seed)
     if case.is_replica_lost:
         work, lost = run_replicas(case, jobs, rng)
@@ -74,7 +82,7 @@ def sample_case(case: FailureCase, jobs: int, seed: int) -> Expectation:
 
 
 class Runs:
-    """All runs of one case, side by side: each array has one entry for each run.
+    """All ``jobs`` (runs) of one case, side by side: each array has one entry for each run.
 
     ``place`` is how far a run has come in the undisturbed schedule, ``safe[i]`` the newest place that it can go back to on
     level i; ``recovery`` is what is left of the one that is under way, ``length`` all of it.

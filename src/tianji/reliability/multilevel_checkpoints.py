@@ -2,7 +2,7 @@
 
 Failures that roll back to a newer state recur inside the cycles of those that roll back to an older one. Each level is a renewal
 process (:mod:`tianji.reliability.renewal`) in the time that the levels inside it need for the same work, so that the useful
-shares multiply.
+shares multiply. Source of one level: Daly 2006; the nesting is shown in ``docs/reliability.md`` and held against samples.
 """
 
 from __future__ import annotations
@@ -42,8 +42,13 @@ def nest(
     """Return the cycles of all levels that have failures, the innermost first, each with its best interval.
 
     A save to a farther store is one to the nearer stores too, so a nearer one is worth its own saves only if it is made more
-    often: else its failures go on from the farther store's saves. ``interval`` is the training time between two saves to
-    storage, if it is given.
+    often: else its failures go on from the farther store's saves.
+
+    Args:
+        levels: Failures by the state that they roll back to, the nearest store first; rates a second.
+        saves: What a save to each store takes (seconds).
+        step_time: Seconds of one step: no interval is shorter.
+        interval: Training time (seconds) between two saves to storage; None: the best one.
     """
     cycles: list[Cycle] = []
     for level in levels:
@@ -76,8 +81,20 @@ def _add(
 def estimate_cycle(level: Level, interval: Seconds, save: Save, rate: float) -> tuple[float, dict[str, float]]:
     """Return the useful share of a level's time and its losses: Daly's form, with several recoveries and a slow save.
 
-    ``rate`` is that of all failures that can interrupt a recovery. What was done while a save drained is repeated after a
-    failure, which is a longer recovery. A recovery of R succeeds with e^{-rate R}; the tries before it are lost too.
+    With M the mean time between failures of the level, τ the interval, δ the save, R a recovery with all its tries::
+
+        useful = τ / ((M + R) (e^{(τ + δ) / M} - 1))        R = (1 / mean of e^{-rate R_i} - 1) / rate
+
+    What was done while a save drained is repeated after a failure, which is a longer recovery. A recovery of R_i succeeds with
+    e^{-rate R_i}; the tries before it are lost too.
+
+    Args:
+        level: Its failures (a second) with detection and restart (seconds) of each way to recover; the rate is above 0.
+        interval: Seconds between two saves, failures of the levels inside included.
+        save: How long it stops the training, and drains (seconds).
+        rate: Of all failures that can interrupt a recovery, a second.
+
+    Source: Daly 2006 for one recovery and a save that is safe at once.
     """
     mtbf, stop = 1.0 / level.rate, save.stop
     longest = max(detection + restart for _, detection, restart in level.recoveries) + save.drain

@@ -1,4 +1,7 @@
-"""The recovery ladder: which rung puts a failure right, and which checkpoint the job then goes on from."""
+"""The recovery ladder: which rung puts a failure right, and which checkpoint the job then goes on from.
+
+Times and covers of rungs have their sources in the failure profile.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class Level:
     """Rate, detection and restart (loading included) of each way to get here."""
 
     def add(self, rate: float, detection: Seconds, restart: Seconds) -> None:
-        """Count failures of one more way to get to this level."""
+        """Count failures of one more way to get to this level: ``rate`` a second, ``detection`` and ``restart`` in seconds."""
         self.rate += rate
         self.recoveries.append((rate, detection, restart))
 
@@ -39,6 +42,12 @@ def assign(
     """Return the levels that failures roll back to, the cheapest first, each with its failures.
 
     Each rung in use takes its share of a component's failures and leaves the rest to the rungs below; the job rung takes all.
+
+    Args:
+        hazards: Failures a second of each component.
+        settings: The fastest rung in use, and the user's own recovery time (s).
+        profile: What each rung covers (a share), and how long it takes (s).
+        saves: What loading from each store in use takes (s).
     """
     levels = {name: Level(name) for name in LEVELS if name == "step" or name in saves}
     rungs = profile.rungs[RUNGS.index(settings.recovery) :]
@@ -55,7 +64,9 @@ def assign(
 
 
 def find_level(component: str, rung: str, saves: Mapping[str, Save]) -> str:
-    """Return the newest saved state that outlives a failure which a rung puts right.
+    """Return the newest saved state that outlives a failure of a ``component`` which a ``rung`` puts right.
+
+    ``saves`` has the stores in use.
 
     Memory of the own host survives only what leaves its processes' host alone, a peer's memory the loss of any one node;
     neither survives the loss of several nodes at once, nor a restart of the whole job.

@@ -23,6 +23,14 @@ LARGEST = 600.0
 def efficiency(interval: Seconds, save: Seconds, recovery: Seconds, mtbf: Seconds) -> float:
     """Return the share of time that becomes lasting progress: τ / (M e^{R/M} (e^{(τ+δ)/M} - 1)).
 
+    Args:
+        interval: τ, the training between two saves (seconds, above 0).
+        save: δ, how long a save stops the training (seconds).
+        recovery: R, from a failure until training goes on (seconds); failures may interrupt it.
+        mtbf: M, the mean time between failures (seconds, above 0), which have no memory.
+
+    Exact for exponential times between failures. Source: Daly 2006.
+
     >>> round(efficiency(966, 60, 600, 8424), 4)
     0.8245
     """
@@ -33,7 +41,9 @@ def efficiency(interval: Seconds, save: Seconds, recovery: Seconds, mtbf: Second
 
 
 def best_interval(save: Seconds, mtbf: Seconds, least: Seconds = 0.0) -> Seconds:
-    """Return the interval that loses the least time, at least ``least``.
+    """Return the interval (seconds) that loses the least time, at least ``least``.
+
+    ``save`` is δ and ``mtbf`` is M, both in seconds and M above 0.
 
     With x = τ/M the derivative vanishes where (1 - x) e^x = e^{-δ/M}, so that x = 1 + W(-e^{-1-δ/M}) with Lambert's W;
     u = -ln(1 - x) solves u + e^{-u} - 1 = δ/M, which Newton does to the last digit, also where W would lose half of them.

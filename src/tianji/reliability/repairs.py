@@ -1,4 +1,8 @@
-"""Random gaps between failures, random recoveries, and nodes that go to repair and come back."""
+"""Random gaps between failures, random recoveries, and nodes that go to repair and come back.
+
+A shape below 1 of the Weibull distribution makes failures come in clusters. Source: Schroeder and Gibson 2006, who fit shapes of
+0.7 to 0.8 to failures of large systems.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,10 @@ class Repairs:
         self.next, self.runs = np.zeros(jobs, dtype=np.intp), np.arange(jobs)
 
     def add(self, now: Array, is_failure: Array) -> Array:
-        """Send a node of each failing run away, and return when each run has all the nodes that it needs."""
+        """Send a node of each failing run away, and return when (s) each run has all the nodes that it needs.
+
+        ``now`` is the time of each run (s), ``is_failure`` says which runs have just lost a node.
+        """
         if not self.is_counted:
             return now
         slot = self.next
@@ -40,7 +47,7 @@ class Repairs:
 
 
 def draw_gaps(case: FailureCase, rate: float, rng: np.random.Generator, jobs: int) -> Array:
-    """Return random times between two failures of each run, of mean 1 / rate."""
+    """Return random times (s) between two failures of each of ``jobs`` runs, of mean 1 / ``rate`` (failures a second)."""
     if not rate:
         return np.full(jobs, math.inf)
     shape = case.settings.shape
@@ -50,7 +57,7 @@ def draw_gaps(case: FailureCase, rate: float, rng: np.random.Generator, jobs: in
 
 
 def scatter(lengths: Array, case: FailureCase, rng: np.random.Generator) -> Array:
-    """Return recoveries that scatter around their means as the settings say."""
+    """Return the ``lengths`` of recoveries (s), scattered log-normally around their means as the settings say."""
     spread = case.settings.recovery_spread
     if not spread:
         return lengths

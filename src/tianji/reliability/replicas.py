@@ -1,4 +1,7 @@
-"""Runs in which a failure stops one data-parallel replica and the others go on, event by event."""
+"""Runs in which a failure stops one data-parallel replica and the others go on, event by event.
+
+Rates and times have their sources in the failure profile.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tianji.units import Array
 
 
 def run_replicas(case: FailureCase, jobs: int, rng: np.random.Generator) -> tuple[Array, dict[str, Array]]:
-    """Return the seconds of full-strength work of each run, and where its other time went.
+    """Return the seconds of full-strength work of each of ``jobs`` runs, and where its other time went (seconds by kind).
 
     A failure stalls all replicas for a while; the one that failed is away until it has recovered (and, without a spare node,
     until one is back). A silent corruption takes all replicas back by its delay.

@@ -1,4 +1,7 @@
-"""The undisturbed schedule of training and saves: what a run would do if nothing failed."""
+"""The undisturbed schedule of training and saves: what a run would do if nothing failed.
+
+Source of levels inside one another: Moody et al. 2010.
+"""
 
 from __future__ import annotations
 

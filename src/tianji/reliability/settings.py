@@ -1,4 +1,4 @@
-"""How a job is run under failures: what a user chooses."""
+"""How a job is run under failures: what a user chooses. What he leaves open has its source in the failure profile."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Spare nodes: how many keep the job from waiting, in logarithms, because e^-300 has no place among the floats.
 
 Failed nodes are away for the repair time; with failures at a constant rate the number away has a Poisson distribution of
-mean rate x repair, whatever the distribution of the repair itself (M/G/∞).
+mean rate x repair, whatever the distribution of the repair itself (M/G/∞). Sources: Takács 1962 for the number away, Erlang 1917
+and Sevastyanov 1957 for the loss formula with repairs of any distribution.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ HUGE = 1e250
 
 def spares_for(mean_away: float, confidence: float = 0.99) -> int:
     """Return the fewest spares s with P(number away <= s) >= confidence.
+
+    ``mean_away`` is the mean number of nodes in repair, failures a second · seconds of a repair; ``confidence`` lies below 1.
 
     8,192 chips in nodes of eight, 24 h of repair, 3.79e-3 failures of a node in a day:
 
@@ -36,7 +39,10 @@ def spares_for(mean_away: float, confidence: float = 0.99) -> int:
 
 
 def poisson_tail(count: int, mean: float) -> float:
-    """Return P(N > count) of a Poisson distribution, summed from its largest term on: no digit is lost when it is small."""
+    """Return P(N > count) of a Poisson distribution of a ``mean``.
+
+    It is summed from its largest term on: no digit is lost when it is small.
+    """
     if mean <= 0:
         return 0.0
     first = max(count + 1, math.floor(mean))
@@ -56,7 +62,9 @@ def waiting_share(spares: int, mean_away: float) -> float:
     """Return the share of time in which the job waits for a repair: more nodes are away than there are spares.
 
     While it waits nothing more fails, so that at most spares + 1 are away: Erlang's loss formula with spares + 1 places,
-    which holds for any distribution of the repair.
+    which holds for any distribution of the repair. With a = ``mean_away`` nodes in repair and n = ``spares`` + 1::
+
+        share = (a^n / n!) / (1 + a + ... + a^n / n!)
 
     >>> round(waiting_share(0, 0.25), 3)
     0.2
@@ -73,7 +81,9 @@ def waiting_share(spares: int, mean_away: float) -> float:
 
 
 def mean_excess(spares: int, mean_away: float) -> float:
-    """Return the mean number of nodes that are away beyond the spares, for a Poisson number away.
+    """Return the mean number of nodes that are away beyond the ``spares``, for a Poisson number away of mean ``mean_away``.
+
+    With a that mean and s the spares it is a · P(N > s - 1) - s · P(N > s).
 
     >>> round(mean_excess(0, 2.5), 6)
     2.5

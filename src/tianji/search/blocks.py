@@ -20,7 +20,7 @@ from tianji.parallel.grid import Grid, keep_places
 from tianji.parallel.legality import is_legal
 from tianji.perf.context import add_up, largest
 from tianji.perf.passes import Layers
-from tianji.perf.stages import representative_stages
+from tianji.perf.pipeline_stages import representative_stages
 from tianji.perf.step import estimate_memory, estimate_parts, fits_host
 from tianji.units import Array, Bytes
 from tianji.workload import Job

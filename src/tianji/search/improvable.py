@@ -15,10 +15,11 @@ from tianji.search.blocks import Block
 from tianji.search.candidate import Candidate, Spot, name_all
 from tianji.units import Array, Seconds
 
-MOST = 64
+MOST = 128
 """Pipelines that are kept, those of the least bounds."""
 WORTH = 1e-3
-"""Share of a step time by which named stages must be faster to be taken: text that saves nothing is a nuisance."""
+"""Share of a step time by which named stages must be faster than the same layout dealt out: text that saves nothing is a
+nuisance. Between layouts the faster one counts, by however little: else a framework might be faster than the free search."""
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Improvable:
         """Take in the pipelines of a block that fit and may beat the ``fastest`` plan so far."""
         assert block.uneven is not None
         bounds = block.step_time - block.uneven
-        bar = fastest * (1.0 - WORTH)
+        bar = fastest
         if len(self.spots) == MOST:
             bar = min(bar, self.spots[-1].step_time)
         places = np.flatnonzero(fits & (block.uneven > 0.0) & (bounds < bar))
@@ -49,7 +50,7 @@ class Improvable:
 
     def candidates(self, fastest: Seconds) -> tuple[Candidate, ...]:
         """Return those that may beat the fastest plan, the least bound first."""
-        return name_all([spot for spot in self.spots if spot.step_time < fastest * (1.0 - WORTH)])
+        return name_all([spot for spot in self.spots if spot.step_time < fastest])
 
     def _keep(self, more: list[Spot]) -> None:
         self.spots = sorted([*self.spots, *more], key=lambda spot: spot.step_time)[:MOST]

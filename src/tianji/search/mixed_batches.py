@@ -22,8 +22,9 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
 from tianji.parallel.mesh import expert_data_group, shard_group
 from tianji.parallel.strategy import Strategy
-from tianji.perf.memory import trained_of_rank, usable_memory
-from tianji.perf.stages import representative_stages
+from tianji.perf.memory import usable_memory
+from tianji.perf.pipeline_stages import representative_stages
+from tianji.perf.rank_parameters import trained_of_rank
 from tianji.perf.step import estimate
 from tianji.search.space import Space, divisors
 from tianji.units import Array, Bytes, Seconds

@@ -12,7 +12,8 @@ from tianji.errors import IllegalStrategyError
 from tianji.parallel.grid import Grid
 from tianji.parallel.strategy import Strategy
 from tianji.perf.memory import state_bytes
-from tianji.perf.stages import Stage, representative_stages
+from tianji.perf.pipeline_stages import representative_stages
+from tianji.perf.stages import Stage
 from tianji.prediction.goodput import Goodput, expect_goodput, expect_goodput_of_parts, expose
 from tianji.reliability import Reliability
 from tianji.reliability.checkpoints import Exposure

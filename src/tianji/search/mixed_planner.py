@@ -13,7 +13,10 @@ from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
 from tianji.hardware.mixture import Mixture
+from tianji.parallel.legality import describe_misfit
 from tianji.parallel.plan import Plan
+from tianji.parallel.stages import read_stages
+from tianji.parallel.strategy import Strategy
 from tianji.prediction import predict
 from tianji.ranges import Range
 from tianji.result import Result
@@ -90,14 +93,15 @@ def plan_mixture(
     Both kinds of mixing use every chip; a part alone lets the others stand idle and is taken only where mixing is no faster.
     ``is_narrow`` looks at fewer cuts, divisions and splits, in about a quarter of the time.
 
-    Raises InfeasibleError when neither mixing nor any part alone has a plan that fits, IllegalStrategyError for held stages.
+    Raises InfeasibleError when neither mixing nor any part alone has a plan that fits, IllegalStrategyError for a task with a
+    teacher and for stages that do not fit the model.
     """
     if job.task.teacher is not None:
         raise IllegalStrategyError(
             f"task {job.task.describe()}: a teacher is priced on a pool of one chip, not on a mixture"
         )
     if (fixed or {}).get("stages"):
-        raise IllegalStrategyError("stages: a mixture deals its layers out by what its chips can do; leave stages out")
+        _check_layers(str((fixed or {})["stages"]), job)
     calibration = (load_calibration() if calibration is None else calibration).training(find_mixture(job.model))
     fixed_fields = dict(fixed or {})
 
@@ -127,6 +131,13 @@ def plan_mixture(
         job, mixture, division, chain, alone, choice, step_time,
         _verdict(mixture, division, chain, single, choice, seconds),
     )  # fmt: skip
+
+
+def _check_layers(stages: str, job: Job) -> None:
+    """Refuse stages that no pipeline of the model can have."""
+    chunks = len(read_stages(stages).layers)
+    if misfit := describe_misfit(Strategy(pp=chunks, stages=stages), job):
+        raise IllegalStrategyError(misfit)
 
 
 def _alone(job: Job, part: Pool, calibration: Calibration, fixed: Mapping[str, Any]) -> Alone:

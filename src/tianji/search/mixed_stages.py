@@ -1,13 +1,15 @@
 """Unlike chips one after the other: each pipeline runs through all parts, with fewer layers on the slower chips.
 
 All parts share tp, cp, dp, ep and micro-batch; a part of C chips holds C / (tp · cp · dp) stages of every pipeline, and layers
-are dealt out so that no stage holds up the others. What crosses the joint tier is one micro-batch's activations.
+are dealt out so that no stage holds up the others: first by the chips' peaks, then, for the fastest pipelines, exactly by what
+layers, embedding and head take on each part's chips. What crosses the joint tier is one micro-batch's activations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from tianji.hardware.constants import Constants
 from tianji.hardware.mixture import Mixture
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import is_legal
+from tianji.parallel.stages import Stages, read_stages
 from tianji.parallel.strategy import Strategy
 from tianji.perf.context import total
 from tianji.perf.memory import usable_memory
@@ -24,11 +27,14 @@ from tianji.perf.segments import Segment
 from tianji.perf.stages import Stage, make_stage
 from tianji.perf.step import estimate_segments
 from tianji.search.space import Space, divisors
+from tianji.search.stages import find_joint_stages
 from tianji.units import Array, Bytes, Seconds
 from tianji.workload import Job, Model
 
 NEARBY = 2
 """How many layers a part may get more or fewer than its speed suggests."""
+LEADING = 8
+"""Pipelines, the fastest of those that are dealt out by peaks, whose layers are then dealt out exactly."""
 SCHEDULES = ("1f1b", "zero-bubble")
 
 
@@ -56,17 +62,44 @@ def chain_stages(
     is_narrow: bool = False,
 ) -> Chain | None:
     """Return the fastest pipeline through all parts, in their order or the other way round; None when none fits."""
-    best: Chain | None = None
+    named = read_stages(fixed["stages"]) if fixed.get("stages") else None
+    settings = {field: value for field, value in fixed.items() if field != "stages"}
+    leading: list[Chain] = []
     counted = 0
     for pools in (mixture.parts, mixture.parts[::-1]):
-        for grid, stages in _grids(job, pools, fixed):
-            for layers in _splits(job, pools, stages, 0 if is_narrow else NEARBY):
-                chain = _fastest(job, mixture, pools, constants, grid, layers, best)
-                best = chain or best
+        for grid, stages in _grids(job, pools, settings):
+            splits = _splits(job, pools, stages, 0 if is_narrow else NEARBY) if named is None else _named(named, stages)
+            best: Chain | None = None
+            for layers in splits:
+                best = _fastest(job, mixture, pools, constants, grid, layers, best) or best
                 counted += int(np.prod(grid.shape))
                 if progress:
                     progress(counted)
-    return best
+            leading += [best] if best else []
+    leading = sorted(leading, key=lambda chain: chain.step_time)[: 1 if is_narrow else LEADING]
+    exact = [] if named else [_deal_exactly(job, mixture, constants, chain) for chain in leading]
+    return min([*leading, *filter(None, exact)], key=lambda chain: chain.step_time, default=None)
+
+
+def _deal_exactly(job: Job, mixture: Mixture, constants: Callable[[Pool], Constants], chain: Chain) -> Chain | None:
+    """Return a pipeline with the layers that make its slowest stage fastest; None where it is no faster so."""
+    parts = [(pool, constants(pool), len(part)) for pool, part in zip(chain.pools, chain.layers, strict=True)]
+    dealt = find_joint_stages(job, parts, chain.strategy)
+    if dealt is None:
+        return None
+    layers = _part(dealt, tuple(map(len, chain.layers)))
+    return _fastest(job, mixture, chain.pools, constants, Grid.of(chain.strategy), layers, chain)
+
+
+def _named(named: Stages, stages: tuple[int, ...]) -> list[tuple[tuple[int, ...], ...]]:
+    """Return the layers of every stage as they are named, where there are as many."""
+    return [_part(named.layers, stages)] if len(named.layers) == sum(stages) else []
+
+
+def _part(layers: tuple[int, ...], stages: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """Return the layers of all stages, part by part."""
+    ends = list(accumulate(stages, initial=0))
+    return tuple(layers[a:b] for a, b in pairwise(ends))
 
 
 def _grids(job: Job, pools: tuple[Pool, ...], fixed: Mapping[str, Any]) -> Iterator[tuple[Grid, tuple[int, ...]]]:

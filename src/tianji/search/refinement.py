@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from tianji.perf.memory import usable_memory
 from tianji.perf.passes import Counts, all_counts, pass_seconds
 from tianji.perf.step import estimate, estimate_job_layers, microbatches
 from tianji.search.candidate import Candidate
-from tianji.search.exhaustive import SearchResult
-from tianji.search.improvable import WORTH
+from tianji.search.exhaustive import ROUNDING, SearchResult
+from tianji.search.improvable import MOST, WORTH
 from tianji.search.options import SearchOptions
 from tianji.search.stages import PartTimes, find_stages
 from tianji.units import Array, Seconds
@@ -26,8 +26,6 @@ from tianji.workload import Job
 
 NAMED = 12
 """Leading layouts whose best stages are looked for in any case."""
-LOOKED = 16
-"""Further pipelines that are looked at, at most: those of the least bounds."""
 FEW = 4
 """Pipelines of a dealing that a narrow search looks at, at most."""
 
@@ -37,16 +35,15 @@ def name_stages(
 ) -> dict[Strategy, Candidate]:
     """Return the pipelines of a search that are faster with named stages, each with the best ones.
 
-    The leading layouts are looked at, and all that may then be the fastest.
+    The leading layouts are looked at, and all that may then be the fastest. The usable memory of ``pool`` is what plans may take.
     """
     if options.uneven != "named" or "stages" in options.fixed:
         return {}
     leading = [c.strategy for c in (*search.best, *search.shortlist[:NAMED])]
-    room = replace(pool, usable_memory=pool.usable_memory * (1.0 - options.margin))
-    named = refine(job, room, constants, leading, options.can_name)
+    named = refine(job, pool, constants, leading, options.can_name)
     fastest = min([search.best[0].step_time, *(one.step_time for one in named.values())])
-    others = sharpen(job, room, constants, [c for c in search.improvable if c.strategy not in leading])
-    return named | refine_improvable(job, room, constants, others, fastest, options.can_name)
+    others = sharpen(job, pool, constants, [c for c in search.improvable if c.strategy not in leading])
+    return named | refine_improvable(job, pool, constants, others, fastest, options.can_name)
 
 
 def refine_best(
@@ -56,8 +53,7 @@ def refine_best(
 
     None where none beats ``fastest``. The dealings are looked at one after the other, each at its FEW least bounds.
     """
-    bar = fastest * (1.0 - WORTH)
-    sharper = sharpen(job, pool, constants, [c for noted in dealings for c in noted if c.step_time < bar])
+    sharper = sharpen(job, pool, constants, [c for noted in dealings for c in noted if c.step_time < fastest])
     best: Candidate | None = None
     for noted in dealings if sharper else ():
         own = {c.strategy for c in noted}
@@ -71,10 +67,12 @@ def refine_best(
 def refine(
     job: Job, pool: Pool, constants: Constants, strategies: Sequence[Strategy],
     can_name: Callable[[Strategy], bool] | None = None, parts: Mapping[Strategy, PartTimes] | None = None,
+    at_most: Seconds = np.inf,
 ) -> dict[Strategy, Candidate]:  # fmt: skip
     """Return those of some strategies whose step is shorter with stages that are named, each with its stages.
 
-    Those that ``can_name`` is False for are left out. ``parts`` are the job's under each strategy, where they are known.
+    Those that ``can_name`` is False for are left out, and those whose slowest rank takes more than ``at_most`` with one
+    micro-batch. ``parts`` are the job's under each strategy, where they are known.
     """
     named_by_dealt: dict[Strategy, Strategy] = {}
     dealt_out = list(dict.fromkeys(s for s in strategies if s.pp > 1 and not s.stages))
@@ -82,7 +80,7 @@ def refine(
         return {}
     known = parts or dict(zip(dealt_out, PartTimes.of_all(job, pool, constants, dealt_out), strict=True))
     for strategy in dealt_out:
-        stages = find_stages(job, pool, constants, strategy, known[strategy])
+        stages = find_stages(job, pool, constants, strategy, known[strategy], at_most)
         if stages is not None and hold_all(*_key(job, strategy)) != hold_all(*_key(job, strategy), str(stages)):
             named_by_dealt[strategy] = replace(strategy, stages=str(stages))
     if not named_by_dealt:
@@ -100,7 +98,26 @@ def refine(
     }
 
 
-def sharpen(job: Job, pool: Pool, constants: Constants, improvable: Sequence[Candidate]) -> list[Candidate]:
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """A pipeline whose layers are dealt out, and what a step takes at least with any other stages."""
+
+    strategy: Strategy
+    step_time: Seconds
+    """The bound, which counts whole layers."""
+    even: Seconds
+    """One micro-batch on each rank, were all stages equal."""
+    on_even: Seconds
+    """The step with stages as equal as that."""
+    rate: float
+    """Seconds of a step for each second that the slowest rank takes longer with a micro-batch."""
+
+    def slowest_within(self, step_time: Seconds) -> Seconds:
+        """Return what the slowest rank may take with one micro-batch, for a step of at most so long."""
+        return self.even + (step_time - self.on_even) / self.rate * (1.0 + ROUNDING)
+
+
+def sharpen(job: Job, pool: Pool, constants: Constants, improvable: Sequence[Candidate]) -> list[Bounded]:
     """Return improvable pipelines with bounds that count whole layers, the least bound first."""
     if not improvable:
         return []
@@ -113,14 +130,16 @@ def sharpen(job: Job, pool: Pool, constants: Constants, improvable: Sequence[Can
     first = seconds({name: n for name, n in counts.items() if name == "embedding"})
     last = seconds({name: n for name, n in counts.items() if name in ("head", "mtp")})
     even = seconds(counts) / g.pp[:, None]
-    kinds = [name for name in counts if name not in ("embedding", "head", "mtp")]
-    quickest = largest([-seconds({kind: np.asarray(1.0)}) for kind in kinds]) * -1.0
+    kinds = {kind: seconds({kind: np.asarray(1.0)}) for kind in counts if kind not in ("embedding", "head", "mtp")}
     # Two ranks of DualPipe share their layers, and each takes half of their work.
     shared = np.broadcast_to(1.0 + g.by_schedule(lambda s: np.asarray(float(s.is_paired))), g.shape)[:, None]
-    longer = _least_seconds(job.model.num_layers, g.pp[:, None], quickest, first, last, even, shared) - even[:, 0]
-    delayed = constants.software * (1.0 + constants.straggle * np.log(g.chips))
-    more = (microbatches(job, g) * longer * delayed).tolist()
-    sharper = [replace(c, step_time=c.step_time + added) for c, added in zip(improvable, more, strict=True)]
+    # All layers as if of the quickest kind, and those of each kind as if there were no others.
+    placed = [(job.model.num_layers, largest([-one for one in kinds.values()]) * -1.0)]
+    placed += [(round(float(counts[kind])), one) for kind, one in kinds.items()] if len(kinds) > 1 else []
+    least = largest([_least_seconds(n, g.pp[:, None], one, first, last, even, shared) for n, one in placed])
+    rate = microbatches(job, g) * constants.software * (1.0 + constants.straggle * np.log(g.chips))
+    columns = zip(improvable, even[:, 0].tolist(), least.tolist(), np.broadcast_to(rate, g.shape).tolist(), strict=True)
+    sharper = [Bounded(c.strategy, c.step_time + r * (most - e), e, c.step_time, r) for c, e, most, r in columns]
     return sorted(sharper, key=lambda c: c.step_time)
 
 
@@ -150,8 +169,8 @@ def _least_seconds(
 
 
 def refine_improvable(
-    job: Job, pool: Pool, constants: Constants, improvable: Sequence[Candidate], fastest: Seconds,
-    can_name: Callable[[Strategy], bool] | None = None, most: int = LOOKED,
+    job: Job, pool: Pool, constants: Constants, improvable: Sequence[Bounded], fastest: Seconds,
+    can_name: Callable[[Strategy], bool] | None = None, most: int = MOST,
 ) -> dict[Strategy, Candidate]:  # fmt: skip
     """Return the improvable pipelines that beat the ``fastest`` step time with named stages, each faster than those before.
 
@@ -159,16 +178,17 @@ def refine_improvable(
     the last of ``most``.
     """
     faster: dict[Strategy, Candidate] = {}
-    looked = [c for c in improvable[:most] if c.step_time < fastest * (1.0 - WORTH)]
+    looked = [c for c in improvable[:most] if c.step_time < fastest]
     if not looked:
         return faster
     strategies = [c.strategy for c in looked]
     parts = dict(zip(strategies, PartTimes.of_all(job, pool, constants, strategies), strict=True))
-    for candidate in looked:
-        if candidate.step_time >= fastest * (1.0 - WORTH):
+    for one in looked:
+        if one.step_time >= fastest:
             break
-        for dealt, named in refine(job, pool, constants, [candidate.strategy], can_name, parts).items():
-            if named.step_time < fastest * (1.0 - WORTH):
+        refined = refine(job, pool, constants, [one.strategy], can_name, parts, at_most=one.slowest_within(fastest))
+        for dealt, named in refined.items():
+            if named.step_time < fastest:
                 faster[dealt], fastest = named, named.step_time
     return faster
 

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from tianji.hardware import Pool
-from tianji.parallel.grid import Grid
+from tianji.parallel.grid import Grid, encode
 from tianji.parallel.legality import has_legal_cuts
 from tianji.parallel.mesh import data_group
 from tianji.parallel.schedules import SCHEDULES
@@ -48,6 +48,7 @@ ON_REQUEST = ("all_gather", *(s.name for s in SCHEDULES.values() if s.on_request
 """Words that a search takes only when they are asked for: few engines know them, and no published run checks their price."""
 COLUMNS = 3
 """The last axes of a grid: micro-batches, experts and layouts."""
+MODULES = "recompute_modules"
 LAYOUT = ("dp", "tp", "cp", "cp_kind", "placement", "sequence_parallel")
 
 Axis = dict[str, Array]
@@ -168,7 +169,14 @@ class Space:
         return {"ep": table[0], "etp": table[1]}
 
     def _recompute_axis(self) -> Axis:
-        return {"recompute": np.asarray(self._words("recompute"))}
+        """Return the kinds of recomputation, selective once more for each list of modules that is varied."""
+        kinds, selective = self._words("recompute"), CHOICES["recompute"].index("selective")
+        varied = {} if MODULES in self.fixed or selective not in kinds else self.extra
+        named = [value for value in varied.get(MODULES, ()) if value]
+        if not named:
+            return {"recompute": np.asarray(kinds)}
+        lists = encode(MODULES, ["" for _ in kinds] + named)
+        return {"recompute": np.asarray(kinds + [selective] * len(named)), MODULES: np.asarray(lists)}
 
     def _schedule_axis(self, pp: int) -> Axis:
         """Return the schedules, those with chunks once for each number of chunks."""
@@ -221,8 +229,7 @@ class Space:
 
     def _extra_axis(self) -> Axis:
         """Return all combinations of the further switches along one axis."""
-        extra = dict(self.extra)
-        extra = {name: values for name, values in extra.items() if name not in self.fixed}
+        extra = {name: values for name, values in self.extra.items() if name not in self.fixed and name != MODULES}
         rows = list(product(*extra.values()))
         return {name: np.asarray([row[i] for row in rows]) for i, name in enumerate(extra)}
 

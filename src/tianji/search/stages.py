@@ -5,8 +5,8 @@ on the slowest rank, under the memory of every rank: exactly, by dynamic program
 split is taken. A step hangs on the slowest rank and on little else of a split, so what was found is priced in full, and kept only
 where that is faster.
 
-With one chunk on a rank any model will do. Where ranks hold several chunks (interleaving, V-shaped schedules, DualPipe) layers
-behind the leading dense ones (at most six) count as alike; models of other patterns stay dealt out there.
+Where ranks hold several chunks (interleaving, V-shaped schedules, DualPipe) layers behind the leading dense ones (at most six)
+count as alike; layers in a pattern are shared out by :mod:`tianji.search.chunks`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from tianji.parallel.grid import Grid, number_alike
 from tianji.parallel.schedules import SCHEDULES
 from tianji.parallel.stages import Stages
 from tianji.parallel.strategy import Strategy
-from tianji.perf.holdings import LayerSequence
+from tianji.perf.holdings import LayerSequence, hold_all
 from tianji.perf.memory import usable_memory
 from tianji.perf.passes import pass_seconds
 from tianji.perf.stages import Stage
 from tianji.perf.step import estimate_job_layers, estimate_memory, fullest
+from tianji.search.chunks import Ranks, divide_pattern
 from tianji.units import Array, Seconds
 from tianji.workload import Job
 from tianji.workload.layers import block_name
@@ -67,13 +68,32 @@ def _kinds(job: Job) -> list[str]:
     return [block_name(i) for i in range(len(job.model.blocks))] or ["dense", "moe"]
 
 
+def find_joint_stages(
+    job: Job, parts: Sequence[tuple[Pool, Constants, int]], strategy: Strategy
+) -> tuple[int, ...] | None:
+    """Return the layers of each stage of one pipeline through unlike chips whose slowest stage takes least; None where none fits.
+
+    ``parts`` are pools in the order of the pipeline, each with its constants and its number of stages. A rank holds one stage.
+    """
+    sequence, count = LayerSequence.of(job.model), sum(n for _, _, n in parts)
+    lengths = _lengths(sequence.num_layers + 1)
+    tables: list[Array] = []
+    for pool, constants, n in parts:
+        times = PartTimes.of_all(job, pool, constants, [strategy])[0]
+        groups: list[tuple[int, ...]] = [(i,) for i in range(len(tables), len(tables) + n)]
+        tables += _Search(job, pool, constants, strategy, sequence, times, groups, count - 1, np.inf).tables(lengths)
+    division = divide(tables, lengths)
+    return None if division is None else division[0]
+
+
 def find_stages(
-    job: Job, pool: Pool, constants: Constants, strategy: Strategy, parts: PartTimes | None = None
-) -> Stages | None:
+    job: Job, pool: Pool, constants: Constants, strategy: Strategy, parts: PartTimes | None = None,
+    at_most: Seconds = np.inf,
+) -> Stages | None:  # fmt: skip
     """Return the stages of a pipeline whose slowest rank takes least, each within the memory; None where none fits.
 
-    None as well for a model of several kinds of layers under a schedule with several chunks on a rank. ``parts`` are those of the
-    job under the strategy, where they are known.
+    None as well where that rank takes more than ``at_most`` with one micro-batch. ``parts`` are those of the job under the
+    strategy, where they are known.
     """
     how, sequence = SCHEDULES[strategy.schedule], LayerSequence.of(job.model)
     groups = list(
@@ -89,10 +109,13 @@ def find_stages(
         parts or PartTimes.of_all(job, pool, constants, [strategy])[0],
         groups,
         last,
+        at_most,
     )
     if all(len(chunks) == 1 for chunks in groups):
         return search.cut_sequence()
-    return None if sequence.pattern or sequence.leading > MOST_LEADING else search.share_out()
+    if sequence.pattern:
+        return search.share_pattern()
+    return None if sequence.leading > MOST_LEADING else search.share_out()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +130,8 @@ class _Search:
     """The chunks of each rank; of two ranks that hold the same, once."""
     last: int
     """The number of the last chunk."""
+    at_most: Seconds
+    """What the slowest rank may take."""
 
     def least(self, chunk: int) -> int:
         """Return the fewest layers of a chunk: one, but for a last one that has prediction modules."""
@@ -127,14 +152,33 @@ class _Search:
         loads: Array = np.where(memory <= usable_memory(self.pool), seconds, np.inf)
         return loads
 
+    def tables(self, lengths: Array) -> list[Array]:
+        """Return of each rank, which holds one chunk, the seconds with the layers between any two places."""
+        unlike, which = _intervals(self.sequence)
+        least = np.asarray([self.least(chunks[0]) for chunks in self.groups])
+        return list(np.where(lengths >= least[:, None, None], self.load(unlike)[:, which], np.inf))
+
     def cut_sequence(self) -> Stages | None:
         """Return the stages of a pipeline with one chunk on each rank: intervals of the sequence of layers."""
-        unlike, which = _intervals(self.sequence)
-        lengths = _lengths(len(which))
-        least = np.asarray([self.least(chunks[0]) for chunks in self.groups])
-        tables = np.where(lengths >= least[:, None, None], self.load(unlike)[:, which], np.inf)
-        division = divide(list(tables), lengths)
+        lengths = _lengths(self.sequence.num_layers + 1)
+        division = divide(self.tables(lengths), lengths, self.at_most)
         return None if division is None else Stages(division[0]).complete(self.sequence.num_mtp_layers)
+
+    def share_pattern(self) -> Stages | None:
+        """Return the stages of ranks with several chunks of layers in a pattern."""
+        how, s = SCHEDULES[self.strategy.schedule], self.strategy
+        copies = 2.0 if how.is_paired else 1.0
+        dealt = hold_all(self.sequence, s.schedule, s.pp, s.vpp)
+        counts = np.asarray([[n * copies for n in one.layers] for one in dealt[: len(self.groups)]])
+        bar = float(np.diagonal(self.load(counts)).max())
+        before = np.asarray(self.sequence.counts_before())
+        whole = float(before[-1] @ np.asarray(self.parts.kinds)) + self.parts.embedding + self.parts.head
+        ranks = Ranks.of(
+            self.groups, before, np.asarray(self.parts.kinds) / copies, self.load,
+            min(bar if np.isfinite(bar) else whole, self.at_most), tuple(self.least(chunk) for chunk in range(self.last + 1)),
+        )  # fmt: skip
+        layers = divide_pattern(ranks) if ranks else None
+        return None if layers is None else Stages(layers).complete(self.sequence.num_mtp_layers)
 
     def share_out(self) -> Stages | None:
         """Return the stages of ranks with several chunks, the layers behind the leading dense ones taken as alike."""
@@ -151,7 +195,7 @@ class _Search:
                 )
                 for i, chunks in enumerate(self.groups)
             ]
-            division = divide(tables, lengths)
+            division = divide(tables, lengths, min(self.at_most, best[0] if best else np.inf))
             if division is not None and (best is None or division[1] < best[0]):
                 best = division[1], self._fill_chunks(dense, division[0])
         return best[1] if best else None
@@ -197,14 +241,14 @@ def _deal_leading(count: int, ranks: int) -> Iterator[tuple[int, ...]]:
             yield (first, *rest)
 
 
-def divide(tables: list[Array], lengths: Array) -> tuple[tuple[int, ...], Seconds] | None:
+def divide(tables: list[Array], lengths: Array, at_most: Seconds = np.inf) -> tuple[tuple[int, ...], Seconds] | None:
     """Return how many layers each rank takes, and what the slowest takes: least, and of such divisions the most even one.
 
     ``tables[r][a, b]`` are the seconds of rank r with layers a to b, infinite where it cannot have them; ``lengths`` is b - a.
-    None where no division is possible.
+    None where no division is possible, or none in which the slowest takes ``at_most``.
     """
     bottleneck = float(_cheapest(tables, np.maximum)[0])
-    if not np.isfinite(bottleneck):
+    if not np.isfinite(bottleneck) or bottleneck > at_most:
         return None
     squares = lengths.astype(float) ** 2
     allowed = bottleneck * (1.0 + 1e-12)

@@ -20,7 +20,7 @@ from tianji.parallel.legality import is_legal
 from tianji.perf.memory import usable_memory
 from tianji.search.blocks import Weighed, estimated_blocks
 from tianji.search.candidate import Candidate, Spot, name_all
-from tianji.search.improvable import MOST, WORTH
+from tianji.search.improvable import MOST
 from tianji.search.refinement import refine_best
 from tianji.search.space import Space
 from tianji.workload import Job
@@ -58,7 +58,7 @@ def find_fastest(
         return None
     (best,) = name_all([min((one.best for one in in_order), key=lambda spot: spot.step_time)])
     if names_stages:
-        bar = best.step_time * (1.0 - WORTH)
+        bar = best.step_time
         for used in {one.pool.chips: one.pool for one in in_order}.values():
             same = [one.improvable for one in in_order if one.pool.chips == used.chips]
             noted = [name_all([spot for spot in spots if spot.step_time < bar]) for spots in same]
@@ -88,7 +88,7 @@ def _find_alike(
         if len(members):
             first = members[np.lexsort((memory[members], seconds[members]))[0]]
             bounds = seconds[members] - uneven[members]
-            places = members[(uneven[members] > 0.0) & (bounds < seconds[first] * (1.0 - WORTH))]
+            places = members[(uneven[members] > 0.0) & (bounds < seconds[first])]
             places = places[np.argsort(seconds[places] - uneven[places], kind="stable")][:MOST]
             columns = zip(places.tolist(), (seconds - uneven)[places].tolist(), memory[places].tolist(), strict=True)
             best = Spot(fitting.grid, int(first), float(seconds[first]), float(memory[first]))

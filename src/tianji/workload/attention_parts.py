@@ -1,6 +1,18 @@
 """Mixers with softmax attention: grouped, latent, compressed, of chosen experts.
 
-Widths are whole; what tensor parallelism divides stands with each matmul. h is the hidden size.
+Widths are whole, in elements; what tensor parallelism divides stands with each matmul. What all parts call alike:
+
+* ``h``: the hidden size; ``num_heads``, ``num_key_value_heads``: heads of queries, and of keys and values;
+* ``head_dim``, ``v_head_dim``: width of a head of queries and keys, and of values (0: as that of keys);
+* ``q_lora_rank``, ``kv_lora_rank``: widths of the latents of queries, and of keys and values; ``qk_nope_head_dim`` and
+  ``qk_rope_head_dim``: the part of a head without and with positions; ``out_groups`` and ``out_lora_rank``: groups of heads that
+  are projected to a latent each, before the output;
+* ``window``, ``selected``: tokens that the context is bound to, and keys that an indexer of ``index_heads`` of ``index_size``
+  chooses (0: all); ``index_source``: width of the indexer's input (0: the latent of queries);
+* ``qkv_bias``, ``output_bias``, ``down_bias``, ``bias``: of the projections to queries, keys and values, of the output, of
+  those to latents, of all; ``sinks``: one learned score a head; ``bidirectional``: tokens see those after them;
+* ``source_width``, ``source_tokens``: of the other sequence; ``num_experts``: groups of heads to choose from;
+* ``qk_norm``: of queries and keys, as :func:`attention` has it; ``extra``: further parameters, in no matrix.
 """
 
 from __future__ import annotations

@@ -213,7 +213,7 @@ def _block_size(model: Model, block: LayerBlock, parts: BlockParts) -> LayerSize
 
 
 def block_name(index: int) -> str:
-    """Return the name of a kind of layers among those of :func:`model_layers`."""
+    """Return the name of the kind of layers at ``index`` of a model's blocks, as :func:`model_layers` has it."""
     return f"block {index}"
 
 
@@ -303,7 +303,9 @@ def _mtp_layer(model: Model, layer: LayerOps) -> LayerOps:
 
 
 def step_flops(model: Model, seq_len: int, tokens: float, causal: bool = True) -> Flops:
-    """Return the model FLOPs of a training step over that many tokens, forward and backward (three times forward).
+    """Return the model FLOPs of a training step over so many ``tokens``, forward and backward (three times forward).
+
+    ``seq_len`` is the tokens of one sequence; with ``causal`` a token attends to those before it only.
 
     For a dense model this is 6 · N · tokens plus attention, N being the parameters of the matmuls (the token table is
     looked up, not multiplied). Recomputation does not count: this is the numerator of MFU.

@@ -1,6 +1,12 @@
 """MLPs, dense and as a mixture of experts.
 
-Widths are whole; what tensor parallelism divides stands with each matmul. h is the hidden size.
+Widths are whole, in elements; what tensor parallelism divides stands with each matmul. What all parts call alike:
+
+* ``h``: the hidden size; ``width``: that of the MLP inside, or of one expert; ``gated``: two input projections (SwiGLU);
+* ``bias``, ``router_bias``: of the matrices, of the router; ``extra``: further parameters, in no matrix;
+* ``shared_gate``, ``shared_gated``: a gate on the shared experts' output, and whether these have two input projections;
+* ``num_groups``, ``groups_per_token``: groups of experts, and from how many of them a token's experts come;
+* ``dense_width``: of an MLP beside the experts (0: none); ``layer_input``: of an embedding that each layer adds (0: none).
 """
 
 from __future__ import annotations

@@ -227,7 +227,7 @@ class Model:
         return self.attention_parameters() + self.mlp_parameters(self.intermediate_size) + self.norm_parameters()
 
     def moe_layer_parameters(self, num_experts: int | None = None) -> int:
-        """Parameters of one MoE layer with that many routed experts (default: all)."""
+        """Parameters of one MoE layer with ``num_experts`` routed experts (default: all)."""
         if self.moe is None:
             return 0
         count = self.moe.num_experts if num_experts is None else num_experts
@@ -235,7 +235,10 @@ class Model:
         return common + count * self.expert_parameters()
 
     def replicated_parameters(self, *, moe: bool) -> int:
-        """Parameters of one layer that tensor parallelism does not divide: norms, the router, MLA's projections to latents."""
+        """Parameters of one layer that tensor parallelism does not divide: norms, MLA's projections to latents.
+
+        ``moe`` asks for a layer of experts, whose router is not divided either.
+        """
         count = self.norm_parameters()
         if self.mla:
             a = self.mla

@@ -86,8 +86,9 @@ class AttentionOp:
     def context(self, seq_len: int, causal: bool) -> float:
         """Return how many keys one token attends to, on average.
 
-        Causal attention over s tokens: s/2 (the diagonal's half token is left out, as everybody does). With a window of
-        w < s: w - w²/2s. Where a key stands for r tokens, s and w count keys: s/r of them.
+        ``seq_len`` is s, the tokens of the sequence; ``causal`` is the job's. Causal attention over s tokens: s/2 (the diagonal's
+        half token is left out, as everybody does). With a window of w < s: w - w²/2s. Where a key stands for r tokens, s and w
+        count keys: s/r of them.
         """
         if self.source:
             return float(self.source)
@@ -101,7 +102,7 @@ class AttentionOp:
         return mean
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
-        """Forward FLOPs for one token: 2 · context · heads · (qk_dim + v_dim)."""
+        """Forward FLOPs for one token of ``seq_len``, ``causal`` or not: 2 · context · heads · (qk_dim + v_dim)."""
         return 2.0 * self.context(seq_len, causal) * self.num_heads * (self.qk_dim + self.v_dim)
 
 
@@ -118,8 +119,8 @@ class Recurrence:
     def flops(self, causal: bool) -> Flops:
         """Forward FLOPs for one token, in chunks of C tokens (Dao and Gu 2024; Yang et al. 2024).
 
-        Within a chunk scores and values as attention has them, 2C (k + v), half of it by causality; state in and out 4 k v. The
-        delta rule multiplies keys by keys, 2C k, and reads the state once more, 2 k v; its triangular solve is not counted.
+        Within a chunk scores and values as attention has them, 2C (k + v), half of it where ``causal``; state in and out 4 k v.
+        The delta rule multiplies keys by keys, 2C k, and reads the state once more, 2 k v; its triangular solve is not counted.
         """
         k, v = self.key_dim, self.value_dim
         inside = 2.0 * SCAN_CHUNK * (k + v + (k if self.delta else 0)) * (0.5 if causal else 1.0)
@@ -181,7 +182,7 @@ class LayerOps:
     """Recomputation covers it: every framework does transformer layers again, none the embedding, the head or the loss."""
 
     def flops(self, seq_len: int, causal: bool) -> Flops:
-        """Forward FLOPs of this layer for one token of the job's sequence."""
+        """Forward FLOPs of this layer for one token of the job's sequence of ``seq_len`` tokens, ``causal`` or not."""
         own = self.tokens or seq_len
         scores = sum(share * a.flops(own, causal) for share, a in self.attention)
         linear = sum(m.flops * (m.tokens / own if m.tokens else 1.0) for m in self.matmuls)

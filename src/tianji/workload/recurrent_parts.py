@@ -1,6 +1,15 @@
 """Mixers with a recurrence over the tokens, or a convolution: delta nets, Mamba, lightning attention.
 
-Widths are whole; what tensor parallelism divides stands with each matmul. h is the hidden size.
+Widths are whole, in elements; what tensor parallelism divides stands with each matmul. What all parts call alike:
+
+* ``h``: the hidden size; ``num_heads``, ``head_dim``: heads of the recurrence, and width of one; ``num_key_value_heads``: of the
+  attention beside it; ``mamba_heads``, ``mamba_head_dim``: of the recurrence, where attention stands beside it;
+* ``num_key_heads``, ``num_value_heads``, ``key_head_dim``, ``value_head_dim``, ``key_dim``, ``value_dim``: the same of keys and
+  of values; ``width``, ``inner``: of all heads or channels together;
+* ``state_size``: width of the state of each channel; ``num_groups``: of heads that share keys; ``rank``: width of the step's
+  projection; ``kernel``: tokens of the convolution before it; ``low_rank``: gates are projections by way of one head's width;
+* ``bias``, ``conv_bias``, ``qkv_bias``, ``output_bias``: of all projections, of the convolution, of queries, keys and values, of
+  the output; ``norm``: one on the output; ``extra``: further parameters, in no matrix.
 """
 
 from __future__ import annotations

@@ -72,3 +72,9 @@ def test_each_precision_is_its_options(precision: str, expected: dict[str, str])
     options = options_of(make(precision=precision, dp=8))
     assert {name: options[name] for name in expected if expected[name]} == {k: v for k, v in expected.items() if v}
     assert set(expected) <= set(options)
+
+
+@pytest.mark.parametrize(("tp", "is_written"), [(8, True), (16, False)])
+def test_matmuls_are_split_within_one_node_only(tp: int, is_written: bool) -> None:
+    plan = make("llama-3.1-405b", tp=tp, dp=2, overlap_tp=True)
+    assert ("--tp-comm-overlap" in options_of(plan)) == is_written == plan.hides_tensor_links

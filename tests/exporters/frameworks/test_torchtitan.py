@@ -1,6 +1,7 @@
 """torchtitan: parts of the pipeline, sharding degrees and flavours."""
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from tianji.errors import ExportError
 from tianji.exporters import render_plan
 from tianji.exporters.contract import Limits
 from tianji.exporters.frameworks.torchtitan_flavors import FLAVORS, find_flavor
+from tianji.exporters.launch_reader.launches import read_launch
 from tianji.parallel.plan import Plan
+from tianji.perf.holdings import stages_of
 
 
 def config_of(model: str = "llama-3.1-8b", **strategy: object) -> dict[str, Any]:
@@ -49,3 +52,17 @@ def test_a_model_of_the_catalog_has_its_flavour_and_others_are_refused() -> None
     assert len(set(FLAVORS.values())) == len(FLAVORS)
     with pytest.raises(ExportError, match="none of its flavours has these"):
         config_of("gpt3-175b", dp=8)
+
+
+@pytest.mark.parametrize(("schedule", "name"), [("zbv", "ZBVZeroBubble"), ("dualpipev", "DualPipeV")])
+def test_pipelines_in_a_v_are_written_and_read_back(schedule: str, name: str, tmp_path: Path) -> None:
+    made = tianji.Strategy(pp=4, dp=4, zero=3, schedule=schedule, stages="Et*3|(t*4|)*6t*5L", overlap_pp=False)
+    job = tianji.make_job("llama-3.1-8b", seq_len=4096, global_batch_size=64)
+    plan = Plan(job, tianji.load_pool("hgx-h100", made.chips), made)
+    text = render_plan(plan, "torchtitan").artefacts[0].text
+    assert tomllib.loads(text)["parallelism"]["pipeline_parallel_schedule"] == name
+    path = tmp_path / "job.toml"
+    path.write_text(text)
+    launch = read_launch(path, chips=made.chips)
+    assert (launch.strategy.schedule, launch.strategy.pp, launch.strategy.dp) == (schedule, 4, 4)
+    assert stages_of(launch.job.model, launch.strategy) == stages_of(job.model, made)

@@ -55,7 +55,7 @@ REFUSALS = (
         "sequence_parallel: AutoTP keeps whole sequences (take --fix sequence_parallel=off)",
     ),
     Refusal(
-        lambda s, plan: s.tp > 1 and s.overlap_tp, "overlap_tp: AutoTP waits for its sums (take --fix overlap_tp=off)"
+        lambda s, plan: plan.hides_tensor_links, "overlap_tp: AutoTP waits for its sums (take --fix overlap_tp=off)"
     ),
     Refusal(
         lambda s, plan: 0 < s.zero_group < s.cp * s.dp and s.zero != 3,

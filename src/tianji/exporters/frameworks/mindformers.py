@@ -56,7 +56,7 @@ REFUSALS = (
         "overlap_ep: no setting of its file overlaps the experts' exchange (take --fix overlap_ep=off)",
     ),
     Refusal(
-        lambda s, plan: s.overlap_tp and s.tp > 1,
+        lambda s, plan: plan.hides_tensor_links,
         "overlap_tp: it lies in a parallel_speed_up.json of your CANN release (take --fix overlap_tp=off)",
     ),
     Refusal(

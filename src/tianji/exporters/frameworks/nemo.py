@@ -174,7 +174,7 @@ def _recipe(plan: Plan, body: list[str], names: list[str], save_every: int, why:
         if job.tokens
         else "1000  # FILL IN: the plan states no tokens"
     )
-    overlap = f"CommOverlapConfig(tp_comm_overlap={s.overlap_tp and s.tp > 1})"
+    overlap = f"CommOverlapConfig(tp_comm_overlap={plan.hides_tensor_links})"
     sizes = [line for line in body if line.startswith("model.")]
     others = [line for line in body if not line.startswith("model.")]
     first = ("num_layers", "hidden_size", "num_attention_heads")

@@ -22,7 +22,9 @@ from tianji.exporters.plan_facts.torchrun_options import host_needs, torchrun_gr
 from tianji.parallel.plan import Plan
 from tianji.workload.task import ADAPTED
 
-SCHEDULES = {"1f1b": "1F1B", "interleaved": "Interleaved1F1B", "gpipe": "GPipe"}
+SCHEDULES = {
+    "1f1b": "1F1B", "interleaved": "Interleaved1F1B", "gpipe": "GPipe", "zbv": "ZBVZeroBubble", "dualpipev": "DualPipeV",
+}  # fmt: skip
 RESHARD = {0: "default", 2: "never", 3: "always"}
 
 
@@ -74,7 +76,7 @@ REFUSALS = (
     ),
     Refusal(
         lambda s, plan: s.pp > 1 and s.schedule not in SCHEDULES,
-        "schedule={s.schedule}: it has 1F1B, Interleaved1F1B and GPipe (take --fix schedule=1f1b)",
+        "schedule={s.schedule}: it has 1F1B, Interleaved1F1B, GPipe, ZBVZeroBubble and DualPipeV (take --fix schedule=1f1b)",
     ),
     Refusal(lambda s, plan: s.etp not in (1, s.tp), "etp={s.etp}: it is 1 or tp={s.tp}"),
     Refusal(
@@ -137,7 +139,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
         Argument("training", _training(plan)),
         Argument("parallelism", _parallelism(plan)),
         Argument("activation_checkpoint", _recomputation(plan)),
-        Argument("compile", (Argument("enable", plan.strategy.overlap_tp and plan.strategy.tp > 1),)),
+        Argument("compile", (Argument("enable", plan.hides_tensor_links),)),
         *_quantization(plan, limits),
         Argument(
             "checkpoint",
@@ -198,7 +200,7 @@ def _parallelism(plan: Plan) -> Tree:
         Argument("data_parallel_shard_degree", shard),
         Argument("fsdp_reshard_after_forward", RESHARD.get(s.zero, "default"), f"ZeRO-{s.zero}"),
         Argument("tensor_parallel_degree", s.tp, "with sequence parallelism"),
-        Argument("enable_async_tensor_parallel", s.overlap_tp and s.tp > 1),
+        Argument("enable_async_tensor_parallel", plan.hides_tensor_links),
         Argument("context_parallel_degree", s.cp),
         ROTATION.get(s.cp_kind, ROTATION["ring"]),
         Argument("expert_parallel_degree", s.ep),
@@ -262,7 +264,8 @@ TARGET = Target(
     "TOML file and launcher for torchtitan 0.2",
     write,
     space={
-        "schedule": ("1f1b", "interleaved"), "zero": (0, 2, 3), "placement": ("dp-inside",), "cp_kind": ("ring", "all_gather"),
+        "schedule": ("1f1b", "interleaved", "zbv", "dualpipev"), "zero": (0, 2, 3), "placement": ("dp-inside",),
+        "cp_kind": ("ring", "all_gather"),
     },
     implied={("zero", 2): {"pp": 1}},
     other_tasks=dict.fromkeys(

@@ -16,7 +16,7 @@ def overlap_arguments(plan: Plan, limits: Limits, dialect: Dialect) -> Tree:
         arguments.append(Argument("--overlap-grad-reduce"))
         if s.zero and s.weight_gather == "hidden":
             arguments.append(Argument("--overlap-param-gather"))
-    if s.overlap_tp and s.tp > 1:
+    if plan.hides_tensor_links:
         arguments.append(dialect.overlap_tp)
     if s.pp > 1 and not s.overlap_pp:
         arguments.append(Argument("--no-overlap-p2p-communication"))

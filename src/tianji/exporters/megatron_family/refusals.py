@@ -25,7 +25,7 @@ FAMILY_REFUSALS = (
         "weight_gather=broadcasts: it gathers weights from all ranks at once",
     ),
     Refusal(
-        lambda s, plan: s.overlap_tp and s.tp > 1 and not s.sequence_parallel,
+        lambda s, plan: plan.hides_tensor_links and not s.sequence_parallel,
         "overlap_tp without sequence_parallel: it overlaps the gather and scatter of sequences",
     ),
     Refusal(

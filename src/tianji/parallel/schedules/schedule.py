@@ -73,11 +73,11 @@ class PipelineSchedule:
     """A search takes it only where ``fixed`` asks for it: few engines have it."""
 
     def num_chunks(self, p: int, v: int) -> int:
-        """Return into how many parts the layers are cut, in the order in which a micro-batch passes them."""
+        """Return into how many parts the layers are cut on ``p`` pipeline ranks with ``v`` chunks each."""
         return p * v * self.halves
 
     def chunks_of_rank(self, p: int, v: int, rank: int) -> tuple[int, ...]:
-        """Return which of the parts a pipeline rank holds.
+        """Return which of the parts the pipeline ``rank`` of ``p`` holds, with ``v`` chunks, in the order of a micro-batch.
 
         >>> interleaved = PipelineSchedule("i", 2021, "", lambda p, v, m, i: m, is_chunked=True)
         >>> interleaved.chunks_of_rank(4, 2, 0)

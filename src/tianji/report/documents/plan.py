@@ -19,6 +19,7 @@ from tianji.report.documents.choice import (
     choice_document,
     micro_batch_document,
 )
+from tianji.report.documents.layout_support import LayoutSupportDocument
 from tianji.report.documents.nearest import NearRunDocument, near_run_documents
 from tianji.report.documents.plan_result import (
     AgainstDocument,
@@ -115,6 +116,9 @@ class RunsOnDocument(TypedDict):
     faster_refused: int
     """Faster plans that it cannot run."""
     why: str
+    free_step_time_s: float
+    """Of the fastest of all plans under the same software, whatever engine runs them."""
+    free_layout: str
 
 
 class PlanDocument(RequestDocument):
@@ -152,13 +156,15 @@ class PlanDocument(RequestDocument):
     """With several batches: the best plan at each."""
     chosen: ChosenDocument | None
     runs_on: RunsOnDocument | None
+    layout_support: LayoutSupportDocument | None
+    """null with `--runs-on`, where every plan runs on that framework."""
 
 
 def plan_document(
     outcome: Outcome, calibration: Calibration, *, objective: str = "time", explained: Result | None = None,
     reliability: Reliability | None = None, cheapest: CheapestSize | None = None, published: Sequence[Promise] = (),
     runs_on: RunsOnDocument | None = None, assumptions: Assumptions | None = None, switch_gains: Sequence[SwitchGain] = (),
-    batches: Sequence[AtBatch] = (),
+    batches: Sequence[AtBatch] = (), layout_support: LayoutSupportDocument | None = None,
 ) -> PlanDocument:  # fmt: skip
     """Return all that a search answers; ``cheapest`` says how its number of chips was chosen."""
     best, searched = outcome.results[0], outcome.search
@@ -193,6 +199,7 @@ def plan_document(
         "batches": other_batches_document(batches, best.plan.job.global_batch_size),
         "chosen": None if cheapest is None else chosen_document(cheapest),
         "runs_on": runs_on,
+        "layout_support": layout_support,
     }
 
 

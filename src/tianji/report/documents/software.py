@@ -109,7 +109,7 @@ def _describe(software: Software, calibration: Calibration, chip: Chip) -> Softw
 def _beyond(software: Software, plan: Plan) -> Iterator[str]:
     """Yield in which ways a plan is priced better than its assumed software is by itself."""
     strategy = plan.strategy
-    if strategy.tp > 1 and strategy.overlap_tp and software.tp_overlap == OFF["tp_overlap"]:
+    if plan.hides_tensor_links and software.tp_overlap == OFF["tp_overlap"]:
         yield "tensor-parallel links hidden"
     if plan.job.model.moe is None or strategy.ep == 1:
         return

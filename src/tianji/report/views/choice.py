@@ -32,6 +32,10 @@ def choice_lead(document: PlanDocument) -> Iterator[str]:
     """Yield the sentences on the choice that stand before the numbers."""
     if choice := document["choice"]:
         yield f"Chosen under doubt: {describe_standing(choice)}."
+        fastest = min((*document["plans"], *document["front"]), key=lambda plan: plan["step_time_s"])
+        if fastest["step_time_s"] < document["plans"][0]["step_time_s"]:
+            least = format_duration(fastest["step_time_s"])
+            yield f"The least estimate is {least} ({fastest['layout']}), which is expected to be the slower choice."
     if document["plans"][0]["measured_mfu"] and document["plans"][0]["is_mfu_beyond_measured"]:
         yield f"{describe_mfu(document['plans'][0])}."
 

@@ -23,6 +23,7 @@ from tianji.report.views.choice import (
     mfu_cell,
     standing_cells,
 )
+from tianji.report.views.layout_support import support_lead
 from tianji.report.views.nearest import nearest_section
 from tianji.report.views.plan_result import (
     describe_misfit,
@@ -73,7 +74,7 @@ def plan_view(document: PlanDocument) -> View:
     )
     idle = [document["idle"]["reason"] + "."] if document["idle"]["reason"] else []
     lead = (*plan_lead(best, pool["chips"]), *choice_lead(document), *_stages(document), *idle)
-    lead = (*lead, *_near_size(document), *_runs_on(document))
+    lead = (*lead, *_near_size(document), *_runs_on(document), *support_lead(document["layout_support"]))
     first, *rest = highlights(best, document["job"]["linear_dtype"])
     numbers = (first, *corrected_highlight(document["choice"]), *rest)
     asked = request_facts(document, _search_facts(document))
@@ -135,6 +136,9 @@ def _runs_on(document: PlanDocument) -> Iterator[str]:
         refused = runs_on["faster_refused"]
         faster = f"; {refused} faster ones are refused: {runs_on['why']}" if refused else ""
         yield f"Every plan here runs on {runs_on['engine']} as it is priced{faster}."
+        over = max(document["plans"][0]["step_time_s"] / runs_on["free_step_time_s"] - 1.0, 0.0)
+        free = f"{format_duration(runs_on['free_step_time_s'])} ({runs_on['free_layout']})"
+        yield f"Of all plans under the same software the fastest takes {free}: this engine costs {format_percent(over)}."
 
 
 def plans_table(plans: Sequence[PlanResultDocument], choice: PlanChoiceDocument | None = None) -> ViewTable:

@@ -19,7 +19,7 @@ from tianji.parallel.strategy import Strategy
 from tianji.workload import Formats, Job, find_precision
 
 SCHEDULES = {
-    "1f1b": "1f1b", "interleaved1f1b": "interleaved", "gpipe": "gpipe", "zbvzerobubble": "zb-v", "dualpipev": "dualpipe",
+    "1f1b": "1f1b", "interleaved1f1b": "interleaved", "gpipe": "gpipe", "zbvzerobubble": "zbv", "dualpipev": "dualpipev",
 }  # fmt: skip
 FLAVORS = {
     ("deepseek_v3", "16B"): "deepseek-v2-lite", ("deepseek_v3", "236B"): "deepseek-v2", ("deepseek_v3", "671B"): "deepseek-v3",
