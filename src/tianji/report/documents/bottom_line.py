@@ -145,7 +145,7 @@ def replacement_line(replacement: Replacement) -> BottomLineDocument:
     return {
         "answer": f"Yes: {describe_answer(replacement)}",
         "amounts": f"{format_pool(other)}: {amounts(other)}",
-        "hinge": f"{other.pool.chips:,} {word}: {say_chance(chance)}. It hangs on {_widest(first, other)}.",
+        "hinge": f"{other.offered:,} {word}: {say_chance(chance)}. It hangs on {_widest(first, other)}.",
         "chance": chance,
     }
 

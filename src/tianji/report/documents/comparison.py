@@ -9,6 +9,7 @@ from tianji.comparison import Comparison, Replacement, Sizing
 from tianji.comparison.batches import describe_chips
 from tianji.comparison.curve import Curve, FixedCurve
 from tianji.comparison.measures import MEASURES
+from tianji.comparison.mixed_curve import MixedCurve
 from tianji.comparison.replacement import describe_answer
 from tianji.comparison.sensitivity import Sensitivity
 from tianji.comparison.side_by_side import format_pool
@@ -230,7 +231,7 @@ def replacement_document(replacement: Replacement, calibration: Calibration) -> 
         **work_document(first.job),
         "match": replacement.match,
         "answer": describe_answer(replacement),
-        "chips": other.pool.chips,
+        "chips": other.offered,
         "chips_fewest": few,
         "chips_most": many,
         "units": other.floor_space.units,
@@ -309,7 +310,7 @@ def sizing_document(sizing: Sizing, calibration: Calibration) -> SizingDocument:
     }
 
 
-def curve_document(curve: Curve | FixedCurve) -> CurveDocument:
+def curve_document(curve: Curve | FixedCurve | MixedCurve) -> CurveDocument:
     """Return the sizes that were tried, ascending."""
     return {
         "pool": curve.pool.name,

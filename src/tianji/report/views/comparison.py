@@ -119,7 +119,10 @@ def _replacement_highlights(document: ReplacementDocument) -> Iterator[Highlight
     ends = (f"{end:,.0f}" if end is not None else "beyond those tried" for end in (few, many))
     needed = Number(chips, f"{chips:,}", few, many, "" if few == many else " to ".join(ends))
     yield Highlight(f"chips of {other['pool']}", needed, f"match: {document['match']}")
-    yield Highlight("units to buy", count_of(document["units"]), f"of {other['unit_chips']:,} chips, spares counted")
+    if other["unit_chips"] is not None:
+        yield Highlight(
+            "units to buy", count_of(document["units"]), f"of {other['unit_chips']:,} chips, spares counted"
+        )
     each = first["chips"] / chips
     yield Highlight(f"{first['pool']} chips that one replaces", Number(each, f"{each:.2f}"))
 
