@@ -1,12 +1,14 @@
 """The contract of a target: sentences take a plan's values, notes and refusals come once, and all refusals come together."""
 
+from dataclasses import replace
+
 import pytest
 
 import tianji
-from tianji.errors import ExportError
+from tianji.errors import ExportError, InputError
 from tianji.exporters import TARGETS
 from tianji.exporters.contract import Limits, Refusal
-from tianji.exporters.targets import MODULES
+from tianji.exporters.targets import MODULES, is_exported, render_plan
 from tianji.parallel.plan import Plan
 
 
@@ -30,6 +32,21 @@ def test_all_refusals_come_together_and_each_once() -> None:
     with pytest.raises(ExportError) as raised:
         limits.check()
     assert str(raised.value) == "--to here would run another plan: first; second"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_plan_is_exported_exactly_where_its_files_are_written(target: str) -> None:
+    strategies = (
+        tianji.Strategy(tp=2, dp=4), tianji.Strategy(tp=2, dp=2, pp=2, schedule="zero-bubble"), tianji.Strategy(dp=8, zero=3),
+        tianji.Strategy(tp=2, dp=4, recompute="selective"), tianji.Strategy(dp=4), tianji.Strategy(dp=16),
+    )  # fmt: skip
+    for strategy in strategies:
+        one = replace(plan(), strategy=strategy)
+        try:
+            written = bool(render_plan(one, target).artefacts)
+        except InputError:
+            written = False
+        assert is_exported(one, target) == written
 
 
 def test_one_line_for_each_target() -> None:

@@ -13,6 +13,7 @@ from tianji.parallel import Strategy
 from tianji.parallel.grid import Grid
 from tianji.parallel.legality import RULES, check, is_legal, refusals
 from tianji.workload import Job, make_task
+from tianji.workload.blocks import LayerBlock, PartSizes
 from tianji.workload.huggingface import read_config
 
 ODD = replace(DENSE, name="odd", num_attention_heads=6, num_key_value_heads=2)
@@ -21,6 +22,11 @@ LOOPED = read_config(
      "head_dim": 64, "intermediate_size": 1024, "vocab_size": 1000, "n_input_layers": 2, "n_output_layers": 2},
     "looped",
 )  # fmt: skip
+BAMBA = read_config(
+    {"model_type": "mamba2", "hidden_size": 512, "num_hidden_layers": 4, "num_heads": 24, "head_dim": 32, "expand": 1.5,
+     "n_groups": 6, "state_size": 16, "vocab_size": 1000},
+    "groups",
+)  # fmt: skip
 BROKEN: dict[str, tuple[Strategy, Job, str]] = {
     "chips": (Strategy(dp=128), job(batch=128), "tp·pp·cp·dp = 1·1·1·128 = 128 chips, but the pool has 64"),
     "heads": (Strategy(tp=3), job(), "tp=3 does not divide the 8 attention heads"),
@@ -28,6 +34,9 @@ BROKEN: dict[str, tuple[Strategy, Job, str]] = {
     "width": (Strategy(tp=3), job(), "tp=3 does not divide hidden_size 512"),
     "blocks": (
         Strategy(tp=3), job(load_model("qwen3-next-80b-a3b")), "tp=3 does not divide 16, a number of heads or a width",
+    ),
+    "groups of blocks": (
+        Strategy(tp=4), job(replace(BAMBA, num_key_value_heads=8)), "tp=4 and 6 groups of heads",
     ),
     "ulysses heads": (Strategy(tp=4, cp=4, cp_kind="ulysses"), job(), "tp·cp = 16 must divide the 8 attention heads"),
     "sequence": (Strategy(cp=3), job(), "a sequence of 1024 does not divide by cp=3"),
@@ -110,3 +119,25 @@ def test_named_stages_may_hold_the_embedding_or_the_loss_alone() -> None:
         check(replace(alone, stages=""), job(batch=10), pool())
     with pytest.raises(IllegalStrategyError, match="holds nothing"):
         check(replace(alone, stages="Et||(t|)*7L"), job(batch=10), pool())
+
+
+@pytest.mark.parametrize(("tp", "legal"), [(8, True), (16, True), (32, False)])
+def test_a_delta_net_is_cut_by_heads_of_keys_and_of_values(tp: int, legal: bool) -> None:
+    # 16 heads of keys, 32 of values: a rank of 32 would have no head of keys. Its attention is given as many heads.
+    net = LayerBlock(
+        PartSizes(
+            "gated_delta_net",
+            (
+                ("num_key_heads", 16),
+                ("num_value_heads", 32),
+                ("key_head_dim", 32),
+                ("value_head_dim", 32),
+                ("kernel", 4),
+            ),
+        ),
+        PartSizes("dense", (("width", 1024),)),
+    )
+    model = replace(
+        DENSE, num_attention_heads=32, num_key_value_heads=32, blocks=(net,), pattern=(0,) * DENSE.num_layers
+    )
+    assert bool(is_legal(Grid.of(Strategy(tp=tp)), job(model), POOL)) is legal

@@ -222,7 +222,7 @@ def test_layer_types_are_counted_and_checked() -> None:
             {"model_type": "quantum", "architectures": ["QuantumForCausalLM"]},
             "model_type 'quantum'.*`tianji model trace` reads any model",
         ),
-        ({"model_type": "marian", "is_encoder_decoder": True}, "it has an encoder"),
+        ({"model_type": "led", "is_encoder_decoder": True}, "it has an encoder"),
         ({"_class_name": "SanaTransformer2DModel", "_diffusers_version": "0.30"}, "a part of a diffusion pipeline"),
         ({"architectures": ["QuxForCausalLM"], "hidden_size": 4}, "model_type None, architectures .'QuxForCausalLM'."),
         (LLAMA | {"architectures": ["LlamaForCausalLMEagle3"]}, "llama models are LlamaForCausalLM"),

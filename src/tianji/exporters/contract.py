@@ -48,6 +48,8 @@ class Limits:
     """Steps between two checkpoints, as recommended for the plan; 0 where nobody worked it out."""
     notes: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    asks_whether: bool = False
+    """Only whether the target runs the plan is asked: the first refusal answers that, and nothing is written after it."""
 
     @property
     def save_steps(self) -> tuple[int, str]:
@@ -64,6 +66,8 @@ class Limits:
         """Keep a reason why this target would run another plan."""
         if reason not in self.refusals:
             self.refusals.append(reason)
+        if self.asks_whether:
+            self.check()
 
     def apply(self, refusals: Iterable[Refusal], plan: Plan) -> None:
         """Keep the sentence of each of a target's refusals that a plan meets."""

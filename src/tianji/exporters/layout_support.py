@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tianji.exporters.runnable import OWN, SPACES, find_reason
+from tianji.exporters.runnable import OWN, SPACES, find_reason, runs_exactly
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
@@ -46,14 +46,14 @@ def find_support(best: Plan, others: Iterable[Plan], calibration: Calibration, p
 
 
 def _find_frameworks(plan: Plan) -> tuple[str, ...]:
-    return tuple(name for name in SPACES if name != OWN and find_reason(name, plan) is None)
+    return tuple(name for name in SPACES if name != OWN and runs_exactly(name, plan))
 
 
 def _name_stages(framework: str, plan: Plan, calibration: Calibration) -> Plan:
     """Return the plan with its best stages, where the framework takes them and they make it faster."""
 
     def can_name(strategy: Strategy) -> bool:
-        return find_reason(framework, replace(plan, strategy=strategy)) is None
+        return runs_exactly(framework, replace(plan, strategy=strategy))
 
     used = replace(plan.pool, chips=plan.strategy.chips)
     named = refine(plan.job, used, calibration.constants(used.chip), [plan.strategy], can_name)

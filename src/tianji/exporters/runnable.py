@@ -11,7 +11,7 @@ from tianji.backends.support import check_support
 from tianji.catalog import load_calibration
 from tianji.catalog.architectures import find_mixture
 from tianji.errors import ExportError, IllegalStrategyError, InfeasibleError, InputError, UnknownNameError
-from tianji.exporters.targets import TARGETS, render_plan
+from tianji.exporters.targets import TARGETS, is_exported, render_plan
 from tianji.hardware import Pool
 from tianji.hardware.calibration import Calibration
 from tianji.parallel.plan import Plan
@@ -129,7 +129,7 @@ def _choose(framework: str, outcomes: list[Outcome], options: SearchOptions, cal
     if not chosen:
         raise ExportError(f"{why} (so are the {refused - 1:,} next; another framework, or --fix what it has)")
     best = next(o for o in outcomes if any(r.plan == chosen[0].plan for r in o.results))
-    front = tuple(r for r in best.front if find_reason(framework, r.plan) is None)
+    front = tuple(r for r in best.front if runs_exactly(framework, r.plan))
     searched = replace(
         best.search,
         candidates=sum(o.search.candidates for o in outcomes),
@@ -165,7 +165,7 @@ def _name_stages(
     search = replace(outcomes[0].search, best=tuple(leading), shortlist=(), improvable=tuple(improvable))
 
     def can_name(strategy: Strategy) -> bool:
-        return find_reason(framework, replace(plan, strategy=strategy)) is None
+        return runs_exactly(framework, replace(plan, strategy=strategy))
 
     asked = replace(options, uneven="named", can_name=can_name)
     reserve = options.margin if _leaves_reserve(outcomes[0], options) else 0.0
@@ -186,6 +186,11 @@ def _rank(runnable: list[Result], calibration: Calibration) -> tuple[Choice | No
         return None, chosen
     place = {strategy: i for i, strategy in enumerate(choice.strategies)}
     return choice, sorted(chosen, key=lambda r: place.get(r.plan.strategy, len(place)))
+
+
+def runs_exactly(framework: str, plan: Plan) -> bool:
+    """Return whether a framework would run a plan exactly."""
+    return find_reason(framework, plan) is None if framework == OWN else is_exported(plan, framework)
 
 
 def find_reason(framework: str, plan: Plan) -> str | None:

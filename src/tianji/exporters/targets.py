@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tianji.errors import InputError, UnknownNameError
 from tianji.exporters.contract import FileBundle, Limits, Target
+from tianji.exporters.formats.arguments import Artefact
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.plan_file import write_text
@@ -22,6 +23,7 @@ MODULES = (
     "frameworks.mindformers",
     "frameworks.llama_factory",
     "frameworks.swift",
+    "frameworks.megatron_swift",
     "frameworks.deepspeed",
     "frameworks.torchrun",
     "schedulers.slurm",
@@ -49,12 +51,26 @@ def render_plan(plan: Plan, target: str, save_every: int = 0) -> FileBundle:
     """
     if target not in TARGETS:
         raise UnknownNameError("export target", target, TARGETS)
-    check(plan.strategy, plan.job, plan.pool)
     limits = Limits(target, save_every)
-    TARGETS[target].check_task(plan, limits)
-    artefacts = TARGETS[target].write(plan, limits)
-    limits.check()
+    artefacts = _write(plan, limits)
     return FileBundle(target, tuple(artefacts), tuple(limits.notes))
+
+
+def is_exported(plan: Plan, target: str) -> bool:
+    """Return whether :func:`render_plan` has files for a plan, in a fraction of its time where it has none."""
+    try:
+        _write(plan, Limits(target, asks_whether=True))
+    except InputError:
+        return False
+    return True
+
+
+def _write(plan: Plan, limits: Limits) -> list[Artefact]:
+    check(plan.strategy, plan.job, plan.pool)
+    TARGETS[limits.target].check_task(plan, limits)
+    artefacts = TARGETS[limits.target].write(plan, limits)
+    limits.check()
+    return artefacts
 
 
 def write_bundle(bundle: FileBundle, folder: str | os.PathLike[str]) -> list[Path]:

@@ -43,7 +43,7 @@ def _find(
     scale_up: Link,
     scale_out: Link,
 ) -> Pool:
-    pool = find_pool(name)
+    pool = _find_plain(name)
     tiers = list(pool.tiers)
     tiers[0] = _with_rate(tiers[0], *scale_up)
     # Nodes of an NVL72 or of a SuperPod are joined by the same links as the chips inside: only the tier counts there.
@@ -53,6 +53,12 @@ def _find(
     if tiers[-1].kind == "scale-out":
         tiers[-1] = _with_rate(tiers[-1], *scale_out)
     return replace(pool, tiers=tuple(tiers))
+
+
+@lru_cache(maxsize=512)
+def _find_plain(name: str) -> Pool:
+    """Return what :func:`find_pool` does: a name stands in many rows, and a chip's pools are looked for among all files."""
+    return find_pool(name)
 
 
 def _with_rate(tier: Tier, rate: BytesPerSecond | None, source: str) -> Tier:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tianji.errors import IllegalStrategyError
 from tianji.hardware import Pool
+from tianji.identity import remember
 from tianji.parallel.grid import Grid
 from tianji.parallel.schedules import SCHEDULES, PipelineSchedule, ScheduleRule
 from tianji.parallel.stages import fill_chunks, read_stages
@@ -56,6 +57,11 @@ def _block_widths(job: Job) -> set[int]:
         cut = [m.k if m.cut == "row" else m.n for m in parts.layer.matmuls if m.cut == "row"]
         widths |= {*parts.heads, *cut}
     return widths
+
+
+def _block_groups(job: Job) -> set[int]:
+    """Return the groups of heads in layers of all kinds: key-value heads, and inputs and outputs of Mamba-2."""
+    return {groups for parts in job.model.block_parts for groups in parts.groups}
 
 
 def _on_stages(g: Grid, holds: Callable[[Strategy], bool]) -> Array:
@@ -110,7 +116,17 @@ _CHUNKED = [schedule.name for schedule in SCHEDULES.values() if schedule.is_chun
 WHOLE_LAYERS_OVERLAP = ("cann",)
 """Ecosystems with a framework that hides the experts' exchange of layers recomputed whole (MindSpeed's --moe-fb-overlap)."""
 
-_SHAPE = ("heads", "key-value heads", "width", "blocks", "ulysses heads", "layers", "experts", "expert width")
+_SHAPE = (
+    "heads",
+    "key-value heads",
+    "width",
+    "blocks",
+    "groups of blocks",
+    "ulysses heads",
+    "layers",
+    "experts",
+    "expert width",
+)
 """Rules that ask what a degree cuts of a model."""
 
 
@@ -179,6 +195,17 @@ RULES: tuple[Rule, ...] = (
         lambda s, job, pool: (
             f"tp={s.tp} does not divide {min(w for w in _block_widths(job) if w % s.tp)}, a number of heads or a width of one "
             "kind of layer"
+        ),
+    ),
+    Rule(
+        "groups of blocks",
+        lambda g, job, pool: np.all(
+            [_divides(g.tp, n) | _divides(np.asarray(n), g.tp) for n in _block_groups(job)] or [np.asarray(True)],
+            axis=0,
+        ),
+        lambda s, job, pool: (
+            f"tp={s.tp} and {min(n for n in _block_groups(job) if n % s.tp and s.tp % n)} groups of heads (key-value heads, or "
+            "inputs and outputs of Mamba-2) of one kind of layer do not divide each other"
         ),
     ),
     Rule(
@@ -293,7 +320,16 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-OF_LAYOUTS = ("heads", "key-value heads", "width", "blocks", "ulysses heads", "sequence", "sequence-parallel experts")
+OF_LAYOUTS = (
+    "heads",
+    "key-value heads",
+    "width",
+    "blocks",
+    "groups of blocks",
+    "ulysses heads",
+    "sequence",
+    "sequence-parallel experts",
+)
 """Rules that ask for nothing but the cuts of one replica's tensors and sequences: ``tp``, ``cp``, ``cp_kind`` and
 ``sequence_parallel``."""
 
@@ -317,8 +353,14 @@ def is_legal(g: Grid, job: Job, pool: Pool) -> Array:
 
 def refusals(strategy: Strategy, job: Job, pool: Pool) -> list[str]:
     """Return the reason of every rule that a strategy breaks."""
+    return list(_reasons(strategy, job, pool))
+
+
+@remember(last=1)
+def _reasons(strategy: Strategy, job: Job, pool: Pool) -> tuple[str, ...]:
+    # One export target after the other asks this of the same plan.
     g = Grid.of(strategy)
-    return [rule.reason(strategy, job, pool) for rule in RULES if not np.all(rule.holds(g, job, pool))]
+    return tuple(rule.reason(strategy, job, pool) for rule in RULES if not np.all(rule.holds(g, job, pool)))
 
 
 def check(strategy: Strategy, job: Job, pool: Pool) -> None:

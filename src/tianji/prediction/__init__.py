@@ -1,6 +1,14 @@
 """One plan in, one result out; or many at once."""
 
-from tianji.prediction.many import Bundle, BundledEstimates, bundle, predict_many, predict_times, stack_constants
+from tianji.prediction.many import (
+    Bundle,
+    BundledEstimates,
+    bundle,
+    group_alike,
+    predict_many,
+    predict_times,
+    stack_constants,
+)
 from tianji.prediction.predict_plan import fits, predict, predict_together
 
 __all__ = [
@@ -8,6 +16,7 @@ __all__ = [
     "BundledEstimates",
     "bundle",
     "fits",
+    "group_alike",
     "predict",
     "predict_many",
     "predict_times",

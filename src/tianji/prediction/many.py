@@ -43,14 +43,19 @@ class BundledEstimates:
     """By how much the log step time moves with the logarithm of each constant that was asked for: (constants, plans)."""
 
 
-def bundle(plans: Sequence[Plan]) -> list[Bundle]:
-    """Return the plans in as few bundles as their structure allows."""
+def group_alike(plans: Sequence[Plan]) -> list[list[int]]:
+    """Return the places of the plans that can be priced together, one list for each bundle."""
     groups: dict[Hashable, list[int]] = {}
     for place, plan in enumerate(plans):
         key = (plan.pool.chip.name, plan.pool.chip.host_bandwidth, plan.pool.tiers, structure(plan.job))
         groups.setdefault(key, []).append(place)
+    return list(groups.values())
+
+
+def bundle(plans: Sequence[Plan]) -> list[Bundle]:
+    """Return the plans in as few bundles as their structure allows."""
     bundles: list[Bundle] = []
-    for places in groups.values():
+    for places in group_alike(plans):
         members = [plans[i] for i in places]
         most = max(p.strategy.chips for p in members)
         pool = replace(members[0].pool, chips=max(most, 2))

@@ -73,17 +73,18 @@ class Space:
             defaults = Strategy(**settings | {"pp": pp})
             layouts = self._legal(self._layouts(pp), defaults)
             groups = self._sharding_groups(layouts, defaults)
-            for levels, places in self._alike(pp, layouts, groups).items():
-                axes = (
-                    {"zero": np.asarray(levels)}, self._extra_axis(), self._recompute_axis(), self._schedule_axis(pp),
-                    self._expert_axis(),
-                )  # fmt: skip
-                width = int(np.prod([len(next(iter(axis.values()), [0])) for axis in axes]))
-                for rows, sizes in self._cut(layouts["dp"], places, width):
-                    part = {name: values[rows] for name, values in layouts.items()}
-                    batches = {"micro_batch_size": np.asarray(sizes)}
-                    grid = Grid.product((*axes[:-1], batches, axes[-1], part), defaults)
-                    yield self._shard(grid, [groups[i] for i in rows])
+            ranks = (layouts["dp"] * layouts["cp"]).tolist()
+            levels = [self._levels(pp, n, len(group)) for n, group in zip(ranks, groups, strict=True)]
+            axes = (
+                {"zero": np.asarray(max(levels, key=len, default=(0,)))}, self._extra_axis(), self._recompute_axis(),
+                self._schedule_axis(pp), self._expert_axis(),
+            )  # fmt: skip
+            width = int(np.prod([len(next(iter(axis.values()), [0])) for axis in axes]))
+            for rows, sizes in self._cut(layouts["dp"], width):
+                part = {name: values[rows] for name, values in layouts.items()}
+                batches = {"micro_batch_size": np.asarray(sizes)}
+                grid = Grid.product((*axes[:-1], batches, axes[-1], part), defaults)
+                yield self._shard(grid, [groups[i] for i in rows], [len(levels[i]) for i in rows])
 
     def _legal(self, layouts: Axis, defaults: Strategy) -> Axis:
         """Leave out layouts that are illegal whatever else is chosen."""
@@ -91,21 +92,14 @@ class Space:
         kept = np.broadcast_to(has_legal_cuts(g, self.job, self.pool), g.shape)
         return {name: values[kept] for name, values in layouts.items()}
 
-    def _alike(self, pp: int, layouts: Axis, groups: list[tuple[int, ...]]) -> dict[tuple[int, ...], list[int]]:
-        """Return the places of the layouts by the ZeRO levels they can have: one grid holds those alike."""
-        places: dict[tuple[int, ...], list[int]] = {}
-        for i, ranks in enumerate((layouts["dp"] * layouts["cp"]).tolist()):
-            places.setdefault(self._levels(pp, ranks, len(groups[i])), []).append(i)
-        return places
-
-    def _cut(self, dps: Array, places: list[int], width: int) -> Iterator[tuple[list[int], list[int]]]:
+    def _cut(self, dps: Array, width: int) -> Iterator[tuple[list[int], list[int]]]:
         """Yield layouts for one grid each, with the micro-batch sizes that any of them can have.
 
         Few large grids cost less than many small ones: a size that does not go with all layouts of a grid is no legal member
         of it with the others. Layouts with about as many sizes stay together, so that such members are few.
         """
-        sizes = {i: self._micro_batches(int(dps[i])) for i in places}
-        rest = sorted((i for i in places if sizes[i] and width), key=lambda i: -len(sizes[i]))
+        sizes = [self._micro_batches(int(dp)) for dp in dps]
+        rest = sorted((i for i, few in enumerate(sizes) if few and width), key=lambda i: -len(sizes[i]))
         while rest:
             count = max(SLICE // (width * len(sizes[rest[0]])), 1)
             rows, rest = rest[:count], rest[count:]
@@ -218,13 +212,19 @@ class Space:
             tuple(sorted({int(n) for n in row if 1 < n < row[-1] and row[-1] % n == 0})) for row in members.tolist()
         ]
 
-    def _shard(self, g: Grid, groups: list[tuple[int, ...]]) -> Grid:
-        """Put the groups of HSDP on the last levels of the sharding axis."""
-        num_levels, num_groups = g.shape[0], len(groups[0])
-        if "zero_group" in self.fixed or not num_groups or num_levels <= num_groups:
+    def _shard(self, g: Grid, groups: list[tuple[int, ...]], counts: list[int]) -> Grid:
+        """Put the groups of HSDP on the last of the levels that each layout has of the sharding axis.
+
+        On the levels beyond its count a layout gets a group that no rule allows, one rank more than it has.
+        """
+        num_levels = g.shape[0]
+        if not any(groups) and min(counts) == num_levels:
             return g
-        table = np.zeros((num_levels, len(groups)), dtype=np.int64)
-        table[-num_groups:] = np.asarray(groups).T
+        table = np.full((num_levels, len(groups)), int(self.fixed.get("zero_group", 0)), dtype=np.int64)
+        for column, (group, count, ranks) in enumerate(zip(groups, counts, np.ravel(g.dp * g.cp), strict=True)):
+            if len(group) < count:
+                table[count - len(group) : count, column] = group
+            table[count:, column] = ranks + 1
         return replace(g, zero_group=table.reshape((num_levels, *[1] * (len(g.shape) - 2), len(groups))))
 
     def _extra_axis(self) -> Axis:

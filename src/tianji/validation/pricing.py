@@ -13,9 +13,9 @@ from tianji.errors import InputError
 from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
-from tianji.measurements.table import Row, Setup
+from tianji.measurements.rows import Row, Setup
 from tianji.perf.memory import usable_memory
-from tianji.prediction import bundle, predict_many, stack_constants
+from tianji.prediction import bundle, group_alike, predict_many, stack_constants
 from tianji.prediction.mapper import Mapper
 from tianji.units import Bytes, Seconds
 
@@ -113,7 +113,7 @@ def forecast(
     """Return what is predicted for each run, in order, whether anybody measured it or not."""
     calibration = load_calibration() if calibration is None else calibration
     forecasts = [Forecast() for _ in setups]
-    places = [group.places for group in bundle([setup.plan for setup in setups])]
+    places = group_alike([setup.plan for setup in setups])
     stacks = [[setups[place] for place in members] for members in places]
     answers = (map if mapper is None else mapper)(partial(_predict_stack, calibration), stacks)
     for members, (step_times, memories, deviations, reason) in zip(places, answers, strict=True):

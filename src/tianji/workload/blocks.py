@@ -75,6 +75,8 @@ class BlockParts:
     """Of one routed expert."""
     heads: tuple[int, ...]
     """Heads that a tensor cut must divide."""
+    groups: tuple[int, ...]
+    """Groups of heads: these and a tensor cut divide each other."""
 
     @property
     def all_parameters(self) -> int:
@@ -116,7 +118,8 @@ def parts_of(block: LayerBlock, hidden_size: int, norm_bias: bool = False) -> Bl
         block.tokens,
         block.hidden_size,
     )
-    heads = tuple(a.num_heads for _, a in layer.attention if a.v_dim) + tuple(s.num_heads for s in layer.scans)
+    heads = [a.num_heads for _, a in layer.attention if a.v_dim] + [s.num_heads for s in layer.scans]
+    groups = [a.num_key_value_heads for _, a in layer.attention if a.v_dim]
     whole = norms + block.extra + block.side + _learned(mixing)
     own = 0 if block.is_shared else 1
     return BlockParts(
@@ -127,7 +130,8 @@ def parts_of(block: LayerBlock, hidden_size: int, norm_bias: bool = False) -> Bl
         whole=own * (sum(part.whole for part in parts) + whole),
         num_experts=experts.num_experts if experts else 0,
         expert_parameters=own * mlp.expert_parameters if mlp else 0,
-        heads=heads,
+        heads=(*heads, *(n for part in parts for n in part.heads)),
+        groups=(*groups, *(n for part in parts for n in part.groups)),
     )
 
 

@@ -53,6 +53,7 @@ def parse_expression(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
 
+@lru_cache(maxsize=4096)
 def names_in(text: str) -> frozenset[str]:
     """Return the keys that an expression reads."""
     names = {n.id for n in ast.walk(parse_expression(text)) if isinstance(n, ast.Name)}

@@ -62,6 +62,7 @@ def read_config(data: Mapping[str, object], name: str, where: str = "config.json
         raise FormatError(f"{where}: {len(data):,} keys; the config.json of a model has fewer than {MOST_KEYS:,}")
     _check_names(data, where)
     part = find_text_part(data)
+    _refuse_encoder(data, part.data, where)
     kind, family = _find_family(part.data, where, part.key)
     head = _find_head(data, part.data, kind, family, where, is_part=bool(part.key))
     refuse_foreign(part.data, kind, family, where)
@@ -99,7 +100,12 @@ def _check_names(data: Mapping[str, object], where: str) -> None:
             f"{where}: a part of a diffusion pipeline ({_quote(data.get('_class_name'))}) that is not understood; of these "
             f"the transformers of Flux, Wan and Qwen-Image are"
         )
-    if data.get("is_encoder_decoder") is True and not (kind in known and known[str(kind)].is_whole):
+
+
+def _refuse_encoder(data: Mapping[str, object], part: Mapping[str, object], where: str) -> None:
+    """Refuse an encoder and a decoder whose family reads one of them alone."""
+    family = load_families().get(str(part.get("model_type")))
+    if data.get("is_encoder_decoder") is True and not (family and family.is_whole):
         _refuse(data, where, " (it has an encoder)")
 
 

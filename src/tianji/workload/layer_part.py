@@ -27,6 +27,10 @@ class LayerPart:
     """Elements in the activations' dtype that one token leaves for the backward pass, divided by the tensor cut."""
     saved_whole: float = 0.0
     """The same, divided only with sequence parallelism."""
+    heads: tuple[int, ...] = ()
+    """Heads that a tensor cut must divide beside those of its ops: of keys, of blocks of gates."""
+    groups: tuple[int, ...] = ()
+    """Groups that heads share (key-value heads, Mamba-2's inputs and outputs): these and a tensor cut divide each other."""
 
     @property
     def parameters(self) -> int:

@@ -33,7 +33,7 @@ def gated_delta_net(
         "gated delta net", matmuls, scans=(Recurrence(num_value_heads, key_head_dim, value_head_dim, delta=True),),
         vectors=(Vector("convolution", 2.0 * (2 * keys + values), "tensor"), Vector("gate", 3.0 * values, "tensor")),
         small=(2 * keys + values) * kernel + 2 * num_value_heads + value_head_dim, whole=value_head_dim,
-        saved=2.0 * (2 * keys + values) + 2.0 * values,
+        saved=2.0 * (2 * keys + values) + 2.0 * values, heads=(num_key_heads,),
     )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def mamba2(
     return LayerPart(
         "mamba-2", matmuls, scans=(Recurrence(num_heads, state_size, head_dim),),
         vectors=(Vector("convolution", 2.0 * (inner + states), "tensor"), Vector("gate", 3.0 * inner, "tensor")),
-        small=small, saved=2.0 * (inner + states) + 2.0 * inner,
+        small=small, saved=2.0 * (inner + states) + 2.0 * inner, groups=(num_groups,),
     )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def attention_mamba2(
     return LayerPart(
         "attention beside mamba-2", one.matmuls + other.matmuls, one.attention, other.scans,
         vectors=(*one.vectors, *other.vectors, Vector("sum", 3.0 * h, "sequence")), small=one.small + other.small,
-        whole=one.whole + other.whole, saved=one.saved + other.saved,
+        whole=one.whole + other.whole, saved=one.saved + other.saved, groups=other.groups,
     )  # fmt: skip
 
 
@@ -186,5 +186,5 @@ def channel_recurrence(
     return LayerPart(
         "channel recurrence", matmuls,
         vectors=(Vector("convolution", 2.0 * width, "tensor"), Vector("scan", 6.0 * width, "tensor")), small=small,
-        saved=(inputs + 3.0) * width,
+        saved=(inputs + 3.0) * width, heads=(gate_blocks,) if gate_blocks else (),
     )  # fmt: skip

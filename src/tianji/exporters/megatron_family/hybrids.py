@@ -65,6 +65,9 @@ def refuse_hybrids(plan: Plan, limits: Limits) -> None:
             f"pp={s.pp}, vpp={s.vpp}: a pattern of layers is cut into equal stages (take --fix vpp=1 and a pp that divides "
             f"{plan.job.model.num_layers})"
         )
+    groups = {n for parts in plan.job.model.block_parts if parts.mixer for n in parts.mixer.groups if n % s.tp}
+    if groups:
+        limits.refuse(f"tp={s.tp}: the {min(groups)} groups of Mamba-2's inputs and outputs must divide by it")
 
 
 def _only_part(block: LayerBlock) -> PartSizes | None:

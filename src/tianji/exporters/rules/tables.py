@@ -80,7 +80,7 @@ class RuleTable:
         values = {**self.defaults, **stated}
         unknown = {name for name, value in values.items() if value is UNKNOWN}
         for rule in self.rules:
-            if unknown & names_in(rule.when):
+            if unknown and unknown & names_in(rule.when):
                 continue
             try:
                 holds = evaluate(rule.when, values, values)
