@@ -18,7 +18,7 @@ from tianji.calibration.fit import FitSample, fit_chips
 from tianji.calibration.measured import choose_rows, sample_row
 from tianji.calibration.ranges import BORROWED, FARTHEST
 from tianji.hardware.uncertainty import DOUBTED, RANGE_80
-from tianji.measurements.table import Row
+from tianji.measurements.rows import Row
 from tianji.units import Array
 from tianji.validation import read_runs
 from tianji.validation.near_errors import BELIEVED, MOST, NEAR

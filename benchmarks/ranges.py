@@ -17,7 +17,7 @@ import numpy as np
 from tianji.calibration import measured, ranges
 from tianji.calibration.fit import fit_chips
 from tianji.hardware import doubt
-from tianji.measurements.table import Row
+from tianji.measurements.rows import Row
 from tianji.validation import read_runs
 from tianji.validation.pricing import predict_rows
 

@@ -18,7 +18,7 @@ from benchmarks.accuracy.sources import COMPOSED
 from tianji.calibration import FitSample, calibrate_rows, choose_rows, fit_chips, leave_out, sample_row
 from tianji.hardware.calibration import UNSEEN_PAIR, Calibration
 from tianji.hardware.uncertainty import DOUBTED
-from tianji.measurements.table import Row
+from tianji.measurements.rows import Row
 from tianji.units import Array
 
 KINDS: dict[str, Callable[[FitSample], Hashable]] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tianji.catalog import find_software, load_model, load_pool
 from tianji.hardware.calibration import Calibration
-from tianji.measurements.table import Setup
+from tianji.measurements.rows import Setup
 from tianji.parallel.layouts import complete_layout, read_layout
 from tianji.units import Seconds
 from tianji.validation.pricing import Forecast, forecast

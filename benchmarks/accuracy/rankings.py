@@ -12,7 +12,8 @@ import numpy as np
 from tianji.catalog.reader import read_toml
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.cells import Cells
-from tianji.measurements.table import Setup, read_setup, translate_cells
+from tianji.measurements.rows import Setup, read_setup
+from tianji.measurements.table import translate_cells
 from tianji.parallel.strategy import DEGREES
 from tianji.units import GIB, Bytes
 from tianji.validation.pricing import Forecast, forecast

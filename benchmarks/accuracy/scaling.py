@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.accuracy.rankings import make_cells
 from tianji.catalog.reader import read_toml
 from tianji.hardware.calibration import Calibration
-from tianji.measurements.table import read_setup
+from tianji.measurements.rows import read_setup
 from tianji.validation.pricing import Prediction, forecast
 
 PUBLISHED = Path(__file__).parent / "data" / "scaling.toml"

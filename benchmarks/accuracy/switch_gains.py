@@ -19,7 +19,7 @@ from tianji.catalog import find_software, load_pool
 from tianji.catalog.architectures import load_architecture
 from tianji.catalog.entries import DATA
 from tianji.hardware.calibration import Calibration
-from tianji.measurements.table import Setup
+from tianji.measurements.rows import Setup
 from tianji.parallel.layouts import complete_layout, read_layout
 from tianji.validation.pricing import forecast
 from tianji.workload import Job, Model

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from benchmarks.accuracy.sources import COMPOSED
 from tianji.errors import UnknownFigureError
 from tianji.measurements.records import COLUMNS, FILE, class_of
-from tianji.measurements.table import Row
+from tianji.measurements.rows import Row
 from tianji.validation.verdict import read_runs
 from tianji.workload.layers import step_flops
 

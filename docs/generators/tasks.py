@@ -14,7 +14,7 @@ from typing import Any
 
 from tianji.errors import InputError
 from tianji.formatting import format_percent
-from tianji.measurements.table import Row, read_row
+from tianji.measurements.rows import Row, read_row
 from tianji.parallel.layouts import abbreviate_layout
 from tianji.report.vocabulary import signed_percent_of
 from tianji.validation.pricing import Prediction, predict_rows

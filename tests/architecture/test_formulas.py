@@ -41,7 +41,7 @@ FILES = sorted(path for room in ROOMS for path in (SOURCE / room).glob("*.py")) 
     SOURCE / "parallel" / name for name in ("grid.py", "mesh.py", "stages.py", "schedules/schedule.py")
 ] + [
     SOURCE / "workload" / f"{name}.py"
-    for name in ("attention_parts", "layers", "mlp_parts", "model", "model_flops", "ops", "recurrent_parts")
+    for name in ("attention_parts", "layer_widths", "layers", "mlp_parts", "model", "model_flops", "ops", "recurrent_parts")
 ]  # fmt: skip
 
 

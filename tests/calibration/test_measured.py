@@ -9,7 +9,8 @@ from tianji.catalog.calibrations import load_calibration
 from tianji.errors import FormatError
 from tianji.hardware.calibration import UNSEEN
 from tianji.hardware.software import Software
-from tianji.measurements.table import Row, read_table
+from tianji.measurements.rows import Row
+from tianji.measurements.table import read_table
 
 
 @pytest.fixture(scope="module")

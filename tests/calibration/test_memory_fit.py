@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tianji.calibration.memory_fit import BELIEFS, LEAST_ROWS, fit_family, fit_memory, split_memory
-from tianji.measurements.table import Row
+from tianji.measurements.rows import Row
 from tianji.units import GIB
 from tianji.validation import predict_rows, read_runs
 

@@ -8,7 +8,7 @@ from tables import GOOD
 from tianji.measurements import columns
 from tianji.measurements.cells import Cells
 from tianji.measurements.columns import COLUMNS, TYPES
-from tianji.measurements.table import Row, read_row
+from tianji.measurements.rows import Row, read_row
 from tianji.validation.verdict import find_tables
 
 ROOM = Path(columns.__file__).parent

@@ -10,7 +10,7 @@ from tables import MOE, cells
 from tianji.errors import InputError
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.layouts import ONE_CHUNK, read_schedule
-from tianji.measurements.table import Row, read_setup
+from tianji.measurements.rows import Row, read_setup
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import CHOICES, SWITCHES, Strategy
 from tianji.prediction import predict

@@ -7,7 +7,7 @@ from tables import MOE, cells
 
 from tianji.measurements.columns import MODULES
 from tianji.measurements.recomputation import Recompute, module_flops, read_recompute
-from tianji.measurements.table import read_setup
+from tianji.measurements.rows import read_setup
 from tianji.workload import Model
 
 FUSED = True

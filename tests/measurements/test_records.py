@@ -7,7 +7,7 @@ import pytest
 from docs.generators.records import find_mfu, write_records
 from tianji.catalog import load_model
 from tianji.measurements.records import FILE, class_of, find_highest_mfu, find_largest_micro_batch, load_records
-from tianji.measurements.table import Row
+from tianji.measurements.rows import Row
 from tianji.validation.verdict import read_runs
 
 

@@ -8,7 +8,8 @@ from tables import GOOD, MOE, write_rows
 
 from tianji.errors import FormatError
 from tianji.measurements import layouts
-from tianji.measurements.table import NATURAL_IMBALANCE, hint_columns, read_table
+from tianji.measurements.rows import NATURAL_IMBALANCE
+from tianji.measurements.table import hint_columns, read_table
 from tianji.parallel.strategy import FIELDS
 from tianji.units import GIB, KB, MIB
 

@@ -9,7 +9,8 @@ from tables import GOOD, write_rows
 from docs.generators import measured_tables
 from tianji.measurements.cells import Cells
 from tianji.measurements.columns import AS_PUBLISHED, COLUMNS
-from tianji.measurements.table import read_setup, read_table
+from tianji.measurements.rows import read_setup
+from tianji.measurements.table import read_table
 from tianji.measurements.vocabulary import PUBLISHED, VOCABULARY, find_unknown, read_vocabulary, translate
 
 PLAIN = {name: cell for name, cell in GOOD.items() if name not in ("pool", "zero", "framework")}

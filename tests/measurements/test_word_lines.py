@@ -12,7 +12,8 @@ from tianji.errors import InputError
 from tianji.measurements import vocabulary
 from tianji.measurements.cells import Cells
 from tianji.measurements.columns import COLUMNS
-from tianji.measurements.table import Setup, read_row, read_table
+from tianji.measurements.rows import Setup, read_row
+from tianji.measurements.table import read_table
 from tianji.measurements.vocabulary import PUBLISHED, VOCABULARY, Vocabulary, find_left_over, read_vocabulary, translate
 from tianji.measurements.word_lines import EVERY_COLUMN, KEPT, REFUSED, WORDS, read_word_lines, read_words, split_words
 

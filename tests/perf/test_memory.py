@@ -17,7 +17,7 @@ from tianji.perf.stages import stage
 from tianji.perf.step import estimate_memory
 from tianji.units import GIB
 from tianji.workload import Job, Model
-from tianji.workload.layers import layer_sizes
+from tianji.workload.layer_widths import layer_sizes
 from tianji.workload.precision import PRECISIONS
 
 BARE = Constants()

@@ -19,7 +19,7 @@ from tianji.perf.recompute import CHECKPOINT_LAUNCHES, MODULE_TABLE
 from tianji.perf.step import estimate
 from tianji.units import Array
 from tianji.workload import Job
-from tianji.workload.layers import layer_sizes
+from tianji.workload.layer_widths import layer_sizes
 
 JOBS = {name: make_job(name, 4096, 8) for name in ("llama-3.1-8b", "deepseek-v3")}
 POOL = load_pool("hgx-h200", 8)

@@ -7,7 +7,7 @@ from statistics import median
 
 from tianji.catalog import load_calibration
 from tianji.measurements.cells import Cells
-from tianji.measurements.table import read_row
+from tianji.measurements.rows import read_row
 from tianji.validation import predict_rows, read_runs
 from tianji.validation.published_runs import read_shipped
 

@@ -12,7 +12,8 @@ from tianji.catalog import load_model
 from tianji.errors import FormatError, UnsupportedModelError
 from tianji.workload.blocks import LayerBlock, PartSizes, parts_of
 from tianji.workload.huggingface import load_config, read_config
-from tianji.workload.layers import layer_sizes, model_layers, step_flops
+from tianji.workload.layer_widths import layer_sizes
+from tianji.workload.layers import model_layers, step_flops
 from tianji.workload.plain import as_plain, block_of
 
 DATA = Path(__file__).parent / "data"

@@ -13,7 +13,7 @@ from tianji.errors import FormatError, find_near
 from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.software import SWITCHES, Software, find_switch, is_word_of, split_name
-from tianji.measurements.table import NATURAL_IMBALANCE
+from tianji.measurements.rows import NATURAL_IMBALANCE
 from tianji.parallel.software_fields import held_fields, say_overlap
 from tianji.parallel.strategy import Strategy
 from tianji.workload import Job

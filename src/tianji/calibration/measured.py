@@ -29,7 +29,7 @@ from tianji.hardware.calibration import (
 )
 from tianji.hardware.constants import Constants
 from tianji.hardware.software import Software
-from tianji.measurements.table import Row
+from tianji.measurements.rows import Row
 
 QUALITIES = ("", "A", "B")
 """Rows whose settings are known well enough to set constants; a user's own table states no quality."""

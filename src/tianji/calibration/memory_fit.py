@@ -16,7 +16,7 @@ import numpy as np
 
 from tianji.hardware.calibration import Footprint
 from tianji.hardware.constants import Constants
-from tianji.measurements.table import Row
+from tianji.measurements.rows import Row
 from tianji.perf.pipeline_stages import representative_stages
 from tianji.perf.step import estimate_memory
 from tianji.prediction import bundle

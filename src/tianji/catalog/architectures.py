@@ -14,9 +14,10 @@ from itertools import product
 
 from tianji.catalog.entries import DATA
 from tianji.catalog.models import list_aliases, list_models, load_model
+from tianji.catalog.row_sizes import RowSizes, override_moe, read_mla, read_moe
 from tianji.errors import FormatError, UnknownNameError, UnsupportedModelError
 from tianji.units import parse
-from tianji.workload.model import MLA, Model, MoE
+from tianji.workload.model import Model
 
 FILE = DATA / "architectures.csv"
 WINDOWS = {"gpt_oss_20b": 128, "gpt_oss_120b": 128, "gemma2_9b": 4096, "gemma2_27b": 4096}
@@ -60,7 +61,7 @@ def _load_row(arch_key: str) -> Model:
         return replace(load_model(row["catalog_model"]), name=arch_key)
     if not row["params_total_b_formula"]:
         raise UnsupportedModelError(f"architecture {arch_key}: {row['notes'] or 'its shape is not stated'}")
-    size = _Sizes(row, f"architecture {arch_key}")
+    size = RowSizes(row, f"architecture {arch_key}")
     expert_size, layers = size.find("moe_ffn"), size.require("layers")
     return Model(
         name=arch_key,
@@ -74,8 +75,8 @@ def _load_row(arch_key: str) -> Model:
         vocab_size=size.require("vocab"),
         gated_mlp=row["gated_mlp"] == "1",
         tied_embeddings=row["tied_embeddings"] == "1",
-        mla=_read_mla(size),
-        moe=_read_moe(size),
+        mla=read_mla(size),
+        moe=read_moe(size),
         num_mtp_layers=size.find("mtp_layers") or 0,
         sliding_window=WINDOWS.get(arch_key, 0),
         num_sliding_layers=layers - layers // 2 if arch_key in WINDOWS else 0,
@@ -141,7 +142,7 @@ def model_from_row(row: Mapping[str, str]) -> Model:
     Raises FormatError for a row without the sizes of a model, UnsupportedModelError for a hybrid.
     """
     where = f"row {row.get('id') or row.get('arch_key') or '?'}"
-    size = _Sizes(row, where)
+    size = RowSizes(row, where)
     known = load_architecture(row.get("arch_key") or "") or _find_by_name(size, row)
     if known is None:
         return _guess(size, row)
@@ -162,10 +163,10 @@ def model_from_row(row: Mapping[str, str]) -> Model:
         num_sliding_layers=layers - layers // 2 if known.num_sliding_layers else 0,
         learned_positions=positions or known.learned_positions,
     )
-    return replace(model, moe=_override(known.moe, size, layers))
+    return replace(model, moe=override_moe(known.moe, size, layers))
 
 
-def _find_by_name(size: _Sizes, row: Mapping[str, str]) -> Model | None:
+def _find_by_name(size: RowSizes, row: Mapping[str, str]) -> Model | None:
     """Return the model of the catalog that a row names in its own spelling; None where its sizes are others.
 
     A row that speaks of layers in its ``model`` ran some of them: its sizes are not the model's, whatever it states.
@@ -192,7 +193,7 @@ def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def _same_blocks(known: Model, size: _Sizes) -> Model:
+def _same_blocks(known: Model, size: RowSizes) -> Model:
     """Return a model of several kinds of layers as the catalog has it.
 
     Raises UnsupportedModelError for a row that ran other sizes: which layers it left out is not known.
@@ -206,82 +207,10 @@ def _same_blocks(known: Model, size: _Sizes) -> Model:
     return known
 
 
-class _Sizes:
-    """The whole numbers of a row; an empty cell is a size that is not stated."""
-
-    def __init__(self, row: Mapping[str, str], where: str) -> None:
-        self.row, self.where = row, where
-
-    def find(self, column: str) -> int | None:
-        text = (self.row.get(column) or "").strip()
-        if not text:
-            return None
-        if text.isascii() and text.isdecimal():
-            return int(text)  # nearly all cells; the general parser takes ten times as long
-        value = parse(text, "count", f"{self.where}: {column}")
-        if value != int(value) or value < 0:
-            raise FormatError(f"{self.where}: {column}: expected a whole number, got {text!r}")
-        return int(value)
-
-    def require(self, column: str) -> int:
-        value = self.find(column)
-        if not value:
-            raise FormatError(f"{self.where}: {column} is not stated, and the shape of the model needs it")
-        return value
-
-
-def _read_mla(size: _Sizes) -> MLA | None:
-    rank = size.find("mla_kv_lora")
-    if not rank:
-        return None
-    return MLA(
-        q_lora_rank=size.find("mla_q_lora") or 0,
-        kv_lora_rank=rank,
-        qk_nope_head_dim=size.require("mla_qk_nope"),
-        qk_rope_head_dim=size.require("mla_qk_rope"),
-        v_head_dim=size.require("mla_v"),
-    )
-
-
-def _read_moe(size: _Sizes) -> MoE | None:
-    experts = size.find("n_experts")
-    if not experts:
-        return None
-    width = size.require("moe_ffn")
-    shared = size.find("shared_ffn_total")
-    return MoE(
-        num_experts=experts,
-        top_k=size.require("top_k"),
-        intermediate_size=width,
-        shared_intermediate_size=(size.find("shared_experts") or 0) * width if shared is None else shared,
-        num_leading_dense=size.find("first_k_dense_layers") or 0,
-        layer_step=size.find("moe_every_n_layers") or 1,
-    )
-
-
-def _override(known: MoE | None, size: _Sizes, layers: int) -> MoE | None:
-    """Return the experts that the row states, with what it leaves out from the known architecture."""
-    if known is None:
-        return _read_moe(size)
-    width = size.find("moe_ffn") or known.intermediate_size
-    experts_shared = size.find("shared_experts")
-    shared = known.shared_intermediate_size
-    if experts_shared is not None and (experts_shared == 0 or width != known.intermediate_size):
-        shared = experts_shared * width
-    return replace(
-        known,
-        num_experts=size.find("n_experts") or known.num_experts,
-        top_k=size.find("top_k") or known.top_k,
-        intermediate_size=width,
-        shared_intermediate_size=shared,
-        num_leading_dense=min(known.num_leading_dense, layers - 1),
-    )
-
-
-def _guess(size: _Sizes, row: Mapping[str, str]) -> Model:
+def _guess(size: RowSizes, row: Mapping[str, str]) -> Model:
     if (key := row.get("arch_key")) and not size.find("layers"):
         raise UnknownNameError("architecture", key, [*list_architectures(), *list_models()])
-    heads, hidden, moe = size.require("heads"), size.require("hidden"), _read_moe(size)
+    heads, hidden, moe = size.require("heads"), size.require("hidden"), read_moe(size)
     if (row.get("mla") or "").strip().lower() in ("true", "1", "yes"):
         raise FormatError(f"{size.where}: latent attention of an unknown architecture; its ranks are not stated")
     model = Model(

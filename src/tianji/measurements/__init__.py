@@ -1,5 +1,6 @@
 """Tables of measured training runs, read into rows that can be predicted and fitted to."""
 
-from tianji.measurements.table import MeasuredTable, Row, Skipped, read_table
+from tianji.measurements.rows import Row
+from tianji.measurements.table import MeasuredTable, Skipped, read_table
 
 __all__ = ["MeasuredTable", "Row", "Skipped", "read_table"]

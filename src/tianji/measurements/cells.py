@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from tianji.errors import FormatError
@@ -27,7 +27,6 @@ MAX_NUMBER = TERA
 EMPTY = ("", "-", "n/a", "na", "nan", "none stated", "not stated", "null")
 """What people write into a cell that they have nothing for."""
 
-_LONGEST_EMPTY = max(map(len, EMPTY))
 NO = ("false", "off", "no", "0")
 YES = ("true", "on", "yes", "1")
 
@@ -45,10 +44,7 @@ class Cells:
     def text(self, column: str) -> str:
         """Return a cell without the blanks around it; empty when nothing is stated."""
         cell = self.row.get(column)
-        if not cell:
-            return ""
-        text = cell.strip()
-        return "" if not text or (len(text) <= _LONGEST_EMPTY and text.lower() in EMPTY) else text
+        return _strip(cell) if cell else ""
 
     def raw(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Return some cells as they stand: rows that are alike in them have much in common."""
@@ -160,6 +156,13 @@ class Cells:
         """
         text = self.text(column)
         return _parse(text, "bandwidth", column) if text else None
+
+
+@lru_cache(maxsize=65536)
+def _strip(cell: str) -> str:
+    """Return a cell without the blanks around it; the same few thousand texts stand in all tables."""
+    text = cell.strip()
+    return "" if text.lower() in EMPTY else text
 
 
 @cache

@@ -20,7 +20,7 @@ from tianji.perf.trained import frozen_wire
 from tianji.units import Array
 from tianji.workload import Job, Model
 from tianji.workload.adapters import AdapterSize, adapter_sizes
-from tianji.workload.layers import Widths, last_kind, layer_sizes
+from tianji.workload.layer_widths import Widths, last_kind, layer_sizes
 
 Kept = dict[str, tuple[Array, Array]]
 """By kind of layer, the bytes that one token leaves behind in one: with nothing recomputed, and as the strategy says."""

@@ -187,7 +187,7 @@ def _sustain(owner: str, tier: Tier, constants: Constants, units: int) -> Sustai
 
 def _grow(size: Array, tier: SustainedTier) -> Array:
     """Return the bytes that take as long at the rate of very large messages: V (1 + √(h/V)) = V + √(h V)."""
-    if np.all(np.equal(tier.half_size, 0.0)):
+    if np.equal(tier.half_size, 0.0).all():
         return size
     grown: Array = size + np.sqrt(tier.half_size * size)
     return grown

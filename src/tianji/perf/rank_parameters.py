@@ -17,7 +17,7 @@ from tianji.perf.stages import Stage
 from tianji.perf.trained import adapter_parameters
 from tianji.units import Array
 from tianji.workload import Job, Model
-from tianji.workload.layers import last_kind, layer_sizes
+from tianji.workload.layer_widths import last_kind, layer_sizes
 
 
 def dense_parameters(model: Model, stage: Stage, g: Grid) -> Array:

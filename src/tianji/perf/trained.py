@@ -10,7 +10,7 @@ from tianji.perf.stages import Stage
 from tianji.units import Array
 from tianji.workload import Job
 from tianji.workload.adapters import adapter_sizes
-from tianji.workload.layers import last_kind, layer_sizes
+from tianji.workload.layer_widths import last_kind, layer_sizes
 
 
 def adapter_parameters(job: Job, stage: Stage, g: Grid) -> tuple[Array, Array]:

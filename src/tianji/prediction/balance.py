@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tianji.catalog.architectures import find_mixture
 from tianji.hardware.calibration import Calibration
-from tianji.measurements.table import NATURAL_IMBALANCE
+from tianji.measurements.rows import NATURAL_IMBALANCE
 from tianji.parallel.plan import Plan
 from tianji.prediction.many import bundle, predict_many
 from tianji.prediction.predict_plan import predict

@@ -20,9 +20,11 @@ from tianji.parallel.grid import Grid
 from tianji.parallel.legality import check
 from tianji.parallel.plan import Plan
 from tianji.parallel.strategy import Strategy
+from tianji.perf.context import total
 from tianji.perf.memory import usable_memory
+from tianji.perf.offload import is_offloading
 from tianji.perf.pipeline_stages import every_stage
-from tianji.perf.step import estimate, estimate_host, estimate_memory
+from tianji.perf.step import estimate_host, estimate_memory, estimate_time
 from tianji.prediction.many import bundle, predict_slopes
 from tianji.ranges import Range
 from tianji.result import Result
@@ -76,11 +78,9 @@ def _predict_alike(plans: Sequence[Plan], calibration: Calibration) -> list[Resu
     job, chips, chip = plans[0].job, plans[0].strategy.chips, plans[0].pool.chip
     constants, used = calibration.constants(chip), replace(plans[0].pool, chips=chips)
     grid = Grid.of(*(plan.strategy for plan in plans))
-    estimated = estimate(job, used, constants, grid)
-    times, terms = (
-        _column(estimated.step_time, len(plans)),
-        {k: _column(v, len(plans)) for k, v in estimated.terms.items()},
-    )
+    seconds = estimate_time(job, used, constants, grid)
+    times = _column(total(seconds), len(plans))
+    terms = {kind: _column(value, len(plans)) for kind, value in seconds.items()}
     stages, doubts = _stage_memory(plans, constants), doubt_times(plans, calibration, constants)
     spread = calibration.spread(chip, moe=job.model.moe is not None, chips=chips)
     flops = job_flops(job)
@@ -124,6 +124,8 @@ def fits(plan: Plan, constants: Constants) -> bool:
 def _host_memory(plan: Plan) -> dict[str, float]:
     """Return what the fullest stage's chip takes of its host's memory, by part; nothing where nothing is offloaded."""
     grid = Grid.of(plan.strategy)
+    if not is_offloading(grid):
+        return {}
     stages = estimate_host(plan.job, grid, every_stage(plan.job.model, plan.strategy))
     plain = [{part: _column(value, 1)[0] for part, value in parts.items()} for parts in stages]
     return max(plain, key=lambda parts: sum(parts.values()), default={})

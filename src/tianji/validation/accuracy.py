@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tianji.errors import UnknownNameError
-from tianji.measurements.table import Row
+from tianji.measurements.rows import Row
 from tianji.validation.pricing import Prediction
 
 LONG_CONTEXT = 16384

@@ -16,7 +16,7 @@ from tianji.catalog import load_pool
 from tianji.errors import InputError
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.cells import Cells
-from tianji.measurements.table import Row, read_row
+from tianji.measurements.rows import Row, read_row
 from tianji.parallel.plan import Plan
 from tianji.units import GIGA, Array
 from tianji.validation.pricing import Prediction, predict_rows

@@ -13,7 +13,7 @@ from tianji.errors import InputError
 from tianji.hardware import Chip
 from tianji.hardware.calibration import Calibration
 from tianji.hardware.constants import Constants
-from tianji.measurements.table import Row, Setup
+from tianji.measurements.rows import Row, Setup
 from tianji.perf.memory import usable_memory
 from tianji.prediction import bundle, group_alike, predict_many, stack_constants
 from tianji.prediction.mapper import Mapper

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from tianji.errors import InputError
 from tianji.measurements.cells import Cells
-from tianji.measurements.table import Row, read_published, read_row
+from tianji.measurements.rows import Row, read_row
+from tianji.measurements.table import read_published
 from tianji.parallel.plan import Plan
 from tianji.validation.verdict import find_tables
 

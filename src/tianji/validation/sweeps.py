@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tianji.measurements.table import Row
+from tianji.measurements.rows import Row
 from tianji.units import Array
 from tianji.validation.pricing import Prediction
 

@@ -12,7 +12,8 @@ from tianji.catalog import load_calibration
 from tianji.catalog.entries import DATA
 from tianji.errors import FormatError
 from tianji.hardware.calibration import Calibration
-from tianji.measurements.table import Row, Skipped, hint_columns, hint_words, read_table
+from tianji.measurements.rows import Row
+from tianji.measurements.table import Skipped, hint_columns, hint_words, read_table
 from tianji.prediction.mapper import Mapper
 from tianji.validation.accuracy import (
     Accuracy,

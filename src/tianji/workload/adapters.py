@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tianji.workload.layers import layer_sizes, model_layers
+from tianji.workload.layer_widths import layer_sizes
+from tianji.workload.layers import model_layers
 from tianji.workload.model import Model
 from tianji.workload.ops import LayerOps, Matmul, Role
 from tianji.workload.task import TrainingTask

@@ -36,14 +36,14 @@ class Job:
 
     def __post_init__(self) -> None:
         for length, share in self.sample_lengths:
-            if length < 1 or share < 0 or not np.all(np.asarray(self.seq_len) >= length):
+            if length < 1 or share < 0 or not (np.asarray(self.seq_len) >= length).all():
                 raise FormatError(
                     f"lengths: a sample of {length:,} tokens does not fit a sequence of {self.seq_len:,}; give a longer --seq"
                 )
         for what, value in (("seq_len", self.seq_len), ("global_batch_size", self.global_batch_size)):
-            if not np.all(np.asarray(value) >= 1):
+            if not (np.asarray(value) >= 1).all():
                 raise FormatError(f"{what}: expected a whole number of at least 1, got {value}")
-        if not np.all(np.asarray(self.moe_imbalance) >= 1):
+        if not (np.asarray(self.moe_imbalance) >= 1).all():
             raise FormatError(f"moe_imbalance: expected at least 1 (1 is perfect balance), got {self.moe_imbalance}")
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypedDict
+from typing import Protocol
 
 from tianji.comparison import Assumptions, Comparison, Replacement, Sizing
 from tianji.comparison.assessment import assess
@@ -15,26 +15,12 @@ from tianji.errors import InputError
 from tianji.formatting import format_days, format_duration, format_ends, format_number, format_percent, format_range
 from tianji.prediction.goodput import Goodput
 from tianji.ranges import Range, chance_of_at_least
+from tianji.report.documents.three_lines import SURE, BottomLineDocument, say_chance
 from tianji.result import Result
 from tianji.search.mixed_planner import MixedOutcome
 from tianji.units import DAY, HOUR, KILO, MEGA, Dollars
 
 NOT_GIVEN = "days and the bill of the run: give --tokens"
-SURE = 0.99
-"""From this chance on, and below its complement, no percent is said."""
-
-
-class BottomLineDocument(TypedDict):
-    """What a reader in a hurry takes along, in three lines."""
-
-    answer: str
-    """Yes or no, and how many chips with their range."""
-    amounts: str
-    """Days, million dollars and megawatts."""
-    hinge: str
-    """How sure it is, and what it hangs on."""
-    chance: float | None
-    """Of the answer, from the 80 % ranges; null where nothing is known of it, or nothing is uncertain."""
 
 
 def plan_line(result: Result, given: Assumptions) -> BottomLineDocument:
@@ -257,14 +243,3 @@ def _speed(a: Assessed) -> str:
 
 def _two(value: float) -> str:
     return f"{value:.2f}"
-
-
-def say_chance(chance: float) -> str:
-    """Return a chance in words.
-
-    >>> say_chance(0.553), say_chance(0.9999), say_chance(0.0)
-    ('55 %', 'over 99 %', 'under 1 %')
-    """
-    if chance > SURE:
-        return "over 99 %"
-    return "under 1 %" if chance < 1 - SURE else format_percent(chance, 0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from tianji.hardware.calibration import Calibration, Evidence
-from tianji.report.documents.bottom_line import BottomLineDocument
-from tianji.report.documents.outcome_lines import calibration_line
+from tianji.report.documents.evidence_lines import calibration_line
+from tianji.report.documents.three_lines import BottomLineDocument
 
 
 class FittedConstantDocument(TypedDict):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tianji.formatting import count_noun, format_percent
-from tianji.report.documents.bottom_line import BottomLineDocument
+from tianji.report.documents.three_lines import BottomLineDocument
 
 
 def line_without_chance(answer: str, amounts: str, hinge: str) -> BottomLineDocument:

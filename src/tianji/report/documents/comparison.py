@@ -17,12 +17,12 @@ from tianji.ranges import Range, RangeDocument, chance_of_at_least
 from tianji.report.documents.assessment import AssessmentDocument, assessment_document
 from tianji.report.documents.batches import OtherBatchesDocument, other_batches_document
 from tianji.report.documents.bottom_line import (
-    BottomLineDocument,
     comparison_line,
     replacement_line,
     sizing_line,
 )
 from tianji.report.documents.request import WorkDocument, work_document
+from tianji.report.documents.three_lines import BottomLineDocument
 
 
 class PairDocument(TypedDict):

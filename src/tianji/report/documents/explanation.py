@@ -6,8 +6,8 @@ from typing import Any, Literal, TypedDict
 
 from tianji.backends.explanation import Explanation
 from tianji.parallel.records import encode
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.outcome_lines import explanation_line
+from tianji.report.documents.three_lines import BottomLineDocument
 
 
 class BothDocument(TypedDict):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.checked_lines import check_line
+from tianji.report.documents.three_lines import BottomLineDocument
 
 
 class TargetDocument(TypedDict):

@@ -15,7 +15,7 @@ from tianji.prediction.remedies import IntervalChoice
 from tianji.ranges import RangeDocument
 from tianji.reliability import Expectation
 from tianji.reliability.hazards import domain_chips
-from tianji.report.documents.bottom_line import BottomLineDocument, goodput_line
+from tianji.report.documents.bottom_line import goodput_line
 from tianji.report.documents.cited_figures import (
     FigureDocument,
     PublicationDocument,
@@ -25,6 +25,7 @@ from tianji.report.documents.cited_figures import (
 from tianji.report.documents.goodput_summary import days_with_failures, describe_loss
 from tianji.report.documents.plan_result import PlanResultDocument, plan_result_document
 from tianji.report.documents.request import RequestDocument, request_document
+from tianji.report.documents.three_lines import BottomLineDocument
 from tianji.result import Result
 from tianji.search.mixed_planner import MixedOutcome
 from tianji.units import DAY, HOUR, Dollars

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
 from tianji.backends.microbenchmarks.measure_machine import Size
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.checked_lines import machine_line
+from tianji.report.documents.three_lines import BottomLineDocument
 
 
 class FittedDocument(TypedDict):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from tianji.formatting import format_percent
-from tianji.measurements.table import NATURAL_IMBALANCE
+from tianji.measurements.rows import NATURAL_IMBALANCE
 from tianji.prediction.balance import AtLoad
 from tianji.report.vocabulary import KINDS
 from tianji.result import Result

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.move_speed import MoveSpeedDocument
 from tianji.report.documents.ranges import RangeDocument
+from tianji.report.documents.three_lines import BottomLineDocument
 from tianji.report.documents.twin import MoveTwinDocument
 
 

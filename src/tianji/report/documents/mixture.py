@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict
 from tianji.comparison import Assumptions
 from tianji.hardware.calibration import Calibration
 from tianji.reliability import Reliability
-from tianji.report.documents.bottom_line import BottomLineDocument, mixture_line
+from tianji.report.documents.bottom_line import mixture_line
 from tianji.report.documents.cited_figures import CitedFigureDocument, figures_document
 from tianji.report.documents.goodput_summary import GoodputSummaryDocument, goodput_summary_document
 from tianji.report.documents.ranges import RangeDocument, range_document
@@ -20,6 +20,7 @@ from tianji.report.documents.request import (
     work_document,
 )
 from tianji.report.documents.software import SoftwareDocument, part_software_document
+from tianji.report.documents.three_lines import BottomLineDocument
 from tianji.search.mixed_batches import Division
 from tianji.search.mixed_planner import Alone, MixedOutcome
 from tianji.search.mixed_stages import Chain

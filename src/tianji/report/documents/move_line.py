@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tianji.formatting import count_noun, format_duration
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.checked_lines import line_without_chance
 from tianji.report.documents.migration_types import EffortDocument, MindSporeDocument
 from tianji.report.documents.move_speed import MoveSpeedDocument
+from tianji.report.documents.three_lines import BottomLineDocument
 
 
 def scan_line(

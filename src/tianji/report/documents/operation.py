@@ -7,8 +7,8 @@ from typing import Literal, TypedDict
 from tianji.operation.accounting import Account
 from tianji.operation.folder import EVENTS
 from tianji.operation.operating import OperationOutcome
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.outcome_lines import operation_line
+from tianji.report.documents.three_lines import BottomLineDocument
 
 
 class AccountDocument(TypedDict):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from tianji.operation.history import OperationHistory, seconds_of
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.operation import AccountDocument, account_document
 from tianji.report.documents.outcome_lines import operation_line
+from tianji.report.documents.three_lines import BottomLineDocument
 
 MOST_POINTS = 60
 """Steps of an attempt that the document lists; of more, evenly chosen ones with both ends."""

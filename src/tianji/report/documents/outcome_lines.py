@@ -9,17 +9,15 @@ from tianji.backends.explanation import Explanation
 from tianji.comparison import Assumptions
 from tianji.comparison.smallest_size import SmallestSize
 from tianji.formatting import count_noun, format_duration, format_number, format_percent, format_range
-from tianji.hardware.calibration import Calibration
 from tianji.operation.accounting import Account
 from tianji.ranges import TENTH
-from tianji.report.documents.bottom_line import BottomLineDocument, amounts_of_plan, say_chance
+from tianji.report.documents.bottom_line import amounts_of_plan
+from tianji.report.documents.evidence_lines import PROMISED
+from tianji.report.documents.three_lines import BottomLineDocument, say_chance
 from tianji.result import Result
-from tianji.validation import Accuracy, Verdict
 
 CLOSE = 0.05
 """Share by which a measured step may differ from that of an endless run and still count as the same."""
-PROMISED = 0.8
-"""Share of measured runs that belongs inside the range."""
 OF_RUN = "days and the bill of the run: `tianji plan` with --chips and --tokens"
 OF_PLAN = "days, cost and power are those of the plan: CPU processes stood in for its chips"
 
@@ -59,72 +57,6 @@ def _chips(size: SmallestSize) -> str:
     sure = next((r.plan.strategy.chips for r in size.results if (r.misfit_chance or 0.0) < 1.0 - PROMISED), None)
     many = f", {sure:,} to be sure" if sure and sure != few else "" if sure else ", and more to be sure"
     return f"{count_noun(few, 'chip')}{many}"
-
-
-def validation_line(verdict: Verdict) -> BottomLineDocument:
-    """Return the bottom line of predictions beside measured runs: whether the 80 % range keeps what it promises."""
-    step, memory = verdict.step_time, verdict.memory
-    if not step.count:
-        return {
-            "answer": "Open: no row has a step time that could be predicted.",
-            "amounts": f"{_rows(len(verdict.skipped))} skipped, each with its reason",
-            "hinge": "How sure is not known. It hangs on the columns of the table (tianji validate --template).",
-            "chance": None,
-        }
-    chance = _chance_of_coverage(step)
-    inside = f"{format_percent(step.coverage or 0.0, 0)} of {step.count:,} measured runs lie inside the 80 % range"
-    word = "Yes" if chance >= 0.5 else "No" if chance < 0.1 else "Open"
-    slow = "slow" if (step.bias or 0.0) > 0 else "fast"
-    median, tenth = (format_percent(error or 0.0) for error in (step.median, step.p90))
-    errors = f"step time off by {median} at the median, by {tenth} or more for one in ten"
-    stored = f"; memory by {format_percent(memory.median or 0.0)}" if memory.count else ""
-    worst = _worst_chip(verdict)
-    return {
-        "answer": f"{word}: {inside}.",
-        "amounts": f"{errors}, mostly too {slow}{stored}; a validation has no days, cost or power",
-        "hinge": f"That the range holds {format_percent(PROMISED, 0)} of such runs: {say_chance(chance)}. It hangs on {worst}.",
-        "chance": chance,
-    }
-
-
-def _chance_of_coverage(accuracy: Accuracy) -> float:
-    """Return the chance that at least the promised share lies inside: a normal one, with two rows more each way."""
-    count = accuracy.count + 4
-    share = ((accuracy.coverage or 0.0) * accuracy.count + 2) / count
-    deviation = math.sqrt(share * (1.0 - share) / count)
-    return 0.5 * (1.0 + math.erf((share - PROMISED) / deviation / math.sqrt(2.0)))
-
-
-def _worst_chip(verdict: Verdict) -> str:
-    groups = [
-        (name, time) for name, (time, _) in verdict.group("chip").items() if time.count and time.median is not None
-    ]
-    name, time = max(groups, key=lambda pair: pair[1].median or 0.0)
-    return f"{name}, the chip that is predicted worst (median error {format_percent(time.median or 0.0)}, {time.count:,} rows)"
-
-
-def calibration_line(
-    calibration: Calibration, chips: Sequence[str], rows: int, skipped: int, out: str
-) -> BottomLineDocument:
-    """Return the bottom line of a fit: what it moved, and that of its effects which is known worst."""
-    effects = [(trait, e) for trait, named in calibration.software.items() for e in named.values() if e.rows]
-    moved = f"{count_noun(len(chips), 'chip')} and {len(effects):,} effects of software"
-    widest = max(effects, key=lambda pair: pair[1].standard_error, default=None)
-    basis = (
-        f"{widest[0]}, the effect that these rows tell least of (± {format_percent(widest[1].standard_error)})"
-        if widest else "rows of your own: without them all stays as it was"
-    )  # fmt: skip
-    return {
-        "answer": f"{'Yes' if rows else 'No'}: {rows:,} rows set the constants of {moved}; {_rows(skipped)} skipped.",
-        "amounts": f"it is in {out}; a calibration has no days, cost or power",
-        "hinge": f"How sure each constant is stands beside it; `tianji validate TABLE --calibration {out}` says it of runs."
-        f" It hangs on {basis}.",
-        "chance": None,
-    }
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row is" if count == 1 else f"{count:,} rows are"
 
 
 def run_line(result: Result, *, stands_in: bool) -> BottomLineDocument:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
 from tianji.migration.parity import DumpComparison, Parity
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.checked_lines import dumps_line, parity_line
+from tianji.report.documents.three_lines import BottomLineDocument
 
 POINTS = 400
 """Points of a curve that a document keeps: more than a plot can show."""

@@ -12,7 +12,7 @@ from tianji.perf.holdings import stages_of
 from tianji.prediction.switch_gains import SwitchGain
 from tianji.reliability import Reliability
 from tianji.report.documents.batches import OtherBatchesDocument, other_batches_document
-from tianji.report.documents.bottom_line import BottomLineDocument, plan_line
+from tianji.report.documents.bottom_line import plan_line
 from tianji.report.documents.choice import (
     MicroBatchDocument,
     PlanChoiceDocument,
@@ -33,6 +33,7 @@ from tianji.report.documents.prediction import IdleDocument
 from tianji.report.documents.ranges import RangeDocument, range_document
 from tianji.report.documents.request import RequestDocument, request_document
 from tianji.report.documents.software import SwitchGainDocument, switch_gain_documents
+from tianji.report.documents.three_lines import BottomLineDocument
 from tianji.result import Result
 from tianji.search import Outcome
 from tianji.validation.nearest import find_nearest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.checked_lines import pool_line
+from tianji.report.documents.three_lines import BottomLineDocument
 
 if TYPE_CHECKING:
     from tianji.backends.ray_cluster.pool_control import PoolStatus

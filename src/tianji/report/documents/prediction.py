@@ -10,12 +10,13 @@ from tianji.hardware.calibration import Calibration
 from tianji.parallel.layouts import format_layout
 from tianji.prediction.switch_gains import SwitchGain
 from tianji.reliability import Reliability
-from tianji.report.documents.bottom_line import BottomLineDocument, plan_line
+from tianji.report.documents.bottom_line import plan_line
 from tianji.report.documents.measured import MeasuredDocument
 from tianji.report.documents.nearest import NearRunDocument, near_run_documents
 from tianji.report.documents.plan_result import FullPlanResultDocument, full_plan_result_document
 from tianji.report.documents.request import RequestDocument, request_document
 from tianji.report.documents.software import SwitchGainDocument, switch_gain_documents
+from tianji.report.documents.three_lines import BottomLineDocument
 from tianji.result import Result
 from tianji.validation.nearest import find_nearest
 

@@ -6,9 +6,9 @@ from typing import Any, Literal, TypedDict
 
 from tianji.backends.explanation import HOSTS
 from tianji.parallel.records import encode
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.outcome_lines import run_line
 from tianji.report.documents.ranges import RangeDocument, range_document
+from tianji.report.documents.three_lines import BottomLineDocument
 from tianji.result import Result
 
 

@@ -7,9 +7,9 @@ from typing import Literal, TypedDict
 
 from tianji.comparison.smallest_size import SmallestSize
 from tianji.parallel.layouts import abbreviate_layout
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.outcome_lines import smallest_line
 from tianji.report.documents.request import JobDocument, ModelDocument, work_document
+from tianji.report.documents.three_lines import BottomLineDocument
 from tianji.result import Result
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from tianji.migration.twin import Twin, TwinRun
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.checked_lines import twin_line
 from tianji.report.documents.parity import MoveParityDocument, parity_document
+from tianji.report.documents.three_lines import BottomLineDocument
 from tianji.result import Result
 
 

@@ -7,8 +7,8 @@ from typing import Literal, TypedDict
 
 from tianji.measurements.table import Skipped
 from tianji.parallel.layouts import format_layout
-from tianji.report.documents.bottom_line import BottomLineDocument
-from tianji.report.documents.outcome_lines import validation_line
+from tianji.report.documents.evidence_lines import validation_line
+from tianji.report.documents.three_lines import BottomLineDocument
 from tianji.units import GIB
 from tianji.validation import Accuracy, MemoryAccuracy, Prediction, Ranking, Sweep, Verdict, find_sweeps
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tianji.formatting import format_count
-from tianji.report.documents.bottom_line import BottomLineDocument
 from tianji.report.documents.request import (
     CalibrationDocument,
     ModelDocument,
@@ -13,6 +12,7 @@ from tianji.report.documents.request import (
     TierDocument,
     WorkDocument,
 )
+from tianji.report.documents.three_lines import BottomLineDocument
 from tianji.report.view import Facts
 from tianji.report.views.software import describe_software
 from tianji.units import show
