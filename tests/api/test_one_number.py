@@ -46,6 +46,30 @@ def test_a_plan_its_script_and_a_measured_row_have_one_number(tmp_path: Path) ->
     assert validated.step_time == pytest.approx(planned.nominal, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("model", "pool", "chips", "target", "read"),
+    [
+        ("qwen3-30b-a3b", "hgx-h100", 16, "megatron", "pretrain_megatron.sh"),
+        ("llama-3.1-8b", "atlas-900-a2", 16, "mindspeed", "pretrain_mindspeed.sh"),
+        ("qwen3-8b", "atlas-900-a2", 16, "mindformers", "mindformers.yaml"),
+        ("llama-3.1-8b", "dgx-b200", 8, "torchtitan", "torchtitan.toml"),
+    ],
+)
+def test_a_plan_its_file_and_what_is_exported_have_one_number(
+    model: str, pool: str, chips: int, target: str, read: str, tmp_path: Path
+) -> None:
+    sizes = {"chips": chips, "batch": 64, "seq": 4096}
+    planned = tianji.plan(model, pool, runs_on=target, fix="pp=1", top=1, out=tmp_path / "p.json", **sizes).best
+    tianji.export(tmp_path / "p.json", target, out=tmp_path / "files")
+    (file,) = (tmp_path / "files").rglob(read)
+    again = [
+        tianji.predict(tmp_path / "p.json"),
+        tianji.predict(from_=file, pool=pool, chips=chips, set_={"TRAIN_ITERS": "10"}),
+    ]
+    for one in again:
+        assert one.result.step_time.nominal == pytest.approx(planned.step_time.nominal, rel=1e-9)
+
+
 def test_a_launch_says_its_software_and_its_switches(tmp_path: Path) -> None:
     script = tmp_path / "run.sh"
 

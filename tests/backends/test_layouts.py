@@ -151,6 +151,9 @@ def check_traffic(name: str, strategy: dict[str, Any], traffic: dict[str, dict[s
             name,
             strategy,
         )
+        if "recompute" not in strategy and plan.strategy.tp == 1:
+            sent = traffic.get("dp", {"bytes": 0.0})["bytes"]
+            assert sent == pytest.approx(predict_traffic(plan)["dp"], rel=EXACT), (name, strategy, "dp")
     if strategy.get("pp", 1) > 1 or "recompute" in strategy:
         return
     plan = plan_of(name, strategy)

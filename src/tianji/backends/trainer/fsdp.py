@@ -6,6 +6,8 @@
 | 1 | kept for the whole step | reduce-scattered once a step | |
 | 2 | kept for the whole step | reduce-scattered at every micro-batch | |
 | 3 | dropped, gathered again for the backward pass | reduce-scattered at every micro-batch | |
+
+Level 3 is the same under a pipeline (:class:`tianji.backends.trainer.pipeline_parallel.ShardingStage`).
 """
 
 from __future__ import annotations

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 from torch.distributed.pipelining import PipelineStage, schedules
+from torch.distributed.pipelining._backward import stage_backward
 
 from tianji.backends.support import V_SHAPED
+from tianji.backends.trainer.fsdp import begin_microbatch
 from tianji.parallel import Strategy
 from tianji.parallel.plan import Plan
 from tianji.parallel.stages import read_stages
@@ -52,6 +54,24 @@ def layers_of_stage(model: Model, strategy: Strategy, index: int) -> range:
     return range(sum(counts[:index]), sum(counts[: index + 1]))
 
 
+class ShardingStage(PipelineStage):
+    """A stage under level 3 of ZeRO: after each micro-batch weights are dropped and gradients reduced.
+
+    PyTorch's own stage keeps both whole on every rank until the last micro-batch.
+    """
+
+    def backward_maybe_with_nosync(
+        self, backward_type: str, bwd_kwargs: dict[str, Any], last_backward: bool = False
+    ) -> tuple[Any, Any]:
+        """Run a micro-batch backward through the stage."""
+        if backward_type != "full":
+            gradients: tuple[Any, Any] = super().backward_maybe_with_nosync(backward_type, bwd_kwargs, last_backward)
+            return gradients
+        begin_microbatch(self.submod, 3, is_last=last_backward)
+        passed = (bwd_kwargs[name] for name in ("stage_output", "output_grads", "input_values"))
+        return stage_backward(*passed), None
+
+
 def build_schedule(
     parts: list[nn.Module],
     plan: Plan,
@@ -63,8 +83,9 @@ def build_schedule(
     """Return the schedule over this rank's parts of the model; its ``step`` runs all micro-batches of a step."""
     strategy = plan.strategy
     num_stages = strategy.pp * chunks_of(strategy)
+    kind_of_stage = ShardingStage if strategy.zero == 3 else PipelineStage
     stages = [
-        PipelineStage(part, index, num_stages, device, group=group)
+        kind_of_stage(part, index, num_stages, device, group=group)
         for part, index in zip(parts, stages_of_rank(strategy, rank), strict=True)
     ]
     kind = SCHEDULES[strategy.schedule]
