@@ -27,11 +27,16 @@ CASES = {
     "mindformers": ("deepseek-v3", "atlas-950-superpod", {"pp": 4, "ep": 4, "dp": 4, "recompute": "full"}),
     "torchtitan": ("llama-3.1-8b", "hgx-h100", {"tp": 2, "pp": 2, "dp": 4, "zero": 3, "recompute": "selective"}),
     "deepspeed": ("llama-3.1-8b", "hgx-h100", {"dp": 16, "zero": 3, "overlap_tp": False}),
+    "megatron-swift": ("llama-3.1-8b", "hgx-h100", DENSE),
     **dict.fromkeys(
         TRAINERS, ("llama-3.1-8b", "hgx-h100", {"dp": 16, "zero": 3, "zero_kind": "buckets", "recompute": "full"})
     ),
 }
-TASKS = {"llama-factory": make_task("qlora", 16, "qkv,proj"), "swift": make_task("lora", 8)}
+TASKS = {
+    "llama-factory": make_task("qlora", 16, "qkv,proj"),
+    "swift": make_task("lora", 8),
+    "megatron-swift": make_task("lora", 8),
+}
 
 
 def test_every_target_has_a_golden_file() -> None:

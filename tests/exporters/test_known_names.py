@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import re
 import tomllib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tianji.exporters import render_plan
 from tianji.exporters.launch_reader.shell_reader import read_script
 from tianji.exporters.lint.schemas import MINDFORMERS, check_document
 from tianji.parallel.plan import Plan
+from tianji.workload import make_task
 
 DATA = Path(__file__).parent / "data"
 
@@ -72,6 +74,17 @@ def test_every_mindspeed_option_is_known(plan: Plan) -> None:
     if text:
         own = {name: [] for name in listed("mindspeed_options.txt")}
         check_options(launch_words(text), listed("megatron_options.txt") | own)
+
+
+@pytest.mark.parametrize("task", ["pretrain", "lora", "reward", "embedding", "distill"])
+@settings(max_examples=15)
+@given(plan=plans(("hgx-h100",)))
+def test_every_option_of_megatron_swift_is_known_with_its_values(task: str, plan: Plan) -> None:
+    own = make_task(task, teacher=plan.job.model if task == "distill" else None)
+    text = text_of(replace(plan, job=replace(plan.job, task=own)), "megatron-swift", "run_megatron_swift.sh")
+    if text:
+        words = next(c for c in read_script(text, "script").commands if "megatron" in c)
+        check_options(words[words.index("megatron") + 2 :], listed("megatron_swift_options.txt"))
 
 
 @pytest.mark.skipif(

@@ -33,6 +33,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
 }
 CASES = {
     "megatron": ("hgx-h100", ("llama-3.1-8b", "qwen3-30b-a3b")),
+    "megatron-swift": ("hgx-h100", ("llama-3.1-8b", "qwen3-30b-a3b")),
     "nemo": ("hgx-h100", ("llama-3.1-8b", "qwen3-30b-a3b")),
     "torchtitan": ("hgx-h100", ("llama-3.1-8b", "qwen3-30b-a3b")),
     "mindspeed": ("atlas-950-superpod", ("llama-3.1-8b", "qwen3-30b-a3b")),

@@ -125,6 +125,25 @@ def read_trainer(bundle: FileBundle) -> Degrees:
     }  # fmt: skip
 
 
+def read_megatron_swift(bundle: FileBundle) -> Degrees:
+    text = text_of(bundle, "run_megatron_swift.sh")
+    options = dict(re.findall(r"^    --(\w+) (\S+)", text, re.MULTILINE))
+    world = dict(re.findall(r"^export (N\w+)=(\d+)", text, re.MULTILINE))
+    tp, pp, cp, ep, etp = (
+        int(options.get(f"{name}_parallel_size", 1))
+        for name in ("tensor_model", "pipeline_model", "context", "expert_model", "expert_tensor")
+    )
+    layout = options.get("pipeline_model_parallel_layout", "").strip("'")
+    vpp = (
+        len(read_stages(layout).layers) // pp if layout else int(options.get("virtual_pipeline_model_parallel_size", 1))
+    )
+    return {
+        "tp": tp, "pp": pp, "vpp": vpp, "cp": cp, "ep": ep, "etp": etp,
+        "dp": int(world["NPROC_PER_NODE"]) * int(world["NNODES"]) // (tp * pp * cp),
+        "micro_batch_size": int(options["micro_batch_size"]), "batch": int(options["global_batch_size"]),
+    }  # fmt: skip
+
+
 def read_torchrun(bundle: FileBundle) -> Degrees:
     fields = dict(re.findall(r"^export TIANJI_(\w+)=(\S+)", text_of(bundle, "launch.sh"), re.MULTILINE))
     return {n: int(fields[n.upper()]) for n in NAMES} | {"batch": int(fields["GLOBAL_BATCH_SIZE"])}
@@ -150,6 +169,7 @@ READERS: dict[str, Callable[[FileBundle], Degrees]] = {
     "megatron": read_family, "mindspeed": read_family, "nemo": read_nemo, "torchtitan": read_torchtitan,
     "mindformers": read_mindformers, "deepspeed": read_deepspeed, "torchrun": read_torchrun, "slurm": read_inner,
     "volcano": read_inner, "jobset": read_inner, "rayjob": read_rayjob, "llama-factory": read_trainer, "swift": read_trainer,
+    "megatron-swift": read_megatron_swift,
 }  # fmt: skip
 
 

@@ -55,6 +55,48 @@ def test_matmuls_of_a_layer() -> None:
     assert float(np.ravel(layer.weight)[0]) == pytest.approx(MATMUL_FLOPS / (100 * TERA))
 
 
+def gathering(layer: LayerOps, *, narrow: bool, **fields: object) -> LayerTime:
+    c = context(**fields)  # type: ignore[arg-type]
+    return layer_time(layer, replace(c, constants=replace(c.constants, tp_gather_narrow=float(narrow))))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "there", "back"), [("fp8", 1.0, 1.0), ("mxfp8", 1.03, 2.06), ("fp4", 0.5625, 1.125)]
+)
+def test_transformer_engine_casts_what_tensor_ranks_gather(recipe: str, there: float, back: float) -> None:
+    # 1,024 tokens of 512 elements over 4 of 8 flat chips at 100 GB/s: two gathers, and two sums in 16 bits
+    layer, element = dense_layer(DENSE), 2 * 1024 * 512 * 3 / 4 / (100 * GB)
+    wide, cast = (gathering(layer, narrow=is_on, precision=recipe, tp=4) for is_on in (False, True))
+    assert one(wide.forward, "tp_comm") == pytest.approx(element * (2 + 2))
+    assert one(cast.forward, "tp_comm") == pytest.approx(element * (there + 2))
+    assert one(cast.backward, "tp_comm") == pytest.approx(element * (back + 2))
+    summed = gathering(layer, narrow=True, precision=recipe, tp=4, sequence_parallel=False)
+    assert one(summed.forward, "tp_comm") == pytest.approx(element * 4)
+    for untouched, word in ((head(DENSE), recipe), (layer, "bf16")):
+        before, after = (gathering(untouched, narrow=is_on, precision=word, tp=4) for is_on in (False, True))
+        assert one(before.backward, "tp_comm") == one(after.backward, "tp_comm") > 0
+
+
+@pytest.mark.parametrize("recipe", ["bf16", "fp8"])
+def test_userbuffers_cut_matmuls_in_pieces_that_each_pay_the_half_size(recipe: str) -> None:
+    # Over 8 ranks a ring has 8 pieces and a pipeline of 16 bits 4; each pays c² = 64² elements of output
+    def seconds(cuts: float, **fields: object) -> LayerTime:
+        c = context(precision=recipe, tp=8, **fields)  # type: ignore[arg-type]
+        sized = replace(c.constants, matmul_half_size=64.0, narrow_half_size=64.0, tp_pieces=cuts)
+        rates = ChipRates.of(CHIP, c.job.precision, sized)
+        return layer_time(dense_layer(DENSE), replace(c, constants=sized, rates=rates))
+
+    whole, cut = (seconds(cuts, overlap_tp=True) for cuts in (0.0, 1.0))
+    peak = CHIP.matrix_peak(recipe)
+    matrices = [m for m in dense_layer(DENSE).matmuls if m.cut != "none"]
+    more = [(7 if m.cut == "column" or recipe == "fp8" else 3) * (m.k / 8 if m.cut == "row" else m.k) for m in matrices]
+    back = [7 * m.n for m in matrices if m.cut == "row"]
+    assert one(cut.forward, "matmul") - one(whole.forward, "matmul") == pytest.approx(2 * 64**2 * sum(more) / peak)
+    assert one(cut.backward, "matmul") - one(whole.backward, "matmul") == pytest.approx(2 * 64**2 * sum(back) / peak)
+    for fields in ({"overlap_tp": False}, {"overlap_tp": True, "sequence_parallel": False}):
+        assert one(seconds(1.0, **fields).forward, "matmul") == one(seconds(0.0, **fields).forward, "matmul")
+
+
 @pytest.mark.parametrize("fields", [{"tp": 4}, {"cp": 4}, {"tp": 2, "cp": 2}])
 def test_four_chips_take_a_quarter(fields: dict[str, int]) -> None:
     for kind in ("matmul", "attention"):

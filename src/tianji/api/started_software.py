@@ -22,11 +22,12 @@ SOFTWARE_OF = {
 """By the project whose launch is read, the software whose trainer it starts, where its name is another one."""
 SOFTWARE_OF_TARGET = {
     "megatron": "megatron-lm", "mindspeed": "mindspeed", "nemo": "megatron-bridge", "torchtitan": "torchtitan",
-    "mindformers": "mindformers",
+    "mindformers": "mindformers", "megatron-swift": "megatron-lm",
 }  # fmt: skip
 """By the framework of ``--runs-on``, the software that its files start; of others none is known."""
 WRITTEN = {
     "megatron": ("tp_overlap=userbuffers", "dispatcher=deep_ep"), "mindspeed": ("tp_overlap=mc2",),
+    "megatron-swift": ("tp_overlap=userbuffers", "dispatcher=deep_ep"),
 }  # fmt: skip
 """Switches that a target's files turn on where the plan has what they do, and the software leaves off by itself."""
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option(
     "--runs-on", "runs_on", metavar="FRAMEWORK",
     help="Only plans that this framework runs exactly: megatron, mindspeed, nemo, torchtitan, mindformers, deepspeed, "
-    "llama-factory, swift or tianji.",
+    "llama-factory, swift, megatron-swift or tianji.",
 )  # fmt: skip
 @click.option(
     "--margin", metavar="SHARE",

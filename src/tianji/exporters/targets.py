@@ -23,6 +23,7 @@ MODULES = (
     "frameworks.mindformers",
     "frameworks.llama_factory",
     "frameworks.swift",
+    "frameworks.megatron_swift",
     "frameworks.deepspeed",
     "frameworks.torchrun",
     "schedulers.slurm",

@@ -204,6 +204,12 @@ class Constants:
         1,
         "Of `overlap_efficiency`, what tensor-parallel communication reaches beside its own matmuls.",
     )
+    tp_pieces: float = constant(
+        0.0, "switch", 0, 1, "1: matmuls are cut in pieces beside the tensor-parallel links that they hide."
+    )
+    tp_gather_narrow: float = constant(
+        0.0, "switch", 0, 1, "1: tensor ranks gather inputs of linear layers in the format of a narrow recipe."
+    )
     ep_overlap_share: float = constant(
         1.0, "share", 0, 1, "Of `overlap_efficiency`, what expert dispatch reaches beside other computation."
     )

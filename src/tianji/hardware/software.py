@@ -33,6 +33,7 @@ SWITCHES: dict[str, tuple[str, ...]] = {
     "tp_overlap": ("none", "userbuffers", "async_tp", "mc2", "coc"),
     "gradients": ("fused", "added", "flattened", "copied"),
     "update": ("fused", "plain"),
+    "tp_gather": ("wide", "narrow"),
     "routing": ("forced", "natural", "dropped"),
     "scaling": ("tensor", "row", "block"),
     "model_code": ("mcore", "legacy"),
@@ -44,7 +45,7 @@ OFF = {
     "tp_overlap": "none", "routing": "forced",
 }  # fmt: skip
 """What is left of a switch that is switched off. Others choose between libraries or codes, of which there is always one."""
-BUILT_IN = ("gradients", "update")
+BUILT_IN = ("gradients", "update", "tp_gather")
 """What a framework's own code does, of which nobody chooses."""
 HOMES: dict[str, tuple[str, ...]] = {
     "deep_ep": ("cuda", "rocm"), "hybrid_ep": ("cuda",), "nvlink_one_sided": ("cuda",), "hccl_fused": ("cann",),
@@ -80,6 +81,7 @@ class Software:
     tp_overlap: str = ""
     gradients: str = ""
     update: str = ""
+    tp_gather: str = ""
     routing: str = ""
     scaling: str = ""
     model_code: str = ""

@@ -108,6 +108,7 @@ SOFTWARE = _group(
     _of_switch("norms", "Kernels of norms and activations", "fused"),
     _of_switch("gradients", "How each micro-batch's gradients are put together", "fused"),
     _of_switch("update", "Kernels of the optimizer's update", "fused"),
+    _of_switch("tp_gather", "Format in which tensor ranks gather inputs of narrow linear layers", "wide"),
     _of_switch("model_code", "Which of a framework's model codes ran", "mcore"),
     Column("optimizer", "word", "The optimizer", "adamw", words=("adamw", "muon", "lamb"), empty="not stated"),
     Column("offload", "words", "What moves to host memory", "activations", words=("activations", "optimizer", "weights"),

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tianji.parallel.grid import Grid
-from tianji.parallel.mesh import context_group, expert_group, expert_tensor_group, tensor_group
+from tianji.parallel.mesh import context_group, expert_group, expert_tensor_group
 from tianji.perf.adapters import adapter_seconds, count_adapter_ops
 from tianji.perf.compute import attention_time, expert_time, matmul_time, vector_time
 from tianji.perf.context import Context, Terms, total
 from tianji.perf.host_waits import TINY, count_routed, waiting_seconds
 from tianji.perf.recompute import again_seconds, count_launches
+from tianji.perf.tensor_parallel import cut_pieces, pair_time, tensor_parallel_time
 from tianji.units import Array
 from tianji.workload.ops import SCAN_CHUNK, AttentionOp, ExpertOps, LayerOps, Matmul, Recurrence, Role, Vector
 
@@ -72,8 +72,7 @@ def layer_time(layer: LayerOps, c: Context) -> LayerTime:
     if layer.scans:
         s_forward, s_backward = c.once(_scans, layer.scans)
         a_forward, a_backward = a_forward + s_forward, a_backward + s_backward
-    tp_forward = _tensor_communication(layer, c)
-    tp_backward = tp_forward
+    tp_forward, tp_backward = tensor_parallel_time(layer, c)
     spread = 2.0 * c.once(_spread_experts, layer.experts) if layer.experts else np.asarray(0.0)
     cp_forward, cp_backward = c.once(_context_communication, layer.attention)
     if layer.scans:
@@ -162,7 +161,7 @@ def _work(layer: LayerOps, forward: Terms, expanded: Array, c: Context) -> dict[
         alike = [v for v in layer.vectors if v.role in roles]
         return sum((vector_time(c.rates, c.tokens / _vector_cut(v, c) * v.elements, size) for v in alike), zero)
 
-    pair = c.once(_pair_communication, c.g)
+    pair = c.once(pair_time, c.g).forward
     dense, shared = matmuls(Role.MLP_IN, Role.MLP_OUT), matmuls(Role.SHARED_EXPERT)
     work = {
         "attention": forward["attention"],
@@ -218,9 +217,10 @@ def _matmul(op: Matmul, c: Context) -> tuple[Array, Array, Array]:
     n = op.n / c.g.tp if op.cut == "column" else np.asarray(op.n * 1.0)
     # A frozen matrix hands its input's gradient on, and has none of its own.
     is_trained = not c.job.task.is_frozen or op.role is Role.MIXING
+    ahead, back = cut_pieces(op, c)
     return (
-        matmul_time(c.rates, m, k, n, high=op.high),
-        matmul_time(c.rates, m, n, k, high=op.high),
+        matmul_time(c.rates, m, k, n, high=op.high, pieces=ahead),
+        matmul_time(c.rates, m, n, k, high=op.high, pieces=back),
         matmul_time(c.rates, k, m, n, high=op.high) if is_trained else np.asarray(0.0),
     )
 
@@ -319,17 +319,6 @@ def _falls_back(a: AttentionOp, c: Context) -> Array:
     return falls_back
 
 
-def _tensor_communication(layer: LayerOps, c: Context) -> Array:
-    """A gather before and a reduction after each pair of column and row matmuls; all_reduce without sequence parallel."""
-    pairs = sum(1.0 if m.cut == "row" else 0.5 if m.role is Role.LOGITS else 0.0 for m in layer.matmuls)
-    if not layer.matmuls:
-        pairs = 0.5
-    seconds: Array = np.asarray(0.0)
-    if pairs:
-        seconds = seconds + pairs * c.once(_pair_communication, c.g)
-    return seconds
-
-
 def _spread_experts(experts: ExpertOps, c: Context) -> Array:
     """Return the seconds in which the ranks that share an expert gather its tokens."""
     size = experts.top_k * sent_width(experts, c) * c.job.precision.activation_size
@@ -339,13 +328,6 @@ def _spread_experts(experts: ExpertOps, c: Context) -> Array:
 def sent_width(experts: ExpertOps, c: Context) -> float:
     """Return the elements of a token's copy that cross to an expert, on average: those that compute nothing get none."""
     return (experts.width or c.job.model.hidden_size) * experts.computing
-
-
-def _pair_communication(g: Grid, c: Context) -> Array:
-    group, net = tensor_group(g), c.network
-    stream = c.tokens * c.job.model.hidden_size * c.job.precision.activation_size
-    there_and_back = net.all_gather(group, stream) + net.reduce_scatter(group, stream)
-    return np.where(g.sequence_parallel, there_and_back, net.all_reduce(group, stream))
 
 
 def _context_communication(kinds: tuple[tuple[float, AttentionOp], ...], c: Context) -> tuple[Array, Array]:

@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 
 from samples import pool
-from tianji.backends.ray_cluster.placement import PLACE, check_room, deal_nodes, find_twins, find_unit, order_nodes
+from tianji.backends.ray_cluster.placement import (
+    MOST_WAITS,
+    PLACE,
+    check_room,
+    deal_nodes,
+    find_twins,
+    find_unit,
+    order_nodes,
+    wait_for_chips,
+)
 from tianji.errors import RunError
 
 
@@ -61,3 +70,33 @@ def test_neighbours_come_in_a_row_by_place_then_by_address() -> None:
         4: node("10.0.0.7", "pod-0.rack-1"),
     }
     assert order_nodes(found, [8, 8, 8, 4, 8]) == [4, 2, 0, 1, 3]
+
+
+class SlowRay:
+    """A cluster that places a group after some waits, and the chips on it that nobody holds."""
+
+    def __init__(self, waits: int, free: int) -> None:
+        self.waits, self.free, self.waited = waits, free, 0
+
+    def wait(self, seconds: float) -> bool:
+        self.waited += 1
+        return self.waited > self.waits
+
+    def available_resources(self) -> dict[str, float]:
+        return {"chip": self.free}
+
+
+@pytest.mark.parametrize(
+    ("waits", "free", "waited", "reason"),
+    [(0, 0, 1, ""), (3, 8, 4, ""), (3, 6, 1, "others use them"), (99, 8, MOST_WAITS, "too busy")],
+)
+def test_a_busy_machine_is_waited_for_and_chips_that_others_hold_are_not(
+    waits: int, free: int, waited: int, reason: str
+) -> None:
+    ray = SlowRay(waits, free)
+    if reason:
+        with pytest.raises(RunError, match=reason):
+            wait_for_chips(ray, ray, "chip", [4, 4])
+    else:
+        wait_for_chips(ray, ray, "chip", [4, 4])
+    assert ray.waited == waited

@@ -31,7 +31,8 @@ def test_the_batch_is_the_plans(dp: int, micro: int, steps: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "stage", "kind"), [("pretrain", "pt", "full"), ("sft", "sft", "full"), ("qlora", "sft", "lora")]
+    ("task", "stage", "kind"),
+    [("pretrain", "pt", "full"), ("sft", "sft", "full"), ("qlora", "sft", "lora"), ("reward", "rm", "full")],
 )
 def test_a_task_is_a_stage_and_a_type(task: str, stage: str, kind: str) -> None:
     written = settings_of(bundle_of(task, dp=8, zero=2))

@@ -11,11 +11,21 @@ from legal_plans import TRAINERS
 from tianji.errors import ExportError, IllegalStrategyError
 from tianji.exporters import TARGETS, render_plan
 from tianji.exporters.contract import Refusal
-from tianji.exporters.frameworks import deepspeed, llama_factory, mindformers, nemo, swift, torchtitan, trainer_files
+from tianji.exporters.frameworks import (
+    deepspeed,
+    llama_factory,
+    megatron_swift,
+    mindformers,
+    nemo,
+    swift,
+    torchtitan,
+    trainer_files,
+)
 from tianji.exporters.frameworks.megatron import MEGATRON, NO_ASCEND
 from tianji.exporters.frameworks.mindspeed import ASCEND_ONLY, MINDSPEED
 from tianji.exporters.megatron_family.refusals import FAMILY_REFUSALS
 from tianji.parallel.plan import Plan
+from tianji.workload import make_task
 
 TABLES: dict[str, tuple[Refusal, ...]] = {
     "megatron": (NO_ASCEND, *FAMILY_REFUSALS, *MEGATRON.refusals),
@@ -26,6 +36,7 @@ TABLES: dict[str, tuple[Refusal, ...]] = {
     "deepspeed": deepspeed.REFUSALS,
     "llama-factory": (*trainer_files.REFUSALS, *llama_factory.OWN_REFUSALS),
     "swift": (*trainer_files.REFUSALS, *swift.OWN_REFUSALS),
+    "megatron-swift": (*megatron_swift.REFUSALS, *FAMILY_REFUSALS, *MEGATRON.refusals),
 }
 CUDA, ASCEND = "hgx-h100", "atlas-950-superpod"
 POOLS = {"mindspeed": ASCEND, "mindformers": ASCEND}
@@ -155,12 +166,30 @@ TRAINER: list[tuple[dict[str, Any], str]] = [
     ({"moments": 8.0}, "8 bytes of optimizer state"),
     ({"loss": "plain"}, "plan with --loss-kernel torch or chunked"),
 ]
-CASES["llama-factory"] = [*TRAINER, ({"cp": 2}, "its Trainer cuts no sequences")]
+CASES["llama-factory"] = [
+    *TRAINER,
+    ({"cp": 2}, "its Trainer cuts no sequences"),
+    ({"lengths": True, "task": "reward"}, "it packs for pt and sft alone"),
+]
 CASES["swift"] = [
     *TRAINER,
     ({"cp": 2, "cp_kind": "ring"}, "cp_kind=ring: its sequence parallelism is Ulysses"),
     ({"zero": 0}, "zero=0 with all weights trained"),
     ({"lengths": True, "flash_attention": False}, "it packs for FlashAttention alone"),
+    ({"lengths": True, "task": "embedding"}, "packed samples of a"),
+]
+CASES["megatron-swift"] = [
+    *FAMILY[1:],
+    ({"pool": ASCEND}, "drives no Ascend chips by itself"),
+    ({"zero": 2}, "zero=2: the files written here shard the optimizer alone"),
+    ({"zero_group": 2}, "zero_group=2: it has no groups"),
+    ({"pp": 2, "placement": "pp-inside"}, "placement=pp-inside: it has no option"),
+    (FULL_EP, "overlap_ep: it has no option for it"),
+    ({"gradients": 2.0}, "it sums them in fp32 (take --gradient-dtype fp32)"),
+    ({"precision": "fp32"}, "precision fp32"),
+    ({"precision": "hif8", "pool": ASCEND}, "precision hif8: it has no recipe"),
+    ({"lengths": True, "flash_attention": False}, "it packs for FlashAttention alone"),
+    ({"lengths": True, "task": "embedding"}, "packed samples of a"),
 ]
 ROWS = [(target, fields, words) for target, rows in CASES.items() for fields, words in rows]
 
@@ -179,8 +208,9 @@ def make_plan(target: str, fields: dict[str, Any]) -> Plan:
     if target in TRAINERS:
         precision = replace(precision, loss=given.pop("loss", "torch"))
     packed = ((1024, 1.0),) if given.pop("lengths", False) else ()
+    task = make_task(given.pop("task", "pretrain"))
     strategy = tianji.Strategy(**given)
-    job = replace(job, precision=precision, sample_lengths=packed)
+    job = replace(job, precision=precision, sample_lengths=packed, task=task)
     return Plan(job, tianji.load_pool(pool, strategy.chips), strategy)
 
 

@@ -1,12 +1,14 @@
 """ms-swift: one YAML for `swift sft` or `swift pt`, sequences cut by Ulysses, DeepSpeed's file beside it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 import tianji
 from tianji.errors import ExportError
 from tianji.exporters import FileBundle, render_plan
+from tianji.exporters.lint.checks import check_file
 from tianji.parallel.plan import Plan
 from tianji.workload import Formats, make_task
 
@@ -64,3 +66,17 @@ def test_attention_and_recomputation_are_said() -> None:
 def test_weights_of_16_bits_alone_are_another_plan() -> None:
     with pytest.raises(ExportError, match="take --fix zero=1"):
         bundle_of(dp=8, zero=0, zero_kind="layers")
+
+
+@pytest.mark.parametrize(
+    ("task", "verb", "key", "value"),
+    [("reward", "rlhf", "rlhf_type", "rm"), ("embedding", "sft", "task_type", "embedding")],
+)
+def test_another_head_is_a_task_of_its_own(task: str, verb: str, key: str, value: str, tmp_path: Path) -> None:
+    bundle = bundle_of(task, dp=8)
+    assert settings_of(bundle)[key] == value
+    script = next(a.text for a in bundle.artefacts if a.name == "run_swift.sh")
+    assert f"swift {verb} swift.yaml" in " ".join(script.replace("\\\n", "").split())
+    path = tmp_path / "swift.yaml"
+    path.write_text(bundle.artefacts[0].text)
+    assert check_file(str(path)).violations == ()

@@ -17,6 +17,8 @@ PLACE = "tianji-place"
 """Label of a Ray node: where it stands in the outer tiers, outermost first, like ``pod-2.rack-07``."""
 PATIENCE = 60.0
 """Seconds to wait for chips that others hold."""
+MOST_WAITS = 5
+"""Times that it is waited for chips that nobody holds: on a busy machine Ray takes minutes to give them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +96,31 @@ def reserve(ray: Any, pool: Pool, chips: int) -> Iterator[tuple[Any, list[Seat]]
     bundles = [dict.fromkeys([unit, *find_twins(unit, list(nodes.values()))], float(size)) for size in sizes]
     group = ray.util.placement_group(bundles, strategy="SPREAD")
     try:
-        if not group.wait(PATIENCE):
-            raise RunError(
-                f"{chips} chips in nodes of {max(sizes)} are not free on the Ray cluster after {PATIENCE:.0f} s; others use"
-                " them (`tianji pool status`): wait, or plan for fewer"
-            )
+        wait_for_chips(ray, group, unit, sizes)
         table = ray.util.placement_group_table(group)["bundles_to_node_id"]
         order = order_nodes({bundle: nodes[node] for bundle, node in table.items()}, sizes)
         yield group, _seats(order, sizes, table, nodes)
     finally:
         ray.util.remove_placement_group(group)
+
+
+def wait_for_chips(ray: Any, group: Any, unit: str, sizes: Sequence[int]) -> None:
+    """Return when Ray has placed a group with nodes of ``sizes`` chips, counted by the resource ``unit``.
+
+    Raises RunError when others hold the chips, or Ray gives none out.
+    """
+    for _ in range(MOST_WAITS):
+        if group.wait(PATIENCE):
+            return
+        if ray.available_resources().get(unit, 0) < sum(sizes):
+            raise RunError(
+                f"{sum(sizes)} chips in nodes of {max(sizes)} are not free on the Ray cluster after {PATIENCE:.0f} s; others"
+                " use them (`tianji pool status`): wait, or plan for fewer"
+            )
+    raise RunError(
+        f"Ray gives out no {sum(sizes)} chips in nodes of {max(sizes)} after {PATIENCE * MOST_WAITS:.0f} s, though as many are"
+        " free: others hold a part of each node, or its hosts are too busy (`tianji pool status`)"
+    )
 
 
 def seat_options(group: Any, bundle: int, chips: int) -> dict[str, Any]:

@@ -23,7 +23,13 @@ from tianji.exporters.frameworks.trainer_files import (
 from tianji.exporters.plan_facts.hosts import count_hosts
 from tianji.parallel.plan import Plan
 
-OWN_REFUSALS = (Refusal(lambda s, plan: s.cp > 1, "cp={s.cp}: its Trainer cuts no sequences (take --fix cp=1)"),)
+OWN_REFUSALS = (
+    Refusal(lambda s, plan: s.cp > 1, "cp={s.cp}: its Trainer cuts no sequences (take --fix cp=1)"),
+    Refusal(
+        lambda s, plan: plan.job.task.name == "reward" and bool(plan.job.sample_lengths),
+        "packed samples of a reward model: it packs for pt and sft alone",
+    ),
+)
 
 
 def write(plan: Plan, limits: Limits) -> list[Artefact]:
@@ -64,7 +70,11 @@ def _quantization(plan: Plan) -> Tree:
 
 def _method(plan: Plan, limits: Limits) -> Tree:
     task = plan.job.task
-    stage = Argument("stage", "pt" if task.name == "pretrain" else "sft")
+    stage = Argument("stage", {"pretrain": "pt", "reward": "rm"}.get(task.name, "sft"))
+    if task.name == "reward":
+        limits.note(
+            "A pair of answers is two sequences of the plan's micro-batch: halve per_device_train_batch_size for pairs."
+        )
     if not task.adapter_rank:
         return (stage, Argument("do_train", True), Argument("finetuning_type", "full"))
     return (
@@ -89,7 +99,7 @@ def _data(plan: Plan) -> Tree:
         Argument("dataset", "FILL-IN", "FILL IN: a dataset of data/dataset_info.json"),
         *([Argument("template", "FILL-IN", "FILL IN: the template of the model")] if job.task.name != "pretrain" else []),
         Argument("cutoff_len", job.seq_len, "tokens of a sequence"),
-        Argument("packing", True, comment),
+        Argument("packing", job.task.name != "reward", comment if job.task.name != "reward" else ""),
         *([Argument("neat_packing", True)] if apart else []),
     )  # fmt: skip
 
@@ -112,5 +122,5 @@ TARGET = Target(
     "YAML, DeepSpeed's file and launcher for LLaMA-Factory",
     write,
     space={**SPACE, "cp": (1,)},
-    tasks=TASKS,
+    tasks=(*TASKS, "reward"),
 )

@@ -1,7 +1,7 @@
-"""ms-swift: the YAML of ``swift sft`` and ``swift pt``, the file of DeepSpeed beside it, and a launcher.
+"""ms-swift: the YAML of ``swift sft``, ``swift pt`` and ``swift rlhf``, the file of DeepSpeed beside it, and a launcher.
 
 Names and limits: modelscope/ms-swift 3602360a (August 2026), ``swift/arguments``, ``swift/trainers/arguments.py`` and
-``swift/cli/main.py``. Its Megatron part (``megatron sft``) has the options of Megatron-LM and is read, not written.
+``swift/cli/main.py``. Its Megatron part (``megatron sft``) is :mod:`tianji.exporters.frameworks.megatron_swift`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ from tianji.exporters.plan_facts.hosts import count_hosts
 from tianji.parallel.plan import Plan
 
 DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+HEADS: dict[str, Tree] = {
+    "reward": (Argument("rlhf_type", "rm", "a head of one output"),),
+    "embedding": (Argument("task_type", "embedding", "no head"), Argument("loss_type", "infonce", "yours to choose")),
+}
+"""What puts another head in place of the logits."""
 OWN_REFUSALS = (
     Refusal(
         lambda s, plan: s.cp > 1 and s.cp_kind != "ulysses",
@@ -36,6 +41,10 @@ OWN_REFUSALS = (
     Refusal(
         lambda s, plan: bool(plan.job.sample_lengths) and not s.flash_attention,
         "packed samples without fused attention: it packs for FlashAttention alone",
+    ),
+    Refusal(
+        lambda s, plan: plan.job.task.name in HEADS and bool(plan.job.sample_lengths),
+        "packed samples of a reward or embedding model: the files written here pack for pt and sft",
     ),
 )
 
@@ -50,6 +59,7 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
         model_argument("model", plan),
         Argument("torch_dtype", DTYPES.get(plan.job.precision.linear, "bfloat16")),
         Argument("attn_impl", _attention(plan)),
+        *HEADS.get(plan.job.task.name, ()),
         *_tuner(plan, limits),
         *_data(plan),
         *step_arguments(plan, limits),
@@ -57,7 +67,11 @@ def write(plan: Plan, limits: Limits) -> list[Artefact]:
         Argument("use_liger_kernel", plan.job.precision.loss == "chunked"),
         *([Argument("sequence_parallel_size", plan.strategy.cp, "Ulysses")] if plan.strategy.cp > 1 else []),
     )
-    verb = "pt" if plan.job.task.name == "pretrain" else "sft"
+    verb = {"pretrain": "pt", "reward": "rlhf"}.get(plan.job.task.name, "sft")
+    if plan.job.task.name in HEADS:
+        limits.note(
+            "A pair of texts is two sequences of the plan's micro-batch: halve per_device_train_batch_size for pairs."
+        )
     return write_files(plan, limits, hosts, tree, rules="swift", title="ms-swift", call=f"swift {verb}")
 
 
@@ -98,5 +112,5 @@ TARGET = Target(
     "YAML, DeepSpeed's file and launcher for ms-swift",
     write,
     space={**SPACE, "cp_kind": ("ulysses",)},
-    tasks=TASKS,
+    tasks=(*TASKS, *HEADS),
 )

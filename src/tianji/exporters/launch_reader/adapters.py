@@ -40,7 +40,13 @@ def read_targets(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_options_task(options: Options, assumed: list[str]) -> TrainingTask:
-    """Return the task of Megatron's options: LoRA where a rank is given (MindSpeed-LLM, ms-swift), else all weights."""
+    """Return the task of Megatron's options: LoRA where a rank is given (MindSpeed-LLM, ms-swift), else all weights.
+
+    Of ms-swift a reward model (``--rlhf_type rm``) and an embedding (``--task_type embedding``) are tasks, too.
+    """
+    if head := _read_head(options):
+        assumed.append(f"{head} model: its head is priced, all weights are trained")
+        return make_task(head)
     if not options.has("--lora-r", "--lora-rank"):
         return make_task()
     name = "--lora-r" if options.has("--lora-r") else "--lora-rank"
@@ -51,3 +57,12 @@ def read_options_task(options: Options, assumed: list[str]) -> TrainingTask:
     )
     assumed.append(f"{name}: {task.describe()} is trained, the base is frozen")
     return task
+
+
+def _read_head(options: Options) -> str:
+    """Return the task that puts another head in place of the logits; empty where none does, and where adapters are trained."""
+    if options.has("--lora-r", "--lora-rank"):
+        return ""
+    if options.text("--rlhf-type") == "rm":
+        return "reward"
+    return "embedding" if options.text("--task-type") == "embedding" else ""

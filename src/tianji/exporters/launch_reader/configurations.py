@@ -13,7 +13,7 @@ from tianji.exporters.formats.kinds import TITLES, find_kind
 from tianji.exporters.launch_reader.commands import Command
 from tianji.exporters.launch_reader.counts import count_chips
 from tianji.exporters.launch_reader.files_beside import load_body, make_reader, read_beside, take_in
-from tianji.exporters.launch_reader.options import Options, group_options, settle_switches
+from tianji.exporters.launch_reader.options import Options, group_options
 from tianji.exporters.launch_reader.read_keys import Settled
 from tianji.exporters.launch_reader.shell_script import Script
 from tianji.exporters.launch_reader.shell_sources import find_source
@@ -154,7 +154,7 @@ def read_configuration(
         body, chips = _open_train(body, chips)
         values = {f"--{k.replace('_', '-')}": _texts(v) for k, v in body.items() if not isinstance(v, Mapping)}
         if "--tensor-model-parallel-size" in values or "--micro-batch-size" in values:
-            return options_of.make_swift(settle_switches(values), where)
+            return options_of.make_swift(values, where)
         return _settle(hugging_face.read_swift_options(values, where, chips, make_reader(file)), chips)
     if kind in ("deepspeed", "accelerate", "hf-fsdp"):
         bare = {k: v for k, v in body.items() if k not in _renamed(settings)}
@@ -287,7 +287,7 @@ def _read_mca(body: Mapping[str, Any], where: str) -> Options:
     if values.get("--recompute-granularity") == ["full"]:
         values.setdefault("--recompute-method", ["uniform"])
     values.pop("--global-batch-size", None)
-    options = options_of.make_swift(settle_switches(values), where)
+    options = options_of.make_swift(values, where)
     del options.values["--global-batch-size"]
     options.stack = "llama-factory"
     options.accumulation = whole(body.get("gradient_accumulation_steps"), 1)

@@ -73,14 +73,13 @@ def _read_stage(name: str, script: Script) -> int | None:
 
 def read_swift(command: Command, script: Script, where: str) -> Options:
     """Return Megatron's options of ``megatron sft`` and ``megatron pt``; its model is named."""
-    values = settle_switches(group_options(command.words))
-    return make_swift(values | start_options(command, script), where)
+    return make_swift(group_options(command.words) | start_options(command, script), where)
 
 
 def make_swift(values: dict[str, list[str]], where: str) -> Options:
-    """Return the options of ms-swift's Megatron part, under Megatron's names."""
+    """Return the options of ms-swift's Megatron part, under Megatron's names; ``--name false`` turns a default off."""
     values = {SWIFT_NAMES.get(k, k): v for k, v in values.items()}
-    options = Options(where, SWIFT_DEFAULTS | values, stack="swift-megatron")
+    options = Options(where, settle_switches(SWIFT_DEFAULTS | values), stack="swift-megatron")
     dtype = (options.texts("--torch-dtype") or ["bfloat16"])[0]
     if not options.has("--fp16", "--bf16") and dtype != "float32":
         options.values["--fp16" if dtype == "float16" else "--bf16"] = []

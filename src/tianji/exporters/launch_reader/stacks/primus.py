@@ -63,7 +63,7 @@ def read_primus_bridge(tree: Mapping[str, Any], settings: Mapping[str, str], whe
     values["--model"] = [settings.get("model", str(filled.get("hf_path", "")))]
     values["--max-length"] = values.pop("--seq-length", ["2048"])
     values["--tuner-type"] = ["lora" if str(filled.get("peft", "none")).lower() == "lora" else "full"]
-    options = make_swift(settle_switches(values), where)
+    options = make_swift(values, where)
     options.stack = "primus"
     options.has("--peft", "--hf-path", "--flavor", "--recipe", "--max-length")
     options.remarks.append(

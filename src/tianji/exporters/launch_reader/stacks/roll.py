@@ -9,7 +9,7 @@ from typing import Any
 
 from tianji.errors import FormatError
 from tianji.exporters.launch_reader.files_beside import fill_texts
-from tianji.exporters.launch_reader.options import Options, settle_switches
+from tianji.exporters.launch_reader.options import Options
 from tianji.exporters.launch_reader.stacks.options_of import fill_variables, make_swift
 from tianji.exporters.launch_reader.stacks.sharding_files import apply_deepspeed
 from tianji.exporters.launch_reader.stacks.trainer_settings import TrainerSettings, take_adapters, truthy, whole
@@ -57,7 +57,7 @@ def read_roll(
         values |= {"--tuner-type": ["lora" if rank else "full"]} | ({"--lora-rank": [str(rank)]} if rank else {})
         if number:
             values["--worker-num"] = [str(number)]
-        options = make_swift(settle_switches(values), where)
+        options = make_swift(values, where)
         options.values.pop("--global-batch-size", None)
         options.stack, options.accumulation = "roll", steps
         options.has("--max-length", "--tuner-type", "--train-type")
