@@ -94,9 +94,9 @@ CAUSES = (
     "bits and 1.26 times in a narrow recipe, and a checkpoint costs six launches beside its ops.",
     "**Makers' own stacks.** Pangu Ultra prints its share of a peak and not which bin of the 910B it is of: on the 910B2 (354 "
     "TFLOP/s) it is predicted 28 % too slow, on the 910B3 (295) 22 %. The terms that are off are exposed traffic, 0.56 s of "
-    "data-parallel and 0.54 s of tensor-parallel ranks of 5.9 s: its report hides both, and without them 4.8 s are left of the "
+    "data-parallel and 0.55 s of tensor-parallel ranks of 5.9 s: its report hides both, and without them 4.8 s are left of the "
     "4.6 that ran. Llama 3 405B is called out of memory by 8 GiB: its makers shard gradients between steps and free the tensors "
-    "of a pipeline early. With `zero=2` it takes 75 GiB and fits, but each micro-batch would then be reduced, in 8.6 s a step. "
+    "of a pipeline early. With `zero=2` it takes 75 GiB and fits, but each micro-batch would then be reduced, in 8.7 s a step. "
     "DeepSeek-V3 fits by the bf16 moments that its report states (`--optimizer-dtype bf16`), without the fp8 copies of the "
     "SwiGLU's inputs that it states too; with fp32 moments it lacks 0.3 GB.",
     "**Small models.** vTrain's smallest jobs (hidden size 1,024 and 2,048) spend much of a step on launches. What the host "

@@ -24,7 +24,9 @@ from tianji.workload.towers import load_towers, with_tower
 
 DATA: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "towers.json").read_text(encoding="utf-8"))
 COUNTS, FLOPS = DATA["counts"], DATA["flops"]
+SOUND, SOUND_FLOPS = DATA["audio_counts"], DATA["audio_flops"]
 OF_ONE_SIZE = ("llava", "gemma3", "internvl", "llama4")
+OF_ONE_LENGTH = ("qwen2_audio", "voxtral", "audioflamingo3")
 
 
 def tower_of(name: str, images: int = 2, image_tokens: int = 1000) -> Model:
@@ -32,7 +34,8 @@ def tower_of(name: str, images: int = 2, image_tokens: int = 1000) -> Model:
 
 
 def test_every_tower_is_counted_by_its_class() -> None:
-    assert set(load_towers()) <= set(COUNTS) | {"glm46v"}
+    assert set(load_towers()) <= set(COUNTS) | {"glm46v"} | {name for name in SOUND if SOUND[name]["vision"]}
+    assert set(load_towers("audio_config")) <= set(SOUND) | {"musicflamingo"}
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -48,6 +51,32 @@ def test_flops_are_those_that_torch_counts(name: str) -> None:
     model = with_tower(case["config"], name, name, case["images"], case["image_tokens"])
     assert model.num_parameters == case["parameters"]
     # A pass forward is a third of a step; torch counts all pairs of tokens. CLIP's token of the class is dropped.
+    forward = step_flops(model, case["tokens"], case["tokens"], causal=False) / 3
+    assert forward == pytest.approx(case["forward"], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_towers_of_sound_and_both_together_are_counted_by_their_class(name: str) -> None:
+    row, tokens = SOUND[name], 0 if name in OF_ONE_LENGTH else 390
+    text = read_config(row["config"], name)
+    heard = with_tower(row["config"], name, name, clips=3, clip_tokens=tokens)
+    assert heard.num_parameters - text.num_parameters == row["audio"]
+    if not row["vision"]:
+        assert heard.num_parameters == row["all"]
+        return
+    both = with_tower(row["config"], name, name, 2, 256, 3, tokens)
+    assert both.num_parameters == row["all"]
+    seen = with_tower(row["config"], name, name, 2, 256)
+    own = step_flops(text, 8192, 8192)
+    alone = step_flops(heard, 8192, 8192) + step_flops(seen, 8192, 8192) - own
+    assert step_flops(both, 8192, 8192) == pytest.approx(alone, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", SOUND_FLOPS)
+def test_flops_of_towers_of_sound_are_those_that_torch_counts(name: str) -> None:
+    case = SOUND_FLOPS[name]
+    model = with_tower(case["config"], name, name, clips=case["clips"])
+    assert model.num_parameters == case["parameters"]
     forward = step_flops(model, case["tokens"], case["tokens"], causal=False) / 3
     assert forward == pytest.approx(case["forward"], rel=1e-3)
 
@@ -71,7 +100,8 @@ def test_a_description_gives_the_same_model_back(tmp_path: Path) -> None:
     ("change", "images", "tokens", "message"),
     [
         ({}, 2, 0, "images of this tower keep their size"),
-        ({}, 0, 256, "expected 1 to 100,000"),
+        ({}, 0, 256, "expected how many images or clips"),
+        ({}, -1, 256, "expected 1 to 100,000"),
         ({"vision_config": None}, 2, 256, "no vision_config"),
         ({"vision_config": {"model_type": "dinov9"}}, 2, 256, "the tower dinov9 of qwen3_vl is not understood"),
         ({"vision_config": {"model_type": "qwen3_vl", "depth": "many"}}, 2, 256, "depth|many"),
@@ -81,6 +111,32 @@ def test_a_description_gives_the_same_model_back(tmp_path: Path) -> None:
 def test_what_makes_no_sense_is_refused(change: dict[str, Any], images: int, tokens: int, message: str) -> None:
     with pytest.raises(TianjiError, match=message):
         with_tower({**COUNTS["qwen3_vl"]["config"], **change}, "model", "config.json", images, tokens)
+
+
+def test_a_file_with_a_talker_is_read_by_its_thinker() -> None:
+    inner = {key: value for key, value in SOUND["qwen2_5_omni_thinker"]["config"].items() if key != "model_type"}
+    whole = {"model_type": "qwen2_5_omni", "thinker_config": inner, "talker_config": {"hidden_size": 896}}
+    model = with_tower(whole, "omni", "config.json", clips=2, clip_tokens=250)
+    assert "2 clips a sequence, 500 frames and 250 tokens each" in model.remark
+    assert model.layer_titles[0] == ("windowed attention + dense", 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "clips", "tokens", "message"),
+    [
+        ("glmasr", 2, 0, "clips of this tower keep their size.*--clip-tokens"),
+        ("voxtral", 2, 100, "each clip is 375 tokens in this model, not 100"),
+        ("voxtral", 0, 0, "expected how many images or clips"),
+    ],
+)
+def test_clips_that_make_no_sense_are_refused(name: str, clips: int, tokens: int, message: str) -> None:
+    with pytest.raises(TianjiError, match=message):
+        with_tower(SOUND[name]["config"], name, name, clips=clips, clip_tokens=tokens)
+
+
+def test_a_model_without_ears_hears_nothing() -> None:
+    with pytest.raises(FormatError, match="no audio_config in it: it describes no tower for clips"):
+        with_tower(COUNTS["qwen3_vl"]["config"], "model", "config.json", clips=1)
 
 
 def test_a_tower_of_one_size_says_what_an_image_is() -> None:

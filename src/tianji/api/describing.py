@@ -32,18 +32,26 @@ def trace(file: File, *, out: File | None = None) -> Answer[Model]:
     return _answer(trace_config(data, _name_of(path), str(path)), out)
 
 
-def tower(file: File, *, images: int, image_tokens: int = 0, out: File | None = None) -> Answer[Model]:
-    """Set the layers that see images before those that see the text.
+def tower(
+    file: File,
+    *,
+    images: int = 0,
+    image_tokens: int = 0,
+    clips: int = 0,
+    clip_tokens: int = 0,
+    out: File | None = None,
+) -> Answer[Model]:
+    """Set the layers that see images or hear sound before those that see the text.
 
     ``images`` is how many a sequence holds, ``image_tokens`` how many tokens of the
-    sequence one of them is, where the tower takes images of any size. ``out`` is a
-    ``.toml`` file that also takes the description; ``answer.result`` is the Model,
-    which every verb takes.
+    sequence one of them is, where the tower takes images of any size. ``clips`` and
+    ``clip_tokens`` are the same of sound. ``out`` is a ``.toml`` file that also takes
+    the description; ``answer.result`` is the Model, which every verb takes.
 
     Raises UnsupportedModelError for a tower that is not known.
     """
     path, data = load_json(Path(file))
-    return _answer(with_tower(data, _name_of(path), str(path), images, image_tokens), out)
+    return _answer(with_tower(data, _name_of(path), str(path), images, image_tokens, clips, clip_tokens), out)
 
 
 def _name_of(path: Path) -> str:
