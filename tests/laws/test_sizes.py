@@ -62,6 +62,7 @@ TRAINED = {
     "torchtitan": (("qwen3-14b", "hgx-h20", 16, 48), ("llama-3.1-8b", "hgx-h100", 16, 64)),
     "deepspeed": (("qwen3-30b-a3b", "hgx-h100", 16, 64), ("mixtral-8x7b", "atlas-900-a2", 32, 64)),
     "llama-factory": (("llama-3.1-8b", "hgx-h100", 16, 64),), "swift": (("qwen3-14b", "hgx-h20", 16, 48),),
+    "megatron-swift": (("llama-3.1-8b", "hgx-h100", 16, 64),),
     "tianji": (("qwen3-8b", "atlas-900-a2", 16, 96), ("qwen3-30b-a3b", "hgx-h100", 16, 64)),
 }  # fmt: skip
 """What each framework is asked about, under the software that its files start, else that which is assumed. Those of Megatron,
