@@ -8,6 +8,7 @@ import tianji
 from tianji.api.started_software import SOFTWARE_OF, SOFTWARE_OF_TARGET, WRITTEN, name_started
 from tianji.catalog import list_software, load_chip
 from tianji.exporters.frameworks.megatron import MEGATRON
+from tianji.formatting import format_duration, format_percent
 
 ARGUMENTS = """
 torchrun --nproc-per-node 8 --nnodes 2 pretrain_gpt.py --num-layers 48 --hidden-size 2048 --ffn-hidden-size 6144
@@ -68,6 +69,18 @@ def test_a_plan_its_file_and_what_is_exported_have_one_number(
     ]
     for one in again:
         assert one.result.step_time.nominal == pytest.approx(planned.step_time.nominal, rel=1e-9)
+
+
+def test_assumed_software_says_what_a_plan_takes_under_it_by_itself() -> None:
+    asked = {"chips": 8, "batch": 64, "seq": 4096}
+    document = tianji.plan("llama-3.1-8b", "atlas-900-a2", fix="tp=8", top=1, **asked).document
+    way, without = document["software"]["beyond"]
+    layout = document["plans"][0]["strategy"] | {"overlap_tp": False}
+    alone = tianji.predict("llama-3.1-8b", "atlas-900-a2", layout, **asked).result.step_time.nominal
+    longer = alone / document["plans"][0]["step_time_s"] - 1.0
+    assert way == "tensor-parallel links hidden"
+    assert longer > 0.05
+    assert without == f"by itself this plan takes {format_duration(alone)} ({format_percent(longer)} longer)"
 
 
 def test_a_launch_says_its_software_and_its_switches(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_tables_name_losses_interval_and_spares() -> None:
     assert done.exit_code == 0
     for word in (
         "goodput",
-        "Save to storage",
+        "Counted, storage",
         "spare nodes",
         "restart and loading",
         "process restart + peer memory",

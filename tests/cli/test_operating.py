@@ -40,3 +40,12 @@ def test_bad_input_is_refused_with_a_message(
     assert done.exit_code == 2
     assert said in done.stderr
     assert not (tmp_path / "operation").exists()
+
+
+def test_run_before_the_arguments_is_the_command_itself() -> None:
+    own, word = (CliRunner().invoke(main, ["operate", *words, "--help"]).stdout for words in ((), ("run",)))
+    assert word.replace("operate run [", "operate [", 1) == own
+    played = [
+        CliRunner().invoke(main, ["operate", *words, "--simulate", "--seed", "3"]).stdout for words in ((), ("run",))
+    ]
+    assert played[0] == played[1]

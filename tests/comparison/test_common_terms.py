@@ -8,7 +8,7 @@ import pytest
 from tianji import load_calibration, load_pool
 from tianji.catalog import FirmQuote, make_job
 from tianji.comparison import Assumptions
-from tianji.comparison.assessment import assess
+from tianji.comparison.assessment import assess, price_to_buy
 from tianji.comparison.measures import MEASURES
 from tianji.comparison.side_by_side import set_side_by_side
 from tianji.parallel.plan import Plan
@@ -101,3 +101,13 @@ def test_a_firm_quote_becomes_the_price_and_has_no_range(results: tuple[Result, 
     assert any("not taken" in text for text in short.unknown)
     assert short.chip_hour.price is not None
     assert not short.chip_hour.price.is_exact
+
+
+def test_the_smaller_product_is_priced() -> None:
+    a = assess(result_on("atlas-950-superpod", 64), Assumptions(powers={"ascend-950dt": 1000.0}))
+    assert "smaller: 1 × 1,024 chips of atlas-950-superpod-1024 with another chip" in a.bought_words
+    dear = a.under(replace(a.given, unit_prices={"atlas-950-superpod-1024": 40e6}))
+    price = price_to_buy(load_pool("atlas-950-superpod-1024"), dear.given)
+    assert price is not None
+    assert price.nominal >= 40e6
+    assert f"{price.nominal / 1e6:.3g} M USD" in dear.bought_words

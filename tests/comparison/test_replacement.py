@@ -1,6 +1,6 @@
 import pytest
 
-from tianji.catalog import load_pool, make_job
+from tianji.catalog import load_calibration, load_pool, make_job
 from tianji.comparison import Assumptions, Replacement, replace_pool
 from tianji.comparison.replacement import describe_answer
 from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
@@ -126,3 +126,15 @@ def test_what_cannot_be_is_said(job: Job, h100: Pool, calibration: Calibration) 
     with pytest.raises(InfeasibleError, match="at most 8,192"):
         replace_pool((job, h100), (job, load_pool("atlas-950-superpod")), calibration, match="deadline",
                      days=0.01)  # fmt: skip
+
+
+def test_swings_move_the_number_of_chips_as_they_move_the_speed(found: Replacement, job: Job, h100: Pool) -> None:
+    for s in found.sensitivities:
+        faster, slower = sorted(((s.speed_at_low, s.chips_at_low), (s.speed_at_high, s.chips_at_high)), reverse=True)
+        if faster[1] and slower[1]:
+            assert faster[1] <= slower[1], s.assumption
+    same = next(s for s in found.sensitivities if s.assumption == "rent")
+    assert (same.speed_at_low, same.speed_at_high) == (1.0, 1.0)
+    assert same.chips_at_low == same.chips_at_high
+    power = replace_pool((job, h100), (job, load_pool("cloudmatrix384")), load_calibration(), match="power", points=4)
+    assert all(s.chips_at_low is None for s in power.sensitivities)

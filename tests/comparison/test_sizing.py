@@ -27,7 +27,7 @@ def test_a_size_past_which_failures_take_more_is_found() -> None:
     work, pool, calibration = make_job("llama-3.1-8b", tokens="15T"), load_pool("hgx-h100"), load_calibration()
     unmet = size_pool(work, pool, calibration, 0.01)
     assert not unmet.is_met
-    # Some 74,000 chips give the most: the largest that are tried take 1.7 times as long.
+    # Some 74,000 chips give the most: the largest that are tried take 1.2 times as long, with half of them idle.
     assert unmet.best.days is not None
     deadline = 1.01 * unmet.best.days.nominal
     found = size_pool(work, pool, calibration, deadline)
@@ -36,7 +36,7 @@ def test_a_size_past_which_failures_take_more_is_found() -> None:
     assert found.best.days.nominal <= deadline
     largest = found.curve.points[262_144]
     assert largest is not None and largest.days is not None
-    assert largest.days.nominal > 1.5 * deadline
+    assert largest.days.nominal > 1.15 * deadline
 
 
 def test_a_shorter_deadline_takes_no_fewer_chips(job: Job, h100: Pool, calibration: Calibration) -> None:

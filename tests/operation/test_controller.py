@@ -313,3 +313,19 @@ def test_the_job_grows_when_chips_are_back_and_it_pays() -> None:
     assert grown is not None
     # 95 steps are left, of 2 s on two chips and of 1 s on four.
     assert grown["gain"] == pytest.approx(95.0, rel=0.2)
+
+
+def test_late_nodes_are_named_once_and_status_says_what_is_waited_for() -> None:
+    world, controller = make()
+    world.say(0, None, None)
+    controller.advance()
+    assert last_event(controller.log, "wait") is None
+    for _ in range(3):
+        world.time += 11.0
+        world.say(0, None, None)
+        controller.advance()
+    assert [e["unheard"] for e in controller.log.events if e["event"] == "wait"] == [[1]]
+    assert controller.state is State.PLANNING
+    world.say(1, None, None)
+    controller.advance()
+    assert controller.state is State.STARTING

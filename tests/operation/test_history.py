@@ -3,6 +3,7 @@
 import json
 import threading
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,6 +22,8 @@ from tianji.operation.folder import FolderLock, OperationRequest, is_operated, r
 from tianji.operation.free_chips import FreeChips
 from tianji.operation.history import read_history
 from tianji.operation.openmetrics import LoopbackPage, openmetrics_text
+from tianji.report.documents.operation_status import operation_status_document
+from tianji.report.views.operation_status import operation_status_view
 
 
 @pytest.fixture
@@ -141,3 +144,24 @@ def test_metrics_are_open_metrics_on_the_loopback_address() -> None:
     assert "tianji_operation_failures_total 1\n" in text
     assert text.endswith("# EOF\n")
     assert threading.active_count() < 10
+
+
+@pytest.mark.parametrize(
+    ("event", "cause"),
+    [
+        ({"event": "begin", "nodes": 2}, "it waits for the agents of 2 nodes to report"),
+        ({"event": "wait", "free": 0, "unheard": [1]}, "the agents of 1 of 2 nodes (1) were never heard"),
+        ({"event": "wait", "free": 0, "unheard": 2}, "the agents of 2 of 2 nodes were never heard"),
+        ({"event": "wait", "free": 1, "unheard": []}, "1 chips are free, too few for a plan"),
+        ({"event": "training", "attempt": 1}, ""),
+    ],
+)
+def test_status_says_what_is_waited_for(folder: Path, event: dict[str, Any], cause: str) -> None:
+    read = read_history(folder)
+    begin = {"event": "begin", "nodes": 2, "at": 0.0}
+    history = replace(read, events=(begin, {**event, "at": 1.0}), is_operated=True)
+    assert history.cause.startswith(cause)
+    assert bool(history.cause) == bool(cause)
+    document = operation_status_document(history)
+    assert document["cause"] == (history.cause or None)
+    assert history.cause in operation_status_view(document).lead[0]

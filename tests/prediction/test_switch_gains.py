@@ -30,6 +30,7 @@ def test_a_gain_is_that_of_its_flag(model: str, pool: str, layout: str, software
         changed = predict(model, pool, layout, **asked, **{"with_" if option == "--with" else "without": switch})
         assert changed.step_time.nominal == pytest.approx(gain.step_time, rel=1e-9)
         assert gain.step_time + gain.saves == pytest.approx(present, rel=1e-9)
+        assert sum(gain.saved.values()) == pytest.approx(gain.saves, rel=1e-6)
 
 
 def test_a_calibration_that_knows_no_software_prices_no_switch() -> None:

@@ -48,3 +48,11 @@ def test_the_whole_decides_about_tied_tables_as_its_class_does(whole: Any, text:
     config["text_config"]["tie_word_embeddings"] = text
     model = read_config(config if whole is None else {**config, "tie_word_embeddings": whole}, "tied")
     assert model.tied_embeddings is tied
+
+
+def test_layers_that_attend_to_an_image_say_which_is_assumed() -> None:
+    config = {
+        "model_type": "mllama_text_model", "hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "intermediate_size": 512, "vocab_size": 1000, "cross_attention_layers": [1],
+    }  # fmt: skip
+    assert "6,404 tokens a sequence (assumed, not in the file)" in read_config(config, "cross").remark

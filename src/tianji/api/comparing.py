@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 from tianji.api.answer import Answer
 from tianji.api.cases import SizedPool, Work, choose_for_cases, read_assumptions, read_cases, require_pool, share_site
@@ -12,11 +13,12 @@ from tianji.api.quantities import Batches, Count, Pairs, Quantity, read_batches,
 from tianji.api.requests import CalibrationLike, File, ModelLike
 from tianji.api.software import SoftwareLike, SoftwareOptions, Words
 from tianji.backends.mapping import open_mapper
-from tianji.comparison import Assumptions, Comparison, Replacement, Sizing, replace_pool, size_pool
+from tianji.comparison import Assumptions, Comparison, Replacement, Sizing, replace_by_mixture, replace_pool, size_pool
 from tianji.comparison import compare as compare_pools
 from tianji.comparison.replacement import describe_answer
 from tianji.errors import FormatError
 from tianji.hardware.calibration import Calibration
+from tianji.hardware.mixture import Mixture
 from tianji.report.documents.comparison import comparison_document, replacement_document, sizing_document
 from tianji.units import parse_count
 from tianji.validation.near_errors import NearErrors
@@ -132,7 +134,7 @@ def replace(
 ) -> Answer[Replacement]:
     """Say how many chips of the pool ``with_`` replace the pool ``from_``.
 
-    Every size has its own best strategy. The answer comes with its range, the curves of
+    Every size has its own best strategy; the parts of a mixture grow alike. The answer comes with its range, the curves of
     both pools with their knees, and the assumptions that would flip it.
 
     ``match`` says what is to be equal: throughput (useful tokens, after failures),
@@ -160,10 +162,13 @@ def replace(
     if days is not None and match != "deadline":
         raise FormatError("--days counts only with --match deadline; give both, or neither")
     limit = None if days is None else read_days(days)
-    asked = require_pool(other, "--with", "`tianji compare MODEL FROM WITH` sets it beside the other as it is")
+    job, place = other
     with open_mapper(workers) as mapper:
-        replacement = replace_pool(
-            first, asked, constants, assumptions, match=match, days=limit, points=sizes, batches=batches, mapper=mapper
+        how: Any = {"match": match, "days": limit, "points": sizes, "batches": batches, "mapper": mapper}
+        replacement = (
+            replace_by_mixture(first, (job, place), constants, assumptions, **how)
+            if isinstance(place, Mixture)
+            else replace_pool(first, (job, place), constants, assumptions, **how)
         )
     summary = f"replacement: {describe_answer(replacement)}"
     return Answer(replacement, summary, partial(replacement_document, replacement, constants), constants)

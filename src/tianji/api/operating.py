@@ -21,6 +21,7 @@ from tianji.operation.settings import Settings
 from tianji.operation.simulation import Play, play
 from tianji.report.documents.operation import operation_document
 from tianji.report.documents.simulation import simulation_document
+from tianji.report.live_operation import describe_event, draw_operation
 from tianji.units import parse_count
 from tianji.workload import Precision
 
@@ -121,16 +122,27 @@ def operate(
     return _answer_operation(outcome)
 
 
+SAID = ("wait", "failure", "give up")
+"""Events that are said on stderr where nobody looks at a live view."""
+
+
 @contextmanager
 def _live() -> Iterator[Callable[[Operation], None] | None]:
-    """Show the operation live on stderr, for a person at a terminal."""
+    """Show the operation live on stderr, for a person at a terminal; elsewhere say there what it waits for and what fails."""
     if not sys.stderr.isatty():
-        yield None
+        count = 0
+
+        def tell(operation: Operation) -> None:
+            nonlocal count
+            new, count = operation.log.events[count:], len(operation.log.events)
+            for event in new:
+                if event["event"] in SAID:
+                    print(f"tianji: {describe_event(event)}", file=sys.stderr)
+
+        yield tell
         return
     from rich.console import Console
     from rich.live import Live
-
-    from tianji.report.live_operation import draw_operation
 
     with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
         yield lambda operation: live.update(draw_operation(operation))

@@ -12,9 +12,15 @@ from tianji.cli.options import job_options, strategy_options
 from tianji.cli.outputs import Outputs, output_options
 from tianji.errors import RunError
 
+ITSELF = "run"
+"""May stand before the arguments of the command itself."""
+
 
 class OperateCommand(click.Command):
-    """Operates a job; where the first word names a part, as ``status`` does, that part is the command."""
+    """Operates a job; where the first word names a part, as ``status`` does, that part is the command.
+
+    The word ``run`` says that the job itself is meant.
+    """
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -22,6 +28,8 @@ class OperateCommand(click.Command):
         """Return the context of the command or of its part."""
         if args and args[0] in PARTS:
             return PARTS[args[0]].make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        if args and args[0] == ITSELF:
+            return super().make_context(f"{info_name} {ITSELF}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
     @property
@@ -99,7 +107,8 @@ def operate_command(model_or_plan: str | None, pool: str | None, outputs: Output
     process or an agent that dies or hangs is noticed, what is left of the attempt is ended, a spare is taken or the job shrinks,
     and training goes on from the last complete checkpoint. Ctrl-C and SIGTERM have it save and end; --resume goes on.
 
-    For an operation in a folder: `tianji operate status`, `report`, `stop`, `cordon` and `uncordon`.
+    `tianji operate run` is the same command. For an operation in a folder: `tianji operate status`, `report`, `stop`,
+    `cordon` and `uncordon`.
 
     \b
     Examples:

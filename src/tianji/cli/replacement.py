@@ -38,7 +38,8 @@ def replace_command(model: str, from_: str, with_: str, **options: Any) -> Answe
     r"""Say how many chips of one pool replace another pool for MODEL.
 
     Throughput means useful tokens, after failures. Every size has its own best strategy; the answer comes with its range, the
-    curves of both pools with their knees, and the assumptions that would flip it. --from takes a mixture of unlike chips, too.
+    curves of both pools with their knees, and the assumptions that would flip it. --from and --with take a mixture
+    of unlike chips, too; one that replaces grows its parts alike.
 
     \b
     Examples:

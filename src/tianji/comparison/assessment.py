@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from tianji.catalog import FirmQuote, Ownership, PowerFigures, Site, find_firm_quote, load_site, site_of
 from tianji.comparison.whole_units import describe_bought, describe_free
@@ -83,8 +84,7 @@ class Assessment:
     """Figures that nobody published, and how to supply them."""
     otherwise: PaidPool | None = None
     """The same pool owned where it is rented, and rented where it is owned; None where no price is known of that."""
-    electricity: float | None = None
-    """Dollars of 1 kWh, where the user states them."""
+    given: Assumptions = field(default_factory=Assumptions)
 
     @property
     def pool(self) -> Pool:
@@ -191,7 +191,7 @@ class Assessment:
     @property
     def bought_words(self) -> str:
         """What the capital expense buys, in a few words, where much of it stays free; else empty."""
-        return describe_bought((part.pool, part.chips, part.floor_space) for part in self.parts)
+        return describe_bought(self.parts, partial(price_to_buy, given=self.given))
 
     @property
     def tokens_per_s(self) -> Range:
@@ -235,14 +235,11 @@ class Assessment:
     def own_or_rent(self) -> str:
         """What owning costs over renting, in words; empty where one of the two has no price."""
         hour = Range.exactly(HOUR)
-        here, there = (
-            self.cost_per_hour,
-            None if self.otherwise is None else self.otherwise.bill(hour, self.electricity),
-        )
+        here = self.cost_per_hour
+        there = None if self.otherwise is None else self.otherwise.bill(hour, self.given.electricity)
         if here is None or there is None or there.cost is None or self.chip_hour.basis == "unknown":
             return ""
-        owned, rented = (there.cost, here) if self.chip_hour.basis == "rent" else (here, there.cost)
-        ratio = owned / rented
+        ratio = there.cost / here if self.chip_hour.basis == "rent" else here / there.cost
         return (
             f"owning it costs {ratio.nominal:.2f} times renting it ({format_ends(ratio, '{:.2f}'.format)}), whole units and"
             " electricity counted"
@@ -277,7 +274,7 @@ def assess(result: Result, assumptions: Assumptions | None = None) -> Assessment
     )
     otherwise = pay_for(result.plan.pool, goodput.spare_nodes, _otherwise(given, paid.chip_hour))
     known = None if otherwise.chip_hour.price is None else otherwise
-    return replace(unbilled, bill=bill, hourly_bill=hourly_bill, otherwise=known, electricity=given.electricity)
+    return replace(unbilled, bill=bill, hourly_bill=hourly_bill, otherwise=known, given=given)
 
 
 def assess_predicted(result: Result, assumptions: Assumptions | None = None) -> Assessment:
@@ -290,6 +287,10 @@ def _otherwise(given: Assumptions, chip_hour: ChipHour) -> Assumptions:
     """Return what is stated, but for owning in place of renting, or renting in place of owning."""
     if chip_hour.basis == "own":
         return replace(given, own=False, chip_prices={}, unit_prices={}, quotes=_of_rent(given, is_rent=True))
+    return _to_own(given)
+
+
+def _to_own(given: Assumptions) -> Assumptions:
     return replace(given, own=True, rents={}, quotes=_of_rent(given, is_rent=False))
 
 
@@ -366,6 +367,13 @@ def _find_chip_hour(given: Assumptions, pool: Pool, site: Site) -> ChipHour:
         pool, site, rent=rent, chip_price=chip_price, unit_price=unit_price, own=given.own, stated_by=words,
         terms=given.terms,
     )  # fmt: skip
+
+
+def price_to_buy(pool: Pool, given: Assumptions) -> Range | None:
+    """Return dollars of all chips of a pool with their network and storage; None where no price is known."""
+    site = load_site(given.site) if given.site else site_of(pool)
+    capital = _find_chip_hour(_to_own(given), pool, site).capital
+    return None if capital is None else capital * pool.chips
 
 
 def _find_quote(given: Assumptions, pool: Pool) -> FirmQuote | None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tianji.catalog.architectures import find_mixture
 from tianji.comparison.assessment import Assessment, Assumptions, assess_predicted
+from tianji.comparison.measures import Assessed
 from tianji.comparison.mixed_assessment import MixedAssessment, assess_mixture
 from tianji.errors import InfeasibleError
 from tianji.hardware import Pool
@@ -141,32 +142,11 @@ class Curve:
 
     def solve(self, target: float, case: str) -> float | None:
         """Return the chips that reach a useful throughput in one case, read off the tried sizes; None beyond them."""
-        known = [(n, getattr(a.useful, case)) for n, a in sorted(self.points.items()) if a is not None]
-        best: list[tuple[int, float]] = []
-        for n, value in known:
-            if not best or value > best[-1][1]:
-                best.append((n, value))
-        place = bisect.bisect_left([value for _, value in best], target)
-        if not best or place == len(best):
-            return None
-        if place == 0:
-            return float(best[0][0])
-        (n0, v0), (n1, v1) = best[place - 1], best[place]
-        share = math.log(target / v0) / math.log(v1 / v0)
-        return math.exp(math.log(n0) + share * math.log(n1 / n0))
+        return solve_points(self.points, target, case)
 
     def knee(self) -> int | None:
         """Return the size past which another chip gives less than half of a chip's best; None where none was tried."""
-        known = [(n, a.useful.nominal) for n, a in sorted(self.points.items()) if a is not None]
-        if len(known) < 2:
-            return None
-        best = max(value / n for n, value in known)
-        reached = known[0]
-        for n, value in known[1:]:
-            if (value - reached[1]) / (n - reached[0]) < KNEE * best:
-                continue
-            reached = (n, value)
-        return None if reached[0] == known[-1][0] else reached[0]
+        return find_knee(self.points)
 
 
 @dataclass(slots=True)
@@ -229,3 +209,34 @@ def _smooth(most: int, primes: set[int], step: int) -> list[int]:
 
 def _twos(n: int) -> int:
     return n & -n
+
+
+def solve_points(points: Mapping[int, Assessed | None], target: float, case: str) -> float | None:
+    """Return the chips that reach a useful throughput in one case, read off the tried sizes; None beyond them."""
+    known = [(n, getattr(a.useful, case)) for n, a in sorted(points.items()) if a is not None]
+    best: list[tuple[int, float]] = []
+    for n, value in known:
+        if not best or value > best[-1][1]:
+            best.append((n, value))
+    place = bisect.bisect_left([value for _, value in best], target)
+    if not best or place == len(best):
+        return None
+    if place == 0:
+        return float(best[0][0])
+    (n0, v0), (n1, v1) = best[place - 1], best[place]
+    share = math.log(target / v0) / math.log(v1 / v0)
+    return math.exp(math.log(n0) + share * math.log(n1 / n0))
+
+
+def find_knee(points: Mapping[int, Assessed | None]) -> int | None:
+    """Return the size past which another chip gives less than half of a chip's best; None where none was tried."""
+    known = [(n, a.useful.nominal) for n, a in sorted(points.items()) if a is not None]
+    if len(known) < 2:
+        return None
+    best = max(value / n for n, value in known)
+    reached = known[0]
+    for n, value in known[1:]:
+        if (value - reached[1]) / (n - reached[0]) < KNEE * best:
+            continue
+        reached = (n, value)
+    return None if reached[0] == known[-1][0] else reached[0]

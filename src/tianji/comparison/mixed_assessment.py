@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from tianji.comparison.assessment import Assumptions, PaidPool, pay_for
+from tianji.comparison.assessment import Assumptions, PaidPool, pay_for, price_to_buy
 from tianji.comparison.whole_units import describe_bought
 from tianji.economics.space import FloorSpace
 from tianji.hardware import Pool
@@ -165,7 +166,7 @@ class MixedAssessment:
     @property
     def bought_words(self) -> str:
         """What the capital expense buys, in a few words, where much of it stays free; else empty."""
-        return describe_bought((part.pool, part.chips, part.floor_space) for part in self.parts)
+        return describe_bought(self.parts, partial(price_to_buy, given=self.given))
 
     @property
     def own_or_rent(self) -> str:

@@ -11,7 +11,15 @@ from tianji.comparison.batches import AtBatch, weigh_round_batches
 from tianji.comparison.curve import Curve, FixedCurve
 from tianji.comparison.flip_price import FlipPrice, find_flip_price
 from tianji.comparison.measures import Assessed
-from tianji.comparison.sensitivity import Sensitivity, choose_best, compute_sensitivities, find_alternative_plans
+from tianji.comparison.mixed_assessment import MixedAssessment
+from tianji.comparison.mixed_curve import MixedCurve
+from tianji.comparison.sensitivity import (
+    Sensitivity,
+    choose_best,
+    compute_sensitivities,
+    find_alternative_plans,
+    find_chips,
+)
 from tianji.comparison.side_by_side import Comparison, format_pool, set_side_by_side
 from tianji.economics import ask_power
 from tianji.errors import InfeasibleError, UnknownFigureError, UnknownNameError
@@ -43,10 +51,10 @@ class Replacement:
 
     match: str
     first: Assessed
-    other: Assessment
+    other: Assessed
     chips: tuple[float | None, float, float | None]
     first_curve: Curve | FixedCurve
-    other_curve: Curve
+    other_curve: Curve | MixedCurve
     answer: str
     """What the sensitivities move: a ratio of the other pool over the first, in words."""
     sensitivities: tuple[Sensitivity, ...]
@@ -102,13 +110,16 @@ def replace_pool(
         else Curve(job, place, calibration, given, mapper=mapper)
     )
     base, best, limit, plans = _find(first_curve, other_curve, match, days)
-    _draw(other_curve, best.pool.chips, BRACKET_POINTS)
+    draw_curve(other_curve, best.pool.chips, BRACKET_POINTS)
     bracket = _bracket(match, base, best, other_curve, limit)
-    answer, ratio = _answer(match, base, best)
+    answer, ratio = say_answer(match, base, best)
     sensitivities = compute_sensitivities(other_curve, base, best, ratio, plans)
     if isinstance(first_curve, Curve):
-        _draw(first_curve, base.offered, points)
-    _draw(other_curve, best.pool.chips, points)
+        draw_curve(first_curve, base.offered, points)
+    draw_curve(other_curve, best.pool.chips, points)
+    if match not in SPENT:
+        wanted = base.useful.nominal if limit is None else base.job.tokens / (limit * DAY)
+        sensitivities = find_chips(sensitivities, other_curve, wanted)
     # A deadline that is the first pool's own moves with it.
     target = None if limit is None or days is None else base.job.tokens / (limit * DAY)
     both = set_side_by_side((base, best), given)
@@ -129,18 +140,24 @@ def _find(
     first_curve: Curve | FixedCurve, other_curve: Curve, match: str, days: float | None
 ) -> tuple[Assessed, Assessment, float | None, list[Plan]]:
     """Return the first pool, what replaces it, the deadline, and the plans that win on it under other assumptions."""
-    job, pool = first_curve.job, first_curve.pool
-    base: Assessed | None = first_curve.at(pool.chips)
+    base = find_first(first_curve)
+    limit = find_deadline(base, days) if match == "deadline" else None
+    smallest = _match(match, base, other_curve, limit)
+    plans = find_alternative_plans(other_curve, smallest)
+    best = other_curve.points[smallest.pool.chips] = choose_best(other_curve, plans, other_curve.calibration)
+    return base, best, limit, plans
+
+
+def find_first(curve: Curve | FixedCurve) -> Assessed:
+    """Return the pool that is replaced; raises InfeasibleError where the model does not fit it."""
+    job, pool = curve.job, curve.pool
+    base: Assessed | None = curve.at(pool.chips)
     if base is None:
         raise InfeasibleError(
             f"{job.model.name} does not fit {pool.chips:,} chips of {pool.name}: no legal strategy holds it; "
             f"`tianji plan {job.model.name} {pool.name} --chips {pool.chips}` names the closest"
         )
-    limit = _deadline(base, days) if match == "deadline" else None
-    smallest = _match(match, base, other_curve, limit)
-    plans = find_alternative_plans(other_curve, smallest)
-    best = other_curve.points[smallest.pool.chips] = choose_best(other_curve, plans, other_curve.calibration)
-    return base, best, limit, plans
+    return base
 
 
 def _at_batch(batch: int, curves: tuple[Curve | FixedCurve, Curve], match: str, days: float | None) -> AtBatch:
@@ -153,7 +170,8 @@ def _at_batch(batch: int, curves: tuple[Curve | FixedCurve, Curve], match: str, 
     return AtBatch(batch, (base, best))
 
 
-def _deadline(base: Assessed, days: float | None) -> float:
+def find_deadline(base: Assessed, days: float | None) -> float:
+    """Return the days that are allowed: those that were said, else those of the first pool."""
     limit = days if days is not None else None if base.days is None else base.days.nominal
     if limit is None:
         raise InfeasibleError("--match deadline needs the work: give --tokens, like --tokens 15T")
@@ -227,7 +245,8 @@ def _fastest(curve: Curve, allowed: Callable[[Assessment], bool], what: str) -> 
     return max(fitting, key=lambda a: a.useful.nominal)
 
 
-def _draw(curve: Curve, chips: int, points: int) -> None:
+def draw_curve(curve: Curve, chips: int, points: int) -> None:
+    """Try about so many sizes around a number of chips."""
     least, most = max(chips // SPREAD, curve.pool.node), min(chips * SPREAD, curve.most)
     curve.fill(curve.sample(least, most, points))
 
@@ -248,10 +267,11 @@ def _bracket(
     return curve.solve(target.low, "high"), nominal, curve.solve(target.high, "low")
 
 
-Ratio = Callable[[Assessed, Assessment], float | None]
+Ratio = Callable[[Assessed, Assessed], float | None]
 
 
-def _answer(match: str, base: Assessed, best: Assessment) -> tuple[str, Ratio]:
+def say_answer(match: str, base: Assessed, best: Assessed) -> tuple[str, Ratio]:
+    """Return what the answer on money or energy is, in words, and the ratio that it is."""
     if match in SPENT:
         what = "money" if match == "cost" else "power"
         return f"useful tokens for the same {what}, the other pool over the first", partial(_yield_ratio, SPENT[match])
@@ -260,15 +280,15 @@ def _answer(match: str, base: Assessed, best: Assessment) -> tuple[str, Ratio]:
     return "energy of a useful token, the other pool over the first", _energy_ratio
 
 
-def _yield_ratio(spent: Callable[[Assessed], Range], a: Assessed, b: Assessment) -> float:
+def _yield_ratio(spent: Callable[[Assessed], Range], a: Assessed, b: Assessed) -> float:
     return b.useful.nominal / spent(b).nominal * spent(a).nominal / a.useful.nominal
 
 
-def _cost_ratio(a: Assessed, b: Assessment) -> float | None:
+def _cost_ratio(a: Assessed, b: Assessed) -> float | None:
     return None if a.cost is None or b.cost is None else b.cost.nominal / a.cost.nominal
 
 
-def _energy_ratio(a: Assessed, b: Assessment) -> float | None:
+def _energy_ratio(a: Assessed, b: Assessed) -> float | None:
     return None if a.energy is None or b.energy is None else b.energy.nominal / a.energy.nominal
 
 
@@ -282,7 +302,10 @@ def describe_answer(replacement: Replacement) -> str:
     how = {"throughput": "give as many useful tokens", "deadline": "meet the deadline", "cost": "cost as much an hour",
            "power": "take as much power"}[replacement.match]  # fmt: skip
     units = other.floor_space
+    what = f"{nominal:,.0f} chips of {other.place.name} ({units.units:,} × {units.unit_chips:,}, spares counted)"
+    if isinstance(other, MixedAssessment):
+        what = f"{nominal:,.0f} chips, {other.name},"
     return (
-        f"{nominal:,.0f} chips of {other.pool.name} ({units.units:,} × {units.unit_chips:,}, spares counted){around} {how}"
+        f"{what}{around} {how}"
         f" as {format_pool(first)}; useful throughput {other.useful.nominal / first.useful.nominal:.2f} times."
     )

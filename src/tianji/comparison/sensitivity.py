@@ -39,6 +39,12 @@ class Sensitivity:
     at_high: float
     flips: bool
     """The answer crosses 1 between the two ends."""
+    speed_at_low: float = 1.0
+    """Useful tokens a second there, over those as things are."""
+    speed_at_high: float = 1.0
+    chips_at_low: float | None = None
+    """Chips that suffice there; None: beyond those that were tried, or another question was asked."""
+    chips_at_high: float | None = None
 
     @property
     def width(self) -> float:
@@ -69,7 +75,7 @@ def compute_sensitivities(
         ("electricity price", *_electricity(curve, other)),
         ("power of a chip, with its share", *_powers(curve, other)),
     )
-    moved = [_sensitivity(*bar, first, answer) for bar in bars]
+    moved = [_sensitivity(*bar, (first, other), answer) for bar in bars]
     return tuple(sorted((s for s in moved if s is not None), key=lambda s: -s.width))
 
 
@@ -94,14 +100,31 @@ def choose_best(curve: Curve, plans: Sequence[Plan], calibration: Calibration) -
 
 
 def _sensitivity(
-    name: str, low: str, high: str, a: Assessment | None, b: Assessment | None, first: Assessed, answer: Answer
-) -> Sensitivity | None:
+    name: str, low: str, high: str, a: Assessment | None, b: Assessment | None, pair: tuple[Assessed, Assessment], answer: Answer
+) -> Sensitivity | None:  # fmt: skip
     if a is None or b is None:
         return None
+    first, other = pair
     at_low, at_high = answer(first, a), answer(first, b)
     if at_low is None or at_high is None:
         return None
-    return Sensitivity(name, low, high, at_low, at_high, min(at_low, at_high) < 1 < max(at_low, at_high))
+    speeds = (end.useful.nominal / other.useful.nominal for end in (a, b))
+    return Sensitivity(name, low, high, at_low, at_high, min(at_low, at_high) < 1 < max(at_low, at_high), *speeds)
+
+
+def find_chips(sensitivities: Sequence[Sensitivity], curve: Curve, target: float) -> tuple[Sensitivity, ...]:
+    """Return the assumptions with the chips that give so many useful tokens a second at each end.
+
+    They are read off the curve: where each size gives ``f`` times what it gives now, the target over ``f`` is looked up.
+    """
+    return tuple(
+        replace(
+            s,
+            chips_at_low=curve.solve(target / s.speed_at_low, "nominal"),
+            chips_at_high=curve.solve(target / s.speed_at_high, "nominal"),
+        )
+        for s in sensitivities
+    )
 
 
 def _move(curve: Curve, what: str, factor: float) -> Calibration:
@@ -169,7 +192,7 @@ def _ways_to_pay(other: Assessment) -> Ends:
         return NO_RANGE
     # The bill of the other way, under the same plan.
     bill, hourly = (
-        otherwise.bill(seconds, other.electricity) for seconds in (TERA / other.useful, Range.exactly(HOUR))
+        otherwise.bill(seconds, other.given.electricity) for seconds in (TERA / other.useful, Range.exactly(HOUR))
     )
     turned = replace(other, bill=bill, hourly_bill=hourly)
     return ("rented", "owned", other, turned) if basis == "rent" else ("rented", "owned", turned, other)

@@ -202,13 +202,23 @@ class Controller:
             return
         is_early = self.attempt is None and self.clock.now() - self._changed < self.settings.start_timeout
         if is_early and len(self.heard) < self.nodes:
+            self._say_late(free)
             return  # the nodes are still coming up
         proposal = self.planner.propose(min(len(free), self._most_chips())) if free else None
         if proposal is None:
-            self._write("wait", free=len(free), unheard=self.nodes - len(self.heard))
+            self._write("wait", free=len(free), unheard=self._unheard())
             self._enter(State.WAITING)
             return
         self._start(proposal, free)
+
+    def _say_late(self, free: Sequence[int]) -> None:
+        """Say once which nodes have not reported, when they take longer than a node may be silent."""
+        if self.log.events[-1]["event"] == "begin" and self.clock.now() - self._changed > self.settings.node_timeout:
+            self._write("wait", free=len(free), unheard=self._unheard())
+
+    def _unheard(self) -> list[int]:
+        """Return the nodes whose agents never reported."""
+        return [number for number in range(self.nodes) if number not in self.heard]
 
     def _start(self, proposal: Proposal, free: list[int]) -> None:
         settings, now = self.settings, self.clock.now()

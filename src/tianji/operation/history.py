@@ -23,6 +23,8 @@ STATES = {
 }  # fmt: skip
 """By event: the state that it leads to; empty where it changes none."""
 ENDED = ("done", "failed", "stopped")
+WAITS = ("planning", "waiting")
+"""States in which nothing is trained until something comes."""
 RECENT = 20
 """Steps whose median is the pace now."""
 
@@ -65,6 +67,25 @@ class OperationHistory:
         """Where it stands; ``cut off`` where its controller is gone without a word."""
         state = next((s for e in reversed(self.events) if (s := STATES.get(str(e["event"]), ""))), "planning")
         return state if state in ENDED or self.is_operated else "cut off"
+
+    @property
+    def cause(self) -> str:
+        """What it waits for, in words; empty while it waits for nothing that is known."""
+        if self.state not in WAITS or not self.events:
+            return ""
+        last = next((e for e in reversed(self.events) if STATES.get(str(e["event"]), "")), self.events[-1])
+        nodes = self.events[0].get("nodes", 0)
+        if last["event"] == "begin":
+            return f"it waits for the agents of {nodes} nodes to report"
+        if last["event"] != "wait":
+            return ""
+        unheard = last["unheard"]
+        late = list(unheard) if isinstance(unheard, list) else [None] * int(unheard)
+        if late:
+            numbers = ", ".join(str(n) for n in late if n is not None)
+            which = f" ({numbers})" if numbers else ""
+            return f"the agents of {len(late)} of {nodes} nodes{which} were never heard; the agent logs in its folder may say why"
+        return f"{last['free']} chips are free, too few for a plan; failed chips and nodes are left out until they are repaired"
 
     @property
     def account(self) -> Account:

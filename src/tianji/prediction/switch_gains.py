@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tianji.catalog.architectures import find_mixture
@@ -41,6 +41,9 @@ class SwitchGain:
     """The plan with the strategy fields that the switch holds."""
     software: Software
     """What has the switch."""
+    saved: Mapping[str, Seconds] = field(default_factory=dict)
+    """By kind of time what it saves, below zero what it adds; what is recomputed is launched again, so that one switch may
+    shorten several. All together are ``saves``."""
 
     @property
     def flag(self) -> str:
@@ -73,11 +76,21 @@ def weigh_switches(
     under = [calibration, *(calibration.under(other, chip.name) for _, _, _, other in changes)]
     estimated = predict_many(bundle(plans), partial(_same, stack_constants([c.constants(chip) for c in under])))
     present, *times = estimated.step_time.tolist()
+    terms = {kind: seconds[0] - seconds[1:] for kind, seconds in estimated.terms.items()}
     room = max(usable_memory(plan.pool), float(estimated.memory[0]))
     gains = [
-        SwitchGain(name, software.switches.get(name, ""), word, seconds, present - seconds, changed, other)
-        for (name, word, changed, other), seconds, size in zip(
-            changes, times, estimated.memory[1:].tolist(), strict=True
+        SwitchGain(
+            name,
+            software.switches.get(name, ""),
+            word,
+            seconds,
+            present - seconds,
+            changed,
+            other,
+            {kind: float(saved[place]) for kind, saved in terms.items()},
+        )
+        for place, ((name, word, changed, other), seconds, size) in enumerate(
+            zip(changes, times, estimated.memory[1:].tolist(), strict=True)
         )
         if size <= room and present - seconds >= SMALL * present
     ]

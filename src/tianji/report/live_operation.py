@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from tianji.parallel.layouts import abbreviate_layout
 
@@ -37,6 +38,15 @@ def draw_operation(operation: Operation) -> RenderableType:
         nodes.add_row(str(number), marks)
     log = Table("at", "event", box=None)
     for event in operation.log.events[-LATEST:]:
-        facts = " ".join(f"{k}={v}" for k, v in event.items() if k not in ("n", "at", "event"))
-        log.add_row(f"{event['at']:.1f} s", Text(f"{event['event']} {facts}"))
+        log.add_row(f"{event['at']:.1f} s", Text(describe_event(event)))
     return Group(head, nodes, log)
+
+
+def describe_event(event: Mapping[str, Any]) -> str:
+    """Return an event in a line: its kind and its own fields.
+
+    >>> describe_event({"n": 1, "at": 10.0, "event": "wait", "free": 0, "unheard": [1]})
+    'wait free=0 unheard=[1]'
+    """
+    facts = " ".join(f"{k}={v}" for k, v in event.items() if k not in ("n", "at", "event"))
+    return f"{event['event']} {facts}"

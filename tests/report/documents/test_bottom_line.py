@@ -3,6 +3,7 @@
 import pytest
 
 import tianji
+from tianji.formatting import format_days, format_duration
 from tianji.report.documents.checked_lines import twin_line
 from tianji.report.present import view_of
 
@@ -52,3 +53,14 @@ def test_unlike_peaks_have_no_ratio_of_mfus_and_every_pair_a_verdict() -> None:
 )
 def test_a_twin_says_fewer_layers_only_where_it_has_fewer(layers: int, runs: int, hinge: str) -> None:
     assert twin_line("m", layers, 2, runs, "pass" if runs else None)["hinge"] == hinge
+
+
+def test_a_plan_that_was_chosen_says_the_step_and_the_days_corrected_for_it() -> None:
+    document = tianji.plan(MODEL, WHERE, chips=64, tokens="15T").document
+    choice, first = document["choice"], document["plans"][0]
+    days = first["goodput_summary"]["days"] * (1 + choice["optimism_ratio"])
+    step = format_duration(choice["corrected_step_time_s"])
+    assert f"{step} and {format_days(days)} days corrected for having been chosen" in document["bottom_line"]["answer"]
+    one = tianji.predict(MODEL, WHERE, first["layout"], chips=64, tokens="15T")
+    assert "corrected" not in one.document["bottom_line"]["answer"]
+    assert one.step_time.nominal == pytest.approx(first["step_time_s"])

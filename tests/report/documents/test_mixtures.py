@@ -60,6 +60,22 @@ def test_a_mixture_is_replaced_by_chips_of_one_kind(replacement: dict[str, Any])
     assert {chart.name for chart in view.charts()} >= {"throughput", "sensitivity"}
 
 
+def test_a_mixture_replaces_a_pool_with_its_parts_growing_alike() -> None:
+    answer = tianji.replace(MODEL, "8xhgx-h100", SUM, points=2, **JOB)
+    document, found = dict(answer.document), answer.result
+    assert not list(mismatches(json.loads(json.dumps(document)), ReplacementDocument))
+    parts = {part["chips"] for part in document["other"]["parts"]}
+    assert len(parts) == 1, "the shares are those that were asked"
+    assert document["chips"] % 16 == 0
+    assert found.other.useful.nominal >= found.first.useful.nominal
+    smaller = [a for n, a in found.other_curve.points.items() if n < document["chips"] and a is not None]
+    assert all(a.useful.nominal < found.first.useful.nominal for a in smaller)
+    few, nominal, many = found.chips
+    assert (few is None or few <= nominal) and (many is None or many >= nominal)
+    text = repr(view_of(json.loads(json.dumps(document))))
+    assert "as many useful tokens" in text
+
+
 def test_goodput_of_a_mixture_is_that_beside_its_plan() -> None:
     answer, plan = tianji.goodput(MODEL, SUM, **JOB), tianji.plan(MODEL, SUM, **JOB).document
     assert answer.document["goodput"] == plan["goodput_summary"]["goodput"]
@@ -72,7 +88,7 @@ def test_goodput_of_a_mixture_is_that_beside_its_plan() -> None:
     ("words", "says"),
     [
         (("size", MODEL, SUM, "--days", "10", "--tokens", "1T"), "`tianji plan MODEL MIXTURE --tokens`"),
-        (("replace", MODEL, "--from", POOL, "--with", SUM), "`tianji compare MODEL FROM WITH`"),
+        (("replace", MODEL, "--from", POOL, "--with", SUM, "--match", "cost"), "a mixture replaces by throughput"),
         (("smallest", MODEL, SUM), "`tianji plan MODEL MIXTURE`"),
         (("predict", MODEL, SUM), "`tianji plan MODEL MIXTURE`"),
         (("compare", MODEL, "8xhgx-a100+8xnobody", POOL), "`tianji browse mixtures`"),

@@ -38,4 +38,4 @@ def test_colours_stay_where_a_bar_is_missing(view: View) -> None:
 def test_what_is_bought_is_said_beside_the_money(document: dict[str, Any]) -> None:
     amounts = document["bottom_line"]["amounts"]
     assert "1 unit of 8,192 chips, 99 % of it free" in amounts or "100 % of it free" in amounts
-    assert "smaller: atlas-950-superpod-1024 with units of 1,024" in amounts
+    assert "smaller: 1 × 1,024 chips of atlas-950-superpod-1024 with another chip" in amounts

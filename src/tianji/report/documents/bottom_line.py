@@ -18,15 +18,22 @@ from tianji.ranges import Range, chance_of_at_least
 from tianji.report.documents.three_lines import SURE, BottomLineDocument, say_chance
 from tianji.result import Result
 from tianji.search.mixed_planner import MixedOutcome
-from tianji.units import DAY, HOUR, KILO, MEGA, Dollars
+from tianji.units import DAY, HOUR, KILO, MEGA, Dollars, Seconds, show
 
 NOT_GIVEN = "days and the bill of the run: give --tokens"
+PAID = {"rent": " of rent", "own": " of owning it for that time"}
+"""What the money of a run is, by the basis of its price; what buying takes at once is another sum."""
 
 
-def plan_line(result: Result, given: Assumptions) -> BottomLineDocument:
-    """Return the bottom line of one plan: whether it fits, and its step; prices and failures are as they are given."""
+def plan_line(result: Result, given: Assumptions, optimism: float | None = None) -> BottomLineDocument:
+    """Return the bottom line of one plan: whether it fits, and its step; prices and failures are as they are given.
+
+    ``optimism`` is the share by which the step of a plan that was chosen among many is too small.
+    """
     chips, step = result.plan.strategy.chips, result.step_time
     time = f"{format_range(step, format_duration)} a step"
+    if optimism is not None:
+        time += f", {_corrected(result, given, 1.0 + optimism)} corrected for having been chosen"
     chance = 1.0 - result.misfit_chance
     verdict = f"Yes: {chips:,} chips hold it" if result.fits else f"No: {chips:,} chips do not hold it"
     basis = f"the step time ({step.leans_on})" if step.leans_on else "the step time, a lower bound without a range"
@@ -38,14 +45,27 @@ def plan_line(result: Result, given: Assumptions) -> BottomLineDocument:
     }
 
 
-def goodput_line(result: Result, goodput: Goodput, price: Dollars | None) -> BottomLineDocument:
-    """Return the bottom line of a run under failures; ``price`` is that of a chip-hour."""
+def _corrected(result: Result, given: Assumptions, longer: float) -> str:
+    """Return the step, and the days with failures where tokens are given, so many times as long."""
+    step = format_duration(result.step_time.nominal * longer)
+    if not result.plan.job.tokens:
+        return step
+    try:
+        days = assess(result, given).days
+    except InputError:
+        return step
+    return f"{step} and {format_days(days.nominal * longer)} days" if days else step
+
+
+def goodput_line(result: Result, goodput: Goodput, price: Dollars | None, every: Seconds = 0.0) -> BottomLineDocument:
+    """Return the bottom line of a run under failures; ``price`` is that of a chip-hour, ``every`` the recommended interval."""
     chips, spares = result.plan.strategy.chips, goodput.spare_nodes
     nodes = "no spare node" if not spares else f"{spares:,} spare {'node' if spares == 1 else 'nodes'}"
     share = format_range(goodput.goodput, format_percent)
     chance = 1.0 - result.misfit_chance
     rents = {} if price is None else {result.plan.pool.name: price}
-    verdict = f"Yes: {chips:,} chips and {nodes} keep {share} of the time."
+    save = f"; save every {show(every, 'time')}" if every else ""
+    verdict = f"Yes: {chips:,} chips and {nodes} keep {share} of the time{save}."
     if not result.fits:
         verdict = f"No: {chips:,} chips do not hold it; if they did, {share} of the time would last."
     basis = goodput.goodput.leans_on or goodput.profile.title
@@ -111,7 +131,7 @@ def replacement_line(replacement: Replacement) -> BottomLineDocument:
     return {
         "answer": f"Yes: {describe_answer(replacement)}",
         "amounts": f"{format_pool(other)}: {amounts(other)}",
-        "hinge": f"{other.pool.chips:,} {word}: {say_chance(chance)}. It hangs on {_widest(first, other)}.",
+        "hinge": f"{other.offered:,} {word}: {say_chance(chance)}. It hangs on {_widest(first, other)}.",
         "chance": chance,
     }
 
@@ -187,13 +207,15 @@ class _Amounts(Protocol):
     def capital(self) -> Range | None: ...
     @property
     def bought_words(self) -> str: ...
+    @property
+    def basis(self) -> str: ...
 
 
 def amounts(a: _Amounts) -> str:
     """Return days, money and power of a plan; without a number of tokens the money of a day."""
     days = f"{format_days(a.days.nominal)} days{_ends(a.days, format_days)}" if a.days else ""
     if cost := a.cost_of_run:
-        money = _scaled(cost, "USD")
+        money = f"{_scaled(cost, 'USD')}{PAID.get(a.basis, '')}"
     elif day := a.cost_per_hour:
         money = f"{_scaled(day * (DAY / HOUR), 'USD')} a day"
     else:
@@ -201,7 +223,7 @@ def amounts(a: _Amounts) -> str:
     power = _scaled(a.site_power, "W") if a.site_power else "power not known, none is published"
     energy = f"{format_number(a.energy_of_run.nominal / MWH)} MWh" if a.energy_of_run else ""
     bought = f" ({a.bought_words})" if a.bought_words else ""
-    capital = f"{_scaled(a.capital, 'USD')} to own it{bought}" if a.days and a.capital else ""
+    capital = f"{_scaled(a.capital, 'USD')} to buy it{bought}" if a.days and a.capital else ""
     return ", ".join(part for part in (days, money, energy, power, capital) if part)
 
 

@@ -9,6 +9,7 @@ from tianji.comparison import Comparison, Replacement, Sizing
 from tianji.comparison.batches import describe_chips
 from tianji.comparison.curve import Curve, FixedCurve
 from tianji.comparison.measures import MEASURES
+from tianji.comparison.mixed_curve import MixedCurve
 from tianji.comparison.replacement import describe_answer
 from tianji.comparison.sensitivity import Sensitivity
 from tianji.comparison.side_by_side import format_pool
@@ -102,6 +103,9 @@ class SwingDocument(TypedDict):
     at_high: float
     flips: bool
     """The answer crosses 1 between the two ends."""
+    chips_at_low: float | None
+    """Chips that suffice there, read off the curve; null: beyond those that were tried, or money or power is to be equal."""
+    chips_at_high: float | None
 
 
 class FlipPriceDocument(TypedDict):
@@ -227,7 +231,7 @@ def replacement_document(replacement: Replacement, calibration: Calibration) -> 
         **work_document(first.job),
         "match": replacement.match,
         "answer": describe_answer(replacement),
-        "chips": other.pool.chips,
+        "chips": other.offered,
         "chips_fewest": few,
         "chips_most": many,
         "units": other.floor_space.units,
@@ -268,6 +272,8 @@ def swing_document(sensitivity: Sensitivity) -> SwingDocument:
         "at_low": sensitivity.at_low,
         "at_high": sensitivity.at_high,
         "flips": sensitivity.flips,
+        "chips_at_low": sensitivity.chips_at_low,
+        "chips_at_high": sensitivity.chips_at_high,
     }
 
 
@@ -304,7 +310,7 @@ def sizing_document(sizing: Sizing, calibration: Calibration) -> SizingDocument:
     }
 
 
-def curve_document(curve: Curve | FixedCurve) -> CurveDocument:
+def curve_document(curve: Curve | FixedCurve | MixedCurve) -> CurveDocument:
     """Return the sizes that were tried, ascending."""
     return {
         "pool": curve.pool.name,

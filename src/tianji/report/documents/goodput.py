@@ -191,10 +191,11 @@ def goodput_document(
 ) -> GoodputDocument:
     """Return the goodput of a plan; ``price`` is that of one chip-hour."""
     plan = result.plan
+    every = next((choice.interval for choice in remedies.intervals if choice.is_recommended), 0.0)
     return {
         "document": "goodput",
         **request_document(plan, calibration),
-        **lasting_document(result, goodput, remedies, price, goodput_line(result, goodput, price)),
+        **lasting_document(result, goodput, remedies, price, goodput_line(result, goodput, price, every)),
         "plan": plan_result_document(result, goodput.reliability),
         "failure_domains": {
             name: domain_chips(name, plan.pool, plan.strategy.chips) for name in goodput.nominal.failures

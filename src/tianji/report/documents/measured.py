@@ -53,6 +53,8 @@ class ChangeDocument(TypedDict):
     """Step time saved, of the step as it is."""
     chance: float
     """That it is faster at all, over draws of the constants and of the layouts' own errors."""
+    memory_bytes: float
+    """Of the fullest chip with it."""
 
 
 class MeasuredDocument(TypedDict):
@@ -114,7 +116,7 @@ def _change(change: Change, result: Result, measured: Seconds) -> ChangeDocument
     return {
         "flag": change.flag, "field": change.field, "value": change.value, "step_time_s": change.step_time,
         "from_measured_s": measured * ratio, "gain_ratio": 1.0 - ratio,
-        "chance": change.chance,
+        "chance": change.chance, "memory_bytes": change.result.memory_total,
     }  # fmt: skip
 
 

@@ -38,6 +38,8 @@ class OperationStatusDocument(TypedDict):
     """Median of the latest steps."""
     left_s: float | None
     """Until the last step at that pace, without failures; null when it is not training."""
+    cause: str | None
+    """What it waits for; null while it waits for nothing that is known."""
     last_event: str
     last_event_time: str | None
 
@@ -51,7 +53,7 @@ def operation_status_document(history: OperationHistory) -> OperationStatusDocum
     last = history.events[-1] if history.events else {}
     return {
         "document": "operation_status",
-        "bottom_line": operation_line(state, history.account),
+        "bottom_line": operation_line(state, history.account, history.cause),
         "folder": str(history.folder),
         "state": state,
         "is_operated": history.is_operated,
@@ -68,6 +70,7 @@ def operation_status_document(history: OperationHistory) -> OperationStatusDocum
         "failures": sum(e["event"] == "failure" for e in history.events),
         "step_time_s": pace,
         "left_s": (steps - done) * pace if pace is not None and state == "training" else None,
+        "cause": history.cause or None,
         "last_event": str(last.get("event", "")),
         "last_event_time": last.get("time"),
     }

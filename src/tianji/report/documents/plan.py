@@ -171,7 +171,11 @@ def plan_document(
     best, searched = outcome.results[0], outcome.search
     return {
         "document": "plan",
-        "bottom_line": plan_line(best, assumptions or Assumptions(reliability=reliability)),
+        "bottom_line": plan_line(
+            best,
+            assumptions or Assumptions(reliability=reliability),
+            outcome.choice.optimism if outcome.choice else None,
+        ),
         "objective": objective,
         **request_document(best.plan, calibration),
         "plans": [full_plan_result_document(result, reliability) for result in outcome.results],

@@ -46,6 +46,8 @@ POWERS = (
     ("busy_w", "all, busy, before cooling"), ("idle_w", "all, idle, before cooling"),
     ("site_w", "all, with cooling, at most"),
 )  # fmt: skip
+PAID = " The cost of the run is its rent, or what owning takes over its days; the capital expense buys whole units at once."
+"""Two rows of money, and what each is compared with: its own kind."""
 NOT_PUBLISHED, UNLIKE = "not published", "unlike peaks"
 
 
@@ -198,6 +200,8 @@ def measure_table(pools: Sequence[AssessmentDocument], ratios: Ratios | None = N
                 cells.append(ranged_or(ratios[key][place], "{:.2f}".format, ""))
         rows.append(tuple(cells))
     note = "Nominal, with low and high" + ("; ratios over the first." if ratios else ".")
+    if any(all(pool["measures"][key]["value"] for key in ("cost_of_run", "capital")) for pool in pools):
+        note += PAID
     return ViewTable("measures", "", tuple(columns), tuple(rows), note, keys=2)
 
 

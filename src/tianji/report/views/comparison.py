@@ -98,7 +98,7 @@ def replacement_view(document: ReplacementDocument) -> View:
     pools = (first, other)
     sections = (
         ViewSection("How many chips give how much", (_two_curves(document), *_curve_tables(document))),
-        ViewSection("What would flip the answer", tuple(_tornado(document["sensitivity"]))),
+        ViewSection("What would flip the answer", (*_needed(document), *_tornado(document["sensitivity"]))),
         ViewSection(SIDE_BY_SIDE, (*measure_bars(pools), measure_table(pools, document["ratios"]))),
         *batches_section(document["batches"], of_chips=_moves_chips(document["batches"])),
         *assessment_sections(pools),
@@ -119,7 +119,10 @@ def _replacement_highlights(document: ReplacementDocument) -> Iterator[Highlight
     ends = (f"{end:,.0f}" if end is not None else "beyond those tried" for end in (few, many))
     needed = Number(chips, f"{chips:,}", few, many, "" if few == many else " to ".join(ends))
     yield Highlight(f"chips of {other['pool']}", needed, f"match: {document['match']}")
-    yield Highlight("units to buy", count_of(document["units"]), f"of {other['unit_chips']:,} chips, spares counted")
+    if other["unit_chips"] is not None:
+        yield Highlight(
+            "units to buy", count_of(document["units"]), f"of {other['unit_chips']:,} chips, spares counted"
+        )
     each = first["chips"] / chips
     yield Highlight(f"{first['pool']} chips that one replaces", Number(each, f"{each:.2f}"))
 
@@ -270,3 +273,26 @@ def _tornado(sensitivity: SensitivityDocument) -> Iterator[Block]:
         for s in swings
     )  # fmt: skip
     yield ViewTable("sensitivity", "", columns, rows, f"The answer is the {answer}.")
+
+
+def _needed(document: ReplacementDocument) -> Iterator[Block]:
+    """Yield how many chips it takes with one assumption at a time at both its ends; nothing where money or power is equal."""
+    swings = document["sensitivity"]["swings"]
+    moved = [s for s in swings if any(s[key] for key in ("chips_at_low", "chips_at_high"))]
+    if not moved:
+        return
+    columns = (
+        ViewColumn("assumption about the other pool"), ViewColumn("low end"), ViewColumn("chips there"),
+        ViewColumn("high end"), ViewColumn("the chips there"),
+    )  # fmt: skip
+    rows = tuple(
+        (s["assumption"], s["low_end"], _chips(s["chips_at_low"]), s["high_end"], _chips(s["chips_at_high"]))
+        for s in moved
+        if s["chips_at_low"] != s["chips_at_high"]
+    )
+    note = f"As it is: {document['chips']:,} chips. Read off the curve; one assumption at a time."
+    yield ViewTable("chips-needed", "", columns, rows, note)
+
+
+def _chips(number: float | None) -> Number | str:
+    return "beyond those tried" if number is None else Number(number, f"{number:,.0f}")

@@ -224,13 +224,15 @@ def remedy_tables(document: LastingDocument) -> tuple[ViewTable, ...]:
 # --- settings and the failure profile --------------------------------------------------------------------------
 def _settings(document: LastingDocument) -> Iterator[tuple[str, str]]:
     nominal, chosen = document["cases"]["nominal_failures"], document["reliability"]
-    for store, seconds in reversed(nominal["checkpoint_intervals_s"].items()):
-        steps = max(round(seconds / document["step_time_s"]), 1)
-        chosen_by = "the best for goodput, which is counted here" if chosen["interval"] is None else "as you set it"
-        every = f"every {_time(seconds)}, {count_noun(steps, 'step')}"
-        yield f"Save to {STORES.get(store, store)}", f"{every}: {chosen_by}"
     if recommended := describe_recommended(document):
         yield "Recommended", recommended
+    for store, seconds in reversed(nominal["checkpoint_intervals_s"].items()):
+        steps = max(round(seconds / document["step_time_s"]), 1)
+        chosen_by = (
+            "the best for goodput; the figures above are at it" if chosen["interval"] is None else "as you set it"
+        )
+        every = f"every {_time(seconds)}, {count_noun(steps, 'step')}"
+        yield f"Counted, {STORES.get(store, store)}", f"{every}: {chosen_by}"
     yield "One save", describe_save(nominal)
     yield "Fastest rung", f"{chosen['recovery']} restart"
     is_spare = chosen["replacement"] == "spare"

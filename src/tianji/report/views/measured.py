@@ -8,7 +8,7 @@ from tianji.formatting import format_duration
 from tianji.report.documents.measured import MeasuredDocument
 from tianji.report.documents.plan_result import PlanResultDocument
 from tianji.report.view import Facts, Number, ViewColumn, ViewSection, ViewTable
-from tianji.report.views.cells import share_of, time_of
+from tianji.report.views.cells import share_of, size_of, time_of
 from tianji.report.vocabulary import KINDS, signed_percent_of
 
 MOST_CHANGES = 8
@@ -76,7 +76,7 @@ def _causes(measured: MeasuredDocument) -> ViewTable:
 def _changes(measured: MeasuredDocument) -> ViewTable:
     columns = (
         ViewColumn("flag"), ViewColumn("predicted", "s"), ViewColumn("from the measured", "s"), ViewColumn("gain", "1"),
-        ViewColumn("chance", "1"),
+        ViewColumn("chance", "1"), ViewColumn("memory"),
     )  # fmt: skip
     rows = tuple(
         (
@@ -85,8 +85,12 @@ def _changes(measured: MeasuredDocument) -> ViewTable:
             time_of(c["from_measured_s"]),
             share_of(c["gain_ratio"]),
             share_of(c["chance"], 0),
+            size_of(c["memory_bytes"]),
         )
         for c in measured["changes"]
     )
-    note = "All else as it is; data parallelism takes the chips that are left. Chance: that it gains at all."
+    note = (
+        "All else as it is; data parallelism takes the chips that are left. Chance: that it gains at all. Memory: of the"
+        " fullest chip with it."
+    )
     return ViewTable("changes", "", columns, rows, note, most=MOST_CHANGES)

@@ -23,7 +23,7 @@ def operation_status_view(document: OperationStatusDocument) -> View:
     highlights.append(Highlight("failures", count_of(document["failures"]), f"in {document['attempts']:,} attempts"))
     columns = (ViewColumn("what"), ViewColumn("now"))
     now = ViewTable("status", "", columns, tuple(_rows(document)))
-    lead = f"State {document['state']}."
+    lead = f"State {document['state']}{': ' if document['cause'] else ''}{document['cause'] or ''}."
     return View(
         f"Operation in {document['folder']}",
         (lead,),

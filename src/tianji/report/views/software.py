@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from tianji.formatting import format_duration, format_percent
 from tianji.report.documents.software import SoftwareDocument, SwitchGainDocument
 from tianji.report.view import Facts, ViewSection
+from tianji.report.vocabulary import KINDS
 
 SHOWN = ("launch", "dispatcher", "ep_overlap", "tp_overlap", "loss")
 """Switches of the line; the others stand in the JSON."""
@@ -53,9 +54,11 @@ def switch_gains_sections(gains: Sequence[SwitchGainDocument], step_time: float)
 
 
 def describe_gain(gain: SwitchGainDocument, step_time: float) -> str:
-    """Return what a switch saves of a step, and how it is said."""
+    """Return what a switch saves of a step, in which parts of it, and how it is said."""
     share = format_percent(-gain["saves_s"] / step_time)
-    return f"-{format_duration(gain['saves_s'])} of {format_duration(step_time)} ({share}): {gain['flag']}"
+    parts = ", ".join(f"{KINDS[kind]} {format_duration(saved)}" for kind, saved in gain["saved_mostly_s"].items())
+    of = f", most of it in {parts}" if parts else ""
+    return f"-{format_duration(gain['saves_s'])} of {format_duration(step_time)} ({share}): {gain['flag']}{of}"
 
 
 def _title(gain: SwitchGainDocument) -> str:
