@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from tianji.catalog import load_calibration
 from tianji.cli import main
 from tianji.hardware.calibration import Calibration
+from tianji.measurements.columns import COLUMNS
 
 ROW = {
     "chip": "h100-sxm", "n_chips": "8", "layers": "32", "hidden": "4096", "ffn": "14336", "heads": "32", "kv_heads": "8",
@@ -39,7 +40,10 @@ def table(tmp_path: Path) -> Path:
 
 def test_ones_own_runs_give_a_calibration_that_fits_them_better(table: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.toml"
-    document = json.loads(run("calibrate", str(table), "--out", str(out), "--date", "2026-01-01", "--json").stdout)
+    document = json.loads(
+        run("calibrate", str(table), "--base", "none", "--out", str(out), "--date", "2026-01-01", "--json").stdout
+    )
+    assert document["added"] is None
     assert document["rows"] == len(LAYOUTS)
     # Micro-benchmarks hold the chip's constants: six runs of an own stack tell of the stack.
     own = document["software"]["ours"]["software"]
@@ -61,7 +65,7 @@ def test_the_same_runs_give_the_same_file(table: Path, tmp_path: Path) -> None:
     texts = []
     for name in ("one", "two"):
         out = tmp_path / f"{name}.toml"
-        done = run("calibrate", str(table), "--out", str(out), "--name", "x", "--date", "2026-01-01")
+        done = run("calibrate", str(table), "--base", "none", "--out", str(out), "--name", "x", "--date", "2026-01-01")
         assert done.exit_code == 0
         assert "standard error" in done.stdout
         texts.append(out.read_text())
@@ -77,3 +81,44 @@ def test_a_split_that_no_row_has_is_named(table: Path, tmp_path: Path) -> None:
     assert "fit" in done.stderr
     assert not (tmp_path / "out.toml").exists()
     assert run("calibrate", str(path), "--split", "check", "--out", str(tmp_path / "out.toml")).exit_code == 0
+
+
+def test_ones_own_runs_are_added_to_what_is_known(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.toml"
+    document = json.loads(run("calibrate", str(table), "--out", str(out), "--date", "2026-01-01", "--json").stdout)
+    (own,) = document["added"]["own"]
+    assert (document["added"]["base"], own["chip"], own["software"], own["rows"]) == ("default", "h100-sxm", "ours", 6)
+    assert abs(own["after_ratio"] - 1.0) < 0.05 < abs(own["before_ratio"] - 1.0)
+    shipped, mine = load_calibration(), load_calibration(out)
+    assert mine.software.keys() - shipped.software.keys() >= {"ours@h100-sxm"}
+    # No other chip and no memory moves; published runs of the same chip follow the cluster.
+    assert {t: e for t, e in mine.software.items() if not t.endswith("@h100-sxm")} == {
+        t: e for t, e in shipped.software.items() if not t.endswith("@h100-sxm")
+    }
+    assert (mine.chips, mine.memory, mine.spreads) == (shipped.chips, shipped.memory, shipped.spreads)
+    for near in document["added"]["neighbours"]:
+        assert (near["moved_ratio"] == 1.0) == (near["chip"] != "h100-sxm")
+    shown = run("calibrate", str(table), "--out", str(out)).stdout
+    assert "own rows were added to default" in " ".join(shown.split())
+
+
+def test_a_base_needs_a_table(tmp_path: Path) -> None:
+    done = run("calibrate", "--base", "default", "--out", str(tmp_path / "x.toml"))
+    assert done.exit_code == 2 and "name a table" in done.stderr
+
+
+def test_a_template_is_a_table_to_be_filled_in(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    assert run("validate", "--template", str(path)).exit_code == 0
+    untouched = run("validate", str(path))
+    assert untouched.exit_code == 2 and "step_time_s" in untouched.stderr
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert len(rows) == 1 and set(rows[0]) <= set(COLUMNS)
+    assert set(rows[0]) >= {name for name, column in COLUMNS.items() if column.empty == "needed"}
+    with path.open("w", newline="") as file:
+        out = csv.DictWriter(file, fieldnames=list(rows[0]))
+        out.writeheader()
+        out.writerow(rows[0] | {"step_time_s": "16.3"})
+    assert json.loads(run("validate", str(path), "--json").stdout)["summary"]["step_time"]["count"] == 1
+    again = run("validate", "--template", str(path))
+    assert again.exit_code == 2 and "exists" in again.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tianji.api.answer import Answer
+from tianji.api.own_rows import add_own_rows
 from tianji.api.progress import show_progress
 from tianji.api.requests import CalibrationLike, File, find_calibration
 from tianji.backends.mapping import open_mapper
@@ -17,9 +18,13 @@ from tianji.calibration import calibrate_rows
 from tianji.catalog.calibrations import write_calibration
 from tianji.errors import FormatError, UnknownNameError
 from tianji.formatting import format_percent
+from tianji.hardware.calibration import Calibration
+from tianji.measurements.rows import Row
+from tianji.measurements.template import write_template
 from tianji.parallel.plan_file import find_target
 from tianji.report.documents.calibration import calibration_document
 from tianji.report.documents.columns import columns_document
+from tianji.report.documents.own_rows import AddedRowsDocument
 from tianji.report.documents.validation import verdict_document
 from tianji.validation import GROUPS, Verdict, read_runs
 from tianji.validation import validate as validate_tables
@@ -35,12 +40,14 @@ def validate(
     group_by: str | Iterable[str] | None = None,
     rows: bool = False,
     columns: bool = False,
+    template: File | None = None,
     workers: str = "local",
 ) -> Answer[Verdict] | Answer[None]:
     """Predict measured runs and say how far off the predictions are.
 
-    ``tables`` are CSV files whose columns ``columns=True`` explains; without one the
-    published measurements that come with Tianji are used. A row that cannot be
+    ``tables`` are CSV files whose columns ``columns=True`` explains and
+    ``template="mine.csv"`` writes; without one the published measurements that come
+    with Tianji are used. A row that cannot be
     predicted is skipped, and the reasons are counted.
 
     ``split`` (fit or check) and ``quality`` (A, B or C) keep the rows with that word in
@@ -49,9 +56,11 @@ def validate(
 
     Raises FormatError for a file that is no such table, and when no row is left.
     """
-    if columns:
-        _refuse_beside_columns(tables, {"split": split, "quality": quality, "group-by": group_by, "rows": rows})
-        return Answer(None, "columns of a table of measured runs", columns_document)
+    if columns or template is not None:
+        asked = "--columns" if template is None else "--template"
+        _refuse_beside(asked, tables, {"split": split, "quality": quality, "group-by": group_by, "rows": rows})
+        notes = () if template is None else (_write_template(template),)
+        return Answer(None, "columns of a table of measured runs", columns_document, notes=notes)
     groups = read_groups(group_by)
     constants = find_calibration(calibration)
     with open_mapper(workers) as mapper:
@@ -64,12 +73,29 @@ def validate(
     return Answer(verdict, summary, partial(verdict_document, verdict, groups), constants, every_row=rows)
 
 
-def _refuse_beside_columns(tables: Iterable[File], options: Mapping[str, object]) -> None:
+def _write_template(path: File) -> str:
+    """Write the columns of a table and one line that shows them; return what the user is told.
+
+    Raises FormatError where the file exists or cannot be written.
+    """
+    try:
+        with Path(path).open("x", encoding="utf-8") as file:
+            file.write(write_template())
+    except FileExistsError:
+        raise FormatError(f"--template {path}: the file exists; name one that does not") from None
+    except OSError as error:
+        raise FormatError(
+            f"--template {path}: cannot be written ({error.strerror}); name a file in a folder that exists"
+        ) from None
+    return f"{path} has the columns of a table: write a line for each run over its line, with step_time_s"
+
+
+def _refuse_beside(asked: str, tables: Iterable[File], options: Mapping[str, object]) -> None:
     """Raise FormatError for a table or an option that the list of columns does not use."""
     given = [str(table) for table in tables] + [f"--{name}" for name, value in options.items() if value]
     if given:
         raise FormatError(
-            f"--columns explains what any table may hold, and reads none: leave out {', '.join(given)}, or --columns"
+            f"{asked} explains what any table may hold, and reads none: leave out {', '.join(given)}, or {asked}"
         )
 
 
@@ -100,11 +126,14 @@ def calibrate(
     split: str = "fit",
     name: str | None = None,
     date: str | None = None,
+    base: CalibrationLike = None,
 ) -> Answer[Any]:
     """Fit what datasheets do not say to measured runs, or measure this machine.
 
-    ``tables`` are those of ``tianji.validate``; without one the shipped tables are
-    used, and ``split`` names the rows that set constants. ``answer.result`` is the
+    ``tables`` are those of ``tianji.validate``: their rows are added to ``base``
+    (default: the shipped calibration; "none" fits them alone), and the answer says what
+    moved. Without a table the shipped ones are fitted. ``split`` names the rows that
+    count. ``answer.result`` is the
     calibration, for ``calibration=`` of any verb; ``out`` writes it as a TOML file,
     which states ``name`` and ``date``. Datasheet figures are never changed.
 
@@ -139,7 +168,7 @@ def calibrate(
     chosen = [replace(row, split="fit") if row.split == split else row for row in rows]
     with show_progress("Fitting rows") as progress:
         progress(len(chosen))
-        calibration = calibrate_rows(chosen, named, dated)
+        calibration, added = _fit_rows(chosen, base, bool(tables), named, dated)
     if out is not None:
         try:
             write_calibration(calibration, out)
@@ -147,8 +176,20 @@ def calibrate(
             raise FormatError(
                 f"{out}: cannot be written ({error.strerror}); name a file in a folder that exists"
             ) from None
-    summary = f"calibration {named} of {dated}, fitted to {len(chosen):,} rows"
+    how = f"with {len(chosen):,} rows added to {added['base']}" if added else f"fitted to {len(chosen):,} rows"
     make_document = partial(
-        calibration_document, calibration, "" if out is None else str(out), len(chosen), len(skipped)
+        calibration_document, calibration, "" if out is None else str(out), len(chosen), len(skipped), added
     )
-    return Answer(calibration, summary, make_document, calibration)
+    return Answer(calibration, f"calibration {named} of {dated}, {how}", make_document, calibration)
+
+
+def _fit_rows(
+    rows: list[Row], base: CalibrationLike, is_own: bool, name: str, date: str
+) -> tuple[Calibration, AddedRowsDocument | None]:
+    """Return what rows give: added to a calibration where they are one's own and it knows any chip, else fitted alone."""
+    if not is_own and base is not None:
+        raise FormatError("--base is what own rows are added to: name a table, or leave it out")
+    known = find_calibration(base) if is_own else None
+    if known is None or not known.chips:
+        return calibrate_rows(rows, name, date), None
+    return add_own_rows(rows, known, name, date)

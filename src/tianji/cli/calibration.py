@@ -32,15 +32,21 @@ if TYPE_CHECKING:
     "--split", default="fit", show_default=True, metavar="WORD",
     help="Only rows with this word in the column split set constants; rows of a table without that column all do.",
 )  # fmt: skip
+@click.option(
+    "--base", metavar="NAME|FILE",
+    help="Calibration that the rows of TABLE.csv are added to; none fits them alone.  [default: default]",
+)  # fmt: skip
 @click.option("--name", metavar="NAME", help="Name of the calibration.  [default: that of the file]")
 @click.option("--date", metavar="DATE", help="Date that the file states, like 2026-11-24.  [default: today]")
 @answering
 def calibrate_command(tables: tuple[str, ...], **options: Any) -> Answer[Any]:
     r"""Fit what datasheets do not say (efficiencies, overlap, overheads, effects of software) to measured runs.
 
-    TABLE.csv is a table as `tianji validate` takes it; without one the shipped tables are used. Every constant carries its
-    evidence and its standard error, and a chip without runs inherits from its closest relative with a wider range. Datasheet
-    figures are never changed. Use the file with --calibration FILE in any command.
+    TABLE.csv is a table as `tianji validate` takes it (`tianji validate --template FILE` writes its columns). Its rows are added
+    to the shipped calibration: your chips and software are predicted as they ran, and the answer says what moved. Without a
+    table the shipped ones are fitted: every constant carries its evidence and its standard error, and a chip without runs
+    inherits from its closest relative with a wider range. Datasheet figures are never changed. Use the file with --calibration
+    FILE in any command.
 
     With --here this machine is measured instead, in some minutes: matmuls, memory, attention, layers, the optimizer and all
     collectives, with 1, 2, 4 ... processes at work. It needs the extra: pip install '.[run]'.

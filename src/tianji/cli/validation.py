@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 @click.option(
     "--columns", is_flag=True, help="Explain the columns of a table: type, unit, allowed words, meaning, example."
 )
+@click.option(
+    "--template", metavar="FILE.csv", help="Write a table with the columns that most runs need, to be filled in."
+)
 @workers_option
 @answering
 def validate_command(tables: tuple[str, ...], report: str | None, **options: Any) -> Answer[Any]:
@@ -48,6 +51,7 @@ def validate_command(tables: tuple[str, ...], report: str | None, **options: Any
     \b
     Examples:
       tianji validate --split check --quality A
+      tianji validate --template my-runs.csv
       tianji validate --columns
       tianji validate my-runs.csv --group-by chip,feature --html report.html
       tianji validate --calibration none --json

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from tianji.hardware.calibration import Calibration, Evidence
-from tianji.report.documents.evidence_lines import calibration_line
+from tianji.report.documents.evidence_lines import added_line, calibration_line
+from tianji.report.documents.own_rows import AddedRowsDocument
 from tianji.report.documents.three_lines import BottomLineDocument
 
 
@@ -50,14 +51,22 @@ class FittedCalibrationDocument(TypedDict):
     """Chips without rows: they inherit, or keep what is believed."""
     software: dict[str, dict[str, SoftwareEffectDocument]]
     """By trait of the software and by constant; ``software`` is time as a whole."""
+    added: AddedRowsDocument | None
+    """Where own rows were added to another calibration: what they moved."""
 
 
-def calibration_document(calibration: Calibration, out: str, rows: int, skipped: int) -> FittedCalibrationDocument:
+def calibration_document(
+    calibration: Calibration, out: str, rows: int, skipped: int, added: AddedRowsDocument | None = None
+) -> FittedCalibrationDocument:
     """Return the constants of the chips that rows set, and the effects of software."""
     fitted = [chip for chip, proofs in sorted(calibration.evidence.items()) if any(map(_is_own, proofs.values()))]
     return {
         "document": "calibration",
-        "bottom_line": calibration_line(calibration, fitted, rows, skipped, out),
+        "bottom_line": (
+            added_line(added["base"], added["own"], skipped, out)
+            if added
+            else calibration_line(calibration, fitted, rows, skipped, out)
+        ),
         "out": out,
         "rows": rows,
         "skipped": skipped,
@@ -85,6 +94,7 @@ def calibration_document(calibration: Calibration, out: str, rows: int, skipped:
             }
             for trait, effects in sorted(calibration.software.items())
         },
+        "added": added,
     }
 
 

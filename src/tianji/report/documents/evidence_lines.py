@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tianji.formatting import count_noun, format_percent
 from tianji.hardware.calibration import Calibration
 from tianji.report.documents.three_lines import BottomLineDocument, say_chance
 from tianji.validation import Accuracy, Verdict
+
+if TYPE_CHECKING:
+    from tianji.report.documents.own_rows import OwnPairDocument
 
 PROMISED = 0.8
 """Share of measured runs that belongs inside the range."""
@@ -72,6 +76,23 @@ def calibration_line(
         "amounts": f"it is in {out}; a calibration has no days, cost or power",
         "hinge": f"How sure each constant is stands beside it; `tianji validate TABLE --calibration {out}` says it of runs."
         f" It hangs on {basis}.",
+        "chance": None,
+    }
+
+
+def added_line(base: str, own: Sequence[OwnPairDocument], skipped: int, out: str) -> BottomLineDocument:
+    """Return the bottom line of own rows that were added to a calibration."""
+    worst = max(own, key=lambda pair: abs(pair["after_ratio"] - 1.0))
+    moved = "; ".join(
+        f"{pair['software']} on {pair['chip']} took {pair['before_ratio']:.3f} times the prediction and takes"
+        f" {pair['after_ratio']:.3f} times the new one"
+        for pair in own
+    )
+    return {
+        "answer": f"Yes: {sum(pair['rows'] for pair in own):,} own rows were added to {base}; {_rows(skipped)} skipped. {moved}.",
+        "amounts": f"it is in {out}; a calibration has no days, cost or power",
+        "hinge": f"Runs of one's own lie {format_percent(worst['scatter_ratio'])} from the new prediction (median) where they lie"
+        " farthest. It hangs on one factor for each chip and framework: memory and what tells layouts apart stay.",
         "chance": None,
     }
 

@@ -9,7 +9,8 @@ from tianji.report.documents.calibration import (
     FittedConstantDocument,
     SoftwareEffectDocument,
 )
-from tianji.report.view import Cell, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
+from tianji.report.documents.own_rows import AddedRowsDocument
+from tianji.report.view import Cell, Facts, Highlight, Number, View, ViewColumn, ViewSection, ViewTable
 from tianji.report.views.cells import count_of, share_of
 from tianji.report.views.request_summary import bottom_lines
 
@@ -28,10 +29,22 @@ EFFECTS = (
     ViewColumn("rows"),
 )
 
+OWN = (
+    ViewColumn("chip"),
+    ViewColumn("software"),
+    ViewColumn("rows"),
+    ViewColumn("before"),
+    ViewColumn("now"),
+    ViewColumn("scatter", "1"),
+)
+NEAR = (ViewColumn("chip"), ViewColumn("software"), ViewColumn("rows"), ViewColumn("now over before"))
+
 
 def calibration_view(document: FittedCalibrationDocument) -> View:
     """Return the constants that rows set, chip by chip, and what software does to them."""
     chips, heirs = document["chips"], document["heirs"]
+    if document["added"]:
+        return _added_view(document, document["added"])
     lead = (
         f"Written to {document['out']}.",
         f"{len(heirs)} chips without rows inherit or keep what is believed: {', '.join(heirs) or 'none'}",
@@ -51,6 +64,38 @@ def calibration_view(document: FittedCalibrationDocument) -> View:
         tuple(sections),
         bottom=bottom_lines(document["bottom_line"]),
     )
+
+
+def _added_view(document: FittedCalibrationDocument, added: AddedRowsDocument) -> View:
+    own = tuple(
+        (pair["chip"], pair["software"], count_of(pair["rows"]), _times(pair["before_ratio"]), _times(pair["after_ratio"]),
+         share_of(pair["scatter_ratio"]))
+        for pair in added["own"]
+    )  # fmt: skip
+    near = tuple(
+        (one["chip"], one["software"], count_of(one["rows"]), _times(one["moved_ratio"])) for one in added["neighbours"]
+    )
+    others = tuple((chip, f"{factor:.3f} times as long as before") for chip, factor in added["others"].items())
+    return View(
+        f"Calibration {document['name']} of {document['date']}",
+        (f"Written to {document['out']}.", "Other chips, memory and what tells layouts apart stay as they were."),
+        (
+            Highlight("own rows added", count_of(document["rows"])),
+            Highlight("rows skipped", count_of(document["skipped"])),
+        ),
+        (
+            ViewSection("Own runs: measured over predicted", (ViewTable("own", "", OWN, own),)),
+            ViewSection("Software that own rows do not have, on the same chip", (Facts(others),)),
+            ViewSection(
+                "How published runs of the same chip or software moved", (ViewTable("neighbours", "", NEAR, near),)
+            ),
+        ),
+        bottom=bottom_lines(document["bottom_line"]),
+    )
+
+
+def _times(ratio: float) -> Number:
+    return Number(ratio, f"{ratio:.3f}")
 
 
 def _constants(chip: str, constants: Mapping[str, FittedConstantDocument]) -> ViewTable:
