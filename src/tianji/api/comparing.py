@@ -134,8 +134,9 @@ def replace(
 ) -> Answer[Replacement]:
     """Say how many chips of the pool ``with_`` replace the pool ``from_``.
 
-    Every size has its own best strategy; the parts of a mixture grow alike. The answer comes with its range, the curves of
-    both pools with their knees, and the assumptions that would flip it.
+    Every size has its own best strategy; the parts of a mixture grow alike. The answer
+    comes with its range, the curves of both pools with their knees, and the
+    assumptions that would flip it.
 
     ``match`` says what is to be equal: throughput (useful tokens, after failures),
     cost, power or deadline (in ``days``; default: the days of the first pool).

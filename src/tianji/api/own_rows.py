@@ -9,7 +9,7 @@ from statistics import median
 from tianji.calibration import Added, add_rows, compare_pairs
 from tianji.hardware.calibration import Calibration
 from tianji.measurements.rows import Row
-from tianji.report.documents.own_rows import AddedRowsDocument, NeighbourDocument, added_rows_document
+from tianji.report.documents.own_rows import AddedRowsDocument, MovedRunsDocument, added_rows_document
 from tianji.validation import read_runs
 from tianji.validation.pricing import predict_rows
 
@@ -24,7 +24,7 @@ def _predict(rows: Sequence[Row], calibration: Calibration) -> list[float | None
     return [prediction.step_time for prediction in predict_rows(rows, calibration)]
 
 
-def _weigh_neighbours(added: Added) -> list[NeighbourDocument]:
+def _weigh_neighbours(added: Added) -> list[MovedRunsDocument]:
     """Return how predictions of published runs moved, of the same chips or the same software, by both."""
     chips = {row.pool.chip.name for row in added.rows}
     software = {row.software.framework for row in added.rows}

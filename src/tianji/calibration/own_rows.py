@@ -119,7 +119,7 @@ def _solve(
     share = np.asarray([counts[find_job(sample_row(row))] / ROWS_OF_ONE_JOB for row, _ in rows])
     weights = np.maximum(share, 1.0) ** -0.5 / NOISE**2
     belief = np.diag([CLUSTER**-2.0, *[PAIR**-2.0] * len(names)])
-    found, covariance = _reweight(design, missed, weights, belief)
+    unknowns, covariance = _reweight(design, missed, weights, belief)
     count = Counter(row.software.framework for row, _ in rows)
     effects = {}
     known = [software for software in list_software() if software in base.software]
@@ -127,32 +127,32 @@ def _solve(
         trait = f"{framework}@{chip}"
         old = base.software.get(trait, {})
         factor = old["software"].factor if "software" in old else 1.0
-        here = np.zeros(len(found))
+        here = np.zeros(len(unknowns))
         here[0] = 1.0
         if framework in names:
             here[1 + names.index(framework)] = 1.0
         variance = float(here @ covariance @ here) + (0.0 if framework in names else PAIR**2)
-        moved = Effect(round(factor * float(np.exp(here @ found)), 4), count[framework], round(variance**0.5, 4))
+        moved = Effect(round(factor * float(np.exp(here @ unknowns)), 4), count[framework], round(variance**0.5, 4))
         effects[trait] = {**old, "software": moved}
-    return effects, float(np.exp(found[0]))
+    return effects, float(np.exp(unknowns[0]))
 
 
 def _reweight(design: Array, missed: Array, weights: Array, belief: Array) -> tuple[Array, Array]:
     """Return the unknowns of the least robust squares and their covariance."""
-    found: Array = np.zeros(design.shape[1])
+    unknowns: Array = np.zeros(design.shape[1])
     solve = partial(_step, design, missed, belief)
     for _ in range(ROUNDS):
-        robust = weights / (1.0 + ((missed - design @ found) ** 2 * weights) / FAR**2)
+        robust = weights / (1.0 + ((missed - design @ unknowns) ** 2 * weights) / FAR**2)
         nearer, covariance = solve(robust)
-        done = bool(np.allclose(nearer, found, atol=1e-9))
-        found = nearer
+        done = bool(np.allclose(nearer, unknowns, atol=1e-9))
+        unknowns = nearer
         if done:
             break
-    return found, covariance
+    return unknowns, covariance
 
 
 def _step(design: Array, missed: Array, belief: Array, weights: Array) -> tuple[Array, Array]:
     weighted = design * weights[:, None]
     covariance: Array = np.linalg.inv(design.T @ weighted + belief)
-    found: Array = covariance @ (weighted.T @ missed)
-    return found, covariance
+    unknowns: Array = covariance @ (weighted.T @ missed)
+    return unknowns, covariance

@@ -23,7 +23,7 @@ class OwnPairDocument(TypedDict):
     """Median distance from 1 with the new one."""
 
 
-class NeighbourDocument(TypedDict):
+class MovedRunsDocument(TypedDict):
     """How much longer published runs of the same chip or the same software are predicted now."""
 
     chip: str
@@ -41,11 +41,11 @@ class AddedRowsDocument(TypedDict):
     own: list[OwnPairDocument]
     others: dict[str, float]
     """By chip, how much longer its runs are predicted under software that own rows do not have."""
-    neighbours: list[NeighbourDocument]
+    neighbours: list[MovedRunsDocument]
 
 
 def added_rows_document(
-    added: Added, pairs: Sequence[OwnPair], neighbours: Sequence[NeighbourDocument]
+    added: Added, pairs: Sequence[OwnPair], neighbours: Sequence[MovedRunsDocument]
 ) -> AddedRowsDocument:
     """Return what own rows moved."""
     return {
