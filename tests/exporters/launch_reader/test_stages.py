@@ -68,6 +68,10 @@ def test_layers_by_the_options(
     ("given", "message"),
     [
         ({"num_layer_list": "3,4,7"}, "--num-layer-list 3,4,7 names 3 stages; the pipeline has 4"),
+        (
+            {"num_layer_list": "3,4,4,4"},
+            "--num-layer-list 3,4,4,4 names 15 layers, which MindSpeed builds; the model has 14",
+        ),
         ({"num_layer_list": "$LAYERS"}, "--num-layer-list: expected the layers of each chunk"),
         ({"decoder_first_pipeline_num_layers": "3"}, "leave no even share"),
         ({"pipeline_model_parallel_layout": "Et|x|tL"}, "--pipeline-model-parallel-layout: expected"),

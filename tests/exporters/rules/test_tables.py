@@ -39,6 +39,23 @@ BREAKS = [
         "--recompute-granularity selective --recompute-modules layernorm --fp8-format e4m3",
         "under fp8 with delayed scaling",
     ),
+    ("megatron", "--recompute-granularity selective --recompute-modules gdn_norm_out", "without gated delta nets"),
+    ("megatron", "--recompute-granularity selective --recompute-modules mhc", "without hyper-connections"),
+    (
+        "megatron",
+        "--num-layers-per-virtual-pipeline-stage 4 --num-virtual-stages-per-pipeline-rank 2",
+        "said more than once",
+    ),
+    (
+        "megatron",
+        "--decoder-first-pipeline-num-layers 6 --account-for-loss-in-pipeline-split",
+        "beside --account-for-embedding/loss",
+    ),
+    (
+        "megatron",
+        "--pipeline-model-parallel-layout Et*9|t*7L --account-for-loss-in-pipeline-split",
+        "beside other options of the split",
+    ),
     ("megatron", "--distribute-saved-activations --sequence-parallel", "beside --sequence-parallel"),
     ("mindspeed", "--fp8-format e4m3 --transformer-impl local --use-flash-attn", "--transformer-impl is local"),
     ("mindspeed", "--use-ascend-coc --fp8-format e4m3 --use-flash-attn", "has no CoC"),
@@ -62,6 +79,7 @@ LEGAL = [
     ("megatron", "--num-layers 30 --pipeline-model-parallel-size 4 --pipeline-model-parallel-layout Et*9|t*7|t*7|t*7L"),
     ("megatron", "--num-layers 126 --pipeline-model-parallel-size 16 --account-for-embedding-in-pipeline-split"
                  " --account-for-loss-in-pipeline-split"),
+    ("megatron", "--recompute-granularity selective --recompute-modules gdn_norm_out --experimental-attention-variant gdn"),
     ("megatron", "--num-layers $L --pipeline-model-parallel-size 4".replace("$L", "${L}")),
     ("mindspeed", "--fp8-format e4m3 --fp8-recipe mxfp8 --use-flash-attn --num-experts 8 --moe-grouped-gemm"),
     ("mindspeed", "--pipeline-model-parallel-size 4 --num-layers 30 --num-layer-list 8,8,7,7"),

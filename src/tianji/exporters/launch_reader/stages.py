@@ -39,7 +39,9 @@ def read_stage_options(options: Options, model: Model, strategy: Strategy) -> St
     """Return the stages of a launch; None where the framework refuses the layers, or deals them by a pattern."""
     named, empty = read_layout_option(options), _read_empty(options)
     total = model.num_layers + len(empty)
-    sizes = _read_list(options, strategy.pp) or (_read_ends(options, strategy, total) if strategy.pp > 1 else None)
+    sizes = _read_list(options, strategy.pp, total) or (
+        _read_ends(options, strategy, total) if strategy.pp > 1 else None
+    )
     if named is not None or strategy.pp == 1:
         return named
     if options.has("--hybrid-layer-pattern", "--hybrid-override-pattern"):
@@ -57,8 +59,8 @@ def _read_empty(options: Options) -> set[int]:
     return {int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 6}
 
 
-def _read_list(options: Options, pp: int) -> list[int] | None:
-    """Return the layers of each stage that MindSpeed's list names."""
+def _read_list(options: Options, pp: int, total: int) -> list[int] | None:
+    """Return the layers of each stage that MindSpeed's list names, ``total`` in all."""
     text = options.text("--num-layer-list")
     if text is None:
         return None
@@ -66,6 +68,10 @@ def _read_list(options: Options, pp: int) -> list[int] | None:
     sizes = list(read_stages(text.strip("'\""), where).layers)
     if len(sizes) != pp:
         raise FormatError(f"{where} {text[:60]} names {len(sizes)} stages; the pipeline has {pp}")
+    if sum(sizes) != total:
+        raise FormatError(
+            f"{where} {text[:60]} names {sum(sizes)} layers, which MindSpeed builds; the model has {total}"
+        )
     return sizes
 
 

@@ -52,6 +52,11 @@ def read_swift_options(values: Mapping[str, list[str]], where: str, chips: int, 
     return trainer
 
 
+def _trains_unsaid(body: Mapping[str, Any]) -> bool:
+    """Return whether a file of LLaMA-Factory without ``do_train`` is taken for a training: it names a stage, and only trains."""
+    return "stage" in body and not any(truthy(body.get(key)) for key in ("do_predict", "do_eval"))
+
+
 def read_llama_factory(body: Mapping[str, Any], where: str, chips: int, read_file: ReadFile) -> TrainerSettings:
     """Return the training of LLaMA-Factory's YAML.
 
@@ -60,7 +65,7 @@ def read_llama_factory(body: Mapping[str, Any], where: str, chips: int, read_fil
     Raises FormatError for a file that trains nothing.
     """
     body = ReadKeys(body)
-    if not truthy(body.get("do_train", "stage" in body)) or "export_dir" in body:
+    if not truthy(body.get("do_train", _trains_unsaid(body))) or "export_dir" in body:
         raise FormatError(f"{where}: a configuration of LLaMA-Factory that trains nothing (do_train is not true)")
     trainer = TrainerSettings(where, "llama-factory", str(body.get("model_name_or_path", "")), chips=chips)
     trainer.seq_len = whole(body.get("cutoff_len"), 2048)
