@@ -11,10 +11,11 @@ def describe_deal(plan: Plan) -> tuple[str, ...]:
     s = plan.strategy
     if s.pp == 1 or s.stages:
         return ()
-    layers = stages_of(plan.job.model, s).layers
+    stages = stages_of(plan.job.model, s)
+    layers = stages.layers
     if len(set(layers)) == 1:
         return ()
     return (
         f"{plan.job.model.num_layers} layers in chunks of {max(layers)} and {min(layers)}: Megatron-LM stops at layers that do"
-        " not divide, unless --pipeline-model-parallel-layout names what each stage holds, as `tianji export` writes it",
+        f" not divide, unless --pipeline-model-parallel-layout '{stages}' names what each stage holds, as `tianji export` writes",
     )

@@ -194,3 +194,19 @@ def test_a_script_that_does_not_fit_is_not_called_as_fast_as_the_best(tmp_path: 
 def test_each_kind_of_context_parallelism_is_read(option: str, kind: str, tmp_path: Path) -> None:
     text = MEGATRON.replace("--bf16", f"--bf16 --context-parallel-size 2 {option}")
     assert read(tmp_path, text).strategy.cp_kind == kind
+
+
+def test_the_last_batch_of_a_schedule_is_priced(tmp_path: Path) -> None:
+    scheduled = MINDSPEED.replace("--global-batch-size 3840", '--step-batch-size-schedule "0:768 250B:1920"')
+    assert read(tmp_path, scheduled).job.global_batch_size == 1920
+    with pytest.raises(FormatError, match="expected THRESHOLD:BATCH pairs"):
+        read(tmp_path, scheduled.replace("250B:1920", "250B"))
+
+
+def test_a_sampling_of_answers_trains_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "sampling.yaml"
+    path.write_text(
+        "model: Qwen/Qwen3-8B\ndataset: a/b\nmax_length: 2048\nload_args: false\nsampler_engine: vllm\nnproc_per_node: 4\n"
+    )
+    with pytest.raises(FormatError, match="trains nothing"):
+        read_launch(path, chips=8)

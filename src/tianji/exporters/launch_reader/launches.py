@@ -201,8 +201,9 @@ def _of_options(options: Options, chips: int | None, script: Script | None) -> L
     node, world = count_chips(options, chips)
     strategy = read_strategy_options(options, model, world, DIALECTS[framework], assumed)
     usual = strategy.dp * strategy.micro_batch_size * options.accumulation
-    batch = options.count("--global-batch-size", usual)
-    if not options.has("--global-batch-size"):
+    last = _last_batch(options)
+    batch = last or options.count("--global-batch-size", usual)
+    if not last and not options.has("--global-batch-size"):
         assumed.append(f"--global-batch-size: {batch:,}, one micro-batch on each replica, the framework's default")
     seq_len = options.count(written_as(options, "--seq-length"))
     if (doubt := doubt_size(options.where, model)) and options.model is None:
@@ -270,3 +271,22 @@ def _count_tokens(options: Options, batch: int, seq_len: int) -> float:
         if text is not None and text.isascii() and text.isdigit():
             return float(int(text[:15]) * size)
     return 0.0
+
+
+def _last_batch(options: Options) -> int | None:
+    """Return the last batch of ``--step-batch-size-schedule "0:768 250B:1536"``, which Megatron trains to the end; None without.
+
+    Source: Megatron-LM, megatron/core/num_microbatches_calculator.py: the batch of the schedule's last step is the global one.
+
+    Raises FormatError where it is no such schedule.
+    """
+    words = " ".join(options.texts("--step-batch-size-schedule")).split()
+    if not words:
+        return None
+    _, colon, size = words[-1].rpartition(":")
+    if not colon or not size.isascii() or not size.isdigit() or not 0 < int(size[:12]) < 10**9:
+        raise FormatError(
+            f"{options.where}: --step-batch-size-schedule {' '.join(words)[:60]!r}: expected THRESHOLD:BATCH pairs,"
+            " like '0:768 250B:1536'"
+        )
+    return int(size)

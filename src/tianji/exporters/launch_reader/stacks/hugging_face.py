@@ -26,6 +26,8 @@ def read_swift_options(values: Mapping[str, list[str]], where: str, chips: int, 
     Defaults: ms-swift 3602360a (August 2026), swift/arguments.
     """
     get = ReadKeys({k[2:].replace("-", "_"): (v[0] if v else "true") for k, v in values.items()})
+    if get.get("sampler_engine", "") or get.get("sampler_type", ""):
+        raise FormatError(f"{where}: it samples answers (swift sample) and trains nothing")
     trainer = TrainerSettings(where, "swift", get.get("model", ""), chips=chips)
     trainer.seq_len = whole(get.get("max_length"))
     if (kind := get.get("rlhf_type", "")) in GENERATING:
