@@ -261,3 +261,15 @@ def test_a_file_keeps_its_encoding(tmp_path: Path) -> None:
     assert b"'caf\xe9'" in text
     assert b"device_layer.module.set_device(0)" in text
     ast.parse(text)
+
+
+def test_a_line_of_two_calls_is_left_for_the_one_that_stays(scan: ScanFiles) -> None:
+    found = scan({
+        "train.py": "import torch\nfrom torch.cuda.amp import autocast, GradScaler\ndef main(s):\n"
+        "    with torch.cuda.stream(s), autocast(dtype=torch.bfloat16):\n        print(torch.zeros(1).cuda())\n"
+        "if __name__ == '__main__':\n    torch.cuda.set_device(0)\n    main(torch.cuda.Stream())\n",
+    })  # fmt: skip
+    patch = write_patch(found, estimate_effort(found))
+    assert "with device_layer.module.stream(s), autocast" in patch.diff
+    left = {(finding.line, finding.symbol) for finding in patch.by_hand}
+    assert (4, "torch.cuda.amp.autocast") in left and (4, "torch.cuda.stream") not in left

@@ -169,7 +169,7 @@ def describe_basis(calibration: Calibration, chip: Chip) -> str:
     spread = calibration.spread(chip)
     rows = sum(s.rows for s in calibration.spreads.get(chip.name, {}).values())
     if spread.basis == "measured":
-        return f"measured: {rows} runs on {chip.title}"
+        return f"measured: {rows} {'run' if rows == 1 else 'runs'} on {chip.title}"
     if spread.basis == "micro-measured":
         return f"micro-measured: parts of runs on {chip.title}, no whole run"
     homes = {e.inherited_from for e in calibration.evidence.get(chip.name, {}).values()} - {""}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,21 +57,40 @@ def write_patch(scan: RepositoryScan, effort: Effort, style: str = "auto") -> Pa
 
 
 def _left_over(scan: RepositoryScan, effort: Effort, changes: Changes) -> tuple[Finding, ...]:
-    """Return the findings to change whose lines a patch does not touch: a style names no device, not each call is mechanical."""
+    """Return the findings to change that a patch leaves: a style names no device, and not each call is mechanical."""
     touched = {path: _touched_lines(old, new) for path, (old, new) in changes.items()}
     return tuple(
         finding
         for finding in scan.findings
         if finding.needs_change
         and finding.path in effort.files_to_change
-        and finding.line not in touched.get(finding.path, ())
+        and _stands_in(finding, touched.get(finding.path, {}).get(finding.line))
     )
 
 
-def _touched_lines(old: str, new: str) -> set[int]:
-    """Return the numbers, from 1 on, of the old lines that are replaced."""
-    steps = difflib.SequenceMatcher(None, list(_split(old)), list(_split(new))).get_opcodes()
-    return {line + 1 for kind, start, end, _, _ in steps if kind != "equal" for line in range(start, end)}
+def _stands_in(finding: Finding, lines: str | None) -> bool:
+    """Return whether what was found still stands in the lines that replace its own; None: its line is not replaced.
+
+    One line may hold two calls of which one is rewritten: ``with torch.cuda.stream(s), autocast():``.
+    """
+    if lines is None:
+        return True
+    if not finding.symbol.startswith("torch."):
+        return False
+    name = finding.symbol.rpartition(".")[2]
+    return finding.symbol in lines or re.search(rf"(?<![\w.]){re.escape(name)}\(", lines) is not None
+
+
+def _touched_lines(old: str, new: str) -> dict[int, str]:
+    """Return by number, from 1 on, the old lines that are replaced, each with all lines that replace its run."""
+    before, after = list(_split(old)), list(_split(new))
+    steps = difflib.SequenceMatcher(None, before, after).get_opcodes()
+    return {
+        line + 1: "".join(after[low:high])
+        for kind, start, end, low, high in steps
+        if kind != "equal"
+        for line in range(start, end)
+    }
 
 
 def _choose(scan: RepositoryScan, effort: Effort, style: str) -> tuple[str, str]:
