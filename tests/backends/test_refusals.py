@@ -50,7 +50,7 @@ def refused(*arguments: str) -> str:
         ("llama", {"pp": 2, "schedule": "dualpipe", "stages": "3,1"}, "under DualPipe: it runs in its V-shaped form"),
         ("llama", {"pp": 2, "stages": "4,0"}, "a stage without a layer"),
         ("llama", {"dp": 3}, "does not divide by"),
-        ("delta", {"tp": 4}, "tp=4, which does not divide num_key_heads 2 of a gated delta net"),
+        ("delta", {"tp": 4}, "tp=4 does not divide 2, a number of heads or a width of one kind of layer"),
         ("mamba", {"tp": 4}, "tp=4, which does not divide num_groups 2 of a mamba2"),
         ("delta", {"cp": 8, "cp_kind": "ring"}, "pieces of 2 tokens, fewer than the 3"),
         ("llama", {"pp": 2, "micro_batch_size": 8}, r"fewer micro-batches \(1\) than stages \(2\)"),
