@@ -1,5 +1,6 @@
 """Readers of logs, the judgement of curves, dumps; and real runs with planted faults."""
 
+import gc
 import importlib.util
 import json
 import math
@@ -242,8 +243,10 @@ def test_a_run_leaves_no_descriptor_behind() -> None:
     counts = []
     for seed in range(3):
         runs.run("a run", steps=3, seed=seed)
+        # What tests before this one left is closed here, and does not make up for what a run leaves.
+        gc.collect()
         counts.append(len(list(folder.iterdir())))
-    assert counts[1] == counts[2]
+    assert counts[2] <= counts[1]
 
 
 _TAIL = "| loss scale: 1.0 | grad norm: 2.2 | number of skipped iterations:   0 | number of nan iterations:   0 |\n"
