@@ -1,6 +1,7 @@
 """The best stages are those of all that could be named: held to every split of small pipelines, in time and under a memory."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
 
@@ -58,6 +59,19 @@ def every_split(num_layers: int, chunks: int, least_of_last: int) -> list[Stages
     return found
 
 
+def check_best(task: Job, strategy: Strategy, splits: Iterable[Stages], room: float) -> None:
+    """Assert that the stages that are found are the fastest of all splits that fit into a share of what they take."""
+    tried = [slowest_and_fullest(task, replace(strategy, stages=str(s))) for s in splits]
+    sizes = sorted(size for _, size in tried)
+    limit = sizes[int(room * (len(sizes) - 1))] * (1 + 1e-9)
+    where = replace(pool(8), usable_memory=limit / usable_memory(replace(pool(8), usable_memory=1.0)))
+    stages = find_stages(task, where, Constants(), strategy)
+    assert stages is not None
+    seconds, size = slowest_and_fullest(task, replace(strategy, stages=str(stages)))
+    assert size <= limit
+    assert seconds == pytest.approx(min(time for time, size in tried if size <= limit), rel=1e-9)
+
+
 @settings(max_examples=25)
 @given(st.sampled_from(PIPELINES), st.integers(5, 8), st.integers(0, 2), st.booleans(), st.floats(0.3, 1.0))
 def test_no_split_has_a_faster_slowest_rank(
@@ -68,18 +82,7 @@ def test_no_split_has_a_faster_slowest_rank(
     model = replace(model, vocab_size=40_000, moe=replace(model.moe, num_leading_dense=leading))
     task, strategy = job(model), Strategy(pp=pp, vpp=vpp, dp=2, schedule=schedule, recompute="full")
     chunks = SCHEDULES[schedule].num_chunks(pp, vpp)
-    tried = [
-        slowest_and_fullest(task, replace(strategy, stages=str(s)))
-        for s in every_split(num_layers, chunks, 0 if has_module else 1)
-    ]
-    sizes = sorted(size for _, size in tried)
-    limit = sizes[int(room * (len(sizes) - 1))] * (1 + 1e-9)
-    where = replace(pool(8), usable_memory=limit / usable_memory(replace(pool(8), usable_memory=1.0)))
-    stages = find_stages(task, where, Constants(), strategy)
-    assert stages is not None
-    seconds, size = slowest_and_fullest(task, replace(strategy, stages=str(stages)))
-    assert size <= limit
-    assert seconds == pytest.approx(min(time for time, size in tried if size <= limit), rel=1e-9)
+    check_best(task, strategy, every_split(num_layers, chunks, 0 if has_module else 1), room)
 
 
 def test_where_no_split_fits_there_is_none() -> None:
@@ -116,15 +119,7 @@ def test_no_split_of_a_pattern_has_a_faster_slowest_rank(
     )  # fmt: skip
     task, strategy = job(model), Strategy(pp=pp, vpp=vpp, dp=2, schedule=schedule, recompute="full")
     chunks = SCHEDULES[schedule].num_chunks(pp, vpp)
-    tried = [slowest_and_fullest(task, replace(strategy, stages=str(s))) for s in every_split(len(pattern), chunks, 1)]
-    sizes = sorted(size for _, size in tried)
-    limit = sizes[int(room * (len(sizes) - 1))] * (1 + 1e-9)
-    where = replace(pool(8), usable_memory=limit / usable_memory(replace(pool(8), usable_memory=1.0)))
-    stages = find_stages(task, where, Constants(), strategy)
-    assert stages is not None
-    seconds, size = slowest_and_fullest(task, replace(strategy, stages=str(stages)))
-    assert size <= limit
-    assert seconds == pytest.approx(min(time for time, size in tried if size <= limit), rel=1e-9)
+    check_best(task, strategy, every_split(len(pattern), chunks, 1), room)
 
 
 @settings(max_examples=15)
