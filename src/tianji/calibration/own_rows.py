@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -115,8 +114,9 @@ def _solve(
     design[:, 0] = 1.0
     for i, (row, _) in enumerate(rows):
         design[i, 1 + names.index(row.software.framework)] = 1.0
-    counts = Counter(find_job(sample_row(row)) for row, _ in rows)
-    share = np.asarray([counts[find_job(sample_row(row))] / ROWS_OF_ONE_JOB for row, _ in rows])
+    jobs = [find_job(sample_row(row)) for row, _ in rows]
+    counts = Counter(jobs)
+    share = np.asarray([counts[job] / ROWS_OF_ONE_JOB for job in jobs])
     weights = np.maximum(share, 1.0) ** -0.5 / NOISE**2
     belief = np.diag([CLUSTER**-2.0, *[PAIR**-2.0] * len(names)])
     unknowns, covariance = _reweight(design, missed, weights, belief)
@@ -140,10 +140,9 @@ def _solve(
 def _reweight(design: Array, missed: Array, weights: Array, belief: Array) -> tuple[Array, Array]:
     """Return the unknowns of the least robust squares and their covariance."""
     unknowns: Array = np.zeros(design.shape[1])
-    solve = partial(_step, design, missed, belief)
     for _ in range(ROUNDS):
         robust = weights / (1.0 + ((missed - design @ unknowns) ** 2 * weights) / FAR**2)
-        nearer, covariance = solve(robust)
+        nearer, covariance = _step(design, missed, belief, robust)
         done = bool(np.allclose(nearer, unknowns, atol=1e-9))
         unknowns = nearer
         if done:

@@ -82,7 +82,7 @@ def calibration_line(
 
 def added_line(base: str, own: Sequence[OwnPairDocument], skipped: int, out: str) -> BottomLineDocument:
     """Return the bottom line of own rows that were added to a calibration."""
-    worst = max(own, key=lambda pair: abs(pair["after_ratio"] - 1.0))
+    worst = max(own, key=lambda pair: pair["scatter_ratio"])
     moved = "; ".join(
         f"{pair['software']} on {pair['chip']} took {pair['before_ratio']:.3f} times the prediction and takes"
         f" {pair['after_ratio']:.3f} times the new one"
